@@ -1,0 +1,42 @@
+/*
+ * alloc - every byte that a trace holds comes through here.
+ *
+ * One resize-style hook (the caller's, or malloc), a running total, and a
+ * limit. Callers get NULL for both "refused" and "over the limit";
+ * goleak_alloc_failure tells which, so that a sentence can name the option.
+ */
+#ifndef GOLEAK_BASE_ALLOC_H
+#define GOLEAK_BASE_ALLOC_H
+
+#include <goleak.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct goleak_alloc {
+    struct goleak_allocator hook;
+    uint64_t used_bytes;
+    uint64_t limit_bytes; /* 0: none */
+    bool over_limit;      /* the last NULL was ours */
+};
+
+/* `hook` may be NULL: malloc. */
+void goleak_alloc_init(struct goleak_alloc *alloc, const struct goleak_allocator *hook, uint64_t limit_bytes);
+
+/* size 0 frees; contents up to the smaller size are kept; NULL on failure, when
+ * the old block stays valid. Zero-sized requests that are no free: size 1. */
+void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size, size_t new_size);
+
+/* NULL also when count * size overflows. Not zeroed. */
+void *goleak_alloc_array(struct goleak_alloc *alloc, size_t count, size_t size);
+void *goleak_alloc_zeroed(struct goleak_alloc *alloc, size_t size);
+void goleak_free(struct goleak_alloc *alloc, void *pointer, size_t size);
+
+/* Grows *pointer (of *capacity items) to at least `need` items, by half as
+ * much again; false leaves it as it was. */
+bool goleak_grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need, size_t item_size);
+
+/* GOLEAK_E_LIMIT or GOLEAK_E_MEMORY, for the failure that just happened. */
+enum goleak_status goleak_alloc_failure(const struct goleak_alloc *alloc);
+
+#endif

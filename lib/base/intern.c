@@ -1,0 +1,73 @@
+/* intern - see intern.h. The slot table is at most half full. */
+#include "base/intern.h"
+
+#include "base/hash.h"
+
+#include <string.h>
+
+void goleak_intern_init(struct goleak_intern *intern, struct goleak_alloc *alloc)
+{
+    *intern = (struct goleak_intern){ .alloc = alloc };
+    goleak_arena_init(&intern->arena, alloc);
+}
+
+void goleak_intern_release(struct goleak_intern *intern)
+{
+    goleak_arena_release(&intern->arena);
+    goleak_free(intern->alloc, intern->entries, intern->capacity * sizeof *intern->entries);
+    goleak_free(intern->alloc, intern->slots, intern->slot_count * sizeof *intern->slots);
+    *intern = (struct goleak_intern){ .alloc = intern->alloc };
+}
+
+static bool grow_slots(struct goleak_intern *intern)
+{
+    size_t count = intern->slot_count != 0 ? intern->slot_count * 2 : 64;
+    uint32_t *slots = goleak_alloc_zeroed(intern->alloc, count * sizeof *slots);
+    if (slots == NULL)
+        return false;
+    for (size_t i = 0; i < intern->count; i++) {
+        size_t at = intern->entries[i].hash & (count - 1);
+        while (slots[at] != 0)
+            at = (at + 1) & (count - 1);
+        slots[at] = (uint32_t)(i + 1);
+    }
+    goleak_free(intern->alloc, intern->slots, intern->slot_count * sizeof *slots);
+    intern->slots = slots;
+    intern->slot_count = count;
+    return true;
+}
+
+uint32_t goleak_intern_add(struct goleak_intern *intern, const void *bytes, size_t size)
+{
+    uint32_t hash = (uint32_t)(goleak_hash_bytes(bytes, size) >> 16);
+    if (size >= UINT32_MAX || intern->count >= UINT32_MAX / 2)
+        return 0;
+    if (intern->count * 2 >= intern->slot_count && !grow_slots(intern))
+        return 0;
+    size_t at = hash & (intern->slot_count - 1);
+    for (; intern->slots[at] != 0; at = (at + 1) & (intern->slot_count - 1)) {
+        const struct goleak_intern_entry *entry = &intern->entries[intern->slots[at] - 1];
+        if (entry->hash == hash && entry->size == size && memcmp(entry->bytes, bytes, size) == 0)
+            return intern->slots[at];
+    }
+    if (!goleak_grow(intern->alloc, &intern->entries, &intern->capacity, intern->count + 1, sizeof *intern->entries))
+        return 0;
+    const char *copy = goleak_arena_text(&intern->arena, bytes, size);
+    if (copy == NULL)
+        return 0;
+    intern->entries[intern->count] = (struct goleak_intern_entry){ copy, (uint32_t)size, hash };
+    intern->slots[at] = (uint32_t)++intern->count;
+    return intern->slots[at];
+}
+
+const char *goleak_intern_get(const struct goleak_intern *intern, uint32_t id, size_t *size)
+{
+    if (id == 0 || id > intern->count) {
+        if (size != NULL)
+            *size = 0;
+        return "";
+    }
+    if (size != NULL)
+        *size = intern->entries[id - 1].size;
+    return intern->entries[id - 1].bytes;
+}
