@@ -1,0 +1,476 @@
+/*
+ * goleak.h - read a recording of a Go process, say which goroutines leaked.
+ *
+ * Push bytes in, pull records out:
+ *
+ *      struct goleak_trace *trace;
+ *      struct goleak_error error;
+ *      if (goleak_trace_load(&trace, "trace.zst", NULL, &error) < 0)
+ *              die(error.message);
+ *      struct goleak_summary sum;
+ *      goleak_trace_summary(trace, &sum);
+ *      printf("%" PRIu64 " leaks\n", sum.leaks);
+ *      goleak_trace_free(trace);
+ *
+ * Units.    Every *_ns is int64_t nanoseconds in the recording's own clock;
+ *           GOLEAK_NONE where the recording does not tell. A recording without
+ *           any time counts events instead: see goleak_capture.clock.
+ * Owner.    A handle belongs to whoever made it. A string or array that a call
+ *           hands out is borrowed and lives until goleak_trace_free.
+ * Errors.   Status is three-way: 0 done, positive a normal stop, negative a
+ *           failure with its sentence in the caller's struct goleak_error.
+ *           A failure of feed or finish sticks: later calls repeat it.
+ *           Damage in a recording is no failure: it is stepped over and counted.
+ * Threads.  No global state. One trace is used by one thread at a time until
+ *           goleak_trace_finish; a finished trace is read-only and may be read
+ *           by many threads.
+ */
+#ifndef GOLEAK_H
+#define GOLEAK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GOLEAK_VERSION "0.1.0"
+#define GOLEAK_SCHEMA "goleak-report/1"
+
+#if defined(__GNUC__) || defined(__clang__)
+#define GOLEAK_API __attribute__((visibility("default")))
+#else
+#define GOLEAK_API
+#endif
+
+/* A time, duration or count that the recording cannot tell. */
+#define GOLEAK_NONE INT64_MIN
+
+enum goleak_status {
+    GOLEAK_OK = 0,
+    GOLEAK_END = 1,        /* an iterator has nothing more                  */
+    GOLEAK_E_MEMORY = -1,  /* the allocator refused                         */
+    GOLEAK_E_LIMIT = -2,   /* a limit of struct goleak_options was reached  */
+    GOLEAK_E_USAGE = -3,   /* the call or an option makes no sense          */
+    GOLEAK_E_IO = -4,      /* open, read or write failed                    */
+    GOLEAK_E_EMPTY = -5,   /* the input has no bytes                        */
+    GOLEAK_E_FORMAT = -6,  /* no format recognises the input                */
+    GOLEAK_E_NOEVENTS = -7 /* recognised, but without one known event       */
+};
+
+/* The caller's; every call that fails fills it. Zero means "does not apply". */
+struct goleak_error {
+    enum goleak_status status;
+    char path[512];     /* the input, as it was named; not in the message    */
+    uint64_t line;      /* from 1, in text inputs                            */
+    uint64_t column;    /* from 1, in bytes                                  */
+    uint64_t offset;    /* in decompressed bytes, in binary inputs           */
+    bool has_offset;
+    char message[512];  /* what was found, then what was expected            */
+    char excerpt[256];  /* the line from its first byte; what is not printable
+                           ASCII as \xNN; may be cut                         */
+};
+
+/* Resize-style: size 0 frees and returns NULL; NULL pointer allocates. */
+typedef void *goleak_realloc_fn(void *context, void *pointer, size_t old_size, size_t new_size);
+
+struct goleak_allocator {
+    goleak_realloc_fn *realloc;
+    void *context;
+};
+
+/* Consumes bytes; returns false to stop (a full disk, a closed pipe). */
+typedef bool goleak_write_fn(void *context, const void *data, size_t size);
+
+struct goleak_trace;
+struct goleak_goroutine;
+
+/* Called for each goroutine as it ends, one at a time on the calling thread; the
+ * record is valid during the call.
+ * Returns false to stop: the feeding call then fails with GOLEAK_E_IO. */
+typedef bool goleak_ended_fn(void *context, const struct goleak_trace *trace,
+                             const struct goleak_goroutine *goroutine);
+
+/* Progress: bytes of the input consumed so far, of total (0: unknown); starts
+ * again at each input. Called on the calling thread. */
+typedef void goleak_progress_fn(void *context, uint64_t done_bytes, uint64_t total_bytes);
+
+/* Start from GOLEAK_OPTIONS_INIT; `size` lets later versions append fields. */
+struct goleak_options {
+    size_t size;
+    const struct goleak_allocator *allocator; /* NULL: malloc               */
+    uint64_t max_memory_bytes;  /* of all that the traces of one call hold; 0: none */
+    const char *go_version;     /* "1.22"; NULL: header, or inferred         */
+    const char *input_format;   /* a name of goleak_format_name; NULL: sniff */
+    unsigned jobs;              /* threads in all; 1: none beside the caller;
+                                   0: as many as help                        */
+    bool include_system;        /* count and show system goroutines          */
+    int64_t min_age_ns;         /* younger waits are no leaks; 0: none       */
+    bool retain_ended;          /* keep ended goroutines for iteration       */
+    goleak_ended_fn *ended;     /* drains goroutines as they end; may be NULL */
+    void *ended_context;
+    goleak_progress_fn *progress; /* goleak_trace_load*; may be NULL         */
+    void *progress_context;
+};
+#define GOLEAK_OPTIONS_INIT { sizeof(struct goleak_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* ---- making a trace --------------------------------------------------- */
+
+struct goleak_input;
+
+GOLEAK_API enum goleak_status goleak_trace_new(struct goleak_trace **out, const struct goleak_options *options,
+                                               struct goleak_error *error);
+
+/* The one-input short form of goleak_input_*. Plain, zstd or gzip bytes. */
+GOLEAK_API enum goleak_status goleak_trace_feed(struct goleak_trace *trace, const void *data, size_t size,
+                                                struct goleak_error *error);
+
+/* Several inputs of one process: one after the other, each opened, fed,
+ * finished. `name` is what reports and errors call it (a path, "-"). */
+GOLEAK_API enum goleak_status goleak_input_open(struct goleak_input **out, struct goleak_trace *trace,
+                                                const char *name, struct goleak_error *error);
+GOLEAK_API enum goleak_status goleak_input_feed(struct goleak_input *input, const void *data, size_t size,
+                                                struct goleak_error *error);
+GOLEAK_API enum goleak_status goleak_input_finish(struct goleak_input *input, struct goleak_error *error);
+
+/* Ends the recording and computes every result; the trace is frozen then. */
+GOLEAK_API enum goleak_status goleak_trace_finish(struct goleak_trace *trace, struct goleak_error *error);
+
+/* Opens, reads (with a decode thread where it helps) and finishes. */
+GOLEAK_API enum goleak_status goleak_trace_load(struct goleak_trace **out, const char *path,
+                                                const struct goleak_options *options, struct goleak_error *error);
+
+/* Loads several paths ("-" is standard input). A recorder's message file (what
+ * dtrace, bpftrace or perf wrote on standard error) joins the recording that it
+ * stands beside; every other input becomes a trace of its own. `traces` has
+ * room for path_count handles, of which *trace_count are set, in the order of
+ * the paths; errors[i] (path_count of them) tells what became of paths[i].
+ * Returns the last failure, after every input has been tried. */
+GOLEAK_API enum goleak_status goleak_trace_load_all(struct goleak_trace **traces, size_t *trace_count,
+                                                    const char *const *paths, size_t path_count,
+                                                    const struct goleak_options *options,
+                                                    struct goleak_error *errors);
+
+GOLEAK_API void goleak_trace_free(struct goleak_trace *trace);
+
+/* ---- what a finished trace tells -------------------------------------- */
+
+enum goleak_clock {
+    GOLEAK_CLOCK_NONE,      /* moments are event numbers, from 1             */
+    GOLEAK_CLOCK_MONOTONIC, /* ns since boot or an arbitrary point           */
+    GOLEAK_CLOCK_RELATIVE,  /* ns since the recording's start                */
+    GOLEAK_CLOCK_WALL       /* ns since 1970                                 */
+};
+
+enum goleak_verdict {
+    GOLEAK_VERDICT_CERTAIN,
+    GOLEAK_VERDICT_LIKELY,
+    GOLEAK_VERDICT_SUSPECT,
+    GOLEAK_VERDICT_WAITING,
+    GOLEAK_VERDICT_RUNNING,
+    GOLEAK_VERDICT_UNKNOWN,
+    GOLEAK_VERDICT_ENDED,
+    GOLEAK_VERDICT_COUNT
+};
+
+enum goleak_state {
+    GOLEAK_STATE_UNKNOWN, /* created or named, nothing told since            */
+    GOLEAK_STATE_RUNNABLE,
+    GOLEAK_STATE_RUNNING,
+    GOLEAK_STATE_SYSCALL,
+    GOLEAK_STATE_WAITING,
+    GOLEAK_STATE_ENDED
+};
+
+/* The runtime's traceBlockReason in the numbering of Go 1.22 and later
+ * (runtime/traceruntime.go); older numbers are mapped to it. */
+enum goleak_reason {
+    GOLEAK_REASON_GENERIC,
+    GOLEAK_REASON_FOREVER,
+    GOLEAK_REASON_NET,
+    GOLEAK_REASON_SELECT,
+    GOLEAK_REASON_COND_WAIT,
+    GOLEAK_REASON_SYNC,
+    GOLEAK_REASON_CHAN_SEND,
+    GOLEAK_REASON_CHAN_RECV,
+    GOLEAK_REASON_GC_MARK_ASSIST,
+    GOLEAK_REASON_GC_SWEEP,
+    GOLEAK_REASON_SYSTEM_GOROUTINE,
+    GOLEAK_REASON_PREEMPTED,
+    GOLEAK_REASON_DEBUG_CALL,
+    GOLEAK_REASON_UNTIL_GC_ENDS,
+    GOLEAK_REASON_SLEEP,
+    GOLEAK_REASON_GC_WEAK_TO_STRONG,
+    GOLEAK_REASON_SYNCTEST,
+    GOLEAK_REASON_COUNT,
+    GOLEAK_REASON_UNKNOWN = 254, /* a number that no table has               */
+    GOLEAK_REASON_NONE = 255     /* not parked, or not told                  */
+};
+
+GOLEAK_API const char *goleak_verdict_name(enum goleak_verdict verdict);
+GOLEAK_API const char *goleak_state_name(enum goleak_state state);
+/* The runtime's own word ("chan send"); NULL for UNKNOWN and NONE. */
+GOLEAK_API const char *goleak_reason_name(enum goleak_reason reason);
+/* The article's leak-capable set: forever, select, cond wait, sync, send, receive. */
+GOLEAK_API bool goleak_reason_can_leak(enum goleak_reason reason);
+
+struct goleak_input_info {
+    const char *path;
+    const char *format;          /* "dtrace", …                              */
+    const char *form;            /* the format's variety: "naive", …; or NULL */
+    uint64_t bytes;              /* as read, before decompression            */
+    uint64_t events;
+    const char *go_version;      /* "1.26", "1.22-1.25", or NULL             */
+    const char *go_version_from; /* "header", "option", "inferred", or NULL  */
+    int64_t pid;                 /* GOLEAK_NONE where not told               */
+};
+
+struct goleak_capture {
+    enum goleak_clock clock;
+    int64_t first_ns, last_ns, duration_ns; /* GOLEAK_NONE without a clock   */
+    uint64_t events;             /* in the order in which they were replayed */
+    bool complete;               /* nothing lost, nothing cut                */
+    bool has_stacks, has_wakeups, has_blocking; /* what the stream prints    */
+    uint64_t ticks;              /* one-second ticks seen, on all CPUs        */
+    unsigned tick_cpus;          /* CPUs that they are known to come from; 0: not told */
+};
+
+struct goleak_summary {
+    uint64_t preexisting;  /* older than the recording                       */
+    uint64_t created, ended, live_at_end, blocked_at_end;
+    uint64_t peak_live, peak_blocked;
+    int64_t peak_live_at, peak_blocked_at; /* moments: ns, or event numbers  */
+    uint64_t verdicts[GOLEAK_VERDICT_COUNT];
+    uint64_t leaks;        /* certain + likely                               */
+    uint64_t system_hidden; /* system goroutines left out of all the above   */
+};
+
+/* One of the complaints about a recording (lib/model/health.def). */
+struct goleak_health {
+    const char *name;      /* "damaged_lines"                                */
+    uint64_t count;
+    const char *input;     /* where it was seen first; NULL: nowhere         */
+    uint64_t line;         /* 0: no line                                     */
+    uint64_t column;
+    uint64_t offset;
+    const char *detail;    /* a sentence about the first, or NULL            */
+    const char *meaning;   /* a sentence about all of them                   */
+    bool hurts;            /* it can change a verdict                        */
+};
+
+struct goleak_value {
+    const char *name;
+    int64_t number;        /* when text is NULL                              */
+    const char *text;
+};
+
+#define GOLEAK_EVIDENCE_VALUES 4
+struct goleak_evidence {
+    const char *rule;      /* id, see docs/VERDICTS.md                       */
+    char text[224];        /* one sentence                                   */
+    struct goleak_value values[GOLEAK_EVIDENCE_VALUES];
+    size_t value_count;
+};
+
+#define GOLEAK_EVIDENCE_MAX 4
+
+/* A goroutine's life. Strings are borrowed; NULL is "not told". */
+struct goleak_goroutine {
+    const char *input;
+    int64_t pid, goid;          /* GOLEAK_NONE                               */
+    uint64_t g;                 /* struct g's address; 0: not told           */
+    uint32_t incarnation;       /* from 1: how often g was (re)used          */
+    bool preexisting;           /* older than the recording                  */
+    int system;                 /* 1 proven, 0 proven not, -1 nothing tells  */
+    int64_t parent_goid;        /* GOLEAK_NONE                               */
+    uint64_t parent_g;          /* 0                                         */
+    int64_t created_ns, started_ns, ended_ns, blocked_since_ns;
+    uint64_t created_event, ended_event, blocked_since_event; /* without a clock; 0 */
+    enum goleak_state state;
+    enum goleak_reason reason;
+    const char *wait_reason;    /* the runtime's waitReason text             */
+    enum goleak_verdict verdict;
+    const char *created_at, *start_function, *blocked_at;
+    uint32_t created_stack, stack; /* for goleak_stack_frame; 0: none        */
+    struct goleak_evidence evidence[GOLEAK_EVIDENCE_MAX];
+    size_t evidence_count;
+    uint64_t serial;            /* order of creation, or of first sight      */
+    uint32_t lineage;           /* for goleak_goroutine_ancestors            */
+};
+
+GOLEAK_API void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_capture *out);
+GOLEAK_API void goleak_trace_summary(const struct goleak_trace *trace, struct goleak_summary *out);
+/* GOLEAK_END past the last one. */
+GOLEAK_API enum goleak_status goleak_trace_input(const struct goleak_trace *trace, size_t index,
+                                                 struct goleak_input_info *out);
+GOLEAK_API enum goleak_status goleak_trace_health(const struct goleak_trace *trace, size_t index,
+                                                  struct goleak_health *out);
+
+/* The living (with retain_ended: all), in no particular order: sort by `serial`
+ * for the order of creation. A plain struct, nothing to free:
+ *
+ *      struct goleak_goroutine_iter it = { 0 };
+ *      while (goleak_goroutine_next(trace, &it, &g) == GOLEAK_OK) ...
+ */
+struct goleak_goroutine_iter {
+    uint64_t position;
+};
+GOLEAK_API enum goleak_status goleak_goroutine_next(const struct goleak_trace *trace,
+                                                    struct goleak_goroutine_iter *iter,
+                                                    struct goleak_goroutine *out);
+
+/* One goroutine of the parent tree. */
+struct goleak_ancestor {
+    int64_t goid;               /* GOLEAK_NONE                               */
+    uint64_t g;
+    uint32_t incarnation;       /* 0: only named, never seen itself          */
+    bool alive;
+    const char *start_function, *created_at;
+    bool cut;                   /* it had ancestors that were not kept       */
+};
+/* Fills up to `room` ancestors, the parent first; returns how many there are. */
+GOLEAK_API size_t goleak_goroutine_ancestors(const struct goleak_trace *trace, const struct goleak_goroutine *of,
+                                             struct goleak_ancestor *out, size_t room);
+
+#define GOLEAK_LEAK_EXAMPLES 10
+/* Goroutines of one verdict, reason, creation site and block site. */
+struct goleak_leak {
+    enum goleak_verdict verdict;
+    enum goleak_reason reason;
+    const char *wait_reason;
+    const char *created_at, *start_function, *blocked_at; /* NULL: not told   */
+    uint64_t count;
+    int64_t oldest_wait_ns, youngest_wait_ns;     /* GOLEAK_NONE without a clock */
+    int64_t oldest_wait_events, youngest_wait_events; /* GOLEAK_NONE with one */
+    uint64_t site_created, site_ended;            /* of the creation site     */
+    struct goleak_evidence evidence[GOLEAK_EVIDENCE_MAX];
+    size_t evidence_count;
+    struct goleak_goroutine examples[GOLEAK_LEAK_EXAMPLES];
+    size_t example_count;
+};
+/* Most severe first; GOLEAK_END past the last one. */
+GOLEAK_API enum goleak_status goleak_trace_leak(const struct goleak_trace *trace, size_t index,
+                                                struct goleak_leak *out);
+
+/* Frame `index` of a stack, leaf first, as "FUNC FILE:LINE", "FUNC+0xOFF" or
+ * "0xADDR"; NULL past the last. */
+GOLEAK_API const char *goleak_stack_frame(const struct goleak_trace *trace, uint32_t stack, size_t index);
+
+/* ---- reports ----------------------------------------------------------- */
+
+struct goleak_report_options {
+    size_t size;
+    bool color;
+    unsigned width;             /* columns of the terminal; 0: 80            */
+    unsigned top;               /* groups and sites shown in text; 0: 10     */
+    enum goleak_verdict fail_on; /* named in the verdict line                */
+};
+#define GOLEAK_REPORT_OPTIONS_INIT { sizeof(struct goleak_report_options), 0, 0, 0, GOLEAK_VERDICT_LIKELY }
+
+/* Writes one report on finished traces in a format of goleak_report_format. */
+GOLEAK_API enum goleak_status goleak_report_write(const struct goleak_trace *const *traces, size_t trace_count,
+                                                  const char *format, const struct goleak_report_options *options,
+                                                  goleak_write_fn *write, void *context, struct goleak_error *error);
+
+/* One ndjson line, for an `ended` callback that streams. */
+GOLEAK_API enum goleak_status goleak_report_write_ended(const struct goleak_trace *trace,
+                                                        const struct goleak_goroutine *goroutine,
+                                                        goleak_write_fn *write, void *context);
+
+/* Names of the formats built in, for help texts; NULL past the last. */
+GOLEAK_API const char *goleak_format_name(size_t index);
+GOLEAK_API const char *goleak_report_format(size_t index);
+GOLEAK_API const char *goleak_version(void);
+
+/* ---- events without replay --------------------------------------------- */
+
+/* What can happen to a goroutine, in every format's terms. X(name, word) */
+#define GOLEAK_EVENT_KINDS(X)                                                                       \
+    X(CREATE, "create")       /* newproc1 returned: `g` is new, `other_g` its spawner             */ \
+    X(END, "end")             /* gdestroy, goexit0                                                */ \
+    X(PARK, "park")           /* gopark: `g` stops for `reason`                                   */ \
+    X(READY, "ready")         /* `g` may run again, woken by `other_g`                            */ \
+    X(RUN, "run")             /* execute: `g` gets a thread                                       */ \
+    X(MAIN, "main")           /* main.main begins, on `g`                                         */ \
+    X(STRUCT, "struct")       /* what a dump of struct g tells of `g`                             */ \
+    X(COUNTERS, "counters")   /* a line that prints the script's counters and nothing else        */ \
+    X(TICK, "tick")           /* the script's one-second timer on `cpu`, with its counters        */ \
+    X(CALL, "call")           /* a traced function was entered, no goroutine told: `name`         */ \
+    X(RETURN, "return")       /* … and left                                                       */ \
+    X(LOST, "lost")           /* the recorder lost `count` records                                */ \
+    X(OTHER, "other")         /* an event of a kind that this version does not know: `name`       */
+
+enum goleak_event_kind {
+#define X(name, word) GOLEAK_EVENT_##name,
+    GOLEAK_EVENT_KINDS(X)
+#undef X
+        GOLEAK_EVENT_KIND_COUNT
+};
+
+/* Bits of goleak_event.has: which fields this event tells. */
+#define GOLEAK_HAS_TIME (1u << 0)
+#define GOLEAK_HAS_GOID (1u << 1)
+#define GOLEAK_HAS_OTHER (1u << 2) /* other_g: spawner or waker              */
+#define GOLEAK_HAS_OTHER_GOID (1u << 3)
+#define GOLEAK_HAS_REASON (1u << 4)
+#define GOLEAK_HAS_WAIT (1u << 5)
+#define GOLEAK_HAS_COUNT (1u << 6)
+#define GOLEAK_HAS_BLOCKED_COUNT (1u << 7)
+#define GOLEAK_HAS_CPU (1u << 8)
+#define GOLEAK_HAS_TID (1u << 9)
+#define GOLEAK_HAS_PID (1u << 10)
+#define GOLEAK_HAS_LOCK (1u << 11)
+#define GOLEAK_HAS_CHAN (1u << 12)
+#define GOLEAK_HAS_ELEM (1u << 13)
+#define GOLEAK_HAS_GOPC (1u << 14)
+#define GOLEAK_HAS_STARTPC (1u << 15)
+#define GOLEAK_HAS_START (1u << 16) /* name: the start function's symbol     */
+#define GOLEAK_HAS_STACK (1u << 17)
+#define GOLEAK_HAS_BLOCKED (1u << 18) /* the script's own `blocked` is in `flags` */
+#define GOLEAK_HAS_STACK_BOUNDS (1u << 19) /* struct dumps: lock, chan are stack.lo, stack.hi */
+#define GOLEAK_HAS_WAITSINCE (1u << 20) /* struct dumps: elem is waitsince   */
+#define GOLEAK_HAS_G (1u << 21)
+#define GOLEAK_HAS_STATUS (1u << 22)
+
+#define GOLEAK_FLAG_BLOCKED 1u /* the script printed blocked=1               */
+#define GOLEAK_FLAG_NAIVE 2u   /* a line of the article's naive script       */
+
+/* A field whose bit is not in `has` is undefined. */
+struct goleak_event {
+    uint8_t kind;        /* enum goleak_event_kind                           */
+    uint8_t flags;
+    uint8_t reason;      /* as recorded: gopark's 4th argument               */
+    uint8_t wait_reason; /* as recorded: g.waitreason                        */
+    uint32_t has;
+    uint64_t g;          /* address of struct g                              */
+    uint64_t goid;
+    int64_t time_ns;
+    uint64_t other_g, other_goid;
+    int32_t count, blocked_count; /* the script's counters as printed; LOST: records lost */
+    uint32_t stack;      /* for goleak_stack_frame                           */
+    uint32_t name;       /* symbol id: start function, called function       */
+    uint64_t position;   /* line number, or offset in a binary input         */
+    uint64_t lock, chan, elem, gopc, startpc;
+    uint32_t cpu, tid, pid;
+    uint8_t status;      /* g.atomicstatus as recorded                       */
+    uint8_t depth;       /* -F: indentation of the call, in levels           */
+};
+
+/* Hands out events as the recording has them, in its own order. */
+struct goleak_decoder;
+GOLEAK_API enum goleak_status goleak_decoder_new(struct goleak_decoder **out, const struct goleak_options *options,
+                                                 struct goleak_error *error);
+GOLEAK_API enum goleak_status goleak_decoder_feed(struct goleak_decoder *decoder, const void *data, size_t size,
+                                                  struct goleak_error *error);
+GOLEAK_API enum goleak_status goleak_decoder_finish(struct goleak_decoder *decoder, struct goleak_error *error);
+/* The next event decoded so far; GOLEAK_END when more must be fed. The event is
+ * valid until the next call on the decoder. */
+GOLEAK_API enum goleak_status goleak_decoder_next(struct goleak_decoder *decoder, const struct goleak_event **out);
+GOLEAK_API void goleak_decoder_free(struct goleak_decoder *decoder);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

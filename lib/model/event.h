@@ -1,0 +1,33 @@
+/*
+ * event - the first waist: all that a format reader may say about goroutines.
+ *
+ * struct goleak_event and its kinds are in goleak.h, because the decoder hands
+ * them out. Here: how they travel. Events cross the waist in batches; a reader
+ * fills one, pushes it, and goes on with the batch that it gets back.
+ */
+#ifndef GOLEAK_MODEL_EVENT_H
+#define GOLEAK_MODEL_EVENT_H
+
+#include "base/alloc.h"
+
+#define GOLEAK_BATCH_EVENTS 256
+
+struct goleak_batch {
+    size_t count;
+    struct goleak_event events[GOLEAK_BATCH_EVENTS];
+};
+
+/* Takes the events of *batch; may keep the batch and leave another, empty one. */
+typedef enum goleak_status goleak_batch_fn(void *context, struct goleak_batch **batch);
+
+struct goleak_event_sink {
+    goleak_batch_fn *push;
+    void *context;
+};
+
+struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc);
+void goleak_batch_free(struct goleak_alloc *alloc, struct goleak_batch *batch);
+
+const char *goleak_event_kind_word(unsigned kind);
+
+#endif

@@ -1,0 +1,77 @@
+/* goroutine - see goroutine.h. At most two thirds of the slots are used. */
+#include "model/goroutine.h"
+
+#include <string.h>
+
+#define FIRST_SLOTS_LOG2 10
+
+static bool resize_slots(struct goleak_store *store, unsigned log2)
+{
+    size_t count = (size_t)1 << log2;
+    uint64_t *slots = goleak_alloc_zeroed(store->alloc, count * sizeof *slots);
+    if (slots == NULL)
+        return false;
+    uint64_t *old = store->slots;
+    size_t old_count = old != NULL ? store->slot_mask + 1 : 0;
+    store->slots = slots;
+    store->slot_mask = count - 1;
+    store->slot_shift = 64 - log2;
+    for (uint32_t index = 1; index <= store->count; index++) {
+        const struct goleak_record *record = goleak_store_at(store, index);
+        uint64_t key = record->g != 0 ? record->g : record->goid | GOLEAK_KEY_GOID;
+        uint64_t hash = goleak_store_hash(key, record->process);
+        size_t at = (size_t)(hash >> store->slot_shift);
+        while (slots[at] != 0)
+            at = (at + 1) & store->slot_mask;
+        slots[at] = (uint64_t)(uint32_t)hash << 32 | index;
+    }
+    goleak_free(store->alloc, old, old_count * sizeof *old);
+    return true;
+}
+
+bool goleak_store_init(struct goleak_store *store, struct goleak_alloc *alloc)
+{
+    *store = (struct goleak_store){ .alloc = alloc };
+    return resize_slots(store, FIRST_SLOTS_LOG2);
+}
+
+void goleak_store_release(struct goleak_store *store)
+{
+    for (size_t i = 0; i < store->chunk_count; i++)
+        goleak_free(store->alloc, store->chunks[i], GOLEAK_RECORD_CHUNK * sizeof **store->chunks);
+    goleak_free(store->alloc, store->chunks, store->chunk_capacity * sizeof *store->chunks);
+    goleak_free(store->alloc, store->slots, store->slots != NULL ? (store->slot_mask + 1) * sizeof *store->slots : 0);
+    *store = (struct goleak_store){ .alloc = store->alloc };
+}
+
+uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t process, uint64_t hash)
+{
+    uint32_t index = store->count + 1;
+    if (index >= UINT32_MAX - GOLEAK_RECORD_CHUNK)
+        return 0;
+    if (index / GOLEAK_RECORD_CHUNK >= store->chunk_count) {
+        if (!goleak_grow(store->alloc, &store->chunks, &store->chunk_capacity, store->chunk_count + 1,
+                         sizeof *store->chunks))
+            return 0;
+        struct goleak_record *chunk =
+            goleak_alloc_array(store->alloc, GOLEAK_RECORD_CHUNK, sizeof *chunk);
+        if (chunk == NULL)
+            return 0;
+        store->chunks[store->chunk_count++] = chunk;
+    }
+    if ((size_t)index * 3 > (store->slot_mask + 1) * 2 && !resize_slots(store, 64 - store->slot_shift + 1))
+        return 0;
+    struct goleak_record *record = goleak_store_at(store, index);
+    memset(record, 0, sizeof *record);
+    if (key & GOLEAK_KEY_GOID)
+        record->goid = key & ~GOLEAK_KEY_GOID;
+    else
+        record->g = key;
+    record->process = process;
+    size_t at = (size_t)(hash >> store->slot_shift);
+    while (store->slots[at] != 0)
+        at = (at + 1) & store->slot_mask;
+    store->slots[at] = (uint64_t)(uint32_t)hash << 32 | index;
+    store->count = index;
+    return index;
+}

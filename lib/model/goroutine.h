@@ -1,0 +1,117 @@
+/*
+ * goroutine - the second waist: the lifecycle record, and the store of them.
+ *
+ * A goroutine is (process, g, incarnation): the runtime recycles struct g, so
+ * one record serves every incarnation of one address, the newest at a time.
+ * Records are never deleted: distinct addresses = peak goroutines. They lie in
+ * chunks that never move; a table of 8-byte slots finds them by address.
+ *
+ *      slots  [ tag | index ]  ->  records in chunks of 4096, 88 bytes each
+ *
+ * A moment is what the recording gives for time: nanoseconds, or, where it
+ * prints none, the number of the event.
+ */
+#ifndef GOLEAK_MODEL_GOROUTINE_H
+#define GOLEAK_MODEL_GOROUTINE_H
+
+#include "base/alloc.h"
+#include "base/hash.h"
+
+#define GOLEAK_NO_MOMENT GOLEAK_NONE
+
+/* Bits of goleak_record.flags. */
+#define GOLEAK_REC_PREEXISTING 1u
+#define GOLEAK_REC_SYSTEM 2u     /* proven */
+#define GOLEAK_REC_USER 4u       /* proven not to be the runtime's */
+#define GOLEAK_REC_MAIN 8u       /* the main goroutine, proven */
+#define GOLEAK_REC_NOT_MAIN 16u  /* proven not to be it */
+#define GOLEAK_REC_SEEN 32u      /* has events of its own; else only named */
+#define GOLEAK_REC_BLOCKED 64u   /* waiting, on a reason of the leak-capable set */
+#define GOLEAK_REC_PANIC 128u    /* waiting while the process panics */
+#define GOLEAK_REC_SETTLED 256u  /* has parked once */
+
+#define GOLEAK_NO_WAIT 255
+
+struct goleak_record {
+    uint64_t g;       /* 0: known by goid only */
+    uint64_t goid;    /* 0: not told */
+    uint64_t serial;  /* order of creation, or of first sight; from 1 */
+    int64_t created;  /* moment; GOLEAK_NO_MOMENT if older than the recording */
+    int64_t started;  /* moment of the first run; GOLEAK_NO_MOMENT if not told */
+    int64_t since;    /* moment at which the state began */
+    uint32_t incarnation;
+    uint32_t site;    /* index of its spawn site */
+    uint32_t parent;  /* lineage node of its spawner, see lineage.h; 0: not told */
+    uint32_t node;    /* its own lineage node; 0 until it spawns */
+    uint32_t created_stack, block_stack;
+    uint32_t extra;   /* index of its rare facts; 0: none */
+    uint16_t process; /* index of its process */
+    uint8_t state;    /* enum goleak_state */
+    uint8_t reason;   /* enum goleak_reason */
+    uint8_t raw_reason; /* as recorded: read again when the Go version is known */
+    uint8_t wait;     /* g.waitreason as recorded; GOLEAK_NO_WAIT: not told */
+    uint16_t flags;
+};
+
+#define GOLEAK_RECORD_CHUNK 4096
+
+struct goleak_store {
+    struct goleak_alloc *alloc;
+    struct goleak_record **chunks;
+    size_t chunk_count, chunk_capacity;
+    uint32_t count; /* records in use; index 0 is "none" and not used */
+    uint64_t *slots;
+    size_t slot_mask; /* number of slots - 1 */
+    unsigned slot_shift;
+};
+
+bool goleak_store_init(struct goleak_store *store, struct goleak_alloc *alloc);
+void goleak_store_release(struct goleak_store *store);
+
+static inline struct goleak_record *goleak_store_at(const struct goleak_store *store, uint32_t index)
+{
+    return &store->chunks[index / GOLEAK_RECORD_CHUNK][index % GOLEAK_RECORD_CHUNK];
+}
+
+/* The key of a goroutine: its address within its process. Keys of streams that
+ * tell no address are goids, marked by the top bit, which no user address has. */
+#define GOLEAK_KEY_GOID ((uint64_t)1 << 63)
+
+static inline uint64_t goleak_store_hash(uint64_t key, uint16_t process)
+{
+    return goleak_hash_u64(key ^ (uint64_t)process << 48);
+}
+
+/* A slot: tag (high half of the hash) above the index; 0 is free. */
+static inline void goleak_store_prefetch_slot(const struct goleak_store *store, uint64_t hash)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    __builtin_prefetch(&store->slots[hash >> store->slot_shift]);
+#else
+    (void)store, (void)hash;
+#endif
+}
+
+/* Index of the record, 0 if there is none. */
+static inline uint32_t goleak_store_find(const struct goleak_store *store, uint64_t key, uint16_t process,
+                                         uint64_t hash)
+{
+    uint32_t tag = (uint32_t)hash;
+    for (size_t at = (size_t)(hash >> store->slot_shift);; at = (at + 1) & store->slot_mask) {
+        uint64_t slot = store->slots[at];
+        if (slot == 0)
+            return 0;
+        if ((uint32_t)(slot >> 32) != tag)
+            continue;
+        const struct goleak_record *record = goleak_store_at(store, (uint32_t)slot);
+        uint64_t own = record->g != 0 ? record->g : record->goid | GOLEAK_KEY_GOID;
+        if (own == key && record->process == process)
+            return (uint32_t)slot;
+    }
+}
+
+/* Adds a record for a key that is not there: g or goid set, the rest zero.
+ * 0 when memory ends. May grow the table: earlier hashes stay good. */
+uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t process, uint64_t hash);
+
+#endif

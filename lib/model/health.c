@@ -1,0 +1,56 @@
+/* health - see health.h. */
+#include "model/health.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static const struct {
+    const char *name, *meaning;
+    bool hurts;
+} kinds[] = {
+#define X(id, hurts, meaning) { #id, meaning, hurts },
+#include "model/health.def"
+#undef X
+};
+
+void goleak_health_note(struct goleak_health_book *book, enum goleak_health_id id, uint64_t count, uint64_t line,
+                        uint64_t column, uint64_t offset, const char *format, ...)
+{
+    struct goleak_health_entry *entry = &book->entries[id];
+    bool first = entry->detail[0] == '\0';
+    entry->count += count;
+    if (!first)
+        return;
+    entry->input = book->input;
+    entry->line = line;
+    entry->column = column;
+    entry->offset = offset;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(entry->detail, sizeof entry->detail, format, args);
+    va_end(args);
+}
+
+void goleak_health_get(const struct goleak_health_book *book, enum goleak_health_id id, struct goleak_health *out)
+{
+    const struct goleak_health_entry *entry = &book->entries[id];
+    *out = (struct goleak_health){
+        .name = kinds[id].name,
+        .count = entry->count,
+        .input = entry->input,
+        .line = entry->line,
+        .column = entry->column,
+        .offset = entry->offset,
+        .detail = entry->detail[0] != '\0' ? entry->detail : NULL,
+        .meaning = kinds[id].meaning,
+        .hurts = kinds[id].hurts,
+    };
+}
+
+bool goleak_health_complete(const struct goleak_health_book *book)
+{
+    return book->entries[GOLEAK_HEALTH_lost_events].count == 0 && book->entries[GOLEAK_HEALTH_truncated].count == 0 &&
+           book->entries[GOLEAK_HEALTH_damaged_lines].count == 0 &&
+           book->entries[GOLEAK_HEALTH_damaged_frames].count == 0 &&
+           book->entries[GOLEAK_HEALTH_recorder_errors].count == 0;
+}

@@ -1,0 +1,48 @@
+/*
+ * health - what is wrong with a capture, counted, with where it was seen first.
+ *
+ * Damage never stops a reader: it says goleak_health_note and steps over.
+ */
+#ifndef GOLEAK_MODEL_HEALTH_H
+#define GOLEAK_MODEL_HEALTH_H
+
+#include "base/arena.h"
+
+enum goleak_health_id {
+#define X(id, hurts, meaning) GOLEAK_HEALTH_##id,
+#include "model/health.def"
+#undef X
+    GOLEAK_HEALTH_COUNT
+};
+
+struct goleak_health_entry {
+    uint64_t count;
+    const char *input; /* of the first */
+    uint64_t line, column, offset;
+    char detail[320];
+};
+
+struct goleak_health_book {
+    const char *input; /* the input being read: set by the trace, borrowed */
+    struct goleak_health_entry entries[GOLEAK_HEALTH_COUNT];
+};
+
+/* Counts `count` more; the first call keeps the position and the sentence. Of
+ * line/column and offset, zero means "does not apply". */
+void goleak_health_note(struct goleak_health_book *book, enum goleak_health_id id, uint64_t count, uint64_t line,
+                        uint64_t column, uint64_t offset, const char *format, ...)
+#if defined(__GNUC__) || defined(__clang__)
+    __attribute__((format(printf, 7, 8)))
+#endif
+    ;
+
+/* True until the first note: whoever must make up its sentence asks. */
+static inline bool goleak_health_is_first(const struct goleak_health_book *book, enum goleak_health_id id)
+{
+    return book->entries[id].detail[0] == '\0';
+}
+
+void goleak_health_get(const struct goleak_health_book *book, enum goleak_health_id id, struct goleak_health *out);
+bool goleak_health_complete(const struct goleak_health_book *book);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * lineage - who spawned whom, kept only as long as somebody living descends.
+ *
+ * A goroutine gets a node when it first spawns. A node holds a reference to its
+ * parent's node; it goes when its goroutine has ended and no child needs it. A
+ * chain of goroutines that each spawn the next and end would grow for ever: it
+ * is cut above its 64th ancestor, and the node says so.
+ */
+#ifndef GOLEAK_MODEL_LINEAGE_H
+#define GOLEAK_MODEL_LINEAGE_H
+
+#include "model/goroutine.h"
+
+#define GOLEAK_LINEAGE_KEPT 64
+
+struct goleak_node {
+    uint64_t g, goid;
+    uint32_t incarnation; /* 0: only named */
+    uint32_t parent;      /* node; 0: none told */
+    uint32_t references;
+    uint32_t site;
+    uint16_t depth;       /* ancestors above, at most; a bound, not exact */
+    uint16_t process;
+    bool alive, cut;
+};
+
+struct goleak_lineage {
+    struct goleak_alloc *alloc;
+    struct goleak_node *nodes; /* nodes[0] is "none" */
+    size_t count, capacity;
+    uint32_t free_list; /* linked through parent; 0: none */
+};
+
+void goleak_lineage_init(struct goleak_lineage *lineage, struct goleak_alloc *alloc);
+void goleak_lineage_release(struct goleak_lineage *lineage);
+
+/* The node of a goroutine, made if need be; 0 when memory ends. */
+uint32_t goleak_lineage_of(struct goleak_lineage *lineage, struct goleak_record *record);
+/* child->parent = node, counted. */
+void goleak_lineage_adopt(struct goleak_lineage *lineage, struct goleak_record *child, uint32_t node);
+/* The goroutine has ended: gives back its node and its reference to its parent. */
+void goleak_lineage_end(struct goleak_lineage *lineage, struct goleak_record *record);
+
+static inline const struct goleak_node *goleak_lineage_at(const struct goleak_lineage *lineage, uint32_t node)
+{
+    return &lineage->nodes[node];
+}
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * reasons - what the numbers mean that gopark gets, per Go version.
+ *
+ * Two numbers tell why a goroutine parks: the trace block reason (gopark's 4th
+ * argument) and the wait reason (the 3rd, kept in g.waitreason). Both are
+ * renumbered between Go versions; the tables are those of the runtime sources
+ * (traceruntime.go / trace.go and runtime2.go) of Go 1.19 and 1.21-1.27.
+ *
+ * The version is given, or inferred: a set of candidates shrinks with every
+ * pair of numbers that cannot occur together in some version.
+ */
+#ifndef GOLEAK_MODEL_REASONS_H
+#define GOLEAK_MODEL_REASONS_H
+
+#include <goleak.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GOLEAK_GO_OLDEST 19 /* 1.19's tables also serve the versions before */
+#define GOLEAK_GO_NEWEST 27
+#define GOLEAK_GO_VERSIONS (GOLEAK_GO_NEWEST - GOLEAK_GO_OLDEST + 1)
+#define GOLEAK_GO_BIT(minor) (1u << ((minor) - GOLEAK_GO_OLDEST))
+#define GOLEAK_GO_ALL ((1u << GOLEAK_GO_VERSIONS) - 1)
+
+struct goleak_reasons {
+    uint32_t candidates;      /* bits of GOLEAK_GO_BIT */
+    bool narrowed;            /* anything was learnt at all */
+    const char *from;         /* "header", "option", "inferred", NULL */
+    char text[16];            /* "1.26", "1.22-1.25", "" */
+    uint64_t seen[64];        /* (reason, wait) pairs already looked at, 64 x 64 */
+    uint64_t seen_alone[4];
+    uint8_t table[256];       /* goleak_reasons_decode without a wait reason */
+};
+
+void goleak_reasons_init(struct goleak_reasons *reasons);
+
+/* From "1.22", "go1.22.3", "1.26.10-X:…"; false if it is no Go version. Versions
+ * before the oldest and after the newest table use the nearest one. */
+bool goleak_reasons_set_version(struct goleak_reasons *reasons, const char *version, const char *from);
+
+/* Something in the stream says that the version is one of these. */
+void goleak_reasons_restrict(struct goleak_reasons *reasons, uint32_t versions);
+
+/* Learns from a pair (wait -1: not printed). False: no candidate version can
+ * have produced it. Cheap when the pair was seen before. */
+bool goleak_reasons_learn(struct goleak_reasons *reasons, uint8_t reason, int wait);
+
+enum goleak_reason goleak_reasons_decode_with_wait(const struct goleak_reasons *reasons, uint8_t reason, int wait);
+
+/* The reason in the numbering of goleak.h. wait -1: not printed. */
+static inline enum goleak_reason goleak_reasons_decode(const struct goleak_reasons *reasons, uint8_t reason, int wait)
+{
+    if (reason == 20 && wait >= 0) /* up to Go 1.21: all that has no event byte of its own */
+        return goleak_reasons_decode_with_wait(reasons, reason, wait);
+    return (enum goleak_reason)reasons->table[reason];
+}
+
+/* The runtime's text of a wait reason; NULL where the candidates disagree or
+ * have none. */
+const char *goleak_reasons_wait_text(const struct goleak_reasons *reasons, int wait);
+
+/* A wait of the panicking kind: the process is going down, nothing leaks. */
+bool goleak_reasons_is_panic(const struct goleak_reasons *reasons, int wait);
+
+#endif

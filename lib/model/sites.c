@@ -1,0 +1,87 @@
+/* sites - see sites.h. */
+#include "model/sites.h"
+
+#include "model/goroutine.h"
+
+#include <string.h>
+
+static bool begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* By start function: Go's rule (prefix "runtime." but for main and the entry of
+ * coroutines), and the runtime's helpers that live in packages beside it. */
+static uint8_t proof_by_start(const char *function)
+{
+    if (strcmp(function, "runtime.main") == 0)
+        return GOLEAK_REC_USER | GOLEAK_REC_MAIN;
+    if (begins(function, "runtime.") && strcmp(function, "runtime.corostart") != 0)
+        return GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
+    if (begins(function, "runtime/trace.") || begins(function, "runtime/pprof.") ||
+        strcmp(function, "os/signal.loop") == 0)
+        return GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
+    return GOLEAK_REC_USER | GOLEAK_REC_NOT_MAIN;
+}
+
+/* By the function that spawned it: what the runtime spawns is the runtime's, but
+ * for main (runtime.rt0_go) and coroutines (runtime.newcoro). */
+static uint8_t proof_by_spawner(const char *function)
+{
+    if (begins(function, "runtime.rt0_go"))
+        return GOLEAK_REC_USER | GOLEAK_REC_MAIN;
+    if (begins(function, "runtime.newcoro"))
+        return GOLEAK_REC_USER | GOLEAK_REC_NOT_MAIN;
+    if (begins(function, "runtime.") || begins(function, "runtime/trace.") || begins(function, "runtime/pprof.") ||
+        begins(function, "os/signal.watchSignalLoop"))
+        return GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
+    return GOLEAK_REC_USER | GOLEAK_REC_NOT_MAIN;
+}
+
+bool goleak_sites_init(struct goleak_sites *sites, struct goleak_symbols *symbols, struct goleak_alloc *alloc)
+{
+    *sites = (struct goleak_sites){ .symbols = symbols };
+    goleak_intern_init(&sites->index, alloc);
+    if (!goleak_grow(alloc, &sites->sites, &sites->capacity, 64, sizeof *sites->sites))
+        return false;
+    memset(sites->sites, 0, sizeof *sites->sites);
+    return true;
+}
+
+void goleak_sites_release(struct goleak_sites *sites)
+{
+    goleak_free(sites->index.alloc, sites->sites, sites->capacity * sizeof *sites->sites);
+    goleak_intern_release(&sites->index);
+    sites->sites = NULL;
+    sites->capacity = 0;
+}
+
+bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t start, uint32_t *site)
+{
+    *site = 0;
+    if (created_at == 0 && start == 0)
+        return true;
+    const uint32_t key[2] = { created_at, start };
+    size_t before = sites->index.count;
+    if (!goleak_grow(sites->index.alloc, &sites->sites, &sites->capacity, before + 2, sizeof *sites->sites))
+        return false;
+    *site = goleak_intern_add(&sites->index, key, sizeof key);
+    if (*site > before) {
+        uint8_t proof = 0;
+        const char *spawner = goleak_symbols_frame_function(sites->symbols, created_at);
+        if (start != 0)
+            proof = proof_by_start(goleak_symbols_text(sites->symbols, start));
+        else if (spawner[0] != '\0')
+            proof = proof_by_spawner(spawner);
+        /* A start function with a user's name that the runtime spawned is the runtime's. */
+        if (start != 0 && spawner[0] != '\0' && (proof_by_spawner(spawner) & GOLEAK_REC_SYSTEM))
+            proof = GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
+        sites->sites[*site] = (struct goleak_site){ created_at, start, proof };
+    }
+    return *site != 0;
+}
+
+size_t goleak_sites_count(const struct goleak_sites *sites)
+{
+    return sites->index.count + 1;
+}

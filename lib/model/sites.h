@@ -1,0 +1,38 @@
+/*
+ * sites - where goroutines are spawned: the place of the go statement and the
+ * function that it starts, as far as the recording tells either.
+ *
+ * Go's own rule for system goroutines works on the start function
+ * (runtime/traceback.go, isSystemGoroutine): so it is decided once a site.
+ */
+#ifndef GOLEAK_MODEL_SITES_H
+#define GOLEAK_MODEL_SITES_H
+
+#include "model/symbols.h"
+
+struct goleak_site {
+    uint32_t created_at; /* frame; 0: not told */
+    uint32_t start;      /* string: start function; 0: not told */
+    uint8_t proof;       /* GOLEAK_REC_SYSTEM, _USER, _MAIN, _NOT_MAIN bits */
+};
+
+struct goleak_sites {
+    struct goleak_symbols *symbols; /* borrowed */
+    struct goleak_intern index;     /* bytes: the two ids; a site's number is its id */
+    struct goleak_site *sites;      /* sites[0]: nothing told */
+    size_t capacity;
+};
+
+bool goleak_sites_init(struct goleak_sites *sites, struct goleak_symbols *symbols, struct goleak_alloc *alloc);
+void goleak_sites_release(struct goleak_sites *sites);
+
+/* False when memory ends. (0, 0) is site 0. */
+bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t start, uint32_t *site);
+size_t goleak_sites_count(const struct goleak_sites *sites); /* site 0 included */
+
+static inline const struct goleak_site *goleak_sites_at(const struct goleak_sites *sites, uint32_t site)
+{
+    return &sites->sites[site];
+}
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * symbols - names, frames and stacks, each kept once.
+ *
+ * A frame is known by its text, in the one spelling that every output uses:
+ * "FUNC FILE:LINE", else "FUNC+0xOFF", else "0xADDR". A stack is a list of
+ * frames, leaf first. Ids count from 1; 0 is "none".
+ */
+#ifndef GOLEAK_MODEL_SYMBOLS_H
+#define GOLEAK_MODEL_SYMBOLS_H
+
+#include "base/intern.h"
+
+struct goleak_frame {
+    uint32_t function; /* string; 0 where only the address is known */
+};
+
+/* What a stack says at a glance, computed once. */
+struct goleak_stack_sites {
+    uint32_t created; /* frame that holds the go statement, where this is a creation stack */
+    uint32_t blocked; /* first frame outside the runtime and sync, where this is a block stack */
+};
+
+struct goleak_symbols {
+    struct goleak_alloc *alloc;
+    struct goleak_intern strings; /* function names, keys, anything textual */
+    struct goleak_intern frames;  /* by text                                 */
+    struct goleak_intern stacks;  /* bytes: uint32_t frame ids               */
+    struct goleak_frame *frame_info;
+    size_t frame_capacity;
+    struct goleak_stack_sites *stack_sites;
+    size_t stack_capacity;
+};
+
+void goleak_symbols_init(struct goleak_symbols *symbols, struct goleak_alloc *alloc);
+void goleak_symbols_release(struct goleak_symbols *symbols);
+
+uint32_t goleak_symbols_string(struct goleak_symbols *symbols, const void *bytes, size_t size);
+const char *goleak_symbols_text(const struct goleak_symbols *symbols, uint32_t string);
+
+/* function may be empty: then only the address is known. 0 when memory ends. */
+uint32_t goleak_symbols_frame(struct goleak_symbols *symbols, const char *function, size_t size, uint64_t offset);
+uint32_t goleak_symbols_frame_line(struct goleak_symbols *symbols, const char *function, size_t size,
+                                   const char *file, size_t file_size, uint64_t line);
+/* A frame of which only the function is known. */
+uint32_t goleak_symbols_function(struct goleak_symbols *symbols, const char *function, size_t size);
+uint32_t goleak_symbols_address(struct goleak_symbols *symbols, uint64_t address);
+const char *goleak_symbols_frame_text(const struct goleak_symbols *symbols, uint32_t frame);
+/* "" where only the address is known. */
+const char *goleak_symbols_frame_function(const struct goleak_symbols *symbols, uint32_t frame);
+
+uint32_t goleak_symbols_stack(struct goleak_symbols *symbols, const uint32_t *frames, size_t count);
+/* Number of frames; *frames borrowed. */
+size_t goleak_symbols_stack_frames(const struct goleak_symbols *symbols, uint32_t stack, const uint32_t **frames);
+
+/* Site frames of a stack; 0 where it has none. */
+uint32_t goleak_symbols_created_at(const struct goleak_symbols *symbols, uint32_t stack);
+uint32_t goleak_symbols_blocked_at(const struct goleak_symbols *symbols, uint32_t stack);
+
+#endif

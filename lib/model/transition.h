@@ -1,0 +1,35 @@
+/*
+ * transition - what the replay tells the analyses: one short record for each
+ * change of a goroutine that counts, in order, in batches.
+ *
+ * System goroutines (unless they are wanted) are left out. One that is proven
+ * to be the runtime's only after it has been told of is taken back with
+ * GOLEAK_T_RETRACTED: an analysis then forgets it as if it had never been.
+ */
+#ifndef GOLEAK_MODEL_TRANSITION_H
+#define GOLEAK_MODEL_TRANSITION_H
+
+#include "model/goroutine.h"
+
+enum goleak_transition_kind {
+    GOLEAK_T_APPEARED,  /* older than the recording, seen for the first time */
+    GOLEAK_T_CREATED,
+    GOLEAK_T_ENDED,     /* `since`: moment of creation, GOLEAK_NO_MOMENT if older */
+    GOLEAK_T_BLOCKED,   /* parked on the leak-capable set */
+    GOLEAK_T_UNBLOCKED, /* `since`: moment of the park */
+    GOLEAK_T_SETTLED,   /* has had its first park: no proof is to be expected any more */
+    GOLEAK_T_RETRACTED  /* `blocked`, `preexisting`, `since` as the goroutine was */
+};
+
+struct goleak_transition {
+    int64_t moment, since;
+    uint64_t serial;      /* which goroutine, for all of the recording */
+    uint64_t event;       /* number of the event, from 1 */
+    uint32_t site, parent_site;
+    uint8_t kind, reason;
+    bool blocked, preexisting;
+};
+
+#define GOLEAK_TRANSITIONS 1024
+
+#endif
