@@ -1,0 +1,374 @@
+/*
+ * decode - see decode.h.
+ *
+ * Without a thread:   next ─> pump ─> unpack, source
+ * With one:           next ─> ring <─ thread ─> pump ─> unpack, source
+ *
+ * pump is the same loop for both. The thread lends unpack a block of the ring,
+ * so that bytes are decoded to where the caller will read them.
+ */
+#include "input/decode.h"
+
+#include "base/error.h"
+#include "input/ring.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define INPUT_ROOM ((size_t)256 * 1024)
+
+struct goleak_decode {
+    struct goleak_alloc *alloc;
+    struct goleak_source *source;
+    const char *packing;
+    unsigned char *input; /* INPUT_ROOM */
+
+    /* of pump, and so of the thread where there is one */
+    struct goleak_unpack *unpack;
+    bool given_all;
+    uint64_t read_bytes;
+
+    /* of the caller's side */
+    goleak_damage_fn *damage; /* of the call under way */
+    void *damage_context;
+    uint64_t shown_bytes;
+    bool ended;
+    enum goleak_status status;
+    struct goleak_error error; /* of that status */
+
+    /* of the thread */
+    bool threaded;
+    pthread_t thread;
+    struct goleak_ring *ring;
+    struct goleak_alloc thread_alloc;
+    uint64_t base_bytes;              /* its count before it held anything */
+    unsigned char *lent;              /* the block that unpack writes into */
+    enum goleak_status thread_status; /* set before the END item */
+    struct goleak_error thread_error;
+    int wake[2]; /* a pipe that ends the thread's wait; -1: none */
+
+    /* of the caller's side, with a thread */
+    unsigned char *borrowed; /* the block of the last run */
+    uint64_t booked_bytes;   /* of the thread's memory, in alloc's account */
+};
+
+static_assert(GOLEAK_RING_BLOCK_BYTES == GOLEAK_UNPACK_RUN_ROOM, "a block is lent to unpack");
+
+/* ---- on either thread ----------------------------------------------------- */
+
+static enum goleak_status name_source(const struct goleak_decode *decode, enum goleak_status status,
+                                      struct goleak_error *error)
+{
+    if (error != NULL && error->path[0] == '\0')
+        snprintf(error->path, sizeof error->path, "%s", goleak_source_path(decode->source));
+    return status;
+}
+
+/* The next run; size 0: the end, or the thread is to stop. */
+static enum goleak_status pump(struct goleak_decode *decode, const void **data, size_t *size,
+                               struct goleak_error *error)
+{
+    for (;;) {
+        enum goleak_status status = goleak_unpack_next(decode->unpack, data, size, error);
+        if (status < 0)
+            return name_source(decode, status, error);
+        if (*size > 0 || decode->given_all)
+            return GOLEAK_OK;
+        if (decode->wake[0] >= 0 && !goleak_source_wait(decode->source, decode->wake[0]))
+            return GOLEAK_OK;
+        size_t got;
+        status = goleak_source_read(decode->source, decode->input, INPUT_ROOM, &got, error);
+        if (status < 0)
+            return status;
+        decode->read_bytes += got;
+        decode->given_all = got == 0;
+        if (got > 0)
+            goleak_unpack_give(decode->unpack, decode->input, got);
+        else
+            goleak_unpack_end(decode->unpack);
+    }
+}
+
+/* ---- on the thread -------------------------------------------------------- */
+
+static bool push(struct goleak_decode *decode, struct goleak_ring_item *item)
+{
+    item->read_bytes = decode->read_bytes;
+    item->used_bytes = decode->thread_alloc.used_bytes - decode->base_bytes;
+    return goleak_ring_push(decode->ring, item);
+}
+
+static void push_damage(void *context, bool truncated, uint64_t offset, const char *sentence)
+{
+    struct goleak_decode *decode = context;
+    struct goleak_ring_item item = { .kind = GOLEAK_RING_DAMAGE, .truncated = truncated, .offset = offset };
+    snprintf(item.sentence, sizeof item.sentence, "%s", sentence);
+    push(decode, &item); /* when it is to stop, the next run will tell */
+}
+
+/* False: stop. */
+static bool push_run(struct goleak_decode *decode, const unsigned char *data, size_t size)
+{
+    struct goleak_ring_item item = { .kind = GOLEAK_RING_RUN, .size = size };
+    if (decode->lent != NULL && data >= decode->lent && data < decode->lent + GOLEAK_RING_BLOCK_BYTES) {
+        item.block = decode->lent;
+        item.at = (size_t)(data - decode->lent);
+        decode->lent = NULL;
+    } else {
+        item.block = goleak_ring_take(decode->ring);
+        if (item.block == NULL)
+            return false;
+        memcpy(item.block, data, size);
+    }
+    if (!push(decode, &item))
+        return false;
+    if (decode->lent == NULL)
+        decode->lent = goleak_ring_take(decode->ring);
+    if (decode->lent != NULL)
+        goleak_unpack_lend(decode->unpack, decode->lent);
+    return decode->lent != NULL;
+}
+
+static void *run_thread(void *context)
+{
+    struct goleak_decode *decode = context;
+    struct goleak_ring_item end = { .kind = GOLEAK_RING_END };
+    const void *data;
+    size_t size;
+    do
+        decode->thread_status = pump(decode, &data, &size, &decode->thread_error);
+    while (decode->thread_status == GOLEAK_OK && size > 0 && push_run(decode, data, size));
+    push(decode, &end);
+    return NULL;
+}
+
+/* ---- starting and stopping the thread ------------------------------------- */
+
+/* The caller's signal handlers are to run on the caller's threads. */
+static bool thread_create(struct goleak_decode *decode)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+        return false;
+    decode->threaded = pthread_create(&decode->thread, NULL, run_thread, decode) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return decode->threaded;
+}
+
+/* A source that can block is waited for together with a pipe. */
+static bool wake_open(struct goleak_decode *decode)
+{
+    if (!goleak_source_can_block(decode->source))
+        return true;
+    if (pipe(decode->wake) != 0) {
+        decode->wake[0] = decode->wake[1] = -1;
+        return false;
+    }
+    fcntl(decode->wake[0], F_SETFD, FD_CLOEXEC);
+    fcntl(decode->wake[1], F_SETFD, FD_CLOEXEC);
+    return true;
+}
+
+static void wake_close(struct goleak_decode *decode)
+{
+    for (int i = 0; i < 2; i++) {
+        if (decode->wake[i] >= 0)
+            close(decode->wake[i]);
+        decode->wake[i] = -1;
+    }
+}
+
+static void wake_thread(struct goleak_decode *decode)
+{
+    ssize_t sent;
+    if (decode->wake[1] < 0)
+        return;
+    do
+        sent = write(decode->wake[1], "", 1);
+    while (sent < 0 && errno == EINTR);
+}
+
+/* Takes down what thread_start made, as far as it came. */
+static void thread_stop(struct goleak_decode *decode)
+{
+    if (decode->threaded) {
+        goleak_ring_stop(decode->ring);
+        wake_thread(decode);
+        pthread_join(decode->thread, NULL);
+        decode->threaded = false;
+    }
+    wake_close(decode);
+    goleak_unpack_free(decode->unpack);
+    decode->unpack = NULL;
+    goleak_ring_free(decode->ring);
+    decode->ring = NULL;
+    decode->alloc->used_bytes -= decode->booked_bytes;
+    decode->booked_bytes = 0;
+}
+
+static enum goleak_status thread_start(struct goleak_decode *decode, uint64_t window_limit_bytes, size_t peeked,
+                                       struct goleak_error *error)
+{
+    enum goleak_status status = goleak_ring_new(&decode->ring, decode->alloc, error);
+    if (status < 0)
+        return status;
+    /* It counts on from what is in use, so that limit and sentences are one. */
+    goleak_alloc_init(&decode->thread_alloc, NULL, decode->alloc->limit_bytes);
+    decode->base_bytes = decode->thread_alloc.used_bytes = decode->alloc->used_bytes;
+    status =
+        goleak_unpack_new(&decode->unpack, &decode->thread_alloc, window_limit_bytes, NULL, push_damage, decode, error);
+    if (status < 0)
+        return status;
+    decode->lent = goleak_ring_take(decode->ring);
+    goleak_unpack_give(decode->unpack, decode->input, peeked);
+    if (!wake_open(decode) || !thread_create(decode))
+        thread_stop(decode); /* the system has none left: it works without */
+    return GOLEAK_OK;
+}
+
+/* ---- on the caller's thread ------------------------------------------------ */
+
+static void pass_damage(void *context, bool truncated, uint64_t offset, const char *sentence)
+{
+    const struct goleak_decode *decode = context;
+    if (decode->damage != NULL)
+        decode->damage(decode->damage_context, truncated, offset, sentence);
+}
+
+/* Reads until the packing is told. */
+static enum goleak_status peek(struct goleak_decode *decode, size_t *peeked, struct goleak_error *error)
+{
+    *peeked = 0;
+    for (;;) {
+        size_t got;
+        enum goleak_status status =
+            goleak_source_read(decode->source, decode->input + *peeked, INPUT_ROOM - *peeked, &got, error);
+        if (status < 0)
+            return status;
+        *peeked += got;
+        decode->packing = goleak_unpack_sniff(decode->input, *peeked, got == 0);
+        if (decode->packing != NULL || got == 0)
+            break;
+    }
+    decode->read_bytes = *peeked;
+    return GOLEAK_OK;
+}
+
+static enum goleak_status start(struct goleak_decode *decode, uint64_t window_limit_bytes, bool own_thread,
+                                struct goleak_error *error)
+{
+    size_t peeked;
+    decode->input = goleak_realloc(decode->alloc, NULL, 0, INPUT_ROOM);
+    if (decode->input == NULL)
+        return goleak_error_alloc(error, decode->alloc);
+    enum goleak_status status = peek(decode, &peeked, error);
+    if (status == GOLEAK_OK && own_thread && decode->packing != NULL && strcmp(decode->packing, "plain") != 0)
+        status = thread_start(decode, window_limit_bytes, peeked, error);
+    if (status < 0 || decode->threaded)
+        return status;
+    status = goleak_unpack_new(&decode->unpack, decode->alloc, window_limit_bytes, NULL, pass_damage, decode, error);
+    if (status == GOLEAK_OK)
+        goleak_unpack_give(decode->unpack, decode->input, peeked);
+    return status;
+}
+
+enum goleak_status goleak_decode_open(struct goleak_decode **out, struct goleak_alloc *alloc,
+                                      struct goleak_source *source, uint64_t window_limit_bytes, bool own_thread,
+                                      struct goleak_error *error)
+{
+    *out = NULL;
+    enum goleak_status status;
+    struct goleak_decode *decode = goleak_alloc_zeroed(alloc, sizeof *decode);
+    if (decode == NULL) {
+        status = goleak_error_alloc(error, alloc);
+        if (error != NULL)
+            snprintf(error->path, sizeof error->path, "%s", goleak_source_path(source));
+        return status;
+    }
+    decode->alloc = alloc;
+    decode->source = source;
+    decode->wake[0] = decode->wake[1] = -1;
+    status = start(decode, window_limit_bytes, own_thread, error);
+    if (status < 0) {
+        name_source(decode, status, error);
+        goleak_decode_close(decode);
+        return status;
+    }
+    *out = decode;
+    return GOLEAK_OK;
+}
+
+static void book(struct goleak_decode *decode, uint64_t used_bytes)
+{
+    decode->alloc->used_bytes = decode->alloc->used_bytes - decode->booked_bytes + used_bytes;
+    decode->booked_bytes = used_bytes;
+}
+
+static enum goleak_status next_of_ring(struct goleak_decode *decode, const void **data, size_t *size)
+{
+    struct goleak_ring_item item;
+    if (decode->borrowed != NULL)
+        goleak_ring_put_back(decode->ring, decode->borrowed);
+    decode->borrowed = NULL;
+    for (;;) {
+        goleak_ring_pop(decode->ring, &item);
+        decode->shown_bytes = item.read_bytes;
+        book(decode, item.used_bytes);
+        switch (item.kind) {
+        case GOLEAK_RING_DAMAGE: pass_damage(decode, item.truncated, item.offset, item.sentence); break;
+        case GOLEAK_RING_RUN:
+            decode->borrowed = item.block;
+            *data = item.block + item.at;
+            *size = item.size;
+            return GOLEAK_OK;
+        case GOLEAK_RING_END: decode->error = decode->thread_error; return decode->thread_status;
+        }
+    }
+}
+
+enum goleak_status goleak_decode_next(struct goleak_decode *decode, const void **data, size_t *size,
+                                      goleak_damage_fn *damage, void *context, struct goleak_error *error)
+{
+    *data = NULL;
+    *size = 0;
+    if (!decode->ended) {
+        decode->damage = damage;
+        decode->damage_context = context;
+        if (decode->threaded) {
+            decode->status = next_of_ring(decode, data, size);
+        } else {
+            decode->status = pump(decode, data, size, &decode->error);
+            decode->shown_bytes = decode->read_bytes;
+        }
+        decode->ended = decode->status < 0 || *size == 0;
+    }
+    if (decode->status < 0 && error != NULL)
+        *error = decode->error;
+    return decode->status;
+}
+
+uint64_t goleak_decode_bytes_read(const struct goleak_decode *decode)
+{
+    return decode->shown_bytes;
+}
+
+const char *goleak_decode_packing(const struct goleak_decode *decode)
+{
+    return decode->packing;
+}
+
+void goleak_decode_close(struct goleak_decode *decode)
+{
+    if (decode == NULL)
+        return;
+    thread_stop(decode);
+    goleak_free(decode->alloc, decode->input, INPUT_ROOM);
+    goleak_free(decode->alloc, decode, sizeof *decode);
+}

@@ -1,0 +1,48 @@
+/*
+ * decode - the plain bytes of a source, pulled run by run.
+ *
+ * source → unpack → runs. Packed bytes may be read and unpacked in a thread of
+ * their own, up to eight runs ahead; the results are the same. Plain bytes are
+ * read into one buffer and handed out from there: a thread would gain nothing,
+ * so none is started.
+ *
+ * Damage.   See unpack.h; told by goleak_decode_next, on the caller's thread,
+ *           before it returns the bytes behind the damage.
+ * Failures. Those of source and unpack, with the path of the source. They stick.
+ * Memory.   What the caller's thread needs, and the ring of blocks, is taken
+ *           from `alloc` by the open call. `alloc` is never touched by the
+ *           thread, which therefore mallocs what unpacking takes; that is booked
+ *           in alloc's account as runs arrive, and kept within what its limit
+ *           left when the source was opened.
+ * Threads.  A handle is used by one thread at a time. The source is borrowed,
+ *           and not to be used by anybody else until goleak_decode_close.
+ */
+#ifndef GOLEAK_INPUT_DECODE_H
+#define GOLEAK_INPUT_DECODE_H
+
+#include "input/source.h"
+#include "input/unpack.h"
+
+struct goleak_decode;
+
+/* Reads the first bytes, to see what they are: waits for them. */
+enum goleak_status goleak_decode_open(struct goleak_decode **out, struct goleak_alloc *alloc,
+                                      struct goleak_source *source, uint64_t window_limit_bytes, bool own_thread,
+                                      struct goleak_error *error);
+
+/* The next run of plain bytes, at most 256 KiB, borrowed until the next call;
+ * size 0 at the end. `damage` may be NULL. */
+enum goleak_status goleak_decode_next(struct goleak_decode *decode, const void **data, size_t *size,
+                                      goleak_damage_fn *damage, void *context, struct goleak_error *error);
+
+/* Bytes of the source, as packed as they are, that went into the runs so far
+ * (and some more: they are read in blocks). At the end: all of them. */
+uint64_t goleak_decode_bytes_read(const struct goleak_decode *decode);
+
+/* "plain", "zstd", "gzip", the outermost; NULL for a source without bytes. */
+const char *goleak_decode_packing(const struct goleak_decode *decode);
+
+/* At any time; stops the thread and waits for it. NULL is allowed. */
+void goleak_decode_close(struct goleak_decode *decode);
+
+#endif

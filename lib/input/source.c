@@ -1,0 +1,197 @@
+/* source - see source.h. Plain POSIX: open, fstat, poll, read. */
+#include "input/source.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct goleak_source {
+    struct goleak_alloc *alloc;
+    int fd;
+    bool borrowed_fd; /* standard input is not ours to close */
+    bool regular;
+    bool ended;
+    uint64_t size_bytes;
+    uint64_t read_bytes;
+    char path[]; /* as it was named */
+};
+
+static size_t source_room(const char *path)
+{
+    return sizeof(struct goleak_source) + strlen(path) + 1;
+}
+
+/* goleak_error_set clears the path, so the path goes in behind it. */
+static enum goleak_status name_path(struct goleak_error *error, const char *path)
+{
+    if (error == NULL)
+        return GOLEAK_E_IO;
+    snprintf(error->path, sizeof error->path, "%s", path);
+    return error->status;
+}
+
+static const char *reason_text(int number, char *room, size_t size)
+{
+    if (strerror_r(number, room, size) != 0)
+        snprintf(room, size, "error %d", number);
+    return room;
+}
+
+static enum goleak_status fail_open(const char *path, int number, struct goleak_error *error)
+{
+    char reason[128];
+    switch (number) {
+    case ENOENT:
+        goleak_error_set(error, GOLEAK_E_IO,
+                         "there is no such file; expected the path of a recording, or - for standard input");
+        break;
+    case EACCES:
+    case EPERM:
+        goleak_error_set(error, GOLEAK_E_IO, "permission to read it is denied; expected a readable recording");
+        break;
+    case EISDIR:
+        goleak_error_set(error, GOLEAK_E_IO, "this is a directory; expected a recording, so name a file in it");
+        break;
+    default:
+        goleak_error_set(error, GOLEAK_E_IO, "it cannot be opened (%s); expected a readable recording",
+                         reason_text(number, reason, sizeof reason));
+    }
+    return name_path(error, path);
+}
+
+/* A file that is open for some time already (standard input) may stand behind
+ * its start. */
+static uint64_t bytes_left(int fd, const struct stat *info)
+{
+    off_t at = lseek(fd, 0, SEEK_CUR);
+    return at < 0 || at >= info->st_size ? 0 : (uint64_t)(info->st_size - at);
+}
+
+static int open_path(const char *path)
+{
+    int fd;
+    do
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+/* Fills in what the descriptor is; returns an errno. */
+static int source_look(struct goleak_source *source)
+{
+    struct stat info;
+    if (fstat(source->fd, &info) != 0)
+        return errno;
+    if (S_ISDIR(info.st_mode))
+        return EISDIR;
+    source->regular = S_ISREG(info.st_mode);
+    if (!source->regular)
+        return 0;
+    source->size_bytes = bytes_left(source->fd, &info);
+#ifdef POSIX_FADV_SEQUENTIAL
+    /* Advice only: a failure changes nothing but speed. */
+    (void)posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+#endif
+    return 0;
+}
+
+enum goleak_status goleak_source_open(struct goleak_source **out, struct goleak_alloc *alloc, const char *path,
+                                      struct goleak_error *error)
+{
+    *out = NULL;
+    struct goleak_source *source = goleak_alloc_zeroed(alloc, source_room(path));
+    if (source == NULL) {
+        enum goleak_status status = goleak_error_alloc(error, alloc);
+        name_path(error, path);
+        return status;
+    }
+    source->alloc = alloc;
+    memcpy(source->path, path, strlen(path) + 1);
+    source->borrowed_fd = strcmp(path, "-") == 0;
+    source->fd = source->borrowed_fd ? STDIN_FILENO : open_path(path);
+    int number = source->fd < 0 ? errno : source_look(source);
+    if (number != 0) {
+        goleak_source_close(source);
+        return fail_open(path, number, error);
+    }
+    *out = source;
+    return GOLEAK_OK;
+}
+
+uint64_t goleak_source_size(const struct goleak_source *source)
+{
+    return source->size_bytes;
+}
+
+const char *goleak_source_path(const struct goleak_source *source)
+{
+    return source->path;
+}
+
+bool goleak_source_can_block(const struct goleak_source *source)
+{
+    return !source->regular;
+}
+
+bool goleak_source_wait(struct goleak_source *source, int wake_fd)
+{
+    if (source->regular || source->ended)
+        return true;
+    /* poll ignores a negative descriptor. */
+    struct pollfd wait[2] = { { .fd = source->fd, .events = POLLIN }, { .fd = wake_fd, .events = POLLIN } };
+    int ready;
+    do
+        ready = poll(wait, 2, -1);
+    while (ready < 0 && errno == EINTR);
+    /* What poll cannot do, read will say. */
+    return ready < 0 || wait[1].revents == 0;
+}
+
+enum goleak_status goleak_source_read(struct goleak_source *source, void *buffer, size_t room, size_t *got,
+                                      struct goleak_error *error)
+{
+    *got = 0;
+    if (source->ended || room == 0)
+        return GOLEAK_OK;
+    if (room > SSIZE_MAX)
+        room = SSIZE_MAX;
+    for (;;) {
+        ssize_t count = read(source->fd, buffer, room);
+        if (count > 0) {
+            *got = (size_t)count;
+            source->read_bytes += (uint64_t)count;
+            return GOLEAK_OK;
+        }
+        if (count == 0) {
+            source->ended = true; /* a terminal would go on behind its end */
+            return GOLEAK_OK;
+        }
+        /* Somebody may have made the shared standard input non-blocking. */
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            goleak_source_wait(source, -1);
+        else if (errno != EINTR)
+            break;
+    }
+    char reason[128];
+    int number = errno;
+    goleak_error_set(error, GOLEAK_E_IO, "reading failed behind its first %" PRIu64 " bytes (%s)", source->read_bytes,
+                     reason_text(number, reason, sizeof reason));
+    return name_path(error, source->path);
+}
+
+void goleak_source_close(struct goleak_source *source)
+{
+    if (source == NULL)
+        return;
+    if (source->fd >= 0 && !source->borrowed_fd)
+        close(source->fd);
+    goleak_free(source->alloc, source, source_room(source->path));
+}

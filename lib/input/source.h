@@ -1,0 +1,44 @@
+/*
+ * source - the bytes of a file or of standard input, as they lie there.
+ *
+ * Works for whatever read(2) works for: files, pipes, sockets, terminals. It
+ * unpacks nothing and knows no format. Every failure is one sentence in the
+ * caller's error, with the path as it was named.
+ *
+ * Threads: one thread at a time may use a source; which one may change.
+ */
+#ifndef GOLEAK_INPUT_SOURCE_H
+#define GOLEAK_INPUT_SOURCE_H
+
+#include "base/alloc.h"
+
+struct goleak_source;
+
+/* "-" is standard input, which closing leaves open. `path` is copied. Opening a
+ * FIFO waits for its writer. GOLEAK_E_IO where there is nothing to read. */
+enum goleak_status goleak_source_open(struct goleak_source **out, struct goleak_alloc *alloc, const char *path,
+                                      struct goleak_error *error);
+
+/* Bytes that were there to read when it was opened; 0: unknown. A hint: a file
+ * may grow or shrink meanwhile. */
+uint64_t goleak_source_size(const struct goleak_source *source);
+
+/* As it was named. */
+const char *goleak_source_path(const struct goleak_source *source);
+
+/* Whether reading may wait for somebody else: anything but a regular file. */
+bool goleak_source_can_block(const struct goleak_source *source);
+
+/* Up to `room` bytes, waiting for at least one; *got is 0 at the end, and from
+ * then on always. */
+enum goleak_status goleak_source_read(struct goleak_source *source, void *buffer, size_t room, size_t *got,
+                                      struct goleak_error *error);
+
+/* Waits until a read would not wait, true, or until wake_fd (-1: none) has
+ * something to read, false. So another thread can end the wait. */
+bool goleak_source_wait(struct goleak_source *source, int wake_fd);
+
+/* NULL is allowed. */
+void goleak_source_close(struct goleak_source *source);
+
+#endif
