@@ -1,0 +1,794 @@
+/*
+ * dtrace - what D scripts print, in every form:
+ *
+ *   naive       goroutine 14000102fc0 created: count=1
+ *               goroutine 14000102fc0 destroyed: count=0
+ *   full        newproc1: goroutine=140000036c0 parent=1374389543360 count=1 blocked_count=0
+ *               gopark: goroutine=140000036c0 blocked=1 reason=6 blocked_count=1
+ *               godestroy: goroutine=140000036c0 count=2 blocked_count=1
+ *               profile-1s: count=3 blocked_count=3        END: count=3 blocked_count=3
+ *   extended    the same with more keys (keyed.h), ready:, execute:, goexit0:, …
+ *   + ustack()  frames below the event (stacktext.h)
+ *   + print(*g) "struct g { … goid = 0x12 … }" below the event
+ *   no -q       "  1   4094          runtime.newproc1:return newproc1: goroutine=…"
+ *   -F          "  1    -> main.Gather" / "  1    <- main.Gather" / "  0  | main.main:return"
+ *
+ * The article (detecting goroutine leaks with DTrace) has the scripts; the rest
+ * was read off recordings by Oracle DTrace 2.0 and off libdtrace's dt_print.c.
+ * dtrace's own messages ("dtrace: 33 drops on CPU 0") may stand in between, and
+ * so may anything that the traced program prints.
+ *
+ * The two article forms have a fast path that takes a line at a glance; any
+ * deviation, and every other line, takes the general one.
+ */
+#include "format/dtrace.h"
+
+#include "base/error.h"
+#include "base/number.h"
+#include "format/keyed.h"
+#include "format/lines.h"
+#include "format/stacktext.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum form { FORM_NAIVE = 1, FORM_FULL = 2, FORM_EXTENDED = 4, FORM_FLOW = 8, FORM_CALLS = 16 };
+
+struct dump {
+    bool open;            /* inside a print(*g) */
+    unsigned depth;
+    bool any;
+    struct goleak_event event;
+};
+
+struct goleak_reader {
+    struct goleak_reader_env env;
+    struct goleak_lines lines;
+    struct goleak_keyed keyed;
+    struct goleak_stacktext stack;
+    struct goleak_batch *batch;
+    bool open_event; /* the last event of the batch may get a stack yet */
+    bool aggregation;
+    struct dump dump;
+    unsigned forms;
+    uint64_t events, notes;
+};
+
+static bool begins(const char *at, const char *end, const char *prefix)
+{
+    size_t size = strlen(prefix);
+    return (size_t)(end - at) >= size && memcmp(at, prefix, size) == 0;
+}
+
+/* ---- out of the reader ---- */
+
+static enum goleak_status push_batch(struct goleak_reader *reader)
+{
+    return reader->env.sink.push(reader->env.sink.context, &reader->batch);
+}
+
+/* The event before has all of its stack. */
+static enum goleak_status close_event(struct goleak_reader *reader)
+{
+    uint32_t stack;
+    if (!reader->open_event)
+        return GOLEAK_OK;
+    reader->open_event = false;
+    if (!goleak_stacktext_take(&reader->stack, &stack))
+        return goleak_alloc_failure(reader->env.alloc);
+    if (stack != 0) {
+        struct goleak_event *event = &reader->batch->events[reader->batch->count - 1];
+        event->stack = stack;
+        event->has |= GOLEAK_HAS_STACK;
+    }
+    return reader->batch->count == GOLEAK_BATCH_EVENTS ? push_batch(reader) : GOLEAK_OK;
+}
+
+static enum goleak_status add_event(struct goleak_reader *reader, const struct goleak_event *event)
+{
+    enum goleak_status status = close_event(reader);
+    if (status != GOLEAK_OK)
+        return status;
+    reader->batch->events[reader->batch->count++] = *event;
+    reader->open_event = true;
+    reader->events++;
+    return GOLEAK_OK;
+}
+
+/* ---- lines that are no events ---- */
+
+static void damaged(struct goleak_reader *reader, const struct goleak_line *line, const char *at, const char *sentence)
+{
+    goleak_health_note(reader->env.health, GOLEAK_HEALTH_damaged_lines, 1, line->number,
+                       (uint64_t)(at - line->at) + 1, 0, "%s", sentence);
+}
+
+static void unknown_line(struct goleak_reader *reader, const struct goleak_line *line)
+{
+    char excerpt[96] = "";
+    if (goleak_health_is_first(reader->env.health, GOLEAK_HEALTH_unknown_lines))
+        goleak_escape_excerpt(excerpt, sizeof excerpt, line->at, (size_t)(line->end - line->at));
+    goleak_health_note(reader->env.health, GOLEAK_HEALTH_unknown_lines, 1, line->number, 1, 0, "\"%s\"", excerpt);
+}
+
+/* "N drops on CPU k", "N dynamic variable drops", "N aggregation drops on …",
+ * "N failed speculations", "N speculative drops", … */
+static bool find_drops(const char *at, const char *end, uint64_t *count)
+{
+    static const char *const words[] = { "drops", "drop", "failed" };
+    const char *rest = goleak_parse_u64(at, end, count);
+    if (rest == NULL)
+        return false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        for (const char *w = rest; w < end; w++)
+            if (begins(w, end, words[i]))
+                return true;
+    return false;
+}
+
+/* A message of dtrace about itself. */
+static enum goleak_status message(struct goleak_reader *reader, const struct goleak_line *line)
+{
+    const char *at = line->at + strlen("dtrace: ");
+    uint64_t count;
+    char excerpt[160];
+    reader->notes++;
+    if (find_drops(at, line->end, &count)) {
+        goleak_escape_excerpt(excerpt, sizeof excerpt, line->at, (size_t)(line->end - line->at));
+        goleak_health_note(reader->env.health, GOLEAK_HEALTH_lost_events, count, line->number, 1, 0, "\"%s\"", excerpt);
+    } else if (begins(at, line->end, "error on ") || begins(at, line->end, "processing aborted") ||
+               begins(at, line->end, "buffer ") || begins(at, line->end, "failed to ") ||
+               begins(at, line->end, "could not ")) {
+        goleak_escape_excerpt(excerpt, sizeof excerpt, line->at, (size_t)(line->end - line->at));
+        goleak_health_note(reader->env.health, GOLEAK_HEALTH_recorder_errors, 1, line->number, 1, 0, "\"%s\"",
+                           excerpt);
+    }
+    return GOLEAK_OK;
+}
+
+/* Tables that printa() and quantize() print at the end. */
+static bool is_aggregation(struct goleak_reader *reader, const char *at, const char *end)
+{
+    while (at < end && *at == ' ')
+        at++;
+    if (begins(at, end, "value  -") || begins(at, end, "key ")) {
+        reader->aggregation = true;
+        return true;
+    }
+    if (!reader->aggregation)
+        return false;
+    int64_t number;
+    if (begins(at, end, "< ") || begins(at, end, ">= "))
+        at += 2;
+    while (at < end && *at == ' ')
+        at++;
+    const char *rest = goleak_parse_i64(at, end, &number);
+    while (rest != NULL && rest < end && *rest == ' ')
+        rest++;
+    if (rest != NULL && rest < end && *rest == '|')
+        return true;
+    reader->aggregation = false;
+    return false;
+}
+
+/* ---- print(*g) ---- */
+
+/* The number behind "name = ", in "type name = 0x12" or "name = [ 0x1, 0x2 ]". */
+static bool member(const char *at, const char *end, const char *name, uint64_t *first, uint64_t *second)
+{
+    const char *equals = memchr(at, '=', (size_t)(end - at));
+    if (equals == NULL)
+        return false;
+    const char *stop = equals;
+    while (stop > at && stop[-1] == ' ')
+        stop--;
+    size_t size = strlen(name);
+    if ((size_t)(stop - at) < size || memcmp(stop - size, name, size) != 0)
+        return false;
+    if (stop - size > at && stop[-(ptrdiff_t)size - 1] != ' ' && stop[-(ptrdiff_t)size - 1] != '.')
+        return false;
+    for (at = equals + 1; at < end && (*at < '0' || *at > '9'); at++)
+        ;
+    const char *rest = goleak_parse_any(at, end, first);
+    if (rest == NULL)
+        return false;
+    for (; rest < end && (*rest < '0' || *rest > '9'); rest++)
+        ;
+    if (goleak_parse_any(rest, end, second) == NULL)
+        *second = 0;
+    return true;
+}
+
+static void dump_member(struct goleak_event *event, const char *at, const char *end)
+{
+    uint64_t value, second;
+    if (member(at, end, "goid", &value, &second) && value != 0) {
+        event->goid = value;
+        event->has |= GOLEAK_HAS_GOID;
+    } else if (member(at, end, "parentGoid", &value, &second)) {
+        event->other_goid = value;
+        event->has |= GOLEAK_HAS_OTHER_GOID;
+    } else if (member(at, end, "gopc", &value, &second)) {
+        event->gopc = value;
+        event->has |= GOLEAK_HAS_GOPC;
+    } else if (member(at, end, "startpc", &value, &second)) {
+        event->startpc = value;
+        event->has |= GOLEAK_HAS_STARTPC;
+    } else if (member(at, end, "stack", &value, &second)) {
+        event->lock = value;
+        event->chan = second;
+        event->has |= GOLEAK_HAS_STACK_BOUNDS;
+    } else if (member(at, end, "lo", &value, &second)) {
+        event->lock = value;
+    } else if (member(at, end, "hi", &value, &second)) {
+        event->chan = value;
+        event->has |= GOLEAK_HAS_STACK_BOUNDS;
+    } else if (member(at, end, "waitsince", &value, &second)) {
+        event->elem = value;
+        event->has |= GOLEAK_HAS_WAITSINCE;
+    } else if (member(at, end, "waitreason", &value, &second) && value <= UINT8_MAX) {
+        event->wait_reason = (uint8_t)value;
+        event->has |= GOLEAK_HAS_WAIT;
+    }
+}
+
+/* The dump tells of the goroutine of the event that it follows (the probe's
+ * clause prints both), or, where that is unknown, of its goid. */
+static enum goleak_status end_dump(struct goleak_reader *reader, uint64_t position)
+{
+    struct goleak_event *event = &reader->dump.event;
+    reader->dump.open = false;
+    if ((event->has & GOLEAK_HAS_G) == 0 && (event->has & GOLEAK_HAS_GOID) == 0)
+        return GOLEAK_OK;
+    if (event->has & GOLEAK_HAS_G)
+        event->has &= ~GOLEAK_HAS_OTHER_GOID;
+    event->kind = GOLEAK_EVENT_STRUCT;
+    event->position = position;
+    return add_event(reader, event);
+}
+
+static bool begin_dump(struct goleak_reader *reader, const char *at, const char *end)
+{
+    while (at < end && *at == ' ')
+        at++;
+    const char *last = end;
+    while (last > at && last[-1] == ' ')
+        last--;
+    if (last == at || last[-1] != '{')
+        return false;
+    const char *g = at;
+    bool is_g = begins(g, last, "struct g {") || begins(g, last, "g {") || begins(g, last, "runtime.g {");
+    for (; !is_g && g < last; g++)
+        is_g = begins(g, last, "(struct g)");
+    if (!is_g)
+        return false;
+    reader->dump = (struct dump){ .open = true, .depth = 1 };
+    if (reader->batch->count != 0 && reader->open_event) {
+        const struct goleak_event *before = &reader->batch->events[reader->batch->count - 1];
+        reader->dump.event.g = before->g;
+        reader->dump.event.has = before->has & (GOLEAK_HAS_G | GOLEAK_HAS_TIME);
+        reader->dump.event.time_ns = before->time_ns;
+    }
+    return true;
+}
+
+static enum goleak_status dump_line(struct goleak_reader *reader, const struct goleak_line *line)
+{
+    unsigned depth = reader->dump.depth;
+    for (const char *at = line->at; at < line->end; at++) {
+        if (*at == '{')
+            reader->dump.depth++;
+        else if (*at == '}' && --reader->dump.depth == 0)
+            return end_dump(reader, line->number);
+    }
+    if (depth <= 2)
+        dump_member(&reader->dump.event, line->at, line->end);
+    return GOLEAK_OK;
+}
+
+/* ---- events ---- */
+
+static enum goleak_status counted(struct goleak_reader *reader, const struct goleak_line *line,
+                                  struct goleak_event *event, bool naive)
+{
+    if (!line->ended && !goleak_keyed_is_whole(&reader->keyed, event)) {
+        goleak_health_note(reader->env.health, GOLEAK_HEALTH_truncated, 1, line->number,
+                           (uint64_t)(line->end - line->at) + 1, 0,
+                           "the last line ends without a newline, and without all that such lines carry; it was left out");
+        return GOLEAK_OK;
+    }
+    reader->keyed.last_keys[event->kind] = event->has;
+    if (naive)
+        reader->forms |= FORM_NAIVE;
+    else if (event->has & (GOLEAK_HAS_TIME | GOLEAK_HAS_GOID))
+        reader->forms |= FORM_EXTENDED;
+    else
+        reader->forms |= FORM_FULL;
+    return add_event(reader, event);
+}
+
+/* "goroutine 14000102fc0 created: count=1" */
+static bool naive_event(const char *at, const char *end, struct goleak_event *event)
+{
+    int64_t count;
+    const char *rest = goleak_parse_hex(at + strlen("goroutine "), end, &event->g);
+    if (rest == NULL || event->g == 0 || event->g > INT64_MAX)
+        return false;
+    if (begins(rest, end, " created: count=")) {
+        event->kind = GOLEAK_EVENT_CREATE;
+        rest += strlen(" created: count=");
+    } else if (begins(rest, end, " destroyed: count=")) {
+        event->kind = GOLEAK_EVENT_END;
+        rest += strlen(" destroyed: count=");
+    } else {
+        return false;
+    }
+    if (goleak_parse_i64(rest, end, &count) != end || count < INT32_MIN || count > INT32_MAX)
+        return false;
+    event->count = (int32_t)count;
+    event->has = GOLEAK_HAS_G | GOLEAK_HAS_COUNT;
+    event->flags = GOLEAK_FLAG_NAIVE;
+    return true;
+}
+
+/* An event at `at`, which stands within the line. cpu: -1 if not told. */
+static enum goleak_status event_text(struct goleak_reader *reader, const struct goleak_line *line, const char *at,
+                                     int64_t cpu, bool *taken)
+{
+    struct goleak_event event = { .position = line->number };
+    struct goleak_keyed_problem problem;
+    const char *end = line->end;
+    bool naive = begins(at, end, "goroutine ");
+    enum goleak_keyed_result result = GOLEAK_KEYED_NOT;
+    *taken = true;
+    while (end > at && end[-1] == ' ')
+        end--;
+    if (memchr(at, 0, (size_t)(end - at)) != NULL)
+        result = GOLEAK_KEYED_NOT;
+    else if (naive)
+        result = naive_event(at, end, &event) ? GOLEAK_KEYED_EVENT : GOLEAK_KEYED_NOT;
+    else
+        result = goleak_keyed_read(&reader->keyed, at, end, line->number, &event, &problem);
+    if (result == GOLEAK_KEYED_FAILED)
+        return goleak_alloc_failure(reader->env.alloc);
+    if (result == GOLEAK_KEYED_DAMAGED) {
+        if (line->ended)
+            damaged(reader, line, problem.at, problem.sentence);
+        else
+            goleak_health_note(reader->env.health, GOLEAK_HEALTH_truncated, 1, line->number,
+                               (uint64_t)(line->end - line->at) + 1, 0, "the last line is cut; it was left out");
+        return GOLEAK_OK;
+    }
+    *taken = result == GOLEAK_KEYED_EVENT;
+    if (!*taken)
+        return GOLEAK_OK;
+    if (cpu >= 0 && (event.has & GOLEAK_HAS_CPU) == 0) {
+        event.cpu = (uint32_t)cpu;
+        event.has |= GOLEAK_HAS_CPU;
+    }
+    return counted(reader, line, &event, naive);
+}
+
+static enum goleak_status call(struct goleak_reader *reader, const struct goleak_line *line, const char *name,
+                               size_t size, bool entered, int64_t cpu, unsigned depth)
+{
+    struct goleak_event event = {
+        .kind = entered ? GOLEAK_EVENT_CALL : GOLEAK_EVENT_RETURN,
+        .has = GOLEAK_HAS_CPU,
+        .cpu = (uint32_t)cpu,
+        .depth = (uint8_t)(depth < UINT8_MAX ? depth : UINT8_MAX),
+        .position = line->number,
+        .name = goleak_symbols_string(reader->env.symbols, name, size),
+    };
+    return event.name != 0 ? add_event(reader, &event) : goleak_alloc_failure(reader->env.alloc);
+}
+
+/* "FUNCTION:NAME" of a probe; sets where the probe's name begins. */
+static const char *probe_colon(const char *at, const char *end)
+{
+    static const char *const probes[] = { "entry", "return", "END", "BEGIN", "ERROR", "tick-", "profile-" };
+    for (const char *colon = at; colon < end; colon++) {
+        colon = memchr(colon, ':', (size_t)(end - colon));
+        if (colon == NULL)
+            return NULL;
+        for (size_t i = 0; i < sizeof probes / sizeof *probes; i++) {
+            const char *stop = colon + 1 + strlen(probes[i]);
+            if (!begins(colon + 1, end, probes[i]))
+                continue;
+            if (stop == end || *stop == ' ' || stop[-1] == '-')
+                return colon;
+        }
+    }
+    return NULL;
+}
+
+/* A line that begins with a CPU number: without -q, or -F. */
+static enum goleak_status cpu_line(struct goleak_reader *reader, const struct goleak_line *line, bool *taken)
+{
+    uint64_t cpu, id;
+    const char *at = line->at, *end = line->end;
+    *taken = false;
+    while (at < end && *at == ' ')
+        at++;
+    const char *rest = goleak_parse_u64(at, end, &cpu);
+    if (rest == NULL || rest == end || *rest != ' ' || cpu > 65535)
+        return GOLEAK_OK;
+    const char *indent = rest;
+    while (rest < end && *rest == ' ')
+        rest++;
+    bool enters = begins(rest, end, "-> ") || begins(rest, end, "=> ");
+    bool leaves = begins(rest, end, "<- ") || begins(rest, end, "<= ");
+    bool fires = begins(rest, end, "| ");
+    if (enters || leaves || fires) {
+        const char *name = rest + (fires ? 2 : 3), *stop = name;
+        unsigned depth = rest - indent >= 2 ? (unsigned)(rest - indent - 2) / 2 : 0;
+        /* A name ends at its padding: symbols hold single blanks only. */
+        while (stop < end && !(*stop == ' ' && (stop + 1 == end || stop[1] == ' ')))
+            stop++;
+        const char *text = stop;
+        while (text < end && *text == ' ')
+            text++;
+        bool is_event = false;
+        enum goleak_status status = GOLEAK_OK;
+        if (text < end)
+            status = event_text(reader, line, text, (int64_t)cpu, &is_event);
+        *taken = true;
+        if (status != GOLEAK_OK || is_event)
+            return status;
+        reader->forms |= FORM_FLOW;
+        return fires ? close_event(reader)
+                     : call(reader, line, name, (size_t)(stop - name), enters, (int64_t)cpu, depth);
+    }
+    rest = goleak_parse_u64(rest, end, &id);
+    if (rest == NULL || rest == end || *rest != ' ')
+        return GOLEAK_OK;
+    while (rest < end && *rest == ' ')
+        rest++;
+    const char *colon = probe_colon(rest, end);
+    if (colon == NULL)
+        return GOLEAK_OK;
+    const char *text = colon + 1;
+    while (text < end && *text != ' ')
+        text++;
+    while (text < end && *text == ' ')
+        text++;
+    if (text < end) {
+        enum goleak_status status = event_text(reader, line, text, (int64_t)cpu, taken);
+        if (status != GOLEAK_OK || *taken)
+            return status;
+    }
+    *taken = true;
+    bool entry = begins(colon + 1, end, "entry"), leave = begins(colon + 1, end, "return");
+    if (!entry && !leave)
+        return close_event(reader);
+    reader->forms |= FORM_CALLS;
+    return call(reader, line, rest, (size_t)(colon - rest), entry, (int64_t)cpu, 0);
+}
+
+/* A line of blanks and a frame, or of a print(). */
+static enum goleak_status indented(struct goleak_reader *reader, const struct goleak_line *line, bool *taken)
+{
+    *taken = true;
+    if (begin_dump(reader, line->at, line->end))
+        return GOLEAK_OK;
+    enum goleak_status status = cpu_line(reader, line, taken);
+    if (status != GOLEAK_OK || *taken)
+        return status;
+    if (reader->open_event && goleak_stacktext_is_frame(line->at, line->end)) {
+        *taken = true;
+        goleak_stacktext_add(&reader->stack, line->at, line->end);
+    }
+    return GOLEAK_OK;
+}
+
+static bool is_header(const char *at, const char *end)
+{
+    while (at < end && *at == ' ')
+        at++;
+    if (!begins(at, end, "CPU "))
+        return false;
+    for (at += 4; at < end && *at == ' ';)
+        at++;
+    return begins(at, end, "FUNCTION") || begins(at, end, "ID ");
+}
+
+/* The general path: any line. */
+static enum goleak_status take_line(void *context, const struct goleak_line *line)
+{
+    struct goleak_reader *reader = context;
+    const char *at = line->at, *end = line->end;
+    bool taken = false;
+    enum goleak_status status = GOLEAK_OK;
+    if (reader->dump.open)
+        return dump_line(reader, line);
+    if (at == end)
+        return GOLEAK_OK;
+    if (*at == ' ' || *at == '\t')
+        status = indented(reader, line, &taken);
+    else if (begins(at, end, "dtrace: "))
+        status = message(reader, line), taken = true;
+    else
+        status = event_text(reader, line, at, -1, &taken);
+    if (status != GOLEAK_OK || taken || is_header(at, end) || begin_dump(reader, at, end) ||
+        is_aggregation(reader, at, end))
+        return status;
+    const char *inside = goleak_keyed_find(at + 1, end);
+    if (inside != NULL && memchr(at, 0, (size_t)(end - at)) == NULL) {
+        status = event_text(reader, line, inside, -1, &taken);
+        if (status != GOLEAK_OK)
+            return status;
+    }
+    if (memchr(at, 0, (size_t)(end - at)) != NULL && goleak_keyed_find(at, end) != NULL)
+        damaged(reader, line, memchr(at, 0, (size_t)(end - at)), "found a NUL byte in an event, expected text");
+    else
+        unknown_line(reader, line);
+    return GOLEAK_OK;
+}
+
+static enum goleak_status too_long(void *context, const struct goleak_line *line, uint64_t bytes)
+{
+    struct goleak_reader *reader = context;
+    goleak_health_note(reader->env.health, GOLEAK_HEALTH_damaged_lines, 1, line->number, GOLEAK_LINE_MAX + 1, 0,
+                       "found a line of %" PRIu64 " bytes, expected at most %zu; it was skipped", bytes,
+                       (size_t)GOLEAK_LINE_MAX);
+    return GOLEAK_OK;
+}
+
+/* ---- the fast path: the article's lines ---- */
+
+/* Reads up to 15 digits; never runs away: the padding bounds it. */
+static inline const char *fast_hex(const char *at, uint64_t *out)
+{
+    uint64_t value = 0;
+    const char *stop = at + 15;
+    uint8_t digit;
+    while (at < stop && (digit = goleak_hex_digit[(unsigned char)*at]) < 16) {
+        value = value << 4 | digit;
+        at++;
+    }
+    *out = value;
+    return at;
+}
+
+static inline const char *fast_u64(const char *at, uint64_t *out)
+{
+    uint64_t value = 0;
+    const char *stop = at + 18;
+    while (at < stop && (unsigned char)(*at - '0') < 10)
+        value = value * 10 + (unsigned char)(*at++ - '0');
+    *out = value;
+    return at;
+}
+
+/* A counter: sign, up to 9 digits. Stays where it is if there is none. */
+static inline const char *fast_i32(const char *start, int32_t *out)
+{
+    bool negative = *start == '-';
+    int32_t value = 0;
+    const char *at = start + negative, *stop = at + 9;
+    while (at < stop && (unsigned char)(*at - '0') < 10)
+        value = value * 10 + (*at++ - '0');
+    *out = negative ? -value : value;
+    return at > start + negative ? at : start;
+}
+
+#define EXPECT(at, text)                                                                                              \
+    do {                                                                                                              \
+        if (memcmp(at, text, sizeof(text) - 1) != 0)                                                                  \
+            return NULL;                                                                                              \
+        (at) += sizeof(text) - 1;                                                                                     \
+    } while (0)
+
+/* One line of the article's full form, to behind its newline; NULL: not one. */
+static inline const char *fast_line(const char *at, struct goleak_event *event)
+{
+    const uint32_t counters = GOLEAK_HAS_G | GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT;
+    uint64_t number, parent;
+    const char *before;
+    if (memcmp(at, "gopark: ", 8) == 0) {
+        at += 8;
+        EXPECT(at, "goroutine=");
+        before = at;
+        at = fast_hex(at, &event->g);
+        if (at == before)
+            return NULL;
+        EXPECT(at, " blocked=");
+        event->flags = *at == '1' ? GOLEAK_FLAG_BLOCKED : 0;
+        if ((*at++ & 0xfe) != '0')
+            return NULL;
+        EXPECT(at, " reason=");
+        before = at;
+        at = fast_u64(at, &number);
+        if (at == before || number > UINT8_MAX)
+            return NULL;
+        event->reason = (uint8_t)number;
+        event->kind = GOLEAK_EVENT_PARK;
+        event->has = GOLEAK_HAS_G | GOLEAK_HAS_BLOCKED | GOLEAK_HAS_REASON | GOLEAK_HAS_BLOCKED_COUNT;
+    } else if (memcmp(at, "newproc1", 8) == 0) {
+        at += 8;
+        EXPECT(at, ": goroutine=");
+        before = at;
+        at = fast_hex(at, &event->g);
+        if (at == before)
+            return NULL;
+        EXPECT(at, " parent=");
+        before = at;
+        at = fast_u64(at, &parent);
+        if (at == before)
+            return NULL;
+        EXPECT(at, " count=");
+        before = at;
+        at = fast_i32(at, &event->count);
+        if (at == before)
+            return NULL;
+        event->other_g = parent;
+        event->flags = 0;
+        event->kind = GOLEAK_EVENT_CREATE;
+        event->has = counters | (parent != 0 ? GOLEAK_HAS_OTHER : 0);
+    } else if (memcmp(at, "godestro", 8) == 0) {
+        at += 8;
+        EXPECT(at, "y: goroutine=");
+        before = at;
+        at = fast_hex(at, &event->g);
+        if (at == before)
+            return NULL;
+        EXPECT(at, " count=");
+        before = at;
+        at = fast_i32(at, &event->count);
+        if (at == before)
+            return NULL;
+        event->flags = 0;
+        event->kind = GOLEAK_EVENT_END;
+        event->has = counters;
+    } else {
+        return NULL;
+    }
+    EXPECT(at, " blocked_count=");
+    before = at;
+    at = fast_i32(at, &event->blocked_count);
+    /* Anything unusual (an empty number, more digits, more keys) takes the general path. */
+    return *at == '\n' && at != before && event->g != 0 ? at + 1 : NULL;
+}
+
+static const char *take_bulk(void *context, const char *at, const char *end, uint64_t *number,
+                             enum goleak_status *status)
+{
+    struct goleak_reader *reader = context;
+    /* Anything else may belong to the event before. */
+    if (reader->dump.open || (*at != 'g' && *at != 'n'))
+        return at;
+    *status = close_event(reader);
+    uint64_t line = *number;
+    while (at < end && *status == GOLEAK_OK) {
+        struct goleak_event *event = &reader->batch->events[reader->batch->count];
+        const char *next = fast_line(at, event);
+        if (next == NULL)
+            break;
+        event->position = ++line;
+        at = next;
+        if (++reader->batch->count == GOLEAK_BATCH_EVENTS)
+            *status = push_batch(reader);
+    }
+    if (line != *number) {
+        reader->events += line - *number;
+        reader->forms |= FORM_FULL;
+        *number = line;
+    }
+    return at;
+}
+
+/* ---- the reader ---- */
+
+static void close_reader(struct goleak_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    struct goleak_alloc *alloc = reader->env.alloc;
+    goleak_lines_release(&reader->lines);
+    goleak_stacktext_release(&reader->stack);
+    goleak_batch_free(alloc, reader->batch);
+    goleak_free(alloc, reader, sizeof *reader);
+}
+
+static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
+{
+    struct goleak_reader *reader = goleak_alloc_zeroed(env->alloc, sizeof *reader);
+    if (reader == NULL)
+        return NULL;
+    reader->env = *env;
+    reader->keyed.env = *env;
+    const struct goleak_line_reader callbacks = { take_bulk, take_line, too_long, reader };
+    goleak_lines_init(&reader->lines, env->alloc, &callbacks);
+    goleak_stacktext_init(&reader->stack, env->symbols, env->alloc);
+    reader->batch = goleak_batch_new(env->alloc);
+    if (reader->batch == NULL) {
+        close_reader(reader);
+        return NULL;
+    }
+    return reader;
+}
+
+static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, size_t size)
+{
+    return goleak_lines_feed(&reader->lines, bytes, size);
+}
+
+static enum goleak_status finish(struct goleak_reader *reader)
+{
+    enum goleak_status status = goleak_lines_finish(&reader->lines);
+    if (status == GOLEAK_OK && reader->dump.open)
+        goleak_health_note(reader->env.health, GOLEAK_HEALTH_truncated, 1, reader->lines.number, 0, 0,
+                           "the input ends inside a print() of a struct");
+    if (status == GOLEAK_OK)
+        status = close_event(reader);
+    return status == GOLEAK_OK && reader->batch->count != 0 ? push_batch(reader) : status;
+}
+
+static void facts(const struct goleak_reader *reader, struct goleak_reader_facts *out)
+{
+    unsigned forms = reader->forms;
+    const char *form = forms & FORM_EXTENDED ? "extended"
+                       : forms & FORM_FULL   ? "full"
+                       : forms & FORM_NAIVE  ? "naive"
+                       : forms & FORM_FLOW   ? "flow"
+                       : forms & FORM_CALLS  ? "calls"
+                                             : NULL;
+    *out = (struct goleak_reader_facts){ .events = reader->events, .notes = reader->notes, .form = form };
+}
+
+/* ---- sniffing ---- */
+
+/* Is this whole line surely a D script's? */
+static bool is_ours(const char *at, const char *end)
+{
+    struct goleak_event event;
+    static const char *const starts[] = {
+        "newproc1: goroutine=", "gopark: goroutine=", "godestroy: goroutine=", "gdestroy: goroutine=",
+        "goexit0: goroutine=",  "ready: goroutine=",  "execute: goroutine=",   "profile-1s: count=",
+        "END: count=",          "dtrace: ",
+    };
+    const char *inner = at;
+    if (is_header(at, end))
+        return true;
+    if (begins(at, end, "goroutine ") && naive_event(at, end, &event))
+        return true;
+    while (inner < end && (*inner == ' ' || (*inner >= '0' && *inner <= '9')))
+        inner++;
+    if (inner > at && (begins(inner, end, "-> ") || begins(inner, end, "<- ")))
+        return true;
+    const char *colon = inner > at ? probe_colon(inner, end) : NULL;
+    if (colon != NULL)
+        return true;
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (begins(at, end, starts[i]))
+            return true;
+    return goleak_keyed_find(at, end) != NULL;
+}
+
+static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)
+{
+    const char *at = bytes, *end = bytes + size;
+    while (at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        if (newline == NULL && !whole)
+            break;
+        if (newline == NULL)
+            newline = end;
+        const char *stop = newline > at && newline[-1] == '\r' ? newline - 1 : newline;
+        if (is_ours(at, stop))
+            return GOLEAK_SNIFF_YES;
+        at = newline + 1;
+    }
+    return whole ? GOLEAK_SNIFF_NO : GOLEAK_SNIFF_MAYBE;
+}
+
+const struct goleak_format goleak_format_dtrace = {
+    .name = "dtrace",
+    .title = "D script output",
+    .sniff = sniff,
+    .open = open_reader,
+    .feed = feed,
+    .finish = finish,
+    .facts = facts,
+    .close = close_reader,
+};

@@ -1,0 +1,71 @@
+/*
+ * format - what every reader of a format looks like.
+ *
+ * A reader takes bytes as they come (any split), makes events of them, and
+ * pushes them in batches; it knows nothing of goroutines' lives. Damage is
+ * counted in health and stepped over. A reader never looks back at bytes that
+ * it has been fed: it keeps what it needs.
+ *
+ * A new format is one file with a `const struct goleak_format` and one line in
+ * formats.c.
+ */
+#ifndef GOLEAK_FORMAT_FORMAT_H
+#define GOLEAK_FORMAT_FORMAT_H
+
+#include "model/event.h"
+#include "model/health.h"
+#include "model/reasons.h"
+#include "model/symbols.h"
+
+/* What a reader is given; all borrowed, all outlive it. */
+struct goleak_reader_env {
+    struct goleak_alloc *alloc;
+    struct goleak_symbols *symbols;
+    struct goleak_health_book *health;
+    struct goleak_reasons *reasons; /* for a version in a header */
+    struct goleak_event_sink sink;
+};
+
+/* What a reader knows of its input at any time. */
+struct goleak_reader_facts {
+    uint64_t events;       /* pushed, of kinds that this version knows */
+    uint64_t notes;        /* messages of a recorder about itself */
+    const char *form;      /* variety of the format, or NULL */
+    bool names_incomplete; /* the recorder cannot tell blocked from running */
+};
+
+/* How sure a sniffer is. */
+enum goleak_sniff {
+    GOLEAK_SNIFF_NO,
+    GOLEAK_SNIFF_MAYBE, /* it could be; more bytes may tell */
+    GOLEAK_SNIFF_YES
+};
+
+struct goleak_reader; /* each format's own */
+
+struct goleak_format {
+    const char *name;  /* for --input-format and inputs[].format */
+    const char *title; /* for people */
+    /* `whole`: there are no more bytes than these. */
+    enum goleak_sniff (*sniff)(const char *bytes, size_t size, bool whole);
+    struct goleak_reader *(*open)(const struct goleak_reader_env *env); /* NULL: memory */
+    enum goleak_status (*feed)(struct goleak_reader *reader, const char *bytes, size_t size);
+    enum goleak_status (*finish)(struct goleak_reader *reader);
+    void (*facts)(const struct goleak_reader *reader, struct goleak_reader_facts *out);
+    void (*close)(struct goleak_reader *reader);
+};
+
+/* formats.c: the one table, in the order in which the formats are asked. */
+extern const struct goleak_format *const goleak_formats[];
+extern const size_t goleak_format_count;
+
+/* Bytes that a sniffer may ask for before it must decide. */
+#define GOLEAK_SNIFF_BYTES ((size_t)256 * 1024)
+
+const struct goleak_format *goleak_format_find(const char *name);
+/* The format of these first bytes. NULL and *more: more bytes are needed. NULL
+ * without: none; then `advice` says what the bytes are, or "". */
+const struct goleak_format *goleak_format_sniff(const char *bytes, size_t size, bool whole, bool *more,
+                                                char advice[256]);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * formats - the one table of formats, and how an input finds its own.
+ *
+ * The order matters only between text formats, whose lines may resemble each
+ * other: the most particular one is asked first. A format whose magic stands at
+ * the front could stand anywhere.
+ */
+#include "format/format.h"
+
+#include "format/dtrace.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct goleak_format *const goleak_formats[] = {
+    /* Last of the text formats: it takes programs' own output in between. */
+    &goleak_format_dtrace,
+};
+const size_t goleak_format_count = sizeof goleak_formats / sizeof *goleak_formats;
+
+const struct goleak_format *goleak_format_find(const char *name)
+{
+    for (size_t i = 0; i < goleak_format_count; i++)
+        if (strcmp(goleak_formats[i]->name, name) == 0)
+            return goleak_formats[i];
+    return NULL;
+}
+
+const char *goleak_format_name(size_t index)
+{
+    return index < goleak_format_count ? goleak_formats[index]->name : NULL;
+}
+
+/* What is recognisably something else, and what makes an input of it. */
+static const struct {
+    const char *magic;
+    uint8_t size;
+    const char *advice;
+} others[] = {
+    { "PERFILE2", 8, "found perf.data, expected text: run `perf script -i FILE` and give its output" },
+    { "2ELIFREP", 8, "found perf.data of another byte order: run `perf script -i FILE` on its own machine" },
+    { "\x7f"
+      "ELF",
+      4, "found an ELF file (a program, or a core), expected a recording of one" },
+    { "\xfd"
+      "7zXZ",
+      5, "found xz-packed data: unpack it first, `xz -dc FILE | goleak-report -`" },
+    { "BZh", 3, "found bzip2-packed data: unpack it first, `bzip2 -dc FILE | goleak-report -`" },
+    { "\x04\x22\x4d\x18", 4, "found lz4-packed data: unpack it first, `lz4 -dc FILE | goleak-report -`" },
+    { "PK\x03\x04", 4, "found a zip archive: give the recording that is in it" },
+    { "go 1.", 5, "found a Go execution trace, which this version cannot read yet" },
+    { "\xcf\xfa\xed\xfe", 4, "found a Mach-O file (a program, or a core), expected a recording of one" },
+};
+
+static const char *advice_for(const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (size >= others[i].size && memcmp(bytes, others[i].magic, others[i].size) == 0)
+            return others[i].advice;
+    return NULL;
+}
+
+const struct goleak_format *goleak_format_sniff(const char *bytes, size_t size, bool whole, bool *more,
+                                                char advice[256])
+{
+    whole = whole || size >= GOLEAK_SNIFF_BYTES;
+    *more = false;
+    advice[0] = '\0';
+    const char *other = advice_for(bytes, size);
+    if (other != NULL) {
+        snprintf(advice, 256, "%s", other);
+        return NULL;
+    }
+    for (size_t i = 0; i < goleak_format_count; i++) {
+        enum goleak_sniff answer = goleak_formats[i]->sniff(bytes, size, whole);
+        if (answer == GOLEAK_SNIFF_YES)
+            return goleak_formats[i];
+        *more = *more || answer == GOLEAK_SNIFF_MAYBE;
+    }
+    *more = *more && !whole;
+    return NULL;
+}
