@@ -1,0 +1,163 @@
+/*
+ * counters - order by the counters that the article's script prints.
+ *
+ *      newproc1 … count=c     was c - 1 before
+ *      godestroy … count=c    was c + 1 before
+ *      any line … blocked_count=b
+ *                             was at least b before, or b - 1 if this line is a
+ *                             park with blocked=1; `ready` takes from it in silence
+ *
+ * A line for which that does not hold cannot follow the one before it: one is
+ * missing that is printed later. It waits, with what comes behind it, until the
+ * line comes that the counters demand; then they go in the order of printing.
+ *
+ * Over more than a few lines that is no proof: walks of a counter cross, and the
+ * script's counters are global variables without a lock, so that two CPUs can
+ * lose an update. So patience is short, and a stream whose counters are wrong
+ * again and again is believed in its order of printing. What lies farther apart
+ * is for lives.c.
+ */
+#include "replay/order.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static bool is_counted(const struct goleak_event *event)
+{
+    return (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) != 0 &&
+           (event->kind == GOLEAK_EVENT_CREATE || event->kind == GOLEAK_EVENT_END || event->kind == GOLEAK_EVENT_PARK);
+}
+
+static int count_step(const struct goleak_event *event)
+{
+    return event->kind == GOLEAK_EVENT_CREATE ? 1 : event->kind == GOLEAK_EVENT_END ? -1 : 0;
+}
+
+static bool raises_blocked(const struct goleak_event *event)
+{
+    return event->kind == GOLEAK_EVENT_PARK && (event->flags & GOLEAK_FLAG_BLOCKED) != 0;
+}
+
+/* May a line with these counters be the next? */
+static inline bool allows(const struct goleak_counters *now, const struct goleak_event *event)
+{
+    if ((event->has & GOLEAK_HAS_COUNT) && (int64_t)event->count != (int64_t)now->count + count_step(event))
+        return false;
+    return (event->has & GOLEAK_HAS_BLOCKED_COUNT) == 0 ||
+           (int64_t)event->blocked_count <= (int64_t)now->blocked + raises_blocked(event);
+}
+
+/* May it be the next, and hardly any other? */
+static bool demands(const struct goleak_counters *now, const struct goleak_event *event)
+{
+    if (!is_counted(event) || !allows(now, event))
+        return false;
+    return (event->has & GOLEAK_HAS_COUNT) != 0 ||
+           (raises_blocked(event) && (int64_t)event->blocked_count == (int64_t)now->blocked + 1);
+}
+
+static inline void follow(struct goleak_counters *now, const struct goleak_event *event)
+{
+    if (!is_counted(event))
+        return;
+    if (event->has & GOLEAK_HAS_COUNT)
+        now->count = event->count;
+    if (event->has & GOLEAK_HAS_BLOCKED_COUNT)
+        now->blocked = event->blocked_count;
+}
+
+/* Takes `count` lines from the front of those that wait. */
+static enum goleak_status release(struct goleak_order *order, size_t count)
+{
+    struct goleak_counter_gate *gate = &order->gate;
+    for (size_t i = 0; i < count; i++)
+        follow(&gate->now, &gate->held[i]);
+    enum goleak_status status = goleak_lives_push(order, gate->held, count);
+    gate->held_count -= count;
+    memmove(gate->held, gate->held + count, gate->held_count * sizeof *gate->held);
+    return status;
+}
+
+/* Lets those go that the counters allow now. */
+static enum goleak_status release_allowed(struct goleak_order *order)
+{
+    const struct goleak_counter_gate *gate = &order->gate;
+    struct goleak_counters now = gate->now;
+    size_t count = 0;
+    while (count < gate->held_count &&
+           (!is_counted(&gate->held[count]) || allows(&now, &gate->held[count])))
+        follow(&now, &gate->held[count++]);
+    return release(order, count);
+}
+
+static bool overtakes_itself(const struct goleak_counter_gate *gate, const struct goleak_event *event)
+{
+    for (size_t i = 0; i < gate->held_count; i++)
+        if (gate->held[i].g == event->g && gate->held[i].kind != GOLEAK_EVENT_COUNTERS &&
+            gate->held[i].kind != GOLEAK_EVENT_TICK)
+            return true;
+    return false;
+}
+
+/* Something waits already. */
+static enum goleak_status wait_or_go(struct goleak_order *order, const struct goleak_event *event)
+{
+    struct goleak_counter_gate *gate = &order->gate;
+    enum goleak_status status;
+    if (demands(&gate->now, event) && !overtakes_itself(gate, event)) {
+        const struct goleak_event *first = &gate->held[0];
+        goleak_health_note(order->health, GOLEAK_HEALTH_reordered, 1, event->position, 0, 0,
+                           "the %s of goroutine %" PRIx64 " is printed behind line %" PRIu64
+                           ", whose counters come after it",
+                           goleak_event_kind_word(event->kind), event->g, first->position);
+        follow(&gate->now, event);
+        status = goleak_lives_push(order, event, 1);
+        return status == GOLEAK_OK ? release_allowed(order) : status;
+    }
+    if (gate->held_count < GOLEAK_GATE_LINES) {
+        gate->held[gate->held_count++] = *event;
+        return GOLEAK_OK;
+    }
+    /* What the first waits for does not come: it goes as it was printed. */
+    gate->trust--;
+    status = release(order, 1);
+    if (status == GOLEAK_OK)
+        status = release_allowed(order);
+    if (status != GOLEAK_OK)
+        return status;
+    if (gate->held_count == 0)
+        return goleak_gate_push(order, event, 1);
+    gate->held[gate->held_count++] = *event;
+    return GOLEAK_OK;
+}
+
+enum goleak_status goleak_gate_push(struct goleak_order *order, const struct goleak_event *events, size_t count)
+{
+    struct goleak_counter_gate *gate = &order->gate;
+    enum goleak_status status = GOLEAK_OK;
+    if (gate->trust <= 0) {
+        status = release(order, gate->held_count);
+        return status == GOLEAK_OK ? goleak_lives_push(order, events, count) : status;
+    }
+    for (size_t i = 0; i < count && status == GOLEAK_OK;) {
+        if (gate->held_count != 0) {
+            status = wait_or_go(order, &events[i++]);
+            continue;
+        }
+        /* Nothing waits: all that is in order goes at once. */
+        size_t end = i;
+        while (end < count && (!is_counted(&events[end]) || allows(&gate->now, &events[end])))
+            follow(&gate->now, &events[end++]);
+        status = goleak_lives_push(order, events + i, end - i);
+        if (end < count)
+            gate->held[gate->held_count++] = events[end++];
+        i = end;
+    }
+    return status;
+}
+
+enum goleak_status goleak_gate_flush(struct goleak_order *order)
+{
+    enum goleak_status status = release_allowed(order);
+    return status == GOLEAK_OK ? release(order, order->gate.held_count) : status;
+}

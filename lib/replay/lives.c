@@ -1,0 +1,211 @@
+/*
+ * lives - order by the lives of goroutines.
+ *
+ * The article's scripts print only goroutines whose creation they have printed:
+ * so a park or an end of one that does not live, or a creation of one that does,
+ * was printed before a line that it follows in time. Such a line opens a queue
+ * for its goroutine. The queue is kept until its first line is possible, and a
+ * little longer, for the lines of the other CPU that come with the missing one:
+ *
+ *      printed on CPU 0    … destroy g, create g, park g …
+ *      printed on CPU 1    … create g, park g …            happened before
+ *
+ * Here the queue [destroy, create, park] waits for CPU 1's create, lets its park
+ * go first, and goes then. What never becomes possible goes when the queues are
+ * full or the recording ends, as it was printed.
+ */
+#include "replay/order.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define NONE UINT32_MAX
+#define WAITING_LIMIT ((size_t)32768) /* lines: as many as recorders' buffers hold */
+#define LIVES_LIMIT ((size_t)4096)
+#define COMPANY_LINES 64 /* lines that may belong with the one that opened a queue */
+
+static uint16_t *filter_of(struct goleak_lives *lives, uint64_t g)
+{
+    return &lives->filter[goleak_hash_u64(g) >> 54];
+}
+
+static struct goleak_life *find_life(struct goleak_lives *lives, uint64_t g)
+{
+    if (*filter_of(lives, g) == 0)
+        return NULL;
+    for (size_t i = 0; i < lives->life_count; i++)
+        if (lives->lives[i].head != NONE && lives->lives[i].g == g)
+            return &lives->lives[i];
+    return NULL;
+}
+
+static struct goleak_life *open_life(struct goleak_order *order, uint64_t g)
+{
+    struct goleak_lives *lives = &order->lives;
+    size_t i = 0;
+    while (i < lives->life_count && lives->lives[i].head != NONE)
+        i++;
+    if (i == lives->life_count) {
+        if (!goleak_grow(order->alloc, &lives->lives, &lives->life_capacity, i + 1, sizeof *lives->lives))
+            return NULL;
+        lives->life_count++;
+    }
+    lives->lives[i] = (struct goleak_life){ g, NONE, NONE, 0 };
+    ++*filter_of(lives, g);
+    return &lives->lives[i];
+}
+
+static bool append(struct goleak_order *order, struct goleak_life *life, const struct goleak_event *event)
+{
+    struct goleak_lives *lives = &order->lives;
+    uint32_t at = lives->free_lines;
+    if (at != NONE) {
+        lives->free_lines = lives->lines[at].next;
+    } else {
+        if (!goleak_grow(order->alloc, &lives->lines, &lives->line_capacity, lives->line_count + 1,
+                         sizeof *lives->lines))
+            return false;
+        at = (uint32_t)lives->line_count++;
+    }
+    lives->lines[at] = (struct goleak_life_line){ *event, NONE };
+    if (life->head == NONE)
+        life->head = at;
+    else
+        lives->lines[life->tail].next = at;
+    life->tail = at;
+    lives->waiting++;
+    return true;
+}
+
+static enum goleak_status replay_one(struct goleak_order *order, const struct goleak_event *event,
+                                     enum goleak_replay_mode mode)
+{
+    size_t done;
+    return goleak_replay_run(order->replay, event, 1, mode, &done);
+}
+
+static void note(struct goleak_order *order, const struct goleak_event *event, bool forced)
+{
+    goleak_health_note(order->health, forced ? GOLEAK_HEALTH_late_events : GOLEAK_HEALTH_reordered, 1,
+                       event->position, 0, 0,
+                       forced ? "the %s of goroutine %" PRIx64 " fits nowhere in the life that was recorded of it"
+                              : "the %s of goroutine %" PRIx64 " is printed before what must have happened before it",
+                       goleak_event_kind_word(event->kind), event->g);
+}
+
+/* Replays the queue as far as the goroutine's life allows; all of it if forced. */
+static enum goleak_status run_queue(struct goleak_order *order, struct goleak_life *life, bool force)
+{
+    struct goleak_lives *lives = &order->lives;
+    while (life->head != NONE) {
+        struct goleak_life_line *line = &lives->lines[life->head];
+        enum goleak_status status = replay_one(order, &line->event, GOLEAK_REPLAY_ASK);
+        bool forced = status == GOLEAK_END;
+        if (forced && !force)
+            break;
+        if (forced)
+            status = replay_one(order, &line->event, GOLEAK_REPLAY_FORCE);
+        if (status != GOLEAK_OK)
+            return status;
+        note(order, &line->event, forced);
+        uint32_t next = line->next;
+        line->next = lives->free_lines;
+        lives->free_lines = life->head;
+        life->head = next;
+        lives->waiting--;
+    }
+    if (life->head == NONE)
+        --*filter_of(lives, life->g);
+    else
+        life->opened = 0;
+    return GOLEAK_OK;
+}
+
+/* The queue whose first line was printed first. */
+static struct goleak_life *oldest(struct goleak_lives *lives)
+{
+    struct goleak_life *best = NULL;
+    for (size_t i = 0; i < lives->life_count; i++) {
+        struct goleak_life *life = &lives->lives[i];
+        if (life->head != NONE && (best == NULL || lives->lines[life->head].event.position <
+                                                       lives->lines[best->head].event.position))
+            best = life;
+    }
+    return best;
+}
+
+static enum goleak_status keep(struct goleak_order *order, struct goleak_life *life, const struct goleak_event *event)
+{
+    if (life == NULL)
+        life = open_life(order, event->g);
+    if (life == NULL || !append(order, life, event))
+        return goleak_alloc_failure(order->alloc);
+    if (order->lives.waiting < WAITING_LIMIT && order->lives.life_count < LIVES_LIMIT)
+        return GOLEAK_OK;
+    return run_queue(order, oldest(&order->lives), true);
+}
+
+/* An event of a goroutine that has a queue. */
+static enum goleak_status meet(struct goleak_order *order, struct goleak_life *life, const struct goleak_event *event)
+{
+    struct goleak_lives *lives = &order->lives;
+    const struct goleak_event *first = &lives->lines[life->head].event;
+    bool open = goleak_replay_allows(order->replay, first);
+    if (open && life->opened == 0)
+        life->opened = event->position; /* by something of another CPU, just now */
+    bool company = open && event->kind == GOLEAK_EVENT_PARK && event->position - life->opened < COMPANY_LINES;
+    if (open && !company) {
+        enum goleak_status status = run_queue(order, life, false);
+        if (status != GOLEAK_OK || life->head != NONE)
+            return status == GOLEAK_OK ? append(order, life, event) ? GOLEAK_OK : goleak_alloc_failure(order->alloc)
+                                       : status;
+    }
+    enum goleak_status status = replay_one(order, event, GOLEAK_REPLAY_ASK);
+    if (status == GOLEAK_END)
+        return keep(order, life->head != NONE ? life : NULL, event);
+    if (status == GOLEAK_OK && life->head != NONE && life->opened == 0 &&
+        goleak_replay_allows(order->replay, &lives->lines[life->head].event))
+        life->opened = event->position;
+    return status;
+}
+
+static bool is_ruled(const struct goleak_event *event)
+{
+    return (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) != 0;
+}
+
+enum goleak_status goleak_lives_push(struct goleak_order *order, const struct goleak_event *events, size_t count)
+{
+    struct goleak_lives *lives = &order->lives;
+    for (size_t i = 0; i < count;) {
+        struct goleak_life *life = NULL;
+        size_t end = i;
+        bool ruled = end < count && is_ruled(&events[end]);
+        /* As many of one kind as there are without a queue. */
+        for (; end < count && is_ruled(&events[end]) == ruled; end++)
+            if (lives->waiting != 0 && (life = find_life(lives, events[end].g)) != NULL)
+                break;
+        size_t done = 0;
+        enum goleak_status status = goleak_replay_run(order->replay, events + i, end - i,
+                                                      ruled ? GOLEAK_REPLAY_ASK : GOLEAK_REPLAY_FORCE, &done);
+        i += done;
+        if (status == GOLEAK_END)
+            status = keep(order, NULL, &events[i++]);
+        else if (status == GOLEAK_OK && life != NULL)
+            status = meet(order, life, &events[i++]);
+        if (status != GOLEAK_OK)
+            return status;
+    }
+    return GOLEAK_OK;
+}
+
+enum goleak_status goleak_lives_flush(struct goleak_order *order)
+{
+    struct goleak_life *life;
+    while ((life = oldest(&order->lives)) != NULL) {
+        enum goleak_status status = run_queue(order, life, true);
+        if (status != GOLEAK_OK)
+            return status;
+    }
+    return GOLEAK_OK;
+}

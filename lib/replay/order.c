@@ -1,0 +1,66 @@
+/* order - see order.h. Here: which evidence a batch has. */
+#include "replay/order.h"
+
+/* So often the counters may be proven wrong before they are asked no more. */
+#define TRUST 64
+
+void goleak_order_init(struct goleak_order *order, struct goleak_alloc *alloc, struct goleak_replay *replay,
+                       struct goleak_health_book *health)
+{
+    *order = (struct goleak_order){ .alloc = alloc, .replay = replay, .health = health };
+    order->window.newest_ns = order->window.emitted_ns = INT64_MIN;
+    order->gate.trust = TRUST;
+    order->lives.free_lines = UINT32_MAX;
+}
+
+void goleak_order_release(struct goleak_order *order)
+{
+    struct goleak_time_window *window = &order->window;
+    if (order->alloc == NULL)
+        return;
+    for (size_t i = 0; i < window->count; i++)
+        goleak_batch_free(order->alloc, window->batches[i]);
+    goleak_batch_free(order->alloc, window->spare);
+    goleak_free(order->alloc, window->batches, window->capacity * sizeof *window->batches);
+    goleak_free(order->alloc, order->lives.lines, order->lives.line_capacity * sizeof *order->lives.lines);
+    goleak_free(order->alloc, order->lives.lives, order->lives.life_capacity * sizeof *order->lives.lives);
+    order->alloc = NULL;
+}
+
+/* Once a stream has told time, every event of it goes by time. */
+static bool goes_by_time(const struct goleak_order *order, const struct goleak_batch *batch)
+{
+    if (order->window.newest_ns != INT64_MIN)
+        return true;
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->events[i].has & GOLEAK_HAS_TIME)
+            return true;
+    return false;
+}
+
+static enum goleak_status flush_untimed(struct goleak_order *order)
+{
+    enum goleak_status status = goleak_gate_flush(order);
+    return status == GOLEAK_OK ? goleak_lives_flush(order) : status;
+}
+
+enum goleak_status goleak_order_push(void *context, struct goleak_batch **batch)
+{
+    struct goleak_order *order = context;
+    enum goleak_status status;
+    if ((*batch)->count == 0)
+        return GOLEAK_OK;
+    if (goes_by_time(order, *batch)) {
+        status = flush_untimed(order);
+        return status == GOLEAK_OK ? goleak_window_push(order, batch) : status;
+    }
+    status = goleak_gate_push(order, (*batch)->events, (*batch)->count);
+    (*batch)->count = 0;
+    return status;
+}
+
+enum goleak_status goleak_order_finish(struct goleak_order *order)
+{
+    enum goleak_status status = flush_untimed(order);
+    return status == GOLEAK_OK ? goleak_window_flush(order) : status;
+}

@@ -1,0 +1,98 @@
+/*
+ * order - events in the order in which they happened, before they are replayed.
+ *
+ * Recorders keep a buffer for each CPU and print one after the other, so lines
+ * of several CPUs come shuffled. Three kinds of evidence undo that:
+ *
+ *  - timestamps: sorted batches wait in a window that is bounded in events, and
+ *    late ones are merged in (time.c);
+ *  - without them, the counters that the script prints: a line whose counters
+ *    cannot follow from those before it waits for the one that is missing, over
+ *    a few lines (counters.c);
+ *  - and a goroutine's own life: nothing happens to it before its creation, and
+ *    it is not created twice. Its lines wait for the missing one over as many
+ *    lines as a recorder's buffers hold (lives.c).
+ *
+ * What none of them proves is replayed where it stands and counted.
+ */
+#ifndef GOLEAK_REPLAY_ORDER_H
+#define GOLEAK_REPLAY_ORDER_H
+
+#include "replay/replay.h"
+
+struct goleak_time_window {
+    struct goleak_batch **batches; /* each sorted, and all of them in a row */
+    size_t count, capacity;
+    size_t events, limit;    /* held, and how many may be */
+    size_t pushed;           /* batches since the limit was last looked at */
+    size_t farthest;         /* how many events a late one had to jump, since then */
+    int64_t newest_ns, emitted_ns;
+    struct goleak_batch *spare;
+};
+
+struct goleak_counters {
+    int32_t count, blocked;
+};
+
+#define GOLEAK_GATE_LINES 16
+
+struct goleak_counter_gate {
+    struct goleak_counters now; /* as the last line that went printed them */
+    int trust;                  /* spent: the counters decide nothing any more */
+    struct goleak_event held[GOLEAK_GATE_LINES]; /* in the order of printing */
+    size_t held_count;
+};
+
+/* A line that waits for its goroutine's life to come to it. */
+struct goleak_life_line {
+    struct goleak_event event;
+    uint32_t next; /* of the same goroutine; UINT32_MAX: none */
+};
+
+struct goleak_life {
+    uint64_t g;
+    uint32_t head, tail;  /* head UINT32_MAX: free */
+    uint64_t opened;      /* line at which it became possible; 0: not yet */
+};
+
+#define GOLEAK_LIFE_FILTER 1024
+
+struct goleak_lives {
+    struct goleak_life_line *lines;
+    size_t line_count, line_capacity;
+    uint32_t free_lines;
+    struct goleak_life *lives;
+    size_t life_count, life_capacity; /* slots, some of them free */
+    size_t waiting;                   /* lines */
+    uint16_t filter[GOLEAK_LIFE_FILTER]; /* lives that wait, by hash of g */
+};
+
+struct goleak_order {
+    struct goleak_alloc *alloc;
+    struct goleak_replay *replay;
+    struct goleak_health_book *health;
+    struct goleak_time_window window;
+    struct goleak_counter_gate gate;
+    struct goleak_lives lives;
+};
+
+void goleak_order_init(struct goleak_order *order, struct goleak_alloc *alloc, struct goleak_replay *replay,
+                       struct goleak_health_book *health);
+void goleak_order_release(struct goleak_order *order);
+
+/* A goleak_batch_fn; context is the struct goleak_order. */
+enum goleak_status goleak_order_push(void *context, struct goleak_batch **batch);
+/* No more events come. */
+enum goleak_status goleak_order_finish(struct goleak_order *order);
+
+/* time.c */
+enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_batch **batch);
+enum goleak_status goleak_window_flush(struct goleak_order *order);
+/* counters.c */
+enum goleak_status goleak_gate_push(struct goleak_order *order, const struct goleak_event *events, size_t count);
+enum goleak_status goleak_gate_flush(struct goleak_order *order);
+/* lives.c: replays events whose goroutines' lives allow it, keeps the others */
+enum goleak_status goleak_lives_push(struct goleak_order *order, const struct goleak_event *events, size_t count);
+enum goleak_status goleak_lives_flush(struct goleak_order *order);
+
+#endif

@@ -1,0 +1,790 @@
+/*
+ * replay - see replay.h.
+ *
+ *                create                 run
+ *      (none) ----------> RUNNABLE -----------> RUNNING
+ *         |                  ^  ^                  |
+ *         | first seen       |  | ready            | park
+ *         v                  |  |                  v
+ *      preexisting           |  +------------- WAITING
+ *                            |                     |
+ *        create again        |        any event    |   end
+ *        (implicit end) -----+        of its own   +--------> ENDED
+ *
+ * Any later event of a goroutine ends its park: `ready` is only one of the ways
+ * to wake up (netpoll and the scheduler's own lists do not call it). Being named
+ * as spawner or waker ends it as well.
+ */
+#include "replay/replay.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#if !defined(__GNUC__) && !defined(__clang__)
+#undef LIKELY
+#undef UNLIKELY
+#define LIKELY(x) (x)
+#define UNLIKELY(x) (x)
+#endif
+
+#define FLOW_CPUS 256
+#define FLOW_DEPTHS 256
+
+bool goleak_replay_init(struct goleak_replay *replay, struct goleak_alloc *alloc, struct goleak_symbols *symbols,
+                        struct goleak_reasons *reasons, struct goleak_health_book *health)
+{
+    memset(replay, 0, sizeof *replay);
+    replay->alloc = alloc;
+    replay->symbols = symbols;
+    replay->reasons = reasons;
+    replay->health = health;
+    replay->first_ns = replay->last_ns = GOLEAK_NONE;
+    replay->stream.naive = true;
+    goleak_lineage_init(&replay->lineage, alloc);
+    if (!goleak_store_init(&replay->store, alloc) || !goleak_sites_init(&replay->sites, symbols, alloc) ||
+        !goleak_grow(alloc, &replay->extras, &replay->extra_capacity, 16, sizeof *replay->extras) ||
+        !goleak_grow(alloc, &replay->processes, &replay->process_capacity, 1, sizeof *replay->processes)) {
+        goleak_replay_release(replay);
+        return false;
+    }
+    replay->extra_count = 1;
+    replay->processes[0] = (struct goleak_process){ 0 };
+    replay->process_count = 1;
+    return true;
+}
+
+void goleak_replay_release(struct goleak_replay *replay)
+{
+    struct goleak_alloc *alloc = replay->alloc;
+    if (alloc == NULL)
+        return;
+    goleak_store_release(&replay->store);
+    goleak_lineage_release(&replay->lineage);
+    if (replay->sites.symbols != NULL)
+        goleak_sites_release(&replay->sites);
+    goleak_free(alloc, replay->extras, replay->extra_capacity * sizeof *replay->extras);
+    goleak_free(alloc, replay->processes, replay->process_capacity * sizeof *replay->processes);
+    goleak_free(alloc, replay->calls, replay->call_capacity * sizeof *replay->calls);
+    goleak_free(alloc, replay->call_stack, FLOW_CPUS * FLOW_DEPTHS * sizeof *replay->call_stack);
+    goleak_ticks_release(&replay->ticks, alloc);
+    replay->alloc = NULL;
+}
+
+/* ---- transitions ---- */
+
+enum goleak_status goleak_replay_flush(struct goleak_replay *replay)
+{
+    size_t count = replay->transition_count;
+    replay->transition_count = 0;
+    if (count == 0 || replay->on_transitions == NULL)
+        return GOLEAK_OK;
+    return replay->on_transitions(replay->context, replay->transitions, count);
+}
+
+/* There is always room for the transitions of one event: see step(). */
+static inline void tell(struct goleak_replay *replay, const struct goleak_record *record,
+                        enum goleak_transition_kind kind, int64_t moment, int64_t since)
+{
+    struct goleak_transition *t = &replay->transitions[replay->transition_count++];
+    t->moment = moment;
+    t->since = since;
+    t->serial = record->serial;
+    t->event = replay->event_count;
+    t->site = record->site;
+    t->parent_site = record->parent != 0 ? replay->lineage.nodes[record->parent].site : 0;
+    t->kind = (uint8_t)kind;
+    t->reason = record->reason;
+    t->blocked = (record->flags & GOLEAK_REC_BLOCKED) != 0;
+    t->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
+}
+
+static inline bool is_told(const struct goleak_replay *replay, const struct goleak_record *record)
+{
+    return (record->flags & GOLEAK_REC_SYSTEM) == 0 || replay->include_system;
+}
+
+/* ---- proofs ---- */
+
+static void prove(struct goleak_replay *replay, struct goleak_record *record, uint8_t proof, int64_t moment)
+{
+    bool was_system = (record->flags & GOLEAK_REC_SYSTEM) != 0;
+    record->flags |= proof;
+    if (was_system || (proof & GOLEAK_REC_SYSTEM) == 0)
+        return;
+    record->flags &= (uint16_t)~GOLEAK_REC_USER;
+    replay->system_count++;
+    if (!replay->include_system && (record->flags & GOLEAK_REC_SEEN))
+        tell(replay, record, GOLEAK_T_RETRACTED, moment, record->created);
+}
+
+/* runtime.g0, which alone spawns main (rt0_go), is a static variable; every
+ * other g lies in the heap's arenas. A spawner that lies near its goroutine is
+ * therefore on the heap, and the goroutine is not main. */
+#define SAME_HEAP_BYTES ((uint64_t)4 << 30)
+
+static bool spawned_on_heap(uint64_t g, uint64_t spawner)
+{
+    return spawner != 0 && (g > spawner ? g - spawner : spawner - g) < SAME_HEAP_BYTES;
+}
+
+/* ---- records ---- */
+
+static inline uint64_t key_of(const struct goleak_event *event)
+{
+    return event->has & GOLEAK_HAS_G ? event->g : event->goid | GOLEAK_KEY_GOID;
+}
+
+static enum goleak_status extra_of(struct goleak_replay *replay, struct goleak_record *record)
+{
+    if (record->extra != 0)
+        return GOLEAK_OK;
+    if (replay->extra_count >= UINT32_MAX || !goleak_grow(replay->alloc, &replay->extras, &replay->extra_capacity,
+                                                          replay->extra_count + 1, sizeof *replay->extras))
+        return goleak_alloc_failure(replay->alloc);
+    record->extra = (uint32_t)replay->extra_count++;
+    memset(&replay->extras[record->extra], 0, sizeof *replay->extras);
+    return GOLEAK_OK;
+}
+
+/* A fresh incarnation in a record that may have been used before; its extra
+ * block is kept for reuse. */
+static void begin_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+{
+    record->serial = ++replay->serial;
+    record->created = moment;
+    record->started = GOLEAK_NO_MOMENT;
+    record->since = moment;
+    record->incarnation++;
+    record->site = 0;
+    record->parent = record->node = 0;
+    record->created_stack = record->block_stack = 0;
+    record->state = GOLEAK_STATE_RUNNABLE;
+    record->reason = record->raw_reason = GOLEAK_REASON_NONE;
+    record->wait = GOLEAK_NO_WAIT;
+    record->flags = GOLEAK_REC_SEEN;
+    if (record->extra != 0)
+        memset(&replay->extras[record->extra], 0, sizeof *replay->extras);
+}
+
+static void end_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+{
+    if (record->flags & GOLEAK_REC_BLOCKED) {
+        if (is_told(replay, record))
+            tell(replay, record, GOLEAK_T_UNBLOCKED, moment, record->since);
+        if (record->flags & GOLEAK_REC_SEEN && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
+            replay->script_blocked--;
+    }
+    record->flags &= (uint16_t)~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC);
+    record->reason = record->raw_reason = GOLEAK_REASON_NONE;
+    record->wait = GOLEAK_NO_WAIT;
+    record->block_stack = 0;
+}
+
+static enum goleak_status end_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+{
+    if (record->state == GOLEAK_STATE_WAITING)
+        end_park(replay, record, moment);
+    record->state = GOLEAK_STATE_ENDED;
+    enum goleak_status status = GOLEAK_OK;
+    if (is_told(replay, record)) {
+        tell(replay, record, GOLEAK_T_ENDED, moment, record->created);
+        if (replay->on_ended != NULL)
+            status = replay->on_ended(replay->context, record, moment);
+    }
+    replay->system_ended += (record->flags & GOLEAK_REC_SYSTEM) != 0;
+    if ((record->flags & GOLEAK_REC_PREEXISTING) == 0)
+        replay->script_live--;
+    goleak_lineage_end(&replay->lineage, record);
+    record->since = moment;
+    return status;
+}
+
+/* A goroutine that the recording has not seen begin shows its first own event. */
+static void appear(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+{
+    if (record->flags & GOLEAK_REC_SEEN) { /* a later life of a known address */
+        begin_life(replay, record, GOLEAK_NO_MOMENT);
+    } else if (record->serial == 0) {
+        begin_life(replay, record, GOLEAK_NO_MOMENT);
+    } else { /* named before */
+        record->serial = ++replay->serial;
+        record->incarnation = 1;
+        record->flags |= GOLEAK_REC_SEEN;
+        if (record->node != 0)
+            replay->lineage.nodes[record->node].incarnation = 1;
+    }
+    record->since = moment;
+    record->state = GOLEAK_STATE_UNKNOWN;
+    record->flags |= GOLEAK_REC_PREEXISTING;
+    if (record->goid == 1)
+        record->flags |= GOLEAK_REC_MAIN | GOLEAK_REC_USER;
+    else if (record->goid != 0)
+        record->flags |= GOLEAK_REC_NOT_MAIN;
+    if (is_told(replay, record))
+        tell(replay, record, GOLEAK_T_APPEARED, moment, GOLEAK_NO_MOMENT);
+}
+
+/* One that is named as spawner or waker: it runs, so it does not wait. */
+static enum goleak_status name_other(struct goleak_replay *replay, const struct goleak_event *event, int64_t moment,
+                                     uint32_t *index)
+{
+    *index = 0;
+    uint64_t key = event->has & GOLEAK_HAS_OTHER ? event->other_g : event->other_goid | GOLEAK_KEY_GOID;
+    if ((key & ~GOLEAK_KEY_GOID) == 0)
+        return GOLEAK_OK;
+    uint64_t hash = goleak_store_hash(key, replay->process);
+    *index = goleak_store_find(&replay->store, key, replay->process, hash);
+    if (*index == 0) {
+        *index = goleak_store_add(&replay->store, key, replay->process, hash);
+        if (*index == 0)
+            return goleak_alloc_failure(replay->alloc);
+        struct goleak_record *fresh = goleak_store_at(&replay->store, *index);
+        begin_life(replay, fresh, GOLEAK_NO_MOMENT);
+        fresh->flags = 0;
+        fresh->incarnation = 0;
+        fresh->state = GOLEAK_STATE_UNKNOWN;
+    }
+    struct goleak_record *record = goleak_store_at(&replay->store, *index);
+    if ((event->has & GOLEAK_HAS_OTHER_GOID) && record->goid == 0)
+        record->goid = event->other_goid;
+    if (record->state == GOLEAK_STATE_WAITING) {
+        end_park(replay, record, moment);
+        record->state = GOLEAK_STATE_RUNNING;
+        record->since = moment;
+    }
+    return GOLEAK_OK;
+}
+
+/* ---- the events ---- */
+
+static enum goleak_status set_site(struct goleak_replay *replay, struct goleak_record *record,
+                                   const struct goleak_event *event)
+{
+    uint32_t created_at = 0;
+    if (event->has & GOLEAK_HAS_STACK) {
+        record->created_stack = event->stack;
+        created_at = goleak_symbols_created_at(replay->symbols, event->stack);
+    } else if ((event->has & GOLEAK_HAS_GOPC) && event->gopc != 0) {
+        created_at = goleak_symbols_address(replay->symbols, event->gopc);
+        if (created_at == 0)
+            return goleak_alloc_failure(replay->alloc);
+    }
+    uint32_t start = event->has & GOLEAK_HAS_START ? event->name : 0;
+    if (!goleak_sites_add(&replay->sites, created_at, start, &record->site))
+        return goleak_alloc_failure(replay->alloc);
+    return GOLEAK_OK;
+}
+
+static enum goleak_status on_create(struct goleak_replay *replay, const struct goleak_event *event,
+                                    struct goleak_record *record, uint32_t index, int64_t moment)
+{
+    enum goleak_status status = GOLEAK_OK;
+    if ((record->flags & GOLEAK_REC_SEEN) && record->state != GOLEAK_STATE_ENDED) {
+        goleak_health_note(replay->health, GOLEAK_HEALTH_implicit_ends, 1, event->position, 0, 0,
+                           "goroutine %" PRIx64 " is created, but it was never seen to end", record->g);
+        status = end_life(replay, record, moment);
+    }
+    if (record->node != 0 || record->parent != 0)
+        goleak_lineage_end(&replay->lineage, record); /* a named one: its address lives on */
+    begin_life(replay, record, moment);
+    record->goid = event->has & GOLEAK_HAS_GOID ? event->goid
+                   : event->has & GOLEAK_HAS_G  ? 0
+                                                : record->goid;
+    uint8_t proof = 0;
+    struct goleak_process *process = &replay->processes[record->process];
+    if (record->goid != 0)
+        proof |= record->goid == 1 ? GOLEAK_REC_MAIN | GOLEAK_REC_USER : GOLEAK_REC_NOT_MAIN;
+    else if (process->created_any)
+        proof |= GOLEAK_REC_NOT_MAIN;
+    process->created_any = true;
+    if (status == GOLEAK_OK &&
+        (event->has & (GOLEAK_HAS_STACK | GOLEAK_HAS_GOPC | GOLEAK_HAS_START)) != 0)
+        status = set_site(replay, record, event);
+    if (status == GOLEAK_OK && (event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID))) {
+        uint32_t other;
+        status = name_other(replay, event, moment, &other);
+        /* Adding a record does not move others. */
+        if (other != 0 && other != index) {
+            uint32_t node = goleak_lineage_of(&replay->lineage, goleak_store_at(&replay->store, other));
+            if (node == 0)
+                return goleak_alloc_failure(replay->alloc);
+            goleak_lineage_adopt(&replay->lineage, record, node);
+        }
+        if ((event->has & GOLEAK_HAS_OTHER) && spawned_on_heap(event->g, event->other_g))
+            proof |= GOLEAK_REC_NOT_MAIN;
+        if ((event->has & GOLEAK_HAS_OTHER_GOID) && event->other_goid != 0)
+            proof |= GOLEAK_REC_NOT_MAIN;
+    }
+    replay->script_live++;
+    /* What is proven from the start is never told, so there is nothing to take back. */
+    proof |= replay->sites.sites[record->site].proof;
+    record->flags |= proof;
+    replay->system_count += (proof & GOLEAK_REC_SYSTEM) != 0;
+    if (is_told(replay, record))
+        tell(replay, record, GOLEAK_T_CREATED, moment, moment);
+    return status;
+}
+
+static enum goleak_status note_objects(struct goleak_replay *replay, struct goleak_record *record,
+                                       const struct goleak_event *event)
+{
+    enum goleak_status status = extra_of(replay, record);
+    if (status != GOLEAK_OK)
+        return status;
+    struct goleak_extra *extra = &replay->extras[record->extra];
+    extra->lock = event->has & GOLEAK_HAS_LOCK ? event->lock : 0;
+    extra->chan = event->has & GOLEAK_HAS_CHAN ? event->chan : 0;
+    extra->elem = event->has & GOLEAK_HAS_ELEM ? event->elem : 0;
+    replay->stream.has_objects = true;
+    return GOLEAK_OK;
+}
+
+static void impossible_reason(struct goleak_replay *replay, const struct goleak_event *event, int wait)
+{
+    const char *version = replay->reasons->text[0] != '\0' ? replay->reasons->text : "1.19 to 1.27";
+    if (wait >= 0)
+        goleak_health_note(replay->health, GOLEAK_HEALTH_impossible_reasons, 1, event->position, 0, 0,
+                           "block reason %u with wait reason %d cannot be in Go %s", event->reason, wait, version);
+    else
+        goleak_health_note(replay->health, GOLEAK_HEALTH_impossible_reasons, 1, event->position, 0, 0,
+                           "block reason %u cannot be in Go %s", event->reason, version);
+}
+
+static enum goleak_status on_park(struct goleak_replay *replay, const struct goleak_event *event,
+                                  struct goleak_record *record, int64_t moment)
+{
+    int wait = event->has & GOLEAK_HAS_WAIT ? event->wait_reason : -1;
+    bool has_reason = (event->has & GOLEAK_HAS_REASON) != 0;
+    if (has_reason && UNLIKELY(!goleak_reasons_learn(replay->reasons, event->reason, wait)))
+        impossible_reason(replay, event, wait);
+    enum goleak_reason reason =
+        has_reason ? goleak_reasons_decode(replay->reasons, event->reason, wait) : GOLEAK_REASON_UNKNOWN;
+    bool again = false;
+    if (record->state == GOLEAK_STATE_WAITING) {
+        /* The entry probe fires twice when the function's stack check restarts it.
+         * Where wake-ups are printed and none came between, it is the same wait. */
+        again = replay->stream.has_wakeups && record->raw_reason == event->reason &&
+                record->wait == (wait >= 0 ? wait : GOLEAK_NO_WAIT);
+        if (again)
+            goleak_health_note(replay->health, GOLEAK_HEALTH_double_parks, 1, event->position, 0, 0,
+                               "goroutine %" PRIx64 " parks twice without having run", record->g);
+        else
+            end_park(replay, record, moment);
+    }
+    if (!again) {
+        record->state = GOLEAK_STATE_WAITING;
+        record->since = moment;
+        record->raw_reason = has_reason ? event->reason : GOLEAK_REASON_NONE;
+        record->wait = wait >= 0 ? (uint8_t)wait : GOLEAK_NO_WAIT;
+        record->reason = (uint8_t)reason;
+        bool panic = reason == GOLEAK_REASON_FOREVER && goleak_reasons_is_panic(replay->reasons, wait);
+        record->flags |= panic ? GOLEAK_REC_PANIC : 0;
+        if (goleak_reason_can_leak(reason) && !panic) {
+            record->flags |= GOLEAK_REC_BLOCKED;
+            if ((record->flags & GOLEAK_REC_PREEXISTING) == 0)
+                replay->script_blocked++;
+            if (is_told(replay, record))
+                tell(replay, record, GOLEAK_T_BLOCKED, moment, moment);
+        }
+    }
+    record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : again ? record->block_stack : 0;
+    replay->stream.has_parks = true;
+    if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
+        prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
+    else if ((record->flags & GOLEAK_REC_SETTLED) == 0 && is_told(replay, record))
+        tell(replay, record, GOLEAK_T_SETTLED, moment, moment);
+    record->flags |= GOLEAK_REC_SETTLED;
+    if (event->has & (GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM))
+        return note_objects(replay, record, event);
+    return GOLEAK_OK;
+}
+
+static enum goleak_status on_ready(struct goleak_replay *replay, const struct goleak_event *event,
+                                   struct goleak_record *record, int64_t moment)
+{
+    replay->stream.has_wakeups = true;
+    if (record->state == GOLEAK_STATE_WAITING)
+        end_park(replay, record, moment);
+    record->state = GOLEAK_STATE_RUNNABLE;
+    record->since = moment;
+    if ((event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) == 0)
+        return GOLEAK_OK;
+    uint32_t other;
+    enum goleak_status status = name_other(replay, event, moment, &other);
+    if (status != GOLEAK_OK || other == 0)
+        return status;
+    status = extra_of(replay, record);
+    if (status != GOLEAK_OK)
+        return status;
+    const struct goleak_record *waker = goleak_store_at(&replay->store, other);
+    replay->extras[record->extra].waker_g = waker->g;
+    replay->extras[record->extra].waker_goid = waker->goid;
+    return GOLEAK_OK;
+}
+
+static void on_run(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+{
+    replay->stream.has_wakeups = true;
+    if (record->state == GOLEAK_STATE_WAITING)
+        end_park(replay, record, moment);
+    record->state = GOLEAK_STATE_RUNNING;
+    record->since = moment;
+    if (record->started == GOLEAK_NO_MOMENT && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
+        record->started = moment;
+}
+
+static enum goleak_status on_struct(struct goleak_replay *replay, const struct goleak_event *event,
+                                    struct goleak_record *record)
+{
+    if (event->has & (GOLEAK_HAS_GOPC | GOLEAK_HAS_START))
+        if (record->site == 0) {
+            struct goleak_event places = *event;
+            places.has &= GOLEAK_HAS_GOPC | GOLEAK_HAS_START;
+            enum goleak_status status = set_site(replay, record, &places);
+            if (status != GOLEAK_OK)
+                return status;
+        }
+    if (event->has & (GOLEAK_HAS_STACK_BOUNDS | GOLEAK_HAS_WAITSINCE)) {
+        enum goleak_status status = extra_of(replay, record);
+        if (status != GOLEAK_OK)
+            return status;
+        struct goleak_extra *extra = &replay->extras[record->extra];
+        if (event->has & GOLEAK_HAS_STACK_BOUNDS) {
+            extra->stack_lo = event->lock;
+            extra->stack_hi = event->chan;
+        }
+        if (event->has & GOLEAK_HAS_WAITSINCE)
+            extra->waitsince = event->elem;
+    }
+    return GOLEAK_OK;
+}
+
+/* ---- events of no goroutine ---- */
+
+static enum goleak_status on_tick(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    int64_t cpu = event->has & GOLEAK_HAS_CPU ? (int64_t)event->cpu : -1;
+    bool added = goleak_ticks_add(&replay->ticks, replay->alloc, cpu, replay->event_count);
+    return added ? GOLEAK_OK : goleak_alloc_failure(replay->alloc);
+}
+
+/* The function, below main and outside the runtime, that this CPU is in. */
+static uint32_t flow_spawner(const struct goleak_replay *replay, uint32_t cpu, unsigned depth)
+{
+    while (depth-- > 0) {
+        uint32_t function = replay->call_stack[cpu * FLOW_DEPTHS + depth];
+        if (function != 0 && strncmp(goleak_symbols_text(replay->symbols, function), "runtime.", 8) != 0)
+            return function;
+    }
+    return 0;
+}
+
+static enum goleak_status on_call(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    if (event->name >= replay->call_capacity) {
+        size_t before = replay->call_capacity;
+        if (!goleak_grow(replay->alloc, &replay->calls, &replay->call_capacity, (size_t)event->name + 1,
+                         sizeof *replay->calls))
+            return goleak_alloc_failure(replay->alloc);
+        memset(replay->calls + before, 0, (replay->call_capacity - before) * sizeof *replay->calls);
+    }
+    if (event->kind == GOLEAK_EVENT_RETURN) {
+        replay->calls[event->name].left++;
+        return GOLEAK_OK;
+    }
+    replay->calls[event->name].entered++;
+    const char *function = goleak_symbols_text(replay->symbols, event->name);
+    replay->flow_ended += strcmp(function, "runtime.gdestroy") == 0 || strcmp(function, "runtime.goexit0") == 0;
+    bool created = strcmp(function, "runtime.newproc1") == 0;
+    replay->flow_created += created;
+    uint64_t live = replay->flow_created > replay->flow_ended ? replay->flow_created - replay->flow_ended : 0;
+    if (live > replay->flow_peak) {
+        replay->flow_peak = live;
+        replay->flow_peak_event = replay->event_count;
+    }
+    uint32_t cpu = event->has & GOLEAK_HAS_CPU ? event->cpu % FLOW_CPUS : 0;
+    if (replay->call_stack == NULL) {
+        replay->call_stack =
+            goleak_alloc_zeroed(replay->alloc, FLOW_CPUS * FLOW_DEPTHS * sizeof *replay->call_stack);
+        if (replay->call_stack == NULL)
+            return goleak_alloc_failure(replay->alloc);
+    }
+    uint32_t *frames = replay->call_stack + cpu * FLOW_DEPTHS;
+    frames[event->depth] = event->name;
+    for (unsigned deeper = event->depth + 1u; deeper < FLOW_DEPTHS && frames[deeper] != 0; deeper++)
+        frames[deeper] = 0;
+    if (!created)
+        return GOLEAK_OK;
+    /* No goroutine to speak of: only its site is counted. */
+    uint32_t spawner = flow_spawner(replay, cpu, event->depth), frame = 0, site;
+    size_t size;
+    const char *name = goleak_intern_get(&replay->symbols->strings, spawner, &size);
+    if (spawner != 0 && (frame = goleak_symbols_function(replay->symbols, name, size)) == 0)
+        return goleak_alloc_failure(replay->alloc);
+    if (!goleak_sites_add(&replay->sites, frame, 0, &site))
+        return goleak_alloc_failure(replay->alloc);
+    struct goleak_record anonymous = { .serial = 0, .site = site };
+    tell(replay, &anonymous, GOLEAK_T_CREATED, (int64_t)replay->event_count, (int64_t)replay->event_count);
+    return GOLEAK_OK;
+}
+
+static void check_counters(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    bool has_blocked = (event->has & GOLEAK_HAS_BLOCKED_COUNT) != 0;
+    bool differs = ((event->has & GOLEAK_HAS_COUNT) && event->count != replay->script_live) ||
+                   (has_blocked && event->blocked_count != replay->script_blocked);
+    if (event->has & GOLEAK_HAS_COUNT) {
+        replay->printed_count = event->count;
+        replay->at_print_live = replay->script_live;
+        replay->printed_any = true;
+        replay->printed_position = event->position;
+    }
+    if (has_blocked) {
+        replay->printed_blocked = event->blocked_count;
+        replay->at_print_blocked = replay->script_blocked;
+        replay->printed_any_blocked = true;
+        replay->printed_position = event->position;
+    }
+    if (LIKELY(!differs))
+        return;
+    if (has_blocked && event->blocked_count != replay->script_blocked)
+        goleak_health_note(replay->health, GOLEAK_HEALTH_counter_mismatch, 1, event->position, 0, 0,
+                           "blocked_count=%" PRId32 " is printed where %" PRId64 " are blocked", event->blocked_count,
+                           replay->script_blocked);
+    else
+        goleak_health_note(replay->health, GOLEAK_HEALTH_counter_mismatch, 1, event->position, 0, 0,
+                           "count=%" PRId32 " is printed where %" PRId64 " live", event->count, replay->script_live);
+}
+
+static enum goleak_status step_nobody(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    switch (event->kind) {
+    case GOLEAK_EVENT_TICK:
+    case GOLEAK_EVENT_COUNTERS:
+        if (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT))
+            check_counters(replay, event);
+        return event->kind == GOLEAK_EVENT_TICK ? on_tick(replay, event) : GOLEAK_OK;
+    case GOLEAK_EVENT_CALL:
+    case GOLEAK_EVENT_RETURN:
+        return on_call(replay, event);
+    case GOLEAK_EVENT_LOST:
+        goleak_health_note(replay->health, GOLEAK_HEALTH_lost_events, event->count > 0 ? (uint64_t)event->count : 1,
+                           event->position, 0, 0, "the recorder says that it lost %" PRId32 " events", event->count);
+        return GOLEAK_OK;
+    default:
+        return GOLEAK_OK;
+    }
+}
+
+/* ---- the loop ---- */
+
+static enum goleak_status find_process(struct goleak_replay *replay, uint32_t pid)
+{
+    for (size_t i = 0; i < replay->process_count; i++)
+        if (replay->processes[i].pid == pid) {
+            replay->process = (uint16_t)i;
+            return GOLEAK_OK;
+        }
+    if (replay->process_count == 1 && replay->processes[0].pid == 0 && replay->store.count == 0) {
+        replay->processes[0].pid = pid;
+        replay->process = 0;
+        return GOLEAK_OK;
+    }
+    if (replay->process_count > UINT16_MAX)
+        return GOLEAK_OK; /* more processes than we tell apart: they share the last */
+    if (!goleak_grow(replay->alloc, &replay->processes, &replay->process_capacity, replay->process_count + 1,
+                     sizeof *replay->processes))
+        return goleak_alloc_failure(replay->alloc);
+    replay->processes[replay->process_count] = (struct goleak_process){ .pid = pid };
+    replay->process = (uint16_t)replay->process_count++;
+    return GOLEAK_OK;
+}
+
+/* Does the goroutine's life forbid this event? Only asked where the stream's
+ * counters can repair the order. */
+static bool is_not_yet(const struct goleak_record *record, const struct goleak_event *event)
+{
+    bool lives = record != NULL && (record->flags & GOLEAK_REC_SEEN) && record->state != GOLEAK_STATE_ENDED;
+    if (event->kind == GOLEAK_EVENT_CREATE)
+        return lives;
+    return (event->kind == GOLEAK_EVENT_PARK || event->kind == GOLEAK_EVENT_END) && !lives;
+}
+
+bool goleak_replay_allows(const struct goleak_replay *replay, const struct goleak_event *event)
+{
+    uint64_t key = key_of(event);
+    uint32_t index =
+        goleak_store_find(&replay->store, key, replay->process, goleak_store_hash(key, replay->process));
+    return !is_not_yet(index != 0 ? goleak_store_at(&replay->store, index) : NULL, event);
+}
+
+/* The same address, but another goid: its end and its creation were not recorded. */
+static enum goleak_status meet_stranger(struct goleak_replay *replay, const struct goleak_event *event,
+                                        struct goleak_record *record, int64_t moment)
+{
+    goleak_health_note(replay->health, GOLEAK_HEALTH_implicit_ends, 1, event->position, 0, 0,
+                       "goroutine %" PRIx64 " was goid %" PRIu64 " and is goid %" PRIu64
+                       " without having ended or been created",
+                       record->g, record->goid, event->goid);
+    enum goleak_status status = end_life(replay, record, moment);
+    record->goid = event->goid;
+    return status;
+}
+
+/* An event of a goroutine that ended or was never seen. */
+static enum goleak_status revive(struct goleak_replay *replay, const struct goleak_event *event,
+                                 struct goleak_record *record, int64_t moment, bool *skip)
+{
+    if ((record->flags & GOLEAK_REC_SEEN) && record->state == GOLEAK_STATE_ENDED) {
+        bool told = (event->has & GOLEAK_HAS_GOID) && record->goid != 0;
+        if (!told || record->goid == event->goid) {
+            goleak_health_note(replay->health, GOLEAK_HEALTH_impossible_transitions, 1, event->position, 0, 0,
+                               "%s of goroutine %" PRIx64 ", which has ended", goleak_event_kind_word(event->kind),
+                               record->g);
+            /* Its own late line, and not another's; where nothing tells, believe it. */
+            *skip = told || event->kind == GOLEAK_EVENT_END || replay->stream.counted;
+            if (*skip)
+                return GOLEAK_OK;
+        }
+    }
+    if (event->has & GOLEAK_HAS_GOID)
+        record->goid = event->goid;
+    appear(replay, record, moment);
+    if (event->kind == GOLEAK_EVENT_END)
+        goleak_health_note(replay->health, GOLEAK_HEALTH_unbalanced_ends, 1, event->position, 0, 0,
+                           "goroutine %" PRIx64 " ends without having been seen before", record->g);
+    return GOLEAK_OK;
+}
+
+static enum goleak_status apply(struct goleak_replay *replay, const struct goleak_event *event,
+                                struct goleak_record *record, uint32_t index, int64_t moment)
+{
+    if (event->kind != GOLEAK_EVENT_CREATE) {
+        bool lives = (record->flags & GOLEAK_REC_SEEN) && record->state != GOLEAK_STATE_ENDED;
+        enum goleak_status status = GOLEAK_OK;
+        bool skip = false;
+        if (UNLIKELY(lives && (event->has & GOLEAK_HAS_GOID) && record->goid != event->goid)) {
+            if (record->goid == 0)
+                record->goid = event->goid;
+            else {
+                status = meet_stranger(replay, event, record, moment);
+                appear(replay, record, moment);
+            }
+        } else if (UNLIKELY(!lives)) {
+            status = revive(replay, event, record, moment, &skip);
+        }
+        if (status != GOLEAK_OK || skip)
+            return status;
+    }
+    switch (event->kind) {
+    case GOLEAK_EVENT_CREATE:
+        return on_create(replay, event, record, index, moment);
+    case GOLEAK_EVENT_PARK:
+        return on_park(replay, event, record, moment);
+    case GOLEAK_EVENT_END:
+        return end_life(replay, record, moment);
+    case GOLEAK_EVENT_READY:
+        return on_ready(replay, event, record, moment);
+    case GOLEAK_EVENT_RUN:
+        on_run(replay, record, moment);
+        return GOLEAK_OK;
+    case GOLEAK_EVENT_MAIN:
+        prove(replay, record, GOLEAK_REC_MAIN | GOLEAK_REC_USER, moment);
+        on_run(replay, record, moment);
+        return GOLEAK_OK;
+    case GOLEAK_EVENT_STRUCT:
+        return on_struct(replay, event, record);
+    default: /* an event of another kind: the goroutine is awake */
+        if (record->state == GOLEAK_STATE_WAITING) {
+            end_park(replay, record, moment);
+            record->state = GOLEAK_STATE_RUNNING;
+            record->since = moment;
+        }
+        return GOLEAK_OK;
+    }
+}
+
+static inline int64_t take_moment(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    if ((event->has & GOLEAK_HAS_TIME) == 0)
+        return replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count;
+    if (UNLIKELY(replay->first_ns == GOLEAK_NONE)) {
+        replay->first_ns = replay->last_ns = event->time_ns;
+        replay->stream.has_time = true;
+    }
+    if (event->time_ns > replay->last_ns)
+        replay->last_ns = event->time_ns;
+    return event->time_ns;
+}
+
+static enum goleak_status step(struct goleak_replay *replay, const struct goleak_event *event, uint64_t hash,
+                               enum goleak_replay_mode mode)
+{
+    uint64_t key = key_of(event);
+    uint32_t index = goleak_store_find(&replay->store, key, replay->process, hash);
+    struct goleak_record *record = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
+    if (mode == GOLEAK_REPLAY_ASK && is_not_yet(record, event))
+        return GOLEAK_END;
+    if (UNLIKELY(record == NULL)) {
+        index = goleak_store_add(&replay->store, key, replay->process, hash);
+        if (index == 0)
+            return goleak_alloc_failure(replay->alloc);
+        record = goleak_store_at(&replay->store, index);
+        record->wait = GOLEAK_NO_WAIT;
+    }
+    replay->event_count++;
+    int64_t moment = take_moment(replay, event);
+    enum goleak_status status = apply(replay, event, record, index, moment);
+    if (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) {
+        replay->stream.counted = true;
+        check_counters(replay, event);
+    }
+    replay->stream.naive = replay->stream.naive && (event->flags & GOLEAK_FLAG_NAIVE) != 0;
+    replay->stream.has_goids = replay->stream.has_goids || (event->has & GOLEAK_HAS_GOID) != 0;
+    replay->stream.has_stacks = replay->stream.has_stacks || (event->has & GOLEAK_HAS_STACK) != 0;
+    return status;
+}
+
+#define AHEAD 16 /* events whose slot is fetched before it is needed */
+
+enum goleak_status goleak_replay_run(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
+                                     enum goleak_replay_mode mode, size_t *done)
+{
+    uint64_t hashes[AHEAD];
+    const uint32_t whose = GOLEAK_HAS_G | GOLEAK_HAS_GOID;
+    size_t ahead = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (; ahead < count && ahead < i + AHEAD; ahead++) {
+            hashes[ahead % AHEAD] = goleak_store_hash(key_of(&events[ahead]), replay->process);
+            goleak_store_prefetch_slot(&replay->store, hashes[ahead % AHEAD]);
+        }
+        const struct goleak_event *event = &events[i];
+        enum goleak_status status;
+        if (UNLIKELY((event->has & GOLEAK_HAS_PID) && replay->processes[replay->process].pid != event->pid)) {
+            status = find_process(replay, event->pid);
+            if (status != GOLEAK_OK)
+                return status;
+            ahead = i; /* the process is part of the hash */
+            hashes[ahead++ % AHEAD] = goleak_store_hash(key_of(event), replay->process);
+        }
+        if (LIKELY((event->has & whose) != 0)) {
+            status = step(replay, event, hashes[i % AHEAD], mode);
+        } else {
+            replay->event_count++;
+            take_moment(replay, event);
+            status = step_nobody(replay, event);
+        }
+        *done = i + (status != GOLEAK_END);
+        if (status != GOLEAK_OK)
+            return status;
+        if (UNLIKELY(replay->transition_count > GOLEAK_TRANSITIONS - 16)) {
+            status = goleak_replay_flush(replay);
+            if (status != GOLEAK_OK)
+                return status;
+        }
+    }
+    *done = count;
+    return GOLEAK_OK;
+}

@@ -1,0 +1,110 @@
+/*
+ * replay - events in order become goroutines.
+ *
+ * Steps every event through the state machine of its goroutine, keeps the
+ * records, and tells the analyses of each change. It takes the order as given:
+ * repairing it is order.c's part. The only thing it says about order is "not
+ * yet": with GOLEAK_REPLAY_ASK an event that the goroutine's life forbids (a
+ * park before the creation, a creation of one that lives) is handed back.
+ */
+#ifndef GOLEAK_REPLAY_REPLAY_H
+#define GOLEAK_REPLAY_REPLAY_H
+
+#include "model/event.h"
+#include "model/health.h"
+#include "model/lineage.h"
+#include "model/reasons.h"
+#include "model/sites.h"
+#include "model/ticks.h"
+#include "model/transition.h"
+
+/* Facts that few streams tell, kept apart from the record. */
+struct goleak_extra {
+    uint64_t lock, chan, elem, stack_lo, stack_hi;
+    uint64_t waker_g, waker_goid;
+    uint64_t waitsince;
+};
+
+/* What the stream prints; decided as it goes. */
+struct goleak_stream {
+    bool has_time, has_wakeups, has_parks, has_stacks, has_goids, has_objects, has_ends;
+    bool naive;    /* nothing but the article's naive lines so far */
+    bool counted;  /* prints the script's counters */
+};
+
+typedef enum goleak_status goleak_transitions_fn(void *context, const struct goleak_transition *transitions,
+                                                 size_t count);
+/* The goroutine ends at `moment`; its record is about to be reused. */
+typedef enum goleak_status goleak_replay_ended_fn(void *context, const struct goleak_record *record, int64_t moment);
+
+/* -F output and other calls without a goroutine. */
+struct goleak_call_count {
+    uint64_t entered, left;
+};
+
+struct goleak_process {
+    uint32_t pid;
+    bool created_any; /* a creation was seen: what comes later is not main */
+};
+
+struct goleak_replay {
+    struct goleak_alloc *alloc;
+    struct goleak_symbols *symbols;    /* borrowed */
+    struct goleak_reasons *reasons;    /* borrowed */
+    struct goleak_health_book *health; /* borrowed */
+    struct goleak_store store;
+    struct goleak_lineage lineage;
+    struct goleak_sites sites;
+    struct goleak_extra *extras; /* extras[0]: none */
+    size_t extra_count, extra_capacity;
+    struct goleak_process *processes;
+    size_t process_count, process_capacity;
+    uint16_t process; /* of the last event */
+
+    struct goleak_stream stream;
+    bool include_system;
+    int64_t first_ns, last_ns;
+    uint64_t event_count;
+    uint64_t serial;
+    uint64_t system_count; /* proven, at any time of the recording */
+    uint64_t system_ended;
+
+    /* The script's counters as they should be: all that it tracks, system ones too. */
+    int64_t script_live, script_blocked;
+    int32_t printed_count, printed_blocked; /* the last printed */
+    uint64_t printed_position;
+    bool printed_any, printed_any_blocked;
+    int64_t at_print_live, at_print_blocked; /* recomputed at that line */
+
+    struct goleak_call_count *calls; /* by string id of the function */
+    size_t call_capacity;
+    uint32_t *call_stack; /* -F: function entered at [cpu][depth] */
+    uint64_t flow_created, flow_ended, flow_peak, flow_peak_event;
+
+    struct goleak_ticks ticks;
+
+    struct goleak_transition transitions[GOLEAK_TRANSITIONS];
+    size_t transition_count;
+    goleak_transitions_fn *on_transitions;
+    goleak_replay_ended_fn *on_ended; /* may be NULL */
+    void *context;
+};
+
+bool goleak_replay_init(struct goleak_replay *replay, struct goleak_alloc *alloc, struct goleak_symbols *symbols,
+                        struct goleak_reasons *reasons, struct goleak_health_book *health);
+void goleak_replay_release(struct goleak_replay *replay);
+
+enum goleak_replay_mode { GOLEAK_REPLAY_ASK, GOLEAK_REPLAY_FORCE };
+
+/* Steps events[0..count); *done of them were taken. GOLEAK_END: with ASK, the
+ * event at *done cannot be yet. Negative: memory, or an `ended` hook's refusal. */
+enum goleak_status goleak_replay_run(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
+                                     enum goleak_replay_mode mode, size_t *done);
+
+/* Would GOLEAK_REPLAY_ASK take this event? */
+bool goleak_replay_allows(const struct goleak_replay *replay, const struct goleak_event *event);
+
+/* Hands the last transitions over. */
+enum goleak_status goleak_replay_flush(struct goleak_replay *replay);
+
+#endif

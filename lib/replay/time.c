@@ -1,0 +1,223 @@
+/*
+ * time - putting events in the order of their timestamps. See order.h.
+ *
+ * Batches arrive nearly sorted. Each is sorted for itself (by insertion: a few
+ * late events in 256) and then put among the waiting ones; only the batches
+ * whose times overlap it are rewritten. The oldest ones are replayed when more
+ * events wait than the limit allows. The limit starts at 64 Ki events, enough
+ * for a recorder that drains its buffers once a second, and shrinks to what the
+ * recording turns out to need: a window that stays in the cache is much cheaper.
+ *
+ * Events with equal times keep the order in which they were recorded.
+ */
+#include "replay/order.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define LIMIT_EVENTS ((size_t)65536)
+#define LIMIT_LEAST ((size_t)4096)
+#define LOOK_EVERY 512 /* batches */
+
+static int64_t first_ns(const struct goleak_batch *batch)
+{
+    return batch->events[0].time_ns;
+}
+
+static int64_t last_ns(const struct goleak_batch *batch)
+{
+    return batch->events[batch->count - 1].time_ns;
+}
+
+static enum goleak_status replay_batch(struct goleak_order *order, struct goleak_batch *batch)
+{
+    size_t done;
+    if (batch->count == 0)
+        return GOLEAK_OK;
+    if (last_ns(batch) > order->window.emitted_ns)
+        order->window.emitted_ns = last_ns(batch);
+    return goleak_replay_run(order->replay, batch->events, batch->count, GOLEAK_REPLAY_FORCE, &done);
+}
+
+static void note_late(struct goleak_order *order, const struct goleak_event *event)
+{
+    struct goleak_time_window *window = &order->window;
+    int64_t late_ns = window->newest_ns - event->time_ns;
+    if (event->time_ns < window->emitted_ns)
+        goleak_health_note(order->health, GOLEAK_HEALTH_late_events, 1, event->position, 0, 0,
+                           "a %s is %" PRId64 " ns older than what has been replayed already",
+                           goleak_event_kind_word(event->kind), window->emitted_ns - event->time_ns);
+    else
+        goleak_health_note(order->health, GOLEAK_HEALTH_reordered, 1, event->position, 0, 0,
+                           "a %s is printed %" PRId64 " ns late", goleak_event_kind_word(event->kind), late_ns);
+}
+
+/* Gives every event a time and sorts the batch. */
+static void sort_batch(struct goleak_order *order, struct goleak_batch *batch)
+{
+    struct goleak_time_window *window = &order->window;
+    struct goleak_event *events = batch->events;
+    int64_t before = window->newest_ns;
+    for (size_t i = 0; i < batch->count; i++) {
+        if ((events[i].has & GOLEAK_HAS_TIME) == 0) {
+            /* Tells none: it happened no later than what was printed before it. */
+            events[i].time_ns = before != INT64_MIN ? before : 0;
+            if (before == INT64_MIN)
+                for (size_t next = i; next < batch->count; next++)
+                    if (events[next].has & GOLEAK_HAS_TIME) {
+                        events[i].time_ns = events[next].time_ns;
+                        break;
+                    }
+        }
+        before = events[i].time_ns;
+        if (before >= window->newest_ns) {
+            window->newest_ns = before;
+            if (i == 0 || before >= events[i - 1].time_ns)
+                continue;
+        } else {
+            note_late(order, &events[i]);
+        }
+        struct goleak_event late = events[i];
+        size_t to = i;
+        for (; to > 0 && events[to - 1].time_ns > late.time_ns; to--)
+            events[to] = events[to - 1];
+        events[to] = late;
+    }
+}
+
+static bool insert_batch(struct goleak_order *order, size_t at, struct goleak_batch *batch)
+{
+    struct goleak_time_window *window = &order->window;
+    if (!goleak_grow(order->alloc, &window->batches, &window->capacity, window->count + 1, sizeof *window->batches))
+        return false;
+    memmove(window->batches + at + 1, window->batches + at, (window->count - at) * sizeof *window->batches);
+    window->batches[at] = batch;
+    window->count++;
+    return true;
+}
+
+static struct goleak_batch *take_spare(struct goleak_order *order)
+{
+    struct goleak_batch *batch = order->window.spare;
+    order->window.spare = NULL;
+    if (batch == NULL)
+        return goleak_batch_new(order->alloc);
+    batch->count = 0;
+    return batch;
+}
+
+static void give_spare(struct goleak_order *order, struct goleak_batch *batch)
+{
+    if (order->window.spare != NULL)
+        goleak_batch_free(order->alloc, batch);
+    else
+        order->window.spare = batch;
+}
+
+/* Merges `late` with the waiting batches [from, to), which it overlaps. The older
+ * ones win ties. On failure some of those events are lost: memory has ended. */
+static enum goleak_status merge(struct goleak_order *order, struct goleak_batch *late, size_t from, size_t to)
+{
+    struct goleak_time_window *window = &order->window;
+    size_t taken = 0, read = from, at = 0, write = from;
+    struct goleak_batch *out = take_spare(order);
+    enum goleak_status status = out != NULL ? GOLEAK_OK : goleak_alloc_failure(order->alloc);
+    while (status == GOLEAK_OK && (read < to || taken < late->count)) {
+        const struct goleak_batch *old = read < to ? window->batches[read] : NULL;
+        bool from_old = old != NULL && (taken == late->count || old->events[at].time_ns <= late->events[taken].time_ns);
+        out->events[out->count++] = from_old ? old->events[at++] : late->events[taken++];
+        if (old != NULL && at == old->count) {
+            at = 0;
+            read++;
+        }
+        bool ended = read == to && taken == late->count;
+        if (out->count < GOLEAK_BATCH_EVENTS && !ended)
+            continue;
+        if (write < read) { /* a place whose batch is used up: trade it */
+            struct goleak_batch *used = window->batches[write];
+            window->batches[write++] = out;
+            out = used;
+            out->count = 0;
+        } else if (insert_batch(order, write, out)) {
+            write++, read++, to++;
+            out = ended ? NULL : take_spare(order);
+        } else {
+            status = goleak_alloc_failure(order->alloc);
+        }
+        if (out == NULL && !ended)
+            status = goleak_alloc_failure(order->alloc);
+    }
+    if (out != NULL)
+        give_spare(order, out);
+    if (status != GOLEAK_OK)
+        return status;
+    for (size_t i = write; i < to; i++)
+        give_spare(order, window->batches[i]);
+    memmove(window->batches + write, window->batches + to, (window->count - to) * sizeof *window->batches);
+    window->count -= to - write;
+    return GOLEAK_OK;
+}
+
+static void shrink_limit(struct goleak_time_window *window)
+{
+    if (window->limit == 0)
+        window->limit = LIMIT_EVENTS;
+    if (++window->pushed < LOOK_EVERY)
+        return;
+    size_t wanted = window->farthest * 8;
+    window->limit = wanted < LIMIT_LEAST ? LIMIT_LEAST : wanted > LIMIT_EVENTS ? LIMIT_EVENTS : wanted;
+    window->pushed = 0;
+    window->farthest = window->farthest / 2; /* old lateness counts for less and less */
+}
+
+enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_batch **batch)
+{
+    struct goleak_time_window *window = &order->window;
+    struct goleak_batch *next = goleak_batch_new(order->alloc);
+    if (next == NULL)
+        return goleak_alloc_failure(order->alloc);
+    struct goleak_batch *late = *batch;
+    *batch = next;
+    sort_batch(order, late);
+    window->events += late->count;
+
+    size_t to = window->count, from;
+    while (to > 0 && first_ns(window->batches[to - 1]) > last_ns(late))
+        to--;
+    for (from = to; from > 0 && last_ns(window->batches[from - 1]) > first_ns(late);)
+        from--;
+    if ((window->count - from) * GOLEAK_BATCH_EVENTS > window->farthest)
+        window->farthest = (window->count - from) * GOLEAK_BATCH_EVENTS;
+    enum goleak_status status;
+    if (from == to) {
+        status = insert_batch(order, to, late) ? GOLEAK_OK : goleak_alloc_failure(order->alloc);
+        if (status != GOLEAK_OK)
+            goleak_batch_free(order->alloc, late);
+    } else {
+        status = merge(order, late, from, to);
+        give_spare(order, late);
+    }
+    shrink_limit(window);
+    size_t out = 0;
+    for (; status == GOLEAK_OK && window->events > window->limit && out < window->count; out++) {
+        window->events -= window->batches[out]->count;
+        status = replay_batch(order, window->batches[out]);
+    }
+    for (size_t i = 0; i < out; i++)
+        give_spare(order, window->batches[i]);
+    memmove(window->batches, window->batches + out, (window->count - out) * sizeof *window->batches);
+    window->count -= out;
+    return status;
+}
+
+enum goleak_status goleak_window_flush(struct goleak_order *order)
+{
+    struct goleak_time_window *window = &order->window;
+    enum goleak_status status = GOLEAK_OK;
+    for (size_t i = 0; i < window->count && status == GOLEAK_OK; i++)
+        status = replay_batch(order, window->batches[i]);
+    for (size_t i = 0; i < window->count; i++)
+        goleak_batch_free(order->alloc, window->batches[i]);
+    window->count = window->events = 0;
+    return status;
+}
