@@ -1,0 +1,59 @@
+/*
+ * analysis - what every analysis looks like.
+ *
+ * It is fed transitions in batches while the replay runs, keeps what it needs
+ * (never more than the living, the sites and the distinct stacks ask for), and
+ * in the end writes one member of the JSON report. Text reports that show more
+ * read its own header's structs.
+ *
+ * A new analysis is one file with a `const struct goleak_analysis` and one line
+ * in analyses.c.
+ */
+#ifndef GOLEAK_ANALYSIS_ANALYSIS_H
+#define GOLEAK_ANALYSIS_ANALYSIS_H
+
+#include "base/json.h"
+#include "model/lineage.h"
+#include "model/sites.h"
+#include "model/ticks.h"
+#include "model/transition.h"
+
+/* The model behind the transitions; all borrowed. Complete only at the end. */
+struct goleak_model {
+    struct goleak_alloc *alloc;
+    const struct goleak_symbols *symbols;
+    const struct goleak_sites *sites;
+    const struct goleak_lineage *lineage;
+    const struct goleak_store *store;
+    const struct goleak_ticks *ticks;
+    const bool *has_time;    /* moments are nanoseconds */
+    const bool *include_system;
+};
+
+struct goleak_analysis {
+    const char *name; /* the JSON member */
+    void *(*create)(const struct goleak_model *model); /* NULL: memory */
+    enum goleak_status (*take)(void *state, const struct goleak_transition *transitions, size_t count);
+    /* After the last transition; may be NULL. */
+    enum goleak_status (*finish)(void *state);
+    void (*write)(const void *state, struct goleak_json *json);
+    void (*release)(void *state);
+};
+
+/* analyses.c: the one table. */
+extern const struct goleak_analysis *const goleak_analyses[];
+extern const size_t goleak_analysis_count;
+#define GOLEAK_ANALYSIS_MAX 32
+
+/* Members of the report that no analysis feeds yet; NULL behind the last. */
+extern const char *const goleak_not_built[];
+
+/* Writes NAME_ns (null without time) and, without time, NAME_event. */
+void goleak_write_moment(struct goleak_json *json, const struct goleak_model *model, const char *ns_key,
+                         const char *event_key, int64_t moment);
+
+/* The place of a site as a text, NULL if not told. */
+const char *goleak_site_created_at(const struct goleak_model *model, uint32_t site);
+const char *goleak_site_start(const struct goleak_model *model, uint32_t site);
+
+#endif

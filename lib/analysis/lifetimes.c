@@ -1,0 +1,86 @@
+/* lifetimes - see lifetimes.h. */
+#include "analysis/lifetimes.h"
+
+static void *create(const struct goleak_model *model)
+{
+    struct goleak_lifetimes *lifetimes = goleak_alloc_zeroed(model->alloc, sizeof *lifetimes);
+    if (lifetimes != NULL) {
+        lifetimes->model = *model;
+        lifetimes->least = INT64_MAX;
+    }
+    return lifetimes;
+}
+
+static unsigned bucket_of(uint64_t value)
+{
+    unsigned bucket = 0;
+    while (value != 0) {
+        value >>= 1;
+        bucket++;
+    }
+    return bucket < GOLEAK_LIFETIME_BUCKETS ? bucket : GOLEAK_LIFETIME_BUCKETS - 1;
+}
+
+static enum goleak_status take(void *state, const struct goleak_transition *transitions, size_t count)
+{
+    struct goleak_lifetimes *lifetimes = state;
+    for (const struct goleak_transition *t = transitions; t < transitions + count; t++) {
+        if (t->kind != GOLEAK_T_ENDED || t->since == GOLEAK_NO_MOMENT)
+            continue;
+        /* Clocks may run backwards between CPUs: no life is shorter than none. */
+        int64_t life = t->moment > t->since ? t->moment - t->since : 0;
+        lifetimes->count++;
+        lifetimes->buckets[bucket_of((uint64_t)life)]++;
+        lifetimes->sum =
+            lifetimes->sum > UINT64_MAX - (uint64_t)life ? UINT64_MAX : lifetimes->sum + (uint64_t)life;
+        if (life < lifetimes->least)
+            lifetimes->least = life;
+        if (life > lifetimes->most)
+            lifetimes->most = life;
+    }
+    return GOLEAK_OK;
+}
+
+int64_t goleak_lifetime_quantile(const struct goleak_lifetimes *lifetimes, unsigned permille)
+{
+    uint64_t seen = 0, wanted = lifetimes->count / 1000 * permille + lifetimes->count % 1000 * permille / 1000;
+    for (unsigned i = 0; i < GOLEAK_LIFETIME_BUCKETS; i++) {
+        seen += lifetimes->buckets[i];
+        if (seen > wanted || seen == lifetimes->count)
+            return goleak_lifetime_le(i) < lifetimes->most ? goleak_lifetime_le(i) : lifetimes->most;
+    }
+    return lifetimes->most;
+}
+
+static void write(const void *state, struct goleak_json *json)
+{
+    const struct goleak_lifetimes *lifetimes = state;
+    bool any = lifetimes->count != 0;
+    goleak_json_open(json, "lifetimes", '{');
+    goleak_json_text(json, "unit", *lifetimes->model.has_time ? "ns" : "events");
+    goleak_json_u64(json, "count", lifetimes->count);
+    goleak_json_i64(json, "min", any ? lifetimes->least : GOLEAK_NONE);
+    goleak_json_i64(json, "max", any ? lifetimes->most : GOLEAK_NONE);
+    goleak_json_i64(json, "sum", any && lifetimes->sum <= INT64_MAX ? (int64_t)lifetimes->sum : GOLEAK_NONE);
+    goleak_json_open(json, "buckets", '[');
+    for (unsigned i = 0; i < GOLEAK_LIFETIME_BUCKETS; i++) {
+        if (lifetimes->buckets[i] == 0)
+            continue;
+        goleak_json_open(json, NULL, '{');
+        goleak_json_i64(json, "le", goleak_lifetime_le(i));
+        goleak_json_u64(json, "count", lifetimes->buckets[i]);
+        goleak_json_close(json, '}');
+    }
+    goleak_json_close(json, ']');
+    goleak_json_close(json, '}');
+}
+
+static void release(void *state)
+{
+    struct goleak_lifetimes *lifetimes = state;
+    goleak_free(lifetimes->model.alloc, lifetimes, sizeof *lifetimes);
+}
+
+const struct goleak_analysis goleak_analysis_lifetimes = {
+    .name = "lifetimes", .create = create, .take = take, .write = write, .release = release
+};

@@ -1,0 +1,133 @@
+/* tree - see tree.h. Who the goroutines are is in the lineage; here edges are
+ * counted, and both are written. */
+#include "analysis/tree.h"
+
+#include <string.h>
+
+static void *create(const struct goleak_model *model)
+{
+    struct goleak_tree *tree = goleak_alloc_zeroed(model->alloc, sizeof *tree);
+    if (tree != NULL) {
+        tree->model = *model;
+        goleak_intern_init(&tree->index, model->alloc);
+    }
+    return tree;
+}
+
+static struct goleak_edge *edge_of(struct goleak_tree *tree, uint32_t parent, uint32_t site)
+{
+    const uint32_t key[2] = { parent, site };
+    size_t before = tree->index.count;
+    if (!goleak_grow(tree->model.alloc, &tree->edges, &tree->capacity, before + 1, sizeof *tree->edges))
+        return NULL;
+    uint32_t edge = goleak_intern_add(&tree->index, key, sizeof key);
+    if (edge == 0)
+        return NULL;
+    if (edge > before)
+        tree->edges[edge - 1] = (struct goleak_edge){ .parent = parent, .site = site };
+    return &tree->edges[edge - 1];
+}
+
+static enum goleak_status take(void *state, const struct goleak_transition *transitions, size_t count)
+{
+    struct goleak_tree *tree = state;
+    for (const struct goleak_transition *t = transitions; t < transitions + count; t++) {
+        bool about = t->kind == GOLEAK_T_CREATED || t->kind == GOLEAK_T_ENDED || t->kind == GOLEAK_T_RETRACTED;
+        if (!about || t->preexisting)
+            continue;
+        struct goleak_edge *edge = edge_of(tree, t->parent_site, t->site);
+        if (edge == NULL)
+            return goleak_alloc_failure(tree->model.alloc);
+        edge->created += t->kind == GOLEAK_T_CREATED;
+        edge->created -= t->kind == GOLEAK_T_RETRACTED;
+        edge->ended += t->kind == GOLEAK_T_ENDED;
+    }
+    return GOLEAK_OK;
+}
+
+/* More living goroutines than this are not listed one by one. */
+#define LIVING_SHOWN 1000
+
+static void write_node(const struct goleak_tree *tree, struct goleak_json *json, const struct goleak_node *node)
+{
+    goleak_json_open(json, NULL, '{');
+    goleak_json_i64(json, "goid", node->goid != 0 ? (int64_t)node->goid : GOLEAK_NONE);
+    goleak_json_hex(json, "g", node->g);
+    goleak_json_u64(json, "incarnation", node->incarnation);
+    goleak_json_bool(json, "alive", node->alive);
+    goleak_json_text(json, "start_function", goleak_site_start(&tree->model, node->site));
+    goleak_json_text(json, "created_at", goleak_site_created_at(&tree->model, node->site));
+    goleak_json_close(json, '}');
+}
+
+static void write_living(const struct goleak_tree *tree, struct goleak_json *json)
+{
+    const struct goleak_model *model = &tree->model;
+    size_t shown = 0;
+    bool more = false;
+    goleak_json_open(json, "living", '[');
+    for (uint32_t i = 1; i <= model->store->count && !more; i++) {
+        const struct goleak_record *record = goleak_store_at(model->store, i);
+        bool hidden = (record->flags & GOLEAK_REC_SYSTEM) && !*model->include_system;
+        if ((record->flags & GOLEAK_REC_SEEN) == 0 || record->state == GOLEAK_STATE_ENDED || hidden)
+            continue;
+        more = shown++ == LIVING_SHOWN;
+        if (more)
+            break;
+        goleak_json_open(json, NULL, '{');
+        goleak_json_i64(json, "goid", record->goid != 0 ? (int64_t)record->goid : GOLEAK_NONE);
+        goleak_json_hex(json, "g", record->g);
+        goleak_json_u64(json, "incarnation", record->incarnation);
+        goleak_json_open(json, "ancestors", '[');
+        bool cut = false;
+        uint32_t node = record->parent;
+        for (unsigned kept = 0; node != 0 && kept < GOLEAK_LINEAGE_KEPT; kept++) {
+            const struct goleak_node *at = goleak_lineage_at(model->lineage, node);
+            write_node(tree, json, at);
+            cut = at->cut;
+            node = at->parent;
+        }
+        goleak_json_close(json, ']');
+        goleak_json_bool(json, "cut", cut || node != 0);
+        goleak_json_close(json, '}');
+    }
+    goleak_json_close(json, ']');
+    goleak_json_bool(json, "living_cut", more);
+}
+
+static void write(const void *state, struct goleak_json *json)
+{
+    const struct goleak_tree *tree = state;
+    goleak_json_open(json, "parent_tree", '{');
+    goleak_json_open(json, "edges", '[');
+    for (size_t i = 0; i < tree->index.count; i++) {
+        const struct goleak_edge *edge = &tree->edges[i];
+        if (edge->created == 0)
+            continue;
+        goleak_json_open(json, NULL, '{');
+        goleak_json_text(json, "parent_start_function", goleak_site_start(&tree->model, edge->parent));
+        goleak_json_text(json, "parent_created_at", goleak_site_created_at(&tree->model, edge->parent));
+        goleak_json_text(json, "start_function", goleak_site_start(&tree->model, edge->site));
+        goleak_json_text(json, "created_at", goleak_site_created_at(&tree->model, edge->site));
+        goleak_json_u64(json, "created", edge->created);
+        goleak_json_u64(json, "ended", edge->ended);
+        goleak_json_u64(json, "alive", edge->created - edge->ended);
+        goleak_json_close(json, '}');
+    }
+    goleak_json_close(json, ']');
+    write_living(tree, json);
+    goleak_json_close(json, '}');
+}
+
+static void release(void *state)
+{
+    struct goleak_tree *tree = state;
+    struct goleak_alloc *alloc = tree->model.alloc;
+    goleak_intern_release(&tree->index);
+    goleak_free(alloc, tree->edges, tree->capacity * sizeof *tree->edges);
+    goleak_free(alloc, tree, sizeof *tree);
+}
+
+const struct goleak_analysis goleak_analysis_tree = {
+    .name = "parent_tree", .create = create, .take = take, .write = write, .release = release
+};

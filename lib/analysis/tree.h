@@ -1,0 +1,24 @@
+/*
+ * tree - who spawned whom: edges between spawn sites, counted, and single
+ * goroutines only for the living and their ancestors.
+ */
+#ifndef GOLEAK_ANALYSIS_TREE_H
+#define GOLEAK_ANALYSIS_TREE_H
+
+#include "analysis/analysis.h"
+
+struct goleak_edge {
+    uint32_t parent, site; /* spawn sites; parent 0: not told */
+    uint64_t created, ended;
+};
+
+struct goleak_tree {
+    struct goleak_model model;
+    struct goleak_intern index; /* bytes: parent, site */
+    struct goleak_edge *edges;  /* edges[id - 1] */
+    size_t capacity;
+};
+
+extern const struct goleak_analysis goleak_analysis_tree;
+
+#endif
