@@ -9,11 +9,13 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Fibonacci hashing: the high bits of the product are the good ones. */
+/* For tables that index by the high bits. One multiplication is not enough:
+ * addresses come at equal steps, and some steps then fall on each other. */
 static inline uint64_t goleak_hash_u64(uint64_t key)
 {
+    key *= 0x9e3779b97f4a7c15u;
     key ^= key >> 32;
-    return key * 0x9e3779b97f4a7c15u;
+    return key * 0xd6e8feb86659fd93u;
 }
 
 /* Eight bytes a step; good enough for strings and stack text. */

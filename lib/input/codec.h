@@ -17,9 +17,9 @@
 #ifndef GOLEAK_INPUT_CODEC_H
 #define GOLEAK_INPUT_CODEC_H
 
-#include "base/alloc.h"
+#include "input/unpack.h"
 
-#define GOLEAK_RUN_ROOM ((size_t)256 * 1024)
+#define GOLEAK_RUN_ROOM GOLEAK_UNPACK_RUN_ROOM
 #define GOLEAK_PACKED_ROOM ((size_t)384 * 1024)
 #define GOLEAK_PACKED_HISTORY ((size_t)64 * 1024)
 /* What a codec may ask to see at once. */

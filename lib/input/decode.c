@@ -12,7 +12,6 @@
 #include "base/error.h"
 #include "input/ring.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -57,8 +56,6 @@ struct goleak_decode {
     unsigned char *borrowed; /* the block of the last run */
     uint64_t booked_bytes;   /* of the thread's memory, in alloc's account */
 };
-
-static_assert(GOLEAK_RING_BLOCK_BYTES == GOLEAK_UNPACK_RUN_ROOM, "a block is lent to unpack");
 
 /* ---- on either thread ----------------------------------------------------- */
 

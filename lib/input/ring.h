@@ -10,10 +10,10 @@
 #ifndef GOLEAK_INPUT_RING_H
 #define GOLEAK_INPUT_RING_H
 
-#include "base/alloc.h"
+#include "input/unpack.h"
 
 #define GOLEAK_RING_BLOCKS ((size_t)8)
-#define GOLEAK_RING_BLOCK_BYTES ((size_t)256 * 1024)
+#define GOLEAK_RING_BLOCK_BYTES GOLEAK_UNPACK_RUN_ROOM /* unpack is lent a block to write into */
 #define GOLEAK_RING_SENTENCE 400
 
 enum goleak_ring_kind { GOLEAK_RING_RUN, GOLEAK_RING_DAMAGE, GOLEAK_RING_END };

@@ -60,8 +60,6 @@ struct run {
     size_t size;
 };
 
-static_assert(GOLEAK_UNPACK_RUN_ROOM == GOLEAK_RUN_ROOM, "a lent buffer is a codec's buffer");
-
 /* ---- telling the packing ------------------------------------------------ */
 
 static enum goleak_sniff sniff(const unsigned char *bytes, size_t size, const struct goleak_codec **codec)

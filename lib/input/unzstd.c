@@ -211,6 +211,7 @@ static const char *decode(struct zstd *zstd, struct goleak_packed *packed, size_
 {
     ZSTD_inBuffer in = { packed->bytes + packed->at, size, 0 };
     ZSTD_outBuffer out = { packed->out + packed->out_size, goleak_packed_room(packed), 0 };
+    *made = 0;
     while (in.pos < in.size) {
         size_t before = in.pos;
         zstd->result = ZSTD_decompressStream(zstd->context, &out, &in);

@@ -1,0 +1,297 @@
+/*
+ * cmd_report - see cmd_report.h.
+ *
+ *      FILEs --goleak_trace_load_all--> traces --goleak_report_write--> output
+ *                      \--ended goroutines (ndjson)-----------------------^
+ *
+ * Trouble is remembered and never hides a result: what is readable is reported
+ * whatever happened to the other FILEs, then 2 wins over 1.
+ */
+#include "cmd_report.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "output.h"
+#include "terminal.h"
+
+/* What one run holds. */
+struct run {
+    const struct cli_options *options;
+    struct cli_diag *diag;
+    struct cli_output output;
+    struct goleak_trace **traces; /* trace_count, room for file_count */
+    struct goleak_error *errors;  /* file_count */
+    size_t trace_count;
+    bool trouble;
+};
+
+static void say_output_failure(struct run *run)
+{
+    cli_diag_say(run->diag, CLI_ERROR, run->output.name, "%s", run->output.problem);
+    run->trouble = true;
+}
+
+/* ---- before reading ------------------------------------------------------- */
+
+/* Bytes of all FILEs for the progress line; 0 where one is a pipe or missing. */
+static uint64_t total_bytes(const struct cli_options *options)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < options->file_count; i++) {
+        struct stat info;
+        const char *file = options->files[i];
+        int status = strcmp(file, "-") == 0 ? fstat(STDIN_FILENO, &info) : stat(file, &info);
+        if (status != 0 || !S_ISREG(info.st_mode))
+            return 0;
+        total += (uint64_t)info.st_size;
+    }
+    return total;
+}
+
+/* Replacing a recording by its own report would be the end of it. */
+static bool refuse_overwriting(struct run *run)
+{
+    for (size_t i = 0; i < run->options->file_count; i++) {
+        if (cli_output_is_input(run->options->output, run->options->files[i])) {
+            cli_diag_say(run->diag, CLI_ERROR, run->options->files[i],
+                         "is the recording and the output at once: give the report another name");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool prepare(struct run *run)
+{
+    size_t count = run->options->file_count;
+    run->trouble = true;
+    if (!refuse_overwriting(run))
+        return false;
+    if (!cli_output_open(&run->output, run->options->output)) {
+        say_output_failure(run);
+        return false;
+    }
+    run->traces = calloc(count, sizeof(struct goleak_trace *));
+    run->errors = calloc(count, sizeof(struct goleak_error));
+    if (run->traces == NULL || run->errors == NULL) {
+        cli_diag_say(run->diag, CLI_ERROR, NULL, "out of memory");
+        return false;
+    }
+    run->trouble = false;
+    return true;
+}
+
+/* ---- reading -------------------------------------------------------------- */
+
+/* A goleak_ended_fn: one ndjson line. When nobody reads the lines any more the
+ * analysis still goes on to its end, for the exit status counts leaks. */
+static bool stream_ended(void *context, const struct goleak_trace *trace, const struct goleak_goroutine *goroutine)
+{
+    struct cli_output *output = context;
+    if (output->closed_pipe)
+        return true;
+    return goleak_report_write_ended(trace, goroutine, cli_output_write, output) == GOLEAK_OK || output->closed_pipe;
+}
+
+static bool is_streaming(const struct cli_options *options)
+{
+    return strcmp(options->format, "ndjson") == 0 && !options->sort_created;
+}
+
+/* A progress line between the lines of a streamed report would garble both. */
+static enum cli_when progress_when(const struct run *run)
+{
+    const struct cli_options *options = run->options;
+    if (options->quiet)
+        return CLI_WHEN_NEVER;
+    if (options->progress == CLI_WHEN_AUTO && is_streaming(options) && options->output == NULL && isatty(STDOUT_FILENO))
+        return CLI_WHEN_NEVER;
+    return options->progress;
+}
+
+static enum goleak_status load(struct run *run)
+{
+    const struct cli_options *from = run->options;
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    options.max_memory_bytes = from->max_memory_bytes > 0 ? from->max_memory_bytes - CLI_MEMORY_RESERVE : 0;
+    options.go_version = from->go_version;
+    options.input_format = from->input_format;
+    options.jobs = from->jobs;
+    options.include_system = from->include_system;
+    options.min_age_ns = from->min_age_ns;
+    options.retain_ended = from->sort_created && strcmp(from->format, "ndjson") == 0;
+    if (is_streaming(from)) {
+        options.ended = stream_ended;
+        options.ended_context = &run->output;
+    }
+    cli_progress_begin(&run->diag->progress, progress_when(run), total_bytes(from));
+    if (run->diag->progress.wanted) {
+        options.progress = cli_progress_update;
+        options.progress_context = &run->diag->progress;
+    }
+    enum goleak_status status =
+        goleak_trace_load_all(run->traces, &run->trace_count, from->files, from->file_count, &options, run->errors);
+    cli_progress_end(&run->diag->progress);
+    return status;
+}
+
+/* The library cannot know what the limit that it ran into was made of. */
+static void explain_limit(const struct run *run)
+{
+    const unsigned mega = 20;
+    if (run->options->max_memory_bytes > 0)
+        cli_diag_say(run->diag, CLI_NOTE, NULL, "%u MiB of --max-memory are kept for the process itself",
+                     (unsigned)(CLI_MEMORY_RESERVE >> mega));
+}
+
+/* When the output failed, reading was stopped for its sake: the library then
+ * tells of an E_IO at every FILE, and the output's sentence is the true one. */
+static void say_failures(struct run *run, enum goleak_status status)
+{
+    size_t failures = 0;
+    bool limit = false;
+    for (size_t i = 0; i < run->options->file_count; i++) {
+        const struct goleak_error *error = &run->errors[i];
+        if (error->status >= 0)
+            continue;
+        failures++;
+        limit = limit || error->status == GOLEAK_E_LIMIT;
+        if (!run->output.failed || error->status != GOLEAK_E_IO)
+            cli_diag_failure(run->diag, error);
+    }
+    if (status < 0 && failures == 0)
+        cli_diag_say(run->diag, CLI_ERROR, NULL, "the recordings cannot be analysed (status %d)", (int)status);
+    if (limit)
+        explain_limit(run);
+    run->trouble = run->trouble || status < 0 || failures > 0;
+}
+
+/* ---- writing -------------------------------------------------------------- */
+
+static enum goleak_verdict verdict_named(enum cli_fail_on fail_on)
+{
+    static_assert((int)CLI_FAIL_ON_CERTAIN == (int)GOLEAK_VERDICT_CERTAIN, "--fail-on follows goleak_verdict");
+    static_assert((int)CLI_FAIL_ON_LIKELY == (int)GOLEAK_VERDICT_LIKELY, "--fail-on follows goleak_verdict");
+    static_assert((int)CLI_FAIL_ON_SUSPECT == (int)GOLEAK_VERDICT_SUSPECT, "--fail-on follows goleak_verdict");
+    return fail_on == CLI_FAIL_ON_NEVER ? GOLEAK_VERDICT_LIKELY : (enum goleak_verdict)fail_on;
+}
+
+static void commit(struct run *run)
+{
+    if (!cli_output_commit(&run->output))
+        say_output_failure(run);
+}
+
+static void write_report(struct run *run)
+{
+    const struct cli_options *from = run->options;
+    struct goleak_report_options options = GOLEAK_REPORT_OPTIONS_INIT;
+    struct goleak_error error = { 0 };
+    enum cli_when color = from->color;
+    if (from->output != NULL && color == CLI_WHEN_AUTO)
+        color = CLI_WHEN_NEVER; /* a file is read in editors and mails */
+    options.color = cli_terminal_color(color, STDOUT_FILENO);
+    options.width = cli_terminal_width(STDOUT_FILENO);
+    options.top = from->top;
+    options.fail_on = verdict_named(from->fail_on);
+    enum goleak_status status = goleak_report_write((const struct goleak_trace *const *)run->traces, run->trace_count,
+                                                    from->format, &options, cli_output_write, &run->output, &error);
+    /* A write that failed is told once, by commit; a closed pipe not at all. */
+    if (status < 0 && !run->output.failed && !run->output.closed_pipe) {
+        cli_diag_failure(run->diag, &error);
+        run->trouble = true;
+        return;
+    }
+    commit(run);
+}
+
+static void write_results(struct run *run)
+{
+    if (run->trace_count > 0 && !run->output.failed)
+        write_report(run);
+    else if (run->output.failed || run->options->output == NULL)
+        commit(run); /* lines were streamed before the FILE failed, or not even that */
+}
+
+/* ---- judging -------------------------------------------------------------- */
+
+static const char *trace_path(const struct goleak_trace *trace)
+{
+    struct goleak_input_info info;
+    return goleak_trace_input(trace, 0, &info) == GOLEAK_OK ? info.path : NULL;
+}
+
+/* The text report shows the health itself; beside the others it is said here.
+ * With --strict it is what the run fails for, and always said. */
+static void judge_health(struct run *run, const struct goleak_trace *trace)
+{
+    bool strict = run->options->strict;
+    bool shown = strcmp(run->options->format, "text") == 0;
+    const char *path = trace_path(trace);
+    struct goleak_capture capture;
+    struct goleak_health health;
+    size_t hurts = 0;
+    for (size_t i = 0; goleak_trace_health(trace, i, &health) == GOLEAK_OK; i++) {
+        if (!health.hurts || health.count == 0)
+            continue;
+        hurts++;
+        if (strict)
+            cli_diag_health(run->diag, CLI_ERROR, &health, path, "refused by --strict: ");
+        else if (!shown && !run->output.closed_pipe)
+            cli_diag_health(run->diag, CLI_WARNING, &health, path, "");
+    }
+    goleak_trace_capture(trace, &capture);
+    if (strict && hurts == 0 && !capture.complete)
+        cli_diag_say(run->diag, CLI_ERROR, path, "refused by --strict: the recording is not complete");
+    if (strict && (hurts > 0 || !capture.complete))
+        run->trouble = true;
+}
+
+static bool has_leaks(const struct goleak_trace *trace, enum cli_fail_on fail_on)
+{
+    struct goleak_summary summary;
+    if (fail_on == CLI_FAIL_ON_NEVER)
+        return false;
+    goleak_trace_summary(trace, &summary);
+    for (size_t verdict = 0; verdict <= (size_t)fail_on; verdict++) {
+        if (summary.verdicts[verdict] > 0)
+            return true;
+    }
+    return false;
+}
+
+static enum cli_exit judge(struct run *run)
+{
+    bool leaks = false;
+    for (size_t i = 0; i < run->trace_count; i++) {
+        judge_health(run, run->traces[i]);
+        leaks = leaks || has_leaks(run->traces[i], run->options->fail_on);
+    }
+    return run->trouble ? CLI_EXIT_TROUBLE : leaks ? CLI_EXIT_LEAKS : CLI_EXIT_CLEAN;
+}
+
+static void release(struct run *run)
+{
+    for (size_t i = 0; i < run->trace_count; i++)
+        goleak_trace_free(run->traces[i]);
+    free(run->traces);
+    free(run->errors);
+    cli_output_discard(&run->output);
+}
+
+enum cli_exit cli_report(const struct cli_options *options, struct cli_diag *diag)
+{
+    struct run run = { .options = options, .diag = diag, .output = { .fd = -1 } };
+    enum cli_exit status = CLI_EXIT_TROUBLE;
+    if (prepare(&run)) {
+        say_failures(&run, load(&run));
+        write_results(&run);
+        status = judge(&run);
+    }
+    release(&run);
+    return status;
+}

@@ -1,0 +1,390 @@
+/* options - see options.h. The table comes first; all else is made from it. */
+#include "options.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "values.h"
+
+/* ---- the table ------------------------------------------------------------ */
+
+static const char *word_of(const char *const *words, size_t count, size_t index)
+{
+    return index < count ? words[index] : NULL;
+}
+
+static const char *fail_on_word(size_t index)
+{
+    static const char *const words[] = { "certain", "likely", "suspect", "never" };
+    return word_of(words, sizeof words / sizeof words[0], index);
+}
+
+static const char *when_word(size_t index)
+{
+    static const char *const words[] = { "auto", "always", "never" };
+    return word_of(words, sizeof words / sizeof words[0], index);
+}
+
+static const char *sort_word(size_t index)
+{
+    static const char *const words[] = { "created" };
+    return word_of(words, sizeof words / sizeof words[0], index);
+}
+
+enum id {
+    FORMAT,
+    JSON,
+    OUTPUT,
+    SORT,
+    TOP,
+    INPUT_FORMAT,
+    GO_VERSION,
+    INCLUDE_SYSTEM,
+    MIN_AGE,
+    FAIL_ON,
+    STRICT,
+    MAX_MEMORY,
+    JOBS,
+    COLOR,
+    PROGRESS,
+    QUIET,
+    HELP,
+    VERSION
+};
+
+struct option_row {
+    enum id id;
+    char letter; /* 0: no short form */
+    const char *name;
+    const char *argument; /* what --help calls it; NULL: takes none */
+    cli_words_fn *words;  /* the arguments accepted; NULL: set_value decides */
+    const char *preset;   /* the argument when it is not given, or NULL */
+    const char *section;  /* a heading that begins here, or NULL */
+    const char *help;     /* words and preset are put behind it */
+};
+
+static const struct option_row rows[] = {
+    { FORMAT, 'f', "format", "NAME", goleak_report_format, "text", "The report", "form of the report" },
+    { JSON, 0, "json", NULL, NULL, NULL, NULL, "the same as --format=json" },
+    { OUTPUT, 'o', "output", "FILE", NULL, NULL, NULL,
+      "write to FILE, which gets its name when it is whole; '-', as without this, is standard output" },
+    { TOP, 0, "top", "N", NULL, "10", NULL, "text: show N groups and sites in each part" },
+    { SORT, 0, "sort", "created", sort_word, NULL, NULL,
+      "ndjson: print all goroutines in order of creation, which keeps them all in memory; else those that "
+      "ended are printed as they end" },
+
+    { INPUT_FORMAT, 0, "input-format", "NAME", goleak_format_name, NULL, "The recording",
+      "take every FILE for this format rather than let its bytes tell" },
+    { GO_VERSION, 0, "go-version", "V", NULL, NULL, NULL,
+      "Go version of the recorded program, such as 1.22, where the recording does not tell" },
+    { INCLUDE_SYSTEM, 0, "include-system", NULL, NULL, NULL, NULL,
+      "count and show the Go runtime's own goroutines too" },
+
+    { FAIL_ON, 0, "fail-on", "VERDICT", fail_on_word, "likely", "The verdict",
+      "exit with 1 for leaks of this grade or a graver one" },
+    { MIN_AGE, 0, "min-age", "DURATION", NULL, NULL, NULL,
+      "call nothing a leak that has waited for less, such as 10s, 1m30s or 500ms" },
+    { STRICT, 0, "strict", NULL, NULL, NULL, NULL, "exit with 2 for a recording that is cut, damaged or lost events" },
+
+    { MAX_MEMORY, 0, "max-memory", "SIZE", NULL, NULL, "Resources",
+      "give up rather than use more, in the whole process, such as 64M or 2G; at least " CLI_MEMORY_LEAST_TEXT },
+    { JOBS, 0, "jobs", "N", NULL, NULL, NULL, "use N threads in all; 1 is none beside the main one" },
+
+    { COLOR, 0, "color", "WHEN", when_word, "auto", "Messages",
+      "use colours; auto is on a terminal, unless NO_COLOR is set" },
+    { PROGRESS, 0, "progress", "WHEN", when_word, "auto", NULL,
+      "show on standard error how far reading is; auto is on a terminal" },
+    { QUIET, 0, "quiet", NULL, NULL, NULL, NULL, "print no warnings and no progress, only errors" },
+    { HELP, 'h', "help", NULL, NULL, NULL, NULL, "print this" },
+    { VERSION, 0, "version", NULL, NULL, NULL, NULL, "print the version" },
+};
+
+#define ROW_COUNT (sizeof rows / sizeof rows[0])
+#define LONG_CODE 256 /* getopt_long's code of row i; letters lie below it */
+
+const char *cli_option_name(size_t index)
+{
+    return index < ROW_COUNT ? rows[index].name : NULL;
+}
+
+static const struct option_row *row_of_code(int code)
+{
+    if (code >= LONG_CODE)
+        return &rows[code - LONG_CODE];
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (rows[i].letter != 0 && rows[i].letter == code)
+            return &rows[i];
+    }
+    return NULL;
+}
+
+/* ---- setting -------------------------------------------------------------- */
+
+#define SHOWN 64 /* bytes of the user's text that a sentence repeats */
+#define SEE_HELP "; see '" CLI_PROGRAM " --help'"
+
+static bool misuse(struct cli_options *options, const char *format, ...)
+#if defined(__GNUC__) || defined(__clang__)
+    __attribute__((format(printf, 2, 3)))
+#endif
+    ;
+
+static bool misuse(struct cli_options *options, const char *format, ...)
+{
+    va_list args;
+    options->action = CLI_ACTION_MISUSE;
+    va_start(args, format);
+    vsnprintf(options->problem, sizeof options->problem, format, args);
+    va_end(args);
+    return false;
+}
+
+/* What was found, then what was expected. */
+static bool bad_value(struct cli_options *options, const struct option_row *row, const char *value,
+                      const char *expected)
+{
+    return misuse(options, "--%s=%.*s cannot be used: expected %s" SEE_HELP, row->name, SHOWN, value, expected);
+}
+
+static bool set_words(struct cli_options *options, const struct option_row *row, const char *value)
+{
+    size_t index = cli_word_index(value, strlen(value), row->words);
+    if (index == SIZE_MAX) {
+        char expected[160];
+        const char *nearest = cli_word_nearest(value, row->words);
+        if (nearest != NULL)
+            return misuse(options, "--%s=%.*s is unknown (did you mean '%s'?)" SEE_HELP, row->name, SHOWN, value,
+                          nearest);
+        return bad_value(options, row, value, cli_words_list(expected, sizeof expected, row->words));
+    }
+    switch (row->id) {
+    case FORMAT: options->format = row->words(index); break;
+    case INPUT_FORMAT: options->input_format = row->words(index); break;
+    case FAIL_ON: options->fail_on = (enum cli_fail_on)index; break;
+    case COLOR: options->color = (enum cli_when)index; break;
+    case PROGRESS: options->progress = (enum cli_when)index; break;
+    default: options->sort_created = true; break;
+    }
+    return true;
+}
+
+static bool set_value(struct cli_options *options, const struct option_row *row, const char *value)
+{
+    switch (row->id) {
+    case OUTPUT:
+        options->output = strcmp(value, "-") == 0 ? NULL : value;
+        return *value != '\0' || bad_value(options, row, value, "the name of a file, or '-'");
+    case TOP:
+        return cli_value_count(value, UINT_MAX, &options->top) ||
+               bad_value(options, row, value, "a whole number from 1");
+    case JOBS:
+        return cli_value_count(value, 1024, &options->jobs) ||
+               bad_value(options, row, value, "a whole number from 1 to 1024");
+    case GO_VERSION:
+        return cli_value_go_version(value, &options->go_version) ||
+               bad_value(options, row, value, "a Go version such as 1.22");
+    case MIN_AGE:
+        return cli_value_duration(value, &options->min_age_ns) ||
+               bad_value(options, row, value, "a duration such as 10s, 1m30s or 500ms");
+    default:
+        if (!cli_value_size(value, &options->max_memory_bytes))
+            return bad_value(options, row, value, "a size such as 64M or 2G");
+        return options->max_memory_bytes >= CLI_MEMORY_LEAST ||
+               bad_value(options, row, value,
+                         "at least " CLI_MEMORY_LEAST_TEXT ", for the process alone needs half of it");
+    }
+}
+
+static void set_flag(struct cli_options *options, const struct option_row *row)
+{
+    switch (row->id) {
+    case JSON: options->format = "json"; break;
+    case INCLUDE_SYSTEM: options->include_system = true; break;
+    case STRICT: options->strict = true; break;
+    case QUIET: options->quiet = true; break;
+    case HELP: options->action = CLI_ACTION_HELP; break;
+    default: options->action = CLI_ACTION_VERSION; break;
+    }
+}
+
+static bool set(struct cli_options *options, const struct option_row *row, const char *value)
+{
+    if (row->words != NULL)
+        return set_words(options, row, value);
+    if (row->argument != NULL)
+        return set_value(options, row, value);
+    set_flag(options, row);
+    return true;
+}
+
+/* ---- parsing -------------------------------------------------------------- */
+
+/* getopt would take "--form" for --format. Not here: a script must not break
+ * when an option is added that begins alike. */
+static bool check_long(struct cli_options *options, const char *word)
+{
+    size_t size = strcspn(word + 2, "=");
+    size_t index = cli_word_index(word + 2, size, cli_option_name);
+    if (index == SIZE_MAX) {
+        char name[SHOWN];
+        snprintf(name, sizeof name, "%.*s", size < SHOWN ? (int)size : SHOWN, word + 2);
+        const char *nearest = cli_word_nearest(name, cli_option_name);
+        if (nearest != NULL)
+            return misuse(options, "unknown option '--%s' (did you mean '--%s'?)" SEE_HELP, name, nearest);
+        return misuse(options, "unknown option '--%s'" SEE_HELP, name);
+    }
+    if (word[2 + size] == '=' && rows[index].argument == NULL)
+        return misuse(options, "option '--%s' takes no argument" SEE_HELP, rows[index].name);
+    return true;
+}
+
+static bool complain(struct cli_options *options, int code)
+{
+    const struct option_row *row = row_of_code(optopt);
+    if (code == ':' && row != NULL)
+        return misuse(options, "option '--%s' needs an argument, %s" SEE_HELP, row->name, row->argument);
+    return misuse(options, "unknown option '-%c'" SEE_HELP, optopt);
+}
+
+/* The leading '-' makes getopt hand out FILEs where they stand (POSIXLY_CORRECT
+ * or not), ':' makes it tell a missing argument from an unknown option. */
+static void make_getopt_tables(char *letters, struct option *longs)
+{
+    *letters++ = '-';
+    *letters++ = ':';
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        bool has_argument = rows[i].argument != NULL;
+        if (rows[i].letter != 0) {
+            *letters++ = rows[i].letter;
+            if (has_argument)
+                *letters++ = ':';
+        }
+        longs[i].name = rows[i].name;
+        longs[i].has_arg = has_argument ? required_argument : no_argument;
+        longs[i].flag = NULL;
+        longs[i].val = LONG_CODE + (int)i;
+    }
+    *letters = '\0';
+}
+
+static bool parse_words(struct cli_options *options, int argc, char **argv)
+{
+    char letters[2 * ROW_COUNT + 3];
+    struct option longs[ROW_COUNT + 1] = { 0 }; /* the last stays empty */
+    make_getopt_tables(letters, longs);
+    optind = 0; /* begin anew, in every getopt_long there is */
+    opterr = 0;
+    while (options->action == CLI_ACTION_REPORT) {
+        int at = optind > 0 ? optind : 1;
+        if (at < argc && strncmp(argv[at], "--", 2) == 0 && argv[at][2] != '\0' && !check_long(options, argv[at]))
+            return false;
+        int code = getopt_long(argc, argv, letters, longs, NULL);
+        if (code == -1)
+            break;
+        if (code == 1)
+            options->files[options->file_count++] = optarg;
+        else if (code == '?' || code == ':')
+            return complain(options, code);
+        else if (!set(options, row_of_code(code), optarg))
+            return false;
+    }
+    while (optind < argc)
+        options->files[options->file_count++] = argv[optind++];
+    return true;
+}
+
+void cli_options_parse(struct cli_options *out, int argc, char **argv)
+{
+    memset(out, 0, sizeof *out);
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (rows[i].preset != NULL)
+            set(out, &rows[i], rows[i].preset);
+    }
+    out->files = calloc((size_t)argc + 1, sizeof *out->files);
+    if (out->files == NULL) {
+        misuse(out, "out of memory");
+        return;
+    }
+    if (parse_words(out, argc, argv) && out->action == CLI_ACTION_REPORT && out->file_count == 0)
+        misuse(out, "no FILE is given: name a recording, or use '-' for standard input" SEE_HELP);
+}
+
+void cli_options_release(struct cli_options *options)
+{
+    free(options->files);
+    options->files = NULL;
+    options->file_count = 0;
+}
+
+/* ---- help ----------------------------------------------------------------- */
+
+#define HELP_COLUMN 28
+#define HELP_WIDTH 79
+
+/* Prints `text` wrapped between HELP_COLUMN and HELP_WIDTH; the cursor stands at
+ * `column`. */
+static void print_wrapped(FILE *out, size_t column, const char *text)
+{
+    while (*text != '\0') {
+        size_t word = strcspn(text, " ");
+        if (column < HELP_COLUMN || column + 1 + word > HELP_WIDTH) {
+            fprintf(out, "%s%*s", column > HELP_COLUMN ? "\n" : "",
+                    (int)(column > HELP_COLUMN ? HELP_COLUMN : HELP_COLUMN - column), "");
+            column = HELP_COLUMN;
+        } else if (column > HELP_COLUMN) {
+            fputc(' ', out);
+            column++;
+        }
+        fprintf(out, "%.*s", (int)word, text);
+        column += word;
+        text += word + (text[word] == ' ');
+    }
+    fputc('\n', out);
+}
+
+static void print_row(FILE *out, const struct option_row *row)
+{
+    char text[512], words[160] = "", preset[32] = "";
+    char letter[] = "    ";
+    if (row->letter != 0)
+        snprintf(letter, sizeof letter, "-%c, ", row->letter);
+    int column = fprintf(out, "  %s--%s", letter, row->name);
+    if (row->argument != NULL)
+        column += fprintf(out, "=%s", row->argument);
+    /* The one word that there is may be the argument's name already. */
+    if (row->words != NULL && strcmp(row->words(0), row->argument) != 0)
+        cli_words_list(words, sizeof words, row->words);
+    if (row->preset != NULL)
+        snprintf(preset, sizeof preset, " (default %s)", row->preset);
+    snprintf(text, sizeof text, "%s%s%s%s", row->help, words[0] != '\0' ? ": " : "", words, preset);
+    print_wrapped(out, column > 0 ? (size_t)column : 0, text);
+}
+
+void cli_options_help(FILE *out)
+{
+    fputs("Usage: " CLI_PROGRAM " [OPTION]... FILE...\n\n"
+          "Says which goroutines leaked in a recorded Go process, why, since when, and who\n"
+          "started them. FILE is a recording, plain or packed with zstd or gzip; '-' is\n"
+          "standard input. Several are reported side by side, and a file with what the\n"
+          "recorder printed on its standard error is read together with its recording.\n",
+          out);
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (rows[i].section != NULL)
+            fprintf(out, "\n%s:\n", rows[i].section);
+        print_row(out, &rows[i]);
+    }
+    fputs("\nExit status:\n"
+          "  0   no leak of the grade that --fail-on names, or graver\n"
+          "  1   leaks\n"
+          "  2   wrong usage; a FILE that is empty, unreadable, not a recording or without\n"
+          "      one known event; a report that cannot be written; --max-memory reached;\n"
+          "      with --strict, a recording that is cut, damaged or lost events\n"
+          "\nExamples:\n"
+          "  " CLI_PROGRAM " trace.zst\n"
+          "  " CLI_PROGRAM " --json -o report.json --min-age=10s trace.txt trace.err\n"
+          "  zstd -dc trace.zst | " CLI_PROGRAM " --format=ndjson - | grep '\"likely\"'\n",
+          out);
+}

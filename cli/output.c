@@ -1,0 +1,213 @@
+/* output - see output.h. */
+#define _XOPEN_SOURCE 700 /* realpath */
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool fail(struct cli_output *output, const char *what, int error)
+{
+    output->failed = true;
+    snprintf(output->problem, sizeof output->problem, "%s: %s", what, strerror(error));
+    return false;
+}
+
+static bool fail_write(struct cli_output *output, int error)
+{
+    return fail(output, output->name == NULL ? "standard output cannot be written" : "cannot be written", error);
+}
+
+/* ---- opening -------------------------------------------------------------- */
+
+/* "dir/" of "dir/file", "" where there is none. */
+static int directory_size(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? (int)(slash + 1 - path) : 0;
+}
+
+static char *join(const char *directory, int size, const char *name)
+{
+    size_t room = (size_t)size + strlen(name) + 1;
+    char *path = malloc(room);
+    if (path != NULL)
+        snprintf(path, room, "%.*s%s", size, directory, name);
+    return path;
+}
+
+/* A device, pipe or socket is written as it is; only a regular file can be
+ * replaced as a whole. */
+static bool prepare_existing(struct cli_output *output, const struct stat *info)
+{
+    if (S_ISDIR(info->st_mode))
+        return fail(output, "cannot be written", EISDIR);
+    output->atomic = S_ISREG(info->st_mode);
+    output->mode = info->st_mode & 0777;
+    if (access(output->target, W_OK) != 0)
+        return fail(output, "cannot be written", errno);
+    return true;
+}
+
+static bool prepare_directory(struct cli_output *output)
+{
+    char *directory = join(output->target, directory_size(output->target), ".");
+    if (directory == NULL)
+        return fail(output, "cannot be written", ENOMEM);
+    int error = access(directory, W_OK | X_OK) == 0 ? 0 : errno;
+    free(directory);
+    return error == 0 || fail(output, "cannot be created in its folder", error);
+}
+
+bool cli_output_open(struct cli_output *output, const char *name)
+{
+    struct stat info;
+    memset(output, 0, offsetof(struct cli_output, buffer));
+    output->name = name;
+    output->fd = name == NULL ? STDOUT_FILENO : -1;
+    if (name == NULL)
+        return true;
+    output->atomic = true;
+    output->target = realpath(name, NULL); /* replace what a link points to */
+    if (output->target == NULL && errno == ENOENT)
+        output->target = join(name, (int)strlen(name), "");
+    if (output->target == NULL)
+        return fail(output, "cannot be written", errno);
+    if (stat(output->target, &info) == 0 && !prepare_existing(output, &info))
+        return false;
+    return !output->atomic || prepare_directory(output);
+}
+
+/* A name of its own, however long the target's is: NAME_MAX would refuse a
+ * suffix to a long one. */
+static bool create_temporary(struct cli_output *output)
+{
+    char name[64];
+    for (unsigned i = 0; i < 100 && output->fd < 0; i++) {
+        snprintf(name, sizeof name, ".goleak-report-%ld-%u.tmp", (long)getpid(), i);
+        free(output->temporary);
+        output->temporary = join(output->target, directory_size(output->target), name);
+        if (output->temporary == NULL)
+            return fail_write(output, ENOMEM);
+        output->fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (output->fd < 0 && errno != EEXIST)
+            break;
+    }
+    if (output->fd >= 0) {
+        /* Where it is refused, umask's mode is right as well. */
+        if (output->mode != 0 && fchmod(output->fd, output->mode) != 0)
+            errno = 0;
+        return true;
+    }
+    int error = errno;
+    free(output->temporary);
+    output->temporary = NULL;
+    return fail_write(output, error);
+}
+
+static bool ensure_open(struct cli_output *output)
+{
+    if (output->fd >= 0)
+        return true;
+    if (output->atomic)
+        return create_temporary(output);
+    output->fd = open(output->target, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    return output->fd >= 0 || fail_write(output, errno);
+}
+
+/* ---- writing -------------------------------------------------------------- */
+
+/* A terminal or pipe that another program made non-blocking: wait for it. */
+static void wait_writable(int fd)
+{
+    struct pollfd ready = { .fd = fd, .events = POLLOUT };
+    (void)poll(&ready, 1, -1);
+}
+
+static bool write_all(struct cli_output *output, const char *data, size_t size)
+{
+    if (!ensure_open(output))
+        return false;
+    while (size > 0) {
+        ssize_t wrote = write(output->fd, data, size);
+        if (wrote >= 0) {
+            data += wrote;
+            size -= (size_t)wrote;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            wait_writable(output->fd);
+        } else if (errno == EPIPE) {
+            output->closed_pipe = true;
+            return false;
+        } else if (errno != EINTR) {
+            return fail_write(output, errno);
+        }
+    }
+    return true;
+}
+
+static bool flush(struct cli_output *output)
+{
+    size_t size = output->used;
+    output->used = 0;
+    return write_all(output, output->buffer, size);
+}
+
+bool cli_output_write(void *context, const void *data, size_t size)
+{
+    struct cli_output *output = context;
+    if (output->failed || output->closed_pipe)
+        return false;
+    if (size > sizeof output->buffer - output->used && !flush(output))
+        return false;
+    if (size > sizeof output->buffer)
+        return write_all(output, data, size);
+    memcpy(output->buffer + output->used, data, size);
+    output->used += size;
+    return true;
+}
+
+/* ---- the end -------------------------------------------------------------- */
+
+bool cli_output_commit(struct cli_output *output)
+{
+    if (output->failed)
+        return false;
+    if (!output->closed_pipe && !flush(output) && output->failed)
+        return false;
+    int fd = output->fd;
+    output->fd = -1;
+    /* A full disk or a lost network mount may tell only now. */
+    if (fd >= 0 && close(fd) != 0 && errno != EINTR && !output->closed_pipe)
+        return fail_write(output, errno);
+    if (output->temporary != NULL && rename(output->temporary, output->target) != 0)
+        return fail(output, "cannot be put in place", errno);
+    free(output->temporary);
+    output->temporary = NULL;
+    return true;
+}
+
+void cli_output_discard(struct cli_output *output)
+{
+    if (output->fd > STDERR_FILENO)
+        close(output->fd);
+    output->fd = -1;
+    if (output->temporary != NULL)
+        unlink(output->temporary);
+    free(output->temporary);
+    free(output->target);
+    output->temporary = NULL;
+    output->target = NULL;
+}
+
+bool cli_output_is_input(const char *name, const char *file)
+{
+    struct stat out, in;
+    int out_status = name == NULL ? fstat(STDOUT_FILENO, &out) : stat(name, &out);
+    int in_status = strcmp(file, "-") == 0 ? fstat(STDIN_FILENO, &in) : stat(file, &in);
+    return out_status == 0 && in_status == 0 && S_ISREG(out.st_mode) && out.st_dev == in.st_dev &&
+           out.st_ino == in.st_ino;
+}

@@ -1,0 +1,50 @@
+/*
+ * output - where the report goes: standard output, or a file that appears
+ * under its name when it is whole.
+ *
+ *      cli_output_open -> cli_output_write ... -> cli_output_commit
+ *                                            \-> cli_output_discard
+ *
+ * Who reads a pipe may close it early: that is no error, the rest is dropped.
+ * All else that fails sticks, with its reason in `problem`.
+ */
+#ifndef GOLEAK_CLI_OUTPUT_H
+#define GOLEAK_CLI_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+struct cli_output {
+    const char *name; /* as the user gave it; NULL: standard output */
+    char *target;     /* the file behind it, links followed; owned */
+    char *temporary;  /* its stand-in until commit; owned, or NULL */
+    int fd;           /* -1: not open yet */
+    mode_t mode;      /* of the file to be replaced; 0: there is none */
+    bool atomic;      /* through `temporary` */
+    bool closed_pipe; /* nobody reads any more */
+    bool failed;
+    char problem[256]; /* a sentence, when failed */
+    size_t used;
+    char buffer[32768];
+};
+
+/* Tells early what would fail late: a directory, no permission. Creates no
+ * file yet, so that an interrupted analysis leaves nothing behind. */
+bool cli_output_open(struct cli_output *output, const char *name);
+
+/* A goleak_write_fn; false when the output failed or nobody reads it. */
+bool cli_output_write(void *output, const void *data, size_t size);
+
+/* Flushes, closes, and puts the file in its place. False: `problem` says why;
+ * what stood under that name is still there. */
+bool cli_output_commit(struct cli_output *output);
+
+/* Leaves what stood under that name alone. Also frees after a commit. */
+void cli_output_discard(struct cli_output *output);
+
+/* Whether reading `file` ("-" is standard input) and writing `name` (NULL is
+ * standard output) would be one regular file. */
+bool cli_output_is_input(const char *name, const char *file);
+
+#endif

@@ -1,0 +1,92 @@
+/* decoder - events without replay: a trace's inputs, whose events go into a queue
+ * instead of the replay. See goleak.h. */
+#include "trace.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+struct goleak_decoder {
+    struct goleak_alloc alloc;
+    struct goleak_trace *trace; /* for its input and its tables */
+    struct goleak_event *events;
+    size_t count, capacity, next;
+};
+
+static enum goleak_status queue(void *context, struct goleak_batch **batch)
+{
+    struct goleak_decoder *decoder = context;
+    if (!goleak_grow(&decoder->alloc, &decoder->events, &decoder->capacity, decoder->count + (*batch)->count,
+                     sizeof *decoder->events))
+        return goleak_alloc_failure(&decoder->alloc);
+    memcpy(decoder->events + decoder->count, (*batch)->events, (*batch)->count * sizeof *decoder->events);
+    decoder->count += (*batch)->count;
+    (*batch)->count = 0;
+    return GOLEAK_OK;
+}
+
+enum goleak_status goleak_decoder_new(struct goleak_decoder **out, const struct goleak_options *options,
+                                      struct goleak_error *error)
+{
+    struct goleak_alloc alloc;
+    *out = NULL;
+    goleak_alloc_init(&alloc, options != NULL ? options->allocator : NULL, 0);
+    struct goleak_decoder *decoder = goleak_alloc_zeroed(&alloc, sizeof *decoder);
+    if (decoder == NULL)
+        return goleak_error_alloc(error, &alloc);
+    decoder->alloc = alloc;
+    enum goleak_status status = goleak_trace_new(&decoder->trace, options, error);
+    if (status != GOLEAK_OK) {
+        goleak_decoder_free(decoder);
+        return status;
+    }
+    decoder->trace->sink = (struct goleak_event_sink){ queue, decoder };
+    *out = decoder;
+    return GOLEAK_OK;
+}
+
+/* Events that have been taken make room for new ones. */
+static void forget_taken(struct goleak_decoder *decoder)
+{
+    if (decoder->next == 0)
+        return;
+    decoder->count -= decoder->next;
+    memmove(decoder->events, decoder->events + decoder->next, decoder->count * sizeof *decoder->events);
+    decoder->next = 0;
+}
+
+enum goleak_status goleak_decoder_feed(struct goleak_decoder *decoder, const void *data, size_t size,
+                                       struct goleak_error *error)
+{
+    forget_taken(decoder);
+    return goleak_trace_feed(decoder->trace, data, size, error);
+}
+
+enum goleak_status goleak_decoder_finish(struct goleak_decoder *decoder, struct goleak_error *error)
+{
+    forget_taken(decoder);
+    if (decoder->trace->fed == NULL) {
+        enum goleak_status status = goleak_trace_feed(decoder->trace, "", 0, error);
+        if (status != GOLEAK_OK)
+            return status;
+    }
+    return goleak_input_finish(decoder->trace->fed, error);
+}
+
+enum goleak_status goleak_decoder_next(struct goleak_decoder *decoder, const struct goleak_event **out)
+{
+    if (decoder->next == decoder->count)
+        return GOLEAK_END;
+    *out = &decoder->events[decoder->next++];
+    return GOLEAK_OK;
+}
+
+void goleak_decoder_free(struct goleak_decoder *decoder)
+{
+    if (decoder == NULL)
+        return;
+    goleak_trace_free(decoder->trace);
+    goleak_free(&decoder->alloc, decoder->events, decoder->capacity * sizeof *decoder->events);
+    struct goleak_alloc alloc = decoder->alloc;
+    goleak_free(&alloc, decoder, sizeof *decoder);
+}

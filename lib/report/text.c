@@ -1,0 +1,288 @@
+/*
+ * text - the report that one reads from top to bottom.
+ *
+ *      trace.zst: 3 goroutines leaked (3 likely)       the verdict
+ *
+ *      RECORDING     what was read, and what it can tell
+ *      LEAKS         what, why, since when, who started it
+ *      PEAKS, LIFETIMES, SPAWN SITES, SPAWN TREE
+ *      CAPTURE       what was wrong with the recording
+ *
+ * Everything in it is also in the JSON report; what is cut here (--top) is
+ * counted. See text_parts.h for who writes which section.
+ */
+#include "report/text.h"
+
+#include "report/text_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- shared by the sections ---- */
+
+#define LABEL_COLUMNS 12
+
+void goleak_text_heading(struct goleak_text_report *report, const char *title, const char *note)
+{
+    struct goleak_page *page = report->page;
+    goleak_page_newline(page);
+    page->indent = 0;
+    goleak_page_words(page, GOLEAK_BOLD, title);
+    if (note != NULL) {
+        page->indent = 2;
+        goleak_page_print(page, GOLEAK_DIM, "  %s", note);
+    }
+    goleak_page_newline(page);
+    page->indent = 2;
+}
+
+void goleak_text_label(struct goleak_text_report *report, unsigned indent, const char *label)
+{
+    struct goleak_page *page = report->page;
+    goleak_page_pad(page, indent);
+    goleak_page_raw(page, GOLEAK_DIM, label);
+    page->indent = indent + LABEL_COLUMNS;
+    goleak_page_pad(page, page->indent);
+}
+
+void goleak_text_end(struct goleak_text_report *report)
+{
+    goleak_page_end_line(report->page);
+    report->page->indent = 2;
+}
+
+struct goleak_word goleak_text_moment(const struct goleak_text_report *report, int64_t moment)
+{
+    const struct goleak_model *model = report->view->model;
+    struct goleak_word out = { "" };
+    if (moment == GOLEAK_NONE)
+        return out;
+    int64_t ns = *model->has_time ? moment - report->capture.first_ns : goleak_ticks_ns(model->ticks, moment);
+    if (ns != GOLEAK_NONE)
+        snprintf(out.text, sizeof out.text, "%.40s after the start", goleak_words_duration(ns).text);
+    else
+        snprintf(out.text, sizeof out.text, "at event %.40s", goleak_words_count((uint64_t)moment).text);
+    return out;
+}
+
+struct goleak_word goleak_text_span(const struct goleak_text_report *report, int64_t span)
+{
+    return *report->view->model->has_time ? goleak_words_duration(span)
+                                          : goleak_words_counted(span > 0 ? (uint64_t)span : 0, "event");
+}
+
+const char *goleak_text_site(const struct goleak_text_report *report, uint32_t site)
+{
+    const char *created_at = goleak_site_created_at(report->view->model, site);
+    const char *start = goleak_site_start(report->view->model, site);
+    /* A bare address says less than the name of what it starts. */
+    return start != NULL && (created_at == NULL || strncmp(created_at, "0x", 2) == 0) ? start : created_at;
+}
+
+/* ---- RECORDING ---- */
+
+static void write_inputs(struct goleak_text_report *report)
+{
+    struct goleak_input_info input;
+    for (size_t i = 0; goleak_trace_input(report->view->trace, i, &input) == GOLEAK_OK; i++) {
+        goleak_text_label(report, 2, i == 0 ? "input" : "");
+        goleak_page_name(report->page, GOLEAK_PLAIN, strcmp(input.path, "-") == 0 ? "standard input" : input.path);
+        goleak_text_end(report);
+        goleak_text_label(report, 2, "");
+        goleak_page_print(report->page, GOLEAK_PLAIN, "%s", input.format != NULL ? input.format : "unknown format");
+        if (input.form != NULL)
+            goleak_page_print(report->page, GOLEAK_PLAIN, " (%s form)", input.form);
+        goleak_page_print(report->page, GOLEAK_PLAIN, ", %s, %s", goleak_words_counted(input.events, "event").text,
+                          goleak_words_bytes(input.bytes).text);
+        if (input.pid != GOLEAK_NONE)
+            goleak_page_print(report->page, GOLEAK_PLAIN, ", process %lld", (long long)input.pid);
+        goleak_text_end(report);
+    }
+}
+
+static void write_go_version(struct goleak_text_report *report)
+{
+    struct goleak_input_info input;
+    if (goleak_trace_input(report->view->trace, 0, &input) != GOLEAK_OK || input.go_version == NULL)
+        return;
+    const char *from = input.go_version_from != NULL ? input.go_version_from : "not said how known";
+    goleak_text_label(report, 2, "Go");
+    goleak_page_name(report->page, GOLEAK_PLAIN, input.go_version);
+    goleak_page_print(report->page, GOLEAK_PLAIN, " (%s)",
+                      strcmp(from, "option") == 0   ? "given as --go-version"
+                      : strcmp(from, "header") == 0 ? "from the recording's header"
+                                                    : from);
+    goleak_text_end(report);
+}
+
+static void write_time(struct goleak_text_report *report)
+{
+    const struct goleak_capture *capture = &report->capture;
+    struct goleak_page *page = report->page;
+    goleak_text_label(report, 2, "time");
+    if (*report->view->model->has_time && capture->duration_ns != GOLEAK_NONE)
+        goleak_page_print(page, GOLEAK_PLAIN, "%s from the first event to the last",
+                          goleak_words_duration(capture->duration_ns).text);
+    else if (goleak_ticks_tell(report->view->model->ticks))
+        goleak_page_print(page, GOLEAK_PLAIN, "%s: time from one-second ticks, to the second; lives are counted in events",
+                          goleak_words_duration(capture->duration_ns).text);
+    else if (capture->ticks != 0)
+        goleak_page_print(page, GOLEAK_PLAIN,
+                          "at most %s: %s on CPUs that the output does not tell apart; durations are counted in events",
+                          goleak_words_duration((int64_t)capture->ticks * 1000000000).text,
+                          goleak_words_counted(capture->ticks, "one-second tick").text);
+    else
+        goleak_page_words(page, GOLEAK_PLAIN, "no time in this recording: durations are counted in events");
+    goleak_text_end(report);
+}
+
+static void write_tells(struct goleak_text_report *report)
+{
+    const struct goleak_capture *capture = &report->capture;
+    if (!capture->has_blocking)
+        return;
+    goleak_text_label(report, 2, "it prints");
+    goleak_page_print(report->page, GOLEAK_PLAIN, "when goroutines block%s, with%s stacks",
+                      capture->has_wakeups ? " and wake" : " but not when they wake", capture->has_stacks ? "" : "out");
+    goleak_text_end(report);
+}
+
+/* What the living do, by verdict: "2 likely, 1 waiting". */
+static void write_living(struct goleak_text_report *report)
+{
+    const struct goleak_summary *sum = &report->summary;
+    bool first = true;
+    if (sum->live_at_end == 0 || !report->capture.has_blocking)
+        return;
+    goleak_text_label(report, 2, "at the end");
+    for (int i = GOLEAK_VERDICT_CERTAIN; i <= GOLEAK_VERDICT_UNKNOWN; i++) {
+        if (sum->verdicts[i] == 0)
+            continue;
+        goleak_page_print(report->page, GOLEAK_PLAIN, "%s%s %s", first ? "" : ", ",
+                          goleak_words_count(sum->verdicts[i]).text, goleak_verdict_name((enum goleak_verdict)i));
+        first = false;
+    }
+    goleak_text_end(report);
+}
+
+static void write_goroutines(struct goleak_text_report *report)
+{
+    const struct goleak_summary *sum = &report->summary;
+    struct goleak_page *page = report->page;
+    goleak_text_label(report, 2, "goroutines");
+    if (sum->preexisting != 0)
+        goleak_page_print(page, GOLEAK_PLAIN, "%s older than the recording, ", goleak_words_count(sum->preexisting).text);
+    goleak_page_print(page, GOLEAK_PLAIN, "%s created, %s ended, %s alive at the end",
+                      goleak_words_count(sum->created).text, goleak_words_count(sum->ended).text,
+                      goleak_words_count(sum->live_at_end).text);
+    if (report->capture.has_blocking && sum->live_at_end != 0)
+        goleak_page_print(page, GOLEAK_PLAIN, ", %s of them blocked", goleak_words_count(sum->blocked_at_end).text);
+    goleak_text_end(report);
+    write_living(report);
+    if (sum->system_hidden == 0)
+        return;
+    goleak_text_label(report, 2, "hidden");
+    goleak_page_print(page, GOLEAK_PLAIN, "%s of the runtime (--include-system shows %s)",
+                      goleak_words_counted(sum->system_hidden, "goroutine").text,
+                      sum->system_hidden == 1 ? "it" : "them");
+    goleak_text_end(report);
+}
+
+static void write_recording(struct goleak_text_report *report)
+{
+    goleak_text_heading(report, "RECORDING", NULL);
+    write_inputs(report);
+    write_go_version(report);
+    write_time(report);
+    write_tells(report);
+    write_goroutines(report);
+}
+
+/* ---- the whole ---- */
+
+static void look(struct goleak_text_report *report)
+{
+    struct goleak_input_info input;
+    struct goleak_health health;
+    goleak_trace_capture(report->view->trace, &report->capture);
+    goleak_trace_summary(report->view->trace, &report->summary);
+    report->path = "";
+    for (size_t i = 0; goleak_trace_input(report->view->trace, i, &input) == GOLEAK_OK; i++) {
+        if (i == 0)
+            report->path = strcmp(input.path, "-") == 0 ? "standard input" : input.path;
+        if (report->form == NULL)
+            report->form = input.form;
+        report->inputs++;
+    }
+    for (size_t i = 0; goleak_trace_health(report->view->trace, i, &health) == GOLEAK_OK; i++)
+        report->hurt = report->hurt || (health.hurts && health.count != 0);
+}
+
+static void write_one(struct goleak_text_report *report)
+{
+    goleak_text_write_headline(report);
+    goleak_text_write_caveats(report);
+    write_recording(report);
+    goleak_text_write_leaks(report);
+    goleak_text_write_peaks(report);
+    goleak_text_write_lifetimes(report);
+    goleak_text_write_spawns(report);
+    goleak_text_write_tree(report);
+    goleak_text_write_capture(report);
+    report->page->indent = 0;
+}
+
+static void write_rule(struct goleak_page *page)
+{
+    goleak_page_newline(page);
+    for (unsigned i = 0; i < page->width; i++)
+        goleak_page_raw(page, GOLEAK_DIM, "=");
+    goleak_page_newline(page);
+    goleak_page_newline(page);
+}
+
+static struct goleak_text_report report_on(const struct goleak_view *view, struct goleak_page *page,
+                                           const struct goleak_report_output *out)
+{
+    struct goleak_text_report report = {
+        .view = view,
+        .page = page,
+        .alloc = out->alloc,
+        .top = out->options.top,
+        .fail_on = out->options.fail_on,
+    };
+    look(&report);
+    return report;
+}
+
+/* Of several recordings all verdicts come first, then each one's report. */
+static void write_overview(const struct goleak_view *views, size_t count, struct goleak_page *page,
+                           const struct goleak_report_output *out)
+{
+    goleak_page_print(page, GOLEAK_BOLD, "%s, one report each", goleak_words_counted(count, "recording").text);
+    goleak_page_newline(page);
+    page->indent = 2;
+    for (size_t i = 0; i < count; i++) {
+        struct goleak_text_report report = report_on(&views[i], page, out);
+        goleak_text_write_headline(&report);
+    }
+    page->indent = 0;
+    write_rule(page);
+}
+
+static enum goleak_status write(const struct goleak_view *views, size_t count, struct goleak_report_output *out)
+{
+    struct goleak_page page;
+    goleak_page_init(&page, out->alloc, out->write, out->context, out->options.width, out->options.color);
+    if (count > 1)
+        write_overview(views, count, &page, out);
+    for (size_t i = 0; i < count && !page.refused; i++) {
+        struct goleak_text_report report = report_on(&views[i], &page, out);
+        if (i != 0)
+            write_rule(&page);
+        write_one(&report);
+    }
+    return goleak_page_finish(&page);
+}
+
+const struct goleak_report goleak_report_text = { .name = "text", .write = write };

@@ -1,0 +1,288 @@
+/*
+ * text_leaks - the groups of leaked goroutines: what, why, since when, who
+ * started it.
+ *
+ *      1. likely   3 goroutines blocked sending to a channel (chan send)
+ *         created at  main.Gather+0x45
+ *         waiting     117 ms at most, since 2.5 ms after the start
+ *         why         ...
+ *         example     goroutine 22 (g 108426584b40)
+ *         started by  goroutine 1, main.main
+ */
+#include "report/text_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define FIELDS 5     /* where the fields of a group begin */
+#define FRAMES 8     /* of a stack, shown */
+#define ANCESTORS 8  /* of an example, shown */
+#define ANCESTORS_MOST 65
+
+static enum goleak_style style_of(enum goleak_verdict verdict)
+{
+    return verdict == GOLEAK_VERDICT_CERTAIN  ? GOLEAK_RED_BOLD
+           : verdict == GOLEAK_VERDICT_LIKELY ? GOLEAK_RED
+                                              : GOLEAK_YELLOW;
+}
+
+static void field(struct goleak_text_report *report, const char *label, const char *name)
+{
+    goleak_text_label(report, FIELDS, label);
+    goleak_page_name(report->page, GOLEAK_PLAIN, name);
+    goleak_text_end(report);
+}
+
+/* ---- one goroutine ---- */
+
+/* "goroutine 22 (g 108426584b40)", "g 108426584b40", "goroutine 22" */
+static struct goleak_word identity(int64_t goid, uint64_t g, uint32_t incarnation)
+{
+    struct goleak_word out;
+    char address[32] = "", number[40] = "";
+    if (g != 0)
+        snprintf(address, sizeof address, "g %llx", (unsigned long long)g);
+    if (goid != GOLEAK_NONE)
+        snprintf(number, sizeof number, "goroutine %lld", (long long)goid);
+    if (goid == GOLEAK_NONE && incarnation > 1)
+        snprintf(out.text, sizeof out.text, "%s, incarnation %lu", address, (unsigned long)incarnation);
+    else if (goid == GOLEAK_NONE || g == 0)
+        snprintf(out.text, sizeof out.text, "%s", goid != GOLEAK_NONE ? number : address);
+    else if (incarnation > 1)
+        snprintf(out.text, sizeof out.text, "%s (%s, incarnation %lu)", number, address, (unsigned long)incarnation);
+    else
+        snprintf(out.text, sizeof out.text, "%s (%s)", number, address);
+    return out;
+}
+
+static void write_stack(struct goleak_text_report *report, const char *label, uint32_t stack, const char *from)
+{
+    const struct goleak_trace *trace = report->view->trace;
+    const char *frame;
+    size_t first = 0, count = 0;
+    if (stack == 0)
+        return;
+    for (; goleak_stack_frame(trace, stack, count) != NULL; count++)
+        if (first == 0 && from != NULL && strcmp(goleak_stack_frame(trace, stack, count), from) == 0)
+            first = count;
+    if (count - first < 2) /* the site's own line says it */
+        return;
+    goleak_text_label(report, FIELDS, label);
+    for (size_t i = first; i < count && i < first + FRAMES; i++) {
+        frame = goleak_stack_frame(trace, stack, i);
+        goleak_page_name(report->page, GOLEAK_PLAIN, frame);
+        goleak_page_end_line(report->page);
+    }
+    if (count - first > FRAMES)
+        goleak_page_print(report->page, GOLEAK_DIM, "and %s more",
+                          goleak_words_counted(count - first - FRAMES, "frame").text);
+    goleak_text_end(report);
+}
+
+static void write_ancestor(struct goleak_text_report *report, const struct goleak_ancestor *ancestor)
+{
+    struct goleak_page *page = report->page;
+    goleak_page_words(page, GOLEAK_PLAIN, identity(ancestor->goid, ancestor->g, ancestor->incarnation).text);
+    if (ancestor->start_function != NULL) {
+        goleak_page_words(page, GOLEAK_PLAIN, ", running ");
+        goleak_page_name(page, GOLEAK_PLAIN, ancestor->start_function);
+    }
+    if (ancestor->created_at != NULL) {
+        goleak_page_words(page, GOLEAK_PLAIN, ", created at ");
+        goleak_page_name(page, GOLEAK_PLAIN, ancestor->created_at);
+    }
+    if (ancestor->incarnation == 0)
+        goleak_page_words(page, GOLEAK_DIM, " (no events of its own)");
+    else if (!ancestor->alive)
+        goleak_page_words(page, GOLEAK_DIM, " (ended)");
+    goleak_page_end_line(page);
+}
+
+/* The parent, its parent, and so on. */
+static void write_ancestors(struct goleak_text_report *report, const struct goleak_goroutine *goroutine)
+{
+    struct goleak_ancestor all[ANCESTORS_MOST];
+    struct goleak_page *page = report->page;
+    size_t count = goleak_goroutine_ancestors(report->view->trace, goroutine, all, ANCESTORS_MOST);
+    size_t kept = count < ANCESTORS_MOST ? count : ANCESTORS_MOST;
+    if (count == 0)
+        return;
+    goleak_text_label(report, FIELDS, "started by");
+    for (size_t i = 0; i < kept && i < ANCESTORS; i++) {
+        if (i != 0)
+            goleak_page_words(page, GOLEAK_DIM, "<- ");
+        write_ancestor(report, &all[i]);
+    }
+    if (count > ANCESTORS)
+        goleak_page_print(page, GOLEAK_DIM, "<- and %s more", goleak_words_counted(count - ANCESTORS, "ancestor").text);
+    goleak_page_end_line(page);
+    if (all[kept - 1].cut)
+        goleak_page_words(page, GOLEAK_DIM, "<- older ancestors were not kept");
+    goleak_text_end(report);
+}
+
+static void write_example(struct goleak_text_report *report, const struct goleak_leak *leak)
+{
+    const struct goleak_goroutine *example = &leak->examples[0];
+    goleak_text_label(report, FIELDS, leak->count == 1 ? "who" : "example");
+    goleak_page_words(report->page, GOLEAK_PLAIN, identity(example->goid, example->g, example->incarnation).text);
+    if (example->preexisting)
+        goleak_page_words(report->page, GOLEAK_PLAIN, ", older than the recording");
+    goleak_text_end(report);
+    write_ancestors(report, example);
+    write_stack(report, "blocked in", example->stack, NULL);
+    write_stack(report, "created in", example->created_stack, leak->created_at);
+}
+
+static void write_others(struct goleak_text_report *report, const struct goleak_leak *leak)
+{
+    struct goleak_page *page = report->page;
+    if (leak->example_count < 2)
+        return;
+    goleak_text_label(report, FIELDS, "others");
+    for (size_t i = 1; i < leak->example_count; i++) {
+        const struct goleak_goroutine *other = &leak->examples[i];
+        const char *comma = i + 1 < leak->example_count || leak->count > leak->example_count ? "," : "";
+        if (other->goid != GOLEAK_NONE)
+            goleak_page_print(page, GOLEAK_PLAIN, " %lld%s", (long long)other->goid, comma);
+        else
+            goleak_page_print(page, GOLEAK_PLAIN, " %llx%s", (unsigned long long)other->g, comma);
+    }
+    if (leak->count > leak->example_count)
+        goleak_page_print(page, GOLEAK_DIM, " and %s more", goleak_words_count(leak->count - leak->example_count).text);
+    goleak_text_end(report);
+}
+
+/* ---- a group ---- */
+
+static void write_head(struct goleak_text_report *report, const struct goleak_leak *leak, size_t number)
+{
+    struct goleak_page *page = report->page;
+    const char *words = goleak_words_reason(leak->reason), *reason = goleak_reason_name(leak->reason);
+    char place[24];
+    snprintf(place, sizeof place, "%3zu. ", number);
+    goleak_page_newline(page);
+    page->indent = 0;
+    goleak_page_raw(page, GOLEAK_PLAIN, place);
+    goleak_page_words(page, style_of(leak->verdict), goleak_verdict_name(leak->verdict));
+    page->indent = FIELDS + 9;
+    goleak_page_pad(page, page->indent);
+    goleak_page_print(page, GOLEAK_BOLD, "%s %s", goleak_words_counted(leak->count, "goroutine").text,
+                      words != NULL ? words : "alive at the end");
+    /* In the runtime's own words, which its dumps print. */
+    if (leak->wait_reason != NULL)
+        reason = leak->wait_reason;
+    if (reason != NULL) {
+        goleak_page_words(page, GOLEAK_PLAIN, " (");
+        goleak_page_words(page, GOLEAK_PLAIN, reason);
+        goleak_page_words(page, GOLEAK_PLAIN, ")");
+    }
+    goleak_page_newline(page);
+}
+
+static void write_places(struct goleak_text_report *report, const struct goleak_leak *leak)
+{
+    if (leak->created_at != NULL)
+        field(report, "created at", leak->created_at);
+    if (leak->start_function != NULL)
+        field(report, "function", leak->start_function);
+    if (leak->blocked_at != NULL)
+        field(report, "blocked at", leak->blocked_at);
+    if (leak->created_at == NULL && leak->start_function == NULL && leak->blocked_at == NULL)
+        field(report, "where", "not recorded: a script that prints ustack() would tell");
+}
+
+static struct goleak_word wait_of(const struct goleak_leak *leak, bool oldest)
+{
+    int64_t ns = oldest ? leak->oldest_wait_ns : leak->youngest_wait_ns;
+    int64_t events = oldest ? leak->oldest_wait_events : leak->youngest_wait_events;
+    return ns != GOLEAK_NONE ? goleak_words_duration(ns) : goleak_words_counted((uint64_t)events, "event");
+}
+
+/* How long, and since when: a wait began where the end is, less the wait. */
+static void write_wait(struct goleak_text_report *report, const struct goleak_leak *leak, bool oldest, const char *bound)
+{
+    int64_t ns = oldest ? leak->oldest_wait_ns : leak->youngest_wait_ns;
+    int64_t events = oldest ? leak->oldest_wait_events : leak->youngest_wait_events;
+    struct goleak_page *page = report->page;
+    goleak_page_print(page, GOLEAK_PLAIN, "%s%s, since ", wait_of(leak, oldest).text, bound);
+    if (ns != GOLEAK_NONE)
+        goleak_page_print(page, GOLEAK_PLAIN, "%s after the start",
+                          goleak_words_duration(report->capture.duration_ns - ns).text);
+    else
+        goleak_page_print(page, GOLEAK_PLAIN, "event %s of %s",
+                          goleak_words_count(report->capture.events - (uint64_t)events).text,
+                          goleak_words_count(report->capture.events).text);
+    goleak_page_end_line(page);
+}
+
+static void write_waits(struct goleak_text_report *report, const struct goleak_leak *leak)
+{
+    if (leak->oldest_wait_ns == GOLEAK_NONE && leak->oldest_wait_events == GOLEAK_NONE)
+        return;
+    bool same = strcmp(wait_of(leak, true).text, wait_of(leak, false).text) == 0;
+    goleak_text_label(report, FIELDS, leak->reason == GOLEAK_REASON_NONE ? "alive for" : "waiting");
+    write_wait(report, leak, true, leak->count == 1 ? "" : same ? " each" : " at most");
+    if (!same)
+        write_wait(report, leak, false, " at least");
+    goleak_text_end(report);
+}
+
+static void write_evidence(struct goleak_text_report *report, const struct goleak_leak *leak)
+{
+    for (size_t i = 0; i < leak->evidence_count; i++) {
+        goleak_text_label(report, FIELDS, i == 0 ? "why" : "");
+        goleak_page_words(report->page, GOLEAK_PLAIN, leak->evidence[i].text);
+        goleak_text_end(report);
+    }
+}
+
+/* What became of all that this place creates; of an untold place it would be
+ * about every goroutine. */
+static void write_site(struct goleak_text_report *report, const struct goleak_leak *leak)
+{
+    if (leak->site_created == 0 || (leak->created_at == NULL && leak->start_function == NULL))
+        return;
+    goleak_text_label(report, FIELDS, "this place");
+    goleak_page_print(report->page, GOLEAK_PLAIN, "%s created here, %s of them ended",
+                      goleak_words_count(leak->site_created).text,
+                      leak->site_ended == 0 ? "none" : goleak_words_count(leak->site_ended).text);
+    goleak_text_end(report);
+}
+
+static void write_group(struct goleak_text_report *report, const struct goleak_leak *leak, size_t number)
+{
+    write_head(report, leak, number);
+    write_places(report, leak);
+    write_waits(report, leak);
+    write_site(report, leak);
+    write_evidence(report, leak);
+    write_example(report, leak);
+    write_others(report, leak);
+}
+
+void goleak_text_write_leaks(struct goleak_text_report *report)
+{
+    struct goleak_leak leak;
+    uint64_t groups = 0, goroutines = 0;
+    for (size_t i = 0; goleak_trace_leak(report->view->trace, i, &leak) == GOLEAK_OK; i++) {
+        if (i == 0) {
+            goleak_text_heading(report, report->summary.leaks != 0 ? "LEAKS" : "SUSPECTS", NULL);
+            report->page->indent = 0;
+        }
+        if (i < report->top) {
+            write_group(report, &leak, i + 1);
+            continue;
+        }
+        groups++;
+        goroutines += leak.count;
+    }
+    if (groups == 0)
+        return;
+    goleak_page_newline(report->page);
+    report->page->indent = FIELDS;
+    goleak_page_print(report->page, GOLEAK_DIM, "and %s with %s (--top shows more)",
+                      goleak_words_counted(groups, "more group").text,
+                      goleak_words_counted(goroutines, "goroutine").text);
+    goleak_text_end(report);
+}

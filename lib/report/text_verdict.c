@@ -1,0 +1,199 @@
+/*
+ * text_verdict - the first line, and what one must know to believe it.
+ *
+ *      leaks                     "3 goroutines leaked (1 certain, 2 likely)"
+ *      none, all well recorded   "no leak found"
+ *      none, something missing   "none seen, but the recording is incomplete"
+ *      parks are not printed     "the naive script cannot tell; 3 goroutines are suspect"
+ *
+ * A wrong zero is the worst answer: "no leak found" is said only where every
+ * goroutine's state is known and nothing in the capture can change a verdict.
+ */
+#include "report/text_parts.h"
+
+#include <string.h>
+
+/* ---- the verdict ---- */
+
+static bool is_form(const struct goleak_text_report *report, const char *form)
+{
+    return report->form != NULL && strcmp(report->form, form) == 0;
+}
+
+/* Calls without identity: how many began and ended, and no more. */
+static bool is_nameless(const struct goleak_text_report *report)
+{
+    return is_form(report, "flow") || is_form(report, "calls");
+}
+
+static enum goleak_style say_untold(const struct goleak_text_report *report, struct goleak_buf *out)
+{
+    const struct goleak_summary *sum = &report->summary;
+    if (is_nameless(report)) {
+        if (sum->live_at_end == 0)
+            goleak_buf_text(out, "cannot tell which: as many goroutines ended as were created");
+        else
+            goleak_buf_printf(out, "cannot tell which: %s created than ended",
+                              goleak_words_counted(sum->live_at_end, "more goroutine").text);
+        return GOLEAK_YELLOW;
+    }
+    goleak_buf_text(out, is_form(report, "naive") ? "the naive script cannot tell; " : "the recording cannot tell; ");
+    uint64_t suspects = sum->verdicts[GOLEAK_VERDICT_SUSPECT];
+    if (suspects != 0)
+        goleak_buf_printf(out, "%s %s suspect", goleak_words_counted(suspects, "goroutine").text,
+                          suspects == 1 ? "is" : "are");
+    else
+        goleak_buf_text(out, "none is alive at the end");
+    return GOLEAK_YELLOW;
+}
+
+static void say_suspects(const struct goleak_text_report *report, struct goleak_buf *out)
+{
+    uint64_t suspects = report->summary.verdicts[GOLEAK_VERDICT_SUSPECT];
+    if (suspects != 0)
+        goleak_buf_printf(out, "; %s", goleak_words_counted(suspects, "suspect").text);
+}
+
+static enum goleak_style say_leaks(const struct goleak_text_report *report, struct goleak_buf *out)
+{
+    const struct goleak_summary *sum = &report->summary;
+    uint64_t certain = sum->verdicts[GOLEAK_VERDICT_CERTAIN], likely = sum->verdicts[GOLEAK_VERDICT_LIKELY];
+    goleak_buf_printf(out, "%s leaked (", goleak_words_counted(sum->leaks, "goroutine").text);
+    if (certain != 0)
+        goleak_buf_printf(out, "%s certain%s", goleak_words_count(certain).text, likely != 0 ? ", " : "");
+    if (likely != 0)
+        goleak_buf_printf(out, "%s likely", goleak_words_count(likely).text);
+    if (certain == 0 && report->fail_on == GOLEAK_VERDICT_CERTAIN)
+        goleak_buf_text(out, ", none certain");
+    goleak_buf_char(out, ')');
+    say_suspects(report, out);
+    return certain != 0 ? GOLEAK_RED_BOLD : GOLEAK_RED;
+}
+
+static enum goleak_style say_none(const struct goleak_text_report *report, struct goleak_buf *out)
+{
+    const struct goleak_summary *sum = &report->summary;
+    uint64_t unknown = sum->verdicts[GOLEAK_VERDICT_UNKNOWN];
+    enum goleak_style style = GOLEAK_YELLOW;
+    if (!report->capture.complete)
+        goleak_buf_text(out, "none seen, but the recording is incomplete");
+    else if (report->hurt)
+        goleak_buf_text(out, "none seen, but the recording contradicts itself");
+    else if (sum->created + sum->preexisting == 0)
+        goleak_buf_text(out, "cannot tell: no goroutine of the program was seen");
+    else if (unknown != 0)
+        goleak_buf_printf(out, "none seen, but what %s %s is not told",
+                          goleak_words_counted(unknown, "goroutine").text, unknown == 1 ? "does" : "do");
+    else {
+        goleak_buf_text(out, "no leak found");
+        style = sum->verdicts[GOLEAK_VERDICT_SUSPECT] == 0 ? GOLEAK_GREEN : GOLEAK_YELLOW;
+    }
+    say_suspects(report, out);
+    return style;
+}
+
+static enum goleak_style say_verdict(const struct goleak_text_report *report, struct goleak_buf *out)
+{
+    if (!report->capture.has_blocking)
+        return say_untold(report, out);
+    return report->summary.leaks != 0 ? say_leaks(report, out) : say_none(report, out);
+}
+
+/* ---- the line ---- */
+
+#define PATH_LEAST 20u
+
+/* Folders give way where the line is too short: RECORDING has the path whole. */
+static void write_path(struct goleak_text_report *report, unsigned room)
+{
+    struct goleak_buf escaped, fitted;
+    goleak_buf_init(&escaped, report->alloc);
+    goleak_buf_init(&fitted, report->alloc);
+    goleak_text_escape(&escaped, report->path);
+    goleak_buf_char(&escaped, '\0');
+    if (!escaped.failed) {
+        const char *path = escaped.data, *folder = path;
+        while (goleak_text_columns(path, strlen(path)) + (path != escaped.data) > room && folder != NULL) {
+            folder = strchr(path + 1, '/');
+            path = folder != NULL && folder[1] != '\0' ? folder : path;
+        }
+        if (path != escaped.data)
+            goleak_buf_text(&fitted, "\xe2\x80\xa6");
+        goleak_text_fit(&fitted, path, room > PATH_LEAST ? room : PATH_LEAST);
+    }
+    goleak_buf_text(&fitted, ": ");
+    goleak_buf_char(&fitted, '\0');
+    if (!fitted.failed)
+        goleak_page_raw(report->page, GOLEAK_BOLD, fitted.data);
+    goleak_buf_release(&escaped);
+    goleak_buf_release(&fitted);
+}
+
+void goleak_text_write_headline(struct goleak_text_report *report)
+{
+    struct goleak_page *page = report->page;
+    struct goleak_buf verdict;
+    goleak_buf_init(&verdict, report->alloc);
+    enum goleak_style style = say_verdict(report, &verdict);
+    goleak_buf_char(&verdict, '\0');
+    if (!verdict.failed) {
+        unsigned taken = page->indent + 2 + goleak_text_columns(verdict.data, strlen(verdict.data));
+        goleak_page_pad(page, page->indent);
+        write_path(report, taken < page->width ? page->width - taken : 0);
+        page->indent += 2; /* should it go on in the next line */
+        goleak_page_words(page, style, verdict.data);
+        page->indent -= 2;
+    }
+    goleak_page_newline(page);
+    goleak_buf_release(&verdict);
+}
+
+/* ---- what one must know to believe it ---- */
+
+static void explain_untold(struct goleak_text_report *report)
+{
+    const struct goleak_summary *sum = &report->summary;
+    struct goleak_page *page = report->page;
+    if (is_nameless(report)) {
+        goleak_page_words(page, GOLEAK_PLAIN,
+                          "It does not print which goroutine is created or ends, so goroutines are only counted.");
+    } else if (sum->live_at_end == 0) {
+        goleak_page_print(page, GOLEAK_PLAIN,
+                          "It does not print when goroutines block; of the %s that it saw, none is alive at the end.",
+                          goleak_words_counted(sum->created + sum->preexisting, "goroutine").text);
+    } else {
+        goleak_page_print(page, GOLEAK_PLAIN,
+                          "It does not print when goroutines block: %s %s alive at the end, any of which may leak.",
+                          goleak_words_counted(sum->live_at_end, "goroutine").text,
+                          sum->live_at_end == 1 ? "is" : "are");
+    }
+    goleak_page_words(page, GOLEAK_PLAIN, " To tell, record with the article's full script (gopark probe).");
+    goleak_page_end_line(page);
+}
+
+static void explain_hurt(struct goleak_text_report *report)
+{
+    struct goleak_page *page = report->page;
+    struct goleak_health health;
+    bool first = true;
+    for (size_t i = 0; goleak_trace_health(report->view->trace, i, &health) == GOLEAK_OK; i++) {
+        if (health.count == 0 || !health.hurts)
+            continue;
+        goleak_page_words(page, GOLEAK_YELLOW, first ? "Verdicts may be wrong:" : ",");
+        goleak_page_print(page, GOLEAK_YELLOW, " %s (%s)", goleak_text_health_name(health.name).text,
+                          goleak_words_count(health.count).text);
+        first = false;
+    }
+    if (!first)
+        goleak_page_words(page, GOLEAK_YELLOW, "; see CAPTURE.");
+    goleak_page_end_line(page);
+}
+
+void goleak_text_write_caveats(struct goleak_text_report *report)
+{
+    report->page->indent = 2;
+    if (!report->capture.has_blocking)
+        explain_untold(report);
+    explain_hurt(report);
+    report->page->indent = 0;
+}

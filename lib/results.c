@@ -1,0 +1,316 @@
+/* results - what a finished trace tells, in the structs of goleak.h. */
+#include "trace.h"
+
+#include "analysis/peaks.h"
+#include "analysis/spawns.h"
+#include "analysis/totals.h"
+#include "report/report.h"
+
+#include <string.h>
+
+void goleak_trace_view(const struct goleak_trace *trace, struct goleak_view *out)
+{
+    *out = (struct goleak_view){ trace, &trace->model, trace->analyses };
+}
+
+static const void *analysis(const struct goleak_trace *trace, const struct goleak_analysis *which)
+{
+    struct goleak_view view;
+    goleak_trace_view(trace, &view);
+    return goleak_view_analysis(&view, which);
+}
+
+/* ---- moments ---- */
+
+static int64_t to_ns(const struct goleak_trace *trace, int64_t moment)
+{
+    if (moment == GOLEAK_NO_MOMENT)
+        return GOLEAK_NONE;
+    return trace->replay.stream.has_time ? moment : goleak_ticks_ns(&trace->replay.ticks, moment);
+}
+
+static uint64_t to_event(const struct goleak_trace *trace, int64_t moment)
+{
+    return moment == GOLEAK_NO_MOMENT || trace->replay.stream.has_time ? 0 : (uint64_t)moment;
+}
+
+/* A wait from `since` to the end, in ns; GOLEAK_NONE without a clock. */
+static int64_t wait_ns(const struct goleak_trace *trace, int64_t since)
+{
+    int64_t from = to_ns(trace, since), to = to_ns(trace, trace->judge.last);
+    return from == GOLEAK_NONE || to == GOLEAK_NONE ? GOLEAK_NONE : to - from;
+}
+
+static int64_t wait_events(const struct goleak_trace *trace, int64_t since)
+{
+    if (since == GOLEAK_NO_MOMENT || trace->replay.stream.has_time)
+        return GOLEAK_NONE;
+    return trace->judge.last - since;
+}
+
+/* ---- the whole ---- */
+
+void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_capture *out)
+{
+    const struct goleak_replay *replay = &trace->replay;
+    bool ticks = goleak_ticks_tell(&replay->ticks);
+    *out = (struct goleak_capture){
+        .clock = replay->stream.has_time ? GOLEAK_CLOCK_MONOTONIC
+                 : ticks                 ? GOLEAK_CLOCK_RELATIVE
+                                         : GOLEAK_CLOCK_NONE,
+        .first_ns = replay->stream.has_time ? replay->first_ns : ticks ? 0 : GOLEAK_NONE,
+        .last_ns = to_ns(trace, trace->judge.last),
+        .duration_ns = GOLEAK_NONE,
+        .events = replay->event_count,
+        .complete = goleak_health_complete(&trace->health),
+        .has_stacks = replay->stream.has_stacks,
+        .has_wakeups = replay->stream.has_wakeups,
+        .has_blocking = trace->judge.blocking_told,
+        .ticks = replay->ticks.count,
+        .tick_cpus = replay->ticks.without_cpu ? 0 : replay->ticks.cpus,
+    };
+    if (out->last_ns != GOLEAK_NONE)
+        out->duration_ns = out->last_ns - out->first_ns;
+}
+
+void goleak_trace_summary(const struct goleak_trace *trace, struct goleak_summary *out)
+{
+    const struct goleak_totals *totals = analysis(trace, &goleak_analysis_totals);
+    const struct goleak_peaks *peaks = analysis(trace, &goleak_analysis_peaks);
+    const struct goleak_replay *replay = &trace->replay;
+    *out = (struct goleak_summary){
+        .preexisting = totals->preexisting,
+        .created = totals->created,
+        .ended = totals->ended,
+        .live_at_end = totals->preexisting + totals->created - totals->ended,
+        .blocked_at_end = totals->blocked,
+        .peak_live = peaks->live.peak,
+        .peak_blocked = peaks->blocked.peak,
+        .peak_live_at = peaks->live.peak_moment,
+        .peak_blocked_at = peaks->blocked.peak_moment,
+        .system_hidden = trace->options.include_system ? 0 : replay->system_count,
+    };
+    memcpy(out->verdicts, trace->groups.verdicts, sizeof out->verdicts);
+    if (replay->flow_created != 0 || replay->flow_ended != 0) {
+        /* Calls without identity: how many began and ended, and no more. */
+        out->ended += replay->flow_ended;
+        out->live_at_end = out->created > out->ended ? out->created - out->ended : 0;
+        out->peak_live = replay->flow_peak;
+        out->peak_live_at = (int64_t)replay->flow_peak_event;
+        out->verdicts[GOLEAK_VERDICT_UNKNOWN] = out->live_at_end;
+    }
+    out->verdicts[GOLEAK_VERDICT_ENDED] = out->ended;
+    out->leaks = out->verdicts[GOLEAK_VERDICT_CERTAIN] + out->verdicts[GOLEAK_VERDICT_LIKELY];
+}
+
+enum goleak_status goleak_trace_input(const struct goleak_trace *trace, size_t index, struct goleak_input_info *out)
+{
+    if (index >= trace->input_count)
+        return GOLEAK_END;
+    const struct goleak_input *input = trace->inputs[index];
+    int64_t pid = trace->replay.process_count == 1 ? (int64_t)trace->replay.processes[0].pid : 0;
+    *out = (struct goleak_input_info){
+        .path = input->path,
+        .format = input->format != NULL ? input->format->name : NULL,
+        .form = input->facts.form,
+        .bytes = input->bytes,
+        .events = input->facts.events,
+        .go_version = trace->reasons.text[0] != '\0' ? trace->reasons.text : NULL,
+        .go_version_from = trace->reasons.from,
+        .pid = pid != 0 ? pid : GOLEAK_NONE,
+    };
+    return GOLEAK_OK;
+}
+
+enum goleak_status goleak_trace_health(const struct goleak_trace *trace, size_t index, struct goleak_health *out)
+{
+    if (index >= GOLEAK_HEALTH_COUNT)
+        return GOLEAK_END;
+    goleak_health_get(&trace->health, (enum goleak_health_id)index, out);
+    return GOLEAK_OK;
+}
+
+/* ---- goroutines ---- */
+
+static void fill_parent(const struct goleak_trace *trace, uint32_t node, struct goleak_goroutine *out)
+{
+    out->parent_goid = GOLEAK_NONE;
+    if (node == 0)
+        return;
+    const struct goleak_node *parent = goleak_lineage_at(&trace->replay.lineage, node);
+    out->parent_g = parent->g;
+    out->parent_goid = parent->goid != 0 ? (int64_t)parent->goid : GOLEAK_NONE;
+    out->lineage = node;
+}
+
+static void fill_places(const struct goleak_trace *trace, const struct goleak_record *record,
+                        struct goleak_goroutine *out)
+{
+    out->created_at = goleak_site_created_at(&trace->model, record->site);
+    out->start_function = goleak_site_start(&trace->model, record->site);
+    uint32_t frame = goleak_symbols_blocked_at(&trace->symbols, record->block_stack);
+    out->blocked_at = frame != 0 ? goleak_symbols_frame_text(&trace->symbols, frame) : NULL;
+    out->created_stack = record->created_stack;
+    out->stack = record->block_stack;
+}
+
+/* All but the verdict. An ended one ended at `ended`. */
+static void fill(const struct goleak_trace *trace, const struct goleak_record *record, int64_t ended,
+                 struct goleak_goroutine *out)
+{
+    memset(out, 0, sizeof *out);
+    uint32_t pid = trace->replay.processes[record->process].pid;
+    out->input = trace->input_count != 0 ? trace->inputs[0]->path : NULL;
+    out->pid = pid != 0 ? (int64_t)pid : GOLEAK_NONE;
+    out->goid = record->goid != 0 ? (int64_t)record->goid : GOLEAK_NONE;
+    out->g = record->g;
+    out->incarnation = record->incarnation;
+    out->serial = record->serial;
+    out->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
+    out->system = record->flags & GOLEAK_REC_SYSTEM ? 1 : record->flags & GOLEAK_REC_USER ? 0 : -1;
+    fill_parent(trace, record->parent, out);
+    out->created_ns = to_ns(trace, record->created);
+    out->created_event = to_event(trace, record->created);
+    out->started_ns = to_ns(trace, record->started);
+    out->ended_ns = to_ns(trace, ended);
+    out->ended_event = to_event(trace, ended);
+    out->state = (enum goleak_state)record->state;
+    bool waits = record->state == GOLEAK_STATE_WAITING;
+    out->reason = waits ? (enum goleak_reason)record->reason : GOLEAK_REASON_NONE;
+    out->wait_reason = waits && record->wait != GOLEAK_NO_WAIT
+                           ? goleak_reasons_wait_text(&trace->reasons, record->wait)
+                           : NULL;
+    out->blocked_since_ns = waits ? to_ns(trace, record->since) : GOLEAK_NONE;
+    out->blocked_since_event = waits ? to_event(trace, record->since) : 0;
+    fill_places(trace, record, out);
+}
+
+static void fill_living(const struct goleak_trace *trace, const struct goleak_record *record,
+                        struct goleak_goroutine *out)
+{
+    struct goleak_judgement judgement;
+    fill(trace, record, GOLEAK_NO_MOMENT, out);
+    goleak_judge(&trace->judge, record, &judgement);
+    out->verdict = judgement.verdict;
+    memcpy(out->evidence, judgement.evidence, sizeof out->evidence);
+    out->evidence_count = judgement.evidence_count;
+}
+
+/* For the hook on goroutines that end while the trace is being fed. */
+void goleak_trace_fill(const struct goleak_trace *trace, const struct goleak_record *record,
+                       struct goleak_goroutine *out)
+{
+    fill(trace, record, trace->ending_moment, out);
+    out->verdict = GOLEAK_VERDICT_ENDED;
+}
+
+static bool is_shown(const struct goleak_trace *trace, const struct goleak_record *record)
+{
+    if ((record->flags & GOLEAK_REC_SEEN) == 0 || record->state == GOLEAK_STATE_ENDED)
+        return false;
+    return (record->flags & GOLEAK_REC_SYSTEM) == 0 || trace->options.include_system;
+}
+
+enum goleak_status goleak_goroutine_next(const struct goleak_trace *trace, struct goleak_goroutine_iter *iter,
+                                         struct goleak_goroutine *out)
+{
+    const struct goleak_store *store = &trace->replay.store;
+    while (iter->position < store->count) {
+        const struct goleak_record *record = goleak_store_at(store, (uint32_t)++iter->position);
+        if (!is_shown(trace, record))
+            continue;
+        fill_living(trace, record, out);
+        return GOLEAK_OK;
+    }
+    uint64_t at = iter->position - store->count;
+    if (at >= trace->ended_count)
+        return GOLEAK_END;
+    iter->position++;
+    const struct goleak_ended *ended = &trace->ended[at];
+    fill(trace, &ended->record, ended->moment, out);
+    out->verdict = GOLEAK_VERDICT_ENDED;
+    out->parent_g = ended->parent_g;
+    out->parent_goid = ended->parent_goid != 0 ? (int64_t)ended->parent_goid : GOLEAK_NONE;
+    return GOLEAK_OK;
+}
+
+size_t goleak_goroutine_ancestors(const struct goleak_trace *trace, const struct goleak_goroutine *of,
+                                  struct goleak_ancestor *out, size_t room)
+{
+    const struct goleak_lineage *lineage = &trace->replay.lineage;
+    size_t count = 0;
+    for (uint32_t node = of->lineage; node != 0; node = lineage->nodes[node].parent, count++) {
+        const struct goleak_node *at = &lineage->nodes[node];
+        if (count < room)
+            out[count] = (struct goleak_ancestor){
+                .goid = at->goid != 0 ? (int64_t)at->goid : GOLEAK_NONE,
+                .g = at->g,
+                .incarnation = at->incarnation,
+                .alive = at->alive,
+                .start_function = goleak_site_start(&trace->model, at->site),
+                .created_at = goleak_site_created_at(&trace->model, at->site),
+                .cut = at->cut,
+            };
+    }
+    return count;
+}
+
+/* ---- leaks ---- */
+
+enum goleak_status goleak_trace_leak(const struct goleak_trace *trace, size_t index, struct goleak_leak *out)
+{
+    if (index >= trace->groups.count)
+        return GOLEAK_END;
+    const struct goleak_group *group = &trace->groups.groups[index];
+    const struct goleak_store *store = &trace->replay.store;
+    struct goleak_spawn site = goleak_spawns_at(analysis(trace, &goleak_analysis_spawns), group->site);
+    memset(out, 0, sizeof *out);
+    out->verdict = group->verdict;
+    out->reason = group->reason;
+    if (group->wait != GOLEAK_NO_WAIT)
+        out->wait_reason = goleak_reasons_wait_text(&trace->reasons, group->wait);
+    out->created_at = goleak_site_created_at(&trace->model, group->site);
+    out->start_function = goleak_site_start(&trace->model, group->site);
+    if (group->blocked_at != 0)
+        out->blocked_at = goleak_symbols_frame_text(&trace->symbols, group->blocked_at);
+    out->count = group->count;
+    out->oldest_wait_ns = wait_ns(trace, group->oldest_since);
+    out->youngest_wait_ns = wait_ns(trace, group->youngest_since);
+    out->oldest_wait_events = wait_events(trace, group->oldest_since);
+    out->youngest_wait_events = wait_events(trace, group->youngest_since);
+    out->site_created = site.created;
+    out->site_ended = site.ended;
+    out->example_count = group->example_count;
+    for (size_t i = 0; i < group->example_count; i++)
+        fill_living(trace, goleak_store_at(store, group->examples[i]), &out->examples[i]);
+    /* The evidence of the oldest stands for all: the same rule put them together. */
+    memcpy(out->evidence, out->examples[0].evidence, sizeof out->evidence);
+    out->evidence_count = out->examples[0].evidence_count;
+    return GOLEAK_OK;
+}
+
+const char *goleak_stack_frame(const struct goleak_trace *trace, uint32_t stack, size_t index)
+{
+    const uint32_t *frames;
+    size_t count = goleak_symbols_stack_frames(&trace->symbols, stack, &frames);
+    return index < count ? goleak_symbols_frame_text(&trace->symbols, frames[index]) : NULL;
+}
+
+/* ---- names ---- */
+
+const char *goleak_verdict_name(enum goleak_verdict verdict)
+{
+    static const char *const names[] = { "certain", "likely", "suspect", "waiting", "running", "unknown", "ended" };
+    return (unsigned)verdict < GOLEAK_VERDICT_COUNT ? names[verdict] : "?";
+}
+
+const char *goleak_state_name(enum goleak_state state)
+{
+    static const char *const names[] = { "unknown", "runnable", "running", "syscall", "waiting", "ended" };
+    return (unsigned)state < sizeof names / sizeof *names ? names[state] : "?";
+}
+
+const char *goleak_version(void)
+{
+    return GOLEAK_VERSION;
+}

@@ -1,0 +1,487 @@
+/*
+ * trace - wiring: bytes -> events -> goroutines -> findings -> reports.
+ *
+ * A map of the tree, in the order in which data flows through it:
+ *
+ *   include/goleak.h      the public API, whole
+ *   lib/base/             memory, text, numbers, JSON; knows nothing of goroutines
+ *   lib/input/            files and their unpacking: bytes on their way to a reader
+ *   lib/format/           one file a format; formats.c has the table
+ *   lib/model/            the two waists: event.h, goroutine.h; and what they speak of
+ *                         (reasons, sites, symbols, lineage, health, transitions)
+ *   lib/replay/           order.c puts events in order, replay.c makes goroutines of them
+ *   lib/verdict/          the ladder of rules, and groups of like goroutines
+ *   lib/analysis/         one file an analysis; analyses.c has the table
+ *   lib/report/           one file a report; reports.c has the table
+ *   lib/trace.c           this: a trace handle and its inputs
+ *   lib/results.c         what a finished trace tells, in the API's structs
+ *   lib/load.c            files and threads around a trace
+ *   lib/decoder.c         events without replay
+ *   cli/                  the command line, on top of goleak.h alone
+ *
+ * docs/ARCHITECTURE.md follows one event through all of it; layers.txt beside
+ * this file says who may include whom.
+ */
+#include "trace.h"
+
+#include "base/error.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Before the format is decided, so much is looked at (or all there is): the same
+ * however the bytes were cut. */
+#define HEAD_BYTES ((size_t)64 * 1024)
+
+/* ---- failures ---- */
+
+static enum goleak_status fail_memory(struct goleak_trace *trace, struct goleak_error *error)
+{
+    enum goleak_status status = goleak_error_alloc(&trace->failure, &trace->alloc);
+    if (error != NULL)
+        *error = trace->failure;
+    return status;
+}
+
+/* A status from below that came without a sentence. */
+static enum goleak_status fail(struct goleak_trace *trace, enum goleak_status status, struct goleak_error *error)
+{
+    if (status >= 0)
+        return status;
+    if (trace->failure.status == GOLEAK_OK) {
+        if (status == GOLEAK_E_MEMORY || status == GOLEAK_E_LIMIT)
+            return fail_memory(trace, error);
+        goleak_error_set(&trace->failure, status, "the consumer of ended goroutines refused one");
+    }
+    if (error != NULL)
+        *error = trace->failure;
+    return trace->failure.status;
+}
+
+static bool has_failed(struct goleak_trace *trace, struct goleak_error *error)
+{
+    if (trace->failure.status == GOLEAK_OK)
+        return false;
+    if (error != NULL)
+        *error = trace->failure;
+    return true;
+}
+
+/* ---- what the replay calls ---- */
+
+static enum goleak_status on_transitions(void *context, const struct goleak_transition *transitions, size_t count)
+{
+    struct goleak_trace *trace = context;
+    for (size_t i = 0; i < goleak_analysis_count; i++) {
+        enum goleak_status status = goleak_analyses[i]->take(trace->analyses[i], transitions, count);
+        if (status != GOLEAK_OK)
+            return status;
+    }
+    return GOLEAK_OK;
+}
+
+static enum goleak_status on_ended(void *context, const struct goleak_record *record, int64_t moment)
+{
+    struct goleak_trace *trace = context;
+    trace->ending_moment = moment;
+    if (trace->options.ended != NULL) {
+        struct goleak_goroutine goroutine;
+        goleak_trace_fill(trace, record, &goroutine);
+        if (!trace->options.ended(trace->options.ended_context, trace, &goroutine))
+            return GOLEAK_E_IO;
+    }
+    if (!trace->options.retain_ended)
+        return GOLEAK_OK;
+    if (!goleak_grow(&trace->alloc, &trace->ended, &trace->ended_capacity, trace->ended_count + 1,
+                     sizeof *trace->ended))
+        return goleak_alloc_failure(&trace->alloc);
+    struct goleak_ended *ended = &trace->ended[trace->ended_count++];
+    *ended = (struct goleak_ended){ .record = *record, .moment = moment };
+    if (record->parent != 0) {
+        const struct goleak_node *parent = goleak_lineage_at(&trace->replay.lineage, record->parent);
+        ended->parent_g = parent->g;
+        ended->parent_goid = parent->goid;
+    }
+    /* Its nodes are given back now: the numbers above stay. */
+    ended->record.parent = ended->record.node = ended->record.extra = 0;
+    return GOLEAK_OK;
+}
+
+/* ---- a trace ---- */
+
+static enum goleak_status read_options(struct goleak_trace *trace, const struct goleak_options *options,
+                                       struct goleak_error *error)
+{
+    const struct goleak_options defaults = GOLEAK_OPTIONS_INIT;
+    trace->options = defaults;
+    if (options != NULL) {
+        if (options->size < offsetof(struct goleak_options, allocator) || options->size > 4096)
+            return goleak_error_set(error, GOLEAK_E_USAGE,
+                                    "options.size is %zu: begin with GOLEAK_OPTIONS_INIT", options->size);
+        memcpy(&trace->options, options,
+               options->size < sizeof trace->options ? options->size : sizeof trace->options);
+    }
+    if (trace->options.go_version != NULL) {
+        if (strlen(trace->options.go_version) >= sizeof trace->go_version ||
+            !goleak_reasons_set_version(&trace->reasons, trace->options.go_version, "option"))
+            return goleak_error_set(error, GOLEAK_E_USAGE, "found \"%.40s\", expected a Go version such as 1.22",
+                                    trace->options.go_version);
+        snprintf(trace->go_version, sizeof trace->go_version, "%s", trace->options.go_version);
+        trace->options.go_version = trace->go_version;
+    }
+    if (trace->options.input_format != NULL) {
+        if (goleak_format_find(trace->options.input_format) == NULL)
+            return goleak_error_set(error, GOLEAK_E_USAGE, "found \"%.40s\", expected the name of an input format",
+                                    trace->options.input_format);
+        snprintf(trace->input_format, sizeof trace->input_format, "%s", trace->options.input_format);
+        trace->options.input_format = trace->input_format;
+    }
+    return GOLEAK_OK;
+}
+
+static bool make_parts(struct goleak_trace *trace)
+{
+    struct goleak_alloc *alloc = &trace->alloc;
+    goleak_symbols_init(&trace->symbols, alloc);
+    goleak_groups_init(&trace->groups, alloc);
+    goleak_order_init(&trace->order, alloc, &trace->replay, &trace->health);
+    if (!goleak_replay_init(&trace->replay, alloc, &trace->symbols, &trace->reasons, &trace->health))
+        return false;
+    trace->sink = (struct goleak_event_sink){ goleak_order_push, &trace->order };
+    trace->replay.include_system = trace->options.include_system;
+    trace->replay.on_transitions = on_transitions;
+    trace->replay.context = trace;
+    if (trace->options.ended != NULL || trace->options.retain_ended)
+        trace->replay.on_ended = on_ended;
+    trace->model = (struct goleak_model){
+        .alloc = alloc,
+        .symbols = &trace->symbols,
+        .sites = &trace->replay.sites,
+        .lineage = &trace->replay.lineage,
+        .store = &trace->replay.store,
+        .ticks = &trace->replay.ticks,
+        .has_time = &trace->replay.stream.has_time,
+        .include_system = &trace->options.include_system,
+    };
+    for (size_t i = 0; i < goleak_analysis_count; i++)
+        if ((trace->analyses[i] = goleak_analyses[i]->create(&trace->model)) == NULL)
+            return false;
+    return true;
+}
+
+enum goleak_status goleak_trace_new(struct goleak_trace **out, const struct goleak_options *options,
+                                    struct goleak_error *error)
+{
+    struct goleak_alloc alloc;
+    *out = NULL;
+    goleak_alloc_init(&alloc, options != NULL ? options->allocator : NULL,
+                      options != NULL ? options->max_memory_bytes : 0);
+    struct goleak_trace *trace = goleak_alloc_zeroed(&alloc, sizeof *trace);
+    if (trace == NULL)
+        return goleak_error_alloc(error, &alloc);
+    trace->alloc = alloc;
+    goleak_reasons_init(&trace->reasons);
+    enum goleak_status status = read_options(trace, options, error);
+    if (status == GOLEAK_OK && !make_parts(trace))
+        status = goleak_error_alloc(error, &trace->alloc);
+    if (status != GOLEAK_OK) {
+        goleak_trace_free(trace);
+        return status;
+    }
+    *out = trace;
+    return GOLEAK_OK;
+}
+
+static void close_input(struct goleak_input *input)
+{
+    if (input->reader != NULL)
+        input->format->close(input->reader);
+    input->reader = NULL;
+    goleak_unpack_free(input->unpack);
+    input->unpack = NULL;
+    goleak_buf_release(&input->head);
+}
+
+void goleak_trace_free(struct goleak_trace *trace)
+{
+    if (trace == NULL)
+        return;
+    for (size_t i = 0; i < trace->input_count; i++) {
+        struct goleak_input *input = trace->inputs[i];
+        close_input(input);
+        goleak_free(&trace->alloc, input->path, strlen(input->path) + 1);
+        goleak_free(&trace->alloc, input, sizeof *input);
+    }
+    goleak_free(&trace->alloc, trace->inputs, trace->input_capacity * sizeof *trace->inputs);
+    goleak_free(&trace->alloc, trace->ended, trace->ended_capacity * sizeof *trace->ended);
+    for (size_t i = 0; i < goleak_analysis_count; i++)
+        if (trace->analyses[i] != NULL)
+            goleak_analyses[i]->release(trace->analyses[i]);
+    goleak_groups_release(&trace->groups);
+    goleak_order_release(&trace->order);
+    goleak_replay_release(&trace->replay);
+    if (trace->symbols.alloc != NULL)
+        goleak_symbols_release(&trace->symbols);
+    struct goleak_alloc alloc = trace->alloc;
+    goleak_free(&alloc, trace, sizeof *trace);
+}
+
+/* ---- inputs ---- */
+
+static enum goleak_status open_reader(struct goleak_input *input)
+{
+    struct goleak_trace *trace = input->trace;
+    const struct goleak_reader_env env = {
+        .alloc = &trace->alloc,
+        .symbols = &trace->symbols,
+        .health = &trace->health,
+        .reasons = &trace->reasons,
+        .sink = trace->sink,
+    };
+    input->reader = input->format->open(&env);
+    return input->reader != NULL ? GOLEAK_OK : goleak_alloc_failure(&trace->alloc);
+}
+
+/* Where an input's first line ends, for an error that shows it. */
+static void show_first_line(const struct goleak_input *input, struct goleak_error *error)
+{
+    const char *newline = memchr(input->head.data, '\n', input->head.size);
+    size_t size = newline != NULL ? (size_t)(newline - input->head.data) : input->head.size;
+    error->line = error->column = 1;
+    goleak_escape_excerpt(error->excerpt, sizeof error->excerpt, input->head.data, size < 120 ? size : 120);
+}
+
+static enum goleak_status refuse(struct goleak_input *input, const char *advice)
+{
+    struct goleak_error *error = &input->trace->failure;
+    if (input->head.size == 0) {
+        goleak_error_set(error, GOLEAK_E_EMPTY, "the input is empty, expected a recording");
+    } else if (advice[0] != '\0') {
+        goleak_error_set(error, GOLEAK_E_FORMAT, "%s", advice);
+    } else if (memchr(input->head.data, 0, input->head.size) != NULL) {
+        goleak_error_set(error, GOLEAK_E_FORMAT,
+                         "found binary data of an unknown kind, expected a recording (see docs/FORMATS.md)");
+        error->has_offset = true;
+    } else {
+        goleak_error_set(error, GOLEAK_E_FORMAT,
+                         "found no line that a recorder of goroutine events prints, expected lines such as "
+                         "\"gopark: goroutine=140000036c0 …\" (--input-format names the format if it has a long "
+                         "preamble)");
+        show_first_line(input, error);
+    }
+    snprintf(error->path, sizeof error->path, "%s", input->path);
+    return error->status;
+}
+
+static enum goleak_status find_format(struct goleak_input *input, bool whole)
+{
+    bool more = false;
+    char advice[256] = "";
+    const struct goleak_trace *trace = input->trace;
+    if (trace->options.input_format != NULL && input->head.size != 0)
+        input->format = goleak_format_find(trace->options.input_format);
+    else
+        input->format = goleak_format_sniff(input->head.data, input->head.size, whole, &more, advice);
+    if (input->format == NULL)
+        return more ? GOLEAK_END : refuse(input, advice);
+    enum goleak_status status = open_reader(input);
+    if (status == GOLEAK_OK)
+        status = input->format->feed(input->reader, input->head.data, input->head.size);
+    goleak_buf_release(&input->head);
+    return status;
+}
+
+static enum goleak_status take_plain(void *context, const void *data, size_t size)
+{
+    struct goleak_input *input = context;
+    const char *bytes = data;
+    while (input->reader == NULL && size != 0) {
+        size_t wanted = input->head_full ? GOLEAK_SNIFF_BYTES : HEAD_BYTES;
+        size_t part = wanted - input->head.size;
+        if (part > size)
+            part = size;
+        goleak_buf_append(&input->head, bytes, part);
+        if (input->head.failed)
+            return goleak_alloc_failure(&input->trace->alloc);
+        bytes += part;
+        size -= part;
+        if (input->head.size < wanted)
+            return GOLEAK_OK;
+        enum goleak_status status = find_format(input, false);
+        if (status < 0)
+            return status;
+        input->head_full = true;
+    }
+    return size != 0 ? input->format->feed(input->reader, bytes, size) : GOLEAK_OK;
+}
+
+void goleak_input_damage(void *context, bool truncated, uint64_t offset, const char *sentence)
+{
+    struct goleak_input *input = context;
+    goleak_health_note(&input->trace->health, truncated ? GOLEAK_HEALTH_truncated : GOLEAK_HEALTH_damaged_frames, 1, 0,
+                       0, offset, "%s", sentence);
+}
+
+enum goleak_status goleak_input_open(struct goleak_input **out, struct goleak_trace *trace, const char *name,
+                                     struct goleak_error *error)
+{
+    *out = NULL;
+    if (has_failed(trace, error))
+        return trace->failure.status;
+    if (trace->finished)
+        return goleak_error_set(error, GOLEAK_E_USAGE, "the trace is finished and takes no more inputs");
+    if (!goleak_grow(&trace->alloc, &trace->inputs, &trace->input_capacity, trace->input_count + 1,
+                     sizeof *trace->inputs))
+        return fail_memory(trace, error);
+    struct goleak_input *input = goleak_alloc_zeroed(&trace->alloc, sizeof *input);
+    char *path = goleak_realloc(&trace->alloc, NULL, 0, strlen(name) + 1);
+    if (input == NULL || path == NULL) {
+        goleak_free(&trace->alloc, input, sizeof *input);
+        goleak_free(&trace->alloc, path, strlen(name) + 1);
+        return fail_memory(trace, error);
+    }
+    strcpy(path, name);
+    input->trace = trace;
+    input->path = path;
+    goleak_buf_init(&input->head, &trace->alloc);
+    trace->inputs[trace->input_count++] = input;
+    trace->health.input = path;
+    *out = input;
+    return GOLEAK_OK;
+}
+
+enum goleak_status goleak_input_feed_plain(struct goleak_input *input, const void *data, size_t size,
+                                           struct goleak_error *error)
+{
+    if (has_failed(input->trace, error))
+        return input->trace->failure.status;
+    input->trace->health.input = input->path;
+    return fail(input->trace, take_plain(input, data, size), error);
+}
+
+enum goleak_status goleak_input_feed(struct goleak_input *input, const void *data, size_t size,
+                                     struct goleak_error *error)
+{
+    struct goleak_trace *trace = input->trace;
+    if (has_failed(trace, error))
+        return trace->failure.status;
+    if (input->finished)
+        return goleak_error_set(error, GOLEAK_E_USAGE, "the input is finished and takes no more bytes");
+    enum goleak_status status = GOLEAK_OK;
+    trace->health.input = input->path;
+    if (input->unpack == NULL)
+        status = goleak_unpack_new(&input->unpack, &trace->alloc, 0, take_plain, goleak_input_damage, input,
+                                   &trace->failure);
+    input->bytes += size;
+    if (status == GOLEAK_OK)
+        status = goleak_unpack_feed(input->unpack, data, size, &trace->failure);
+    if (status < 0 && trace->failure.path[0] == '\0' && trace->failure.status != GOLEAK_OK)
+        snprintf(trace->failure.path, sizeof trace->failure.path, "%s", input->path);
+    return fail(trace, status, error);
+}
+
+/* Nothing in it was of use. */
+static enum goleak_status complain_of_nothing(struct goleak_input *input)
+{
+    struct goleak_error *error = &input->trace->failure;
+    goleak_error_set(error, GOLEAK_E_NOEVENTS,
+                     "found %s without one event that this version knows, expected some: did the probes match?",
+                     input->format->title);
+    snprintf(error->path, sizeof error->path, "%s", input->path);
+    return error->status;
+}
+
+enum goleak_status goleak_input_finish(struct goleak_input *input, struct goleak_error *error)
+{
+    struct goleak_trace *trace = input->trace;
+    if (has_failed(trace, error))
+        return trace->failure.status;
+    if (input->finished)
+        return GOLEAK_OK;
+    enum goleak_status status = GOLEAK_OK;
+    trace->health.input = input->path;
+    if (input->unpack != NULL)
+        status = goleak_unpack_finish(input->unpack, &trace->failure);
+    if (status == GOLEAK_OK && input->reader == NULL)
+        status = find_format(input, true);
+    if (status == GOLEAK_OK)
+        status = input->format->finish(input->reader);
+    if (status == GOLEAK_OK) {
+        input->format->facts(input->reader, &input->facts);
+        input->finished = true;
+        if (input->facts.events == 0 && input->facts.notes == 0)
+            status = complain_of_nothing(input);
+    }
+    close_input(input);
+    return fail(trace, status, error);
+}
+
+enum goleak_status goleak_trace_feed(struct goleak_trace *trace, const void *data, size_t size,
+                                     struct goleak_error *error)
+{
+    if (trace->fed == NULL) {
+        enum goleak_status status = goleak_input_open(&trace->fed, trace, "-", error);
+        if (status != GOLEAK_OK)
+            return status;
+    }
+    return goleak_input_feed(trace->fed, data, size, error);
+}
+
+/* ---- the end ---- */
+
+/* Which events there were decides what the verdicts may rest on. */
+static void prepare_judge(struct goleak_trace *trace)
+{
+    const struct goleak_replay *replay = &trace->replay;
+    trace->judge = (struct goleak_verdict_input){
+        .alloc = &trace->alloc,
+        .symbols = &trace->symbols,
+        .sites = &replay->sites,
+        .store = &replay->store,
+        .reasons = &trace->reasons,
+        .has_time = replay->stream.has_time,
+        .blocking_told = !replay->stream.naive,
+        .include_system = trace->options.include_system,
+        .last = replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count,
+        .min_age_ns = trace->options.min_age_ns,
+    };
+}
+
+static enum goleak_status compute(struct goleak_trace *trace)
+{
+    enum goleak_status status = goleak_order_finish(&trace->order);
+    if (status == GOLEAK_OK)
+        status = goleak_replay_flush(&trace->replay);
+    for (size_t i = 0; i < goleak_analysis_count && status == GOLEAK_OK; i++)
+        if (goleak_analyses[i]->finish != NULL)
+            status = goleak_analyses[i]->finish(trace->analyses[i]);
+    if (status == GOLEAK_OK) {
+        prepare_judge(trace);
+        status = goleak_groups_fill(&trace->groups, &trace->judge);
+    }
+    return status;
+}
+
+enum goleak_status goleak_trace_finish(struct goleak_trace *trace, struct goleak_error *error)
+{
+    if (has_failed(trace, error))
+        return trace->failure.status;
+    if (trace->finished)
+        return GOLEAK_OK;
+    if (trace->input_count == 0) /* nothing was ever fed: an empty input */
+        if (goleak_input_open(&trace->fed, trace, "-", error) != GOLEAK_OK)
+            return trace->failure.status;
+    uint64_t events = 0;
+    for (size_t i = 0; i < trace->input_count; i++) {
+        enum goleak_status status = goleak_input_finish(trace->inputs[i], error);
+        if (status != GOLEAK_OK)
+            return status;
+        events += trace->inputs[i]->facts.events;
+    }
+    if (events == 0)
+        return fail(trace, complain_of_nothing(trace->inputs[0]), error);
+    enum goleak_status status = compute(trace);
+    trace->finished = status == GOLEAK_OK;
+    return fail(trace, status, error);
+}

@@ -1,0 +1,67 @@
+/* trace - the inside of a handle, for the files in lib/ itself: trace.c (making
+ * and feeding), results.c (what it tells), load.c, decoder.c. */
+#ifndef GOLEAK_TRACE_H
+#define GOLEAK_TRACE_H
+
+#include "analysis/analysis.h"
+#include "format/format.h"
+#include "input/unpack.h"
+#include "replay/order.h"
+#include "verdict/verdict.h"
+
+struct goleak_input {
+    struct goleak_trace *trace;
+    char *path;
+    struct goleak_unpack *unpack;
+    bool unpacked;               /* the loader's thread has done that */
+    struct goleak_buf head;      /* until the format is known */
+    bool head_full;
+    const struct goleak_format *format;
+    struct goleak_reader *reader;
+    struct goleak_reader_facts facts;
+    uint64_t bytes;
+    bool finished;
+};
+
+/* An ended goroutine that the caller wants to keep. */
+struct goleak_ended {
+    struct goleak_record record;
+    int64_t moment;
+    uint32_t parent_incarnation;
+    uint64_t parent_g, parent_goid;
+};
+
+struct goleak_trace {
+    struct goleak_alloc alloc;
+    struct goleak_options options;
+    char go_version[32], input_format[32];
+    struct goleak_symbols symbols;
+    struct goleak_reasons reasons;
+    struct goleak_health_book health;
+    struct goleak_replay replay;
+    struct goleak_order order;
+    struct goleak_event_sink sink; /* where readers push: the order, or a decoder's queue */
+    struct goleak_model model;
+    void *analyses[GOLEAK_ANALYSIS_MAX];
+    struct goleak_groups groups;
+    struct goleak_verdict_input judge;
+    struct goleak_input **inputs;
+    size_t input_count, input_capacity;
+    struct goleak_input *fed;    /* by goleak_trace_feed */
+    struct goleak_ended *ended;
+    size_t ended_count, ended_capacity;
+    int64_t ending_moment;       /* of the goroutine that an `ended` hook is shown */
+    bool finished;
+    struct goleak_error failure; /* sticks */
+};
+
+/* For the loader: bytes that are unpacked already. */
+enum goleak_status goleak_input_feed_plain(struct goleak_input *input, const void *data, size_t size,
+                                           struct goleak_error *error);
+void goleak_input_damage(void *context, bool truncated, uint64_t offset, const char *sentence);
+
+/* What an ended goroutine was, for the caller's hook. */
+void goleak_trace_fill(const struct goleak_trace *trace, const struct goleak_record *record,
+                       struct goleak_goroutine *out);
+
+#endif

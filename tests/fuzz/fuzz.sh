@@ -1,0 +1,43 @@
+#!/bin/sh
+# fuzz.sh - runs fuzz targets, each for some seconds, on testdata/ and what earlier
+# runs found; for `make fuzz`.
+#
+#   fuzz.sh BUILD_FOLDER libfuzzer|driver SECONDS TARGET...
+#
+# The log, the inputs found and a crashing input stay in BUILD_FOLDER/fuzz/TARGET.
+set -u
+build=$1 engine=$2 seconds=$3
+shift 3
+ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=1}
+UBSAN_OPTIONS=${UBSAN_OPTIONS:-abort_on_error=1:print_stacktrace=1}
+export ASAN_OPTIONS UBSAN_OPTIONS
+
+failed=0
+for target; do
+    program=$build/tests/fuzz/fuzz_$target
+    folder=$build/fuzz/$target
+    mkdir -p "$folder/found" || exit 2
+    rm -f "$folder"/crash-* "$folder"/leak-* "$folder"/timeout-* "$folder"/oom-*
+    if [ "$engine" = libfuzzer ]; then
+        cat tests/fuzz/*.dict >"$folder/dict" || exit 2
+        set -- "$program" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=256 \
+            -max_len=16384 -dict="$folder/dict" -artifact_prefix="$folder/" -print_final_stats=1 \
+            "$folder/found" testdata
+    else
+        set -- "$program" -t "$seconds" -o "$folder/crash-input" testdata
+    fi
+    if "$@" >"$folder/log" 2>&1 </dev/null; then
+        case $engine in
+        libfuzzer) runs="$(sed -n "s,^stat::number_of_executed_units: *,,p" "$folder/log") runs" ;;
+        *) runs=$(sed -n 's/^ok 1 - //p' "$folder/log") ;;
+        esac
+        echo "fuzz $target ($engine): $runs in $seconds s, nothing found"
+    else
+        failed=1
+        echo "fuzz $target ($engine): FAILED; from $folder/log:"
+        awk '/ERROR: |runtime error: |SUMMARY: |driver: /{ show = 50 } show-- > 0' "$folder/log"
+        ls "$folder"/crash-* "$folder"/leak-* "$folder"/timeout-* "$folder"/oom-* 2>/dev/null |
+            sed 's/^/the input: /'
+    fi
+done
+exit $failed
