@@ -235,6 +235,11 @@ struct goleak_capture {
     bool has_stacks, has_wakeups, has_blocking; /* what the stream prints    */
     uint64_t ticks;              /* one-second ticks seen, on all CPUs        */
     unsigned tick_cpus;          /* CPUs that they are known to come from; 0: not told */
+    /* The script's counters on the last line that printed them, and what they
+     * should have been there (system goroutines included, as the script counts).
+     * GOLEAK_NONE: not printed. */
+    uint64_t counters_line;
+    int64_t printed_count, recomputed_count, printed_blocked_count, recomputed_blocked_count;
 };
 
 struct goleak_summary {

@@ -68,6 +68,11 @@ void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_captur
         .has_blocking = trace->judge.blocking_told,
         .ticks = replay->ticks.count,
         .tick_cpus = replay->ticks.without_cpu ? 0 : replay->ticks.cpus,
+        .counters_line = replay->printed.position,
+        .printed_count = replay->printed.count,
+        .recomputed_count = replay->printed.should_count,
+        .printed_blocked_count = replay->printed.blocked,
+        .recomputed_blocked_count = replay->printed.should_blocked,
     };
     if (out->last_ns != GOLEAK_NONE)
         out->duration_ns = out->last_ns - out->first_ns;

@@ -18,6 +18,8 @@ static struct goleak_edge *edge_of(struct goleak_tree *tree, uint32_t parent, ui
 {
     const uint32_t key[2] = { parent, site };
     size_t before = tree->index.count;
+    if (tree->last != 0 && tree->edges[tree->last - 1].parent == parent && tree->edges[tree->last - 1].site == site)
+        return &tree->edges[tree->last - 1];
     if (!goleak_grow(tree->model.alloc, &tree->edges, &tree->capacity, before + 1, sizeof *tree->edges))
         return NULL;
     uint32_t edge = goleak_intern_add(&tree->index, key, sizeof key);
@@ -25,6 +27,7 @@ static struct goleak_edge *edge_of(struct goleak_tree *tree, uint32_t parent, ui
         return NULL;
     if (edge > before)
         tree->edges[edge - 1] = (struct goleak_edge){ .parent = parent, .site = site };
+    tree->last = edge;
     return &tree->edges[edge - 1];
 }
 

@@ -17,6 +17,7 @@ struct goleak_tree {
     struct goleak_intern index; /* bytes: parent, site */
     struct goleak_edge *edges;  /* edges[id - 1] */
     size_t capacity;
+    uint32_t last; /* id of the edge asked for last: mostly the next one's too */
 };
 
 extern const struct goleak_analysis goleak_analysis_tree;

@@ -135,6 +135,8 @@ static enum goleak_keyed_result complain(struct goleak_keyed_problem *problem, c
 
 struct line_state {
     struct goleak_event *event;
+    const char *unknown, *unknown_end; /* the first key that has no place */
+    unsigned unknown_count;
     const char *parent, *parent_end; /* the value of parent=, not yet read */
 };
 
@@ -249,17 +251,20 @@ static bool put_function(struct goleak_keyed *keyed, struct line_state *state, c
     return event->name != 0;
 }
 
-static void unknown_key(struct goleak_keyed *keyed, const char *at, const char *end, uint64_t position)
+/* Only when the line has turned out to be an event: programs print anything. */
+static void note_unknown_keys(struct goleak_keyed *keyed, const struct line_state *state)
 {
     char name[64] = "";
+    if (state->unknown_count == 0)
+        return;
     if (goleak_health_is_first(keyed->env.health, GOLEAK_HEALTH_unknown_keys))
-        goleak_escape_excerpt(name, sizeof name, at, (size_t)(end - at));
-    goleak_health_note(keyed->env.health, GOLEAK_HEALTH_unknown_keys, 1, position, 0, 0, "the key %s", name);
+        goleak_escape_excerpt(name, sizeof name, state->unknown, (size_t)(state->unknown_end - state->unknown));
+    goleak_health_note(keyed->env.health, GOLEAK_HEALTH_unknown_keys, state->unknown_count, state->event->position, 0,
+                       0, "the key %s", name);
 }
 
 static enum goleak_keyed_result read_keys(struct goleak_keyed *keyed, const char *at, const char *end,
-                                          uint64_t position, struct line_state *state,
-                                          struct goleak_keyed_problem *problem)
+                                          struct line_state *state, struct goleak_keyed_problem *problem)
 {
     static const char *const expected[] = { "an address in hexadecimal", "a decimal number", "a decimal number",
                                             "text" };
@@ -277,12 +282,14 @@ static enum goleak_keyed_result read_keys(struct goleak_keyed *keyed, const char
         bool good = true;
         if (key == NULL || key->type == KEY_TEXT) {
             stop = value_end(value, end);
-            if (key == NULL)
-                unknown_key(keyed, name, equals, position);
-            else if (key->place == P_PARENT)
+            if (key == NULL) {
+                if (state->unknown_count++ == 0)
+                    state->unknown = name, state->unknown_end = equals;
+            } else if (key->place == P_PARENT) {
                 state->parent = value, state->parent_end = stop;
-            else if (key->place == P_FUNCTION && !put_function(keyed, state, value, stop))
+            } else if (key->place == P_FUNCTION && !put_function(keyed, state, value, stop)) {
                 return GOLEAK_KEYED_FAILED;
+            }
         } else if (key->type == KEY_SIGNED) {
             stop = goleak_parse_i64(value, end, &integer);
             good = stop != NULL && put_signed(state, key->place, integer);
@@ -346,7 +353,7 @@ enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const cha
 
     *event = (struct goleak_event){ .position = position };
     struct line_state state = { .event = event };
-    enum goleak_keyed_result result = read_keys(keyed, at, end, position, &state, problem);
+    enum goleak_keyed_result result = read_keys(keyed, at, end, &state, problem);
     if (result == GOLEAK_KEYED_EVENT && state.parent != NULL && !read_parent(&state))
         result = complain(problem, state.parent, state.parent, state.parent_end, "parent",
                           event->has & GOLEAK_HAS_COUNT ? "a decimal number (this line carries count=)"
@@ -358,6 +365,7 @@ enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const cha
             return result;
         if (result != GOLEAK_KEYED_EVENT || (event->has & (GOLEAK_HAS_G | GOLEAK_HAS_OTHER)) == 0)
             return GOLEAK_KEYED_NOT;
+        note_unknown_keys(keyed, &state);
         return unknown_event(keyed, name, size, position, event);
     }
     if (result != GOLEAK_KEYED_EVENT)
@@ -369,6 +377,7 @@ enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const cha
         return GOLEAK_KEYED_DAMAGED;
     }
     event->kind = names[index].kind;
+    note_unknown_keys(keyed, &state);
     return GOLEAK_KEYED_EVENT;
 }
 

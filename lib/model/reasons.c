@@ -274,31 +274,19 @@ void goleak_reasons_restrict(struct goleak_reasons *reasons, uint32_t wanted)
     fill_table(reasons);
 }
 
-bool goleak_reasons_learn(struct goleak_reasons *reasons, uint8_t reason, int wait)
+bool goleak_reasons_learn_new(struct goleak_reasons *reasons, uint8_t reason, int wait)
 {
-    if (wait >= 0 && wait < 64 && reason < 64) {
-        uint64_t bit = (uint64_t)1 << wait;
-        if (reasons->seen[reason] & bit)
-            return true;
-        reasons->seen[reason] |= bit;
-    } else if (wait < 0) {
-        uint64_t bit = (uint64_t)1 << (reason & 63);
-        if (reasons->seen_alone[reason >> 6] & bit)
-            return true;
-        reasons->seen_alone[reason >> 6] |= bit;
-    }
     uint32_t able = 0;
     for (unsigned version = 0; version < GOLEAK_GO_VERSIONS; version++)
         if (possible_in(version, reason, wait))
             able |= 1u << version;
-    if ((able & reasons->candidates) == 0) {
-        /* Not remembered: every such event is to be counted. */
-        if (wait >= 0 && wait < 64 && reason < 64)
-            reasons->seen[reason] &= ~((uint64_t)1 << wait);
-        else if (wait < 0)
-            reasons->seen_alone[reason >> 6] &= ~((uint64_t)1 << (reason & 63));
+    /* What is impossible is not remembered: every such event is to be counted. */
+    if ((able & reasons->candidates) == 0)
         return false;
-    }
+    if (wait < 0)
+        reasons->seen_alone[reason >> 6] |= (uint64_t)1 << (reason & 63);
+    else if (wait < 64 && reason < 64)
+        reasons->seen[reason] |= (uint64_t)1 << wait;
     goleak_reasons_restrict(reasons, able);
     return true;
 }

@@ -41,9 +41,17 @@ bool goleak_reasons_set_version(struct goleak_reasons *reasons, const char *vers
 /* Something in the stream says that the version is one of these. */
 void goleak_reasons_restrict(struct goleak_reasons *reasons, uint32_t versions);
 
+/* For a pair that was not seen before, or that no version can have produced. */
+bool goleak_reasons_learn_new(struct goleak_reasons *reasons, uint8_t reason, int wait);
+
 /* Learns from a pair (wait -1: not printed). False: no candidate version can
- * have produced it. Cheap when the pair was seen before. */
-bool goleak_reasons_learn(struct goleak_reasons *reasons, uint8_t reason, int wait);
+ * have produced it. */
+static inline bool goleak_reasons_learn(struct goleak_reasons *reasons, uint8_t reason, int wait)
+{
+    bool seen = wait < 0 ? (reasons->seen_alone[reason >> 6] >> (reason & 63) & 1) != 0
+                         : wait < 64 && reason < 64 && (reasons->seen[reason] >> wait & 1) != 0;
+    return seen || goleak_reasons_learn_new(reasons, reason, wait);
+}
 
 enum goleak_reason goleak_reasons_decode_with_wait(const struct goleak_reasons *reasons, uint8_t reason, int wait);
 

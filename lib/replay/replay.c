@@ -41,6 +41,8 @@ bool goleak_replay_init(struct goleak_replay *replay, struct goleak_alloc *alloc
     replay->reasons = reasons;
     replay->health = health;
     replay->first_ns = replay->last_ns = GOLEAK_NONE;
+    replay->printed.count = replay->printed.blocked = GOLEAK_NONE;
+    replay->printed.should_count = replay->printed.should_blocked = GOLEAK_NONE;
     replay->stream.naive = true;
     goleak_lineage_init(&replay->lineage, alloc);
     if (!goleak_store_init(&replay->store, alloc) || !goleak_sites_init(&replay->sites, symbols, alloc) ||
@@ -535,17 +537,14 @@ static void check_counters(struct goleak_replay *replay, const struct goleak_eve
     bool has_blocked = (event->has & GOLEAK_HAS_BLOCKED_COUNT) != 0;
     bool differs = ((event->has & GOLEAK_HAS_COUNT) && event->count != replay->script_live) ||
                    (has_blocked && event->blocked_count != replay->script_blocked);
+    replay->printed.position = event->position;
     if (event->has & GOLEAK_HAS_COUNT) {
-        replay->printed_count = event->count;
-        replay->at_print_live = replay->script_live;
-        replay->printed_any = true;
-        replay->printed_position = event->position;
+        replay->printed.count = event->count;
+        replay->printed.should_count = replay->script_live;
     }
     if (has_blocked) {
-        replay->printed_blocked = event->blocked_count;
-        replay->at_print_blocked = replay->script_blocked;
-        replay->printed_any_blocked = true;
-        replay->printed_position = event->position;
+        replay->printed.blocked = event->blocked_count;
+        replay->printed.should_blocked = replay->script_blocked;
     }
     if (LIKELY(!differs))
         return;

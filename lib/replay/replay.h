@@ -71,10 +71,12 @@ struct goleak_replay {
 
     /* The script's counters as they should be: all that it tracks, system ones too. */
     int64_t script_live, script_blocked;
-    int32_t printed_count, printed_blocked; /* the last printed */
-    uint64_t printed_position;
-    bool printed_any, printed_any_blocked;
-    int64_t at_print_live, at_print_blocked; /* recomputed at that line */
+    /* … and on the last line that printed them. */
+    struct goleak_printed {
+        uint64_t position;
+        int64_t count, blocked;           /* GOLEAK_NONE: never printed */
+        int64_t should_count, should_blocked;
+    } printed;
 
     struct goleak_call_count *calls; /* by string id of the function */
     size_t call_capacity;

@@ -46,6 +46,17 @@ static void write_capture(const struct goleak_view *view, struct goleak_json *js
     goleak_json_bool(json, "tells_stacks", capture.has_stacks);
     goleak_json_u64(json, "ticks", capture.ticks);
     goleak_json_i64(json, "tick_cpus", capture.tick_cpus != 0 ? (int64_t)capture.tick_cpus : GOLEAK_NONE);
+    if (capture.counters_line == 0) {
+        goleak_json_null(json, "counters");
+    } else {
+        goleak_json_open(json, "counters", '{');
+        goleak_json_u64(json, "line", capture.counters_line);
+        goleak_json_i64(json, "printed_count", capture.printed_count);
+        goleak_json_i64(json, "recomputed_count", capture.recomputed_count);
+        goleak_json_i64(json, "printed_blocked_count", capture.printed_blocked_count);
+        goleak_json_i64(json, "recomputed_blocked_count", capture.recomputed_blocked_count);
+        goleak_json_close(json, '}');
+    }
     goleak_json_close(json, '}');
 }
 

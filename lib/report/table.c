@@ -42,37 +42,36 @@ void goleak_table_cell(struct goleak_table *table, const char *text)
     goleak_table_cell_indented(table, 0, text);
 }
 
-/* Room for a column, the page's indent included. */
+/* Where a column begins, the page's indent included. */
+static unsigned start_of(const struct goleak_table *table, const struct goleak_page *page, size_t column)
+{
+    unsigned start = page->indent;
+    for (size_t i = 0; i < column; i++)
+        start += table->widths[i] + GAP;
+    return start;
+}
+
 static unsigned room_of(const struct goleak_table *table, const struct goleak_page *page, size_t column)
 {
     if (column + 1 < table->column_count)
         return table->widths[column];
-    unsigned used = page->indent;
-    for (size_t i = 0; i < column; i++)
-        used += table->widths[i] + GAP;
+    unsigned used = start_of(table, page, column);
     return used + LAST_LEAST < page->width ? page->width - used : LAST_LEAST;
 }
 
 static void write_cell(const struct goleak_table *table, struct goleak_page *page, enum goleak_style style,
                        size_t column, const char *text)
 {
-    unsigned room = room_of(table, page, column), own = goleak_text_columns(text, strlen(text));
-    if (column != 0)
-        goleak_page_pad(page, page->column + GAP);
-    else
-        goleak_page_pad(page, page->indent);
-    unsigned end = page->column + room;
-    if (table->columns[column].right && own < room)
-        goleak_page_pad(page, end - own);
+    unsigned start = start_of(table, page, column), room = room_of(table, page, column);
+    unsigned own = goleak_text_columns(text, strlen(text));
     page->scratch.size = 0;
     goleak_text_fit(&page->scratch, text, room);
     goleak_buf_char(&page->scratch, '\0');
-    if (!page->scratch.failed)
+    if (own != 0 && !page->scratch.failed) { /* an empty one leaves no blanks behind */
+        goleak_page_pad(page, table->columns[column].right && own < room ? start + room - own : start);
         goleak_page_raw(page, style, page->scratch.data);
-    /* No blanks at the end of a line. */
-    if (column + 1 < table->column_count)
-        goleak_page_pad(page, end);
-    else
+    }
+    if (column + 1 == table->column_count)
         goleak_page_newline(page);
 }
 

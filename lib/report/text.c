@@ -29,8 +29,8 @@ void goleak_text_heading(struct goleak_text_report *report, const char *title, c
     page->indent = 0;
     goleak_page_words(page, GOLEAK_BOLD, title);
     if (note != NULL) {
-        page->indent = 2;
-        goleak_page_print(page, GOLEAK_DIM, "  %s", note);
+        goleak_page_pad(page, page->column + 2);
+        goleak_page_raw(page, GOLEAK_DIM, note);
     }
     goleak_page_newline(page);
     page->indent = 2;
@@ -58,7 +58,9 @@ struct goleak_word goleak_text_moment(const struct goleak_text_report *report, i
     if (moment == GOLEAK_NONE)
         return out;
     int64_t ns = *model->has_time ? moment - report->capture.first_ns : goleak_ticks_ns(model->ticks, moment);
-    if (ns != GOLEAK_NONE)
+    if (ns == 0)
+        snprintf(out.text, sizeof out.text, "at the start");
+    else if (ns != GOLEAK_NONE)
         snprintf(out.text, sizeof out.text, "%.40s after the start", goleak_words_duration(ns).text);
     else
         snprintf(out.text, sizeof out.text, "at event %.40s", goleak_words_count((uint64_t)moment).text);
@@ -124,7 +126,7 @@ static void write_time(struct goleak_text_report *report)
         goleak_page_print(page, GOLEAK_PLAIN, "%s from the first event to the last",
                           goleak_words_duration(capture->duration_ns).text);
     else if (goleak_ticks_tell(report->view->model->ticks))
-        goleak_page_print(page, GOLEAK_PLAIN, "%s: time from one-second ticks, to the second; lives are counted in events",
+        goleak_page_print(page, GOLEAK_PLAIN, "%s, from one-second ticks: to the second; lives are counted in events",
                           goleak_words_duration(capture->duration_ns).text);
     else if (capture->ticks != 0)
         goleak_page_print(page, GOLEAK_PLAIN,

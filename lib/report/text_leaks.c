@@ -35,30 +35,27 @@ static void field(struct goleak_text_report *report, const char *label, const ch
 
 /* ---- one goroutine ---- */
 
-/* "goroutine 22 (g 108426584b40)", "g 108426584b40", "goroutine 22" */
+/* "goroutine 22 (g 108426584b40, incarnation 2)", "goroutine 22", "g 108426584b40" */
 static struct goleak_word identity(int64_t goid, uint64_t g, uint32_t incarnation)
 {
     struct goleak_word out;
-    char address[32] = "", number[40] = "";
-    if (g != 0)
+    char address[64] = "";
+    if (g != 0 && incarnation > 1)
+        snprintf(address, sizeof address, "g %llx, incarnation %lu", (unsigned long long)g, (unsigned long)incarnation);
+    else if (g != 0)
         snprintf(address, sizeof address, "g %llx", (unsigned long long)g);
-    if (goid != GOLEAK_NONE)
-        snprintf(number, sizeof number, "goroutine %lld", (long long)goid);
-    if (goid == GOLEAK_NONE && incarnation > 1)
-        snprintf(out.text, sizeof out.text, "%s, incarnation %lu", address, (unsigned long)incarnation);
-    else if (goid == GOLEAK_NONE || g == 0)
-        snprintf(out.text, sizeof out.text, "%s", goid != GOLEAK_NONE ? number : address);
-    else if (incarnation > 1)
-        snprintf(out.text, sizeof out.text, "%s (%s, incarnation %lu)", number, address, (unsigned long)incarnation);
+    if (goid == GOLEAK_NONE)
+        snprintf(out.text, sizeof out.text, "%s", g != 0 ? address : "one that is not named");
+    else if (g == 0)
+        snprintf(out.text, sizeof out.text, "goroutine %lld", (long long)goid);
     else
-        snprintf(out.text, sizeof out.text, "%s (%s)", number, address);
+        snprintf(out.text, sizeof out.text, "goroutine %lld (%.46s)", (long long)goid, address);
     return out;
 }
 
 static void write_stack(struct goleak_text_report *report, const char *label, uint32_t stack, const char *from)
 {
     const struct goleak_trace *trace = report->view->trace;
-    const char *frame;
     size_t first = 0, count = 0;
     if (stack == 0)
         return;
@@ -69,25 +66,24 @@ static void write_stack(struct goleak_text_report *report, const char *label, ui
         return;
     goleak_text_label(report, FIELDS, label);
     for (size_t i = first; i < count && i < first + FRAMES; i++) {
-        frame = goleak_stack_frame(trace, stack, i);
-        goleak_page_name(report->page, GOLEAK_PLAIN, frame);
+        goleak_page_name(report->page, GOLEAK_PLAIN, goleak_stack_frame(trace, stack, i));
         goleak_page_end_line(report->page);
     }
     if (count - first > FRAMES)
-        goleak_page_print(report->page, GOLEAK_DIM, "and %s more",
-                          goleak_words_counted(count - first - FRAMES, "frame").text);
+        goleak_page_print(report->page, GOLEAK_DIM, "and %s",
+                          goleak_words_counted(count - first - FRAMES, "more frame").text);
     goleak_text_end(report);
 }
 
 static void write_ancestor(struct goleak_text_report *report, const struct goleak_ancestor *ancestor)
 {
     struct goleak_page *page = report->page;
-    goleak_page_words(page, GOLEAK_PLAIN, identity(ancestor->goid, ancestor->g, ancestor->incarnation).text);
+    uint64_t g = ancestor->goid == GOLEAK_NONE ? ancestor->g : 0; /* one name is enough here */
+    goleak_page_words(page, GOLEAK_PLAIN, identity(ancestor->goid, g, ancestor->incarnation).text);
     if (ancestor->start_function != NULL) {
-        goleak_page_words(page, GOLEAK_PLAIN, ", running ");
+        goleak_page_words(page, GOLEAK_PLAIN, ", ");
         goleak_page_name(page, GOLEAK_PLAIN, ancestor->start_function);
-    }
-    if (ancestor->created_at != NULL) {
+    } else if (ancestor->created_at != NULL) {
         goleak_page_words(page, GOLEAK_PLAIN, ", created at ");
         goleak_page_name(page, GOLEAK_PLAIN, ancestor->created_at);
     }
@@ -96,6 +92,13 @@ static void write_ancestor(struct goleak_text_report *report, const struct golea
     else if (!ancestor->alive)
         goleak_page_words(page, GOLEAK_DIM, " (ended)");
     goleak_page_end_line(page);
+}
+
+/* Begins the line of one who started the one above. */
+static void write_arrow(struct goleak_page *page)
+{
+    goleak_page_pad(page, page->indent - 3);
+    goleak_page_raw(page, GOLEAK_DIM, "<- ");
 }
 
 /* The parent, its parent, and so on. */
@@ -110,14 +113,18 @@ static void write_ancestors(struct goleak_text_report *report, const struct gole
     goleak_text_label(report, FIELDS, "started by");
     for (size_t i = 0; i < kept && i < ANCESTORS; i++) {
         if (i != 0)
-            goleak_page_words(page, GOLEAK_DIM, "<- ");
+            write_arrow(page);
         write_ancestor(report, &all[i]);
     }
-    if (count > ANCESTORS)
-        goleak_page_print(page, GOLEAK_DIM, "<- and %s more", goleak_words_counted(count - ANCESTORS, "ancestor").text);
-    goleak_page_end_line(page);
-    if (all[kept - 1].cut)
-        goleak_page_words(page, GOLEAK_DIM, "<- older ancestors were not kept");
+    if (count > ANCESTORS) {
+        write_arrow(page);
+        goleak_page_print(page, GOLEAK_DIM, "and %s", goleak_words_counted(count - ANCESTORS, "more ancestor").text);
+        goleak_page_end_line(page);
+    }
+    if (all[kept - 1].cut) {
+        write_arrow(page);
+        goleak_page_words(page, GOLEAK_DIM, "cut here: older ancestors were not kept");
+    }
     goleak_text_end(report);
 }
 
@@ -172,7 +179,7 @@ static void write_head(struct goleak_text_report *report, const struct goleak_le
     /* In the runtime's own words, which its dumps print. */
     if (leak->wait_reason != NULL)
         reason = leak->wait_reason;
-    if (reason != NULL) {
+    if (reason != NULL && (words == NULL || strstr(words, reason) == NULL)) {
         goleak_page_words(page, GOLEAK_PLAIN, " (");
         goleak_page_words(page, GOLEAK_PLAIN, reason);
         goleak_page_words(page, GOLEAK_PLAIN, ")");
@@ -182,10 +189,10 @@ static void write_head(struct goleak_text_report *report, const struct goleak_le
 
 static void write_places(struct goleak_text_report *report, const struct goleak_leak *leak)
 {
-    if (leak->created_at != NULL)
-        field(report, "created at", leak->created_at);
     if (leak->start_function != NULL)
         field(report, "function", leak->start_function);
+    if (leak->created_at != NULL)
+        field(report, "created at", leak->created_at);
     if (leak->blocked_at != NULL)
         field(report, "blocked at", leak->blocked_at);
     if (leak->created_at == NULL && leak->start_function == NULL && leak->blocked_at == NULL)
@@ -206,7 +213,9 @@ static void write_wait(struct goleak_text_report *report, const struct goleak_le
     int64_t events = oldest ? leak->oldest_wait_events : leak->youngest_wait_events;
     struct goleak_page *page = report->page;
     goleak_page_print(page, GOLEAK_PLAIN, "%s%s, since ", wait_of(leak, oldest).text, bound);
-    if (ns != GOLEAK_NONE)
+    if (ns != GOLEAK_NONE && ns >= report->capture.duration_ns)
+        goleak_page_words(page, GOLEAK_PLAIN, "the start");
+    else if (ns != GOLEAK_NONE)
         goleak_page_print(page, GOLEAK_PLAIN, "%s after the start",
                           goleak_words_duration(report->capture.duration_ns - ns).text);
     else
@@ -228,13 +237,40 @@ static void write_waits(struct goleak_text_report *report, const struct goleak_l
     goleak_text_end(report);
 }
 
-static void write_evidence(struct goleak_text_report *report, const struct goleak_leak *leak)
+/* The evidence that was written last, and where: the next group's is often the
+ * same, word for word, and not worth reading twice. */
+struct said {
+    struct goleak_evidence evidence[GOLEAK_EVIDENCE_MAX];
+    size_t count, number;
+};
+
+static bool was_said(const struct said *said, const struct goleak_leak *leak)
 {
+    if (said->number == 0 || said->count != leak->evidence_count)
+        return false;
+    for (size_t i = 0; i < said->count; i++)
+        if (strcmp(said->evidence[i].text, leak->evidence[i].text) != 0)
+            return false;
+    return true;
+}
+
+static void write_evidence(struct goleak_text_report *report, const struct goleak_leak *leak, size_t number,
+                           struct said *said)
+{
+    if (was_said(said, leak) && leak->evidence_count != 0) {
+        goleak_text_label(report, FIELDS, "why");
+        goleak_page_print(report->page, GOLEAK_PLAIN, "the same as in %zu.", said->number);
+        goleak_text_end(report);
+        return;
+    }
     for (size_t i = 0; i < leak->evidence_count; i++) {
         goleak_text_label(report, FIELDS, i == 0 ? "why" : "");
         goleak_page_words(report->page, GOLEAK_PLAIN, leak->evidence[i].text);
         goleak_text_end(report);
     }
+    memcpy(said->evidence, leak->evidence, sizeof said->evidence);
+    said->count = leak->evidence_count;
+    said->number = number;
 }
 
 /* What became of all that this place creates; of an untold place it would be
@@ -250,13 +286,14 @@ static void write_site(struct goleak_text_report *report, const struct goleak_le
     goleak_text_end(report);
 }
 
-static void write_group(struct goleak_text_report *report, const struct goleak_leak *leak, size_t number)
+static void write_group(struct goleak_text_report *report, const struct goleak_leak *leak, size_t number,
+                        struct said *said)
 {
     write_head(report, leak, number);
     write_places(report, leak);
     write_waits(report, leak);
     write_site(report, leak);
-    write_evidence(report, leak);
+    write_evidence(report, leak, number, said);
     write_example(report, leak);
     write_others(report, leak);
 }
@@ -264,6 +301,7 @@ static void write_group(struct goleak_text_report *report, const struct goleak_l
 void goleak_text_write_leaks(struct goleak_text_report *report)
 {
     struct goleak_leak leak;
+    struct said said = { .number = 0 };
     uint64_t groups = 0, goroutines = 0;
     for (size_t i = 0; goleak_trace_leak(report->view->trace, i, &leak) == GOLEAK_OK; i++) {
         if (i == 0) {
@@ -271,7 +309,7 @@ void goleak_text_write_leaks(struct goleak_text_report *report)
             report->page->indent = 0;
         }
         if (i < report->top) {
-            write_group(report, &leak, i + 1);
+            write_group(report, &leak, i + 1, &said);
             continue;
         }
         groups++;

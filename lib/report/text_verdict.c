@@ -78,7 +78,7 @@ static enum goleak_style say_none(const struct goleak_text_report *report, struc
     if (!report->capture.complete)
         goleak_buf_text(out, "none seen, but the recording is incomplete");
     else if (report->hurt)
-        goleak_buf_text(out, "none seen, but the recording contradicts itself");
+        goleak_buf_text(out, "none seen, but the recording does not add up");
     else if (sum->created + sum->preexisting == 0)
         goleak_buf_text(out, "cannot tell: no goroutine of the program was seen");
     else if (unknown != 0)
