@@ -65,7 +65,7 @@ void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_captur
         .complete = goleak_health_complete(&trace->health),
         .has_stacks = replay->stream.has_stacks,
         .has_wakeups = replay->stream.has_wakeups,
-        .has_blocking = trace->judge.blocking_told,
+        .has_blocking = goleak_model_tells_blocking(&trace->model),
         .ticks = replay->ticks.count,
         .tick_cpus = replay->ticks.without_cpu ? 0 : replay->ticks.cpus,
         .counters_line = replay->printed.position,

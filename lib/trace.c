@@ -162,6 +162,7 @@ static bool make_parts(struct goleak_trace *trace)
         .store = &trace->replay.store,
         .ticks = &trace->replay.ticks,
         .has_time = &trace->replay.stream.has_time,
+        .naive = &trace->replay.stream.naive,
         .include_system = &trace->options.include_system,
     };
     for (size_t i = 0; i < goleak_analysis_count; i++)

@@ -27,8 +27,21 @@ struct goleak_model {
     const struct goleak_store *store;
     const struct goleak_ticks *ticks;
     const bool *has_time;    /* moments are nanoseconds */
+    const bool *naive;       /* only the article's naive lines: blocked or running is not told */
     const bool *include_system;
 };
+
+/* Events name goroutines; else they are only counted (-F output). */
+static inline bool goleak_model_tells_identity(const struct goleak_model *model)
+{
+    return model->store->count != 0;
+}
+
+/* Blocked and running can be told apart. */
+static inline bool goleak_model_tells_blocking(const struct goleak_model *model)
+{
+    return goleak_model_tells_identity(model) && !*model->naive;
+}
 
 struct goleak_analysis {
     const char *name; /* the JSON member */
@@ -36,6 +49,8 @@ struct goleak_analysis {
     enum goleak_status (*take)(void *state, const struct goleak_transition *transitions, size_t count);
     /* After the last transition; may be NULL. */
     enum goleak_status (*finish)(void *state);
+    /* Can this recording feed it at all? If not its member is null. May be NULL: always. */
+    bool (*tells)(const void *state);
     void (*write)(const void *state, struct goleak_json *json);
     void (*release)(void *state);
 };

@@ -52,6 +52,11 @@ int64_t goleak_lifetime_quantile(const struct goleak_lifetimes *lifetimes, unsig
     return lifetimes->most;
 }
 
+static bool tells(const void *state)
+{
+    return goleak_model_tells_identity(&((const struct goleak_lifetimes *)state)->model);
+}
+
 static void write(const void *state, struct goleak_json *json)
 {
     const struct goleak_lifetimes *lifetimes = state;
@@ -82,5 +87,5 @@ static void release(void *state)
 }
 
 const struct goleak_analysis goleak_analysis_lifetimes = {
-    .name = "lifetimes", .create = create, .take = take, .write = write, .release = release
+    .name = "lifetimes", .create = create, .take = take, .tells = tells, .write = write, .release = release
 };

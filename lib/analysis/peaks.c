@@ -202,7 +202,10 @@ static void write(const void *state, struct goleak_json *json)
     const struct goleak_peaks *peaks = state;
     goleak_json_open(json, "peaks", '{');
     write_gauge(peaks, &peaks->live, "live", json);
-    write_gauge(peaks, &peaks->blocked, "blocked", json);
+    if (goleak_model_tells_blocking(&peaks->model))
+        write_gauge(peaks, &peaks->blocked, "blocked", json);
+    else
+        goleak_json_null(json, "blocked");
     goleak_json_close(json, '}');
 }
 

@@ -98,6 +98,12 @@ static void write_living(const struct goleak_tree *tree, struct goleak_json *jso
     goleak_json_bool(json, "living_cut", more);
 }
 
+/* Somebody was named as a spawner. */
+static bool tells(const void *state)
+{
+    return ((const struct goleak_tree *)state)->model.lineage->count > 1;
+}
+
 static void write(const void *state, struct goleak_json *json)
 {
     const struct goleak_tree *tree = state;
@@ -132,5 +138,5 @@ static void release(void *state)
 }
 
 const struct goleak_analysis goleak_analysis_tree = {
-    .name = "parent_tree", .create = create, .take = take, .write = write, .release = release
+    .name = "parent_tree", .create = create, .take = take, .tells = tells, .write = write, .release = release
 };

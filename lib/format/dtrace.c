@@ -660,16 +660,22 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
     *status = close_event(reader);
     uint64_t line = *number;
     while (at < end && *status == GOLEAK_OK) {
-        struct goleak_event *event = &reader->batch->events[reader->batch->count];
+        struct goleak_batch *batch = reader->batch;
+        struct goleak_event over, *event = batch->count < GOLEAK_BATCH_EVENTS ? &batch->events[batch->count] : &over;
         const char *next = fast_line(at, event);
         if (next == NULL)
             break;
         event->position = ++line;
         at = next;
-        if (++reader->batch->count == GOLEAK_BATCH_EVENTS)
-            *status = push_batch(reader);
+        if (event == &over) { /* now it is sure that the last one gets no stack */
+            if ((*status = push_batch(reader)) != GOLEAK_OK)
+                break;
+            reader->batch->events[0] = over;
+        }
+        reader->batch->count++;
     }
     if (line != *number) {
+        reader->open_event = true; /* a stack may follow the last */
         reader->events += line - *number;
         reader->forms |= FORM_FULL;
         *number = line;

@@ -121,18 +121,17 @@ static void write_summary(const struct goleak_view *views, size_t count, struct 
     goleak_json_u64(json, "ended", sum.ended);
     goleak_json_u64(json, "older", sum.preexisting);
     goleak_json_u64(json, "live_at_end", sum.live_at_end);
-    goleak_json_u64(json, "blocked_at_end", sum.blocked_at_end);
-    if (count == 1) {
-        goleak_json_u64(json, "peak_live", sum.peak_live);
-        goleak_write_moment(json, views[0].model, "peak_live_ns", "peak_live_event", sum.peak_live_at);
-        goleak_json_u64(json, "peak_blocked", sum.peak_blocked);
-        goleak_write_moment(json, views[0].model, "peak_blocked_ns", "peak_blocked_event", sum.peak_blocked_at);
-    } else {
-        goleak_json_null(json, "peak_live");
-        goleak_json_null(json, "peak_live_ns");
-        goleak_json_null(json, "peak_blocked");
-        goleak_json_null(json, "peak_blocked_ns");
-    }
+    bool tells_blocking = true;
+    for (size_t v = 0; v < count; v++)
+        tells_blocking = tells_blocking && goleak_model_tells_blocking(views[v].model);
+    goleak_json_i64(json, "blocked_at_end", tells_blocking ? (int64_t)sum.blocked_at_end : GOLEAK_NONE);
+    goleak_json_i64(json, "peak_live", count == 1 ? (int64_t)sum.peak_live : GOLEAK_NONE);
+    goleak_write_moment(json, views[0].model, "peak_live_ns", "peak_live_event",
+                        count == 1 ? sum.peak_live_at : GOLEAK_NONE);
+    bool peak_told = count == 1 && tells_blocking;
+    goleak_json_i64(json, "peak_blocked", peak_told ? (int64_t)sum.peak_blocked : GOLEAK_NONE);
+    goleak_write_moment(json, views[0].model, "peak_blocked_ns", "peak_blocked_event",
+                        peak_told ? sum.peak_blocked_at : GOLEAK_NONE);
     for (int i = GOLEAK_VERDICT_CERTAIN; i <= GOLEAK_VERDICT_UNKNOWN; i++)
         goleak_json_u64(json, goleak_verdict_name((enum goleak_verdict)i), sum.verdicts[i]);
     goleak_json_u64(json, "leaks", sum.leaks);
@@ -194,9 +193,15 @@ static void write_one(const struct goleak_view *view, struct goleak_json *json)
     write_health(view, 1, json);
     write_summary(view, 1, json);
     write_leaks(view, 1, json);
-    for (size_t i = 0; i < goleak_analysis_count; i++)
-        if (goleak_analyses[i]->name != NULL)
-            goleak_analyses[i]->write(view->analyses[i], json);
+    for (size_t i = 0; i < goleak_analysis_count; i++) {
+        const struct goleak_analysis *analysis = goleak_analyses[i];
+        if (analysis->name == NULL)
+            continue;
+        if (analysis->tells != NULL && !analysis->tells(view->analyses[i]))
+            goleak_json_null(json, analysis->name);
+        else
+            analysis->write(view->analyses[i], json);
+    }
 }
 
 static void write_not_built(struct goleak_json *json)

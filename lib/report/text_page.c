@@ -166,6 +166,8 @@ void goleak_page_pad(struct goleak_page *page, unsigned column)
 
 static void emit(struct goleak_page *page, enum goleak_style style, const char *text, size_t size)
 {
+    if (size == 0)
+        return;
     set_style(page, style);
     goleak_buf_append(&page->buf, text, size);
     page->column += goleak_text_columns(text, size);
