@@ -454,8 +454,8 @@ struct goleak_event {
     int64_t time_ns;
     uint64_t other_g, other_goid;
     int32_t count, blocked_count; /* the script's counters as printed; LOST: records lost */
-    uint32_t stack;      /* for goleak_stack_frame                           */
-    uint32_t name;       /* symbol id: start function, called function       */
+    uint32_t stack;      /* for goleak_decoder_frame                         */
+    uint32_t name;       /* for goleak_decoder_name: start function, called function, event */
     uint64_t position;   /* line number, or offset in a binary input         */
     uint64_t lock, chan, elem, gopc, startpc;
     uint32_t cpu, tid, pid;
@@ -473,6 +473,11 @@ GOLEAK_API enum goleak_status goleak_decoder_finish(struct goleak_decoder *decod
 /* The next event decoded so far; GOLEAK_END when more must be fed. The event is
  * valid until the next call on the decoder. */
 GOLEAK_API enum goleak_status goleak_decoder_next(struct goleak_decoder *decoder, const struct goleak_event **out);
+/* The text of goleak_event.name; "" for 0. Borrowed until goleak_decoder_free. */
+GOLEAK_API const char *goleak_decoder_name(const struct goleak_decoder *decoder, uint32_t name);
+/* Frame `index` of goleak_event.stack, leaf first; NULL past the last. */
+GOLEAK_API const char *goleak_decoder_frame(const struct goleak_decoder *decoder, uint32_t stack, size_t index);
+GOLEAK_API const char *goleak_event_kind_name(enum goleak_event_kind kind);
 GOLEAK_API void goleak_decoder_free(struct goleak_decoder *decoder);
 
 #ifdef __cplusplus

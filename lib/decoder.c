@@ -81,6 +81,16 @@ enum goleak_status goleak_decoder_next(struct goleak_decoder *decoder, const str
     return GOLEAK_OK;
 }
 
+const char *goleak_decoder_name(const struct goleak_decoder *decoder, uint32_t name)
+{
+    return goleak_symbols_text(&decoder->trace->symbols, name);
+}
+
+const char *goleak_decoder_frame(const struct goleak_decoder *decoder, uint32_t stack, size_t index)
+{
+    return goleak_stack_frame(decoder->trace, stack, index);
+}
+
 void goleak_decoder_free(struct goleak_decoder *decoder)
 {
     if (decoder == NULL)

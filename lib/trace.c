@@ -253,10 +253,27 @@ static void show_first_line(const struct goleak_input *input, struct goleak_erro
     goleak_escape_excerpt(error->excerpt, sizeof error->excerpt, input->head.data, size < 120 ? size : 120);
 }
 
+/* What unpacking this input complained of; NULL: of nothing. */
+static const struct goleak_health_entry *find_damage(const struct goleak_input *input)
+{
+    static const enum goleak_health_id kinds[] = { GOLEAK_HEALTH_damaged_frames, GOLEAK_HEALTH_truncated };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const struct goleak_health_entry *entry = &input->trace->health.entries[kinds[i]];
+        if (entry->count != 0 && entry->input == input->path)
+            return entry;
+    }
+    return NULL;
+}
+
 static enum goleak_status refuse(struct goleak_input *input, const char *advice)
 {
     struct goleak_error *error = &input->trace->failure;
-    if (input->head.size == 0) {
+    const struct goleak_health_entry *damage = find_damage(input);
+    if (input->head.size == 0 && damage != NULL) {
+        goleak_error_set(error, GOLEAK_E_EMPTY, "nothing could be unpacked: %s", damage->detail);
+        error->offset = damage->offset;
+        error->has_offset = true;
+    } else if (input->head.size == 0) {
         goleak_error_set(error, GOLEAK_E_EMPTY, "the input is empty, expected a recording");
     } else if (advice[0] != '\0') {
         goleak_error_set(error, GOLEAK_E_FORMAT, "%s", advice);
@@ -280,7 +297,9 @@ static enum goleak_status find_format(struct goleak_input *input, bool whole)
     bool more = false;
     char advice[256] = "";
     const struct goleak_trace *trace = input->trace;
-    if (trace->options.input_format != NULL && input->head.size != 0)
+    if (input->head.size == 0)
+        return refuse(input, advice);
+    if (trace->options.input_format != NULL)
         input->format = goleak_format_find(trace->options.input_format);
     else
         input->format = goleak_format_sniff(input->head.data, input->head.size, whole, &more, advice);

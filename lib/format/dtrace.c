@@ -111,6 +111,13 @@ static void unknown_line(struct goleak_reader *reader, const struct goleak_line 
     goleak_health_note(reader->env.health, GOLEAK_HEALTH_unknown_lines, 1, line->number, 1, 0, "\"%s\"", excerpt);
 }
 
+static void note_cut(struct goleak_reader *reader, const struct goleak_line *line)
+{
+    goleak_health_note(reader->env.health, GOLEAK_HEALTH_truncated, 1, line->number,
+                       (uint64_t)(line->end - line->at) + 1, 0,
+                       "the last line ends without a newline and is cut; it was left out");
+}
+
 /* "N drops on CPU k", "N dynamic variable drops", "N aggregation drops on …",
  * "N failed speculations", "N speculative drops", … */
 static bool find_drops(const char *at, const char *end, uint64_t *count)
@@ -291,13 +298,11 @@ static enum goleak_status dump_line(struct goleak_reader *reader, const struct g
 static enum goleak_status counted(struct goleak_reader *reader, const struct goleak_line *line,
                                   struct goleak_event *event, bool naive)
 {
-    if (!line->ended && !goleak_keyed_is_whole(&reader->keyed, event)) {
-        goleak_health_note(reader->env.health, GOLEAK_HEALTH_truncated, 1, line->number,
-                           (uint64_t)(line->end - line->at) + 1, 0,
-                           "the last line ends without a newline, and without all that such lines carry; it was left out");
+    if (!line->ended && !goleak_keyed_is_whole(&reader->keyed, event, reader->events == 0)) {
+        note_cut(reader, line);
         return GOLEAK_OK;
     }
-    reader->keyed.last_keys[event->kind] = event->has;
+    goleak_keyed_remember(&reader->keyed, event);
     if (naive)
         reader->forms |= FORM_NAIVE;
     else if (event->has & (GOLEAK_HAS_TIME | GOLEAK_HAS_GOID))
@@ -355,8 +360,7 @@ static enum goleak_status event_text(struct goleak_reader *reader, const struct 
         if (line->ended)
             damaged(reader, line, problem.at, problem.sentence);
         else
-            goleak_health_note(reader->env.health, GOLEAK_HEALTH_truncated, 1, line->number,
-                               (uint64_t)(line->end - line->at) + 1, 0, "the last line is cut; it was left out");
+            note_cut(reader, line);
         return GOLEAK_OK;
     }
     *taken = result == GOLEAK_KEYED_EVENT;
@@ -476,7 +480,10 @@ static enum goleak_status indented(struct goleak_reader *reader, const struct go
         return status;
     if (reader->open_event && goleak_stacktext_is_frame(line->at, line->end)) {
         *taken = true;
-        goleak_stacktext_add(&reader->stack, line->at, line->end);
+        if (line->ended)
+            goleak_stacktext_add(&reader->stack, line->at, line->end);
+        else
+            note_cut(reader, line);
     }
     return GOLEAK_OK;
 }

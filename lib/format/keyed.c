@@ -381,10 +381,25 @@ enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const cha
     return GOLEAK_KEYED_EVENT;
 }
 
-bool goleak_keyed_is_whole(const struct goleak_keyed *keyed, const struct goleak_event *event)
+void goleak_keyed_remember(struct goleak_keyed *keyed, const struct goleak_event *event)
+{
+    keyed->last_keys[event->kind] = event->has;
+    if (event->has & GOLEAK_HAS_TIME)
+        keyed->last_ns = event->time_ns;
+}
+
+/* A timestamp that lacks digits lies far before the others. */
+#define CUT_TIME_NS ((int64_t)1000000000)
+
+bool goleak_keyed_is_whole(const struct goleak_keyed *keyed, const struct goleak_event *event, bool first)
 {
     uint32_t before = keyed->last_keys[event->kind];
-    return before == 0 || (before & ~event->has) == 0;
+    if ((event->has & GOLEAK_HAS_TIME) && event->time_ns < keyed->last_ns - CUT_TIME_NS)
+        return false;
+    if (before != 0)
+        return (before & ~event->has) == 0;
+    /* The first of its kind: only the scripts' counters, which end a line, tell. */
+    return first || (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) != 0;
 }
 
 const char *goleak_keyed_find(const char *at, const char *end)

@@ -28,6 +28,7 @@ struct goleak_keyed_problem {
 struct goleak_keyed {
     struct goleak_reader_env env;
     uint32_t last_keys[GOLEAK_EVENT_KIND_COUNT]; /* `has` of the last whole line of a kind */
+    int64_t last_ns; /* of the last whole line that told time; 0: none did */
 };
 
 /* Reads [at, end). `position` is the line's number. Unknown keys and events are
@@ -40,7 +41,10 @@ enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const cha
  * without a newline)? NULL: no. */
 const char *goleak_keyed_find(const char *at, const char *end);
 
-/* A line that the input's end cut: does it have all that lines of its kind had? */
-bool goleak_keyed_is_whole(const struct goleak_keyed *keyed, const struct goleak_event *event);
+/* A line that was read to its end. */
+void goleak_keyed_remember(struct goleak_keyed *keyed, const struct goleak_event *event);
+/* A line that the input's end may have cut, within a number too: does it have all
+ * that lines of its kind had? `first`: it is the only one so far. */
+bool goleak_keyed_is_whole(const struct goleak_keyed *keyed, const struct goleak_event *event, bool first);
 
 #endif

@@ -45,7 +45,7 @@ static bool split_frame(const char *at, const char *end, struct frame_text *out)
         out->size = 0;
         return true;
     }
-    const char *plus = end;
+    const char *plus = end - 1;
     while (plus > at && *plus != '+')
         plus--;
     out->function = at;

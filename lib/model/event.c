@@ -14,12 +14,12 @@ void goleak_batch_free(struct goleak_alloc *alloc, struct goleak_batch *batch)
     goleak_free(alloc, batch, sizeof *batch);
 }
 
-const char *goleak_event_kind_word(unsigned kind)
+const char *goleak_event_kind_name(enum goleak_event_kind kind)
 {
     static const char *const words[] = {
 #define X(name, word) word,
         GOLEAK_EVENT_KINDS(X)
 #undef X
     };
-    return kind < GOLEAK_EVENT_KIND_COUNT ? words[kind] : "?";
+    return (unsigned)kind < GOLEAK_EVENT_KIND_COUNT ? words[kind] : "?";
 }

@@ -28,6 +28,5 @@ struct goleak_event_sink {
 struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc);
 void goleak_batch_free(struct goleak_alloc *alloc, struct goleak_batch *batch);
 
-const char *goleak_event_kind_word(unsigned kind);
 
 #endif

@@ -109,7 +109,7 @@ static enum goleak_status wait_or_go(struct goleak_order *order, const struct go
         goleak_health_note(order->health, GOLEAK_HEALTH_reordered, 1, event->position, 0, 0,
                            "the %s of goroutine %" PRIx64 " is printed behind line %" PRIu64
                            ", whose counters come after it",
-                           goleak_event_kind_word(event->kind), event->g, first->position);
+                           goleak_event_kind_name((enum goleak_event_kind)event->kind), event->g, first->position);
         follow(&gate->now, event);
         status = goleak_lives_push(order, event, 1);
         return status == GOLEAK_OK ? release_allowed(order) : status;

@@ -90,7 +90,7 @@ static void note(struct goleak_order *order, const struct goleak_event *event, b
                        event->position, 0, 0,
                        forced ? "the %s of goroutine %" PRIx64 " fits nowhere in the life that was recorded of it"
                               : "the %s of goroutine %" PRIx64 " is printed before what must have happened before it",
-                       goleak_event_kind_word(event->kind), event->g);
+                       goleak_event_kind_name((enum goleak_event_kind)event->kind), event->g);
 }
 
 /* Replays the queue as far as the goroutine's life allows; all of it if forced. */

@@ -644,7 +644,7 @@ static enum goleak_status revive(struct goleak_replay *replay, const struct gole
         bool told = (event->has & GOLEAK_HAS_GOID) && record->goid != 0;
         if (!told || record->goid == event->goid) {
             goleak_health_note(replay->health, GOLEAK_HEALTH_impossible_transitions, 1, event->position, 0, 0,
-                               "%s of goroutine %" PRIx64 ", which has ended", goleak_event_kind_word(event->kind),
+                               "%s of goroutine %" PRIx64 ", which has ended", goleak_event_kind_name((enum goleak_event_kind)event->kind),
                                record->g);
             /* Its own late line, and not another's; where nothing tells, believe it. */
             *skip = told || event->kind == GOLEAK_EVENT_END || replay->stream.counted;

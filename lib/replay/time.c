@@ -46,10 +46,10 @@ static void note_late(struct goleak_order *order, const struct goleak_event *eve
     if (event->time_ns < window->emitted_ns)
         goleak_health_note(order->health, GOLEAK_HEALTH_late_events, 1, event->position, 0, 0,
                            "a %s is %" PRId64 " ns older than what has been replayed already",
-                           goleak_event_kind_word(event->kind), window->emitted_ns - event->time_ns);
+                           goleak_event_kind_name((enum goleak_event_kind)event->kind), window->emitted_ns - event->time_ns);
     else
         goleak_health_note(order->health, GOLEAK_HEALTH_reordered, 1, event->position, 0, 0,
-                           "a %s is printed %" PRId64 " ns late", goleak_event_kind_word(event->kind), late_ns);
+                           "a %s is printed %" PRId64 " ns late", goleak_event_kind_name((enum goleak_event_kind)event->kind), late_ns);
 }
 
 /* Gives every event a time and sorts the batch. */

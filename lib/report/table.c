@@ -78,7 +78,7 @@ static void write_cell(const struct goleak_table *table, struct goleak_page *pag
 void goleak_table_write(const struct goleak_table *table, struct goleak_page *page)
 {
     if (table->text.failed) {
-        page->scratch.failed = true; /* the page answers for it */
+        goleak_page_fail(page);
         return;
     }
     bool headed = false;

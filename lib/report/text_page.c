@@ -129,6 +129,11 @@ enum goleak_status goleak_page_finish(struct goleak_page *page)
     return memory ? goleak_alloc_failure(alloc) : page->refused ? GOLEAK_E_IO : GOLEAK_OK;
 }
 
+void goleak_page_fail(struct goleak_page *page)
+{
+    page->scratch.failed = true;
+}
+
 static void set_style(struct goleak_page *page, enum goleak_style style)
 {
     static const char *const codes[] = { "0", "0;1", "0;2", "0;31", "0;1;31", "0;33", "0;32" };

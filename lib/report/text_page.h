@@ -49,6 +49,8 @@ void goleak_page_init(struct goleak_page *page, struct goleak_alloc *alloc, gole
                       unsigned width, bool color);
 /* Writes what is left: GOLEAK_E_IO if anything was refused, or the memory's failure. */
 enum goleak_status goleak_page_finish(struct goleak_page *page);
+/* What a section could not make for want of memory is the page's failure. */
+void goleak_page_fail(struct goleak_page *page);
 
 void goleak_page_newline(struct goleak_page *page);
 /* Ends a line that was begun. */

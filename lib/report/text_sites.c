@@ -142,10 +142,12 @@ void goleak_text_write_lifetimes(struct goleak_text_report *report)
     if (lifetimes->count == 0)
         return;
     goleak_text_heading(report, "LIFETIMES", NULL);
-    goleak_page_print(report->page, GOLEAK_PLAIN, "%s seen from creation to end; %s still alive %s not counted here.",
-                      goleak_words_counted(lifetimes->count, "goroutine").text,
-                      goleak_words_count(sum->live_at_end).text, sum->live_at_end == 1 ? "is" : "are");
-    goleak_page_print(report->page, GOLEAK_PLAIN, " Half lived at most %s, 99 %% at most %s, the longest %s.",
+    goleak_page_print(report->page, GOLEAK_PLAIN, "%s seen from creation to end",
+                      goleak_words_counted(lifetimes->count, "goroutine").text);
+    if (sum->live_at_end != 0)
+        goleak_page_print(report->page, GOLEAK_PLAIN, "; %s still alive %s not counted here",
+                          goleak_words_count(sum->live_at_end).text, sum->live_at_end == 1 ? "is" : "are");
+    goleak_page_print(report->page, GOLEAK_PLAIN, ". Half lived at most %s, 99 %% at most %s, the longest %s.",
                       goleak_text_span(report, goleak_lifetime_quantile(lifetimes, 500)).text,
                       goleak_text_span(report, goleak_lifetime_quantile(lifetimes, 990)).text,
                       goleak_text_span(report, lifetimes->most).text);

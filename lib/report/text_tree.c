@@ -126,7 +126,9 @@ static void add_site(struct walk *walk, const struct goleak_edge *edge, uint32_t
     goleak_buf_text(&text, name != NULL ? name : GOLEAK_TEXT_UNTOLD);
     goleak_buf_text(&text, note);
     goleak_buf_char(&text, '\0');
-    if (!text.failed)
+    if (text.failed)
+        goleak_page_fail(walk->report->page);
+    else
         add_row(walk, edge, text.data);
     goleak_buf_release(&text);
 }
@@ -215,9 +217,11 @@ void goleak_text_write_tree(struct goleak_text_report *report)
     struct walk walk = { .report = report };
     goleak_table_init(&walk.table, report->alloc, columns, 4);
     if (tree->index.count != 0 && !make_walk(&walk, tree))
-        report->page->scratch.failed = true; /* the page answers for it */
+        goleak_page_fail(report->page);
     else if (walk.edge_count != 0)
         walk_all(&walk);
+    if (walk.table.text.failed)
+        goleak_page_fail(report->page);
     /* Without a second level it would repeat SPAWN SITES. */
     if (walk.nested) {
         goleak_text_heading(report, "SPAWN TREE", "who spawned whom, by place");

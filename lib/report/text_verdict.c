@@ -31,10 +31,10 @@ static enum goleak_style say_untold(const struct goleak_text_report *report, str
     const struct goleak_summary *sum = &report->summary;
     if (is_nameless(report)) {
         if (sum->live_at_end == 0)
-            goleak_buf_text(out, "cannot tell which: as many goroutines ended as were created");
+            goleak_buf_text(out, "cannot tell: as many goroutines ended as were created");
         else
-            goleak_buf_printf(out, "cannot tell which: %s created than ended",
-                              goleak_words_counted(sum->live_at_end, "more goroutine").text);
+            goleak_buf_printf(out, "cannot tell which leak: %s more created than ended",
+                              goleak_words_count(sum->live_at_end).text);
         return GOLEAK_YELLOW;
     }
     goleak_buf_text(out, is_form(report, "naive") ? "the naive script cannot tell; " : "the recording cannot tell; ");
@@ -123,7 +123,9 @@ static void write_path(struct goleak_text_report *report, unsigned room)
     }
     goleak_buf_text(&fitted, ": ");
     goleak_buf_char(&fitted, '\0');
-    if (!fitted.failed)
+    if (escaped.failed || fitted.failed)
+        goleak_page_fail(report->page);
+    else
         goleak_page_raw(report->page, GOLEAK_BOLD, fitted.data);
     goleak_buf_release(&escaped);
     goleak_buf_release(&fitted);
@@ -136,7 +138,9 @@ void goleak_text_write_headline(struct goleak_text_report *report)
     goleak_buf_init(&verdict, report->alloc);
     enum goleak_style style = say_verdict(report, &verdict);
     goleak_buf_char(&verdict, '\0');
-    if (!verdict.failed) {
+    if (verdict.failed) {
+        goleak_page_fail(page);
+    } else {
         unsigned taken = page->indent + 2 + goleak_text_columns(verdict.data, strlen(verdict.data));
         goleak_page_pad(page, page->indent);
         write_path(report, taken < page->width ? page->width - taken : 0);
@@ -155,19 +159,21 @@ static void explain_untold(struct goleak_text_report *report)
     const struct goleak_summary *sum = &report->summary;
     struct goleak_page *page = report->page;
     if (is_nameless(report)) {
-        goleak_page_words(page, GOLEAK_PLAIN,
-                          "It does not print which goroutine is created or ends, so goroutines are only counted.");
-    } else if (sum->live_at_end == 0) {
-        goleak_page_print(page, GOLEAK_PLAIN,
-                          "It does not print when goroutines block; of the %s that it saw, none is alive at the end.",
-                          goleak_words_counted(sum->created + sum->preexisting, "goroutine").text);
+        goleak_page_words(page, GOLEAK_PLAIN, "It does not print which goroutine is created or ends: they are only counted.");
     } else {
-        goleak_page_print(page, GOLEAK_PLAIN,
-                          "It does not print when goroutines block: %s %s alive at the end, any of which may leak.",
-                          goleak_words_counted(sum->live_at_end, "goroutine").text,
-                          sum->live_at_end == 1 ? "is" : "are");
+        uint64_t seen = sum->created + sum->preexisting;
+        goleak_page_words(page, GOLEAK_PLAIN, "It does not print when goroutines block.");
+        goleak_page_end_line(page);
+        if (sum->live_at_end == 0)
+            goleak_page_print(page, GOLEAK_PLAIN, "Of the %s that it saw, none is alive at the end.",
+                              goleak_words_counted(seen, "goroutine").text);
+        else
+            goleak_page_print(page, GOLEAK_PLAIN, "%s %s alive at the end, any of which may leak.",
+                              goleak_words_counted(sum->live_at_end, "goroutine").text,
+                              sum->live_at_end == 1 ? "is" : "are");
     }
-    goleak_page_words(page, GOLEAK_PLAIN, " To tell, record with the article's full script (gopark probe).");
+    goleak_page_end_line(page);
+    goleak_page_words(page, GOLEAK_PLAIN, "To tell, record with the article's full script (gopark probe).");
     goleak_page_end_line(page);
 }
 
