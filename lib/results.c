@@ -91,8 +91,8 @@ void goleak_trace_summary(const struct goleak_trace *trace, struct goleak_summar
         .blocked_at_end = totals->blocked,
         .peak_live = peaks->live.peak,
         .peak_blocked = peaks->blocked.peak,
-        .peak_live_at = peaks->live.peak_moment,
-        .peak_blocked_at = peaks->blocked.peak_moment,
+        .peak_live_at = goleak_gauge_peak_moment(&peaks->live),
+        .peak_blocked_at = goleak_gauge_peak_moment(&peaks->blocked),
         .system_hidden = trace->options.include_system ? 0 : replay->system_count,
     };
     memcpy(out->verdicts, trace->groups.verdicts, sizeof out->verdicts);

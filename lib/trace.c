@@ -405,9 +405,13 @@ enum goleak_status goleak_input_feed(struct goleak_input *input, const void *dat
 static enum goleak_status complain_of_nothing(struct goleak_input *input)
 {
     struct goleak_error *error = &input->trace->failure;
-    goleak_error_set(error, GOLEAK_E_NOEVENTS,
-                     "found %s without one event that this version knows, expected some: did the probes match?",
-                     input->format->title);
+    if (input->facts.notes != 0)
+        goleak_error_set(error, GOLEAK_E_NOEVENTS,
+                         "found a recorder's messages and no events: give this file together with its recording");
+    else
+        goleak_error_set(error, GOLEAK_E_NOEVENTS,
+                         "found %s without one event that this version knows, expected some: did the probes match?",
+                         input->format->title);
     snprintf(error->path, sizeof error->path, "%s", input->path);
     return error->status;
 }

@@ -3,26 +3,26 @@
 
 #include <string.h>
 
-#define PLACE(number) ((number) & (GOLEAK_PEAKS_QUEUE - 1))
+#define PLACE(level) ((level) & (GOLEAK_PEAKS_LEVELS - 1))
 
 static void *create(const struct goleak_model *model)
 {
     struct goleak_peaks *peaks = goleak_alloc_zeroed(model->alloc, sizeof *peaks);
     if (peaks != NULL) {
         peaks->model = *model;
-        peaks->live.peak_moment = peaks->blocked.peak_moment = GOLEAK_NO_MOMENT;
+        peaks->live.known = peaks->blocked.known = 1;
     }
     return peaks;
 }
 
 /* ---- gauges ---- */
 
-static bool gauge_add(struct goleak_gauge *gauge, struct goleak_alloc *alloc, uint32_t site, int change,
-                      int64_t moment)
+/* The site's counts, with at_peak brought up to the last peak. */
+static struct goleak_gauge_site *site_of(struct goleak_gauge *gauge, struct goleak_alloc *alloc, uint32_t site)
 {
     if (site >= gauge->count) {
         if (!goleak_grow(alloc, &gauge->sites, &gauge->capacity, (size_t)site + 1, sizeof *gauge->sites))
-            return false;
+            return NULL;
         memset(gauge->sites + gauge->count, 0, (site + 1 - gauge->count) * sizeof *gauge->sites);
         gauge->count = (size_t)site + 1;
     }
@@ -31,16 +31,58 @@ static bool gauge_add(struct goleak_gauge *gauge, struct goleak_alloc *alloc, ui
         at->at_peak = at->now;
         at->epoch = gauge->epoch;
     }
-    at->now += (uint64_t)(int64_t)change;
-    gauge->now += (uint64_t)(int64_t)change;
-    if (change > 0 && gauge->now > gauge->peak) {
-        gauge->peak = gauge->now;
-        gauge->peak_moment = moment;
-        gauge->epoch++;
-        at->at_peak = at->now;
-        at->epoch = gauge->epoch;
-    }
+    return at;
+}
+
+static bool gauge_raise(struct goleak_gauge *gauge, struct goleak_alloc *alloc, uint32_t site, int64_t moment)
+{
+    struct goleak_gauge_site *at = site_of(gauge, alloc, site);
+    if (at == NULL)
+        return false;
+    at->now++;
+    if (++gauge->now <= gauge->peak)
+        return true;
+    gauge->peak = gauge->now;
+    gauge->reached[PLACE(gauge->peak)] = moment;
+    if (gauge->peak - gauge->known >= GOLEAK_PEAKS_LEVELS)
+        gauge->known = gauge->peak - GOLEAK_PEAKS_LEVELS + 1;
+    at->epoch = ++gauge->epoch;
+    at->at_peak = at->now;
     return true;
+}
+
+static bool gauge_lower(struct goleak_gauge *gauge, struct goleak_alloc *alloc, uint32_t site)
+{
+    struct goleak_gauge_site *at = site_of(gauge, alloc, site);
+    if (at == NULL)
+        return false;
+    at->now--;
+    gauge->now--;
+    return true;
+}
+
+/* One that has been counted since `created` should never have been. */
+static bool gauge_retract(struct goleak_gauge *gauge, struct goleak_alloc *alloc, uint32_t site, int64_t created)
+{
+    if (!gauge_lower(gauge, alloc, site))
+        return false;
+    uint64_t level = gauge->peak + 1;
+    while (level > gauge->known && gauge->reached[PLACE(level - 1)] >= created)
+        level--;
+    if (level > gauge->peak) /* the peak was before it */
+        return true;
+    for (; level < gauge->peak; level++)
+        gauge->reached[PLACE(level)] = gauge->reached[PLACE(level + 1)];
+    gauge->peak--;
+    /* It was there when the sites were counted. */
+    if (gauge->sites[site].at_peak != 0)
+        gauge->sites[site].at_peak--;
+    return true;
+}
+
+int64_t goleak_gauge_peak_moment(const struct goleak_gauge *gauge)
+{
+    return gauge->peak != 0 && gauge->peak >= gauge->known ? gauge->reached[PLACE(gauge->peak)] : GOLEAK_NO_MOMENT;
 }
 
 uint64_t goleak_gauge_at_peak(const struct goleak_gauge *gauge, uint32_t site)
@@ -71,106 +113,46 @@ size_t goleak_gauge_top(const struct goleak_gauge *gauge, uint32_t *sites, size_
     return count;
 }
 
-/* ---- the queue ---- */
+/* ---- transitions ---- */
 
-static bool commit(struct goleak_peaks *peaks, const struct goleak_peak_change *change)
+static bool retract(struct goleak_peaks *peaks, const struct goleak_transition *t)
 {
     struct goleak_alloc *alloc = peaks->model.alloc;
-    if (change->live != 0 && !gauge_add(&peaks->live, alloc, change->site, change->live, change->moment))
+    /* One that is older than the recording was counted from its first event on,
+     * which is not kept: then the peak stays as it is, one too high at the most. */
+    if (t->blocked && !gauge_lower(&peaks->blocked, alloc, t->site))
         return false;
-    return change->blocked == 0 ||
-           gauge_add(&peaks->blocked, alloc, change->site, change->blocked, change->moment);
-}
-
-/* Commits from the front up to the first creation that is still open. */
-static bool advance(struct goleak_peaks *peaks, bool force_one)
-{
-    while (peaks->head != peaks->tail) {
-        const struct goleak_peak_change *change = &peaks->queue[PLACE(peaks->head)];
-        if (change->serial != 0 && !force_one)
-            return true;
-        force_one = false;
-        if (!commit(peaks, change))
-            return false;
-        peaks->head++;
-    }
-    return true;
-}
-
-static bool push(struct goleak_peaks *peaks, const struct goleak_transition *t, uint64_t serial, int live, int blocked)
-{
-    struct goleak_peak_change change = { t->moment, serial, t->site, (int8_t)live, (int8_t)blocked };
-    if (peaks->head == peaks->tail && serial == 0)
-        return commit(peaks, &change);
-    /* A full queue: the oldest creation has waited long enough to be a user's. */
-    if (peaks->tail - peaks->head == GOLEAK_PEAKS_QUEUE && !advance(peaks, true))
-        return false;
-    if (serial != 0) {
-        peaks->open[PLACE(serial)].serial = serial;
-        peaks->open[PLACE(serial)].place = peaks->tail;
-    }
-    peaks->queue[PLACE(peaks->tail++)] = change;
-    return true;
-}
-
-/* The open creation of a goroutine, NULL if it is committed. */
-static struct goleak_peak_change *find_open(struct goleak_peaks *peaks, uint64_t serial)
-{
-    uint64_t place = peaks->open[PLACE(serial)].place;
-    if (serial == 0 || peaks->open[PLACE(serial)].serial != serial || place < peaks->head)
-        return NULL;
-    struct goleak_peak_change *change = &peaks->queue[PLACE(place)];
-    return change->serial == serial ? change : NULL;
-}
-
-static bool settle(struct goleak_peaks *peaks, const struct goleak_transition *t, bool retract)
-{
-    struct goleak_peak_change *change = find_open(peaks, t->serial);
-    if (change == NULL)
-        return !retract || push(peaks, t, 0, -1, t->blocked ? -1 : 0);
-    change->serial = 0;
-    if (retract)
-        change->live = 0;
-    return advance(peaks, false);
-}
-
-static bool take_one(struct goleak_peaks *peaks, const struct goleak_transition *t)
-{
-    switch (t->kind) {
-    case GOLEAK_T_APPEARED:
-    case GOLEAK_T_CREATED:
-        return push(peaks, t, t->serial, 1, 0);
-    case GOLEAK_T_ENDED:
-        return settle(peaks, t, false) && push(peaks, t, 0, -1, 0);
-    case GOLEAK_T_BLOCKED:
-        return push(peaks, t, 0, 0, 1);
-    case GOLEAK_T_UNBLOCKED:
-        return push(peaks, t, 0, 0, -1);
-    case GOLEAK_T_SETTLED:
-        return settle(peaks, t, false);
-    case GOLEAK_T_RETRACTED:
-        return settle(peaks, t, true);
-    default:
-        return true;
-    }
+    return t->since == GOLEAK_NO_MOMENT ? gauge_lower(&peaks->live, alloc, t->site)
+                                        : gauge_retract(&peaks->live, alloc, t->site, t->since);
 }
 
 static enum goleak_status take(void *state, const struct goleak_transition *transitions, size_t count)
 {
     struct goleak_peaks *peaks = state;
-    for (size_t i = 0; i < count; i++)
-        if (!take_one(peaks, &transitions[i]))
-            return goleak_alloc_failure(peaks->model.alloc);
-    return GOLEAK_OK;
-}
-
-static enum goleak_status finish(void *state)
-{
-    struct goleak_peaks *peaks = state;
-    while (peaks->head != peaks->tail)
-        if (!advance(peaks, true))
-            return goleak_alloc_failure(peaks->model.alloc);
-    return GOLEAK_OK;
+    struct goleak_alloc *alloc = peaks->model.alloc;
+    bool good = true;
+    for (const struct goleak_transition *t = transitions; t < transitions + count && good; t++)
+        switch (t->kind) {
+        case GOLEAK_T_APPEARED:
+        case GOLEAK_T_CREATED:
+            good = gauge_raise(&peaks->live, alloc, t->site, t->moment);
+            break;
+        case GOLEAK_T_ENDED:
+            good = gauge_lower(&peaks->live, alloc, t->site);
+            break;
+        case GOLEAK_T_BLOCKED:
+            good = gauge_raise(&peaks->blocked, alloc, t->site, t->moment);
+            break;
+        case GOLEAK_T_UNBLOCKED:
+            good = gauge_lower(&peaks->blocked, alloc, t->site);
+            break;
+        case GOLEAK_T_RETRACTED:
+            good = retract(peaks, t);
+            break;
+        default:
+            break;
+        }
+    return good ? GOLEAK_OK : goleak_alloc_failure(alloc);
 }
 
 /* ---- the report ---- */
@@ -184,7 +166,7 @@ static void write_gauge(const struct goleak_peaks *peaks, const struct goleak_ga
     size_t count = goleak_gauge_top(gauge, sites, SITES_SHOWN);
     goleak_json_open(json, name, '{');
     goleak_json_u64(json, "count", gauge->peak);
-    goleak_write_moment(json, &peaks->model, "time_ns", "time_event", gauge->peak_moment);
+    goleak_write_moment(json, &peaks->model, "time_ns", "time_event", goleak_gauge_peak_moment(gauge));
     goleak_json_open(json, "sites", '[');
     for (size_t i = 0; i < count; i++) {
         goleak_json_open(json, NULL, '{');
@@ -219,5 +201,5 @@ static void release(void *state)
 }
 
 const struct goleak_analysis goleak_analysis_peaks = {
-    .name = "peaks", .create = create, .take = take, .finish = finish, .write = write, .release = release
+    .name = "peaks", .create = create, .take = take, .write = write, .release = release
 };

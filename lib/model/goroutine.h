@@ -28,7 +28,6 @@
 #define GOLEAK_REC_SEEN 32u      /* has events of its own; else only named */
 #define GOLEAK_REC_BLOCKED 64u   /* waiting, on a reason of the leak-capable set */
 #define GOLEAK_REC_PANIC 128u    /* waiting while the process panics */
-#define GOLEAK_REC_SETTLED 256u  /* has parked once */
 
 #define GOLEAK_NO_WAIT 255
 

@@ -139,9 +139,17 @@ static enum goleak_reason from_event_byte(uint8_t reason, uint8_t wait_reason)
         return GOLEAK_REASON_FOREVER;
     case 19:
         return GOLEAK_REASON_SLEEP;
-    case 20:
-        /* One byte for all that has no event of its own: the wait reason tells more. */
-        return wait_reason != GOLEAK_REASON_NONE ? (enum goleak_reason)wait_reason : GOLEAK_REASON_GENERIC;
+    case 20: /* one byte for all that has no event of its own: the wait reason tells more */
+        switch (wait_reason) {
+        case GOLEAK_REASON_GC_SWEEP:
+        case GOLEAK_REASON_SYSTEM_GOROUTINE:
+        case GOLEAK_REASON_PREEMPTED:
+        case GOLEAK_REASON_DEBUG_CALL:
+        case GOLEAK_REASON_UNTIL_GC_ENDS:
+            return (enum goleak_reason)wait_reason;
+        default:
+            return GOLEAK_REASON_GENERIC;
+        }
     case 22:
         return GOLEAK_REASON_CHAN_SEND;
     case 23:
@@ -193,7 +201,8 @@ static bool possible_in(unsigned version, uint8_t reason, int wait)
         return true;
     uint8_t wait_reason;
     if (wait_name(version, wait, &wait_reason) == NULL)
-        return version == 20 - GOLEAK_GO_OLDEST; /* its table is known in part */
+        /* Its table is known in part; it has no more than the next one's. */
+        return version == 20 - GOLEAK_GO_OLDEST && wait < versions[version + 1].wait_count;
     return wait_reason == GOLEAK_REASON_NONE || wait_reason == decoded;
 }
 

@@ -17,15 +17,13 @@ enum goleak_transition_kind {
     GOLEAK_T_ENDED,     /* `since`: moment of creation, GOLEAK_NO_MOMENT if older */
     GOLEAK_T_BLOCKED,   /* parked on the leak-capable set */
     GOLEAK_T_UNBLOCKED, /* `since`: moment of the park */
-    GOLEAK_T_SETTLED,   /* has had its first park: no proof is to be expected any more */
     GOLEAK_T_RETRACTED  /* `blocked`, `preexisting`, `since` as the goroutine was */
 };
 
 struct goleak_transition {
     int64_t moment, since;
     uint64_t serial;      /* which goroutine, for all of the recording */
-    uint64_t event;       /* number of the event, from 1 */
-    uint32_t site, parent_site;
+    uint32_t site, parent_site; /* parent_site: of creations, ends, retractions */
     uint8_t kind, reason;
     bool blocked, preexisting;
 };

@@ -156,9 +156,12 @@ static enum goleak_status meet(struct goleak_order *order, struct goleak_life *l
     bool company = open && event->kind == GOLEAK_EVENT_PARK && event->position - life->opened < COMPANY_LINES;
     if (open && !company) {
         enum goleak_status status = run_queue(order, life, false);
-        if (status != GOLEAK_OK || life->head != NONE)
-            return status == GOLEAK_OK ? append(order, life, event) ? GOLEAK_OK : goleak_alloc_failure(order->alloc)
-                                       : status;
+        if (status != GOLEAK_OK)
+            return status;
+        /* A park behind a creation that still waits is of that life; an end may well
+         * be what the creation waits for. */
+        if (life->head != NONE && event->kind == GOLEAK_EVENT_PARK)
+            return append(order, life, event) ? GOLEAK_OK : goleak_alloc_failure(order->alloc);
     }
     enum goleak_status status = replay_one(order, event, GOLEAK_REPLAY_ASK);
     if (status == GOLEAK_END)

@@ -93,9 +93,9 @@ static inline void tell(struct goleak_replay *replay, const struct goleak_record
     t->moment = moment;
     t->since = since;
     t->serial = record->serial;
-    t->event = replay->event_count;
     t->site = record->site;
-    t->parent_site = record->parent != 0 ? replay->lineage.nodes[record->parent].site : 0;
+    bool blocking = kind == GOLEAK_T_BLOCKED || kind == GOLEAK_T_UNBLOCKED;
+    t->parent_site = blocking || record->parent == 0 ? 0 : replay->lineage.nodes[record->parent].site;
     t->kind = (uint8_t)kind;
     t->reason = record->reason;
     t->blocked = (record->flags & GOLEAK_REC_BLOCKED) != 0;
@@ -203,8 +203,17 @@ static enum goleak_status end_life(struct goleak_replay *replay, struct goleak_r
     return status;
 }
 
+/* A park that only the runtime's own goroutines make. */
+static bool is_system_park(const struct goleak_replay *replay, const struct goleak_event *event)
+{
+    int wait = event->has & GOLEAK_HAS_WAIT ? event->wait_reason : -1;
+    return event->kind == GOLEAK_EVENT_PARK && (event->has & GOLEAK_HAS_REASON) &&
+           goleak_reasons_decode(replay->reasons, event->reason, wait) == GOLEAK_REASON_SYSTEM_GOROUTINE;
+}
+
 /* A goroutine that the recording has not seen begin shows its first own event. */
-static void appear(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+static void appear(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record,
+                   int64_t moment)
 {
     if (record->flags & GOLEAK_REC_SEEN) { /* a later life of a known address */
         begin_life(replay, record, GOLEAK_NO_MOMENT);
@@ -224,6 +233,11 @@ static void appear(struct goleak_replay *replay, struct goleak_record *record, i
         record->flags |= GOLEAK_REC_MAIN | GOLEAK_REC_USER;
     else if (record->goid != 0)
         record->flags |= GOLEAK_REC_NOT_MAIN;
+    /* What is the runtime's from the start is never told, and need not be taken back. */
+    if (is_system_park(replay, event)) {
+        record->flags |= GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
+        replay->system_count++;
+    }
     if (is_told(replay, record))
         tell(replay, record, GOLEAK_T_APPEARED, moment, GOLEAK_NO_MOMENT);
 }
@@ -395,9 +409,6 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
     replay->stream.has_parks = true;
     if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
         prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
-    else if ((record->flags & GOLEAK_REC_SETTLED) == 0 && is_told(replay, record))
-        tell(replay, record, GOLEAK_T_SETTLED, moment, moment);
-    record->flags |= GOLEAK_REC_SETTLED;
     if (event->has & (GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM))
         return note_objects(replay, record, event);
     return GOLEAK_OK;
@@ -654,7 +665,7 @@ static enum goleak_status revive(struct goleak_replay *replay, const struct gole
     }
     if (event->has & GOLEAK_HAS_GOID)
         record->goid = event->goid;
-    appear(replay, record, moment);
+    appear(replay, event, record, moment);
     if (event->kind == GOLEAK_EVENT_END)
         goleak_health_note(replay->health, GOLEAK_HEALTH_unbalanced_ends, 1, event->position, 0, 0,
                            "goroutine %" PRIx64 " ends without having been seen before", record->g);
@@ -673,7 +684,7 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
                 record->goid = event->goid;
             else {
                 status = meet_stranger(replay, event, record, moment);
-                appear(replay, record, moment);
+                appear(replay, event, record, moment);
             }
         } else if (UNLIKELY(!lives)) {
             status = revive(replay, event, record, moment, &skip);

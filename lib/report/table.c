@@ -82,6 +82,7 @@ void goleak_table_write(const struct goleak_table *table, struct goleak_page *pa
         return;
     }
     bool headed = false;
+    assert(table->column_count != 0);
     for (size_t i = 0; i < table->column_count; i++)
         headed = headed || table->columns[i].title[0] != '\0';
     for (size_t i = 0; headed && i < table->column_count; i++)

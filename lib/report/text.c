@@ -173,10 +173,13 @@ static void write_goroutines(struct goleak_text_report *report)
     struct goleak_page *page = report->page;
     goleak_text_label(report, 2, "goroutines");
     if (sum->preexisting != 0)
-        goleak_page_print(page, GOLEAK_PLAIN, "%s older than the recording, ", goleak_words_count(sum->preexisting).text);
+        goleak_page_print(page, GOLEAK_PLAIN, "%s older than the recording, ",
+                          goleak_words_count(sum->preexisting).text);
     goleak_page_print(page, GOLEAK_PLAIN, "%s created, %s ended, %s alive at the end",
                       goleak_words_count(sum->created).text, goleak_words_count(sum->ended).text,
                       goleak_words_count(sum->live_at_end).text);
+    if (!goleak_model_tells_identity(report->view->model))
+        goleak_page_words(page, GOLEAK_PLAIN, " by count");
     if (report->capture.has_blocking && sum->live_at_end != 0)
         goleak_page_print(page, GOLEAK_PLAIN, ", %s of them blocked", goleak_words_count(sum->blocked_at_end).text);
     goleak_text_end(report);
@@ -210,11 +213,12 @@ static void look(struct goleak_text_report *report)
     goleak_trace_summary(report->view->trace, &report->summary);
     report->path = "";
     for (size_t i = 0; goleak_trace_input(report->view->trace, i, &input) == GOLEAK_OK; i++) {
-        if (i == 0)
+        /* Not a recorder's messages, wherever they stand among the inputs. */
+        if (i == 0 || (input.events != 0 && report->inputs == 0)) {
             report->path = strcmp(input.path, "-") == 0 ? "standard input" : input.path;
-        if (report->form == NULL)
             report->form = input.form;
-        report->inputs++;
+        }
+        report->inputs += input.events != 0;
     }
     for (size_t i = 0; goleak_trace_health(report->view->trace, i, &health) == GOLEAK_OK; i++)
         report->hurt = report->hurt || (health.hurts && health.count != 0);

@@ -3,6 +3,7 @@
  * started it.
  *
  *      1. likely   3 goroutines blocked sending to a channel (chan send)
+ *         function    main.Gather.func1
  *         created at  main.Gather+0x45
  *         waiting     117 ms at most, since 2.5 ms after the start
  *         why         ...
@@ -14,9 +15,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIELDS 5     /* where the fields of a group begin */
-#define FRAMES 8     /* of a stack, shown */
-#define ANCESTORS 8  /* of an example, shown */
+#define FIELDS 5    /* where the fields of a group begin */
+#define FRAMES 8    /* of a stack, shown */
+#define ANCESTORS 8 /* of an example, shown */
 #define ANCESTORS_MOST 65
 
 static enum goleak_style style_of(enum goleak_verdict verdict)
@@ -174,16 +175,18 @@ static void write_head(struct goleak_text_report *report, const struct goleak_le
     goleak_page_words(page, style_of(leak->verdict), goleak_verdict_name(leak->verdict));
     page->indent = FIELDS + 9;
     goleak_page_pad(page, page->indent);
-    goleak_page_print(page, GOLEAK_BOLD, "%s %s", goleak_words_counted(leak->count, "goroutine").text,
-                      words != NULL ? words : "alive at the end");
-    /* In the runtime's own words, which its dumps print. */
+    goleak_page_print(page, GOLEAK_BOLD, "%s ", goleak_words_counted(leak->count, "goroutine").text);
+    /* In our words, and in the runtime's, which its dumps print. */
     if (leak->wait_reason != NULL)
         reason = leak->wait_reason;
-    if (reason != NULL && (words == NULL || strstr(words, reason) == NULL)) {
-        goleak_page_words(page, GOLEAK_PLAIN, " (");
-        goleak_page_words(page, GOLEAK_PLAIN, reason);
-        goleak_page_words(page, GOLEAK_PLAIN, ")");
-    }
+    if (words == NULL)
+        words = "alive at the end";
+    if (reason != NULL && strncmp(reason, "sync.", 5) == 0)
+        goleak_page_print(page, GOLEAK_BOLD, "blocked in %.60s", reason);
+    else
+        goleak_page_words(page, GOLEAK_BOLD, words);
+    if (reason != NULL && strncmp(reason, "sync.", 5) != 0 && strstr(words, reason) == NULL)
+        goleak_page_print(page, GOLEAK_PLAIN, " (%.60s)", reason);
     goleak_page_newline(page);
 }
 
@@ -207,7 +210,8 @@ static struct goleak_word wait_of(const struct goleak_leak *leak, bool oldest)
 }
 
 /* How long, and since when: a wait began where the end is, less the wait. */
-static void write_wait(struct goleak_text_report *report, const struct goleak_leak *leak, bool oldest, const char *bound)
+static void write_wait(struct goleak_text_report *report, const struct goleak_leak *leak, bool oldest,
+                       const char *bound)
 {
     int64_t ns = oldest ? leak->oldest_wait_ns : leak->youngest_wait_ns;
     int64_t events = oldest ? leak->oldest_wait_events : leak->youngest_wait_events;

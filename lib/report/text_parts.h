@@ -29,10 +29,10 @@ struct goleak_text_report {
     enum goleak_verdict fail_on;
     struct goleak_capture capture;
     struct goleak_summary summary;
-    const char *path;  /* of the first input */
-    const char *form;  /* of the recording's format; NULL: none */
-    size_t inputs;
-    bool hurt;         /* something in CAPTURE can change a verdict */
+    const char *path; /* of the first input that has events */
+    const char *form; /* of its format; NULL: none */
+    size_t inputs;    /* with events */
+    bool hurt;        /* something in CAPTURE can change a verdict */
 };
 
 void goleak_text_heading(struct goleak_text_report *report, const char *title, const char *note);

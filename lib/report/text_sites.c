@@ -22,6 +22,9 @@ static void write_peak_sites(struct goleak_text_report *report, const struct gol
     /* One untold site is what the count has said already. */
     if (count == 0 || (count == 1 && goleak_text_site(report, sites[0]) == NULL))
         return;
+    /* Ends without a goroutine have no site: who was alive then is not told. */
+    if (!goleak_model_tells_identity(report->view->model))
+        return;
     goleak_table_init(&table, report->alloc, columns, 2);
     for (size_t i = 0; i < count; i++) {
         const char *site = goleak_text_site(report, sites[i]);
@@ -160,9 +163,10 @@ void goleak_text_write_lifetimes(struct goleak_text_report *report)
 static void add_spawn(struct goleak_text_report *report, struct goleak_table *table,
                       const struct goleak_spawn *spawn, const char *site)
 {
+    bool ends = goleak_model_tells_identity(report->view->model); /* of this site are told */
     goleak_table_cell(table, goleak_words_count(spawn->created).text);
-    goleak_table_cell(table, goleak_words_count(spawn->ended).text);
-    goleak_table_cell(table, goleak_words_count(spawn->created - spawn->ended).text);
+    goleak_table_cell(table, ends ? goleak_words_count(spawn->ended).text : NULL);
+    goleak_table_cell(table, ends ? goleak_words_count(spawn->created - spawn->ended).text : NULL);
     bool told = spawn->ended != 0 && spawn->life_sum <= INT64_MAX;
     goleak_table_cell(table, told ? goleak_text_span(report, (int64_t)(spawn->life_sum / spawn->ended)).text : NULL);
     goleak_table_cell(table, site);
@@ -195,7 +199,8 @@ void goleak_text_write_spawns(struct goleak_text_report *report)
     if (spawns->ranked_count == 0 ||
         (spawns->ranked_count == 1 && goleak_text_site(report, spawns->ranked[0]) == NULL))
         return;
-    goleak_text_heading(report, "SPAWN SITES", "most still alive first");
+    bool ends = goleak_model_tells_identity(report->view->model);
+    goleak_text_heading(report, "SPAWN SITES", ends ? "most still alive first" : "most created first");
     goleak_table_init(&table, report->alloc, columns, 5);
     for (size_t i = 0; i < spawns->ranked_count && i < report->top; i++) {
         const char *site = goleak_text_site(report, spawns->ranked[i]);

@@ -11,6 +11,7 @@
  */
 #include "report/text_parts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- the verdict ---- */
@@ -23,12 +24,16 @@ static bool is_form(const struct goleak_text_report *report, const char *form)
 /* Calls without identity: how many began and ended, and no more. */
 static bool is_nameless(const struct goleak_text_report *report)
 {
-    return is_form(report, "flow") || is_form(report, "calls");
+    return !goleak_model_tells_identity(report->view->model);
 }
 
 static enum goleak_style say_untold(const struct goleak_text_report *report, struct goleak_buf *out)
 {
     const struct goleak_summary *sum = &report->summary;
+    if (sum->created + sum->ended + sum->preexisting == 0) {
+        goleak_buf_text(out, "cannot tell: no goroutine was seen");
+        return GOLEAK_YELLOW;
+    }
     if (is_nameless(report)) {
         if (sum->live_at_end == 0)
             goleak_buf_text(out, "cannot tell: as many goroutines ended as were created");
@@ -103,24 +108,34 @@ static enum goleak_style say_verdict(const struct goleak_text_report *report, st
 
 #define PATH_LEAST 20u
 
-/* Folders give way where the line is too short: RECORDING has the path whole. */
+/* What is left of an escaped path when its folders give way. */
+static void fit_path(struct goleak_buf *out, const char *path, unsigned room)
+{
+    const char *rest = path, *folder = path;
+    while (goleak_text_columns(rest, strlen(rest)) + (rest != path) > room && folder != NULL) {
+        folder = strchr(rest + 1, '/');
+        rest = folder != NULL && folder[1] != '\0' ? folder : rest;
+    }
+    if (rest != path)
+        goleak_buf_text(out, "\xe2\x80\xa6");
+    goleak_text_fit(out, rest, room > PATH_LEAST ? room : PATH_LEAST);
+}
+
+/* Where the line is too short the path is not whole: it is in RECORDING. */
 static void write_path(struct goleak_text_report *report, unsigned room)
 {
     struct goleak_buf escaped, fitted;
+    struct goleak_word more = { "" };
     goleak_buf_init(&escaped, report->alloc);
     goleak_buf_init(&fitted, report->alloc);
+    if (report->inputs > 1)
+        snprintf(more.text, sizeof more.text, " and %.40s more", goleak_words_count(report->inputs - 1).text);
+    unsigned taken = (unsigned)strlen(more.text);
     goleak_text_escape(&escaped, report->path);
     goleak_buf_char(&escaped, '\0');
-    if (!escaped.failed) {
-        const char *path = escaped.data, *folder = path;
-        while (goleak_text_columns(path, strlen(path)) + (path != escaped.data) > room && folder != NULL) {
-            folder = strchr(path + 1, '/');
-            path = folder != NULL && folder[1] != '\0' ? folder : path;
-        }
-        if (path != escaped.data)
-            goleak_buf_text(&fitted, "\xe2\x80\xa6");
-        goleak_text_fit(&fitted, path, room > PATH_LEAST ? room : PATH_LEAST);
-    }
+    if (!escaped.failed)
+        fit_path(&fitted, escaped.data, room > taken ? room - taken : 0);
+    goleak_buf_text(&fitted, more.text);
     goleak_buf_text(&fitted, ": ");
     goleak_buf_char(&fitted, '\0');
     if (escaped.failed || fitted.failed)
@@ -158,8 +173,11 @@ static void explain_untold(struct goleak_text_report *report)
 {
     const struct goleak_summary *sum = &report->summary;
     struct goleak_page *page = report->page;
+    if (sum->created + sum->ended + sum->preexisting == 0)
+        return;
     if (is_nameless(report)) {
-        goleak_page_words(page, GOLEAK_PLAIN, "It does not print which goroutine is created or ends: they are only counted.");
+        goleak_page_words(page, GOLEAK_PLAIN,
+                          "It does not print which goroutine is created or ends: they are only counted.");
     } else {
         uint64_t seen = sum->created + sum->preexisting;
         goleak_page_words(page, GOLEAK_PLAIN, "It does not print when goroutines block.");

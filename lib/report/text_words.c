@@ -57,7 +57,8 @@ static struct goleak_word two_units(uint64_t ns, uint64_t large_ns, char large, 
     if (smalls % ratio == 0)
         snprintf(out.text, sizeof out.text, "%" PRIu64 "%c", smalls / ratio, large);
     else
-        snprintf(out.text, sizeof out.text, "%" PRIu64 "%c %" PRIu64 "%c", smalls / ratio, large, smalls % ratio, small);
+        snprintf(out.text, sizeof out.text, "%" PRIu64 "%c %" PRIu64 "%c", smalls / ratio, large, smalls % ratio,
+                 small);
     return out;
 }
 
