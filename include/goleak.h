@@ -219,6 +219,7 @@ GOLEAK_API bool goleak_reason_can_leak(enum goleak_reason reason);
 struct goleak_input_info {
     const char *path;
     const char *format;          /* "dtrace", …                              */
+    const char *format_title;    /* the same for people                      */
     const char *form;            /* the format's variety: "naive", …; or NULL */
     uint64_t bytes;              /* as read, before decompression            */
     uint64_t events;

@@ -117,6 +117,7 @@ enum goleak_status goleak_trace_input(const struct goleak_trace *trace, size_t i
     *out = (struct goleak_input_info){
         .path = input->path,
         .format = input->format != NULL ? input->format->name : NULL,
+        .format_title = input->format != NULL ? input->format->title : NULL,
         .form = input->facts.form,
         .bytes = input->bytes,
         .events = input->facts.events,

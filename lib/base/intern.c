@@ -37,19 +37,38 @@ static bool grow_slots(struct goleak_intern *intern)
     return true;
 }
 
-uint32_t goleak_intern_add(struct goleak_intern *intern, const void *bytes, size_t size)
+/* The slot of these bytes: theirs, or the free one where they belong. */
+static size_t find_slot(const struct goleak_intern *intern, const void *bytes, size_t size, uint32_t hash)
 {
-    uint32_t hash = (uint32_t)(goleak_hash_bytes(bytes, size) >> 16);
-    if (size >= UINT32_MAX || intern->count >= UINT32_MAX / 2)
-        return 0;
-    if (intern->count * 2 >= intern->slot_count && !grow_slots(intern))
-        return 0;
     size_t at = hash & (intern->slot_count - 1);
     for (; intern->slots[at] != 0; at = (at + 1) & (intern->slot_count - 1)) {
         const struct goleak_intern_entry *entry = &intern->entries[intern->slots[at] - 1];
         if (entry->hash == hash && entry->size == size && memcmp(entry->bytes, bytes, size) == 0)
-            return intern->slots[at];
+            break;
     }
+    return at;
+}
+
+static uint32_t hash_of(const void *bytes, size_t size)
+{
+    return (uint32_t)(goleak_hash_bytes(bytes, size) >> 16);
+}
+
+uint32_t goleak_intern_find(const struct goleak_intern *intern, const void *bytes, size_t size)
+{
+    return intern->slot_count != 0 ? intern->slots[find_slot(intern, bytes, size, hash_of(bytes, size))] : 0;
+}
+
+uint32_t goleak_intern_add(struct goleak_intern *intern, const void *bytes, size_t size)
+{
+    uint32_t hash = hash_of(bytes, size);
+    if (size >= UINT32_MAX || intern->count >= UINT32_MAX / 2)
+        return 0;
+    if (intern->count * 2 >= intern->slot_count && !grow_slots(intern))
+        return 0;
+    size_t at = find_slot(intern, bytes, size, hash);
+    if (intern->slots[at] != 0)
+        return intern->slots[at];
     if (!goleak_grow(intern->alloc, &intern->entries, &intern->capacity, intern->count + 1, sizeof *intern->entries))
         return 0;
     const char *copy = goleak_arena_text(&intern->arena, bytes, size);

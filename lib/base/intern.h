@@ -27,6 +27,8 @@ void goleak_intern_init(struct goleak_intern *intern, struct goleak_alloc *alloc
 void goleak_intern_release(struct goleak_intern *intern);
 /* 0 when memory ends. */
 uint32_t goleak_intern_add(struct goleak_intern *intern, const void *bytes, size_t size);
+/* 0 when they were never added. */
+uint32_t goleak_intern_find(const struct goleak_intern *intern, const void *bytes, size_t size);
 /* The bytes of an id, NUL-terminated; size may be NULL. "" for 0. */
 const char *goleak_intern_get(const struct goleak_intern *intern, uint32_t id, size_t *size);
 

@@ -50,8 +50,9 @@ size_t goleak_utf8_decode(const char *text, uint32_t *code)
 
 bool goleak_is_control(uint32_t code)
 {
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
-           (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+    /* C0, DEL, C1; then what is invisible or turns the direction of writing. */
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || (code >= 0x200b && code <= 0x200f) ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
 }
 
 static void escape_into(struct goleak_buf *buf, const char *text)

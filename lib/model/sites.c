@@ -42,6 +42,7 @@ bool goleak_sites_init(struct goleak_sites *sites, struct goleak_symbols *symbol
 {
     *sites = (struct goleak_sites){ .symbols = symbols };
     goleak_intern_init(&sites->index, alloc);
+    goleak_intern_init(&sites->pcs, alloc);
     if (!goleak_grow(alloc, &sites->sites, &sites->capacity, 64, sizeof *sites->sites))
         return false;
     memset(sites->sites, 0, sizeof *sites->sites);
@@ -51,9 +52,10 @@ bool goleak_sites_init(struct goleak_sites *sites, struct goleak_symbols *symbol
 void goleak_sites_release(struct goleak_sites *sites)
 {
     goleak_free(sites->index.alloc, sites->sites, sites->capacity * sizeof *sites->sites);
+    goleak_free(sites->index.alloc, sites->pc_frames, sites->pc_capacity * sizeof *sites->pc_frames);
     goleak_intern_release(&sites->index);
-    sites->sites = NULL;
-    sites->capacity = 0;
+    goleak_intern_release(&sites->pcs);
+    *sites = (struct goleak_sites){ 0 };
 }
 
 bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t start, uint32_t *site)
@@ -79,6 +81,23 @@ bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t 
         sites->sites[*site] = (struct goleak_site){ created_at, start, proof };
     }
     return *site != 0;
+}
+
+uint32_t goleak_sites_frame_of(const struct goleak_sites *sites, uint64_t gopc)
+{
+    uint32_t id = goleak_intern_find(&sites->pcs, &gopc, sizeof gopc);
+    return id != 0 ? sites->pc_frames[id - 1] : 0;
+}
+
+bool goleak_sites_name(struct goleak_sites *sites, uint64_t gopc, uint32_t frame)
+{
+    size_t before = sites->pcs.count;
+    if (!goleak_grow(sites->pcs.alloc, &sites->pc_frames, &sites->pc_capacity, before + 1, sizeof *sites->pc_frames))
+        return false;
+    uint32_t id = goleak_intern_add(&sites->pcs, &gopc, sizeof gopc);
+    if (id > before)
+        sites->pc_frames[id - 1] = frame;
+    return id != 0;
 }
 
 size_t goleak_sites_count(const struct goleak_sites *sites)

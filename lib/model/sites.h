@@ -21,6 +21,9 @@ struct goleak_sites {
     struct goleak_intern index;     /* bytes: the two ids; a site's number is its id */
     struct goleak_site *sites;      /* sites[0]: nothing told */
     size_t capacity;
+    struct goleak_intern pcs;       /* bytes: gopc */
+    uint32_t *pc_frames;            /* pc_frames[id - 1]: the frame that a stack gave it */
+    size_t pc_capacity;
 };
 
 bool goleak_sites_init(struct goleak_sites *sites, struct goleak_symbols *symbols, struct goleak_alloc *alloc);
@@ -28,6 +31,12 @@ void goleak_sites_release(struct goleak_sites *sites);
 
 /* False when memory ends. (0, 0) is site 0. */
 bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t start, uint32_t *site);
+/* The frame of a go statement by its address, where some stack has named it: a
+ * tracer prints bare addresses once the process has gone. 0: not known. */
+uint32_t goleak_sites_frame_of(const struct goleak_sites *sites, uint64_t gopc);
+/* Remembers one. False when memory ends. */
+bool goleak_sites_name(struct goleak_sites *sites, uint64_t gopc, uint32_t frame);
+
 size_t goleak_sites_count(const struct goleak_sites *sites); /* site 0 included */
 
 static inline const struct goleak_site *goleak_sites_at(const struct goleak_sites *sites, uint32_t site)

@@ -145,14 +145,45 @@ static enum goleak_status keep(struct goleak_order *order, struct goleak_life *l
     return run_queue(order, oldest(&order->lives), true);
 }
 
+/* The queue may go, and goes when its company has had time to come. */
+static void open_queue(struct goleak_lives *lives, struct goleak_life *life, uint64_t position)
+{
+    if (life->opened != 0)
+        return;
+    life->opened = position;
+    if (position + COMPANY_LINES < lives->due)
+        lives->due = position + COMPANY_LINES;
+}
+
+/* Runs the queues whose company has had its time. */
+static enum goleak_status run_due(struct goleak_order *order, uint64_t position)
+{
+    struct goleak_lives *lives = &order->lives;
+    lives->due = UINT64_MAX;
+    for (size_t i = 0; i < lives->life_count; i++) {
+        struct goleak_life *life = &lives->lives[i];
+        if (life->head == NONE || life->opened == 0)
+            continue;
+        if (position - life->opened < COMPANY_LINES) {
+            if (life->opened + COMPANY_LINES < lives->due)
+                lives->due = life->opened + COMPANY_LINES;
+            continue;
+        }
+        enum goleak_status status = run_queue(order, life, false);
+        if (status != GOLEAK_OK)
+            return status;
+    }
+    return GOLEAK_OK;
+}
+
 /* An event of a goroutine that has a queue. */
 static enum goleak_status meet(struct goleak_order *order, struct goleak_life *life, const struct goleak_event *event)
 {
     struct goleak_lives *lives = &order->lives;
     const struct goleak_event *first = &lives->lines[life->head].event;
     bool open = goleak_replay_allows(order->replay, first);
-    if (open && life->opened == 0)
-        life->opened = event->position; /* by something of another CPU, just now */
+    if (open)
+        open_queue(lives, life, event->position); /* by something of another CPU, just now */
     bool company = open && event->kind == GOLEAK_EVENT_PARK && event->position - life->opened < COMPANY_LINES;
     if (open && !company) {
         enum goleak_status status = run_queue(order, life, false);
@@ -166,10 +197,16 @@ static enum goleak_status meet(struct goleak_order *order, struct goleak_life *l
     enum goleak_status status = replay_one(order, event, GOLEAK_REPLAY_ASK);
     if (status == GOLEAK_END)
         return keep(order, life->head != NONE ? life : NULL, event);
-    if (status == GOLEAK_OK && life->head != NONE && life->opened == 0 &&
-        goleak_replay_allows(order->replay, &lives->lines[life->head].event))
-        life->opened = event->position;
-    return status;
+    if (status != GOLEAK_OK || life->head == NONE)
+        return status;
+    first = &lives->lines[life->head].event;
+    if (!goleak_replay_allows(order->replay, first))
+        return GOLEAK_OK;
+    /* Behind an end nothing of that life comes any more. */
+    if (first->kind == GOLEAK_EVENT_CREATE)
+        return run_queue(order, life, false);
+    open_queue(lives, life, event->position);
+    return GOLEAK_OK;
 }
 
 static bool is_ruled(const struct goleak_event *event)
@@ -183,9 +220,14 @@ enum goleak_status goleak_lives_push(struct goleak_order *order, const struct go
     for (size_t i = 0; i < count;) {
         struct goleak_life *life = NULL;
         size_t end = i;
+        if (events[i].position >= lives->due) {
+            enum goleak_status status = run_due(order, events[i].position);
+            if (status != GOLEAK_OK)
+                return status;
+        }
         bool ruled = end < count && is_ruled(&events[end]);
         /* As many of one kind as there are without a queue. */
-        for (; end < count && is_ruled(&events[end]) == ruled; end++)
+        for (; end < count && is_ruled(&events[end]) == ruled && events[end].position < lives->due; end++)
             if (lives->waiting != 0 && (life = find_life(lives, events[end].g)) != NULL)
                 break;
         size_t done = 0;

@@ -11,6 +11,7 @@ void goleak_order_init(struct goleak_order *order, struct goleak_alloc *alloc, s
     order->window.newest_ns = order->window.emitted_ns = INT64_MIN;
     order->gate.trust = TRUST;
     order->lives.free_lines = UINT32_MAX;
+    order->lives.due = UINT64_MAX;
 }
 
 void goleak_order_release(struct goleak_order *order)

@@ -64,6 +64,7 @@ struct goleak_lives {
     struct goleak_life *lives;
     size_t life_count, life_capacity; /* slots, some of them free */
     size_t waiting;                   /* lines */
+    uint64_t due; /* line at which a queue has waited for company long enough; UINT64_MAX: none */
     uint16_t filter[GOLEAK_LIFE_FILTER]; /* lives that wait, by hash of g */
 };
 

@@ -275,20 +275,33 @@ static enum goleak_status name_other(struct goleak_replay *replay, const struct 
 
 /* ---- the events ---- */
 
+/* Where the go statement stands: by the creation stack, else by its address. */
+static bool find_created_at(struct goleak_replay *replay, struct goleak_record *record,
+                            const struct goleak_event *event, uint32_t *frame)
+{
+    bool has_pc = (event->has & GOLEAK_HAS_GOPC) && event->gopc != 0;
+    *frame = 0;
+    if (event->has & GOLEAK_HAS_STACK) {
+        record->created_stack = event->stack;
+        *frame = goleak_symbols_created_at(replay->symbols, event->stack);
+        bool named = goleak_symbols_frame_function(replay->symbols, *frame)[0] != '\0';
+        if (named || !has_pc)
+            return !named || !has_pc || goleak_sites_name(&replay->sites, event->gopc, *frame);
+    }
+    if (!has_pc)
+        return true;
+    *frame = goleak_sites_frame_of(&replay->sites, event->gopc);
+    if (*frame == 0)
+        *frame = goleak_symbols_address(replay->symbols, event->gopc);
+    return *frame != 0;
+}
+
 static enum goleak_status set_site(struct goleak_replay *replay, struct goleak_record *record,
                                    const struct goleak_event *event)
 {
-    uint32_t created_at = 0;
-    if (event->has & GOLEAK_HAS_STACK) {
-        record->created_stack = event->stack;
-        created_at = goleak_symbols_created_at(replay->symbols, event->stack);
-    } else if ((event->has & GOLEAK_HAS_GOPC) && event->gopc != 0) {
-        created_at = goleak_symbols_address(replay->symbols, event->gopc);
-        if (created_at == 0)
-            return goleak_alloc_failure(replay->alloc);
-    }
-    uint32_t start = event->has & GOLEAK_HAS_START ? event->name : 0;
-    if (!goleak_sites_add(&replay->sites, created_at, start, &record->site))
+    uint32_t created_at, start = event->has & GOLEAK_HAS_START ? event->name : 0;
+    if (!find_created_at(replay, record, event, &created_at) ||
+        !goleak_sites_add(&replay->sites, created_at, start, &record->site))
         return goleak_alloc_failure(replay->alloc);
     return GOLEAK_OK;
 }

@@ -49,7 +49,8 @@ static void note_late(struct goleak_order *order, const struct goleak_event *eve
                            goleak_event_kind_name((enum goleak_event_kind)event->kind), window->emitted_ns - event->time_ns);
     else
         goleak_health_note(order->health, GOLEAK_HEALTH_reordered, 1, event->position, 0, 0,
-                           "a %s is printed %" PRId64 " ns late", goleak_event_kind_name((enum goleak_event_kind)event->kind), late_ns);
+                           "a %s is printed %" PRId64 " us late", goleak_event_kind_name((enum goleak_event_kind)event->kind),
+                           late_ns / 1000);
 }
 
 /* Gives every event a time and sorts the batch. */

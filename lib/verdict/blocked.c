@@ -33,8 +33,8 @@ GOLEAK_RULE(blocked)
     out->verdict = GOLEAK_VERDICT_LIKELY;
     add_wait(input, record,
              goleak_evidence_add(out, "blocked",
-                                 "blocked on \"%s\" at the end of the recording; who else can reach what it waits "
-                                 "for is not recorded, so by the article's rule it leaks",
+                                 "blocked on \"%s\" at the end; the recording does not tell who could wake it, "
+                                 "so the article's rule decides",
                                  goleak_reason_name((enum goleak_reason)record->reason)));
     return true;
 }

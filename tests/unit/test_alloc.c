@@ -1,0 +1,194 @@
+/* test_alloc - the running total, the limit, and which of the two refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "support/fail_alloc.h"
+
+static void the_total_is_what_the_hook_has_given(void **state)
+{
+    struct fail_alloc heap;
+    struct goleak_alloc alloc;
+    (void)state;
+    fail_alloc_init(&heap, 0, false);
+    goleak_alloc_init(&alloc, &heap.allocator, 0);
+    void *first = goleak_realloc(&alloc, NULL, 0, 100);
+    void *second = goleak_alloc_array(&alloc, 7, 6);
+    first = goleak_realloc(&alloc, first, 100, 1000);
+    assert_int_equal(alloc.used_bytes, 1042);
+    assert_int_equal(heap.bytes, 1042);
+    first = goleak_realloc(&alloc, first, 1000, 10);
+    assert_int_equal(alloc.used_bytes, 52);
+    goleak_free(&alloc, first, 10);
+    goleak_free(&alloc, second, 42);
+    assert_int_equal(alloc.used_bytes, 0);
+    assert_true(fail_alloc_is_clean(&heap));
+}
+
+static void without_a_hook_malloc_serves(void **state)
+{
+    struct goleak_alloc alloc;
+    (void)state;
+    goleak_alloc_init(&alloc, NULL, 0);
+    char *text = goleak_realloc(&alloc, NULL, 0, 6);
+    assert_non_null(text);
+    memcpy(text, "gopark", 6);
+    text = goleak_realloc(&alloc, text, 6, 5000);
+    assert_non_null(text);
+    assert_memory_equal(text, "gopark", 6);
+    goleak_free(&alloc, text, 5000);
+    assert_int_equal(alloc.used_bytes, 0);
+}
+
+static void freeing_nothing_changes_nothing(void **state)
+{
+    struct fail_alloc heap;
+    struct goleak_alloc alloc;
+    (void)state;
+    fail_alloc_init(&heap, 0, false);
+    goleak_alloc_init(&alloc, &heap.allocator, 0);
+    goleak_free(&alloc, NULL, 4096);
+    assert_int_equal(alloc.used_bytes, 0);
+    assert_int_equal(heap.wrong_sizes, 0);
+}
+
+static void the_limit_is_reached_exactly(void **state)
+{
+    struct fail_alloc heap;
+    struct goleak_alloc alloc;
+    (void)state;
+    fail_alloc_init(&heap, 0, false);
+    goleak_alloc_init(&alloc, &heap.allocator, 100);
+    void *most = goleak_realloc(&alloc, NULL, 0, 60);
+    void *rest = goleak_realloc(&alloc, NULL, 0, 40);
+    assert_non_null(most);
+    assert_non_null(rest);
+    assert_null(goleak_realloc(&alloc, NULL, 0, 1));
+    assert_int_equal(goleak_alloc_failure(&alloc), GOLEAK_E_LIMIT);
+    assert_int_equal(heap.requests, 2); /* the hook was not even asked */
+    assert_int_equal(alloc.used_bytes, 100);
+    goleak_free(&alloc, rest, 40);
+    rest = goleak_realloc(&alloc, NULL, 0, 40);
+    assert_non_null(rest);
+    goleak_free(&alloc, rest, 40);
+    goleak_free(&alloc, most, 60);
+    assert_null(goleak_realloc(&alloc, NULL, 0, SIZE_MAX));
+    assert_int_equal(goleak_alloc_failure(&alloc), GOLEAK_E_LIMIT);
+    assert_true(fail_alloc_is_clean(&heap));
+}
+
+static void the_hooks_refusal_is_no_limit(void **state)
+{
+    struct fail_alloc heap;
+    struct goleak_alloc alloc;
+    (void)state;
+    fail_alloc_init(&heap, 2, false);
+    goleak_alloc_init(&alloc, &heap.allocator, 100);
+    char *text = goleak_realloc(&alloc, NULL, 0, 8);
+    assert_non_null(text);
+    memcpy(text, "goexit0", 8);
+    assert_null(goleak_realloc(&alloc, text, 8, 200));
+    assert_int_equal(goleak_alloc_failure(&alloc), GOLEAK_E_LIMIT);
+    assert_null(goleak_realloc(&alloc, text, 8, 20));
+    assert_int_equal(goleak_alloc_failure(&alloc), GOLEAK_E_MEMORY);
+    /* Either way the old block stays. */
+    assert_int_equal(alloc.used_bytes, 8);
+    assert_string_equal(text, "goexit0");
+    goleak_free(&alloc, text, 8);
+    assert_true(fail_alloc_is_clean(&heap));
+}
+
+static void an_array_that_overflows_is_refused(void **state)
+{
+    struct fail_alloc heap;
+    struct goleak_alloc alloc;
+    (void)state;
+    fail_alloc_init(&heap, 0, false);
+    goleak_alloc_init(&alloc, &heap.allocator, 100);
+    assert_null(goleak_realloc(&alloc, NULL, 0, 101)); /* leaves "limit" behind */
+    assert_null(goleak_alloc_array(&alloc, SIZE_MAX / 8 + 1, 8));
+    assert_int_equal(goleak_alloc_failure(&alloc), GOLEAK_E_MEMORY);
+    assert_int_equal(heap.requests, 0);
+}
+
+static void zeroed_memory_is_zero(void **state)
+{
+    struct fail_alloc heap; /* its blocks come full of 0xa5 */
+    struct goleak_alloc alloc;
+    static const char zeros[300];
+    (void)state;
+    fail_alloc_init(&heap, 0, false);
+    goleak_alloc_init(&alloc, &heap.allocator, 0);
+    void *block = goleak_alloc_zeroed(&alloc, sizeof zeros);
+    assert_non_null(block);
+    assert_memory_equal(block, zeros, sizeof zeros);
+    goleak_free(&alloc, block, sizeof zeros);
+}
+
+static void growing_is_by_half_and_keeps_what_is_there(void **state)
+{
+    struct fail_alloc heap;
+    struct goleak_alloc alloc;
+    uint32_t *numbers = NULL;
+    size_t capacity = 0;
+    (void)state;
+    fail_alloc_init(&heap, 0, false);
+    goleak_alloc_init(&alloc, &heap.allocator, 0);
+    for (uint32_t i = 0; i < 1000; i++) {
+        assert_true(goleak_grow(&alloc, &numbers, &capacity, i + 1, sizeof *numbers));
+        assert_true(capacity > i);
+        numbers[i] = i * 3;
+    }
+    for (uint32_t i = 0; i < 1000; i++)
+        assert_int_equal(numbers[i], i * 3);
+    assert_true(heap.requests < 20);     /* not one an item */
+    assert_true(capacity < 1000 * 3 / 2); /* and not far too much */
+    assert_int_equal(alloc.used_bytes, capacity * sizeof *numbers);
+    assert_true(goleak_grow(&alloc, &numbers, &capacity, 100000, sizeof *numbers));
+    assert_true(capacity >= 100000);
+    goleak_free(&alloc, numbers, capacity * sizeof *numbers);
+    assert_true(fail_alloc_is_clean(&heap));
+}
+
+static void growing_that_fails_leaves_all_as_it_was(void **state)
+{
+    struct fail_alloc heap;
+    struct goleak_alloc alloc;
+    uint64_t *numbers = NULL;
+    size_t capacity = 0;
+    (void)state;
+    fail_alloc_init(&heap, 2, true);
+    goleak_alloc_init(&alloc, &heap.allocator, 0);
+    assert_true(goleak_grow(&alloc, &numbers, &capacity, 4, sizeof *numbers));
+    const uint64_t *before = numbers;
+    size_t had = capacity;
+    assert_false(goleak_grow(&alloc, &numbers, &capacity, had + 1, sizeof *numbers));
+    assert_false(goleak_grow(&alloc, &numbers, &capacity, SIZE_MAX / 4, sizeof *numbers)); /* overflows */
+    assert_int_equal(goleak_alloc_failure(&alloc), GOLEAK_E_MEMORY);
+    assert_ptr_equal(numbers, before);
+    assert_int_equal(capacity, had);
+    goleak_free(&alloc, numbers, capacity * sizeof *numbers);
+    assert_true(fail_alloc_is_clean(&heap));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_total_is_what_the_hook_has_given),
+        cmocka_unit_test(without_a_hook_malloc_serves),
+        cmocka_unit_test(freeing_nothing_changes_nothing),
+        cmocka_unit_test(the_limit_is_reached_exactly),
+        cmocka_unit_test(the_hooks_refusal_is_no_limit),
+        cmocka_unit_test(an_array_that_overflows_is_refused),
+        cmocka_unit_test(zeroed_memory_is_zero),
+        cmocka_unit_test(growing_is_by_half_and_keeps_what_is_there),
+        cmocka_unit_test(growing_that_fails_leaves_all_as_it_was),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

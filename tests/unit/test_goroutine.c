@@ -1,0 +1,156 @@
+/* test_goroutine - the store: records found by address or goid, per process, never moved. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/goroutine.h"
+#include "support/fail_alloc.h"
+
+static struct fail_alloc heap;
+static struct goleak_alloc alloc;
+static struct goleak_store store;
+
+static int set_up(void **state)
+{
+    (void)state;
+    fail_alloc_init(&heap, 0, false);
+    goleak_alloc_init(&alloc, &heap.allocator, 0);
+    return goleak_store_init(&store, &alloc) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    goleak_store_release(&store);
+    return fail_alloc_is_clean(&heap) ? 0 : -1;
+}
+
+static uint32_t find(uint64_t key, uint16_t process)
+{
+    return goleak_store_find(&store, key, process, goleak_store_hash(key, process));
+}
+
+static uint32_t add(uint64_t key, uint16_t process)
+{
+    return goleak_store_add(&store, key, process, goleak_store_hash(key, process));
+}
+
+static void a_record_begins_empty_but_for_its_key(void **state)
+{
+    (void)state;
+    assert_int_equal(find(0x140000036c0, 0), 0);
+    uint32_t index = add(0x140000036c0, 3);
+    assert_int_equal(index, 1); /* 0 is "none" */
+    const struct goleak_record *record = goleak_store_at(&store, index);
+    assert_int_equal(record->g, 0x140000036c0);
+    assert_int_equal(record->process, 3);
+    assert_int_equal(record->goid, 0);
+    assert_int_equal(record->serial, 0);
+    assert_int_equal(record->incarnation, 0);
+    assert_int_equal(record->flags, 0);
+    assert_int_equal(record->state, GOLEAK_STATE_UNKNOWN);
+    assert_int_equal(find(0x140000036c0, 3), 1);
+}
+
+static void processes_have_their_own_addresses(void **state)
+{
+    (void)state;
+    uint32_t first = add(0xc000002380, 0), second = add(0xc000002380, 1);
+    assert_int_not_equal(first, second);
+    assert_int_equal(find(0xc000002380, 0), first);
+    assert_int_equal(find(0xc000002380, 1), second);
+    assert_int_equal(find(0xc000002380, 2), 0);
+}
+
+/* The process is mixed into the key: these two have one hash, tag and all. */
+static void equal_hashes_are_told_apart(void **state)
+{
+    const uint64_t key = 0xc000002380, twin = key ^ (uint64_t)1 << 48;
+    (void)state;
+    assert_int_equal(goleak_store_hash(key, 1), goleak_store_hash(twin, 0));
+    uint32_t first = add(key, 1);
+    assert_int_equal(find(twin, 0), 0);
+    uint32_t second = add(twin, 0);
+    assert_int_equal(find(key, 1), first);
+    assert_int_equal(find(twin, 0), second);
+}
+
+static void goids_are_keys_of_their_own(void **state)
+{
+    (void)state;
+    uint32_t by_address = add(7, 0), by_goid = add(7 | GOLEAK_KEY_GOID, 0);
+    assert_int_not_equal(by_address, by_goid);
+    assert_int_equal(goleak_store_at(&store, by_goid)->goid, 7);
+    assert_int_equal(goleak_store_at(&store, by_goid)->g, 0);
+    assert_int_equal(find(7, 0), by_address);
+    assert_int_equal(find(7 | GOLEAK_KEY_GOID, 0), by_goid);
+    assert_int_equal(find(8 | GOLEAK_KEY_GOID, 0), 0);
+}
+
+/* An address that learns its goid is still found by its address. */
+static void a_goid_that_is_learnt_later_changes_nothing(void **state)
+{
+    (void)state;
+    uint32_t index = add(0xc000102000, 0);
+    goleak_store_at(&store, index)->goid = 18;
+    for (uint64_t i = 1; i < 3000; i++) /* the table is made anew from the records */
+        add(0xc000102000 + i * 0x1c0, 0);
+    assert_int_equal(find(0xc000102000, 0), index);
+    assert_int_equal(find(18 | GOLEAK_KEY_GOID, 0), 0);
+}
+
+static void many_are_found_and_do_not_move(void **state)
+{
+    enum { MANY = 100000 };
+    (void)state;
+    uint32_t first = add(0xc000000000, 0);
+    const struct goleak_record *kept = goleak_store_at(&store, first);
+    for (uint64_t i = 1; i < MANY; i++)
+        if (add(0xc000000000 + i * 0x1e0, 0) != i + 1)
+            fail_msg("record %llu is not the next", (unsigned long long)i);
+    for (uint64_t i = 0; i < MANY; i++)
+        if (find(0xc000000000 + i * 0x1e0, 0) != i + 1)
+            fail_msg("record %llu is lost", (unsigned long long)i);
+    for (uint64_t i = 0; i < MANY; i++) /* between them is nothing */
+        assert_int_equal(find(0xc000000000 + i * 0x1e0 + 0x20, 0), 0);
+    assert_ptr_equal(goleak_store_at(&store, first), kept);
+    assert_int_equal(store.count, MANY);
+    assert_true(store.count * 3 <= (store.slot_mask + 1) * 2);
+}
+
+static void a_refusal_leaves_the_store_whole(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 9000; i++) {
+        uint64_t key = 0xc000000000 + i * 0x1c0;
+        heap.fail_at = heap.requests + 1;
+        uint32_t index = add(key, 0);
+        heap.fail_at = 0;
+        if (index == 0) { /* a chunk, or a larger table */
+            assert_int_equal(find(key, 0), 0);
+            index = add(key, 0);
+        }
+        assert_int_equal(index, i + 1);
+    }
+    for (uint64_t i = 0; i < 9000; i++)
+        assert_int_equal(find(0xc000000000 + i * 0x1c0, 0), i + 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_record_begins_empty_but_for_its_key, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(processes_have_their_own_addresses, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(equal_hashes_are_told_apart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(goids_are_keys_of_their_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_goid_that_is_learnt_later_changes_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_are_found_and_do_not_move, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_refusal_leaves_the_store_whole, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,174 @@
+/*
+ * test_sites - whose goroutine it is, by where it starts and who spawned it.
+ *
+ * Go's own rule is isSystemGoroutine (runtime/traceback.go): a start function in
+ * package runtime, but for runtime.main and the entry of coroutines. Packages
+ * beside it spawn helpers that the rule does not cover.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/goroutine.h"
+#include "model/sites.h"
+#include "support/fail_alloc.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define SYSTEM (GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN)
+#define USER (GOLEAK_REC_USER | GOLEAK_REC_NOT_MAIN)
+#define MAIN (GOLEAK_REC_USER | GOLEAK_REC_MAIN)
+
+static struct fail_alloc heap;
+static struct goleak_alloc alloc;
+static struct goleak_symbols symbols;
+static struct goleak_sites sites;
+
+static int set_up(void **state)
+{
+    (void)state;
+    fail_alloc_init(&heap, 0, false);
+    goleak_alloc_init(&alloc, &heap.allocator, 0);
+    goleak_symbols_init(&symbols, &alloc);
+    return goleak_sites_init(&sites, &symbols, &alloc) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    goleak_sites_release(&sites);
+    goleak_symbols_release(&symbols);
+    return fail_alloc_is_clean(&heap) ? 0 : -1;
+}
+
+/* NULL: not told. */
+static uint32_t add(const char *spawner, const char *start)
+{
+    uint32_t frame = spawner != NULL ? goleak_symbols_frame(&symbols, spawner, strlen(spawner), 0x20) : 0;
+    uint32_t name = start != NULL ? goleak_symbols_string(&symbols, start, strlen(start)) : 0;
+    uint32_t site = 12345;
+    assert_true(goleak_sites_add(&sites, frame, name, &site));
+    return site;
+}
+
+static void check(const char *spawner, const char *start, unsigned expected)
+{
+    unsigned proof = goleak_sites_at(&sites, add(spawner, start))->proof;
+    if (proof != expected)
+        fail_msg("spawned by %s, starts in %s: found %x, expected %x", spawner != NULL ? spawner : "?",
+                 start != NULL ? start : "?", proof, expected);
+}
+
+static void start_functions_follow_gos_rule(void **state)
+{
+    (void)state;
+    check(NULL, "runtime.forcegchelper", SYSTEM);
+    check(NULL, "runtime.gcBgMarkStartWorkers.gowrap1", SYSTEM);
+    check(NULL, "runtime.runfinq", SYSTEM);
+    check(NULL, "runtime.(*traceAdvancerState).start.func1", SYSTEM);
+    check(NULL, "runtime.main", MAIN);
+    check(NULL, "runtime.corostart", USER);
+    check(NULL, "main.main.func1", USER);
+    check(NULL, "net/http.(*Server).Serve.gowrap3", USER);
+    check(NULL, "runtimes.f", USER); /* another package */
+    check(NULL, "runtime/metrics.f", USER);
+}
+
+static void helpers_beside_the_runtime_are_its_own(void **state)
+{
+    (void)state;
+    check(NULL, "runtime/trace.(*traceMultiplexer).startLocked.func1", SYSTEM);
+    check(NULL, "runtime/trace.Start.func1", SYSTEM);
+    check(NULL, "runtime/pprof.profileWriter", SYSTEM);
+    check(NULL, "os/signal.loop", SYSTEM);
+    check(NULL, "os/signal.NotifyContext.func1", USER); /* waits for the program, not for the runtime */
+}
+
+static void without_a_start_function_the_spawner_decides(void **state)
+{
+    (void)state;
+    check("runtime.gcenable", NULL, SYSTEM);
+    check("runtime.createfing", NULL, SYSTEM);
+    check("runtime/trace.Start", NULL, SYSTEM);
+    check("runtime/pprof.StartCPUProfile", NULL, SYSTEM);
+    check("os/signal.watchSignalLoop", NULL, SYSTEM);
+    check("os/signal.Notify.func1", NULL, USER);
+    check("runtime.rt0_go.abi0", NULL, MAIN);
+    check("runtime.rt0_go", NULL, MAIN);
+    check("runtime.newcoro.func1", NULL, USER);
+    check("main.Gather", NULL, USER);
+    check("time.goFunc", NULL, USER);
+}
+
+static void what_the_runtime_spawns_is_its_own_whatever_it_starts(void **state)
+{
+    (void)state;
+    check("runtime.gcenable", "main.f", SYSTEM);
+    check("runtime.rt0_go.abi0", "runtime.main", MAIN);
+    check("runtime.newcoro", "runtime.corostart", USER);
+    check("main.Gather", "main.Gather.func1", USER);
+}
+
+static void an_address_proves_nothing(void **state)
+{
+    uint32_t site;
+    (void)state;
+    assert_true(goleak_sites_add(&sites, goleak_symbols_address(&symbols, 0x68a525), 0, &site));
+    assert_int_not_equal(site, 0);
+    assert_int_equal(goleak_sites_at(&sites, site)->proof, 0);
+}
+
+static void nothing_told_is_site_zero(void **state)
+{
+    (void)state;
+    assert_int_equal(add(NULL, NULL), 0);
+    assert_int_equal(goleak_sites_at(&sites, 0)->proof, 0);
+    assert_int_equal(goleak_sites_at(&sites, 0)->created_at, 0);
+    assert_int_equal(goleak_sites_count(&sites), 1);
+}
+
+static void a_place_and_a_start_are_one_site(void **state)
+{
+    (void)state;
+    uint32_t site = add("main.Gather", "main.Gather.func1");
+    assert_int_equal(add("main.Gather", "main.Gather.func1"), site);
+    assert_int_not_equal(add("main.Gather", "main.Gather.func2"), site);
+    assert_int_not_equal(add("main.Gather", NULL), site);
+    assert_int_not_equal(add(NULL, "main.Gather.func1"), site);
+    assert_int_equal(goleak_sites_count(&sites), 5);
+    const struct goleak_site *one = goleak_sites_at(&sites, site);
+    assert_string_equal(goleak_symbols_frame_text(&symbols, one->created_at), "main.Gather+0x20");
+    assert_string_equal(goleak_symbols_text(&symbols, one->start), "main.Gather.func1");
+}
+
+static void many_sites_stay_apart(void **state)
+{
+    char start[32];
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(start, sizeof start, i % 2 != 0 ? "runtime.f%u" : "main.f%u", i);
+        assert_int_equal(add("main.main", start), i + 1);
+    }
+    for (unsigned i = 0; i < 1000; i++)
+        assert_int_equal(goleak_sites_at(&sites, i + 1)->proof, i % 2 != 0 ? SYSTEM : USER);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(start_functions_follow_gos_rule, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(helpers_beside_the_runtime_are_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_a_start_function_the_spawner_decides, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_the_runtime_spawns_is_its_own_whatever_it_starts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_address_proves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_told_is_site_zero, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_place_and_a_start_are_one_site, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_sites_stay_apart, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

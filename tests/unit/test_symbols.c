@@ -1,0 +1,189 @@
+/* test_symbols - the one spelling of a frame, and what a stack says at a glance. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/symbols.h"
+#include "support/fail_alloc.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct fail_alloc heap;
+static struct goleak_alloc alloc;
+static struct goleak_symbols symbols;
+
+static int set_up(void **state)
+{
+    (void)state;
+    fail_alloc_init(&heap, 0, false);
+    goleak_alloc_init(&alloc, &heap.allocator, 0);
+    goleak_symbols_init(&symbols, &alloc);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    goleak_symbols_release(&symbols);
+    return fail_alloc_is_clean(&heap) ? 0 : -1;
+}
+
+static uint32_t frame(const char *function)
+{
+    return goleak_symbols_frame(&symbols, function, strlen(function), 0x10);
+}
+
+/* A stack of these functions, leaf first; "" is a frame without a symbol. */
+static uint32_t stack_of(const char *const *functions, size_t count)
+{
+    uint32_t frames[16];
+    assert_true(count <= COUNT(frames));
+    for (size_t i = 0; i < count; i++)
+        frames[i] = functions[i][0] != '\0' ? frame(functions[i]) : goleak_symbols_address(&symbols, 0x4531a0);
+    return goleak_symbols_stack(&symbols, frames, count);
+}
+
+static const char *created_at(const char *const *functions, size_t count)
+{
+    uint32_t stack = stack_of(functions, count);
+    return goleak_symbols_frame_text(&symbols, goleak_symbols_created_at(&symbols, stack));
+}
+
+static const char *blocked_at(const char *const *functions, size_t count)
+{
+    uint32_t stack = stack_of(functions, count);
+    return goleak_symbols_frame_text(&symbols, goleak_symbols_blocked_at(&symbols, stack));
+}
+
+static void frames_have_one_spelling(void **state)
+{
+    (void)state;
+    uint32_t with_offset = goleak_symbols_frame(&symbols, "main.Gather", 11, 0x9e);
+    uint32_t with_line = goleak_symbols_frame_line(&symbols, "main.Gather", 11, "/src/main.go", 12, 15);
+    uint32_t bare = goleak_symbols_function(&symbols, "main.Gather", 11);
+    uint32_t address = goleak_symbols_address(&symbols, 0x4531a0);
+    assert_string_equal(goleak_symbols_frame_text(&symbols, with_offset), "main.Gather+0x9e");
+    assert_string_equal(goleak_symbols_frame_text(&symbols, with_line), "main.Gather /src/main.go:15");
+    assert_string_equal(goleak_symbols_frame_text(&symbols, bare), "main.Gather");
+    assert_string_equal(goleak_symbols_frame_text(&symbols, address), "0x4531a0");
+    assert_string_equal(goleak_symbols_frame_function(&symbols, with_offset), "main.Gather");
+    assert_string_equal(goleak_symbols_frame_function(&symbols, with_line), "main.Gather");
+    assert_string_equal(goleak_symbols_frame_function(&symbols, bare), "main.Gather");
+    assert_string_equal(goleak_symbols_frame_function(&symbols, address), "");
+    assert_int_equal(goleak_symbols_frame(&symbols, "", 0, 0x4531a0), address);
+    assert_int_equal(goleak_symbols_frame(&symbols, "main.Gather", 11, 0x9e), with_offset);
+    assert_int_not_equal(goleak_symbols_frame(&symbols, "main.Gather", 11, 0x9f), with_offset);
+}
+
+static void no_frame_has_no_text(void **state)
+{
+    (void)state;
+    assert_string_equal(goleak_symbols_frame_text(&symbols, 0), "");
+    assert_string_equal(goleak_symbols_frame_function(&symbols, 0), "");
+    assert_string_equal(goleak_symbols_frame_function(&symbols, 77), "");
+    const uint32_t *frames;
+    assert_int_equal(goleak_symbols_stack_frames(&symbols, 0, &frames), 0);
+    assert_int_equal(goleak_symbols_stack(&symbols, NULL, 0), 0);
+    assert_int_equal(goleak_symbols_created_at(&symbols, 0), 0);
+    assert_int_equal(goleak_symbols_blocked_at(&symbols, 5), 0);
+}
+
+static void a_very_long_name_is_cut(void **state)
+{
+    char name[5000];
+    (void)state;
+    memset(name, 'n', sizeof name);
+    uint32_t with_offset = goleak_symbols_frame(&symbols, name, sizeof name, 1);
+    uint32_t with_line = goleak_symbols_frame_line(&symbols, name, sizeof name, name, sizeof name, 1);
+    assert_true(strlen(goleak_symbols_frame_text(&symbols, with_offset)) < 2100);
+    assert_true(strlen(goleak_symbols_frame_text(&symbols, with_line)) < 4200);
+    assert_string_equal(goleak_symbols_frame_text(&symbols, with_offset) + 2048, "+0x1");
+}
+
+static void equal_stacks_are_one(void **state)
+{
+    static const char *const deep[] = { "main.f", "main.main" }, *const shallow[] = { "main.f" };
+    const uint32_t *frames;
+    (void)state;
+    uint32_t stack = stack_of(deep, 2);
+    assert_int_equal(stack_of(deep, 2), stack);
+    assert_int_not_equal(stack_of(shallow, 1), stack);
+    assert_int_equal(goleak_symbols_stack_frames(&symbols, stack, &frames), 2);
+    assert_string_equal(goleak_symbols_frame_text(&symbols, frames[0]), "main.f+0x10");
+    assert_string_equal(goleak_symbols_frame_text(&symbols, frames[1]), "main.main+0x10");
+}
+
+static void the_creation_site_is_behind_the_spawning_machinery(void **state)
+{
+    static const char *const by_user[] = { "runtime.newproc.func1", "runtime.systemstack.abi0", "runtime.newproc",
+                                           "main.Gather", "main.main", "runtime.main" };
+    static const char *const by_runtime[] = { "runtime.newproc.func1", "runtime.newproc", "runtime.gcenable",
+                                              "runtime.main" };
+    static const char *const without_names[] = { "", "", "main.f" };
+    static const char *const machinery_only[] = { "runtime.newproc.func1", "runtime.newproc" };
+    (void)state;
+    assert_string_equal(created_at(by_user, COUNT(by_user)), "main.Gather+0x10");
+    assert_string_equal(created_at(by_runtime, COUNT(by_runtime)), "runtime.gcenable+0x10");
+    assert_string_equal(created_at(without_names, COUNT(without_names)), "main.f+0x10");
+    assert_string_equal(created_at(machinery_only, COUNT(machinery_only)), "runtime.newproc.func1+0x10");
+    assert_string_equal(created_at(without_names, 2), "0x4531a0");
+}
+
+static void the_block_site_is_behind_the_runtime_and_sync(void **state)
+{
+    static const char *const mutex[] = { "runtime.gopark", "runtime.semacquire1", "sync.runtime_SemacquireMutex",
+                                         "internal/sync.(*Mutex).lockSlow", "sync.(*Mutex).Lock", "main.worker" };
+    static const char *const poll[] = { "runtime.gopark", "internal/poll.(*pollDesc).wait", "net.(*conn).Read" };
+    static const char *const sleep[] = { "time.Sleep", "main.main" };
+    static const char *const likeness[] = { "runtime.gopark", "runtimex.f", "main.main" };
+    static const char *const runtime_only[] = { "runtime.gopark", "runtime.bgsweep" };
+    (void)state;
+    assert_string_equal(blocked_at(mutex, COUNT(mutex)), "main.worker+0x10");
+    assert_string_equal(blocked_at(poll, COUNT(poll)), "net.(*conn).Read+0x10");
+    assert_string_equal(blocked_at(sleep, COUNT(sleep)), "main.main+0x10");
+    assert_string_equal(blocked_at(likeness, COUNT(likeness)), "runtimex.f+0x10");
+    assert_string_equal(blocked_at(runtime_only, COUNT(runtime_only)), "runtime.gopark+0x10");
+}
+
+/* The sites are kept in arrays beside the tables: all three must grow together. */
+static void a_refusal_leaves_nothing_half_done(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 300; i++) {
+        char name[32];
+        strcpy(name, "main.f");
+        name[6] = (char)('a' + i % 26);
+        name[7] = (char)('a' + i / 26);
+        name[8] = '\0';
+        const char *const functions[] = { "runtime.gopark", name };
+        uint32_t frames[2] = { frame(functions[0]), 0 };
+        heap.fail_at = heap.requests + 1;
+        frames[1] = frame(name);
+        heap.fail_at = heap.requests + 1;
+        uint32_t stack = frames[1] != 0 ? goleak_symbols_stack(&symbols, frames, 2) : 0;
+        heap.fail_at = 0;
+        uint32_t again = stack_of(functions, 2);
+        assert_true(again != 0 && (stack == 0 || stack == again));
+        const char *site = goleak_symbols_frame_text(&symbols, goleak_symbols_blocked_at(&symbols, again));
+        assert_memory_equal(site, name, 8);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(frames_have_one_spelling, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_frame_has_no_text, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_very_long_name_is_cut, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(equal_stacks_are_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_creation_site_is_behind_the_spawning_machinery, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_block_site_is_behind_the_runtime_and_sync, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_refusal_leaves_nothing_half_done, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
