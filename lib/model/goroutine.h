@@ -82,29 +82,30 @@ static inline uint64_t goleak_store_hash(uint64_t key, uint16_t process)
 }
 
 /* A slot: tag (high half of the hash) above the index; 0 is free. */
-static inline void goleak_prefetch(const void *at)
-{
+/* Macros, because gcc takes a function that only prefetches for one without
+ * effect, and drops the calls. */
 #if defined(__GNUC__) || defined(__clang__)
-    __builtin_prefetch(at);
+#define GOLEAK_PREFETCH(at) __builtin_prefetch(at)
+#define GOLEAK_PREFETCHER __attribute__((always_inline)) static inline
 #else
-    (void)at;
+#define GOLEAK_PREFETCH(at) ((void)(at))
+#define GOLEAK_PREFETCHER static inline
 #endif
-}
 
-static inline void goleak_store_prefetch_slot(const struct goleak_store *store, uint64_t hash)
+GOLEAK_PREFETCHER void goleak_store_prefetch_slot(const struct goleak_store *store, uint64_t hash)
 {
-    goleak_prefetch(&store->slots[hash >> store->slot_shift]);
+    GOLEAK_PREFETCH(&store->slots[hash >> store->slot_shift]);
 }
 
 /* The record that the first slot of this hash names: nearly always the right one. */
-static inline void goleak_store_prefetch_record(const struct goleak_store *store, uint64_t hash)
+GOLEAK_PREFETCHER void goleak_store_prefetch_record(const struct goleak_store *store, uint64_t hash)
 {
     uint32_t index = (uint32_t)store->slots[hash >> store->slot_shift];
     if (index == 0)
         return;
     const struct goleak_record *record = goleak_store_at(store, index);
-    goleak_prefetch(record);
-    goleak_prefetch((const char *)(record + 1) - 1);
+    GOLEAK_PREFETCH(record);
+    GOLEAK_PREFETCH((const char *)(record + 1) - 1);
 }
 
 /* Index of the record, 0 if there is none. */

@@ -90,12 +90,21 @@ static enum goleak_status release_allowed(struct goleak_order *order)
     return release(order, count);
 }
 
+static bool concerns(const struct goleak_event *event, uint64_t g)
+{
+    return event->g == g || ((event->has & GOLEAK_HAS_OTHER) && event->other_g == g);
+}
+
+/* Lines of one goroutine keep their order; who is named as a spawner runs there. */
 static bool overtakes_itself(const struct goleak_counter_gate *gate, const struct goleak_event *event)
 {
-    for (size_t i = 0; i < gate->held_count; i++)
-        if (gate->held[i].g == event->g && gate->held[i].kind != GOLEAK_EVENT_COUNTERS &&
-            gate->held[i].kind != GOLEAK_EVENT_TICK)
+    for (size_t i = 0; i < gate->held_count; i++) {
+        const struct goleak_event *held = &gate->held[i];
+        if (held->kind == GOLEAK_EVENT_COUNTERS || held->kind == GOLEAK_EVENT_TICK)
+            continue;
+        if (concerns(held, event->g) || ((event->has & GOLEAK_HAS_OTHER) && held->g == event->other_g))
             return true;
+    }
     return false;
 }
 

@@ -93,15 +93,30 @@ static void note(struct goleak_order *order, const struct goleak_event *event, b
                        goleak_event_kind_name((enum goleak_event_kind)event->kind), event->g);
 }
 
-/* Replays the queue as far as the goroutine's life allows; all of it if forced. */
-static enum goleak_status run_queue(struct goleak_order *order, struct goleak_life *life, bool force)
+/* Does this line, now possible, wait for others that may come yet? Behind a creation
+ * that another CPU's buffer held back stand the first lines of that life: they come
+ * before an end, and before a park, unless it was only printed some lines early. */
+static bool wants_company(const struct goleak_event *event, uint64_t position)
+{
+    return event->kind == GOLEAK_EVENT_END ||
+           (event->kind == GOLEAK_EVENT_PARK && position - event->position > GOLEAK_GATE_LINES);
+}
+
+enum extent { WITH_COMPANY, AS_ALLOWED, ALL };
+
+/* Replays the queue as far as the goroutine's life allows, also without company; or
+ * all of it. */
+static enum goleak_status run_queue(struct goleak_order *order, struct goleak_life *life, enum extent extent,
+                                    uint64_t position)
 {
     struct goleak_lives *lives = &order->lives;
     while (life->head != NONE) {
         struct goleak_life_line *line = &lives->lines[life->head];
+        if (extent == WITH_COMPANY && wants_company(&line->event, position))
+            break;
         enum goleak_status status = replay_one(order, &line->event, GOLEAK_REPLAY_ASK);
         bool forced = status == GOLEAK_END;
-        if (forced && !force)
+        if (forced && extent != ALL)
             break;
         if (forced)
             status = replay_one(order, &line->event, GOLEAK_REPLAY_FORCE);
@@ -142,7 +157,7 @@ static enum goleak_status keep(struct goleak_order *order, struct goleak_life *l
         return goleak_alloc_failure(order->alloc);
     if (order->lives.waiting < WAITING_LIMIT && order->lives.life_count < LIVES_LIMIT)
         return GOLEAK_OK;
-    return run_queue(order, oldest(&order->lives), true);
+    return run_queue(order, oldest(&order->lives), ALL, 0);
 }
 
 /* The queue may go, and goes when its company has had time to come. */
@@ -169,7 +184,7 @@ static enum goleak_status run_due(struct goleak_order *order, uint64_t position)
                 lives->due = life->opened + COMPANY_LINES;
             continue;
         }
-        enum goleak_status status = run_queue(order, life, false);
+        enum goleak_status status = run_queue(order, life, AS_ALLOWED, 0);
         if (status != GOLEAK_OK)
             return status;
     }
@@ -186,7 +201,7 @@ static enum goleak_status meet(struct goleak_order *order, struct goleak_life *l
         open_queue(lives, life, event->position); /* by something of another CPU, just now */
     bool company = open && event->kind == GOLEAK_EVENT_PARK && event->position - life->opened < COMPANY_LINES;
     if (open && !company) {
-        enum goleak_status status = run_queue(order, life, false);
+        enum goleak_status status = run_queue(order, life, AS_ALLOWED, 0);
         if (status != GOLEAK_OK)
             return status;
         /* A park behind a creation that still waits is of that life; an end may well
@@ -197,16 +212,12 @@ static enum goleak_status meet(struct goleak_order *order, struct goleak_life *l
     enum goleak_status status = replay_one(order, event, GOLEAK_REPLAY_ASK);
     if (status == GOLEAK_END)
         return keep(order, life->head != NONE ? life : NULL, event);
-    if (status != GOLEAK_OK || life->head == NONE)
-        return status;
-    first = &lives->lines[life->head].event;
-    if (!goleak_replay_allows(order->replay, first))
-        return GOLEAK_OK;
-    /* Behind an end nothing of that life comes any more. */
-    if (first->kind == GOLEAK_EVENT_CREATE)
-        return run_queue(order, life, false);
-    open_queue(lives, life, event->position);
-    return GOLEAK_OK;
+    if (status == GOLEAK_OK && life->head != NONE)
+        status = run_queue(order, life, WITH_COMPANY, event->position);
+    if (status == GOLEAK_OK && life->head != NONE &&
+        goleak_replay_allows(order->replay, &lives->lines[life->head].event))
+        open_queue(lives, life, event->position);
+    return status;
 }
 
 static bool is_ruled(const struct goleak_event *event)
@@ -248,7 +259,7 @@ enum goleak_status goleak_lives_flush(struct goleak_order *order)
 {
     struct goleak_life *life;
     while ((life = oldest(&order->lives)) != NULL) {
-        enum goleak_status status = run_queue(order, life, true);
+        enum goleak_status status = run_queue(order, life, ALL, 0);
         if (status != GOLEAK_OK)
             return status;
     }
