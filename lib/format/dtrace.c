@@ -37,7 +37,8 @@ enum form { FORM_NAIVE = 1, FORM_FULL = 2, FORM_EXTENDED = 4, FORM_FLOW = 8, FOR
 struct dump {
     bool open;            /* inside a print(*g) */
     unsigned depth;
-    bool any;
+    unsigned bounds;      /* of the stack, that stand on lines of their own */
+    uint64_t self;        /* sched.g; 0: not told */
     struct goleak_event event;
 };
 
@@ -58,6 +59,11 @@ static bool begins(const char *at, const char *end, const char *prefix)
 {
     size_t size = strlen(prefix);
     return (size_t)(end - at) >= size && memcmp(at, prefix, size) == 0;
+}
+
+static bool is_word(const char *at, size_t size, const char *word)
+{
+    return strlen(word) == size && memcmp(at, word, size) == 0;
 }
 
 /* ---- out of the reader ---- */
@@ -180,71 +186,125 @@ static bool is_aggregation(struct goleak_reader *reader, const char *at, const c
 
 /* ---- print(*g) ---- */
 
-/* The number behind "name = ", in "type name = 0x12" or "name = [ 0x1, 0x2 ]". */
-static bool member(const char *at, const char *end, const char *name, uint64_t *first, uint64_t *second)
+/* Past blanks, an opening bracket and a cast: "[ 0x1", "(uint64_t)18". */
+static const char *skip_cast(const char *at, const char *end)
 {
+    while (at < end && (*at == ' ' || *at == '['))
+        at++;
+    if (at < end && *at == '(') {
+        const char *close = memchr(at, ')', (size_t)(end - at));
+        at = close != NULL ? close + 1 : end;
+    }
+    while (at < end && (*at == ' ' || *at == '['))
+        at++;
+    return at;
+}
+
+/* The stack's bounds: a pair on one line, or (Oracle) one on each of the next two. */
+static void dump_bounds(struct dump *dump, const char *at, const char *end)
+{
+    const char *rest = goleak_parse_any(at, end, &dump->event.lock);
+    dump->bounds = rest == NULL && at == end ? 2 : 0;
+    while (rest != NULL && rest < end && (*rest == ',' || *rest == ' '))
+        rest++;
+    if (rest != NULL && goleak_parse_any(rest, end, &dump->event.chan) != NULL)
+        dump->event.has |= GOLEAK_HAS_STACK_BOUNDS;
+}
+
+/* gobuf is sp, pc, g, …; g is the goroutine itself, in every Go version. */
+static void dump_self(struct dump *dump, const char *at, const char *end)
+{
+    uint64_t number = 0;
+    for (int i = 0; i < 3; i++) {
+        while (at < end && (*at == ',' || *at == ' '))
+            at++;
+        at = goleak_parse_any(at, end, &number);
+        if (at == NULL)
+            return;
+    }
+    dump->self = number <= INT64_MAX ? number : 0;
+}
+
+static void dump_element(struct dump *dump, const char *at, const char *end)
+{
+    uint64_t value;
+    if (goleak_parse_any(skip_cast(at, end), end, &value) == NULL) {
+        dump->bounds = 0;
+    } else if (dump->bounds-- == 2) {
+        dump->event.lock = value;
+    } else {
+        dump->event.chan = value;
+        dump->event.has |= GOLEAK_HAS_STACK_BOUNDS;
+    }
+}
+
+/* "type name = 0x12", ".name = (type)18," or "type name = [ 0x1, 0x2 ]". */
+static void dump_member(struct dump *dump, const char *at, const char *end)
+{
+    struct goleak_event *event = &dump->event;
     const char *equals = memchr(at, '=', (size_t)(end - at));
-    if (equals == NULL)
-        return false;
+    if (equals == NULL) {
+        if (dump->bounds != 0)
+            dump_element(dump, at, end);
+        return;
+    }
     const char *stop = equals;
     while (stop > at && stop[-1] == ' ')
         stop--;
-    size_t size = strlen(name);
-    if ((size_t)(stop - at) < size || memcmp(stop - size, name, size) != 0)
-        return false;
-    if (stop - size > at && stop[-(ptrdiff_t)size - 1] != ' ' && stop[-(ptrdiff_t)size - 1] != '.')
-        return false;
-    for (at = equals + 1; at < end && (*at < '0' || *at > '9'); at++)
-        ;
-    const char *rest = goleak_parse_any(at, end, first);
-    if (rest == NULL)
-        return false;
-    for (; rest < end && (*rest < '0' || *rest > '9'); rest++)
-        ;
-    if (goleak_parse_any(rest, end, second) == NULL)
-        *second = 0;
-    return true;
-}
-
-static void dump_member(struct goleak_event *event, const char *at, const char *end)
-{
-    uint64_t value, second;
-    if (member(at, end, "goid", &value, &second) && value != 0) {
-        event->goid = value;
+    const char *name = stop;
+    while (name > at && name[-1] != ' ' && name[-1] != '.' && name[-1] != '*')
+        name--;
+    size_t size = (size_t)(stop - name);
+    const char *value = skip_cast(equals + 1, end);
+    uint64_t number;
+    if (is_word(name, size, "stack")) {
+        dump_bounds(dump, value, end);
+        return;
+    }
+    if (is_word(name, size, "sched")) {
+        dump_self(dump, value, end);
+        return;
+    }
+    if (goleak_parse_any(value, end, &number) == NULL)
+        return;
+    if (is_word(name, size, "goid") && number != 0) {
+        event->goid = number;
         event->has |= GOLEAK_HAS_GOID;
-    } else if (member(at, end, "parentGoid", &value, &second)) {
-        event->other_goid = value;
+    } else if (is_word(name, size, "parentGoid")) {
+        event->other_goid = number;
         event->has |= GOLEAK_HAS_OTHER_GOID;
-    } else if (member(at, end, "gopc", &value, &second)) {
-        event->gopc = value;
+    } else if (is_word(name, size, "gopc")) {
+        event->gopc = number;
         event->has |= GOLEAK_HAS_GOPC;
-    } else if (member(at, end, "startpc", &value, &second)) {
-        event->startpc = value;
+    } else if (is_word(name, size, "startpc")) {
+        event->startpc = number;
         event->has |= GOLEAK_HAS_STARTPC;
-    } else if (member(at, end, "stack", &value, &second)) {
-        event->lock = value;
-        event->chan = second;
+    } else if (is_word(name, size, "lo")) {
+        event->lock = number;
+    } else if (is_word(name, size, "hi")) {
+        event->chan = number;
         event->has |= GOLEAK_HAS_STACK_BOUNDS;
-    } else if (member(at, end, "lo", &value, &second)) {
-        event->lock = value;
-    } else if (member(at, end, "hi", &value, &second)) {
-        event->chan = value;
-        event->has |= GOLEAK_HAS_STACK_BOUNDS;
-    } else if (member(at, end, "waitsince", &value, &second)) {
-        event->elem = value;
+    } else if (is_word(name, size, "waitsince")) {
+        event->elem = number;
         event->has |= GOLEAK_HAS_WAITSINCE;
-    } else if (member(at, end, "waitreason", &value, &second) && value <= UINT8_MAX) {
-        event->wait_reason = (uint8_t)value;
+    } else if (is_word(name, size, "waitreason") && number <= UINT8_MAX) {
+        event->wait_reason = (uint8_t)number;
         event->has |= GOLEAK_HAS_WAIT;
     }
 }
 
-/* The dump tells of the goroutine of the event that it follows (the probe's
- * clause prints both), or, where that is unknown, of its goid. */
+/* The dump tells whose it is; or it is of the goroutine of the event that it follows
+ * (the probe's clause prints both); or, where that is unknown, of its goid. */
 static enum goleak_status end_dump(struct goleak_reader *reader, uint64_t position)
 {
     struct goleak_event *event = &reader->dump.event;
     reader->dump.open = false;
+    if (reader->dump.self != 0 && (reader->dump.self != event->g || (event->has & GOLEAK_HAS_G) == 0)) {
+        if ((event->has & GOLEAK_HAS_GOID) == 0)
+            return GOLEAK_OK; /* a thread's g0 */
+        event->g = reader->dump.self;
+        event->has |= GOLEAK_HAS_G;
+    }
     if ((event->has & GOLEAK_HAS_G) == 0 && (event->has & GOLEAK_HAS_GOID) == 0)
         return GOLEAK_OK;
     if (event->has & GOLEAK_HAS_G)
@@ -277,20 +337,6 @@ static bool begin_dump(struct goleak_reader *reader, const char *at, const char 
         reader->dump.event.time_ns = before->time_ns;
     }
     return true;
-}
-
-static enum goleak_status dump_line(struct goleak_reader *reader, const struct goleak_line *line)
-{
-    unsigned depth = reader->dump.depth;
-    for (const char *at = line->at; at < line->end; at++) {
-        if (*at == '{')
-            reader->dump.depth++;
-        else if (*at == '}' && --reader->dump.depth == 0)
-            return end_dump(reader, line->number);
-    }
-    if (depth <= 2)
-        dump_member(&reader->dump.event, line->at, line->end);
-    return GOLEAK_OK;
 }
 
 /* ---- events ---- */
@@ -373,6 +419,45 @@ static enum goleak_status event_text(struct goleak_reader *reader, const struct 
     return counted(reader, line, &event, naive);
 }
 
+/* A line inside a dump. libdtrace of illumos and macOS prints no newline behind
+ * the last brace: the next event may stand there. */
+static enum goleak_status dump_line(struct goleak_reader *reader, const struct goleak_line *line)
+{
+    unsigned depth = reader->dump.depth;
+    const char *at = line->at, *end = line->end;
+    for (; at < end && reader->dump.depth != 0; at++) {
+        if (*at == '{')
+            reader->dump.depth++;
+        else if (*at == '}')
+            reader->dump.depth--;
+    }
+    if (reader->dump.depth != 0) {
+        if (depth <= 2)
+            dump_member(&reader->dump, line->at, end);
+        return GOLEAK_OK;
+    }
+    enum goleak_status status = end_dump(reader, line->number);
+    while (at < end && (*at == ' ' || *at == ','))
+        at++;
+    if (status != GOLEAK_OK || at == end || begin_dump(reader, at, end))
+        return status;
+    bool taken;
+    status = event_text(reader, line, at, -1, &taken);
+    if (status == GOLEAK_OK && !taken)
+        unknown_line(reader, line);
+    return status;
+}
+
+/* Its members are indented, its end stands at the margin. Whatever else is there,
+ * the traced program or another probe has printed. */
+static bool is_dump_line(const struct goleak_line *line)
+{
+    const char *at = line->at;
+    if (at == line->end || *at == '}')
+        return true;
+    return (*at == ' ' || *at == '\t') && goleak_keyed_find(at, line->end) == NULL;
+}
+
 static enum goleak_status call(struct goleak_reader *reader, const struct goleak_line *line, const char *name,
                                size_t size, bool entered, int64_t cpu, unsigned depth)
 {
@@ -426,8 +511,10 @@ static enum goleak_status cpu_line(struct goleak_reader *reader, const struct go
     if (enters || leaves || fires) {
         const char *name = rest + (fires ? 2 : 3), *stop = name;
         unsigned depth = rest - indent >= 2 ? (unsigned)(rest - indent - 2) / 2 : 0;
-        /* A name ends at its padding: symbols hold single blanks only. */
-        while (stop < end && !(*stop == ' ' && (stop + 1 == end || stop[1] == ' ')))
+        const char *inside = goleak_keyed_find(name, end);
+        /* A name ends at its padding (symbols hold single blanks only), or, where
+         * the call lies too deep for any, at the event behind it. */
+        while (stop < end && stop != inside && !(*stop == ' ' && (stop + 1 == end || stop[1] == ' ')))
             stop++;
         const char *text = stop;
         while (text < end && *text == ' ')
@@ -488,6 +575,21 @@ static enum goleak_status indented(struct goleak_reader *reader, const struct go
     return GOLEAK_OK;
 }
 
+/* What print() of Oracle's puts before a struct: "7f0012345678 = *". */
+static bool is_dump_header(const char *at, const char *end)
+{
+    uint64_t address;
+    const char *rest = goleak_parse_hex(at, end, &address);
+    return rest != NULL && is_word(rest, (size_t)(end - rest), " = *");
+}
+
+static bool has_event(const char *at, const char *end)
+{
+    struct goleak_event event;
+    return goleak_keyed_find(at, end) != NULL ||
+           (begins(at, end, "goroutine ") && naive_event(at, end, &event));
+}
+
 static bool is_header(const char *at, const char *end)
 {
     while (at < end && *at == ' ')
@@ -506,10 +608,14 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
     const char *at = line->at, *end = line->end;
     bool taken = false;
     enum goleak_status status = GOLEAK_OK;
-    if (reader->dump.open)
+    if (reader->dump.open && is_dump_line(line))
         return dump_line(reader, line);
     if (at == end)
         return GOLEAK_OK;
+    if (reader->dump.open && has_event(at, end)) {
+        reader->dump.open = false;
+        damaged(reader, line, at, "found an event inside a print() of a struct, expected its end; it was left out");
+    }
     if (*at == ' ' || *at == '\t')
         status = indented(reader, line, &taken);
     else if (begins(at, end, "dtrace: "))
@@ -517,7 +623,7 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
     else
         status = event_text(reader, line, at, -1, &taken);
     if (status != GOLEAK_OK || taken || is_header(at, end) || begin_dump(reader, at, end) ||
-        is_aggregation(reader, at, end))
+        is_dump_header(at, end) || is_aggregation(reader, at, end))
         return status;
     const char *inside = goleak_keyed_find(at + 1, end);
     if (inside != NULL && memchr(at, 0, (size_t)(end - at)) == NULL) {
@@ -664,15 +770,19 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
     /* Anything else may belong to the event before. */
     if (reader->dump.open || (*at != 'g' && *at != 'n'))
         return at;
+    struct goleak_event over;
+    if (fast_line(at, &over) == NULL) /* a program's output does not part an event from its stack */
+        return at;
     *status = close_event(reader);
     uint64_t line = *number;
     while (at < end && *status == GOLEAK_OK) {
         struct goleak_batch *batch = reader->batch;
-        struct goleak_event over, *event = batch->count < GOLEAK_BATCH_EVENTS ? &batch->events[batch->count] : &over;
+        struct goleak_event *event = batch->count < GOLEAK_BATCH_EVENTS ? &batch->events[batch->count] : &over;
         const char *next = fast_line(at, event);
         if (next == NULL)
             break;
         event->position = ++line;
+        reader->keyed.last_keys[event->kind] = event->has;
         at = next;
         if (event == &over) { /* now it is sure that the last one gets no stack */
             if ((*status = push_batch(reader)) != GOLEAK_OK)

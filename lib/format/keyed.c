@@ -104,6 +104,18 @@ static const struct key *find_key(const char *at, size_t size)
     return NULL;
 }
 
+/* A program's output without a newline, and an event's name behind it? */
+static bool ends_in_name(const char *at, size_t size)
+{
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t length = strlen(names[i].name);
+        if (names[i].needs_goroutine && length < size && at[size - length - 1] != '_' &&
+            memcmp(at + size - length, names[i].name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Is this the start of a key, cut by the line's end? */
 static bool is_cut_key(const char *at, const char *end)
 {
@@ -359,6 +371,8 @@ enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const cha
     bool known = index < sizeof names / sizeof *names;
     if (key_end(at, end) == NULL && (!known || !is_cut_key(at, end)))
         return GOLEAK_KEYED_NOT; /* "ready: listening on port 8080" is the program's */
+    if (!known && ends_in_name(name, size))
+        return GOLEAK_KEYED_NOT; /* "donegopark: goroutine=…": goleak_keyed_find takes it apart */
 
     *event = (struct goleak_event){ .position = position };
     struct line_state state = { .event = event };

@@ -55,7 +55,8 @@ static struct goleak_life *open_life(struct goleak_order *order, uint64_t g)
     return &lives->lives[i];
 }
 
-static bool append(struct goleak_order *order, struct goleak_life *life, const struct goleak_event *event)
+/* Who spawned it is named now: its own lines do not wait. */
+static enum goleak_status append(struct goleak_order *order, struct goleak_life *life, const struct goleak_event *event)
 {
     struct goleak_lives *lives = &order->lives;
     uint32_t at = lives->free_lines;
@@ -64,17 +65,18 @@ static bool append(struct goleak_order *order, struct goleak_life *life, const s
     } else {
         if (!goleak_grow(order->alloc, &lives->lines, &lives->line_capacity, lives->line_count + 1,
                          sizeof *lives->lines))
-            return false;
+            return goleak_alloc_failure(order->alloc);
         at = (uint32_t)lives->line_count++;
     }
     lives->lines[at] = (struct goleak_life_line){ *event, NONE };
+    lives->lines[at].event.flags |= GOLEAK_FLAG_NAMED;
     if (life->head == NONE)
         life->head = at;
     else
         lives->lines[life->tail].next = at;
     life->tail = at;
     lives->waiting++;
-    return true;
+    return event->kind == GOLEAK_EVENT_CREATE ? goleak_replay_name(order->replay, event) : GOLEAK_OK;
 }
 
 static enum goleak_status replay_one(struct goleak_order *order, const struct goleak_event *event,
@@ -86,6 +88,10 @@ static enum goleak_status replay_one(struct goleak_order *order, const struct go
 
 static void note(struct goleak_order *order, const struct goleak_event *event, bool forced)
 {
+    /* A creation that nothing came before is not late: an end is missing, and the
+     * replay says so. */
+    if (forced && event->kind == GOLEAK_EVENT_CREATE)
+        return;
     goleak_health_note(order->health, forced ? GOLEAK_HEALTH_late_events : GOLEAK_HEALTH_reordered, 1,
                        event->position, 0, 0,
                        forced ? "the %s of goroutine %" PRIx64 " fits nowhere in the life that was recorded of it"
@@ -110,6 +116,7 @@ static enum goleak_status run_queue(struct goleak_order *order, struct goleak_li
                                     uint64_t position)
 {
     struct goleak_lives *lives = &order->lives;
+    bool as_printed = false; /* nothing overtook what is left */
     while (life->head != NONE) {
         struct goleak_life_line *line = &lives->lines[life->head];
         if (extent == WITH_COMPANY && wants_company(&line->event, position))
@@ -122,7 +129,9 @@ static enum goleak_status run_queue(struct goleak_order *order, struct goleak_li
             status = replay_one(order, &line->event, GOLEAK_REPLAY_FORCE);
         if (status != GOLEAK_OK)
             return status;
-        note(order, &line->event, forced);
+        as_printed = as_printed || forced;
+        if (forced || !as_printed)
+            note(order, &line->event, forced);
         uint32_t next = line->next;
         line->next = lives->free_lines;
         lives->free_lines = life->head;
@@ -153,8 +162,11 @@ static enum goleak_status keep(struct goleak_order *order, struct goleak_life *l
 {
     if (life == NULL)
         life = open_life(order, event->g);
-    if (life == NULL || !append(order, life, event))
+    if (life == NULL)
         return goleak_alloc_failure(order->alloc);
+    enum goleak_status status = append(order, life, event);
+    if (status != GOLEAK_OK)
+        return status;
     if (order->lives.waiting < WAITING_LIMIT && order->lives.life_count < LIVES_LIMIT)
         return GOLEAK_OK;
     return run_queue(order, oldest(&order->lives), ALL, 0);
@@ -191,6 +203,35 @@ static enum goleak_status run_due(struct goleak_order *order, uint64_t position)
     return GOLEAK_OK;
 }
 
+/* The end that a waiting creation waited for. Parks that wait behind the creation
+ * are of its life, but for those that were printed nearer to this end: they came
+ * with it from another CPU, and are of the life that ends. */
+static enum goleak_status end_before(struct goleak_order *order, struct goleak_life *life,
+                                     const struct goleak_event *end)
+{
+    struct goleak_lives *lives = &order->lives;
+    uint64_t created = lives->lines[life->head].event.position;
+    for (uint32_t before = life->head, at; (at = lives->lines[before].next) != NONE;) {
+        struct goleak_life_line *line = &lives->lines[at];
+        bool of_this = line->event.kind == GOLEAK_EVENT_PARK &&
+                       end->position - line->event.position < line->event.position - created;
+        if (!of_this) {
+            before = at;
+            continue;
+        }
+        enum goleak_status status = replay_one(order, &line->event, GOLEAK_REPLAY_ASK);
+        if (status < 0)
+            return status;
+        lives->lines[before].next = line->next;
+        if (life->tail == at)
+            life->tail = before;
+        line->next = lives->free_lines;
+        lives->free_lines = at;
+        lives->waiting--;
+    }
+    return replay_one(order, end, GOLEAK_REPLAY_ASK);
+}
+
 /* An event of a goroutine that has a queue. */
 static enum goleak_status meet(struct goleak_order *order, struct goleak_life *life, const struct goleak_event *event)
 {
@@ -207,9 +248,14 @@ static enum goleak_status meet(struct goleak_order *order, struct goleak_life *l
         /* A park behind a creation that still waits is of that life; an end may well
          * be what the creation waits for. */
         if (life->head != NONE && event->kind == GOLEAK_EVENT_PARK)
-            return append(order, life, event) ? GOLEAK_OK : goleak_alloc_failure(order->alloc);
+            return append(order, life, event);
     }
-    enum goleak_status status = replay_one(order, event, GOLEAK_REPLAY_ASK);
+    bool behind_creation = life->head != NONE && !open && first->kind == GOLEAK_EVENT_CREATE;
+    if (behind_creation && event->kind == GOLEAK_EVENT_PARK)
+        return append(order, life, event);
+    enum goleak_status status = behind_creation && event->kind == GOLEAK_EVENT_END
+                                    ? end_before(order, life, event)
+                                    : replay_one(order, event, GOLEAK_REPLAY_ASK);
     if (status == GOLEAK_END)
         return keep(order, life->head != NONE ? life : NULL, event);
     if (status == GOLEAK_OK && life->head != NONE)

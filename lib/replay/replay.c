@@ -265,12 +265,23 @@ static enum goleak_status name_other(struct goleak_replay *replay, const struct 
     struct goleak_record *record = goleak_store_at(&replay->store, *index);
     if ((event->has & GOLEAK_HAS_OTHER_GOID) && record->goid == 0)
         record->goid = event->other_goid;
-    if (record->state == GOLEAK_STATE_WAITING) {
+    if (record->state == GOLEAK_STATE_WAITING && (event->flags & GOLEAK_FLAG_NAMED) == 0) {
         end_park(replay, record, moment);
         record->state = GOLEAK_STATE_RUNNING;
         record->since = moment;
     }
     return GOLEAK_OK;
+}
+
+enum goleak_status goleak_replay_name(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    uint32_t index;
+    if ((event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) == 0)
+        return GOLEAK_OK;
+    enum goleak_status status = name_other(replay, event, (int64_t)replay->event_count, &index);
+    if (status == GOLEAK_OK && replay->transition_count > GOLEAK_TRANSITIONS - 16)
+        status = goleak_replay_flush(replay);
+    return status;
 }
 
 /* ---- the events ---- */

@@ -103,6 +103,11 @@ enum goleak_replay_mode { GOLEAK_REPLAY_ASK, GOLEAK_REPLAY_FORCE };
 enum goleak_status goleak_replay_run(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
                                      enum goleak_replay_mode mode, size_t *done);
 
+/* Of an event that is kept back: names its spawner or waker now, at the place where
+ * it was printed. With the flag, stepping it later does not do so again. */
+enum goleak_status goleak_replay_name(struct goleak_replay *replay, const struct goleak_event *event);
+#define GOLEAK_FLAG_NAMED 128u
+
 /* Would GOLEAK_REPLAY_ASK take this event? */
 bool goleak_replay_allows(const struct goleak_replay *replay, const struct goleak_event *event);
 
