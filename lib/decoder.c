@@ -16,9 +16,10 @@ struct goleak_decoder {
 static enum goleak_status queue(void *context, struct goleak_batch **batch)
 {
     struct goleak_decoder *decoder = context;
-    if (!goleak_grow(&decoder->alloc, &decoder->events, &decoder->capacity, decoder->count + (*batch)->count,
+    struct goleak_alloc *alloc = &decoder->trace->alloc; /* one limit for both */
+    if (!goleak_grow(alloc, &decoder->events, &decoder->capacity, decoder->count + (*batch)->count,
                      sizeof *decoder->events))
-        return goleak_alloc_failure(&decoder->alloc);
+        return goleak_alloc_failure(alloc);
     memcpy(decoder->events + decoder->count, (*batch)->events, (*batch)->count * sizeof *decoder->events);
     decoder->count += (*batch)->count;
     (*batch)->count = 0;
@@ -29,13 +30,17 @@ enum goleak_status goleak_decoder_new(struct goleak_decoder **out, const struct 
                                       struct goleak_error *error)
 {
     struct goleak_alloc alloc;
+    struct goleak_options own;
     *out = NULL;
-    goleak_alloc_init(&alloc, options != NULL ? options->allocator : NULL, 0);
+    enum goleak_status status = goleak_trace_options(&own, options, error);
+    if (status != GOLEAK_OK)
+        return status;
+    goleak_alloc_init(&alloc, own.allocator, 0);
     struct goleak_decoder *decoder = goleak_alloc_zeroed(&alloc, sizeof *decoder);
     if (decoder == NULL)
         return goleak_error_alloc(error, &alloc);
     decoder->alloc = alloc;
-    enum goleak_status status = goleak_trace_new(&decoder->trace, options, error);
+    status = goleak_trace_new(&decoder->trace, options, error);
     if (status != GOLEAK_OK) {
         goleak_decoder_free(decoder);
         return status;
@@ -95,8 +100,9 @@ void goleak_decoder_free(struct goleak_decoder *decoder)
 {
     if (decoder == NULL)
         return;
+    if (decoder->trace != NULL)
+        goleak_free(&decoder->trace->alloc, decoder->events, decoder->capacity * sizeof *decoder->events);
     goleak_trace_free(decoder->trace);
-    goleak_free(&decoder->alloc, decoder->events, decoder->capacity * sizeof *decoder->events);
     struct goleak_alloc alloc = decoder->alloc;
     goleak_free(&alloc, decoder, sizeof *decoder);
 }

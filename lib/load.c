@@ -85,6 +85,35 @@ static bool is_messages(const struct goleak_trace *trace)
            trace->inputs[0]->facts.events == 0 && trace->inputs[0]->facts.notes != 0;
 }
 
+/* Up to the first dot of its last part: "trace" of "x/trace.txt.zst". */
+static size_t stem_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    const char *dot = strchr(name, '.');
+    return dot != NULL ? (size_t)(dot - path) : strlen(path);
+}
+
+/* A file without anything of ours, named like a recording that was loaded: what
+ * the recorder wrote on standard error when it had nothing to complain of. */
+static bool is_silent_companion(struct goleak_trace *const *traces, size_t count, size_t index,
+                                const struct goleak_error *error)
+{
+    if (traces[index] == NULL || traces[index]->finished || traces[index]->input_count != 1 ||
+        (error->status != GOLEAK_E_EMPTY && error->status != GOLEAK_E_FORMAT && error->status != GOLEAK_E_NOEVENTS) ||
+        error->has_offset)
+        return false;
+    const char *path = traces[index]->inputs[0]->path;
+    for (size_t i = 0; i < count; i++) {
+        if (traces[i] == NULL || !traces[i]->finished)
+            continue;
+        const char *other = traces[i]->inputs[0]->path;
+        if (stem_of(other) == stem_of(path) && strncmp(other, path, stem_of(path)) == 0 && strcmp(other, path) != 0)
+            return true;
+    }
+    return false;
+}
+
 static size_t common_prefix(const char *a, const char *b)
 {
     size_t size = 0;
@@ -154,17 +183,18 @@ enum goleak_status goleak_trace_load_all(struct goleak_trace **traces, size_t *t
         memset(&errors[i], 0, sizeof errors[i]);
         if (limit_bytes != 0) /* one limit for all: a byte at least, 0 would be none */
             own.max_memory_bytes = limit_bytes > used_bytes ? limit_bytes - used_bytes : 1;
-        enum goleak_status status = load(&traces[i], paths[i], &own, &errors[i]);
-        if (status != GOLEAK_OK && !is_messages(traces[i])) {
-            goleak_trace_free(traces[i]);
-            traces[i] = NULL;
-        }
+        load(&traces[i], paths[i], &own, &errors[i]); /* errors[i] tells */
         if (traces[i] != NULL)
             used_bytes += traces[i]->alloc.used_bytes;
     }
     for (size_t i = 0; i < path_count; i++) {
-        if (!is_messages(traces[i]))
+        if (traces[i] == NULL || traces[i]->finished)
             continue;
+        if (!is_messages(traces[i]) && !is_silent_companion(traces, path_count, i, &errors[i])) {
+            goleak_trace_free(traces[i]);
+            traces[i] = NULL;
+            continue;
+        }
         struct goleak_trace *neighbour = find_neighbour(traces, path_count, i);
         if (neighbour != NULL && adopt(neighbour, traces[i]))
             memset(&errors[i], 0, sizeof errors[i]);

@@ -110,18 +110,23 @@ static enum goleak_status on_ended(void *context, const struct goleak_record *re
 
 /* ---- a trace ---- */
 
-static enum goleak_status read_options(struct goleak_trace *trace, const struct goleak_options *options,
-                                       struct goleak_error *error)
+/* Nothing of the caller's struct is read behind its own size. */
+enum goleak_status goleak_trace_options(struct goleak_options *out, const struct goleak_options *options,
+                                        struct goleak_error *error)
 {
     const struct goleak_options defaults = GOLEAK_OPTIONS_INIT;
-    trace->options = defaults;
-    if (options != NULL) {
-        if (options->size < offsetof(struct goleak_options, allocator) || options->size > 4096)
-            return goleak_error_set(error, GOLEAK_E_USAGE,
-                                    "options.size is %zu: begin with GOLEAK_OPTIONS_INIT", options->size);
-        memcpy(&trace->options, options,
-               options->size < sizeof trace->options ? options->size : sizeof trace->options);
-    }
+    *out = defaults;
+    if (options == NULL)
+        return GOLEAK_OK;
+    if (options->size < offsetof(struct goleak_options, allocator) || options->size > 4096)
+        return goleak_error_set(error, GOLEAK_E_USAGE, "options.size is %zu: begin with GOLEAK_OPTIONS_INIT",
+                                options->size);
+    memcpy(out, options, options->size < sizeof *out ? options->size : sizeof *out);
+    return GOLEAK_OK;
+}
+
+static enum goleak_status read_options(struct goleak_trace *trace, struct goleak_error *error)
+{
     if (trace->options.go_version != NULL) {
         if (strlen(trace->options.go_version) >= sizeof trace->go_version ||
             !goleak_reasons_set_version(&trace->reasons, trace->options.go_version, "option"))
@@ -175,15 +180,19 @@ enum goleak_status goleak_trace_new(struct goleak_trace **out, const struct gole
                                     struct goleak_error *error)
 {
     struct goleak_alloc alloc;
+    struct goleak_options own;
     *out = NULL;
-    goleak_alloc_init(&alloc, options != NULL ? options->allocator : NULL,
-                      options != NULL ? options->max_memory_bytes : 0);
+    enum goleak_status status = goleak_trace_options(&own, options, error);
+    if (status != GOLEAK_OK)
+        return status;
+    goleak_alloc_init(&alloc, own.allocator, own.max_memory_bytes);
     struct goleak_trace *trace = goleak_alloc_zeroed(&alloc, sizeof *trace);
     if (trace == NULL)
         return goleak_error_alloc(error, &alloc);
     trace->alloc = alloc;
+    trace->options = own;
     goleak_reasons_init(&trace->reasons);
-    enum goleak_status status = read_options(trace, options, error);
+    status = read_options(trace, error);
     if (status == GOLEAK_OK && !make_parts(trace))
         status = goleak_error_alloc(error, &trace->alloc);
     if (status != GOLEAK_OK) {
@@ -405,9 +414,11 @@ enum goleak_status goleak_input_feed(struct goleak_input *input, const void *dat
 static enum goleak_status complain_of_nothing(struct goleak_input *input)
 {
     struct goleak_error *error = &input->trace->failure;
+    const char *problem = input->trace->health.entries[GOLEAK_HEALTH_recorder_errors].detail;
     if (input->facts.notes != 0)
         goleak_error_set(error, GOLEAK_E_NOEVENTS,
-                         "found a recorder's messages and no events: give this file together with its recording");
+                         "found a recorder's messages and no events: give this file together with its recording%s%s",
+                         problem[0] != '\0' ? "; it says " : "", problem);
     else
         goleak_error_set(error, GOLEAK_E_NOEVENTS,
                          "found %s without one event that this version knows, expected some: did the probes match?",

@@ -55,6 +55,10 @@ struct goleak_trace {
     struct goleak_error failure; /* sticks */
 };
 
+/* The defaults, and over them the caller's own, which may be NULL. */
+enum goleak_status goleak_trace_options(struct goleak_options *out, const struct goleak_options *options,
+                                        struct goleak_error *error);
+
 /* For the loader: bytes that are unpacked already. */
 enum goleak_status goleak_input_feed_plain(struct goleak_input *input, const void *data, size_t size,
                                            struct goleak_error *error);

@@ -865,11 +865,6 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
 static bool is_ours(const char *at, const char *end)
 {
     struct goleak_event event;
-    static const char *const starts[] = {
-        "newproc1: goroutine=", "gopark: goroutine=", "godestroy: goroutine=", "gdestroy: goroutine=",
-        "goexit0: goroutine=",  "ready: goroutine=",  "execute: goroutine=",   "profile-1s: count=",
-        "END: count=",          "dtrace: ",
-    };
     const char *inner = at;
     if (is_header(at, end))
         return true;
@@ -882,10 +877,7 @@ static bool is_ours(const char *at, const char *end)
     const char *colon = inner > at ? probe_colon(inner, end) : NULL;
     if (colon != NULL)
         return true;
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
-        if (begins(at, end, starts[i]))
-            return true;
-    return goleak_keyed_find(at, end) != NULL;
+    return begins(at, end, "dtrace: ") || goleak_keyed_is_event(at, end) || goleak_keyed_find(at, end) != NULL;
 }
 
 static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)

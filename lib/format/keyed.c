@@ -334,8 +334,9 @@ static bool read_parent(struct line_state *state)
     bool decimal = (state->event->has & GOLEAK_HAS_COUNT) != 0;
     const char *at = state->parent, *end = state->parent_end;
     bool prefixed = end - at > 2 && at[0] == '0' && at[1] == 'x';
-    const char *stop =
-        decimal && !prefixed ? goleak_parse_u64(at, end, &value) : goleak_parse_hex(at, end, &value);
+    const char *stop = decimal && !prefixed ? goleak_parse_u64(at, end, &value) : NULL;
+    if (stop != end) /* with a letter it can only be hexadecimal, whatever the line carries */
+        stop = goleak_parse_hex(at, end, &value);
     return stop == end && put_number(state, P_PARENT, value);
 }
 
@@ -444,4 +445,31 @@ const char *goleak_keyed_find(const char *at, const char *end)
         }
     }
     return NULL;
+}
+
+bool goleak_keyed_is_event(const char *at, const char *end)
+{
+    size_t index = 0;
+    bool found = false;
+    for (; index < sizeof names / sizeof *names; index++) {
+        size_t size = strlen(names[index].name);
+        if ((size_t)(end - at) > size + 2 && memcmp(at, names[index].name, size) == 0 && at[size] == ':' &&
+            at[size + 1] == ' ')
+            break;
+    }
+    if (index == sizeof names / sizeof *names)
+        return false;
+    at += strlen(names[index].name) + 2;
+    while (at < end) {
+        const char *equals = key_end(at, end);
+        if (equals == NULL)
+            return false;
+        const struct key *key = find_key(at, (size_t)(equals - at));
+        bool whose = key != NULL && (key->place == P_G || key->place == P_GOID);
+        bool counter = key != NULL && key->place == P_COUNT;
+        found = found || (names[index].needs_goroutine ? whose : counter);
+        for (at = value_end(equals + 1, end); at < end && *at == ' ';)
+            at++;
+    }
+    return found;
 }

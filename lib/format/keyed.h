@@ -41,6 +41,10 @@ enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const cha
  * without a newline)? NULL: no. */
 const char *goleak_keyed_find(const char *at, const char *end);
 
+/* Is [at, end) surely an event: a known name, and all keys, in any order, among them
+ * the goroutine (or, for ticks and END, the counter)? */
+bool goleak_keyed_is_event(const char *at, const char *end);
+
 /* A line that was read to its end. */
 void goleak_keyed_remember(struct goleak_keyed *keyed, const struct goleak_event *event);
 /* A line that the input's end may have cut, within a number too: does it have all

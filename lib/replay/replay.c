@@ -40,6 +40,7 @@ bool goleak_replay_init(struct goleak_replay *replay, struct goleak_alloc *alloc
     replay->symbols = symbols;
     replay->reasons = reasons;
     replay->health = health;
+    replay->candidates = reasons->candidates;
     replay->first_ns = replay->last_ns = GOLEAK_NONE;
     replay->printed.count = replay->printed.blocked = GOLEAK_NONE;
     replay->printed.should_count = replay->printed.should_blocked = GOLEAK_NONE;
@@ -392,6 +393,37 @@ static void impossible_reason(struct goleak_replay *replay, const struct goleak_
                            "block reason %u cannot be in Go %s", event->reason, version);
 }
 
+/* The Go version has become known better: a number that was read before may mean
+ * something else (16: forever, or a synctest bubble). */
+static enum goleak_status read_again(struct goleak_replay *replay, int64_t moment)
+{
+    replay->candidates = replay->reasons->candidates;
+    for (uint32_t i = 1; i <= replay->store.count; i++) {
+        struct goleak_record *record = goleak_store_at(&replay->store, i);
+        if (record->state != GOLEAK_STATE_WAITING || record->raw_reason == GOLEAK_REASON_NONE)
+            continue;
+        int wait = record->wait != GOLEAK_NO_WAIT ? record->wait : -1;
+        enum goleak_reason reason = goleak_reasons_decode(replay->reasons, record->raw_reason, wait);
+        if (reason == record->reason)
+            continue;
+        if (record->flags & GOLEAK_REC_BLOCKED && !goleak_reason_can_leak(reason)) {
+            if (is_told(replay, record))
+                tell(replay, record, GOLEAK_T_UNBLOCKED, moment, record->since);
+            replay->script_blocked -= (record->flags & GOLEAK_REC_PREEXISTING) == 0;
+            record->flags &= (uint16_t)~GOLEAK_REC_BLOCKED;
+        }
+        record->reason = (uint8_t)reason;
+        if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
+            prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
+        enum goleak_status status = GOLEAK_OK;
+        if (replay->transition_count > GOLEAK_TRANSITIONS - 16)
+            status = goleak_replay_flush(replay);
+        if (status != GOLEAK_OK)
+            return status;
+    }
+    return GOLEAK_OK;
+}
+
 static enum goleak_status on_park(struct goleak_replay *replay, const struct goleak_event *event,
                                   struct goleak_record *record, int64_t moment)
 {
@@ -399,6 +431,11 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
     bool has_reason = (event->has & GOLEAK_HAS_REASON) != 0;
     if (has_reason && UNLIKELY(!goleak_reasons_learn(replay->reasons, event->reason, wait)))
         impossible_reason(replay, event, wait);
+    if (UNLIKELY(replay->candidates != replay->reasons->candidates)) {
+        enum goleak_status status = read_again(replay, moment);
+        if (status != GOLEAK_OK)
+            return status;
+    }
     enum goleak_reason reason =
         has_reason ? goleak_reasons_decode(replay->reasons, event->reason, wait) : GOLEAK_REASON_UNKNOWN;
     bool again = false;

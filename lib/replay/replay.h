@@ -61,6 +61,7 @@ struct goleak_replay {
     size_t process_count, process_capacity;
     uint16_t process; /* of the last event */
 
+    uint32_t candidates; /* of the Go version, as the reasons of the records were read */
     struct goleak_stream stream;
     bool include_system;
     int64_t first_ns, last_ns;

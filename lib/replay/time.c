@@ -69,6 +69,7 @@ static void sort_batch(struct goleak_order *order, struct goleak_batch *batch)
                         events[i].time_ns = events[next].time_ns;
                         break;
                     }
+            events[i].has |= GOLEAK_HAS_TIME; /* else the first ones would count events */
         }
         before = events[i].time_ns;
         if (before >= window->newest_ns) {
@@ -206,7 +207,8 @@ enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_
     }
     for (size_t i = 0; i < out; i++)
         give_spare(order, window->batches[i]);
-    memmove(window->batches, window->batches + out, (window->count - out) * sizeof *window->batches);
+    if (out != 0) /* there may be no batches at all: memory has ended */
+        memmove(window->batches, window->batches + out, (window->count - out) * sizeof *window->batches);
     window->count -= out;
     return status;
 }
