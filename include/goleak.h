@@ -107,7 +107,8 @@ struct goleak_options {
     unsigned jobs;              /* threads in all; 1: none beside the caller;
                                    0: as many as help                        */
     bool include_system;        /* count and show system goroutines          */
-    int64_t min_age_ns;         /* younger waits are no leaks; 0: none       */
+    int64_t min_age_ns;         /* younger waits are no leaks, but for those that
+                                   nothing can wake at all; 0: none          */
     bool retain_ended;          /* keep ended goroutines for iteration       */
     goleak_ended_fn *ended;     /* drains goroutines as they end; may be NULL */
     void *ended_context;

@@ -96,7 +96,7 @@ void goleak_trace_summary(const struct goleak_trace *trace, struct goleak_summar
         .system_hidden = trace->options.include_system ? 0 : replay->system_count,
     };
     memcpy(out->verdicts, trace->groups.verdicts, sizeof out->verdicts);
-    if (replay->flow_created != 0 || replay->flow_ended != 0) {
+    if (replay->store.count == 0 && (replay->flow_created != 0 || replay->flow_ended != 0)) {
         /* Calls without identity: how many began and ended, and no more. */
         out->ended += replay->flow_ended;
         out->live_at_end = out->created > out->ended ? out->created - out->ended : 0;

@@ -167,7 +167,7 @@ static bool make_parts(struct goleak_trace *trace)
         .store = &trace->replay.store,
         .ticks = &trace->replay.ticks,
         .has_time = &trace->replay.stream.has_time,
-        .naive = &trace->replay.stream.naive,
+        .tells_blocking = &trace->replay.stream.tells_blocking,
         .include_system = &trace->options.include_system,
     };
     for (size_t i = 0; i < goleak_analysis_count; i++)
@@ -476,7 +476,7 @@ static void prepare_judge(struct goleak_trace *trace)
         .store = &replay->store,
         .reasons = &trace->reasons,
         .has_time = replay->stream.has_time,
-        .blocking_told = !replay->stream.naive,
+        .blocking_told = replay->stream.tells_blocking,
         .include_system = trace->options.include_system,
         .last = replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count,
         .min_age_ns = trace->options.min_age_ns,

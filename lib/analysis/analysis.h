@@ -27,7 +27,7 @@ struct goleak_model {
     const struct goleak_store *store;
     const struct goleak_ticks *ticks;
     const bool *has_time;    /* moments are nanoseconds */
-    const bool *naive;       /* only the article's naive lines: blocked or running is not told */
+    const bool *tells_blocking; /* blocked and running can be told apart */
     const bool *include_system;
 };
 
@@ -40,7 +40,7 @@ static inline bool goleak_model_tells_identity(const struct goleak_model *model)
 /* Blocked and running can be told apart. */
 static inline bool goleak_model_tells_blocking(const struct goleak_model *model)
 {
-    return goleak_model_tells_identity(model) && !*model->naive;
+    return goleak_model_tells_identity(model) && *model->tells_blocking;
 }
 
 struct goleak_analysis {

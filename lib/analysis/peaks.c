@@ -80,6 +80,22 @@ static bool gauge_retract(struct goleak_gauge *gauge, struct goleak_alloc *alloc
     return true;
 }
 
+/* One that was counted at site 0 belongs to another. */
+static bool gauge_move(struct goleak_gauge *gauge, struct goleak_alloc *alloc, uint32_t site)
+{
+    struct goleak_gauge_site *to = site_of(gauge, alloc, site), *from = site_of(gauge, alloc, 0);
+    if (to == NULL || from == NULL)
+        return false;
+    to = &gauge->sites[site];
+    from->now--;
+    to->now++;
+    if (from->at_peak != 0) {
+        from->at_peak--;
+        to->at_peak++;
+    }
+    return true;
+}
+
 int64_t goleak_gauge_peak_moment(const struct goleak_gauge *gauge)
 {
     return gauge->peak != 0 && gauge->peak >= gauge->known ? gauge->reached[PLACE(gauge->peak)] : GOLEAK_NO_MOMENT;
@@ -145,6 +161,10 @@ static enum goleak_status take(void *state, const struct goleak_transition *tran
             break;
         case GOLEAK_T_UNBLOCKED:
             good = gauge_lower(&peaks->blocked, alloc, t->site);
+            break;
+        case GOLEAK_T_MOVED:
+            good = gauge_move(&peaks->live, alloc, t->site) &&
+                   (!t->blocked || gauge_move(&peaks->blocked, alloc, t->site));
             break;
         case GOLEAK_T_RETRACTED:
             good = retract(peaks, t);

@@ -27,13 +27,17 @@ static enum goleak_status take(void *state, const struct goleak_transition *tran
 {
     struct goleak_spawns *spawns = state;
     for (const struct goleak_transition *t = transitions; t < transitions + count; t++) {
-        if (t->kind != GOLEAK_T_CREATED && t->kind != GOLEAK_T_ENDED && t->kind != GOLEAK_T_RETRACTED)
+        if (t->kind == GOLEAK_T_BLOCKED || t->kind == GOLEAK_T_UNBLOCKED || t->kind == GOLEAK_T_APPEARED ||
+            (t->kind == GOLEAK_T_MOVED && t->preexisting))
             continue;
         struct goleak_spawn *site = site_of(spawns, t->site);
         if (site == NULL)
             return goleak_alloc_failure(spawns->model.alloc);
         if (t->kind == GOLEAK_T_CREATED) {
             site->created++;
+        } else if (t->kind == GOLEAK_T_MOVED) {
+            site->created++;
+            spawns->sites[0].created--;
         } else if (t->kind == GOLEAK_T_RETRACTED) {
             site->created -= !t->preexisting;
         } else if (t->preexisting) {

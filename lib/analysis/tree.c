@@ -35,13 +35,17 @@ static enum goleak_status take(void *state, const struct goleak_transition *tran
 {
     struct goleak_tree *tree = state;
     for (const struct goleak_transition *t = transitions; t < transitions + count; t++) {
-        bool about = t->kind == GOLEAK_T_CREATED || t->kind == GOLEAK_T_ENDED || t->kind == GOLEAK_T_RETRACTED;
+        bool about = t->kind == GOLEAK_T_CREATED || t->kind == GOLEAK_T_ENDED || t->kind == GOLEAK_T_RETRACTED ||
+                     t->kind == GOLEAK_T_MOVED;
         if (!about || t->preexisting)
             continue;
-        struct goleak_edge *edge = edge_of(tree, t->parent_site, t->site);
+        struct goleak_edge *edge = t->kind == GOLEAK_T_MOVED ? edge_of(tree, t->parent_site, 0) : NULL;
+        if (edge != NULL)
+            edge->created--;
+        edge = edge_of(tree, t->parent_site, t->site);
         if (edge == NULL)
             return goleak_alloc_failure(tree->model.alloc);
-        edge->created += t->kind == GOLEAK_T_CREATED;
+        edge->created += t->kind == GOLEAK_T_CREATED || t->kind == GOLEAK_T_MOVED;
         edge->created -= t->kind == GOLEAK_T_RETRACTED;
         edge->ended += t->kind == GOLEAK_T_ENDED;
     }

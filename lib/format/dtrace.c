@@ -616,7 +616,7 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
         reader->dump.open = false;
         damaged(reader, line, at, "found an event inside a print() of a struct, expected its end; it was left out");
     }
-    if (*at == ' ' || *at == '\t')
+    if (*at == ' ' || *at == '\t' || (*at >= '0' && *at <= '9')) /* CPU 100 leaves no blank */
         status = indented(reader, line, &taken);
     else if (begins(at, end, "dtrace: "))
         status = message(reader, line), taken = true;

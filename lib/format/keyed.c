@@ -334,9 +334,8 @@ static bool read_parent(struct line_state *state)
     bool decimal = (state->event->has & GOLEAK_HAS_COUNT) != 0;
     const char *at = state->parent, *end = state->parent_end;
     bool prefixed = end - at > 2 && at[0] == '0' && at[1] == 'x';
-    const char *stop = decimal && !prefixed ? goleak_parse_u64(at, end, &value) : NULL;
-    if (stop != end) /* with a letter it can only be hexadecimal, whatever the line carries */
-        stop = goleak_parse_hex(at, end, &value);
+    const char *stop =
+        decimal && !prefixed ? goleak_parse_u64(at, end, &value) : goleak_parse_hex(at, end, &value);
     return stop == end && put_number(state, P_PARENT, value);
 }
 
@@ -353,6 +352,13 @@ static enum goleak_keyed_result unknown_event(struct goleak_keyed *keyed, const 
         goleak_escape_excerpt(text, sizeof text, name, size);
     goleak_health_note(keyed->env.health, GOLEAK_HEALTH_unknown_events, 1, position, 0, 0, "the event %s", text);
     return GOLEAK_KEYED_EVENT;
+}
+
+/* By an address that a struct g can have: no program's own small number. */
+static bool names_goroutine(const struct goleak_event *event)
+{
+    uint64_t g = event->has & GOLEAK_HAS_G ? event->g : event->has & GOLEAK_HAS_OTHER ? event->other_g : 0;
+    return g >= 4096 && g % 8 == 0;
 }
 
 enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const char *at, const char *end,
@@ -389,7 +395,7 @@ enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const cha
          * goroutine it is nobody's event. */
         if (result == GOLEAK_KEYED_FAILED)
             return result;
-        if (result != GOLEAK_KEYED_EVENT || (event->has & (GOLEAK_HAS_G | GOLEAK_HAS_OTHER)) == 0)
+        if (result != GOLEAK_KEYED_EVENT || !names_goroutine(event))
             return GOLEAK_KEYED_NOT;
         note_unknown_keys(keyed, &state);
         return unknown_event(keyed, name, size, position, event);

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define BLOCK_BYTES ((size_t)256 * 1024)
+
 void goleak_stacktext_init(struct goleak_stacktext *text, struct goleak_symbols *symbols, struct goleak_alloc *alloc)
 {
     *text = (struct goleak_stacktext){ .symbols = symbols };
@@ -66,6 +68,8 @@ bool goleak_stacktext_is_frame(const char *at, const char *end)
 
 void goleak_stacktext_add(struct goleak_stacktext *text, const char *at, const char *end)
 {
+    if (text->block.size > BLOCK_BYTES)
+        return; /* no stack is so deep: tracers stop at 128 frames or so */
     goleak_buf_append(&text->block, at, (size_t)(end - at));
     goleak_buf_char(&text->block, '\n');
 }

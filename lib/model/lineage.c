@@ -77,7 +77,7 @@ uint32_t goleak_lineage_of(struct goleak_lineage *lineage, struct goleak_record 
         .site = record->site,
         .depth = parent != 0 ? (uint16_t)(lineage->nodes[parent].depth + 1) : 0,
         .process = record->process,
-        .alive = true,
+        .alive = record->state != GOLEAK_STATE_ENDED,
     };
     if (parent != 0)
         lineage->nodes[parent].references++;

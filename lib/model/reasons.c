@@ -21,16 +21,17 @@
 #include <stdio.h>
 #include <string.h>
 
-/* X(id, the runtime's text, the block reason that it comes with) */
+/* X(id, the runtime's text, the block reason that it comes with; NONE: any,
+ * UNKNOWN: none, gopark never gets it) */
 #define WAITS(X) \
     X(NONE, "", GOLEAK_REASON_NONE) \
     X(GC_ASSIST_MARKING, "GC assist marking", GOLEAK_REASON_NONE) \
     X(IO_WAIT, "IO wait", GOLEAK_REASON_NET) \
     X(CHAN_RECEIVE_NIL_CHAN, "chan receive (nil chan)", GOLEAK_REASON_FOREVER) \
     X(CHAN_SEND_NIL_CHAN, "chan send (nil chan)", GOLEAK_REASON_FOREVER) \
-    X(DUMPING_HEAP, "dumping heap", GOLEAK_REASON_NONE) \
-    X(GARBAGE_COLLECTION, "garbage collection", GOLEAK_REASON_NONE) \
-    X(GARBAGE_COLLECTION_SCAN, "garbage collection scan", GOLEAK_REASON_NONE) \
+    X(DUMPING_HEAP, "dumping heap", GOLEAK_REASON_UNKNOWN) \
+    X(GARBAGE_COLLECTION, "garbage collection", GOLEAK_REASON_UNKNOWN) \
+    X(GARBAGE_COLLECTION_SCAN, "garbage collection scan", GOLEAK_REASON_UNKNOWN) \
     X(PANICWAIT, "panicwait", GOLEAK_REASON_FOREVER) \
     X(SELECT, "select", GOLEAK_REASON_SELECT) \
     X(SELECT_NO_CASES, "select (no cases)", GOLEAK_REASON_FOREVER) \
@@ -328,8 +329,15 @@ const char *goleak_reasons_wait_text(const struct goleak_reasons *reasons, int w
 
 bool goleak_reasons_is_panic(const struct goleak_reasons *reasons, int wait)
 {
-    const char *text = goleak_reasons_wait_text(reasons, wait);
-    return text != NULL && strcmp(text, "panicwait") == 0;
+    for (unsigned version = 0; version < GOLEAK_GO_VERSIONS; version++) {
+        uint8_t reason;
+        if ((reasons->candidates >> version & 1) == 0)
+            continue;
+        const char *text = wait_name(version, wait, &reason);
+        if (text != NULL && strcmp(text, "panicwait") == 0)
+            return true;
+    }
+    return false;
 }
 
 static const char *const reason_names[GOLEAK_REASON_COUNT] = {

@@ -21,12 +21,12 @@
 
 #define NONE UINT32_MAX
 #define WAITING_LIMIT ((size_t)32768) /* lines: as many as recorders' buffers hold */
-#define LIVES_LIMIT ((size_t)4096)
+#define LIVES_LIMIT ((size_t)1024)
 #define COMPANY_LINES 64 /* lines that may belong with the one that opened a queue */
 
 static uint16_t *filter_of(struct goleak_lives *lives, uint64_t g)
 {
-    return &lives->filter[goleak_hash_u64(g) >> 54];
+    return &lives->filter[goleak_hash_u64(g) >> 51];
 }
 
 static struct goleak_life *find_life(struct goleak_lives *lives, uint64_t g)
@@ -51,6 +51,7 @@ static struct goleak_life *open_life(struct goleak_order *order, uint64_t g)
         lives->life_count++;
     }
     lives->lives[i] = (struct goleak_life){ g, NONE, NONE, 0 };
+    lives->living++;
     ++*filter_of(lives, g);
     return &lives->lives[i];
 }
@@ -138,24 +139,13 @@ static enum goleak_status run_queue(struct goleak_order *order, struct goleak_li
         life->head = next;
         lives->waiting--;
     }
-    if (life->head == NONE)
+    if (life->head == NONE) {
+        lives->living--;
         --*filter_of(lives, life->g);
-    else
+    } else {
         life->opened = 0;
-    return GOLEAK_OK;
-}
-
-/* The queue whose first line was printed first. */
-static struct goleak_life *oldest(struct goleak_lives *lives)
-{
-    struct goleak_life *best = NULL;
-    for (size_t i = 0; i < lives->life_count; i++) {
-        struct goleak_life *life = &lives->lives[i];
-        if (life->head != NONE && (best == NULL || lives->lines[life->head].event.position <
-                                                       lives->lines[best->head].event.position))
-            best = life;
     }
-    return best;
+    return GOLEAK_OK;
 }
 
 static enum goleak_status keep(struct goleak_order *order, struct goleak_life *life, const struct goleak_event *event)
@@ -167,9 +157,9 @@ static enum goleak_status keep(struct goleak_order *order, struct goleak_life *l
     enum goleak_status status = append(order, life, event);
     if (status != GOLEAK_OK)
         return status;
-    if (order->lives.waiting < WAITING_LIMIT && order->lives.life_count < LIVES_LIMIT)
+    if (order->lives.waiting < WAITING_LIMIT && order->lives.living < LIVES_LIMIT)
         return GOLEAK_OK;
-    return run_queue(order, oldest(&order->lives), ALL, 0);
+    return goleak_lives_flush(order); /* all at once: each by itself would cost a search */
 }
 
 /* The queue may go, and goes when its company has had time to come. */
@@ -303,11 +293,12 @@ enum goleak_status goleak_lives_push(struct goleak_order *order, const struct go
 
 enum goleak_status goleak_lives_flush(struct goleak_order *order)
 {
-    struct goleak_life *life;
-    while ((life = oldest(&order->lives)) != NULL) {
-        enum goleak_status status = run_queue(order, life, ALL, 0);
+    struct goleak_lives *lives = &order->lives;
+    for (size_t i = 0; i < lives->life_count; i++) {
+        enum goleak_status status = lives->lives[i].head != NONE ? run_queue(order, &lives->lives[i], ALL, 0) : GOLEAK_OK;
         if (status != GOLEAK_OK)
             return status;
     }
+    lives->life_count = 0;
     return GOLEAK_OK;
 }

@@ -55,7 +55,7 @@ struct goleak_life {
     uint64_t opened;      /* line at which it became possible; 0: not yet */
 };
 
-#define GOLEAK_LIFE_FILTER 1024
+#define GOLEAK_LIFE_FILTER 8192
 
 struct goleak_lives {
     struct goleak_life_line *lines;
@@ -63,6 +63,7 @@ struct goleak_lives {
     uint32_t free_lines;
     struct goleak_life *lives;
     size_t life_count, life_capacity; /* slots, some of them free */
+    size_t living;                    /* slots that are not free */
     size_t waiting;                   /* lines */
     uint64_t due; /* line at which a queue has waited for company long enough; UINT64_MAX: none */
     uint16_t filter[GOLEAK_LIFE_FILTER]; /* lives that wait, by hash of g */

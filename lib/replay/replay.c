@@ -29,6 +29,7 @@
 #define UNLIKELY(x) (x)
 #endif
 
+#define PROCESSES 1024
 #define FLOW_CPUS 256
 #define FLOW_DEPTHS 256
 
@@ -44,7 +45,6 @@ bool goleak_replay_init(struct goleak_replay *replay, struct goleak_alloc *alloc
     replay->first_ns = replay->last_ns = GOLEAK_NONE;
     replay->printed.count = replay->printed.blocked = GOLEAK_NONE;
     replay->printed.should_count = replay->printed.should_blocked = GOLEAK_NONE;
-    replay->stream.naive = true;
     goleak_lineage_init(&replay->lineage, alloc);
     if (!goleak_store_init(&replay->store, alloc) || !goleak_sites_init(&replay->sites, symbols, alloc) ||
         !goleak_grow(alloc, &replay->extras, &replay->extra_capacity, 16, sizeof *replay->extras) ||
@@ -139,6 +139,18 @@ static inline uint64_t key_of(const struct goleak_event *event)
     return event->has & GOLEAK_HAS_G ? event->g : event->goid | GOLEAK_KEY_GOID;
 }
 
+/* Goid 1 is main, whoever else has another. */
+static void learn_goid(struct goleak_record *record, uint64_t goid)
+{
+    record->goid = goid;
+    if (goid == 1) {
+        record->flags &= (uint16_t)~GOLEAK_REC_NOT_MAIN;
+        record->flags |= GOLEAK_REC_MAIN | GOLEAK_REC_USER;
+    } else if (goid != 0) {
+        record->flags |= GOLEAK_REC_NOT_MAIN;
+    }
+}
+
 static enum goleak_status extra_of(struct goleak_replay *replay, struct goleak_record *record)
 {
     if (record->extra != 0)
@@ -196,7 +208,6 @@ static enum goleak_status end_life(struct goleak_replay *replay, struct goleak_r
         if (replay->on_ended != NULL)
             status = replay->on_ended(replay->context, record, moment);
     }
-    replay->system_ended += (record->flags & GOLEAK_REC_SYSTEM) != 0;
     if ((record->flags & GOLEAK_REC_PREEXISTING) == 0)
         replay->script_live--;
     goleak_lineage_end(&replay->lineage, record);
@@ -217,6 +228,7 @@ static void appear(struct goleak_replay *replay, const struct goleak_event *even
                    int64_t moment)
 {
     if (record->flags & GOLEAK_REC_SEEN) { /* a later life of a known address */
+        goleak_lineage_end(&replay->lineage, record);
         begin_life(replay, record, GOLEAK_NO_MOMENT);
     } else if (record->serial == 0) {
         begin_life(replay, record, GOLEAK_NO_MOMENT);
@@ -230,10 +242,7 @@ static void appear(struct goleak_replay *replay, const struct goleak_event *even
     record->since = moment;
     record->state = GOLEAK_STATE_UNKNOWN;
     record->flags |= GOLEAK_REC_PREEXISTING;
-    if (record->goid == 1)
-        record->flags |= GOLEAK_REC_MAIN | GOLEAK_REC_USER;
-    else if (record->goid != 0)
-        record->flags |= GOLEAK_REC_NOT_MAIN;
+    learn_goid(record, record->goid);
     /* What is the runtime's from the start is never told, and need not be taken back. */
     if (is_system_park(replay, event)) {
         record->flags |= GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
@@ -265,7 +274,7 @@ static enum goleak_status name_other(struct goleak_replay *replay, const struct 
     }
     struct goleak_record *record = goleak_store_at(&replay->store, *index);
     if ((event->has & GOLEAK_HAS_OTHER_GOID) && record->goid == 0)
-        record->goid = event->other_goid;
+        learn_goid(record, event->other_goid);
     if (record->state == GOLEAK_STATE_WAITING && (event->flags & GOLEAK_FLAG_NAMED) == 0) {
         end_park(replay, record, moment);
         record->state = GOLEAK_STATE_RUNNING;
@@ -378,7 +387,6 @@ static enum goleak_status note_objects(struct goleak_replay *replay, struct gole
     extra->lock = event->has & GOLEAK_HAS_LOCK ? event->lock : 0;
     extra->chan = event->has & GOLEAK_HAS_CHAN ? event->chan : 0;
     extra->elem = event->has & GOLEAK_HAS_ELEM ? event->elem : 0;
-    replay->stream.has_objects = true;
     return GOLEAK_OK;
 }
 
@@ -467,7 +475,7 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
         }
     }
     record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : again ? record->block_stack : 0;
-    replay->stream.has_parks = true;
+    replay->stream.tells_blocking = true;
     if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
         prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
     if (event->has & (GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM))
@@ -510,16 +518,20 @@ static void on_run(struct goleak_replay *replay, struct goleak_record *record, i
 }
 
 static enum goleak_status on_struct(struct goleak_replay *replay, const struct goleak_event *event,
-                                    struct goleak_record *record)
+                                    struct goleak_record *record, int64_t moment)
 {
-    if (event->has & (GOLEAK_HAS_GOPC | GOLEAK_HAS_START))
-        if (record->site == 0) {
-            struct goleak_event places = *event;
-            places.has &= GOLEAK_HAS_GOPC | GOLEAK_HAS_START;
-            enum goleak_status status = set_site(replay, record, &places);
-            if (status != GOLEAK_OK)
-                return status;
-        }
+    if ((event->has & (GOLEAK_HAS_GOPC | GOLEAK_HAS_START)) && record->site == 0) {
+        struct goleak_event places = *event;
+        places.has &= GOLEAK_HAS_GOPC | GOLEAK_HAS_START;
+        enum goleak_status status = set_site(replay, record, &places);
+        if (status != GOLEAK_OK)
+            return status;
+        if (record->site != 0 && is_told(replay, record))
+            tell(replay, record, GOLEAK_T_MOVED, moment, moment);
+        if (record->node != 0)
+            replay->lineage.nodes[record->node].site = record->site;
+        prove(replay, record, replay->sites.sites[record->site].proof, moment);
+    }
     if (event->has & (GOLEAK_HAS_STACK_BOUNDS | GOLEAK_HAS_WAITSINCE)) {
         enum goleak_status status = extra_of(replay, record);
         if (status != GOLEAK_OK)
@@ -615,6 +627,7 @@ static void check_counters(struct goleak_replay *replay, const struct goleak_eve
         replay->printed.should_count = replay->script_live;
     }
     if (has_blocked) {
+        replay->stream.tells_blocking = true;
         replay->printed.blocked = event->blocked_count;
         replay->printed.should_blocked = replay->script_blocked;
     }
@@ -667,8 +680,10 @@ static enum goleak_status find_process(struct goleak_replay *replay, uint32_t pi
         replay->process = 0;
         return GOLEAK_OK;
     }
-    if (replay->process_count > UINT16_MAX)
-        return GOLEAK_OK; /* more processes than we tell apart: they share the last */
+    if (replay->process_count >= PROCESSES) { /* more than we tell apart: they share the last */
+        replay->process = PROCESSES - 1;
+        return GOLEAK_OK;
+    }
     if (!goleak_grow(replay->alloc, &replay->processes, &replay->process_capacity, replay->process_count + 1,
                      sizeof *replay->processes))
         return goleak_alloc_failure(replay->alloc);
@@ -713,6 +728,9 @@ static enum goleak_status revive(struct goleak_replay *replay, const struct gole
                                  struct goleak_record *record, int64_t moment, bool *skip)
 {
     if ((record->flags & GOLEAK_REC_SEEN) && record->state == GOLEAK_STATE_ENDED) {
+        *skip = event->kind == GOLEAK_EVENT_STRUCT; /* what is printed with an end is no life */
+        if (*skip)
+            return GOLEAK_OK;
         bool told = (event->has & GOLEAK_HAS_GOID) && record->goid != 0;
         if (!told || record->goid == event->goid) {
             goleak_health_note(replay->health, GOLEAK_HEALTH_impossible_transitions, 1, event->position, 0, 0,
@@ -741,9 +759,9 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
         enum goleak_status status = GOLEAK_OK;
         bool skip = false;
         if (UNLIKELY(lives && (event->has & GOLEAK_HAS_GOID) && record->goid != event->goid)) {
-            if (record->goid == 0)
-                record->goid = event->goid;
-            else {
+            if (record->goid == 0) {
+                learn_goid(record, event->goid);
+            } else {
                 status = meet_stranger(replay, event, record, moment);
                 appear(replay, event, record, moment);
             }
@@ -770,7 +788,7 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
         on_run(replay, record, moment);
         return GOLEAK_OK;
     case GOLEAK_EVENT_STRUCT:
-        return on_struct(replay, event, record);
+        return on_struct(replay, event, record, moment);
     default: /* an event of another kind: the goroutine is awake */
         if (record->state == GOLEAK_STATE_WAITING) {
             end_park(replay, record, moment);
@@ -816,8 +834,6 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
         replay->stream.counted = true;
         check_counters(replay, event);
     }
-    replay->stream.naive = replay->stream.naive && (event->flags & GOLEAK_FLAG_NAIVE) != 0;
-    replay->stream.has_goids = replay->stream.has_goids || (event->has & GOLEAK_HAS_GOID) != 0;
     replay->stream.has_stacks = replay->stream.has_stacks || (event->has & GOLEAK_HAS_STACK) != 0;
     return status;
 }

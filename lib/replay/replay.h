@@ -27,8 +27,8 @@ struct goleak_extra {
 
 /* What the stream prints; decided as it goes. */
 struct goleak_stream {
-    bool has_time, has_wakeups, has_parks, has_stacks, has_goids, has_objects, has_ends;
-    bool naive;    /* nothing but the article's naive lines so far */
+    bool has_time, has_wakeups, has_stacks;
+    bool tells_blocking; /* prints parks, or a counter of the blocked */
     bool counted;  /* prints the script's counters */
 };
 

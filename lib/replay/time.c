@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define LIMIT_EVENTS ((size_t)65536)
-#define LIMIT_LEAST ((size_t)4096)
+#define LIMIT_LEAST ((size_t)32768)
 #define LOOK_EVERY 512 /* batches */
 
 static int64_t first_ns(const struct goleak_batch *batch)
@@ -163,6 +163,8 @@ static enum goleak_status merge(struct goleak_order *order, struct goleak_batch 
 static void shrink_limit(struct goleak_time_window *window)
 {
     if (window->limit == 0)
+        window->limit = LIMIT_EVENTS;
+    if (window->farthest * 8 > window->limit)
         window->limit = LIMIT_EVENTS;
     if (++window->pushed < LOOK_EVERY)
         return;

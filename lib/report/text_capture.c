@@ -50,7 +50,9 @@ static void write_first(struct goleak_text_report *report, const struct goleak_h
                                                                        : health->input);
     if (health->line != 0)
         goleak_page_print(page, GOLEAK_DIM, ":%llu", (unsigned long long)health->line);
-    else if (health->offset != 0)
+    if (health->line != 0 && health->column > 1)
+        goleak_page_print(page, GOLEAK_DIM, ":%llu", (unsigned long long)health->column);
+    if (health->line == 0 && health->offset != 0)
         goleak_page_print(page, GOLEAK_DIM, ", offset 0x%llx", (unsigned long long)health->offset);
     if (health->detail != NULL) {
         goleak_page_words(page, GOLEAK_DIM, ": ");

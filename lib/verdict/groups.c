@@ -29,8 +29,7 @@ static struct goleak_group *group_of(struct goleak_groups *groups, const struct 
                                      const struct goleak_record *record, const struct goleak_judgement *judgement)
 {
     uint32_t blocked_at = goleak_symbols_blocked_at(input->symbols, record->block_stack);
-    const uint32_t key[5] = { (uint32_t)judgement->verdict, (uint32_t)judgement->reason, record->site, blocked_at,
-                              record->wait };
+    const uint32_t key[4] = { (uint32_t)judgement->verdict, (uint32_t)judgement->reason, record->site, blocked_at };
     size_t before = groups->index.count;
     if (!goleak_grow(groups->alloc, &groups->groups, &groups->capacity, before + 1, sizeof *groups->groups))
         return NULL;
@@ -98,6 +97,8 @@ enum goleak_status goleak_groups_fill(struct goleak_groups *groups, const struct
         if (group == NULL)
             return goleak_alloc_failure(groups->alloc);
         group->count++;
+        if (group->wait != record->wait) /* not the same for all: not said */
+            group->wait = GOLEAK_NO_WAIT;
         if (record->since < group->oldest_since)
             group->oldest_since = record->since;
         if (record->since > group->youngest_since)
