@@ -74,6 +74,17 @@ static void the_empty_text_has_a_number_and_zero_is_none(void **state)
     assert_string_equal(goleak_intern_get(&names, 0, NULL), "");
 }
 
+static void finding_adds_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(goleak_intern_find(&names, "main.f", 6), 0); /* the table is empty yet */
+    uint32_t id = add("main.f");
+    assert_int_equal(goleak_intern_find(&names, "main.f", 6), id);
+    assert_int_equal(goleak_intern_find(&names, "main.g", 6), 0);
+    assert_int_equal(goleak_intern_find(&names, "main.", 5), 0);
+    assert_int_equal(names.count, 1);
+}
+
 static void the_bytes_are_copied_and_do_not_move(void **state)
 {
     (void)state;
@@ -128,6 +139,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(equal_bytes_get_equal_numbers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(length_and_every_byte_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_empty_text_has_a_number_and_zero_is_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(finding_adds_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_bytes_are_copied_and_do_not_move, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_are_found_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_is_zero_and_leaves_no_trace, set_up, tear_down),

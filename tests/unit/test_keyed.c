@@ -161,7 +161,7 @@ static bool same(const struct goleak_event *a, const struct goleak_event *b)
 static void the_order_of_keys_does_not_matter(void **state)
 {
     static const char *const pairs[] = { "goroutine=c000102000", "fn=main.f[go.shape.struct { X string }].func1",
-                                         "parent=824634736512", "count=3", "ts=1000" };
+                                         "parent=824633729920", "count=3", "ts=1000" };
     size_t order[] = { 0, 1, 2, 3, 4 }, counter[5] = { 0 };
     char line[256];
     struct goleak_event first;
@@ -188,7 +188,7 @@ static void the_order_of_keys_does_not_matter(void **state)
             fail_msg("it is another event in this order: %s", line);
     }
     assert_int_equal(permutations, 120);
-    assert_int_equal(first.other_g, 824634736512); /* decimal, wherever count= stands */
+    assert_int_equal(first.other_g, 824633729920); /* decimal, wherever count= stands */
 }
 
 static void a_value_ends_where_the_next_key_begins(void **state)
@@ -231,8 +231,8 @@ static void parent_is_decimal_on_lines_with_count(void **state)
     assert_int_equal(event.other_g, 0x140000021c0);
     read_event("newproc1: goroutine=140000036c0 parent=0 count=1");
     assert_int_equal(event.has & GOLEAK_HAS_OTHER, 0);
-    assert_int_equal(read_line("newproc1: goroutine=140000036c0 parent=14000x count=1"), GOLEAK_KEYED_DAMAGED);
     assert_int_equal(read_line("newproc1: goroutine=140000036c0 parent=140000021c0 count=1"), GOLEAK_KEYED_DAMAGED);
+    assert_int_equal(read_line("newproc1: goroutine=140000036c0 parent=14000x count=1"), GOLEAK_KEYED_DAMAGED);
     assert_non_null(strstr(problem.sentence, "this line carries count="));
     assert_int_equal(problem_column, strlen("newproc1: goroutine=140000036c0 parent=") + 1);
 }
@@ -244,6 +244,9 @@ static void goid_zero_and_g_zero_are_not_told(void **state)
     assert_int_equal(event.has, GOLEAK_HAS_G);
     read_event("gopark: goroutine=0 goid=5");
     assert_int_equal(event.has, GOLEAK_HAS_GOID);
+    read_event("ready: goroutine=c000 goid=-1 bygoid=-1"); /* the recorder could not read them */
+    assert_int_equal(event.has, GOLEAK_HAS_G);
+    assert_int_equal(read_line("ready: goroutine=c000 goid=-2"), GOLEAK_KEYED_DAMAGED);
 }
 
 static void unknown_keys_are_counted_and_passed_over(void **state)
@@ -348,6 +351,26 @@ static void an_event_is_found_behind_other_output(void **state)
     }
 }
 
+/* What an input's format is decided by: name, keys, and whose it is. */
+static void a_sure_event_has_its_goroutine_or_its_counter(void **state)
+{
+    static const struct {
+        const char *line;
+        bool sure;
+    } cases[] = {
+        { "gopark: goroutine=c000 reason=6", true }, { "newproc1: ts=5 goid=7", true },
+        { "END: count=0 blocked_count=0", true },    { "profile-1s: count=3", true },
+        { "gopark: reason=6", false },               { "END: of=story", false },
+        { "ready: listening on port 8080", false },  { "ready: goroutine=c000 and more", true }, /* a value with blanks */
+        { "unknown: goroutine=c000", false },        { "gopark:goroutine=c000", false },
+        { "gopark: ", false },                       { "", false },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        if (goleak_keyed_is_event(cases[i].line, cases[i].line + strlen(cases[i].line)) != cases[i].sure)
+            fail_msg("%s", cases[i].line);
+}
+
 static bool is_whole(const char *line, bool first)
 {
     read_event(line);
@@ -395,6 +418,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_event_needs_its_goroutine, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_programs_line_under_an_events_name_is_no_damage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_event_is_found_behind_other_output, set_up, tear_down),
+        cmocka_unit_test(a_sure_event_has_its_goroutine_or_its_counter),
         cmocka_unit_test_setup_teardown(a_cut_line_is_measured_by_those_before_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cut_timestamp_lies_far_before_the_others, set_up, tear_down),
     };

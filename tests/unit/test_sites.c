@@ -146,6 +146,24 @@ static void a_place_and_a_start_are_one_site(void **state)
     assert_string_equal(goleak_symbols_text(&symbols, one->start), "main.Gather.func1");
 }
 
+/* A go statement whose stack was named once is known by its address from then on. */
+static void places_are_learnt_by_address(void **state)
+{
+    (void)state;
+    uint32_t frame = goleak_symbols_frame(&symbols, "main.Gather", 11, 0x9e);
+    uint32_t other = goleak_symbols_frame(&symbols, "main.other", 10, 0x9e);
+    assert_int_equal(goleak_sites_frame_of(&sites, 0x68a525), 0);
+    assert_true(goleak_sites_name(&sites, 0x68a525, frame));
+    assert_int_equal(goleak_sites_frame_of(&sites, 0x68a525), frame);
+    assert_int_equal(goleak_sites_frame_of(&sites, 0x68a526), 0);
+    assert_true(goleak_sites_name(&sites, 0x68a525, other)); /* the first name stays */
+    assert_int_equal(goleak_sites_frame_of(&sites, 0x68a525), frame);
+    for (uint64_t pc = 0; pc < 1000; pc++)
+        assert_true(goleak_sites_name(&sites, pc, other));
+    assert_int_equal(goleak_sites_frame_of(&sites, 999), other);
+    assert_int_equal(goleak_sites_frame_of(&sites, 0x68a525), frame);
+}
+
 static void many_sites_stay_apart(void **state)
 {
     char start[32];
@@ -168,6 +186,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_address_proves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_told_is_site_zero, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_place_and_a_start_are_one_site, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(places_are_learnt_by_address, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_sites_stay_apart, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -358,7 +358,8 @@ static void a_zero_is_not_claimed_of_what_was_lost(void **state)
     assert_null(strstr(paper.text, "no leak"));
     /* created twice: an end is missing */
     assert_begins(report("t.txt",
-                         "newproc1: goroutine=1 parent=2 ts=1\nnewproc1: goroutine=1 parent=2 ts=2\n"
+                         "newproc1: goroutine=1 parent=2 ts=1\ngopark: goroutine=1 reason=14 ts=1\n"
+                         "newproc1: goroutine=1 parent=2 ts=2\n"
                          "godestroy: goroutine=1 ts=3\n",
                          false),
                   "t.txt: none seen, but the recording does not add up\n");

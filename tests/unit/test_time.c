@@ -1,0 +1,278 @@
+/* test_time - lines with timestamps are replayed in their order, whatever the order of printing. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "support/load.h"
+
+#define A 0xc000102000
+#define B 0xc000102380
+
+static struct goleak_alloc heap; /* malloc, for the tests' own texts */
+
+static int set_up(void **state)
+{
+    (void)state;
+    goleak_alloc_init(&heap, NULL, 0);
+    return 0;
+}
+
+/* ---- a few lines ---------------------------------------------------------- */
+
+static void a_line_printed_late_takes_its_place(void **state)
+{
+    struct goleak_trace *trace = load("gopark: goroutine=c000102000 reason=6 ts=2000000\n"
+                                      "newproc1: goroutine=c000102000 ts=1000000\n"
+                                      "newproc1: goroutine=c000102380 ts=3000000\n");
+    struct goleak_summary sum = load_summary(trace);
+    struct goleak_health health = load_health(trace, "reordered");
+    (void)state;
+    assert_int_equal(sum.created, 2);
+    assert_int_equal(sum.preexisting, 0);
+    assert_int_equal(sum.blocked_at_end, 1);
+    assert_int_equal(load_goroutine(trace, A).created_ns, 1000000);
+    assert_int_equal(load_goroutine(trace, A).blocked_since_ns, 2000000);
+    assert_int_equal(health.count, 1);
+    assert_int_equal(health.line, 2);
+    assert_string_equal(health.detail, "a create is printed 1000 us late");
+    assert_int_equal(load_count(trace, "late_events"), 0);
+    goleak_trace_free(trace);
+}
+
+static void lines_in_order_are_not_complained_of(void **state)
+{
+    struct goleak_trace *trace = load("newproc1: goroutine=c000102000 ts=100\n"
+                                      "gopark: goroutine=c000102000 reason=6 ts=100\n"
+                                      "gdestroy: goroutine=c000102000 ts=101\n");
+    (void)state;
+    assert_int_equal(load_count(trace, "reordered"), 0);
+    goleak_trace_free(trace);
+}
+
+static void equal_times_keep_the_order_of_printing(void **state)
+{
+    struct goleak_trace *trace = load("newproc1: goroutine=c000102000 ts=100\n"
+                                      "newproc1: goroutine=c000102380 ts=900\n"
+                                      "gdestroy: goroutine=c000102000 ts=500\n"
+                                      "newproc1: goroutine=c000102000 ts=500\n"
+                                      "gopark: goroutine=c000102000 reason=6 ts=500\n");
+    struct goleak_summary sum = load_summary(trace);
+    (void)state;
+    assert_int_equal(sum.created, 3);
+    assert_int_equal(sum.ended, 1);
+    assert_int_equal(load_goroutine(trace, A).incarnation, 2);
+    assert_int_equal(load_goroutine(trace, A).state, GOLEAK_STATE_WAITING);
+    assert_int_equal(load_count(trace, "implicit_ends"), 0);
+    goleak_trace_free(trace);
+}
+
+static void lines_without_time_stay_behind_those_before_them(void **state)
+{
+    struct goleak_trace *trace = load("newproc1: goroutine=c000102000 ts=1000\n"
+                                      "gopark: goroutine=c000102000 reason=6\n"
+                                      "newproc1: goroutine=c000102380 ts=500\n"
+                                      "execute: goroutine=c000102000 ts=2000\n"
+                                      "gopark: goroutine=c000102000 reason=7\n");
+    struct goleak_goroutine g = load_goroutine(trace, A);
+    (void)state;
+    assert_int_equal(g.reason, GOLEAK_REASON_CHAN_RECV);
+    assert_int_equal(g.blocked_since_ns, 2000);
+    assert_int_equal(load_goroutine(trace, B).created_ns, 500);
+    goleak_trace_free(trace);
+}
+
+static void a_recording_may_begin_without_time(void **state)
+{
+    struct goleak_trace *trace = load("main.main: goroutine=c000002380\n"
+                                      "newproc1: goroutine=c000102380 parent=c000002380 ts=700\n"
+                                      "newproc1: goroutine=c000102000 parent=c000002380 ts=600\n");
+    struct goleak_capture capture = load_capture(trace);
+    (void)state;
+    assert_int_equal(load_summary(trace).created, 2);
+    assert_int_equal(load_summary(trace).preexisting, 1);
+    assert_int_equal(capture.first_ns, 600);
+    assert_int_equal(capture.last_ns, 700);
+    goleak_trace_free(trace);
+}
+
+/* ---- many ----------------------------------------------------------------- */
+
+/* Lives of goroutines on recycled addresses, one event a nanosecond. */
+struct event {
+    unsigned cpu;
+    char line[96];
+};
+
+static uint32_t seed;
+
+static uint32_t pick(uint32_t below)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return (uint32_t)((uint64_t)seed * below >> 32);
+}
+
+#define SLOTS 300
+
+static void make_events(struct event *events, size_t count, unsigned cpus)
+{
+    enum { GONE, READY, RUNS, WAITS } state[SLOTS] = { GONE };
+    seed = 7;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t slot = pick(SLOTS);
+        const char *name = NULL, *reason = "";
+        switch (state[slot]) {
+        case GONE:
+            name = "newproc1", state[slot] = READY;
+            break;
+        case READY:
+            name = "execute", state[slot] = RUNS;
+            break;
+        case RUNS:
+            if (pick(3) == 0) {
+                name = "gdestroy", state[slot] = GONE;
+            } else {
+                static const char *const reasons[] = { " reason=6", " reason=7", " reason=3", " reason=2" };
+                name = "gopark", state[slot] = WAITS;
+                reason = reasons[pick(4)];
+            }
+            break;
+        case WAITS:
+            name = "ready", state[slot] = READY;
+            break;
+        }
+        events[i].cpu = pick(cpus);
+        snprintf(events[i].line, sizeof events[i].line, "%s: goroutine=c000%06x%s ts=%zu\n", name, slot * 0x380, reason,
+                 i + 1000);
+    }
+}
+
+/* As a recorder prints them: every `period` events, one CPU's buffer after the other. */
+static void print_by_cpu(struct goleak_buf *out, const struct event *events, size_t count, unsigned cpus,
+                         size_t period)
+{
+    for (size_t from = 0; from < count; from += period) {
+        size_t to = count - from < period ? count : from + period;
+        for (unsigned cpu = cpus; cpu-- > 0;)
+            for (size_t i = from; i < to; i++)
+                if (events[i].cpu == cpu)
+                    goleak_buf_text(out, events[i].line);
+    }
+    assert_false(out->failed);
+}
+
+static void expect_equal(const struct goleak_trace *shuffled, const struct goleak_trace *sorted)
+{
+    struct goleak_summary a = load_summary(shuffled), b = load_summary(sorted);
+    assert_memory_equal(&a, &b, sizeof a);
+    struct goleak_goroutine_iter iter = { 0 };
+    struct goleak_goroutine g;
+    while (goleak_goroutine_next(sorted, &iter, &g) == GOLEAK_OK) {
+        struct goleak_goroutine same = load_goroutine(shuffled, g.g);
+        if (same.state != g.state || same.reason != g.reason || same.incarnation != g.incarnation ||
+            same.created_ns != g.created_ns || same.started_ns != g.started_ns ||
+            same.blocked_since_ns != g.blocked_since_ns || same.serial != g.serial)
+            fail_msg("goroutine %" PRIx64 " differs", g.g);
+    }
+    static const char *const nothing[] = { "late_events", "implicit_ends", "impossible_transitions", "unbalanced_ends" };
+    for (size_t i = 0; i < COUNT(nothing); i++)
+        assert_int_equal(load_count(shuffled, nothing[i]), 0);
+}
+
+static void check_shuffle(size_t count, unsigned cpus, size_t period)
+{
+    struct event *events = malloc(count * sizeof *events);
+    struct goleak_buf sorted, shuffled;
+    assert_non_null(events);
+    goleak_buf_init(&sorted, &heap);
+    goleak_buf_init(&shuffled, &heap);
+    make_events(events, count, cpus);
+    print_by_cpu(&sorted, events, count, cpus, 1);
+    print_by_cpu(&shuffled, events, count, cpus, period);
+    struct goleak_trace *right = load_pieces(NULL, sorted.data, sorted.size, 0);
+    struct goleak_trace *trace = load_pieces(NULL, shuffled.data, shuffled.size, 0);
+    assert_int_equal(load_count(right, "reordered"), 0);
+    assert_true(load_summary(right).created > count / 20);
+    assert_int_equal(load_summary(right).preexisting, 0);
+    assert_true(load_count(trace, "reordered") > count / 10);
+    expect_equal(trace, right);
+    goleak_trace_free(right);
+    goleak_trace_free(trace);
+    goleak_buf_release(&sorted);
+    goleak_buf_release(&shuffled);
+    free(events);
+}
+
+static void buffers_of_several_cpus_are_put_in_order(void **state)
+{
+    static const size_t periods[] = { 2, 3, 10, 255, 256, 257, 700, 5000, 20000 };
+    (void)state;
+    for (size_t i = 0; i < COUNT(periods); i++)
+        check_shuffle(20000, 4, periods[i]);
+    check_shuffle(20000, 1 + 63, 4000);
+}
+
+/* The window grows narrower with a recording that needs no more; but not too narrow. */
+static void a_long_recording_is_put_in_order_to_its_end(void **state)
+{
+    (void)state;
+    check_shuffle(400000, 4, 3000);
+}
+
+static void what_comes_too_late_is_told_and_replayed_where_it_stands(void **state)
+{
+    struct goleak_buf text;
+    (void)state;
+    goleak_buf_init(&text, &heap);
+    goleak_buf_text(&text, "newproc1: goroutine=c000102000 ts=1000\n");
+    for (unsigned i = 0; i < 200000; i++)
+        goleak_buf_printf(&text, "execute: goroutine=c000102000 ts=%u\n", 2000 + i);
+    goleak_buf_text(&text, "newproc1: goroutine=c000102380 ts=1500\n"
+                           "gopark: goroutine=c000102380 reason=6 ts=300000\n");
+    struct goleak_trace *trace = load_pieces(NULL, text.data, text.size, 0);
+    struct goleak_health health = load_health(trace, "late_events");
+    assert_int_equal(health.count, 1);
+    assert_int_equal(health.line, 200002);
+    assert_int_equal(load_summary(trace).created, 2);
+    assert_int_equal(load_goroutine(trace, B).created_ns, 1500);
+    assert_int_equal(load_goroutine(trace, B).state, GOLEAK_STATE_WAITING);
+    assert_int_equal(load_capture(trace).last_ns, 300000); /* time does not run back */
+    goleak_trace_free(trace);
+    goleak_buf_release(&text);
+}
+
+static void a_clock_that_jumps_back_loses_nothing(void **state)
+{
+    struct goleak_buf text;
+    (void)state;
+    goleak_buf_init(&text, &heap);
+    for (unsigned i = 0; i < 100000; i++)
+        goleak_buf_printf(&text, "newproc1: goroutine=c%09x ts=%u\n", i * 0x380, 1000000000 + i);
+    for (unsigned i = 0; i < 100000; i++)
+        goleak_buf_printf(&text, "gopark: goroutine=c%09x reason=6 ts=%u\n", i * 0x380, 5 + i);
+    struct goleak_trace *trace = load_pieces(NULL, text.data, text.size, 0);
+    struct goleak_summary sum = load_summary(trace);
+    /* Some of the parks come too late for the window, the others before their creation. */
+    assert_int_equal(sum.created, 100000);
+    assert_int_equal(sum.preexisting + sum.created - sum.ended, sum.live_at_end);
+    assert_int_equal(load_capture(trace).events, 200000);
+    assert_true(load_count(trace, "late_events") != 0);
+    goleak_trace_free(trace);
+    goleak_buf_release(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_printed_late_takes_its_place),
+        cmocka_unit_test(lines_in_order_are_not_complained_of),
+        cmocka_unit_test(equal_times_keep_the_order_of_printing),
+        cmocka_unit_test(lines_without_time_stay_behind_those_before_them),
+        cmocka_unit_test(a_recording_may_begin_without_time),
+        cmocka_unit_test_setup(buffers_of_several_cpus_are_put_in_order, set_up),
+        cmocka_unit_test_setup(a_long_recording_is_put_in_order_to_its_end, set_up),
+        cmocka_unit_test_setup(what_comes_too_late_is_told_and_replayed_where_it_stands, set_up),
+        cmocka_unit_test_setup(a_clock_that_jumps_back_loses_nothing, set_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
