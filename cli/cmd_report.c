@@ -251,6 +251,22 @@ static void judge_health(struct run *run, const struct goleak_trace *trace)
         run->trouble = true;
 }
 
+/* A least age hides leaks, or does nothing: neither in silence. */
+static void judge_age(struct run *run, const struct goleak_trace *trace)
+{
+    struct goleak_capture capture;
+    int64_t least_ns = run->options->min_age_ns;
+    goleak_trace_capture(trace, &capture);
+    if (least_ns == 0)
+        return;
+    if (capture.duration_ns == GOLEAK_NONE)
+        cli_diag_say(run->diag, CLI_WARNING, trace_path(trace),
+                     "--min-age does nothing here: the recording tells no time");
+    else if (capture.duration_ns < least_ns)
+        cli_diag_say(run->diag, CLI_WARNING, trace_path(trace),
+                     "--min-age is longer than the recording: no wait in it can be that old");
+}
+
 static bool has_leaks(const struct goleak_trace *trace, enum cli_fail_on fail_on)
 {
     struct goleak_summary summary;
@@ -269,6 +285,7 @@ static enum cli_exit judge(struct run *run)
     bool leaks = false;
     for (size_t i = 0; i < run->trace_count; i++) {
         judge_health(run, run->traces[i]);
+        judge_age(run, run->traces[i]);
         leaks = leaks || has_leaks(run->traces[i], run->options->fail_on);
     }
     return run->trouble ? CLI_EXIT_TROUBLE : leaks ? CLI_EXIT_LEAKS : CLI_EXIT_CLEAN;

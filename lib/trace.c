@@ -475,6 +475,7 @@ static void prepare_judge(struct goleak_trace *trace)
         .sites = &replay->sites,
         .store = &replay->store,
         .reasons = &trace->reasons,
+        .ticks = &replay->ticks,
         .has_time = replay->stream.has_time,
         .blocking_told = replay->stream.tells_blocking,
         .include_system = trace->options.include_system,

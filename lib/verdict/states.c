@@ -34,15 +34,26 @@ GOLEAK_RULE(panic)
     return true;
 }
 
+/* How long it has waited; GOLEAK_NONE where the recording tells no time. */
+static int64_t wait_ns(const struct goleak_verdict_input *input, const struct goleak_record *record)
+{
+    if (input->has_time)
+        return input->last - record->since;
+    int64_t since = goleak_ticks_ns(input->ticks, record->since), last = goleak_ticks_ns(input->ticks, input->last);
+    return since == GOLEAK_NONE || last == GOLEAK_NONE ? GOLEAK_NONE : last - since;
+}
+
 GOLEAK_RULE(young)
 {
-    if (input->min_age_ns == 0 || !input->has_time || (record->flags & GOLEAK_REC_BLOCKED) == 0 ||
-        input->last - record->since >= input->min_age_ns)
+    if (input->min_age_ns == 0 || (record->flags & GOLEAK_REC_BLOCKED) == 0)
+        return false;
+    int64_t waited_ns = wait_ns(input, record);
+    if (waited_ns == GOLEAK_NONE || waited_ns >= input->min_age_ns)
         return false;
     out->verdict = GOLEAK_VERDICT_WAITING;
     struct goleak_evidence *evidence = goleak_evidence_add(
-        out, "too-young", "waited for %" PRId64 " ns, less than the minimum age", input->last - record->since);
-    goleak_evidence_number(evidence, "wait_ns", input->last - record->since);
+        out, "too-young", "waited for %" PRId64 " ns, less than the minimum age", waited_ns);
+    goleak_evidence_number(evidence, "wait_ns", waited_ns);
     goleak_evidence_number(evidence, "min_age_ns", input->min_age_ns);
     return true;
 }

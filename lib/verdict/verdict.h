@@ -16,6 +16,7 @@
 #include "model/health.h"
 #include "model/reasons.h"
 #include "model/sites.h"
+#include "model/ticks.h"
 
 struct goleak_verdict_input {
     struct goleak_alloc *alloc;
@@ -23,6 +24,7 @@ struct goleak_verdict_input {
     const struct goleak_sites *sites;
     const struct goleak_store *store;
     const struct goleak_reasons *reasons;
+    const struct goleak_ticks *ticks; /* time where there is no other */
     bool has_time;
     bool blocking_told;  /* the stream prints parks: blocked and running can be told apart */
     bool include_system;

@@ -70,6 +70,7 @@ static void cpus_tick_side_by_side(void **state)
             tick(cpu, second * 100 + (uint64_t)cpu);
     assert_int_equal(ticks.count, 12);
     assert_int_equal(ticks.cpus, 4);
+    assert_int_equal(ticks.mark_count, 3); /* one a second, not one a tick */
     assert_int_equal(goleak_ticks_ns(&ticks, 103), 1 * SECOND); /* not 4 */
     assert_int_equal(goleak_ticks_ns(&ticks, 200), 2 * SECOND); /* the first CPU makes it */
     assert_int_equal(goleak_ticks_ns(&ticks, 999), 3 * SECOND);

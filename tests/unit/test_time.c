@@ -67,6 +67,28 @@ static void equal_times_keep_the_order_of_printing(void **state)
     goleak_trace_free(trace);
 }
 
+/* Also where they lie in batches of the reader that must be merged, because one of
+ * the second batch's lines is late. */
+static void equal_times_keep_it_over_batches_too(void **state)
+{
+    struct goleak_buf text;
+    (void)state;
+    goleak_buf_init(&text, &heap);
+    goleak_buf_text(&text, "newproc1: goroutine=c000102000 ts=1000\n");
+    for (unsigned i = 1; i < 255; i++)
+        goleak_buf_printf(&text, "execute: goroutine=c000102380 ts=%u\n", 1000 + i);
+    goleak_buf_text(&text, "gdestroy: goroutine=c000102000 ts=5000\n" /* the 256th */
+                           "newproc1: goroutine=c000102000 ts=5000\n"
+                           "execute: goroutine=c000102380 ts=2000\n");
+    struct goleak_trace *trace = load_pieces(NULL, text.data, text.size, 0);
+    assert_int_equal(load_goroutine(trace, A).incarnation, 2);
+    assert_int_equal(load_count(trace, "reordered"), 1);
+    assert_int_equal(load_count(trace, "implicit_ends"), 0);
+    assert_int_equal(load_summary(trace).live_at_end, 2);
+    goleak_trace_free(trace);
+    goleak_buf_release(&text);
+}
+
 static void lines_without_time_stay_behind_those_before_them(void **state)
 {
     struct goleak_trace *trace = load("newproc1: goroutine=c000102000 ts=1000\n"
@@ -267,6 +289,7 @@ int main(void)
         cmocka_unit_test(a_line_printed_late_takes_its_place),
         cmocka_unit_test(lines_in_order_are_not_complained_of),
         cmocka_unit_test(equal_times_keep_the_order_of_printing),
+        cmocka_unit_test_setup(equal_times_keep_it_over_batches_too, set_up),
         cmocka_unit_test(lines_without_time_stay_behind_those_before_them),
         cmocka_unit_test(a_recording_may_begin_without_time),
         cmocka_unit_test_setup(buffers_of_several_cpus_are_put_in_order, set_up),
