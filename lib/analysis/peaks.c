@@ -34,16 +34,16 @@ static struct goleak_gauge_site *site_of(struct goleak_gauge *gauge, struct gole
     return at;
 }
 
-static bool gauge_raise(struct goleak_gauge *gauge, struct goleak_alloc *alloc, uint32_t site, int64_t moment)
+static bool gauge_raise(struct goleak_gauge *gauge, struct goleak_alloc *alloc, const struct goleak_transition *t)
 {
-    struct goleak_gauge_site *at = site_of(gauge, alloc, site);
+    struct goleak_gauge_site *at = site_of(gauge, alloc, t->site);
     if (at == NULL)
         return false;
     at->now++;
     if (++gauge->now <= gauge->peak)
         return true;
     gauge->peak = gauge->now;
-    gauge->reached[PLACE(gauge->peak)] = moment;
+    gauge->reached[PLACE(gauge->peak)] = (struct goleak_gauge_level){ t->moment, t->serial };
     if (gauge->peak - gauge->known >= GOLEAK_PEAKS_LEVELS)
         gauge->known = gauge->peak - GOLEAK_PEAKS_LEVELS + 1;
     at->epoch = ++gauge->epoch;
@@ -61,13 +61,14 @@ static bool gauge_lower(struct goleak_gauge *gauge, struct goleak_alloc *alloc, 
     return true;
 }
 
-/* One that has been counted since `created` should never have been. */
-static bool gauge_retract(struct goleak_gauge *gauge, struct goleak_alloc *alloc, uint32_t site, int64_t created)
+/* One that was counted when `serial` was given out should never have been: serials,
+ * because several may begin at one moment. */
+static bool gauge_retract(struct goleak_gauge *gauge, struct goleak_alloc *alloc, uint32_t site, uint64_t serial)
 {
     if (!gauge_lower(gauge, alloc, site))
         return false;
     uint64_t level = gauge->peak + 1;
-    while (level > gauge->known && gauge->reached[PLACE(level - 1)] >= created)
+    while (level > gauge->known && gauge->reached[PLACE(level - 1)].serial >= serial)
         level--;
     if (level > gauge->peak) /* the peak was before it */
         return true;
@@ -98,7 +99,8 @@ static bool gauge_move(struct goleak_gauge *gauge, struct goleak_alloc *alloc, u
 
 int64_t goleak_gauge_peak_moment(const struct goleak_gauge *gauge)
 {
-    return gauge->peak != 0 && gauge->peak >= gauge->known ? gauge->reached[PLACE(gauge->peak)] : GOLEAK_NO_MOMENT;
+    return gauge->peak != 0 && gauge->peak >= gauge->known ? gauge->reached[PLACE(gauge->peak)].moment
+                                                            : GOLEAK_NO_MOMENT;
 }
 
 uint64_t goleak_gauge_at_peak(const struct goleak_gauge *gauge, uint32_t site)
@@ -134,12 +136,9 @@ size_t goleak_gauge_top(const struct goleak_gauge *gauge, uint32_t *sites, size_
 static bool retract(struct goleak_peaks *peaks, const struct goleak_transition *t)
 {
     struct goleak_alloc *alloc = peaks->model.alloc;
-    /* One that is older than the recording was counted from its first event on,
-     * which is not kept: then the peak stays as it is, one too high at the most. */
     if (t->blocked && !gauge_lower(&peaks->blocked, alloc, t->site))
         return false;
-    return t->since == GOLEAK_NO_MOMENT ? gauge_lower(&peaks->live, alloc, t->site)
-                                        : gauge_retract(&peaks->live, alloc, t->site, t->since);
+    return gauge_retract(&peaks->live, alloc, t->site, t->serial);
 }
 
 static enum goleak_status take(void *state, const struct goleak_transition *transitions, size_t count)
@@ -151,13 +150,13 @@ static enum goleak_status take(void *state, const struct goleak_transition *tran
         switch (t->kind) {
         case GOLEAK_T_APPEARED:
         case GOLEAK_T_CREATED:
-            good = gauge_raise(&peaks->live, alloc, t->site, t->moment);
+            good = gauge_raise(&peaks->live, alloc, t);
             break;
         case GOLEAK_T_ENDED:
             good = gauge_lower(&peaks->live, alloc, t->site);
             break;
         case GOLEAK_T_BLOCKED:
-            good = gauge_raise(&peaks->blocked, alloc, t->site, t->moment);
+            good = gauge_raise(&peaks->blocked, alloc, t);
             break;
         case GOLEAK_T_UNBLOCKED:
             good = gauge_lower(&peaks->blocked, alloc, t->site);

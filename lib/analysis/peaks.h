@@ -27,9 +27,14 @@ struct goleak_gauge_site {
     uint64_t epoch; /* of at_peak */
 };
 
+struct goleak_gauge_level {
+    int64_t moment;
+    uint64_t serial; /* of the goroutine that made it */
+};
+
 struct goleak_gauge {
     uint64_t now, peak;
-    int64_t reached[GOLEAK_PEAKS_LEVELS]; /* [level modulo]: moment at which it was first reached */
+    struct goleak_gauge_level reached[GOLEAK_PEAKS_LEVELS]; /* [level modulo]: when it was first reached */
     uint64_t known;                       /* levels from this one up to the peak have theirs */
     uint64_t epoch;                       /* number of peaks so far */
     struct goleak_gauge_site *sites;

@@ -380,7 +380,7 @@ enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const cha
     bool known = index < sizeof names / sizeof *names;
     if (key_end(at, end) == NULL && (!known || !is_cut_key(at, end)))
         return GOLEAK_KEYED_NOT; /* "ready: listening on port 8080" is the program's */
-    if (!known && ends_in_name(name, size))
+    if (!known && (ends_in_name(name, size) || goleak_keyed_find(at, end) != NULL))
         return GOLEAK_KEYED_NOT; /* "donegopark: goroutine=…": goleak_keyed_find takes it apart */
 
     *event = (struct goleak_event){ .position = position };

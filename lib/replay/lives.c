@@ -10,9 +10,11 @@
  *      printed on CPU 0    … destroy g, create g, park g …
  *      printed on CPU 1    … create g, park g …            happened before
  *
- * Here the queue [destroy, create, park] waits for CPU 1's create, lets its park
- * go first, and goes then. What never becomes possible goes when the queues are
- * full or the recording ends, as it was printed.
+ * Here CPU 0's destroy waits for a create. It takes the first that comes, which may
+ * be its own CPU's: of an address that is used again at once, and without the CPU
+ * column, nothing tells the two apart, and only the number of lives is sure then,
+ * not which park was the last. What never becomes possible goes when the queues
+ * are full or the recording ends, as it was printed.
  */
 #include "replay/order.h"
 

@@ -799,14 +799,26 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
     }
 }
 
+/* The first time that is told, behind events without: what they numbered as moments
+ * is from before this time, and no more is known of it. */
+static void begin_time(struct goleak_replay *replay, int64_t first_ns)
+{
+    replay->first_ns = replay->last_ns = first_ns;
+    replay->stream.has_time = true;
+    for (uint32_t i = 1; i <= replay->store.count; i++) {
+        struct goleak_record *record = goleak_store_at(&replay->store, i);
+        record->created = record->created != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
+        record->started = record->started != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
+        record->since = record->since != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
+    }
+}
+
 static inline int64_t take_moment(struct goleak_replay *replay, const struct goleak_event *event)
 {
     if ((event->has & GOLEAK_HAS_TIME) == 0)
         return replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count;
-    if (UNLIKELY(replay->first_ns == GOLEAK_NONE)) {
-        replay->first_ns = replay->last_ns = event->time_ns;
-        replay->stream.has_time = true;
-    }
+    if (UNLIKELY(replay->first_ns == GOLEAK_NONE))
+        begin_time(replay, event->time_ns);
     if (event->time_ns > replay->last_ns)
         replay->last_ns = event->time_ns;
     return event->time_ns;
