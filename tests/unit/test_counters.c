@@ -133,8 +133,8 @@ static void a_lost_line_costs_one_goroutine_and_no_more(void **state)
     goleak_buf_init(&text, &heap);
     for (unsigned i = 1; i <= 500; i++)
         if (i != 100)
-            goleak_buf_printf(&text, "newproc1: goroutine=c%09x parent=824633729920 count=%u blocked_count=0\n", i * 0x380,
-                              i);
+            goleak_buf_printf(&text, "newproc1: goroutine=c%09x parent=824633729920 count=%u blocked_count=0\n",
+                              i * 0x380, i);
     for (unsigned i = 1; i <= 500; i++)
         if (i % 2 == 0 && i != 100)
             goleak_buf_printf(&text, "godestroy: goroutine=c%09x count=%u blocked_count=0\n", i * 0x380, 500 - i / 2);

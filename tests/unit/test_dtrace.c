@@ -610,10 +610,13 @@ static void an_event_behind_output_without_a_newline_is_read(void **state)
 {
     (void)state;
     expect("nGoro = 3gopark: goroutine=c000102000 blocked=1 reason=6 blocked_count=1\n"
-           "waiting...godestroy: goroutine=c000102000 count=0 blocked_count=0\n",
+           "waiting...godestroy: goroutine=c000102000 count=0 blocked_count=0\n"
+           "total: x=1gopark: goroutine=c000102380 blocked=1 reason=6 blocked_count=1\n",
            "1 park g=c000102000 blocked=1 reason=6 blocked_count=1\n"
-           "2 end g=c000102000 count=0 blocked_count=0\n");
-    assert_int_equal(count(GOLEAK_HEALTH_unknown_lines), 2); /* their other part */
+           "2 end g=c000102000 count=0 blocked_count=0\n"
+           "3 park g=c000102380 blocked=1 reason=6 blocked_count=1\n");
+    assert_int_equal(count(GOLEAK_HEALTH_unknown_lines), 3); /* their other part */
+    assert_int_equal(count(GOLEAK_HEALTH_unknown_events), 0);
 }
 
 static void aggregations_are_known_and_told_nothing(void **state)

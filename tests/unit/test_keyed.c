@@ -358,12 +358,18 @@ static void a_sure_event_has_its_goroutine_or_its_counter(void **state)
         const char *line;
         bool sure;
     } cases[] = {
-        { "gopark: goroutine=c000 reason=6", true }, { "newproc1: ts=5 goid=7", true },
-        { "END: count=0 blocked_count=0", true },    { "profile-1s: count=3", true },
-        { "gopark: reason=6", false },               { "END: of=story", false },
-        { "ready: listening on port 8080", false },  { "ready: goroutine=c000 and more", true }, /* a value with blanks */
-        { "unknown: goroutine=c000", false },        { "gopark:goroutine=c000", false },
-        { "gopark: ", false },                       { "", false },
+        { "gopark: goroutine=c000 reason=6", true },
+        { "newproc1: ts=5 goid=7", true },
+        { "END: count=0 blocked_count=0", true },
+        { "profile-1s: count=3", true },
+        { "gopark: reason=6", false },
+        { "END: of=story", false },
+        { "ready: listening on port 8080", false },
+        { "ready: goroutine=c000 and more", true }, /* a value with blanks */
+        { "unknown: goroutine=c000", false },
+        { "gopark:goroutine=c000", false },
+        { "gopark: ", false },
+        { "", false },
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++)

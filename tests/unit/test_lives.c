@@ -29,7 +29,8 @@ static int set_up(void **state)
 
 static void expect_no_repair_failed(const struct goleak_trace *trace)
 {
-    static const char *const nothing[] = { "late_events", "implicit_ends", "impossible_transitions", "unbalanced_ends" };
+    static const char *const nothing[] = { "late_events", "implicit_ends", "impossible_transitions",
+                                           "unbalanced_ends" };
     for (size_t i = 0; i < COUNT(nothing); i++)
         if (load_count(trace, nothing[i]) != 0)
             fail_msg("%s: %s", nothing[i], load_health(trace, nothing[i]).detail);

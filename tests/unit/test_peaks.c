@@ -78,7 +78,8 @@ static void sites_are_those_at_the_peak_and_not_at_the_end(void **state)
     for (unsigned i = 0; i < 25; i++)
         goleak_buf_printf(&text, "gdestroy: goroutine=c%09x goid=%u ts=%u\n", (i + 1) * 0x380, i + 2, ++ts);
     for (unsigned i = 0; i < 15; i++) /* 15 of h, after it */
-        goleak_buf_printf(&text, "newproc1: goroutine=c1%08x goid=%u fn=main.h ts=%u\n", (i + 1) * 0x380, i + 100, ++ts);
+        goleak_buf_printf(&text, "newproc1: goroutine=c1%08x goid=%u fn=main.h ts=%u\n", (i + 1) * 0x380, i + 100,
+                          ++ts);
     struct goleak_trace *trace = load_pieces(NULL, text.data, text.size, 0);
     const struct goleak_gauge *live = &peaks_of(trace)->live;
     assert_int_equal(load_summary(trace).peak_live, 30);
@@ -127,6 +128,30 @@ static void a_users_among_them_keep_their_moments(void **state)
     assert_int_equal(sum.peak_live_at, 30); /* not 20, when the runtime's made it two */
     assert_int_equal(goleak_gauge_top(&peaks_of(trace)->live, sites, 4), 1);
     assert_int_equal(goleak_gauge_at_peak(&peaks_of(trace)->live, sites[0]), 2);
+    goleak_trace_free(trace);
+}
+
+/* perf prints microseconds: several things happen at one moment. */
+static void equal_moments_are_told_apart(void **state)
+{
+    struct goleak_trace *trace = load("newproc1: goroutine=c000000380 goid=2 ts=10\n"
+                                      "gdestroy: goroutine=c000000380 goid=2 ts=10\n"
+                                      "newproc1: goroutine=c000000700 goid=3 ts=10\n" /* the runtime's */
+                                      "gopark: goroutine=c000000700 goid=3 reason=10 ts=20\n");
+    (void)state;
+    assert_int_equal(load_summary(trace).peak_live, 1);
+    assert_int_equal(load_summary(trace).peak_live_at, 10);
+    goleak_trace_free(trace);
+}
+
+static void an_older_one_of_the_runtime_is_taken_out_too(void **state)
+{
+    struct goleak_trace *trace = load("execute: goroutine=c000000380 goid=2 ts=10\n" /* the runtime's */
+                                      "newproc1: goroutine=c000000700 goid=3 ts=20\n"
+                                      "gopark: goroutine=c000000380 goid=2 reason=10 ts=30\n");
+    (void)state;
+    assert_int_equal(load_summary(trace).peak_live, 1);
+    assert_int_equal(load_summary(trace).peak_live_at, 20);
     goleak_trace_free(trace);
 }
 
@@ -276,6 +301,8 @@ int main(void)
         cmocka_unit_test_setup(sites_are_those_at_the_peak_and_not_at_the_end, set_up),
         cmocka_unit_test(the_runtimes_own_are_taken_out_of_the_peak),
         cmocka_unit_test(a_users_among_them_keep_their_moments),
+        cmocka_unit_test(equal_moments_are_told_apart),
+        cmocka_unit_test(an_older_one_of_the_runtime_is_taken_out_too),
         cmocka_unit_test_setup(the_report_tells_count_moment_and_sites, set_up),
         cmocka_unit_test_setup(where_parks_are_not_printed_blocked_is_null, set_up),
         cmocka_unit_test_setup(it_equals_a_count_that_knew_all_along, set_up),

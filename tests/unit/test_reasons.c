@@ -163,7 +163,9 @@ static void version_words_are_read(void **state)
         { "1.11", "1.11", 19 },       { "1.40", "1.40", 27 },
         { "1.20", "1.20", 20 },
     };
-    static const char *const bad[] = { "", "1", "1.", "2.0", "go", "v1.22", "1.x", "1.22x", "1.22,", "1.99999", "devel" };
+    static const char *const bad[] = {
+        "", "1", "1.", "2.0", "go", "v1.22", "1.x", "1.22x", "1.22,", "1.99999", "devel"
+    };
     (void)state;
     for (size_t i = 0; i < COUNT(good); i++) {
         goleak_reasons_init(&reasons);

@@ -196,7 +196,8 @@ static void expect_equal(const struct goleak_trace *shuffled, const struct golea
             same.blocked_since_ns != g.blocked_since_ns || same.serial != g.serial)
             fail_msg("goroutine %" PRIx64 " differs", g.g);
     }
-    static const char *const nothing[] = { "late_events", "implicit_ends", "impossible_transitions", "unbalanced_ends" };
+    static const char *const nothing[] = { "late_events", "implicit_ends", "impossible_transitions",
+                                           "unbalanced_ends" };
     for (size_t i = 0; i < COUNT(nothing); i++)
         assert_int_equal(load_count(shuffled, nothing[i]), 0);
 }

@@ -162,10 +162,11 @@ static void many_living_are_cut_and_it_is_said(void **state)
 
 static void the_runtimes_own_are_in_no_edge(void **state)
 {
-    struct goleak_trace *trace = load("newproc1: goroutine=c000000380 goid=2 parent=c000000100 fn=runtime.bgsweep ts=10\n"
-                                      "newproc1: goroutine=c000000700 goid=3 parent=c000000100 ts=20\n" /* no name */
-                                      "gopark: goroutine=c000000700 goid=3 reason=10 ts=30\n"
-                                      "newproc1: goroutine=c000000a80 goid=4 parent=c000000100 fn=main.f ts=40\n");
+    struct goleak_trace *trace =
+        load("newproc1: goroutine=c000000380 goid=2 parent=c000000100 fn=runtime.f ts=10\n"
+             "newproc1: goroutine=c000000700 goid=3 parent=c000000100 ts=20\n" /* no name */
+             "gopark: goroutine=c000000700 goid=3 reason=10 ts=30\n"
+             "newproc1: goroutine=c000000a80 goid=4 parent=c000000100 fn=main.f ts=40\n");
     cJSON *document;
     const cJSON *tree = tree_of(trace, &document), *edges = cJSON_GetObjectItem(tree, "edges");
     (void)state;
