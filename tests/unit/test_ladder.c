@@ -85,8 +85,8 @@ static void main_waits_and_does_not_leak(void **state)
     static const char *const texts[] = {
         "newproc1: goroutine=c000102000 goid=1 ts=1000\ngopark: goroutine=c000102000 goid=1 reason=1 wait=17 ts=2000\n",
         "main.main: goroutine=c000102000 ts=1000\ngopark: goroutine=c000102000 reason=7 wait=19 ts=2000\n",
-        "newproc1: goroutine=c000102000 fn=runtime.main ts=1000\ngopark: goroutine=c000102000 reason=3 wait=18 "
-        "ts=2000\n",
+        ("newproc1: goroutine=c000102000 fn=runtime.main ts=1000\n"
+         "gopark: goroutine=c000102000 reason=3 wait=18 ts=2000\n"),
         "gopark: goroutine=c000102000 goid=1 reason=5 wait=25 ts=2000\n",
     };
     (void)state;
