@@ -27,7 +27,6 @@ struct goleak_input {
 struct goleak_ended {
     struct goleak_record record;
     int64_t moment;
-    uint32_t parent_incarnation;
     uint64_t parent_g, parent_goid;
 };
 

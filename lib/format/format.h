@@ -31,7 +31,6 @@ struct goleak_reader_facts {
     uint64_t events;       /* pushed, of kinds that this version knows */
     uint64_t notes;        /* messages of a recorder about itself */
     const char *form;      /* variety of the format, or NULL */
-    bool names_incomplete; /* the recorder cannot tell blocked from running */
 };
 
 /* How sure a sniffer is. */

@@ -5,20 +5,15 @@
 
 #include <string.h>
 
-static bool begins(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 /* By start function: Go's rule (prefix "runtime." but for main and the entry of
  * coroutines), and the runtime's helpers that live in packages beside it. */
 static uint8_t proof_by_start(const char *function)
 {
     if (strcmp(function, "runtime.main") == 0)
         return GOLEAK_REC_USER | GOLEAK_REC_MAIN;
-    if (begins(function, "runtime.") && strcmp(function, "runtime.corostart") != 0)
+    if (goleak_text_begins(function, "runtime.") && strcmp(function, "runtime.corostart") != 0)
         return GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
-    if (begins(function, "runtime/trace.") || begins(function, "runtime/pprof.") ||
+    if (goleak_text_begins(function, "runtime/trace.") || goleak_text_begins(function, "runtime/pprof.") ||
         strcmp(function, "os/signal.loop") == 0)
         return GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
     return GOLEAK_REC_USER | GOLEAK_REC_NOT_MAIN;
@@ -28,12 +23,12 @@ static uint8_t proof_by_start(const char *function)
  * for main (runtime.rt0_go) and coroutines (runtime.newcoro). */
 static uint8_t proof_by_spawner(const char *function)
 {
-    if (begins(function, "runtime.rt0_go"))
+    if (goleak_text_begins(function, "runtime.rt0_go"))
         return GOLEAK_REC_USER | GOLEAK_REC_MAIN;
-    if (begins(function, "runtime.newcoro"))
+    if (goleak_text_begins(function, "runtime.newcoro"))
         return GOLEAK_REC_USER | GOLEAK_REC_NOT_MAIN;
-    if (begins(function, "runtime.") || begins(function, "runtime/trace.") || begins(function, "runtime/pprof.") ||
-        begins(function, "os/signal.watchSignalLoop"))
+    if (goleak_text_begins(function, "runtime.") || goleak_text_begins(function, "runtime/trace.") || goleak_text_begins(function, "runtime/pprof.") ||
+        goleak_text_begins(function, "os/signal.watchSignalLoop"))
         return GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
     return GOLEAK_REC_USER | GOLEAK_REC_NOT_MAIN;
 }

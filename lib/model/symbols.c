@@ -108,25 +108,20 @@ const char *goleak_symbols_frame_function(const struct goleak_symbols *symbols, 
     return goleak_symbols_text(symbols, symbols->frame_info[frame - 1].function);
 }
 
-static bool begins(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 /* Frames between newproc1 and the go statement: runtime.newproc(.func1, .abi0),
  * runtime.systemstack and its assembly helpers (runtime/proc.go, newproc). */
 static bool is_spawn_plumbing(const char *function)
 {
-    return begins(function, "runtime.newproc") || begins(function, "runtime.systemstack") ||
-           begins(function, "runtime.mcall") || begins(function, "runtime.asmcgocall");
+    return goleak_text_begins(function, "runtime.newproc") || goleak_text_begins(function, "runtime.systemstack") ||
+           goleak_text_begins(function, "runtime.mcall") || goleak_text_begins(function, "runtime.asmcgocall");
 }
 
 /* Frames between gopark and the statement that blocks. */
 static bool is_park_plumbing(const char *function)
 {
-    return begins(function, "runtime.") || begins(function, "sync.") || begins(function, "internal/sync.") ||
-           begins(function, "internal/poll.") || begins(function, "internal/runtime/") ||
-           begins(function, "time.Sleep");
+    return goleak_text_begins(function, "runtime.") || goleak_text_begins(function, "sync.") || goleak_text_begins(function, "internal/sync.") ||
+           goleak_text_begins(function, "internal/poll.") || goleak_text_begins(function, "internal/runtime/") ||
+           goleak_text_begins(function, "time.Sleep");
 }
 
 static uint32_t first_outside(const struct goleak_symbols *symbols, const uint32_t *frames, size_t count,

@@ -10,6 +10,13 @@
 
 #include "base/intern.h"
 
+#include <string.h>
+
+static inline bool goleak_text_begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
 struct goleak_frame {
     uint32_t function; /* string; 0 where only the address is known */
 };

@@ -344,9 +344,8 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
                                                 : record->goid;
     uint8_t proof = 0;
     struct goleak_process *process = &replay->processes[record->process];
-    if (record->goid != 0)
-        proof |= record->goid == 1 ? GOLEAK_REC_MAIN | GOLEAK_REC_USER : GOLEAK_REC_NOT_MAIN;
-    else if (process->created_any)
+    learn_goid(record, record->goid);
+    if (record->goid == 0 && process->created_any)
         proof |= GOLEAK_REC_NOT_MAIN;
     process->created_any = true;
     if (status == GOLEAK_OK &&

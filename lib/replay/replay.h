@@ -68,7 +68,6 @@ struct goleak_replay {
     uint64_t event_count;
     uint64_t serial;
     uint64_t system_count; /* proven, at any time of the recording */
-    uint64_t system_ended;
 
     /* The script's counters as they should be: all that it tracks, system ones too. */
     int64_t script_live, script_blocked;

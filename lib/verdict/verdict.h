@@ -1,7 +1,7 @@
 /*
  * verdict - which of the living leaked, and why one should believe it.
  *
- * Every rule has an id, a family of its own, and a sentence. Rules are asked in
+ * Every rule has an id and a sentence. Rules are asked in
  * the order of the ladder (ladder.c); the first that applies gives the verdict
  * and its evidence. Groups (verdict, reason, creation site, block site) are what
  * reports show.
