@@ -110,6 +110,10 @@ static void name_probes(struct goleak_recorder_target *target)
         probe->symbol = names[i].symbol;
         probe->wanted = i < GOLEAK_PLACE_FIRST_OBJECT || target->objects;
     }
+    /* Four or five times as many events as ready, and each ends a wait that ready ended
+     * already, but for those of the network poller. */
+    if (target->minimal)
+        target->probes[GOLEAK_PLACE_EXECUTE].wanted = false;
     target->probes[GOLEAK_PLACE_END].event = target->layout->end_event;
     target->probes[GOLEAK_PLACE_END].symbol = target->layout->end_symbol;
     for (size_t i = 0; i < GOLEAK_PLACE_COUNT; i++) {
@@ -127,6 +131,8 @@ static bool on_goroutine_stack(size_t place)
 static enum goleak_status locate(struct goleak_recorder_target *target, const struct goleak_image *image,
                                  struct goleak_error *error)
 {
+    struct goleak_image_info info;
+    goleak_image_info(image, &info);
     for (size_t i = 0; i < GOLEAK_PLACE_COUNT; i++) {
         struct goleak_recorder_probe *probe = &target->probes[i];
         struct goleak_image_function function;
@@ -142,6 +148,8 @@ static enum goleak_status locate(struct goleak_recorder_target *target, const st
         if (on_goroutine_stack(i))
             probe->skip =
                 goleak_recorder_prologue(target->arch, code, goleak_image_code(image, function.entry, code, size));
+        uint64_t place = probe->offset + probe->skip;
+        probe->ambiguous = place >= info.text && place < info.text_end;
     }
     return GOLEAK_OK;
 }
