@@ -9,7 +9,8 @@
  *
  * perf probe refuses an event that exists in any group, and moves probes where it finds
  * debug information: the script writes tracefs' uprobe_events itself. The kernel counts
- * what every probe hit (uprobe_profile); what is missing in the recording was lost.
+ * what every probe hit (uprobe_profile): when the program ran under perf from its start to
+ * its end, what is missing in the recording was lost.
  * The program is named there through a link of the script's own: its path may hold
  * blanks, which uprobe_events cannot, and nobody else's counts stand under that name.
  *
@@ -155,7 +156,7 @@ static void write_setup(const struct script *script)
                 "[ -w $tracing/uprobe_events ] || die \"$tracing/uprobe_events cannot be written: root is needed\"\n"
                 "\n"
                 "work=$(mktemp -d) || exit 2\n"
-                "group=goleak_$$ events= recorder=\n"
+                "group=goleak_$$ events= interrupted=\n"
                 "\n"
                 "cleanup() {\n"
                 "    trap '' INT TERM HUP\n"
@@ -285,13 +286,17 @@ static void write_record(const struct script *script)
                 "# shellcheck disable=SC2046\n"
                 "perf record -k CLOCK_MONOTONIC -m \"$memory\" -o \"$output.data\" $(choose) \"$@\" <&3 &\n"
                 "recorder=$!\n"
-                "trap 'kill -INT $recorder 2>/dev/null' INT TERM HUP\n"
+                "trap 'interrupted=1; kill -INT $recorder 2>/dev/null' INT TERM HUP\n"
                 "while kill -0 $recorder 2>/dev/null; do\n"
                 "    wait $recorder\n"
                 "done\n"
                 "trap 'exit 130' INT TERM HUP\n"
                 "[ -s \"$output.data\" ] || die 'perf recorded nothing'\n"
-                "hits=$(awk -v app=\"$work/app\" '$1 == app { n += $3 } END { print n + 0 }' $tracing/uprobe_profile)\n"
+                "hits=0\n"
+                "if [ -z \"$pid\" ] && [ -z \"$interrupted\" ]; then\n"
+                "    # A program that lives on goes on hitting the probes while perf starts and ends.\n"
+                "    hits=$(awk -v app=\"$work/app\" '$1 == app { n += $3 } END { print n + 0 }' $tracing/uprobe_profile)\n"
+                "fi\n"
                 "\n");
 }
 
@@ -318,10 +323,12 @@ static void write_print(const struct script *script)
                 "                sub(/ by=0x0 bygoid=-?[0-9]+/, \" by=0x0 bygoid=0\")\n"
                 "                sub(/ parent=0x0 parentgoid=-?[0-9]+/, \" parent=0x0 parentgoid=0\")\n"
                 "            }\n"
-                "            / PERF_RECORD_LOST/ { lost += $NF }\n"
+                "            / PERF_RECORD_LOST lost / { lost += $NF }\n"
+                "            / PERF_RECORD_LOST_SAMPLES lost / { samples += $NF }\n"
                 "            { print }\n"
                 "            END {\n"
-                "                # Whichever knows of more: what perf says, or what the kernel counted.\n"
+                "                # Three who count the same losses: whoever knows of most.\n"
+                "                if (samples > lost) lost = samples\n"
                 "                if (hits - n > lost) lost = hits - n\n"
                 "                print \"# goleak-recorder-end: lost=\" lost + 0\n"
                 "            }'\n"
