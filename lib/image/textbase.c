@@ -60,13 +60,19 @@ bool goleak_textbase_points_to(const struct goleak_exe *exe, const struct goleak
 }
 
 /* With this text: do the functions lie in code? */
-static bool accept(struct goleak_pclntab *table, const struct goleak_exe *exe, uint64_t text)
+static bool fits(struct goleak_pclntab *table, const struct goleak_exe *exe, uint64_t text)
 {
     table->text = text;
     if (goleak_exe_is_code(exe, goleak_pclntab_entry(table, 0), goleak_pclntab_entry(table, table->count)))
         return true;
     table->text = 0;
     return false;
+}
+
+/* 0 is no answer, even where code may lie there. */
+static bool accept(struct goleak_pclntab *table, const struct goleak_exe *exe, uint64_t text)
+{
+    return text != 0 && fits(table, exe, text);
 }
 
 static bool ask_module(struct goleak_pclntab *table, const struct goleak_exe *exe, uint64_t address)
@@ -88,7 +94,7 @@ enum goleak_status goleak_textbase_find(struct goleak_pclntab *table, const stru
 {
     table->text = 0;
     if (table->layout == GOLEAK_PCLNTAB_116) {
-        if (accept(table, exe, 0))
+        if (fits(table, exe, 0))
             return GOLEAK_OK;
         return goleak_error_set(error, GOLEAK_E_FORMAT,
                                 "its pc-line table is damaged: its functions lie outside of the program's code");
