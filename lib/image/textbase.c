@@ -15,7 +15,6 @@
 
 #include "base/error.h"
 
-#define MODULE_WORDS 64
 /* Each try reads all relocations; there is one moduledata, or a few in plugins. */
 #define TRIES_MAX 16
 
@@ -23,14 +22,14 @@ struct search {
     const struct goleak_exe *exe;
     uint64_t address, names; /* of the table, of its names */
     unsigned tries;
-    uint64_t word[MODULE_WORDS]; /* of the moduledata that was found */
+    uint64_t word[GOLEAK_TEXTBASE_WORDS]; /* of the moduledata that was found */
     size_t words;
 };
 
 static bool try_module(void *context, uint64_t address)
 {
     struct search *search = context;
-    uint8_t bytes[MODULE_WORDS * 8];
+    uint8_t bytes[GOLEAK_TEXTBASE_WORDS * 8];
     search->words = 0;
     if (search->tries++ >= TRIES_MAX)
         return true;
@@ -57,6 +56,16 @@ bool goleak_textbase_points_to(const struct goleak_exe *exe, const struct goleak
 {
     struct search search;
     return find_module(&search, exe, table, address);
+}
+
+size_t goleak_textbase_module(const struct goleak_exe *exe, const struct goleak_pclntab *table, uint64_t address,
+                              uint64_t words[GOLEAK_TEXTBASE_WORDS])
+{
+    struct search search;
+    if (!find_module(&search, exe, table, address))
+        return 0;
+    memcpy(words, search.word, sizeof search.word);
+    return search.words;
 }
 
 /* With this text: do the functions lie in code? */

@@ -33,6 +33,10 @@ static void ask_address(const struct goleak_image *image, uint64_t address)
     }
     if (goleak_image_line(image, address, &file, &line))
         touched += strlen(file);
+    struct goleak_image_frame frames[8];
+    size_t count = goleak_image_frames(image, address, frames, 8);
+    for (size_t i = 0; i < count; i++)
+        touched += frames[i].function != NULL ? strlen(frames[i].function) : 0;
     if (goleak_image_offset_of(image, address, &other))
         goleak_image_address_of(image, other, &other);
     touched += goleak_image_code(image, address, code, sizeof code);

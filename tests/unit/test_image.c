@@ -158,6 +158,64 @@ static void check_lines(uint64_t text)
     assert_false(goleak_image_line(image, text + GO_EXE_END, &name, &line));
 }
 
+static void check_frame(const struct goleak_image_frame *frame, const char *function, const char *name, uint32_t line)
+{
+    assert_string_equal(frame->function, function);
+    assert_string_equal(frame->file, name);
+    assert_int_equal(frame->line, line);
+}
+
+static void inlined_calls_are_frames(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        struct goleak_image_frame frames[8];
+        uint64_t worker = go_exe_text(&kinds[i]) + GO_EXE_WORKER;
+        build(&kinds[i]);
+        open_file();
+        assert_int_equal(goleak_image_frames(image, worker, frames, 8), 1);
+        check_frame(&frames[0], "main.worker", "/src/main.go", 10);
+        assert_int_equal(goleak_image_frames(image, worker + 0xc, frames, 8), 3);
+        check_frame(&frames[0], "sync.(*Mutex).Lock", "/go/src/sync/mutex.go", 90);
+        check_frame(&frames[1], "main.(*Pool).lock", "/src/main.go", 33);
+        check_frame(&frames[2], "main.worker", "/src/main.go", 10);
+        assert_int_equal(goleak_image_frames(image, worker + 0x10, frames, 8), 2);
+        check_frame(&frames[0], "main.(*Pool).lock", "/src/main.go", 33);
+        check_frame(&frames[1], "main.worker", "/src/main.go", 10);
+        assert_int_equal(goleak_image_frames(image, worker + 0xc, frames, 2), 2);
+        assert_int_equal(goleak_image_frames(image, worker + 0xc, frames, 0), 0);
+        assert_int_equal(goleak_image_frames(image, go_exe_text(&kinds[i]), frames, 8), 1);
+        assert_string_equal(frames[0].function, "go:buildid");
+        assert_null(frames[0].file);
+        assert_int_equal(goleak_image_frames(image, worker + 0x1000, frames, 8), 0);
+    }
+}
+
+/* Without moduledata nothing says where the trees are; with damage, what they say. */
+static void what_was_inlined_may_be_unknown(void **state)
+{
+    static const struct go_exe blind = { .minor = 20, .no_module = true }, whole = { .minor = 20 };
+    struct goleak_image_frame frames[8];
+    uint64_t worker = go_exe_text(&blind) + GO_EXE_WORKER;
+    (void)state;
+    build(&blind);
+    open_file();
+    assert_int_equal(goleak_image_frames(image, worker + 0xc, frames, 8), 0);
+    assert_int_equal(goleak_image_frames(image, worker, frames, 8), 1);
+    check_function(worker + 0xc, "main.worker", worker, worker + 0x30);
+    check_line(worker + 0xc, "/go/src/sync/mutex.go", 90);
+    build(&whole);
+    go_exe_put(&file, places.trees + 16 + 8, 0x30, 4); /* called from behind the function */
+    open_file();
+    assert_int_equal(goleak_image_frames(image, worker + 0xc, frames, 8), 0);
+    assert_int_equal(goleak_image_frames(image, worker + 0x10, frames, 8), 2);
+    /* A call that is inlined into itself ends with the room. */
+    go_exe_put(&file, places.trees + 16 + 8, 0xc, 4);
+    open_file();
+    assert_int_equal(goleak_image_frames(image, worker + 0xc, frames, 8), 8);
+    assert_string_equal(frames[7].function, "sync.(*Mutex).Lock");
+}
+
 static void every_layout_is_read(void **state)
 {
     (void)state;
@@ -509,10 +567,14 @@ static void ask_everything(const struct go_exe *exe)
         uint32_t line;
         uint64_t place;
         uint8_t code[8];
+        struct goleak_image_frame frames[4];
         if (goleak_image_at(image, at, &function))
             sum += strlen(function.name);
         if (goleak_image_line(image, at, &name, &line))
             sum += strlen(name) + line;
+        size_t found = goleak_image_frames(image, at, frames, COUNT(frames));
+        for (size_t i = 0; i < found; i++)
+            sum += frames[i].function != NULL ? strlen(frames[i].function) : 0;
         if (goleak_image_offset_of(image, at, &place))
             goleak_image_address_of(image, place, &place);
         sum += goleak_image_code(image, at, code, sizeof code);
@@ -611,6 +673,8 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(every_layout_is_read),
+        TEST(inlined_calls_are_frames),
+        TEST(what_was_inlined_may_be_unknown),
         TEST(what_is_left_is_enough),
         TEST(without_moduledata_a_symbol_tells_where_the_code_begins),
         TEST(the_last_resort_is_the_section),
