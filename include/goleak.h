@@ -407,6 +407,10 @@ GOLEAK_API const char *goleak_version(void);
     X(CALL, "call")           /* a traced function was entered, no goroutine told: `name`         */ \
     X(RETURN, "return")       /* … and left                                                       */ \
     X(LOST, "lost")           /* the recorder lost `count` records                                */ \
+    X(SPAWN, "spawn")         /* newproc1 was entered: `other_g` is about to spawn, at `gopc`     */ \
+    X(OBJECT, "object")       /* a channel or lock operation `name` of `g`, on `chan` or `lock`   */ \
+    X(GC, "gc")               /* a step of the garbage collector: `name`                          */ \
+    X(ALLOC, "alloc")         /* a step of the memory allocator: `name`                           */ \
     X(OTHER, "other")         /* an event of a kind that this version does not know: `name`       */
 
 enum goleak_event_kind {

@@ -488,6 +488,8 @@ static enum goleak_status compute(struct goleak_trace *trace)
 {
     enum goleak_status status = goleak_order_finish(&trace->order);
     if (status == GOLEAK_OK)
+        status = goleak_replay_rename(&trace->replay);
+    if (status == GOLEAK_OK)
         status = goleak_replay_flush(&trace->replay);
     for (size_t i = 0; i < goleak_analysis_count && status == GOLEAK_OK; i++)
         if (goleak_analyses[i]->finish != NULL)

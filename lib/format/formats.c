@@ -7,12 +7,15 @@
  */
 #include "format/format.h"
 
+#include "format/bpftrace.h"
 #include "format/dtrace.h"
 
 #include <stdio.h>
 #include <string.h>
 
 const struct goleak_format *const goleak_formats[] = {
+    /* Before the D scripts, whose lines it shares: known by what only bpftrace prints. */
+    &goleak_format_bpftrace,
     /* Last of the text formats: it takes programs' own output in between. */
     &goleak_format_dtrace,
 };
