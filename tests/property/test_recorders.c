@@ -222,10 +222,13 @@ static void check_life(const struct told *told, const struct witness *witness, c
                  want->state == LIFE_ENDED ? "ended" : want->state == LIFE_WAITS ? "waiting" : "running");
         return;
     }
-    if (waits && got->reason != witness_reason(want->reason, want->wait, minor))
+    /* Up to Go 1.21, 20 stands for several; which one may depend on a version that
+     * nothing tells. */
+    uint64_t reason = witness_reason(want->reason, want->wait, minor);
+    bool untold = minor < 22 && want->reason == 20 && got->reason == GOLEAK_REASON_GENERIC;
+    if (waits && got->reason != reason && !untold)
         complain("goid %llu: its reason is %d, expected %llu (printed %llu)", id, (int)got->reason,
-                 (unsigned long long)witness_reason(want->reason, want->wait, minor),
-                 (unsigned long long)want->reason);
+                 (unsigned long long)reason, (unsigned long long)want->reason);
     if (witness->goids && number(got->parent_goid) != want->parent_goid)
         complain("goid %llu: its parent is %lld, expected %llu", id, (long long)got->parent_goid,
                  (unsigned long long)want->parent_goid);

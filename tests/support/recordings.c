@@ -154,7 +154,7 @@ static const char rich_json[] =
     "{\"type\": \"printf\", \"data\": \"newproc1: goroutine=c000102000 goid=7 parent=c000002380 parentgoid=1 "
     "fn=main.caf\\u00e9\\/\\ud83d\\ude00\\u001b[1m ts=1001000 cpu=0 tid=100\\n\"}\n"
     "{\"type\":\"printf\",\"data\":\"gopark: goroutine=c000102000 goid=7 reason=6 wait=20 \"}\n"
-    "{\"data\": \"ts=1003000 cpu=1\\ttid=101\\nready: goroutine=c000102000 goid=7 by=0 ts=1004000 cpu=1\\u000a\", \"type\": \"printf\"}\n"
+    "{\"type\": \"printf\", \"data\": \"ts=1003000 cpu=1\\ttid=101\\nready: goroutine=c000102000 goid=7 by=0 ts=1004000 cpu=1\\u000a\"}\n"
     "{\"type\": \"lost_events\", \"data\": {\"events\": 7}}\n"
     "{\"type\": \"printf\", \"data\": 7}\n"
     "{\"type\": \"printf\", \"data\": \"gopark: goro{\"type\": \"printf\", \"data\": \"execute: goroutine=c000002380 goid=1 ts=1500000\\n\"}\n"
