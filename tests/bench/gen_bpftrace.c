@@ -17,7 +17,7 @@ struct text {
     int size;
 };
 
-#define PRINT(text, ...) \
+#define PRINT(text, ...)                                                                                               \
     ((text)->size += snprintf((text)->bytes + (text)->size, sizeof(text)->bytes - (size_t)(text)->size, __VA_ARGS__))
 
 /* `leaf` stands for the first frame of the stack. */
@@ -47,15 +47,17 @@ static void print_step(struct text *text, const struct world_step *step)
               step->other_goid, 0x4bf000 + step->site * 64, 0x4b8a1a + step->site);
         print_end(text, step);
         print_stack(text, &world_entry, world_stacks[WORLD_CREATE], step->site);
-        PRINT(text, "newproc1: goroutine=%" PRIx64 " goid=%" PRIu64 " parent=%" PRIx64 " parentgoid=%" PRIu64
-                    " gopc=%x startpc=%x fn=main.(*Server).route%u.func1",
-              step->g, step->goid, step->other_g, step->other_goid, 0x4b8a1a + step->site,
-              0x4bf000 + step->site * 64, step->site);
+        PRINT(text,
+              "newproc1: goroutine=%" PRIx64 " goid=%" PRIu64 " parent=%" PRIx64 " parentgoid=%" PRIu64
+              " gopc=%x startpc=%x fn=main.(*Server).route%u.func1",
+              step->g, step->goid, step->other_g, step->other_goid, 0x4b8a1a + step->site, 0x4bf000 + step->site * 64,
+              step->site);
         break;
     case WORLD_RUN: PRINT(text, "execute: goroutine=%" PRIx64 " goid=%" PRIu64, step->g, step->goid); break;
     case WORLD_PARK:
-        PRINT(text, "gopark: goroutine=%" PRIx64 " goid=%" PRIu64 " reason=%u wait=%u lock=%" PRIx64 " chan=%" PRIx64
-                    " elem=0",
+        PRINT(text,
+              "gopark: goroutine=%" PRIx64 " goid=%" PRIu64 " reason=%u wait=%u lock=%" PRIx64 " chan=%" PRIx64
+              " elem=0",
               step->g, step->goid, step->reason, step->wait, step->g + 0x68, step->g & ~UINT64_C(0xfff));
         break;
     case WORLD_READY:

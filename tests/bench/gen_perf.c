@@ -41,9 +41,9 @@ static int print_create(const struct world_step *step)
     size += print_frame(&world_entry, step->site);
     size += print_stack(world_stacks[WORLD_CREATE] + 1, step->site);
     size += print_head(step, "probe_server:newproc1__return");
-    size += printf("(45a700 <- 45a6a5) g=0x%" PRIx64 " goid=%" PRIu64 " parentgoid=%" PRIu64
-                   " gopc=0x%x startpc=0x%x\n",
-                   step->g, step->goid, step->other_goid, 0x4b8a1a + step->site, 0x4bf000 + step->site * 64);
+    size +=
+        printf("(45a700 <- 45a6a5) g=0x%" PRIx64 " goid=%" PRIu64 " parentgoid=%" PRIu64 " gopc=0x%x startpc=0x%x\n",
+               step->g, step->goid, step->other_goid, 0x4b8a1a + step->site, 0x4bf000 + step->site * 64);
     return size + print_stack(world_stacks[WORLD_CREATE], step->site);
 }
 
@@ -58,8 +58,8 @@ static int print_step(const struct world_step *step)
         break;
     case WORLD_PARK:
         size = print_head(step, "probe_server:gopark");
-        size += printf("(486ae0) g=0x%" PRIx64 " goid=%" PRIu64 " reason=%u wait=%u lock=0x%" PRIx64
-                       " chan=0x%" PRIx64 " elem=0x0\n",
+        size += printf("(486ae0) g=0x%" PRIx64 " goid=%" PRIu64 " reason=%u wait=%u lock=0x%" PRIx64 " chan=0x%" PRIx64
+                       " elem=0x0\n",
                        step->g, step->goid, step->reason, step->wait, step->g + 0x68, step->g & ~UINT64_C(0xfff));
         break;
     case WORLD_READY:

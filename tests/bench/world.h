@@ -53,10 +53,11 @@ static inline uint64_t world_below(struct world *world, uint64_t limit)
 /* 0: no memory. */
 static inline int world_init(struct world *world, uint64_t live)
 {
-    *world = (struct world) {
-        .target = live, .room = live + live / 8 + 16, .goids = 1,
-        .time_ns = UINT64_C(2301457009214), .random = UINT64_C(88172645463325252)
-    };
+    *world = (struct world) { .target = live,
+                              .room = live + live / 8 + 16,
+                              .goids = 1,
+                              .time_ns = UINT64_C(2301457009214),
+                              .random = UINT64_C(88172645463325252) };
     world->order = calloc(world->room, sizeof *world->order);
     world->lives = calloc(world->room, sizeof *world->lives);
     return world->order != NULL && world->lives != NULL;
@@ -104,7 +105,7 @@ static inline void world_end(struct world *world, uint64_t address)
 
 static inline void world_step(struct world *world, struct world_step *step)
 {
-    static const unsigned char reasons[][2] = { { 2, 2 }, { 3, 18 }, { 3, 18 },  { 5, 22 }, { 6, 20 },
+    static const unsigned char reasons[][2] = { { 2, 2 },  { 3, 18 }, { 3, 18 },  { 5, 22 }, { 6, 20 },
                                                 { 7, 19 }, { 7, 19 }, { 14, 14 }, { 4, 21 }, { 5, 25 } };
     *step = (struct world_step) { .cpu = (unsigned)world_below(world, WORLD_CPUS) };
     world->time_ns += 200 + world_below(world, 4000);
@@ -128,9 +129,7 @@ static inline void world_step(struct world *world, struct world_step *step)
         /* Some are woken by the scheduler's own lists, which nothing tells. */
         step->kind = world_below(world, 8) == 0 ? WORLD_RUN : WORLD_READY;
         break;
-    default:
-        step->kind = world->grown && world_below(world, 3) == 0 ? WORLD_END : WORLD_PARK;
-        break;
+    default: step->kind = world->grown && world_below(world, 3) == 0 ? WORLD_END : WORLD_PARK; break;
     }
     life->state = (unsigned char)step->kind;
     if (step->kind == WORLD_READY) {

@@ -1,12 +1,7 @@
 /*
  * Recordings by bpftrace and perf, goroutine by goroutine, against a witness
- * (support/witness.h) that knows nothing of the library; and against each other.
- *
- *   each recording    the same goroutines, states, reasons, parents, times, places
- *   perf, bpftrace    of one run: the same goroutines in the same states
- *   perf, perf        of one run at two resolutions: the same, times cut to the coarser
- *   joined            both recordings of a run given together: as one alone
- *   variants          other fields, other forms, damage, loss; what cannot be read
+ * (support/witness.h) that knows nothing of the library: the same goroutines, states,
+ * reasons, parents, times, places. And what cannot be read, or tells less.
  *
  * On testdata/bpftrace and testdata/perf, and on what lies below $GOLEAK_CAPTURES.
  */
@@ -19,17 +14,12 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <dirent.h>
 #include <goleak.h>
-#include <sys/stat.h>
 
 #include "support/bytes.h"
 #include "support/outcome.h"
+#include "support/told.h"
 #include "support/witness.h"
-
-/* bpftrace looks at its clock behind perf: by 1.5 to 5.5 us in 99 of 100 events, by
- * 80 us at most, and never before it. */
-#define CLOCKS_APART_NS 200000
 
 static bool has(const char *text, const char *part)
 {
@@ -39,124 +29,6 @@ static bool has(const char *text, const char *part)
 static bool starts(const char *text, const char *part)
 {
     return strncmp(text, part, strlen(part)) == 0;
-}
-
-/* ---- complaints: all recordings are looked at before the test fails -------------------- */
-
-#define COMPLAINTS_SHOWN 4
-
-static size_t complaints, complaints_here;
-static const char *complaints_of;
-
-static void look_at(const char *path)
-{
-    complaints_of = path;
-    complaints_here = 0;
-}
-
-static void complain(const char *what, ...)
-{
-    complaints++;
-    if (++complaints_here > COMPLAINTS_SHOWN)
-        return;
-    char text[512];
-    va_list args;
-    va_start(args, what);
-    vsnprintf(text, sizeof text, what, args);
-    va_end(args);
-    print_message("# %s: %s\n", complaints_of, text);
-}
-
-static bool expect(const char *what, uint64_t got, uint64_t want)
-{
-    if (got != want)
-        complain("%s is %llu, expected %llu", what, (unsigned long long)got, (unsigned long long)want);
-    return got == want;
-}
-
-static void end_looking(size_t count, size_t least)
-{
-    size_t found = complaints;
-    complaints = 0;
-    print_message("# %zu recordings\n", count);
-    assert_true(count >= least);
-    if (found != 0)
-        fail_msg("%zu disagreements", found);
-}
-
-/* ---- what the library says -------------------------------------------------------------- */
-
-struct told {
-    struct goleak_trace *trace;
-    struct goleak_summary summary;
-    struct goleak_goroutine *lives; /* by process, goid or address, incarnation */
-    size_t count;
-};
-
-static bool by_goid = true, by_pid;
-
-static int compare(const void *a, const void *b)
-{
-    const struct goleak_goroutine *x = a, *y = b;
-    if (by_pid && x->pid != y->pid)
-        return x->pid < y->pid ? -1 : 1;
-    if (by_goid && x->goid != y->goid)
-        return x->goid < y->goid ? -1 : 1;
-    if (x->g != y->g)
-        return x->g < y->g ? -1 : 1;
-    return by_goid || x->incarnation == y->incarnation ? 0 : x->incarnation < y->incarnation ? -1 : 1;
-}
-
-static void listen(struct told *told)
-{
-    struct goleak_goroutine_iter iter = { 0 };
-    struct goleak_goroutine life;
-    size_t room = 0;
-    told->count = 0;
-    told->lives = NULL;
-    goleak_trace_summary(told->trace, &told->summary);
-    while (goleak_goroutine_next(told->trace, &iter, &life) == GOLEAK_OK) {
-        if (told->count == room) {
-            room = room * 2 + 64;
-            told->lives = realloc(told->lives, room * sizeof *told->lives);
-            assert_non_null(told->lives);
-        }
-        told->lives[told->count++] = life;
-    }
-    if (told->count != 0)
-        qsort(told->lives, told->count, sizeof *told->lives, compare);
-}
-
-static bool told_by(struct told *told, const char *path)
-{
-    struct goleak_options options = GOLEAK_OPTIONS_INIT;
-    struct goleak_error error;
-    options.include_system = options.retain_ended = true;
-    *told = (struct told) { 0 };
-    if (goleak_trace_load(&told->trace, path, &options, &error) != GOLEAK_OK) {
-        complain("%s", error.message);
-        return false;
-    }
-    listen(told);
-    return true;
-}
-
-static void told_free(struct told *told)
-{
-    goleak_trace_free(told->trace);
-    free(told->lives);
-    *told = (struct told) { 0 };
-}
-
-static const struct goleak_goroutine *find(const struct told *told, const struct goleak_goroutine *like)
-{
-    return told->count != 0 ? bsearch(like, told->lives, told->count, sizeof *like, compare) : NULL;
-}
-
-/* A number that may be untold, however that is said. */
-static uint64_t number(int64_t value)
-{
-    return value == GOLEAK_NONE || value < 0 ? 0 : (uint64_t)value;
 }
 
 /* ---- one recording against the witness ---------------------------------------------------- */
@@ -171,13 +43,6 @@ static void expect_moment(const char *what, uint64_t goid, int64_t got, int64_t 
     if (got != want)
         complain("goid %llu: %s is %lld, expected %lld", (unsigned long long)goid, what, (long long)got,
                  (long long)want);
-}
-
-/* "main.f+0x12" or "main.f /a/b.go:3", of main.f */
-static bool is_in(const char *place, const char *function)
-{
-    size_t size = strlen(function);
-    return place != NULL && starts(place, function) && (place[size] == '+' || place[size] == ' ' || place[size] == '\0');
 }
 
 static void check_moments(const struct witness *witness, const struct witness_life *want,
@@ -207,7 +72,7 @@ static void check_life(const struct told *told, const struct witness *witness, c
         .pid = (int64_t)want->pid, .goid = (int64_t)want->goid, .g = want->g, .incarnation = want->incarnation
     };
     unsigned long long id = want->goid != 0 ? want->goid : want->g;
-    const struct goleak_goroutine *got = find(told, &like);
+    const struct goleak_goroutine *got = told_find(told, &like);
     if (got == NULL) {
         complain("goroutine %llu (g %llx) is not there", id, (unsigned long long)want->g);
         return;
@@ -219,7 +84,9 @@ static void check_life(const struct told *told, const struct witness *witness, c
     bool waits = got->state == GOLEAK_STATE_WAITING, ended = got->state == GOLEAK_STATE_ENDED;
     if (waits != (want->state == LIFE_WAITS) || ended != (want->state == LIFE_ENDED)) {
         complain("goid %llu: its state is %s, expected %s", id, goleak_state_name(got->state),
-                 want->state == LIFE_ENDED ? "ended" : want->state == LIFE_WAITS ? "waiting" : "running");
+                 want->state == LIFE_ENDED   ? "ended"
+                 : want->state == LIFE_WAITS ? "waiting"
+                                             : "running");
         return;
     }
     /* Up to Go 1.21, 20 stands for several; which one may depend on a version that
@@ -229,15 +96,15 @@ static void check_life(const struct told *told, const struct witness *witness, c
     if (waits && got->reason != reason && !untold)
         complain("goid %llu: its reason is %d, expected %llu (printed %llu)", id, (int)got->reason,
                  (unsigned long long)reason, (unsigned long long)want->reason);
-    if (witness->goids && number(got->parent_goid) != want->parent_goid)
+    if (witness->goids && told_number(got->parent_goid) != want->parent_goid)
         complain("goid %llu: its parent is %lld, expected %llu", id, (long long)got->parent_goid,
                  (unsigned long long)want->parent_goid);
     if (want->parent_g != 0 && got->parent_g != want->parent_g)
         complain("goid %llu: its parent is at %llx, expected %llx", id, (unsigned long long)got->parent_g,
                  (unsigned long long)want->parent_g);
-    if (want->where[0] != '\0' && !is_in(got->created_at, want->where))
-        complain("goid %llu: it is created at %s, expected %s", id, got->created_at != NULL ? got->created_at : "(null)",
-                 want->where);
+    if (want->where[0] != '\0' && !told_place(got->created_at, want->where))
+        complain("goid %llu: it is created at %s, expected %s", id,
+                 got->created_at != NULL ? got->created_at : "(null)", want->where);
     const char *leaf = waits ? goleak_stack_frame(told->trace, got->stack, 0) : NULL;
     if (leaf != NULL && starts(leaf, "runtime.newproc"))
         complain("goid %llu: it is blocked in %s: that is another's stack", id, leaf);
@@ -310,8 +177,7 @@ static void check_recording(const char *path, unsigned troubles)
     look_at(path);
     assert_true(bytes_read(&text, path));
     witness_read(&witness, &text, form_of(path));
-    by_goid = witness.goids;
-    by_pid = witness.pids;
+    told_sort(witness.goids, witness.pids);
     assert_true(witness.event_count != 0);
     check_witness(&witness);
     if (!(troubles & LOSSY))
@@ -332,86 +198,13 @@ static void check_recording(const char *path, unsigned troubles)
     bytes_free(&text);
 }
 
-/* ---- folders -------------------------------------------------------------------------------- */
-
-static const char *captures(void)
-{
-    const char *folder = getenv("GOLEAK_CAPTURES");
-    if (folder == NULL || folder[0] == '\0') {
-        print_message("SKIP GOLEAK_CAPTURES does not name a folder of recordings\n");
-        skip();
-    }
-    return folder;
-}
-
-typedef void visit_fn(const char *folder, const char *path, const char *name, size_t *count);
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The names in a folder, sorted; the last is NULL. */
-static char **list(const char *folder)
-{
-    size_t count = 0;
-    char **names = NULL;
-    DIR *directory = opendir(folder);
-    assert_non_null(directory);
-    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        if (entry->d_name[0] == '.')
-            continue;
-        names = realloc(names, (count + 2) * sizeof *names);
-        assert_non_null(names);
-        size_t size = strlen(entry->d_name) + 1;
-        names[count] = malloc(size);
-        assert_non_null(names[count]);
-        memcpy(names[count++], entry->d_name, size);
-        names[count] = NULL;
-    }
-    closedir(directory);
-    if (count != 0)
-        qsort(names, count, sizeof *names, by_name);
-    return names;
-}
-
-static size_t walk(const char *folder, visit_fn *visit)
-{
-    size_t count = 0;
-    char **names = list(folder);
-    for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
-        char path[1200];
-        struct stat info;
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-            count += walk(path, visit);
-        else
-            visit(folder, path, names[i], &count);
-        free(names[i]);
-    }
-    free(names);
-    return count;
-}
-
-/* folder/name, or folder/name.zst; false: neither is there. */
-static bool at(char *path, size_t room, const char *folder, const char *name)
-{
-    struct stat info;
-    snprintf(path, room, "%s/%s", folder, name);
-    if (stat(path, &info) == 0)
-        return true;
-    snprintf(path, room, "%s/%s.zst", folder, name);
-    return stat(path, &info) == 0;
-}
-
 /* ---- every recording -------------------------------------------------------------------------- */
 
 static bool is_lossy(const char *folder)
 {
-    char path[1200];
     struct bytes truth = { 0 };
-    bool lossy = at(path, sizeof path, folder, "truth.json") && bytes_read(&truth, path) &&
-                 has(truth.data, "\"lossy\": true");
+    const char *path = captured(folder, "truth.json");
+    bool lossy = path != NULL && bytes_read(&truth, path) && has(truth.data, "\"lossy\": true");
     bytes_free(&truth);
     return lossy;
 }
@@ -429,18 +222,18 @@ static void visit_all(const char *folder, const char *path, const char *name, si
 static void test_captures(void **state)
 {
     (void)state;
-    end_looking(walk(captures(), visit_all), 100);
+    end_looking(visit(captures(), visit_all), 100);
 }
 
 static void test_bundled(void **state)
 {
     (void)state;
     static const char *const paths[] = {
-        "testdata/bpftrace/own_leaky.txt",    "testdata/bpftrace/own_not_leaky.txt.zst",
-        "testdata/bpftrace/own_leaky.json",   "testdata/bpftrace/own_leaky.stacks.txt",
-        "testdata/perf/own_leaky.txt.zst",    "testdata/perf/own_leaky.flat.txt.zst",
+        "testdata/bpftrace/own_leaky.txt",     "testdata/bpftrace/own_not_leaky.txt.zst",
+        "testdata/bpftrace/own_leaky.json",    "testdata/bpftrace/own_leaky.stacks.txt",
+        "testdata/perf/own_leaky.txt.zst",     "testdata/perf/own_leaky.flat.txt.zst",
         "testdata/perf/own_leaky.sym.txt.zst", "testdata/perf/own_not_leaky.txt.zst",
-        "testdata/perf/nocallchain.txt",      "testdata/perf/spacecomm.txt.zst",
+        "testdata/perf/nocallchain.txt",       "testdata/perf/spacecomm.txt.zst",
     };
     size_t count = sizeof paths / sizeof *paths;
     for (size_t i = 0; i < count; i++)
@@ -448,233 +241,15 @@ static void test_bundled(void **state)
     end_looking(count, count);
 }
 
-/* ---- two recordings of one run ------------------------------------------------------------------ */
-
-struct apart {
-    int64_t *values;
-    size_t count, room;
-};
-
-static struct apart apart;
-
-static void note_apart(int64_t difference)
-{
-    if (apart.count == apart.room) {
-        apart.room = apart.room * 2 + 4096;
-        apart.values = realloc(apart.values, apart.room * sizeof *apart.values);
-        assert_non_null(apart.values);
-    }
-    apart.values[apart.count++] = difference;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-static void show_apart(void)
-{
-    if (apart.count == 0)
-        return;
-    qsort(apart.values, apart.count, sizeof *apart.values, by_value);
-    print_message("# %zu times: least %lld ns, median %lld, 99 %% %lld, most %lld\n", apart.count,
-                  (long long)apart.values[0], (long long)apart.values[apart.count / 2],
-                  (long long)apart.values[apart.count * 99 / 100], (long long)apart.values[apart.count - 1]);
-    free(apart.values);
-    apart = (struct apart) { 0 };
-}
-
-/* `later` may be that much behind, and never before. */
-static void expect_near(const char *what, int64_t goid, int64_t one, int64_t later, int64_t most)
-{
-    if (one == GOLEAK_NONE && later == GOLEAK_NONE)
-        return;
-    if (one == GOLEAK_NONE || later == GOLEAK_NONE || later < one || later - one > most)
-        complain("goid %lld: %s is %lld here and %lld there", (long long)goid, what, (long long)one,
-                 (long long)later);
-    else
-        note_apart(later - one);
-}
-
-/* `strangers`: goroutines that are in the second only. */
-static void check_pair(const struct told *one, const struct told *two, int64_t most_ns, size_t strangers)
-{
-    expect("goroutines in the other", two->count, one->count + strangers);
-    expect("leaks in the other", two->summary.leaks, one->summary.leaks);
-    expect("created in the other", two->summary.created, one->summary.created);
-    for (size_t i = 0; i < one->count; i++) {
-        const struct goleak_goroutine *x = &one->lives[i], *y = find(two, x);
-        if (y == NULL) {
-            complain("goid %lld is not in the other", (long long)x->goid);
-            continue;
-        }
-        bool waits = x->state == GOLEAK_STATE_WAITING;
-        if (x->state != y->state || (waits && x->reason != y->reason))
-            complain("goid %lld: %s here, %s there", (long long)x->goid, goleak_state_name(x->state),
-                     goleak_state_name(y->state));
-        if (number(x->parent_goid) != number(y->parent_goid))
-            complain("goid %lld: its parent is %lld here and %lld there", (long long)x->goid,
-                     (long long)x->parent_goid, (long long)y->parent_goid);
-        if (x->g != y->g || x->incarnation != y->incarnation || x->system != y->system)
-            complain("goid %lld is another goroutine there", (long long)x->goid);
-        expect_near("created_ns", x->goid, x->created_ns, y->created_ns, most_ns);
-        expect_near("ended_ns", x->goid, x->ended_ns, y->ended_ns, most_ns);
-        if (waits && y->state == GOLEAK_STATE_WAITING)
-            expect_near("blocked_since_ns", x->goid, x->blocked_since_ns, y->blocked_since_ns, most_ns);
-    }
-}
-
-static void visit_both(const char *folder, const char *path, const char *name, size_t *count)
-{
-    char bpftrace[1200];
-    struct told one, two;
-    if (!starts(name, "perf.txt") || has(folder, "variants") || !at(bpftrace, sizeof bpftrace, folder, "bpftrace.txt"))
-        return;
-    look_at(path);
-    by_goid = true;
-    by_pid = false;
-    ++*count;
-    if (!told_by(&one, path))
-        return;
-    if (told_by(&two, bpftrace)) {
-        /* bpftrace saw main of another process of this binary, too. */
-        check_pair(&one, &two, CLOCKS_APART_NS, has(path, "go1.26/own_workerpool_clean"));
-        told_free(&two);
-    }
-    told_free(&one);
-}
-
-static void test_perf_is_bpftrace(void **state)
-{
-    (void)state;
-    size_t count = walk(captures(), visit_both);
-    show_apart();
-    end_looking(count, 100);
-}
-
-/* perf.txt has microseconds, these have nanoseconds. */
-static void visit_resolutions(const char *folder, const char *path, const char *name, size_t *count)
-{
-    char coarse[1200];
-    struct told one, two;
-    if ((!starts(name, "perf.flat.txt") && !starts(name, "perf.sym.txt")) ||
-        !at(coarse, sizeof coarse, folder, "perf.txt"))
-        return;
-    look_at(path);
-    by_goid = true;
-    by_pid = false;
-    ++*count;
-    if (!told_by(&one, coarse))
-        return;
-    if (told_by(&two, path)) {
-        check_pair(&one, &two, 999, 0);
-        told_free(&two);
-    }
-    told_free(&one);
-}
-
-static void test_resolutions(void **state)
-{
-    (void)state;
-    size_t count = walk(captures(), visit_resolutions);
-    show_apart();
-    end_looking(count, 9);
-}
-
-/* ---- both recordings of a run together ------------------------------------------------------------ */
-
-/* The first trace of two files given together; how many there were. NULL and 0: an
- * input failed. */
-static struct goleak_trace *load_two(const char *one, const char *two, size_t *count)
-{
-    struct goleak_options options = GOLEAK_OPTIONS_INIT;
-    struct goleak_trace *traces[2] = { NULL, NULL };
-    struct goleak_error errors[2] = { { .status = GOLEAK_OK }, { .status = GOLEAK_OK } };
-    const char *paths[2] = { one, two };
-    options.include_system = options.retain_ended = true;
-    *count = 0;
-    if (goleak_trace_load_all(traces, count, paths, 2, &options, errors) != GOLEAK_OK) {
-        complain("together: %s%s", errors[0].message, errors[1].message);
-        while (*count != 0)
-            goleak_trace_free(traces[--*count]);
-        return NULL;
-    }
-    for (size_t i = 1; i < *count; i++)
-        goleak_trace_free(traces[i]);
-    return *count != 0 ? traces[0] : NULL;
-}
-
-static void check_joined(const struct told *alone, const char *one, const char *two)
-{
-    size_t count;
-    struct told told = { .trace = load_two(one, two, &count) };
-    if (expect("traces of one process", count, 1)) {
-        listen(&told);
-        expect("created, together", told.summary.created, alone->summary.created);
-        expect("ended, together", told.summary.ended, alone->summary.ended);
-        expect("live, together", told.summary.live_at_end, alone->summary.live_at_end);
-        expect("leaks, together", told.summary.leaks, alone->summary.leaks);
-        expect("peak_live, together", told.summary.peak_live, alone->summary.peak_live);
-        expect("goroutines, together", told.count, alone->count);
-        expect("implicit_ends, together", outcome_health(told.trace, "implicit_ends"), 0);
-        expect("impossible_transitions, together", outcome_health(told.trace, "impossible_transitions"), 0);
-        for (size_t i = 0; i < alone->count; i++) {
-            const struct goleak_goroutine *x = &alone->lives[i], *y = find(&told, x);
-            if (y == NULL || x->state != y->state)
-                complain("goid %lld: %s alone, %s together", (long long)x->goid, goleak_state_name(x->state),
-                         y != NULL ? goleak_state_name(y->state) : "not there");
-        }
-    }
-    told_free(&told);
-}
-
-static void visit_joined(const char *folder, const char *path, const char *name, size_t *count)
-{
-    char bpftrace[1200];
-    struct told alone;
-    if (!starts(name, "perf.txt") || has(folder, "variants") || !at(bpftrace, sizeof bpftrace, folder, "bpftrace.txt"))
-        return;
-    look_at(path);
-    by_goid = true;
-    by_pid = false;
-    ++*count;
-    if (!told_by(&alone, bpftrace))
-        return;
-    check_joined(&alone, bpftrace, path);
-    check_joined(&alone, path, bpftrace);
-    told_free(&alone);
-}
-
-static void test_joined(void **state)
-{
-    (void)state;
-    end_looking(walk(captures(), visit_joined), 100);
-}
-
-/* Two processes are no one process, however they are given. */
-static void test_not_joined(void **state)
-{
-    (void)state;
-    char one[1200], two[1200];
-    size_t count;
-    look_at("own_leaky and own_not_leaky");
-    assert_true(at(one, sizeof one, captures(), "go1.26/own_leaky/perf.txt"));
-    assert_true(at(two, sizeof two, captures(), "go1.26/own_not_leaky/bpftrace.txt"));
-    goleak_trace_free(load_two(one, two, &count));
-    expect("traces of two processes", count, 2);
-    end_looking(2, 2);
-}
-
-/* ---- variants ---------------------------------------------------------------------------------------- */
+/* ---- variants: other fields, other forms, damage, loss --------------------------------- */
 
 static const char *variant(const char *name)
 {
-    static char path[1200];
-    char full[300];
-    snprintf(full, sizeof full, "variants/%s", name);
-    if (!at(path, sizeof path, captures(), full))
-        fail_msg("%s is not there", full);
+    char folder[1000];
+    snprintf(folder, sizeof folder, "%s/variants", captures());
+    const char *path = captured(folder, name);
+    if (path == NULL)
+        fail_msg("%s/%s is not there", folder, name);
     return path;
 }
 
@@ -705,44 +280,6 @@ static void test_variants(void **state)
     for (size_t i = 0; i < count; i++)
         check_recording(variant(variants[i].name), variants[i].troubles);
     end_looking(count, count);
-}
-
-/* The same run, with the clock printed in three ways: the same lives. */
-static void check_clock(const char *name, enum goleak_clock clock, int64_t most_ns)
-{
-    struct told plain, other;
-    look_at(name);
-    by_goid = true;
-    by_pid = false;
-    if (!told_by(&plain, variant("perf.F_full.txt")))
-        return;
-    if (told_by(&other, variant(name))) {
-        struct goleak_capture capture, started;
-        goleak_trace_capture(other.trace, &capture);
-        goleak_trace_capture(plain.trace, &started);
-        expect("the clock", capture.clock, clock);
-        expect("the first time", (uint64_t)capture.first_ns, 0);
-        for (size_t i = 0; i < other.count; i++) {
-            struct goleak_goroutine *life = &other.lives[i];
-            int64_t *const moments[] = { &life->created_ns, &life->ended_ns, &life->blocked_since_ns };
-            for (size_t k = 0; k < 3; k++)
-                if (*moments[k] != GOLEAK_NONE)
-                    *moments[k] += started.first_ns + most_ns;
-        }
-        check_pair(&plain, &other, 2 * most_ns, 0);
-        told_free(&other);
-    }
-    told_free(&plain);
-}
-
-static void test_relative_clocks(void **state)
-{
-    (void)state;
-    check_clock("perf.reltime.txt", GOLEAK_CLOCK_RELATIVE, 1000);
-    /* Each of the 2031 distances is cut to a microsecond. */
-    check_clock("perf.deltatime.txt", GOLEAK_CLOCK_RELATIVE, 2031 * 1000);
-    show_apart();
-    end_looking(2, 2);
 }
 
 static void check_refused(const char *name)
@@ -801,12 +338,11 @@ static void test_bpftrace_json(void **state)
     (void)state;
     struct told told;
     look_at(variant("own_leaky.bpftrace.json"));
-    by_goid = true;
-    by_pid = false;
+    told_sort(true, false);
     if (told_by(&told, variant("own_leaky.bpftrace.json"))) {
         expect("leaks", told.summary.leaks, 3);
         for (size_t i = 0; i < told.count; i++)
-            if (told.lives[i].verdict == GOLEAK_VERDICT_LIKELY && !is_in(told.lives[i].created_at, "main.Gather"))
+            if (told.lives[i].verdict == GOLEAK_VERDICT_LIKELY && !told_place(told.lives[i].created_at, "main.Gather"))
                 complain("a leak is created at %s", told.lives[i].created_at);
         told_free(&told);
     }
@@ -819,7 +355,7 @@ static void test_two_processes(void **state)
     struct told told;
     size_t first = 0, second = 0;
     look_at(variant("midstream_two_processes.bpftrace.txt"));
-    by_goid = by_pid = true;
+    told_sort(true, true);
     if (told_by(&told, variant("midstream_two_processes.bpftrace.txt"))) {
         for (size_t i = 0; i < told.count; i++) {
             first += told.lives[i].pid == told.lives[0].pid;
@@ -847,7 +383,7 @@ static void test_truncated(void **state)
     bytes_add(&whole, text.data, (size_t)(last + 1 - text.data));
     witness_read(&witness, &whole, WITNESS_BPFTRACE);
     witness_read(&with_last, &text, WITNESS_BPFTRACE);
-    by_goid = by_pid = true;
+    told_sort(true, true);
     if (told_by(&told, path)) {
         struct goleak_input_info info;
         assert_int_equal(goleak_trace_input(told.trace, 0, &info), GOLEAK_OK);
@@ -873,16 +409,17 @@ static void check_lost(const char *recording, const char *messages, uint64_t los
 {
     char path[1200];
     size_t count;
+    struct told told;
     snprintf(path, sizeof path, "%s", variant(recording));
     look_at(recording);
-    struct goleak_trace *trace = load_two(path, variant(messages), &count);
-    if (expect("traces", count, 1)) {
+    if (told_by_two(&told, path, variant(messages), &count)) {
         struct goleak_capture capture;
-        goleak_trace_capture(trace, &capture);
-        expect("lost_events", outcome_health(trace, "lost_events"), lost);
+        goleak_trace_capture(told.trace, &capture);
+        expect("traces", count, 1);
+        expect("lost_events", outcome_health(told.trace, "lost_events"), lost);
         expect("complete", capture.complete, lost == 0);
+        told_free(&told);
     }
-    goleak_trace_free(trace);
 }
 
 static void test_lost(void **state)
@@ -896,20 +433,9 @@ static void test_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bundled),
-        cmocka_unit_test(test_captures),
-        cmocka_unit_test(test_perf_is_bpftrace),
-        cmocka_unit_test(test_resolutions),
-        cmocka_unit_test(test_joined),
-        cmocka_unit_test(test_not_joined),
-        cmocka_unit_test(test_variants),
-        cmocka_unit_test(test_relative_clocks),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_perf_json),
-        cmocka_unit_test(test_bpftrace_json),
-        cmocka_unit_test(test_two_processes),
-        cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_bundled),       cmocka_unit_test(test_captures),  cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_perf_json), cmocka_unit_test(test_bpftrace_json),
+        cmocka_unit_test(test_two_processes), cmocka_unit_test(test_truncated), cmocka_unit_test(test_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,10 +106,14 @@ static void bpftrace_line(struct reading *reading, const char *line)
         const char *name;
         enum witness_kind kind;
     } kinds[] = {
-        { "newproc1_entry: parent=", SAW_SPAWNER }, { "newproc1: goroutine=", SAW_CREATE },
-        { "gopark: goroutine=", SAW_PARK },         { "ready: goroutine=", SAW_READY },
-        { "execute: goroutine=", SAW_RUN },         { "gdestroy: goroutine=", SAW_END },
-        { "godestroy: goroutine=", SAW_END },       { "goexit0: goroutine=", SAW_END },
+        { "newproc1_entry: parent=", SAW_SPAWNER },
+        { "newproc1: goroutine=", SAW_CREATE },
+        { "gopark: goroutine=", SAW_PARK },
+        { "ready: goroutine=", SAW_READY },
+        { "execute: goroutine=", SAW_RUN },
+        { "gdestroy: goroutine=", SAW_END },
+        { "godestroy: goroutine=", SAW_END },
+        { "goexit0: goroutine=", SAW_END },
         { "main.main: g", SAW_MAIN },
     };
     if (*line == ' ') {
@@ -214,8 +218,9 @@ static void perf_line(struct reading *reading, const char *line)
         const char *name;
         enum witness_kind kind;
     } kinds[] = {
-        { ":newproc1: (", SAW_SPAWNER }, { ":newproc1__return: (", SAW_CREATE }, { ":gopark: (", SAW_PARK },
-        { ":ready: (", SAW_READY },      { ":execute: (", SAW_RUN },             { ":gdestroy: (", SAW_END },
+        { ":newproc1: (", SAW_SPAWNER }, { ":newproc1__return: (", SAW_CREATE },
+        { ":gopark: (", SAW_PARK },      { ":ready: (", SAW_READY },
+        { ":execute: (", SAW_RUN },      { ":gdestroy: (", SAW_END },
         { ":goexit0: (", SAW_END },      { ":main_main: (", SAW_MAIN },
     };
     struct witness *witness = reading->witness;
@@ -262,15 +267,15 @@ struct map {
         uint64_t pid, number;
         bool is_goid, used;
         size_t life;
-    } *slots;
+    } * slots;
     size_t room;
 };
 
 static struct map_slot *look_up(struct map *map, uint64_t pid, uint64_t number, bool is_goid)
 {
     size_t at = (size_t)((number * 2 + is_goid + pid * 977) * UINT64_C(0x9e3779b97f4a7c15) >> 20) % map->room;
-    while (map->slots[at].used && (map->slots[at].pid != pid || map->slots[at].number != number ||
-                                   map->slots[at].is_goid != is_goid))
+    while (map->slots[at].used &&
+           (map->slots[at].pid != pid || map->slots[at].number != number || map->slots[at].is_goid != is_goid))
         at = (at + 1) % map->room;
     return &map->slots[at];
 }
@@ -317,9 +322,8 @@ static struct witness_life *begin(struct replay *replay, const struct witness_ev
     const struct witness_life *before = find(replay, event->pid, event->g, false);
     uint32_t incarnation = before != NULL ? before->incarnation + 1 : 1;
     size_t index = witness->life_count++;
-    witness->lives[index] = (struct witness_life) {
-        .pid = event->pid, .g = event->g, .goid = event->goid, .incarnation = incarnation
-    };
+    witness->lives[index] =
+        (struct witness_life) { .pid = event->pid, .g = event->g, .goid = event->goid, .incarnation = incarnation };
     if (event->g != 0)
         remember(&replay->map, event->pid, event->g, false, index);
     if (event->goid != 0 && find(replay, event->pid, event->goid, true) == NULL)
@@ -389,8 +393,8 @@ static void take(struct replay *replay, size_t index)
         return;
     }
     make_room(replay, event);
-    struct witness_life *life = event->goid != 0 ? find(replay, event->pid, event->goid, true)
-                                                 : find(replay, event->pid, event->g, false);
+    struct witness_life *life =
+        event->goid != 0 ? find(replay, event->pid, event->goid, true) : find(replay, event->pid, event->g, false);
     /* A goid is given once: at two addresses, it is of two processes. */
     if (life != NULL && life->g != event->g)
         life = find(replay, event->pid, event->g, false);

@@ -38,14 +38,14 @@ enum witness_kind { SAW_CREATE, SAW_SPAWNER, SAW_PARK, SAW_READY, SAW_RUN, SAW_M
 
 struct witness_event {
     enum witness_kind kind;
-    int64_t time_ns; /* WITNESS_NO_TIME: not printed */
-    uint64_t pid, tid; /* 0: not printed */
-    uint64_t g, goid;  /* 0: not printed */
+    int64_t time_ns;              /* WITNESS_NO_TIME: not printed */
+    uint64_t pid, tid;            /* 0: not printed */
+    uint64_t g, goid;             /* 0: not printed */
     uint64_t other_g, other_goid; /* spawner or waker; 0: none or not printed */
     uint64_t gopc;                /* of a creation; 0: not printed */
-    uint64_t reason, wait; /* as printed; WITNESS_NO_NUMBER: not */
-    size_t place;          /* in the file */
-    char where[64];        /* creations: the function with the go statement, if there is a stack */
+    uint64_t reason, wait;        /* as printed; WITNESS_NO_NUMBER: not */
+    size_t place;                 /* in the file */
+    char where[256];               /* creations: the function with the go statement, if there is a stack */
 };
 
 enum witness_state { LIFE_RUNS, LIFE_WAITS, LIFE_ENDED };
@@ -55,10 +55,10 @@ struct witness_life {
     uint32_t incarnation; /* of g */
     bool preexisting;
     enum witness_state state;
-    uint64_t reason, wait;      /* while it waits; as printed */
+    uint64_t reason, wait;                /* while it waits; as printed */
     uint64_t parent_g, parent_goid, gopc; /* 0: not told */
-    int64_t created, ended, since;  /* moments: ns, or events from 1 */
-    char where[64];
+    int64_t created, ended, since;        /* moments: ns, or events from 1 */
+    char where[256];
 };
 
 struct witness {
