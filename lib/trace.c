@@ -415,7 +415,9 @@ static enum goleak_status complain_of_nothing(struct goleak_input *input)
 {
     struct goleak_error *error = &input->trace->failure;
     const char *problem = input->trace->health.entries[GOLEAK_HEALTH_recorder_errors].detail;
-    if (input->facts.notes != 0)
+    if (input->facts.advice != NULL)
+        goleak_error_set(error, GOLEAK_E_NOEVENTS, "%s", input->facts.advice);
+    else if (input->facts.notes != 0)
         goleak_error_set(error, GOLEAK_E_NOEVENTS,
                          "found a recorder's messages and no events: give this file together with its recording%s%s",
                          problem[0] != '\0' ? "; it says " : "", problem);
@@ -445,8 +447,9 @@ enum goleak_status goleak_input_finish(struct goleak_input *input, struct goleak
     if (status == GOLEAK_OK) {
         input->format->facts(input->reader, &input->facts);
         input->finished = true;
-        if (input->facts.events == 0 && input->facts.notes == 0)
+        if (input->facts.events == 0 && (input->facts.notes == 0 || input->facts.advice != NULL))
             status = complain_of_nothing(input);
+        trace->relative_time = trace->relative_time || input->facts.relative_time;
     }
     close_input(input);
     return fail(trace, status, error);
