@@ -376,16 +376,17 @@ static enum goleak_status push(void *context, struct goleak_batch **batch)
     return reader->sink.push(reader->sink.context, batch);
 }
 
-/* "(45a700 <- 45a6a5) ": the probe's address, which is where the stack begins. NULL: none. */
-static const char *parse_addresses(const char *at, const char *end, bool *returns, uint64_t *leaf)
+/* "(45a700 <- 45a6a5) ": the probe's address, and where it returns to. NULL: none. */
+static const char *parse_addresses(const char *at, const char *end, bool *returns)
 {
+    uint64_t address;
     if (at == end || *at != '(')
         return NULL;
     const char *close = memchr(at, ')', (size_t)(end - at));
-    const char *rest = close != NULL ? goleak_parse_hex(at + 1, close, leaf) : NULL;
+    const char *rest = close != NULL ? goleak_parse_hex(at + 1, close, &address) : NULL;
     *returns = rest != NULL && goleak_begins(rest, close, " <- ");
     if (*returns)
-        rest = goleak_parse_hex(rest + 4, close, leaf);
+        rest = goleak_parse_hex(rest + 4, close, &address);
     else if (rest != NULL && goleak_begins(rest, close, "+")) /* a relative address */
         rest = close;
     return rest == NULL ? NULL : goleak_skip_blanks(close + 1, end);
@@ -414,8 +415,7 @@ static enum goleak_status take_event(struct goleak_reader *reader, const struct 
         end--;
     const char *trace = goleak_skip_blanks(head->trace, end);
     bool returns = probe->returns_by_name;
-    uint64_t leaf = 0;
-    const char *arguments = parse_addresses(trace, end, &returns, &leaf);
+    const char *arguments = parse_addresses(trace, end, &returns);
     enum goleak_event_kind kind = kind_here(probe, returns);
     struct goleak_key_plan *plan = returns ? &probe->leave : &probe->entry;
     event.kind = plan->kind = (uint8_t)kind;
@@ -450,9 +450,7 @@ static enum goleak_status take_event(struct goleak_reader *reader, const struct 
     }
     if (!goleak_textual_whole(text, line, &event))
         return GOLEAK_OK;
-    enum goleak_status status = add(reader, &event);
-    text->stack.probe_address = leaf;
-    return status;
+    return add(reader, &event);
 }
 
 /* ---- lines that are no events ---- */
@@ -539,9 +537,8 @@ static bool is_raw_dump(const char *at, const char *end)
 static bool is_trace_alone(const char *at, const char *end)
 {
     bool returns;
-    uint64_t leaf;
     at = goleak_skip_blanks(at, end);
-    const char *rest = parse_addresses(at, end, &returns, &leaf);
+    const char *rest = parse_addresses(at, end, &returns);
     if (rest == NULL)
         return false;
     const char *equals = memchr(rest, '=', (size_t)(end - rest));
@@ -610,9 +607,9 @@ static inline const char *blanks(const char *at)
 
 /* An event like the ones before, with its columns, to its newline; NULL: it differs. */
 static const char *fast_event(struct goleak_reader *reader, const char *at, const char *limit,
-                              struct goleak_event *event, uint64_t *leaf)
+                              struct goleak_event *event)
 {
-    uint64_t number, fraction;
+    uint64_t number, fraction, address;
     uint32_t pid = 0, tid = 0, cpu = 0;
     int64_t time_ns = 0;
     const char *before;
@@ -680,10 +677,10 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
     if (probe->size != (size_t)(stop - 1 - at) || memcmp(probe->name, at, probe->size) != 0 || !probe->known ||
         stop[1] != '(')
         return NULL;
-    at = goleak_fast_hex(stop + 2, leaf);
+    at = goleak_fast_hex(stop + 2, &address);
     bool returns = at[0] == ' ' && at[1] == '<' && at[2] == '-' && at[3] == ' ';
     if (returns)
-        at = goleak_fast_hex(at + 4, leaf);
+        at = goleak_fast_hex(at + 4, &address);
     if (at[0] != ')' || at[1] != ' ')
         return NULL;
     const struct goleak_key_plan *plan = returns ? &probe->leave : &probe->entry;
@@ -711,7 +708,6 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
     uint64_t line = *number;
     while (at < end && !reader->is_raw_dump) {
         struct goleak_event event;
-        uint64_t leaf;
         uint32_t stack;
         size_t lines;
         const char *next;
@@ -731,7 +727,7 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
             at = next;
             continue;
         }
-        next = fast_event(reader, at, limit, &event, &leaf);
+        next = fast_event(reader, at, limit, &event);
         if (next == NULL)
             break;
         event.position = ++line;
@@ -741,7 +737,6 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
         text->recorder_events++;
         text->seen |= event.has;
         *status = add(reader, &event);
-        text->stack.probe_address = leaf;
         at = next;
         if (*status != GOLEAK_OK)
             break;
@@ -830,7 +825,6 @@ static bool is_ours(const char *at, const char *end)
 {
     struct head head;
     bool returns;
-    uint64_t leaf;
     if (is_raw_dump(at, end) || is_trace_alone(at, end) || goleak_begins(at, end, "[ perf record: ") ||
         goleak_begins(at, end, "\t\"linux-perf-json-version\"") || goleak_begins(at, end, "# captured on "))
         return true;
@@ -846,7 +840,7 @@ static bool is_ours(const char *at, const char *end)
                 return true;
     if (!split_head(at, end, &head))
         return false;
-    if (parse_addresses(goleak_skip_blanks(head.trace, end), end, &returns, &leaf) != NULL)
+    if (parse_addresses(goleak_skip_blanks(head.trace, end), end, &returns) != NULL)
         return true;
     bool needs, named;
     return head.has != 0 && kind_of(head.event, head.event_end, &returns, &needs, &named) != GOLEAK_EVENT_OTHER;

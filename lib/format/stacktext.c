@@ -136,27 +136,9 @@ static uint32_t frame_of(struct goleak_stacktext *text, const struct goleak_fram
     return goleak_symbols_address(text->symbols, address, after_call);
 }
 
-/* perf's frames are offsets in the file, its arguments addresses: the leaf, of which
- * both are told, has the difference. */
-static void learn_shift(struct goleak_stacktext *text, const struct goleak_frame_text *leaf)
-{
-    if (text->probe_address != 0 && leaf->has_file_offset)
-        text->shift = text->probe_address - leaf->file_offset;
-}
-
-/* What goexit returns from is the function that the go statement started. */
-static bool learn_start(struct goleak_stacktext *text, const struct goleak_frame_text *start)
-{
-    if (text->shift == 0 || !start->has_file_offset || start->size == 0 || start->offset > start->file_offset)
-        return true;
-    return goleak_symbols_learn(text->symbols, start->file_offset - start->offset + text->shift, start->function,
-                                start->size);
-}
-
 static bool parse_block(struct goleak_stacktext *text, uint32_t *stack)
 {
     size_t count = 0;
-    struct goleak_frame_text above = { 0 };
     const char *at = text->block.data, *end = at + text->block.size;
     while (at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
@@ -169,13 +151,7 @@ static bool parse_block(struct goleak_stacktext *text, uint32_t *stack)
             uint32_t frame = frame_of(text, &parts, count != 0);
             if (frame == 0)
                 return false;
-            if (count == 0)
-                learn_shift(text, &parts);
             text->frames[count++] = frame;
-            bool bottom = parts.size > 14 && memcmp(parts.function, "runtime.goexit", 14) == 0;
-            if (bottom && count > 1 && !learn_start(text, &above))
-                return false;
-            above = parts;
         }
         at = newline + 1;
     }

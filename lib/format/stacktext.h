@@ -22,8 +22,6 @@ struct goleak_stacktext {
     struct goleak_intern blocks; /* text of the distinct ones */
     uint32_t *stacks;           /* stacks[block id - 1] */
     size_t capacity;
-    uint64_t probe_address;     /* of the leaf of the block to come; 0: not told */
-    uint64_t shift;             /* from offsets in the file to addresses; 0: not known */
     uint32_t *frames;           /* scratch */
     size_t frame_capacity;
 };

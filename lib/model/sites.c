@@ -77,7 +77,12 @@ bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t 
         return false;
     *site = goleak_intern_add(&sites->index, key, sizeof key);
     if (*site > before) {
-        sites->sites[*site] = (struct goleak_site){ created_at, start, 0 };
+        uint64_t address;
+        sites->sites[*site] = (struct goleak_site){
+            .created_at = created_at,
+            .start = start,
+            .unnamed = goleak_symbols_is_address(sites->symbols, start, &address),
+        };
         sites->sites[*site].proof = prove_site(sites, &sites->sites[*site]);
     }
     return *site != 0;

@@ -126,18 +126,15 @@ void goleak_symbols_address_of(const struct goleak_symbols *symbols, const char 
         symbols->resolver->address_of(symbols->resolver->context, object, size, offset, address);
 }
 
-bool goleak_symbols_learn(struct goleak_symbols *symbols, uint64_t address, const char *function, size_t size)
+bool goleak_symbols_learn(struct goleak_symbols *symbols, uint64_t address, uint32_t function)
 {
     size_t before = symbols->entries.count;
     if (!goleak_grow(symbols->alloc, &symbols->entry_names, &symbols->entry_capacity, before + 1,
                      sizeof *symbols->entry_names))
         return false;
     uint32_t entry = goleak_intern_add(&symbols->entries, &address, sizeof address);
-    if (entry > before) {
-        uint32_t name = goleak_symbols_string(symbols, function, size);
-        symbols->entry_names[entry - 1] = name;
-        return name != 0;
-    }
+    if (entry > before)
+        symbols->entry_names[entry - 1] = function;
     return entry != 0;
 }
 
@@ -158,14 +155,17 @@ uint32_t goleak_symbols_start(struct goleak_symbols *symbols, uint64_t address)
     return goleak_symbols_string(symbols, text, (size_t)size);
 }
 
-uint32_t goleak_symbols_start_again(const struct goleak_symbols *symbols, uint32_t start)
+bool goleak_symbols_is_address(const struct goleak_symbols *symbols, uint32_t start, uint64_t *address)
 {
     size_t size;
-    uint64_t address;
     const char *text = goleak_intern_get(&symbols->strings, start, &size);
-    if (size < 3 || text[0] != '0' || text[1] != 'x' || goleak_parse_hex(text, text + size, &address) != text + size)
-        return start;
-    uint32_t name = learnt_name(symbols, address);
+    return size > 2 && text[0] == '0' && text[1] == 'x' && goleak_parse_hex(text, text + size, address) == text + size;
+}
+
+uint32_t goleak_symbols_start_again(const struct goleak_symbols *symbols, uint32_t start)
+{
+    uint64_t address;
+    uint32_t name = goleak_symbols_is_address(symbols, start, &address) ? learnt_name(symbols, address) : 0;
     return name != 0 ? name : start;
 }
 
@@ -208,6 +208,13 @@ static uint32_t first_outside(const struct goleak_symbols *symbols, const uint32
     return 0;
 }
 
+static uint32_t start_of(const struct goleak_symbols *symbols, const uint32_t *frames, size_t count)
+{
+    if (count < 2 || !goleak_text_begins(goleak_symbols_frame_function(symbols, frames[count - 1]), "runtime.goexit"))
+        return 0;
+    return symbols->frame_info[frames[count - 2] - 1].function;
+}
+
 uint32_t goleak_symbols_stack(struct goleak_symbols *symbols, const uint32_t *frames, size_t count)
 {
     if (count == 0)
@@ -226,6 +233,7 @@ uint32_t goleak_symbols_stack(struct goleak_symbols *symbols, const uint32_t *fr
         uint32_t blocked = first_outside(symbols, frames, count, is_park_plumbing);
         symbols->stack_sites[stack - 1] = (struct goleak_stack_sites){
             .created = created != 0 || named ? created : frames[0],
+            .start = start_of(symbols, frames, count),
             .blocked = blocked != 0 ? blocked : frames[0],
         };
     }
@@ -248,4 +256,9 @@ uint32_t goleak_symbols_created_at(const struct goleak_symbols *symbols, uint32_
 uint32_t goleak_symbols_blocked_at(const struct goleak_symbols *symbols, uint32_t stack)
 {
     return stack != 0 && stack <= symbols->stacks.count ? symbols->stack_sites[stack - 1].blocked : 0;
+}
+
+uint32_t goleak_symbols_started_by(const struct goleak_symbols *symbols, uint32_t stack)
+{
+    return stack != 0 && stack <= symbols->stacks.count ? symbols->stack_sites[stack - 1].start : 0;
 }

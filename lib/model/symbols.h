@@ -24,6 +24,7 @@ struct goleak_frame {
 /* What a stack says at a glance, computed once. */
 struct goleak_stack_sites {
     uint32_t created; /* frame that holds the go statement, where this is a creation stack */
+    uint32_t start;   /* string: the function that goexit returns from, the goroutine's own */
     uint32_t blocked; /* first frame outside the runtime and sync, where this is a block stack */
 };
 
@@ -77,8 +78,10 @@ uint32_t goleak_symbols_address(struct goleak_symbols *symbols, uint64_t address
 /* Leaves *address as it is where nobody knows. */
 void goleak_symbols_address_of(const struct goleak_symbols *symbols, const char *object, size_t size, uint64_t offset,
                                uint64_t *address);
-/* The function that begins at `address`; false: memory. */
-bool goleak_symbols_learn(struct goleak_symbols *symbols, uint64_t address, const char *function, size_t size);
+/* The function (a string) that begins at `address`; false: memory. */
+bool goleak_symbols_learn(struct goleak_symbols *symbols, uint64_t address, uint32_t function);
+/* The address behind a name that goleak_symbols_start made up of one; false: it is none. */
+bool goleak_symbols_is_address(const struct goleak_symbols *symbols, uint32_t start, uint64_t *address);
 /* String: the name of the function that begins at this address, by the executable; else
  * the address, "0x450500", whatever was learnt: a site keeps its key. 0: memory. */
 uint32_t goleak_symbols_start(struct goleak_symbols *symbols, uint64_t address);
@@ -95,5 +98,7 @@ size_t goleak_symbols_stack_frames(const struct goleak_symbols *symbols, uint32_
 /* Site frames of a stack; 0 where it has none. */
 uint32_t goleak_symbols_created_at(const struct goleak_symbols *symbols, uint32_t stack);
 uint32_t goleak_symbols_blocked_at(const struct goleak_symbols *symbols, uint32_t stack);
+/* String: the start function of a goroutine with this stack; 0: not told. */
+uint32_t goleak_symbols_started_by(const struct goleak_symbols *symbols, uint32_t stack);
 
 #endif

@@ -441,6 +441,18 @@ static enum goleak_status read_again(struct goleak_replay *replay, int64_t momen
     return GOLEAK_OK;
 }
 
+/* The stream gave the start function's address; the stack of a goroutine that it
+ * started has its name. Sites are renamed at the end: until then it is their key. */
+static bool learn_start(struct goleak_replay *replay, struct goleak_site *site, uint32_t stack)
+{
+    uint64_t address;
+    uint32_t function = goleak_symbols_started_by(replay->symbols, stack);
+    if (function == 0 || !goleak_symbols_is_address(replay->symbols, site->start, &address))
+        return true;
+    site->unnamed = false;
+    return goleak_symbols_learn(replay->symbols, address, function);
+}
+
 static enum goleak_status on_park(struct goleak_replay *replay, const struct goleak_event *event,
                                   struct goleak_record *record, int64_t moment)
 {
@@ -484,6 +496,9 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
         }
     }
     record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : again ? record->block_stack : 0;
+    if (UNLIKELY(replay->sites.sites[record->site].unnamed && (event->has & GOLEAK_HAS_STACK)))
+        if (!learn_start(replay, &replay->sites.sites[record->site], event->stack))
+            return goleak_alloc_failure(replay->alloc);
     replay->stream.tells_blocking = true;
     if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
         prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
