@@ -69,8 +69,13 @@ struct goleak_lives {
     uint16_t filter[GOLEAK_LIFE_FILTER]; /* lives that wait, by hash of g */
 };
 
+/* Takes a sorted batch; the batch stays the order's. */
+typedef enum goleak_status goleak_emit_fn(void *context, struct goleak_batch *batch);
+
 struct goleak_order {
     struct goleak_alloc *alloc;
+    goleak_emit_fn *emit; /* where events that tell time go; NULL: to the replay */
+    void *emit_context;
     struct goleak_replay *replay;
     struct goleak_health_book *health;
     struct goleak_time_window window;

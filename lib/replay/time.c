@@ -36,6 +36,8 @@ static enum goleak_status replay_batch(struct goleak_order *order, struct goleak
         return GOLEAK_OK;
     if (last_ns(batch) > order->window.emitted_ns)
         order->window.emitted_ns = last_ns(batch);
+    if (order->emit != NULL)
+        return order->emit(order->emit_context, batch);
     return goleak_replay_run(order->replay, batch->events, batch->count, GOLEAK_REPLAY_FORCE, &done);
 }
 
