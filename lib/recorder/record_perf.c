@@ -1,5 +1,5 @@
 /*
- * perf - a shell script around perf, run with perf 6.1 (Debian 12) and 7.2.
+ * record_perf - a shell script around perf, run with perf 6.1 (Debian 12) and 7.2.
  *
  *      # goleak-recorder: version=1 tool=perf go=1.26 arch=amd64 probes=newproc1,…
  *      app 17591/17593 [001]  1233.913773012: goleak_17580:gopark: (486ae0) g=0xfd13b3a1e0 goid=1 reason=7 …
