@@ -284,7 +284,7 @@ static void write_record(const struct script *script)
                 "fi\n"
                 "exec 3<&0\n"
                 "# shellcheck disable=SC2046\n"
-                "perf record -k CLOCK_MONOTONIC -m \"$memory\" -o \"$output.data\" $(choose) \"$@\" <&3 &\n"
+                "perf record -N -k CLOCK_MONOTONIC -m \"$memory\" -o \"$output.data\" $(choose) \"$@\" <&3 &\n"
                 "recorder=$!\n"
                 "trap 'interrupted=1; kill -INT $recorder 2>/dev/null' INT TERM HUP\n"
                 "while kill -0 $recorder 2>/dev/null; do\n"
