@@ -34,8 +34,8 @@ struct goleak_go_layout {
     bool reasons_are_trace_events; /* gopark's 4th argument: Go 1.21 and before */
 };
 
-#define GOLEAK_GO_OLDEST "1.19"
-#define GOLEAK_GO_NEWEST "1.27"
+#define GOLEAK_RECORDER_OLDEST "1.19"
+#define GOLEAK_RECORDER_NEWEST "1.27"
 
 /* NULL: not among the known ones. */
 const struct goleak_go_layout *goleak_go_layout(unsigned minor);

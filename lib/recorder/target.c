@@ -69,7 +69,7 @@ static enum goleak_status set_version(struct goleak_recorder_target *target, con
     target->layout = goleak_go_layout(minor);
     if (target->layout == NULL)
         return goleak_error_set(error, GOLEAK_E_USAGE,
-                                "found Go 1.%u, expected " GOLEAK_GO_OLDEST " to " GOLEAK_GO_NEWEST
+                                "found Go 1.%u, expected " GOLEAK_RECORDER_OLDEST " to " GOLEAK_RECORDER_NEWEST
                                 ": the layout of other versions is not known",
                                 minor);
     snprintf(target->version, sizeof target->version, "1.%u", minor);
