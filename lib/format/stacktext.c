@@ -82,6 +82,8 @@ bool goleak_stacktext_split(const char *at, const char *end, struct goleak_frame
         at = tick + 1;
     if (end - at > 2 && at[0] == '0' && at[1] == 'x' && goleak_parse_hex(at, end, &out->offset) == end)
         return true;
+    if (end - at == 1 && *at == '0') /* one that could not be read */
+        return true;
     if (!has_module && split_perf(at, end, out))
         return true;
     return split_symbol(at, end, out) || has_module; /* DTrace prints a bare symbol for offset 0 */
@@ -145,7 +147,7 @@ static bool parse_block(struct goleak_stacktext *text, uint32_t *stack)
         struct goleak_frame_text parts;
         if (newline == NULL)
             newline = end;
-        if (goleak_stacktext_split(at, newline, &parts)) {
+        if (goleak_stacktext_split(at, newline, &parts) && (parts.size != 0 || parts.offset != 0)) {
             if (!goleak_grow(text->block.alloc, &text->frames, &text->frame_capacity, count + 1, sizeof *text->frames))
                 return false;
             uint32_t frame = frame_of(text, &parts, count != 0);

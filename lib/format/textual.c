@@ -29,23 +29,62 @@ enum goleak_status goleak_textual_push(struct goleak_textual *text)
     return text->env.sink.push(text->env.sink.context, &text->batch);
 }
 
-/* newproc1's entry knows the stack, its return the goroutine; both are on one thread. */
+/* newproc1's entry knows the spawner and the stack, its return the goroutine; both are
+ * on one thread. */
 static void join_spawn(struct goleak_textual *text, struct goleak_event *event)
 {
-    struct goleak_spawn_stack *spawn = &text->spawns[event->tid % GOLEAK_SPAWN_STACKS];
-    bool has_pc = (event->has & GOLEAK_HAS_GOPC) != 0;
+    const uint32_t others = GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID;
+    struct goleak_spawn *spawn = &text->spawns[event->tid % GOLEAK_SPAWNS];
     if (event->kind == GOLEAK_EVENT_SPAWN) {
-        bool has_stack = (event->has & GOLEAK_HAS_STACK) != 0;
-        *spawn = (struct goleak_spawn_stack){ event->tid, has_stack ? event->stack : 0, has_pc ? event->gopc : 0 };
+        *spawn = (struct goleak_spawn){ event->has | GOLEAK_HAS_TID, event->tid, event->stack, event->gopc,
+                                        event->other_g, event->other_goid };
         return;
     }
-    bool same = spawn->tid == event->tid && (!has_pc || spawn->gopc == 0 || spawn->gopc == event->gopc);
-    if (spawn->stack != 0 && same && (event->has & GOLEAK_HAS_STACK) == 0) {
+    if (spawn->has == 0 || spawn->tid != event->tid)
+        return;
+    bool same = (event->has & spawn->has & GOLEAK_HAS_GOPC) == 0 || spawn->gopc == event->gopc;
+    uint32_t more = same ? spawn->has & ~event->has & (others | GOLEAK_HAS_STACK) : 0;
+    spawn->has = 0;
+    if (more & GOLEAK_HAS_STACK)
         event->stack = spawn->stack;
-        event->has |= GOLEAK_HAS_STACK;
+    if (more & GOLEAK_HAS_OTHER)
+        event->other_g = spawn->other_g;
+    if (more & GOLEAK_HAS_OTHER_GOID)
+        event->other_goid = spawn->other_goid;
+    event->has |= more;
+}
+
+/* A stack is printed for itself, so another CPU's line may stand between it and its
+ * event: of those, the function that it was taken in tells the right one. */
+static struct goleak_event *owner_of(struct goleak_textual *text, uint32_t stack)
+{
+    struct goleak_event *events = text->batch->events;
+    size_t last = text->batch->count - 1;
+    enum goleak_leaf leaf = goleak_symbols_leaf(text->env.symbols, stack);
+    for (size_t back = 0; back <= last && back < 16; back++) {
+        struct goleak_event *event = &events[last - back];
+        bool spawns = event->kind == GOLEAK_EVENT_SPAWN || event->kind == GOLEAK_EVENT_CREATE;
+        bool fits = leaf == GOLEAK_LEAF_SPAWN  ? spawns
+                    : leaf == GOLEAK_LEAF_PARK ? event->kind == GOLEAK_EVENT_PARK
+                                               : back == 0;
+        if (fits && (event->has & GOLEAK_HAS_STACK) == 0)
+            return event;
     }
-    if (spawn->tid == event->tid)
-        spawn->stack = 0;
+    return NULL;
+}
+
+static void put_stack(struct goleak_textual *text, uint32_t stack)
+{
+    struct goleak_event *owner = owner_of(text, stack);
+    if (owner == NULL)
+        return;
+    owner->stack = stack;
+    owner->has |= GOLEAK_HAS_STACK;
+    struct goleak_spawn *spawn = &text->spawns[owner->tid % GOLEAK_SPAWNS];
+    if (owner->kind == GOLEAK_EVENT_SPAWN && spawn->has != 0 && spawn->tid == owner->tid) {
+        spawn->stack = stack;
+        spawn->has |= GOLEAK_HAS_STACK;
+    }
 }
 
 enum goleak_status goleak_textual_close_event(struct goleak_textual *text)
@@ -56,14 +95,28 @@ enum goleak_status goleak_textual_close_event(struct goleak_textual *text)
     text->open_event = false;
     if (!goleak_stacktext_take(&text->stack, &stack))
         return goleak_alloc_failure(text->env.alloc);
+    if (stack != 0)
+        put_stack(text, stack);
     struct goleak_event *event = &text->batch->events[text->batch->count - 1];
-    if (stack != 0) {
-        event->stack = stack;
-        event->has |= GOLEAK_HAS_STACK;
-    }
     if ((event->kind == GOLEAK_EVENT_SPAWN || event->kind == GOLEAK_EVENT_CREATE) && (event->has & GOLEAK_HAS_TID))
         join_spawn(text, event);
     return text->batch->count == GOLEAK_BATCH_EVENTS ? goleak_textual_push(text) : GOLEAK_OK;
+}
+
+bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **at, const char *limit, uint64_t *line)
+{
+    uint32_t stack;
+    size_t lines;
+    if (!text->open_event || text->had_stack || text->stack.block.size != 0)
+        return false;
+    const char *next = goleak_stacktext_known(&text->stack, *at, limit, &stack, &lines);
+    if (next == NULL)
+        return false;
+    put_stack(text, stack);
+    text->had_stack = true;
+    *line += lines;
+    *at = next;
+    return true;
 }
 
 enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct goleak_event *event)
@@ -73,6 +126,7 @@ enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct 
         return status;
     text->batch->events[text->batch->count++] = *event;
     text->open_event = true;
+    text->had_stack = false;
     text->events++;
     return GOLEAK_OK;
 }
@@ -281,18 +335,8 @@ const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, con
             continue;
         }
         if (*at == ' ' || *at == '\t') {
-            uint32_t stack;
-            size_t lines;
-            const char *next = text->open_event && text->stack.block.size == 0
-                                   ? goleak_stacktext_known(&text->stack, at, end + GOLEAK_LINES_PAD, &stack, &lines)
-                                   : NULL;
-            struct goleak_event *event = &text->batch->events[text->batch->count - 1];
-            if (next == NULL || (event->has & GOLEAK_HAS_STACK))
+            if (!goleak_textual_take_known_stack(text, &at, end + GOLEAK_LINES_PAD, &line))
                 break;
-            event->stack = stack;
-            event->has |= GOLEAK_HAS_STACK;
-            line += lines;
-            at = next;
             continue;
         }
         const struct goleak_key_plan *plan = goleak_keyed_plan(&text->keyed, at);
