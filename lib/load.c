@@ -250,10 +250,12 @@ static bool adopt(struct goleak_trace *trace, struct goleak_trace *messages)
     for (int id = 0; id < GOLEAK_HEALTH_COUNT; id++) {
         const struct goleak_health_entry *entry = &messages->health.entries[id];
         /* What else is in that file was not meant for us. */
-        if (id == GOLEAK_HEALTH_lost_events || id == GOLEAK_HEALTH_recorder_errors)
-            if (entry->count != 0)
-                goleak_health_note(&trace->health, (enum goleak_health_id)id, entry->count, entry->line,
-                                   entry->column, entry->offset, "%s", entry->detail);
+        if (id != GOLEAK_HEALTH_lost_events && id != GOLEAK_HEALTH_recorder_errors)
+            continue;
+        uint64_t told = id == GOLEAK_HEALTH_lost_events ? trace->health.entries[id].count : 0;
+        if (entry->count > told) /* the recording may have told the same losses */
+            goleak_health_note(&trace->health, (enum goleak_health_id)id, entry->count - told, entry->line,
+                               entry->column, entry->offset, "%s", entry->detail);
     }
     return true;
 }

@@ -27,6 +27,8 @@ struct goleak_time_window {
     size_t pushed;           /* batches since the limit was last looked at */
     size_t farthest;         /* how many events a late one had to jump, since then */
     int64_t newest_ns, emitted_ns;
+    int64_t clock_ns;        /* of the last event, before the clock's jumps are taken out */
+    int64_t shift_ns;        /* … which takes this */
     struct goleak_batch *spare;
 };
 

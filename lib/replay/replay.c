@@ -352,6 +352,12 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
     if (record->goid == 0 && process->created_any)
         proof |= GOLEAK_REC_NOT_MAIN;
     process->created_any = true;
+    if (UNLIKELY(record->goid == 1)) {
+        if (process->main_g != 0 && (event->has & GOLEAK_HAS_PID) == 0)
+            goleak_health_note(replay->health, GOLEAK_HEALTH_mixed_processes, 1, event->position, 0, 0,
+                               "goroutine 1 is created a second time: another process begins");
+        process->main_g = record->g != 0 ? record->g : 1;
+    }
     if (status == GOLEAK_OK &&
         (event->has & (GOLEAK_HAS_STACK | GOLEAK_HAS_GOPC | GOLEAK_HAS_START | GOLEAK_HAS_STARTPC)) != 0)
         status = set_site(replay, record, event);

@@ -44,6 +44,7 @@ struct goleak_call_count {
 
 struct goleak_process {
     uint32_t pid;
+    uint64_t main_g;  /* of goid 1, as it was created; 0: was not */
     bool created_any; /* a creation was seen: what comes later is not main */
 };
 
