@@ -36,10 +36,10 @@ static bool split_symbol(const char *at, const char *end, struct goleak_frame_te
 }
 
 /* perf's "86ae0 runtime.gopark+0x0 (./app)": all but the address may be missing. */
-static bool split_perf(const char *at, const char *end, struct goleak_frame_text *out)
+static bool split_perf(const char *at, const char *end, bool behind_tab, struct goleak_frame_text *out)
 {
     const char *rest = goleak_parse_hex(at, end, &out->file_offset);
-    if (rest == NULL || rest - at < 2 || (rest < end && *rest != ' '))
+    if (rest == NULL || (rest - at < 2 && !behind_tab) || (rest < end && *rest != ' '))
         return false;
     out->has_file_offset = true;
     while (rest < end && *rest == ' ')
@@ -70,6 +70,7 @@ static bool split_perf(const char *at, const char *end, struct goleak_frame_text
 bool goleak_stacktext_split(const char *at, const char *end, struct goleak_frame_text *out)
 {
     *out = (struct goleak_frame_text){ 0 };
+    bool behind_tab = at < end && *at == '\t';
     while (at < end && (*at == ' ' || *at == '\t'))
         at++;
     while (end > at && end[-1] == ' ')
@@ -84,7 +85,7 @@ bool goleak_stacktext_split(const char *at, const char *end, struct goleak_frame
         return true;
     if (end - at == 1 && *at == '0') /* one that could not be read */
         return true;
-    if (!has_module && split_perf(at, end, out))
+    if (!has_module && split_perf(at, end, behind_tab, out))
         return true;
     return split_symbol(at, end, out) || has_module; /* DTrace prints a bare symbol for offset 0 */
 }

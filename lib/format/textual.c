@@ -2,6 +2,7 @@
 #include "format/textual.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,23 +55,65 @@ static void join_spawn(struct goleak_textual *text, struct goleak_event *event)
     event->has |= more;
 }
 
+static struct goleak_go_place *place_of(struct goleak_textual *text, uint64_t gopc)
+{
+    return &text->places[goleak_hash_u64(gopc) % GOLEAK_SPAWNS];
+}
+
+/* Of several events that a creation's stack could belong to, the one whose go statement
+ * stands where the stack was taken: the only one known to, or the only one not known
+ * not to. NULL: nothing tells. */
+static struct goleak_event *by_place(struct goleak_textual *text, struct goleak_event *const *candidates, size_t count,
+                                     uint32_t frame)
+{
+    struct goleak_event *known = NULL, *possible = NULL;
+    bool several = false;
+    for (size_t i = 0; i < count; i++) {
+        struct goleak_event *event = candidates[i];
+        const struct goleak_go_place *place = place_of(text, event->gopc);
+        bool told = (event->has & GOLEAK_HAS_GOPC) != 0 && place->gopc == event->gopc && place->frame != 0;
+        if (told && place->frame == frame)
+            known = event; /* the oldest of them */
+        several = several || (!told && possible != NULL && possible->gopc != event->gopc);
+        if (!told)
+            possible = event;
+    }
+    return known != NULL ? known : several ? NULL : possible;
+}
+
+#define STACK_BACK 16
+
 /* A stack is printed for itself, so another CPU's line may stand between it and its
  * event: of those, the function that it was taken in tells the right one. */
 static struct goleak_event *owner_of(struct goleak_textual *text, uint32_t stack)
 {
-    struct goleak_event *events = text->batch->events;
-    size_t last = text->batch->count - 1;
+    static const uint32_t kinds[] = {
+        [GOLEAK_LEAF_SPAWN] = 1u << GOLEAK_EVENT_SPAWN,
+        [GOLEAK_LEAF_SPAWNED] = 1u << GOLEAK_EVENT_CREATE,
+        [GOLEAK_LEAF_PARK] = 1u << GOLEAK_EVENT_PARK,
+    };
+    struct goleak_event *events = text->batch->events, *candidates[STACK_BACK];
+    size_t last = text->batch->count - 1, count = 0;
     enum goleak_leaf leaf = goleak_symbols_leaf(text->env.symbols, stack);
-    for (size_t back = 0; back <= last && back < 16; back++) {
+    bool fits = leaf == GOLEAK_LEAF_OTHER || (kinds[leaf] >> events[last].kind & 1) != 0;
+    if (leaf == GOLEAK_LEAF_SPAWN && events[last].kind == GOLEAK_EVENT_CREATE)
+        fits = true; /* a script that prints the creation at the entry */
+    if (fits && leaf != GOLEAK_LEAF_SPAWN)
+        return events[last].has & GOLEAK_HAS_STACK ? NULL : &events[last];
+    for (size_t back = 0; back <= last && back < STACK_BACK; back++) {
         struct goleak_event *event = &events[last - back];
-        bool spawns = event->kind == GOLEAK_EVENT_SPAWN || event->kind == GOLEAK_EVENT_CREATE;
-        bool fits = leaf == GOLEAK_LEAF_SPAWN  ? spawns
-                    : leaf == GOLEAK_LEAF_PARK ? event->kind == GOLEAK_EVENT_PARK
-                                               : back == 0;
-        if (fits && (event->has & GOLEAK_HAS_STACK) == 0)
-            return event;
+        bool could = (kinds[leaf] >> event->kind & 1) != 0 || (back == 0 && fits);
+        if (could && (event->has & GOLEAK_HAS_STACK) == 0)
+            candidates[count++] = event;
     }
-    return NULL;
+    if (count == 0 || leaf != GOLEAK_LEAF_SPAWN)
+        return count != 0 ? candidates[0] : NULL;
+    uint32_t frame = goleak_symbols_created_at(text->env.symbols, stack);
+    if (count > 1)
+        return by_place(text, candidates, count, frame);
+    if (candidates[0]->has & GOLEAK_HAS_GOPC)
+        *place_of(text, candidates[0]->gopc) = (struct goleak_go_place){ candidates[0]->gopc, frame };
+    return candidates[0];
 }
 
 static void put_stack(struct goleak_textual *text, uint32_t stack)

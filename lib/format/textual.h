@@ -28,6 +28,12 @@ struct goleak_spawn {
 
 #define GOLEAK_SPAWNS 256
 
+/* The place of a go statement, by its address: to tell the stacks of two spawners apart. */
+struct goleak_go_place {
+    uint64_t gopc;
+    uint32_t frame;
+};
+
 struct goleak_textual {
     struct goleak_reader_env env;
     struct goleak_keyed keyed;
@@ -38,6 +44,7 @@ struct goleak_textual {
     uint64_t events, notes;
     uint32_t seen;   /* `has` of all keyed events */
     struct goleak_spawn spawns[GOLEAK_SPAWNS];
+    struct goleak_go_place places[GOLEAK_SPAWNS];
     /* Our own recorder's lines. */
     bool recorder_began, recorder_ended;
     uint64_t recorder_events; /* lines of its probes since it began */

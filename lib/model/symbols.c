@@ -210,9 +210,10 @@ static uint32_t first_outside(const struct goleak_symbols *symbols, const uint32
 
 static enum goleak_leaf leaf_of(const char *function)
 {
-    return goleak_text_begins(function, "runtime.newproc") ? GOLEAK_LEAF_SPAWN
-           : strcmp(function, "runtime.gopark") == 0       ? GOLEAK_LEAF_PARK
-                                                           : GOLEAK_LEAF_OTHER;
+    return strcmp(function, "runtime.newproc1") == 0       ? GOLEAK_LEAF_SPAWN
+           : goleak_text_begins(function, "runtime.newproc") ? GOLEAK_LEAF_SPAWNED
+           : strcmp(function, "runtime.gopark") == 0         ? GOLEAK_LEAF_PARK
+                                                             : GOLEAK_LEAF_OTHER;
 }
 
 static uint32_t start_of(const struct goleak_symbols *symbols, const uint32_t *frames, size_t count)

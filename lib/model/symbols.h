@@ -22,7 +22,12 @@ struct goleak_frame {
 };
 
 /* The function that a stack was taken in. */
-enum goleak_leaf { GOLEAK_LEAF_OTHER, GOLEAK_LEAF_SPAWN, GOLEAK_LEAF_PARK };
+enum goleak_leaf {
+    GOLEAK_LEAF_OTHER,
+    GOLEAK_LEAF_SPAWN,   /* newproc1, entered */
+    GOLEAK_LEAF_SPAWNED, /* … and left: where it returns to */
+    GOLEAK_LEAF_PARK
+};
 
 /* What a stack says at a glance, computed once. */
 struct goleak_stack_sites {
