@@ -394,6 +394,30 @@ GOLEAK_API const char *goleak_format_name(size_t index);
 GOLEAK_API const char *goleak_report_format(size_t index);
 GOLEAK_API const char *goleak_version(void);
 
+/* ---- scripts that record ----------------------------------------------- */
+
+/* Start from GOLEAK_RECORDER_OPTIONS_INIT. */
+struct goleak_recorder_options {
+    size_t size;
+    const struct goleak_allocator *allocator; /* NULL: malloc               */
+    const char *exe;        /* the Go program to be recorded: tells version and
+                               architecture, and where its functions are; or NULL */
+    const char *go_version; /* "1.26"; needed where exe does not tell       */
+    const char *arch;       /* "amd64", "arm64"; NULL: exe's, else this machine's */
+    bool objects;           /* channel and lock operations too              */
+    bool minimal;           /* what the verdict needs, at the least cost; not with objects */
+};
+#define GOLEAK_RECORDER_OPTIONS_INIT { sizeof(struct goleak_recorder_options), 0, 0, 0, 0, 0, 0 }
+
+/* Writes a script for `tool`, one of goleak_recorder_name, that records what this
+ * library can use best. How to run it stands in its first lines. */
+GOLEAK_API enum goleak_status goleak_recorder_write(const char *tool, const struct goleak_recorder_options *options,
+                                                    goleak_write_fn *write, void *context,
+                                                    struct goleak_error *error);
+
+/* Names of the recorders built in, for help texts; NULL past the last. */
+GOLEAK_API const char *goleak_recorder_name(size_t index);
+
 /* ---- events without replay --------------------------------------------- */
 
 /* What can happen to a goroutine, in every format's terms. X(name, word) */
