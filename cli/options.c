@@ -34,6 +34,12 @@ static const char *sort_word(size_t index)
     return word_of(words, sizeof words / sizeof words[0], index);
 }
 
+static const char *arch_word(size_t index)
+{
+    static const char *const words[] = { "amd64", "arm64" };
+    return word_of(words, sizeof words / sizeof words[0], index);
+}
+
 enum id {
     FORMAT,
     JSON,
@@ -48,6 +54,10 @@ enum id {
     STRICT,
     MAX_MEMORY,
     JOBS,
+    EXE,
+    ARCH,
+    OBJECTS,
+    MINIMAL,
     COLOR,
     PROGRESS,
     QUIET,
@@ -79,7 +89,8 @@ static const struct option_row rows[] = {
     { INPUT_FORMAT, 0, "input-format", "NAME", goleak_format_name, NULL, "The recording",
       "take every FILE for this format rather than let its bytes tell" },
     { GO_VERSION, 0, "go-version", "V", NULL, NULL, NULL,
-      "Go version of the recorded program, such as 1.22, where the recording does not tell" },
+      "Go version of the recorded program, such as 1.22, where the recording does not tell; recorder: of the "
+      "program to be recorded" },
     { INCLUDE_SYSTEM, 0, "include-system", NULL, NULL, NULL, NULL,
       "count and show the Go runtime's own goroutines too" },
 
@@ -92,6 +103,13 @@ static const struct option_row rows[] = {
     { MAX_MEMORY, 0, "max-memory", "SIZE", NULL, NULL, "Resources",
       "give up rather than use more, in the whole process, such as 64M or 2G; at least " CLI_MEMORY_LEAST_TEXT },
     { JOBS, 0, "jobs", "N", NULL, NULL, NULL, "use N threads in all; 1 is none beside the main one" },
+
+    { EXE, 0, "exe", "PATH", NULL, NULL, "The script of 'recorder'",
+      "the Go program to be recorded: tells its version and where its functions are, so that it needs no symbols" },
+    { ARCH, 0, "arch", "NAME", arch_word, NULL, NULL, "the machine, where neither --exe nor this one tells" },
+    { OBJECTS, 0, "objects", NULL, NULL, NULL, NULL,
+      "record operations on channels and locks too: tells more, and slows down the program" },
+    { MINIMAL, 0, "minimal", NULL, NULL, NULL, NULL, "record only what the verdict needs, at the least cost" },
 
     { COLOR, 0, "color", "WHEN", when_word, "auto", "Messages",
       "use colours; auto is on a terminal, unless NO_COLOR is set" },
@@ -166,6 +184,7 @@ static bool set_words(struct cli_options *options, const struct option_row *row,
     case FAIL_ON: options->fail_on = (enum cli_fail_on)index; break;
     case COLOR: options->color = (enum cli_when)index; break;
     case PROGRESS: options->progress = (enum cli_when)index; break;
+    case ARCH: options->arch = row->words(index); break;
     default: options->sort_created = true; break;
     }
     return true;
@@ -177,6 +196,9 @@ static bool set_value(struct cli_options *options, const struct option_row *row,
     case OUTPUT:
         options->output = strcmp(value, "-") == 0 ? NULL : value;
         return *value != '\0' || bad_value(options, row, value, "the name of a file, or '-'");
+    case EXE:
+        options->exe = value;
+        return *value != '\0' || bad_value(options, row, value, "the path of a Go program");
     case TOP:
         return cli_value_count(value, UINT_MAX, &options->top) ||
                bad_value(options, row, value, "a whole number from 1");
@@ -205,6 +227,8 @@ static void set_flag(struct cli_options *options, const struct option_row *row)
     case INCLUDE_SYSTEM: options->include_system = true; break;
     case STRICT: options->strict = true; break;
     case QUIET: options->quiet = true; break;
+    case OBJECTS: options->objects = true; break;
+    case MINIMAL: options->minimal = true; break;
     case HELP: options->action = CLI_ACTION_HELP; break;
     default: options->action = CLI_ACTION_VERSION; break;
     }
@@ -217,6 +241,74 @@ static bool set(struct cli_options *options, const struct option_row *row, const
     if (row->argument != NULL)
         return set_value(options, row, value);
     set_flag(options, row);
+    return true;
+}
+
+/* ---- sub-commands ----------------------------------------------------------- */
+
+#define RECORDER_WORD "recorder"
+
+/* Which options belong to the report, and which to the recorder: bits by action. */
+#define FOR_REPORT (1u << CLI_ACTION_REPORT)
+#define FOR_RECORDER (1u << CLI_ACTION_RECORDER)
+
+static unsigned actions_of(enum id id)
+{
+    switch (id) {
+    case EXE:
+    case ARCH:
+    case OBJECTS:
+    case MINIMAL: return FOR_RECORDER;
+    case OUTPUT:
+    case GO_VERSION:
+    case COLOR:
+    case QUIET:
+    case HELP:
+    case VERSION: return FOR_REPORT | FOR_RECORDER;
+    default: return FOR_REPORT;
+    }
+}
+
+static bool check_belonging(struct cli_options *options, const bool *given)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (!given[i] || actions_of(rows[i].id) & 1u << options->action)
+            continue;
+        if (options->action == CLI_ACTION_RECORDER)
+            return misuse(options, "option '--%s' has no meaning for 'recorder'" SEE_HELP, rows[i].name);
+        return misuse(options, "option '--%s' belongs to 'recorder'" SEE_HELP, rows[i].name);
+    }
+    return true;
+}
+
+static bool check_report(struct cli_options *options)
+{
+    return options->file_count > 0 ||
+           misuse(options, "no FILE is given: name a recording, or use '-' for standard input" SEE_HELP);
+}
+
+static bool check_recorder(struct cli_options *options)
+{
+    char tools[80];
+    cli_words_list(tools, sizeof tools, goleak_recorder_name);
+    if (options->file_count == 0)
+        return misuse(options, RECORDER_WORD ": no tool is named: expected %s" SEE_HELP, tools);
+    const char *tool = options->files[0];
+    if (cli_word_index(tool, strlen(tool), goleak_recorder_name) == SIZE_MAX) {
+        const char *nearest = cli_word_nearest(tool, goleak_recorder_name);
+        if (nearest != NULL)
+            return misuse(options, RECORDER_WORD ": unknown tool '%.*s' (did you mean '%s'?)" SEE_HELP, SHOWN, tool,
+                          nearest);
+        return misuse(options, RECORDER_WORD ": unknown tool '%.*s': expected %s" SEE_HELP, SHOWN, tool, tools);
+    }
+    if (options->file_count > 1)
+        return misuse(options, RECORDER_WORD ": found '%.*s' behind the tool, expected options only" SEE_HELP, SHOWN,
+                      options->files[1]);
+    if (options->exe == NULL && options->go_version == NULL)
+        return misuse(options, RECORDER_WORD ": the probes depend on the program: give --exe=PATH, the Go program to be "
+                                             "recorded, or --go-version=V, the version that built it" SEE_HELP);
+    if (options->objects && options->minimal)
+        return misuse(options, "--objects and --minimal exclude each other" SEE_HELP);
     return true;
 }
 
@@ -270,26 +362,44 @@ static void make_getopt_tables(char *letters, struct option *longs)
     *letters = '\0';
 }
 
-static bool parse_words(struct cli_options *options, int argc, char **argv)
+static bool is_running(const struct cli_options *options)
+{
+    return options->action == CLI_ACTION_REPORT || options->action == CLI_ACTION_RECORDER;
+}
+
+/* The first word is a sub-command or a FILE; a FILE of that name is ./recorder. */
+static void take_word(struct cli_options *options, const char *word)
+{
+    if (options->action == CLI_ACTION_REPORT && options->file_count == 0 && strcmp(word, RECORDER_WORD) == 0)
+        options->action = CLI_ACTION_RECORDER;
+    else
+        options->files[options->file_count++] = word;
+}
+
+/* Notes in given[] which rows were used. */
+static bool parse_words(struct cli_options *options, int argc, char **argv, bool *given)
 {
     char letters[2 * ROW_COUNT + 3];
     struct option longs[ROW_COUNT + 1] = { 0 }; /* the last stays empty */
     make_getopt_tables(letters, longs);
     optind = 0; /* begin anew, in every getopt_long there is */
     opterr = 0;
-    while (options->action == CLI_ACTION_REPORT) {
+    while (is_running(options)) {
         int at = optind > 0 ? optind : 1;
         if (at < argc && strncmp(argv[at], "--", 2) == 0 && argv[at][2] != '\0' && !check_long(options, argv[at]))
             return false;
         int code = getopt_long(argc, argv, letters, longs, NULL);
         if (code == -1)
             break;
-        if (code == 1)
-            options->files[options->file_count++] = optarg;
-        else if (code == '?' || code == ':')
+        if (code == 1) {
+            take_word(options, optarg);
+            continue;
+        }
+        if (code == '?' || code == ':')
             return complain(options, code);
-        else if (!set(options, row_of_code(code), optarg))
+        if (!set(options, row_of_code(code), optarg))
             return false;
+        given[row_of_code(code) - rows] = true;
     }
     while (optind < argc)
         options->files[options->file_count++] = argv[optind++];
@@ -308,8 +418,13 @@ void cli_options_parse(struct cli_options *out, int argc, char **argv)
         misuse(out, "out of memory");
         return;
     }
-    if (parse_words(out, argc, argv) && out->action == CLI_ACTION_REPORT && out->file_count == 0)
-        misuse(out, "no FILE is given: name a recording, or use '-' for standard input" SEE_HELP);
+    bool given[ROW_COUNT] = { false };
+    if (!parse_words(out, argc, argv, given) || !is_running(out) || !check_belonging(out, given))
+        return;
+    if (out->action == CLI_ACTION_RECORDER)
+        check_recorder(out);
+    else
+        check_report(out);
 }
 
 void cli_options_release(struct cli_options *options)
@@ -365,12 +480,16 @@ static void print_row(FILE *out, const struct option_row *row)
 
 void cli_options_help(FILE *out)
 {
-    fputs("Usage: " CLI_PROGRAM " [OPTION]... FILE...\n\n"
+    fputs("Usage: " CLI_PROGRAM " [OPTION]... FILE...\n"
+          "       " CLI_PROGRAM " recorder TOOL [OPTION]...\n\n"
           "Says which goroutines leaked in a recorded Go process, why, since when, and who\n"
           "started them. FILE is a recording, plain or packed with zstd or gzip; '-' is\n"
           "standard input. Several are reported side by side, and a file with what the\n"
-          "recorder printed on its standard error is read together with its recording.\n",
+          "recorder printed on its standard error is read together with its recording.\n\n",
           out);
+    char tools[80];
+    fprintf(out, "'recorder' prints a script for TOOL, %s,\nthat records what a report can use best.\n",
+            cli_words_list(tools, sizeof tools, goleak_recorder_name));
     for (size_t i = 0; i < ROW_COUNT; i++) {
         if (rows[i].section != NULL)
             fprintf(out, "\n%s:\n", rows[i].section);
@@ -385,6 +504,7 @@ void cli_options_help(FILE *out)
           "\nExamples:\n"
           "  " CLI_PROGRAM " trace.zst\n"
           "  " CLI_PROGRAM " --json -o report.json --min-age=10s trace.txt trace.err\n"
-          "  zstd -dc trace.zst | " CLI_PROGRAM " --format=ndjson - | grep '\"likely\"'\n",
+          "  zstd -dc trace.zst | " CLI_PROGRAM " --format=ndjson - | grep '\"likely\"'\n"
+          "  " CLI_PROGRAM " recorder bpftrace --exe=./app -o app.bt\n",
           out);
 }

@@ -21,6 +21,7 @@
 
 enum cli_action {
     CLI_ACTION_REPORT,
+    CLI_ACTION_RECORDER,
     CLI_ACTION_HELP,
     CLI_ACTION_VERSION,
     CLI_ACTION_MISUSE /* `problem` says why */
@@ -36,7 +37,7 @@ struct cli_options {
     enum cli_action action;
     char problem[256]; /* MISUSE: one sentence, not escaped yet */
 
-    const char **files; /* in the order given; "-" is standard input */
+    const char **files; /* in the order given; "-" is standard input. recorder: the tool */
     size_t file_count;
 
     const char *format;       /* a name of goleak_report_format */
@@ -53,6 +54,10 @@ struct cli_options {
     bool strict;
     bool quiet;
     enum cli_when color, progress;
+
+    /* recorder */
+    const char *exe, *arch; /* NULL: not given */
+    bool objects, minimal;
 };
 
 /* Options stand anywhere; "--" ends them. Always fills *out, which must be

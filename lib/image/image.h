@@ -40,18 +40,27 @@ struct goleak_image_function {
  * a pc-line table of an unknown version. error->path is set. */
 enum goleak_status goleak_image_open(struct goleak_image **out, struct goleak_alloc *alloc, const char *path,
                                      struct goleak_error *error);
-void goleak_image_close(struct goleak_image *image);
+/* The same from memory, which must outlive the image; error->path stays empty. */
+enum goleak_status goleak_image_open_bytes(struct goleak_image **out, struct goleak_alloc *alloc, const void *bytes,
+                                           size_t size, struct goleak_error *error);
+void goleak_image_close(struct goleak_image *image); /* NULL is allowed */
 
 void goleak_image_info(const struct goleak_image *image, struct goleak_image_info *out);
 
 /* The function that holds this address; false: none does. */
 bool goleak_image_at(const struct goleak_image *image, uint64_t address, struct goleak_image_function *out);
-/* The function of this name. */
+/* The function of this name. Where several share one, the first by address, but
+ * none of the linker's wrappers: asking for runtime.gopark means the code of it. */
 bool goleak_image_named(const struct goleak_image *image, const char *name, size_t size,
                         struct goleak_image_function *out);
 /* The source line of the instruction at `address`. For a return address ask for
  * the byte before it. False: not known. */
 bool goleak_image_line(const struct goleak_image *image, uint64_t address, const char **file, uint32_t *line);
+
+/* All functions, by rising address. False past the last, and for one without a
+ * name (a damaged table). */
+size_t goleak_image_count(const struct goleak_image *image);
+bool goleak_image_nth(const struct goleak_image *image, size_t index, struct goleak_image_function *out);
 
 /* Between offsets in the file, which perf prints and uprobes take, and addresses,
  * by the loadable segments. False: no segment has it. */

@@ -1,11 +1,340 @@
-/* bpftrace - to be written. */
+/*
+ * bpftrace - a script for bpftrace, run with 0.17 (Debian 12) and 0.27.
+ *
+ *      goleak-recorder: version=1 tool=bpftrace go=1.26 arch=amd64 probes=newproc1,…
+ *      newproc1: goroutine=c000006680 goid=2 parent=c0000061a0 … ts=1297328782552 cpu=0 pid=179 tid=180
+ *              runtime.newproc.func1+37
+ *              …
+ *      goleak-recorder-end: events=4711
+ *
+ * What the two versions leave open:
+ *
+ *   - 0.17 as Debian builds it refuses "function+offset" ("compiled without … probe
+ *     offset support"). Both take a bare number, which they look up as an address; where
+ *     no symbol has it they warn, and with --unsafe use it as an offset in the file. So a
+ *     probe behind a prologue, and every probe of a stripped program, is an offset in the
+ *     file, unless some code stands at that address, too (`ambiguous`).
+ *   - A return probe may not have an offset; newproc1's is at its entry.
+ *   - 0.17 can neither print nor cast count(): events are counted in a map by CPU, where
+ *     no two programs write one key, and added up in a loop at the end. 0.27 warns of
+ *     the loop, on standard error.
+ *   - An attach point cannot name every path; both take a positional parameter there.
+ *
+ * A line and its stack are one printf, so that no other CPU's line comes between.
+ */
 #include "recorder/recorder.h"
 
-static enum goleak_status write_bpftrace(const struct goleak_recorder_target *target, struct goleak_buf *out,
-                                   struct goleak_error *error)
+#include "base/error.h"
+
+#include <string.h>
+
+/* What is being written. */
+struct script {
+    const struct goleak_recorder_target *target;
+    struct goleak_buf *out;
+    struct goleak_recorder_word words[GOLEAK_RECORDER_WORDS + 8];
+};
+
+static void put(const struct script *script, const char *text)
 {
-    (void)error;
-    goleak_buf_printf(out, "# bpftrace go=%s arch=%s probes=%s\n", target->version, target->arch_name, target->probe_names);
+    goleak_recorder_fill(script->out, text, script->words, sizeof script->words / sizeof *script->words);
+}
+
+static bool is_wanted(const struct script *script, enum goleak_recorder_place place)
+{
+    return script->target->probes[place].wanted;
+}
+
+/* Counting comes first: a line that is lost was counted. */
+#define COUNT "@events[(int64)cpu]++;\n"
+#define WHERE " ts=%llu cpu=%d pid=%d tid=%d"
+#define WHERE_VALUES "nsecs, cpu, pid, tid"
+
+/* ---- attach points ------------------------------------------------------------ */
+
+static bool is_numeric(const struct goleak_recorder_target *target, const struct goleak_recorder_probe *probe)
+{
+    return probe->located && (target->by_address || (probe->skip > 0 && !probe->ambiguous));
+}
+
+/* Whether bpftrace has to be told that a bare number is meant. */
+static bool needs_unsafe(const struct goleak_recorder_target *target)
+{
+    for (size_t i = 0; i < GOLEAK_PLACE_COUNT; i++)
+        if (target->probes[i].wanted && is_numeric(target, &target->probes[i]))
+            return true;
+    return false;
+}
+
+static void write_place(const struct script *script, enum goleak_recorder_place place)
+{
+    const struct goleak_recorder_target *target = script->target;
+    const struct goleak_recorder_probe *probe = &target->probes[place];
+    put(script, place == GOLEAK_PLACE_NEWPROC1 ? "\nuretprobe:" : "\nuprobe:");
+    put(script, target->exe != NULL ? "\"<exe>\":" : "$1:");
+    if (is_numeric(target, probe))
+        goleak_buf_printf(script->out, "0x%llx // %s+%u\n", (unsigned long long)(probe->offset + probe->skip),
+                          probe->symbol, probe->skip);
+    else if (probe->skip > 0)
+        goleak_buf_printf(script->out, "\"%s\"+%u\n", probe->symbol, probe->skip);
+    else
+        goleak_buf_printf(script->out, "\"%s\"\n", probe->symbol);
+}
+
+/* ---- the five of every script ---------------------------------------------------- */
+
+/* At the return the current g is the system stack's, whose m still runs the spawner: no
+ * entry probe is needed to learn who that is. A timer's goroutine has none. */
+static void write_newproc1(const struct script *script)
+{
+    write_place(script, GOLEAK_PLACE_NEWPROC1);
+    put(script, "{\n"
+                "\t" COUNT
+                "\t$g = (uint64)retval;\n"
+                "\t$m = *(uint64*)(reg(\"<g>\") + <g_m>);\n"
+                "\t$parent = *(uint64*)($m + <m_curg>);\n"
+                "\t$parentgoid = (int64)0;\n"
+                "\tif ($parent != 0) {\n"
+                "\t\t$parentgoid = *(int64*)($parent + <g_goid>);\n"
+                "\t}\n"
+                "\t$startpc = *(uint64*)($g + <g_startpc>);\n");
+    put(script, "\tprintf(\"newproc1: goroutine=%llx goid=%lld parent=%llx parentgoid=%lld gopc=%llx startpc=%llx");
+    put(script, script->target->by_address ? "" : " fn=%s");
+    put(script, script->target->minimal ? WHERE "\\n\"," : WHERE "%s\\n\",");
+    put(script, "\n\t    $g, *(int64*)($g + <g_goid>), $parent, $parentgoid, *(uint64*)($g + <g_gopc>), $startpc,");
+    put(script, script->target->by_address ? "" : " usym($startpc),");
+    put(script, script->target->minimal ? "\n\t    " WHERE_VALUES ");\n}\n" : "\n\t    " WHERE_VALUES ", ustack());\n}\n");
+}
+
+/* The channel is that of the first sudog that the goroutine waits with. */
+static void write_gopark(const struct script *script)
+{
+    write_place(script, GOLEAK_PLACE_GOPARK);
+    put(script, "{\n"
+                "\t" COUNT
+                "\t$g = reg(\"<g>\");\n");
+    if (script->target->minimal) {
+        put(script, "\tprintf(\"gopark: goroutine=%llx goid=%lld reason=%d wait=%d" WHERE "\\n\",\n"
+                    "\t    $g, *(int64*)($g + <g_goid>), (uint8)reg(\"<a3>\"), (uint8)reg(\"<a2>\"),\n"
+                    "\t    " WHERE_VALUES ");\n}\n");
+        return;
+    }
+    put(script, "\t$chan = (uint64)0;\n"
+                "\t$elem = (uint64)0;\n"
+                "\t$waiting = *(uint64*)($g + <g_waiting>);\n"
+                "\tif ($waiting != 0) {\n"
+                "\t\t$chan = *(uint64*)($waiting + <sudog_chan>);\n"
+                "\t\t$elem = *(uint64*)($waiting + <sudog_elem>);\n"
+                "\t}\n"
+                "\tprintf(\"gopark: goroutine=%llx goid=%lld reason=%d wait=%d lock=%llx chan=%llx elem=%llx" WHERE
+                "%s\\n\",\n"
+                "\t    $g, *(int64*)($g + <g_goid>), (uint8)reg(\"<a3>\"), (uint8)reg(\"<a2>\"),\n"
+                "\t    reg(\"<a1>\"), $chan, $elem,\n"
+                "\t    " WHERE_VALUES ", ustack());\n}\n");
+}
+
+/* The waker is the goroutine whose thread this is; a timer or the scheduler is none. */
+static void write_ready(const struct script *script)
+{
+    write_place(script, GOLEAK_PLACE_READY);
+    put(script, "{\n"
+                "\t" COUNT
+                "\t$g = reg(\"<a0>\");\n"
+                "\t$m = *(uint64*)(reg(\"<g>\") + <g_m>);\n"
+                "\t$by = *(uint64*)($m + <m_curg>);\n"
+                "\t$bygoid = (int64)0;\n"
+                "\tif ($by != 0) {\n"
+                "\t\t$bygoid = *(int64*)($by + <g_goid>);\n"
+                "\t}\n"
+                "\tprintf(\"ready: goroutine=%llx goid=%lld status=%d by=%llx bygoid=%lld" WHERE "\\n\",\n"
+                "\t    $g, *(int64*)($g + <g_goid>), *(uint32*)($g + <g_status>), $by, $bygoid,\n"
+                "\t    " WHERE_VALUES ");\n}\n");
+}
+
+static void write_execute(const struct script *script)
+{
+    write_place(script, GOLEAK_PLACE_EXECUTE);
+    put(script, "{\n"
+                "\t" COUNT
+                "\t$g = reg(\"<a0>\");\n"
+                "\tprintf(\"execute: goroutine=%llx goid=%lld" WHERE "\\n\",\n"
+                "\t    $g, *(int64*)($g + <g_goid>), " WHERE_VALUES ");\n}\n");
+}
+
+static void write_goroutine_end(const struct script *script)
+{
+    write_place(script, GOLEAK_PLACE_END);
+    put(script, "{\n"
+                "\t" COUNT
+                "\t$g = reg(\"<a0>\");\n"
+                "\tprintf(\"<end>: goroutine=%llx goid=%lld" WHERE "\\n\",\n"
+                "\t    $g, *(int64*)($g + <g_goid>), " WHERE_VALUES ");\n}\n");
+}
+
+/* ---- operations on objects ------------------------------------------------------- */
+
+/* The runtime itself, on a system stack, is no goroutine: goid 0 is left out. */
+static void write_object(const struct script *script, enum goleak_recorder_place place, const char *keys,
+                         const char *values)
+{
+    if (!is_wanted(script, place))
+        return;
+    write_place(script, place);
+    put(script, "{\n"
+                "\t$g = reg(\"<g>\");\n"
+                "\t$goid = *(int64*)($g + <g_goid>);\n"
+                "\tif ($goid != 0) {\n"
+                "\t\t" COUNT
+                "\t\tprintf(\"");
+    put(script, script->target->probes[place].event);
+    put(script, ": goroutine=%llx goid=%lld ");
+    put(script, keys);
+    put(script, WHERE "\\n\", $g, $goid, ");
+    put(script, values);
+    put(script, ",\n\t\t    " WHERE_VALUES ");\n\t}\n}\n");
+}
+
+static void write_objects(const struct script *script)
+{
+    write_object(script, GOLEAK_PLACE_CHANSEND, "chan=%llx", "reg(\"<a0>\")");
+    write_object(script, GOLEAK_PLACE_CHANRECV, "chan=%llx", "reg(\"<a0>\")");
+    write_object(script, GOLEAK_PLACE_CLOSECHAN, "chan=%llx", "reg(\"<a0>\")");
+    write_object(script, GOLEAK_PLACE_SELECTGO, "cases=%lld", "(int64)(reg(\"<a3>\") + reg(\"<a4>\"))");
+    write_object(script, GOLEAK_PLACE_SEMACQUIRE1, "lock=%llx", "reg(\"<a0>\")");
+    write_object(script, GOLEAK_PLACE_SEMRELEASE1, "lock=%llx", "reg(\"<a0>\")");
+}
+
+/* ---- head and ends ---------------------------------------------------------------- */
+
+static void write_commands(const struct script *script)
+{
+    put(script, "// Records the goroutines of a Go <version> program on <arch> for goleak-report.\n"
+                "//\n"
+                "// As root. Ctrl-C ends it, and the recorded program goes on:\n"
+                "//\n"
+                "//   export BPFTRACE_PERF_RB_PAGES=4096\n"
+                "//   bpftrace <unsafe>-o trace.txt -p PID THIS.bt<path> 2> trace.err\n"
+                "//   bpftrace <unsafe>-o trace.txt -c './app ARGUMENT' THIS.bt<path> 2> trace.err   # to its end\n"
+                "//   bpftrace <unsafe>-o trace.txt THIS.bt<path> 2> trace.err    # every process that runs it\n"
+                "//   goleak-report trace.txt trace.err\n"
+                "//\n"
+                "// The first line gives each CPU 16 MiB for lines not yet written; more where events are lost.\n"
+                "// bpftrace tells its losses on standard error: keep trace.err.\n");
+    if (needs_unsafe(script->target))
+        put(script, "// --unsafe: places inside functions, or in a program without symbols, are offsets in the file.\n"
+                    "// bpftrace cannot check that an instruction begins there. goleak-report did, in this very\n"
+                    "// program: use the script with no other build of it.\n");
+}
+
+static void write_limits(const struct script *script)
+{
+    const struct goleak_recorder_target *target = script->target;
+    const struct goleak_recorder_probe *gopark = &target->probes[GOLEAK_PLACE_GOPARK];
+    if (target->exe == NULL)
+        put(script, "// The program needs its symbol table; without one, print the script with --exe.\n");
+    if (gopark->skip == 0 && !target->minimal)
+        put(script, "// gopark's probe is at its entry: the function that called it is missing in the stack, and a\n"
+                    "// stack that grows prints a line twice. With --exe it is behind the prologue.\n");
+    if (gopark->skip > 0 && !is_numeric(target, gopark))
+        put(script, "// Where bpftrace was \"compiled without (k|u)probe offset support\", delete the +N behind names.\n");
+    if (!target->layout->run || target->arch != GOLEAK_ARCH_AMD64)
+        put(script, "// NOT RUN: Go <version> on <arch> is known from its source and its ABI's description only.\n");
+}
+
+static void write_cost(const struct script *script)
+{
+    put(script, "//\n");
+    if (script->target->minimal)
+        put(script, "// Cost: a breakpoint whenever a goroutine is created, parks, is made ready, or ends; no stacks.\n"
+                    "// Given up: where goroutines were created and blocked, on what, when they ran, and wake-ups by\n"
+                    "// the network poller: one that was woken by it seems to wait until it parks or ends.\n");
+    else if (script->target->objects)
+        put(script, "// Cost: besides what goroutines do, a breakpoint at every channel operation and select, and at\n"
+                    "// every lock that is waited for. Not for a program that must be fast meanwhile.\n");
+    else
+        put(script, "// Cost: a breakpoint whenever a goroutine is created, parks, is made ready, runs, or ends, and\n"
+                    "// a walk over the stack at the first two. --minimal costs less, --objects tells more.\n");
+}
+
+/* The path is part of a format. */
+static void write_path(struct goleak_buf *out, const char *path)
+{
+    for (; *path != '\0'; path++)
+        goleak_buf_text(out, *path == '%' ? "%%" : (char[]){ *path, '\0' });
+}
+
+static void write_begin(const struct script *script)
+{
+    put(script, "\nBEGIN\n{\n"
+                "\tprintf(\"goleak-recorder: version=1 tool=bpftrace go=<version> arch=<arch> probes=<probes>");
+    if (script->target->exe != NULL) {
+        put(script, " exe=");
+        write_path(script->out, script->target->exe);
+    }
+    put(script, "\\n\");\n}\n");
+}
+
+static void write_end(const struct script *script)
+{
+    put(script, "\nEND\n{\n"
+                "\t$sum = 0;\n"
+                "\t$cpu = 0;\n"
+                "\twhile ($cpu < 1024) {\n"
+                "\t\t$sum += @events[$cpu];\n"
+                "\t\t$cpu++;\n"
+                "\t}\n"
+                "\tprintf(\"goleak-recorder-end: events=%lld\\n\", $sum);\n"
+                "\tclear(@events);\n"
+                "}\n");
+}
+
+static enum goleak_status check_path(const char *path, struct goleak_error *error)
+{
+    const char *bad = path != NULL ? strpbrk(path, ":\"\\*?[]{}$<>") : NULL;
+    if (bad == NULL)
+        return GOLEAK_OK;
+    return goleak_error_set(error, GOLEAK_E_USAGE,
+                            "found '%c' in the program's path, which bpftrace cannot name: "
+                            "give the program another name, by a hard link for instance",
+                            *bad);
+}
+
+static void fill_words(struct script *script)
+{
+    const struct goleak_recorder_target *target = script->target;
+    const struct goleak_recorder_word amd64[] = {
+        { "g", "r14", 0 }, { "a0", "ax", 0 }, { "a1", "bx", 0 }, { "a2", "cx", 0 }, { "a3", "di", 0 }, { "a4", "si", 0 },
+    };
+    const struct goleak_recorder_word arm64[] = {
+        { "g", "r28", 0 }, { "a0", "r0", 0 }, { "a1", "r1", 0 }, { "a2", "r2", 0 }, { "a3", "r3", 0 }, { "a4", "r4", 0 },
+    };
+    struct goleak_recorder_word *own = script->words + GOLEAK_RECORDER_WORDS;
+    goleak_recorder_words(target, script->words);
+    memcpy(own, target->arch == GOLEAK_ARCH_ARM64 ? arm64 : amd64, sizeof amd64);
+    own[6] = (struct goleak_recorder_word){ "unsafe", needs_unsafe(target) ? "--unsafe " : "", 0 };
+    own[7] = (struct goleak_recorder_word){ "path", target->exe != NULL ? "" : " /path/to/app", 0 };
+}
+
+static enum goleak_status write_bpftrace(const struct goleak_recorder_target *target, struct goleak_buf *out,
+                                         struct goleak_error *error)
+{
+    struct script script = { .target = target, .out = out };
+    enum goleak_status status = check_path(target->exe, error);
+    if (status != GOLEAK_OK)
+        return status;
+    fill_words(&script);
+    write_commands(&script);
+    write_limits(&script);
+    write_cost(&script);
+    write_begin(&script);
+    write_newproc1(&script);
+    write_gopark(&script);
+    write_ready(&script);
+    if (is_wanted(&script, GOLEAK_PLACE_EXECUTE))
+        write_execute(&script);
+    write_goroutine_end(&script);
+    write_objects(&script);
+    write_end(&script);
     return GOLEAK_OK;
 }
 

@@ -47,7 +47,7 @@ bool goleak_go_minor(const char *text, unsigned *minor);
 
 /* Every place that a script may probe: X(NAME, "event", "symbol"). The word is what
  * its lines begin with. END's symbol and word depend on the version. The first five
- * are always recorded, the others with --objects. */
+ * are recorded unless it is told (--minimal: no EXECUTE), the others with --objects. */
 #define GOLEAK_RECORDER_PROBES(X)                                                                          \
     X(NEWPROC1, "newproc1", "runtime.newproc1")          /* its return: a goroutine was created         */ \
     X(GOPARK, "gopark", "runtime.gopark")                /* the current goroutine stops                 */ \
@@ -92,6 +92,7 @@ struct goleak_recorder_probe {
     uint64_t offset;    /* in the file, of the function's entry; add skip */
     uint64_t size;      /* of the function */
     unsigned skip;
+    bool ambiguous;     /* offset + skip is, read as an address, inside code as well */
 };
 
 struct goleak_recorder_target {
@@ -119,6 +120,25 @@ enum goleak_status goleak_recorder_target_init(struct goleak_recorder_target *ou
 /* How far behind `code`, a function's first bytes, its frame is complete and its
  * arguments are untouched; 0: not found. */
 unsigned goleak_recorder_prologue(enum goleak_arch arch, const uint8_t *code, size_t size);
+
+/* ---- templates (fill.c) ------------------------------------------------------- */
+
+/* What stands for <name> in a template: text, or where it is NULL a number. */
+struct goleak_recorder_word {
+    const char *name, *text;
+    uint64_t number;
+};
+
+/* Appends `text` with every <name> of words[count] replaced; what is no name of them
+ * stays as it is, so that < and > need no escape. */
+void goleak_recorder_fill(struct goleak_buf *out, const char *text, const struct goleak_recorder_word *words,
+                          size_t count);
+
+/* The words that every script needs: the layout's fields by their names (<g_goid>,
+ * <m_curg>, …), <version>, <arch>, <probes>, <end> (the event's word), <tool_version>.
+ * Fills words[GOLEAK_RECORDER_WORDS]; they borrow from the target. */
+#define GOLEAK_RECORDER_WORDS 17
+void goleak_recorder_words(const struct goleak_recorder_target *target, struct goleak_recorder_word *words);
 
 /* ---- recorders -------------------------------------------------------------- */
 

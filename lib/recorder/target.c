@@ -103,15 +103,24 @@ static void name_probes(struct goleak_recorder_target *target)
         GOLEAK_RECORDER_PROBES(X)
 #undef X
     };
-    size_t used = 0;
     for (size_t i = 0; i < GOLEAK_PLACE_COUNT; i++) {
         struct goleak_recorder_probe *probe = &target->probes[i];
         probe->event = names[i].event;
         probe->symbol = names[i].symbol;
         probe->wanted = i < GOLEAK_PLACE_FIRST_OBJECT || target->objects;
     }
+    /* Four or five times as many events as ready, and each ends a wait that ready ended
+     * already, but for those of the network poller. */
+    if (target->minimal)
+        target->probes[GOLEAK_PLACE_EXECUTE].wanted = false;
     target->probes[GOLEAK_PLACE_END].event = target->layout->end_event;
     target->probes[GOLEAK_PLACE_END].symbol = target->layout->end_symbol;
+}
+
+/* After all are decided on. */
+static void list_probes(struct goleak_recorder_target *target)
+{
+    size_t used = 0;
     for (size_t i = 0; i < GOLEAK_PLACE_COUNT; i++) {
         if (target->probes[i].wanted)
             used += (size_t)snprintf(target->probe_names + used, sizeof target->probe_names - used, "%s%s",
@@ -127,14 +136,21 @@ static bool on_goroutine_stack(size_t place)
 static enum goleak_status locate(struct goleak_recorder_target *target, const struct goleak_image *image,
                                  struct goleak_error *error)
 {
+    struct goleak_image_info info;
+    goleak_image_info(image, &info);
     for (size_t i = 0; i < GOLEAK_PLACE_COUNT; i++) {
         struct goleak_recorder_probe *probe = &target->probes[i];
         struct goleak_image_function function;
         uint8_t code[PROLOGUE_BYTES];
         if (!goleak_image_named(image, probe->symbol, strlen(probe->symbol), &function) ||
-            !goleak_image_offset_of(image, function.entry, &probe->offset))
+            !goleak_image_offset_of(image, function.entry, &probe->offset)) {
+            /* The linker leaves out what is never called: no select, no selectgo. */
+            probe->wanted = false;
+            if (i >= GOLEAK_PLACE_FIRST_OBJECT)
+                continue;
             return goleak_error_set(error, GOLEAK_E_FORMAT, "the program has no function %s, as Go %s has",
                                     probe->symbol, target->version);
+        }
         probe->located = true;
         probe->address = function.entry;
         probe->size = function.end - function.entry;
@@ -142,6 +158,8 @@ static enum goleak_status locate(struct goleak_recorder_target *target, const st
         if (on_goroutine_stack(i))
             probe->skip =
                 goleak_recorder_prologue(target->arch, code, goleak_image_code(image, function.entry, code, size));
+        uint64_t place = probe->offset + probe->skip;
+        probe->ambiguous = place >= info.text && place < info.text_end;
     }
     return GOLEAK_OK;
 }
@@ -255,7 +273,9 @@ static enum goleak_status read_exe(struct goleak_recorder_target *target, const 
     if (status != GOLEAK_OK)
         return status;
     name_probes(target);
-    return locate(target, image, error);
+    status = locate(target, image, error);
+    list_probes(target);
+    return status;
 }
 
 static enum goleak_status init_from_exe(struct goleak_recorder_target *target, char *path, struct goleak_alloc *alloc,
@@ -289,7 +309,9 @@ enum goleak_status goleak_recorder_target_init(struct goleak_recorder_target *ou
     enum goleak_status status = set_arch(out, options->arch, THIS_ARCH, error);
     if (status == GOLEAK_OK)
         status = choose_version(out, options->go_version, NULL, error);
-    if (status == GOLEAK_OK)
-        name_probes(out);
-    return status;
+    if (status != GOLEAK_OK)
+        return status;
+    name_probes(out);
+    list_probes(out);
+    return GOLEAK_OK;
 }
