@@ -1,29 +1,27 @@
 /*
  * dtrace - a D script for DTrace on macOS, FreeBSD, illumos and (Oracle's) Linux.
  *
- * One script serves them all. It keeps to what all of them compile and mean alike:
- *
- *      uregs[R_RAX], not arg0    on amd64 argN are the registers of C's calling convention, not of
- *                                Go's; on arm64 the two agree
- *      arg1 of a return probe    the value returned
- *      ?: and predicates         Oracle's D has no if, and no pattern matches a local symbol
- *      sum(), one aggregation    a counter that two CPUs cannot tear; BEGIN adds 0, so that END has
- *                                something to print where nothing fired
- *      bufsize, switchrate, …    options that all of them know (temporal is not one)
- *
- * What it prints is format/dtrace.c's extended form, between a first and a last line:
- *
  *      goleak-recorder: version=1 tool=dtrace go=1.26 arch=amd64 probes=newproc1,gopark,…
  *      newproc1: goroutine=42bacfbd680 goid=3 parent=42bacfbc1e0 parentgoid=1 gopc=4a52a5 …
+ *                    app`runtime.newproc.func1+0x25
+ *                    …
  *      goleak-recorder-end: events=36
  *
- * The count is of probes that fired: it is taken before anything else in a clause, so a
- * line that was dropped, or that a fault cut off, is missing from the lines and not from it.
+ * One script serves them all. It keeps to what all of them compile, and mean alike:
  *
- * Two things differ by system and not by version. m.curg stands 8 bytes later where Go's
- * sigset has 16 bytes (FreeBSD, illumos); nothing in D tells these systems apart, so the
- * script says it beside the number. And probes behind a prologue are known to work on amd64
- * only: on arm64 gopark is probed at its entry, as the article does on macOS.
+ *   - Arguments on amd64 are uregs[R_RAX] and so on. argN are registers too, but those of C's
+ *     calling convention; on arm64 the two conventions agree.
+ *   - A return probe's arg1 is the value returned.
+ *   - Oracle's D has no if, and no pattern matches a local symbol, which Go's all are.
+ *   - Events are counted by an aggregation, which no two CPUs can tear. BEGIN adds 0, so that
+ *     END has something to print where nothing fired.
+ *   - Options are those that all of them know (temporal is not one).
+ *
+ * What differs by system, and not by version, is m.curg: it stands 8 bytes later where Go's
+ * sigset has 16 bytes (FreeBSD, illumos). Neither D nor our target tells these systems apart,
+ * so the script says it beside the number.
+ *
+ * A line and its stack are one record of one clause: no other CPU's line comes between.
  */
 #include "recorder/recorder.h"
 
@@ -31,281 +29,320 @@
 
 #include <string.h>
 
-/* Creation and block sites lie within a few frames of the runtime's own. Every record
- * takes room for as many as may be. */
-#define STACK_FRAMES 48
+#define OWN_WORDS 9
 
-/* Versions that a script of this file was run with: Oracle DTrace 2.0.7, Linux, amd64. */
+/* What is being written. */
+struct script {
+    const struct goleak_recorder_target *target;
+    struct goleak_buf *out;
+    struct goleak_recorder_word words[GOLEAK_RECORDER_WORDS + OWN_WORDS];
+};
+
+/* Go versions whose programs were recorded with this script: Oracle DTrace 2.0.7, Linux, amd64. */
 static const unsigned char run_with[] = { 19, 21, 22, 23, 24, 26, 27 };
 
-static bool was_run(const struct goleak_recorder_target *target)
+static void put(const struct script *script, const char *text)
 {
-    return target->arch == GOLEAK_ARCH_AMD64 && memchr(run_with, (int)target->layout->minor, sizeof run_with) != NULL;
-}
-
-/* ---- what the user reads ----------------------------------------------------- */
-
-/* Neither the shell, dtrace -c nor a D comment makes anything of these bytes. */
-static const char *program(const struct goleak_recorder_target *target)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,:@%";
-    return target->exe != NULL && target->exe[strspn(target->exe, plain)] == '\0' ? target->exe : "PROGRAM";
-}
-
-static void write_usage(const struct goleak_recorder_target *target, struct goleak_buf *out)
-{
-    const char *exe = program(target);
-    goleak_buf_printf(out, "/*\n"
-                           " * Records the goroutines of a Go %s program on %s, for goleak-report. Save it as\n"
-                           " * goroutines.d and, as root:\n"
-                           " *\n"
-                           " *     dtrace -s goroutines.d -p PID > trace.txt 2> trace.err\n"
-                           " *     dtrace -s goroutines.d -c %s > trace.txt 2> trace.err\n"
-                           " *     goleak-report trace.txt trace.err\n"
-                           " *\n",
-                      target->version, target->arch_name, exe);
-    goleak_buf_text(out, " * The first records a process that runs, until Ctrl-C, and leaves it running; the\n"
-                         " * second a program from its start to its end. Keep trace.err: what DTrace loses\n"
-                         " * (\"33 drops on CPU 0\") it says there and nowhere else. Raise bufsize if it does.\n"
-                         " * Functions are found by name: a program linked with -ldflags=-s cannot be recorded.\n"
-                         " *\n");
-}
-
-static void write_systems(const struct goleak_recorder_target *target, struct goleak_buf *out)
-{
-    goleak_buf_text(out, " * macOS     as above.\n");
-    if (target->arch == GOLEAK_ARCH_AMD64)
-        goleak_buf_printf(out, " * FreeBSD   kldload dtraceall first.%s\n"
-                               " * illumos   as above.%s\n",
-                          target->minimal ? "" : " Set CURG, below, as it says there.",
-                          target->minimal ? "" : " Set CURG, below, as it says there.");
-    goleak_buf_text(out, " * Linux     with Oracle's DTrace 2. The program must be dynamically linked:\n"
-                         " *               CGO_ENABLED=1 go build -ldflags=-linkmode=external\n"
-                         " *           It needs debugfs:\n"
-                         " *               mount -t debugfs nodev /sys/kernel/debug\n"
-                         " *           and, where it \"failed to resolve vmlinux`major_names\", a copy of its\n"
-                         " *           libraries (in /usr/lib64/dtrace, or /usr/lib/x86_64-linux-gnu/dtrace)\n"
-                         " *           without io.d:\n"
-                         " *               cp -r /usr/lib64/dtrace dlib && find dlib -name io.d -delete\n"
-                         " *               dtrace -x syslibdir=dlib -s goroutines.d ...\n"
-                         " *\n");
-}
-
-static void write_head(const struct goleak_recorder_target *target, struct goleak_buf *out)
-{
-    write_usage(target, out);
-    write_systems(target, out);
-    goleak_buf_printf(out, " * %s with Go %s programs on %s%s.\n"
-                           " */\n",
-                      was_run(target) ? "It was run" : "It was not run yet", target->version, target->arch_name,
-                      was_run(target) ? ", on Linux; not yet on the other systems" : "");
-}
-
-/* ---- what depends on machine and version ------------------------------------- */
-
-static void write_registers(const struct goleak_recorder_target *target, struct goleak_buf *out)
-{
-    static const char *const registers[] = { "RAX", "RBX", "RCX", "RDI", "RSI" };
-    bool amd64 = target->arch == GOLEAK_ARCH_AMD64;
-    int count = target->objects ? 5 : 4; /* selectgo has most */
-    goleak_buf_printf(out, "\n/* The current g, and arguments, by Go's own calling convention on %s. */\n"
-                           "inline uint64_t CURRENT = uregs[%s];\n",
-                      target->arch_name, amd64 ? "R_R14" : "R_X28");
-    for (int i = 0; i < count; i++) {
-        if (amd64)
-            goleak_buf_printf(out, "inline uint64_t ARG%d = uregs[R_%s];\n", i, registers[i]);
-        else
-            goleak_buf_printf(out, "inline uint64_t ARG%d = arg%d;\n", i, i);
-    }
-}
-
-static void write_offset(struct goleak_buf *out, const char *name, unsigned offset, const char *field)
-{
-    goleak_buf_printf(out, "inline int %s = %u; /* %s */\n", name, offset, field);
-}
-
-static void write_offsets(const struct goleak_recorder_target *target, struct goleak_buf *out)
-{
-    const struct goleak_go_layout *layout = target->layout;
-    goleak_buf_printf(out, "\n/* Where fields stand, in Go %s. */\n", target->version);
-    write_offset(out, "GOID", layout->g_goid, "g.goid");
-    write_offset(out, "GOPC", layout->g_gopc, "g.gopc");
-    write_offset(out, "STARTPC", layout->g_startpc, "g.startpc");
-    if (target->minimal) {
-        if (layout->g_parent_goid != 0)
-            write_offset(out, "PARENTGOID", layout->g_parent_goid, "g.parentGoid");
-        return;
-    }
-    write_offset(out, "WAITING", layout->g_waiting, "g.waiting");
-    write_offset(out, "CHAN", layout->sudog_chan, "sudog.c");
-    write_offset(out, "M", layout->g_m, "g.m");
-    goleak_buf_printf(out, "inline int CURG = %u; /* m.curg; on FreeBSD and illumos %u */\n", layout->m_curg,
-                      layout->m_curg + 8U);
+    goleak_recorder_fill(script->out, text, script->words, sizeof script->words / sizeof *script->words);
 }
 
 /* ---- clauses ------------------------------------------------------------------ */
 
-/* The goid of the g at this address, an expression of D. */
-#define GOID_OF(g) "*(uint64_t *)copyin(" g " + GOID, 8)"
+/* Counting comes first: a line that is dropped, or that a fault cuts off, was counted. */
+#define COUNT "\t@events = sum(1);\n"
+#define WHERE " ts=%d cpu=%d pid=%d tid=%d\\n\",\n"
+#define WHERE_VALUES ",\n\t    timestamp, cpu, pid, tid);\n"
 
-static void begin_clause(const struct goleak_recorder_target *target, struct goleak_buf *out,
-                         enum goleak_recorder_place place, const char *predicate)
+/* Expressions of D. */
+#define READ(address) "*(uint64_t *)copyin(" address ", 8)"
+#define GOID_OF(g) READ(g " + GOID")
+
+static bool is_behind_prologue(const struct goleak_recorder_target *target, enum goleak_recorder_place place)
 {
-    const struct goleak_recorder_probe *probe = &target->probes[place];
-    goleak_buf_printf(out, "\npid$target::%s:", probe->symbol);
+    /* On arm64 nobody is known to have run such a probe, and the article's is at the entry. */
+    return target->arch == GOLEAK_ARCH_AMD64 && target->probes[place].skip != 0;
+}
+
+static void write_place(const struct script *script, enum goleak_recorder_place place, const char *predicate)
+{
+    const struct goleak_recorder_probe *probe = &script->target->probes[place];
+    goleak_buf_printf(script->out, "\npid$target::%s:", probe->symbol);
     if (place == GOLEAK_PLACE_NEWPROC1)
-        goleak_buf_text(out, "return");
-    else if (target->arch == GOLEAK_ARCH_AMD64 && probe->skip != 0)
-        goleak_buf_hex(out, probe->skip);
+        goleak_buf_text(script->out, "return");
+    else if (is_behind_prologue(script->target, place))
+        goleak_buf_hex(script->out, probe->skip);
     else
-        goleak_buf_text(out, "entry");
-    goleak_buf_printf(out, "\n%s{\n\t@events = sum(1);\n", predicate);
+        goleak_buf_text(script->out, "entry");
+    goleak_buf_printf(script->out, "\n%s{\n", predicate);
 }
 
-/* The line: keys and their formats, then the values; all end in the same way. */
-static void write_line(const struct goleak_recorder_target *target, struct goleak_buf *out,
-                       enum goleak_recorder_place place, const char *keys, const char *values)
+/* newproc1 runs on the system stack, the only place where a return probe does no harm to a
+ * Go program. Its argument is the spawner, or the g0 of a thread on which a timer spawned:
+ * that is no goroutine. */
+static void write_newproc1(const struct script *script)
 {
-    goleak_buf_printf(out, "\tprintf(\"%s: %s ts=%%d cpu=%%d pid=%%d tid=%%d\\n\",\n"
-                           "\t    %s,\n"
-                           "\t    timestamp, cpu, pid, tid);\n",
-                      target->probes[place].event, keys, values);
+    put(script, "\npid$target::runtime.newproc1:entry\n"
+                "{\n"
+                "\tself->parent = ARG1;\n"
+                "}\n");
+    write_place(script, GOLEAK_PLACE_NEWPROC1, "/self->parent != 0/\n");
+    put(script, COUNT "\tthis->parentgoid = " GOID_OF("self->parent") ";\n"
+                      "\tprintf(\"newproc1: goroutine=%p goid=%d parent=%p parentgoid=%d gopc=%p startpc=%p" WHERE
+                      "\t    arg1, " GOID_OF("arg1") ", this->parentgoid != 0 ? self->parent : 0, this->parentgoid,\n"
+                      "\t    " READ("arg1 + GOPC") ", " READ("arg1 + STARTPC") WHERE_VALUES
+                      "\tustack(<frames>);\n"
+                      "}\n");
+    /* In a clause of its own: a fault in the other must not leave it set. */
+    write_place(script, GOLEAK_PLACE_NEWPROC1, "");
+    put(script, "\tself->parent = 0;\n"
+                "}\n");
 }
 
-static void end_clause(const struct goleak_recorder_target *target, struct goleak_buf *out, bool stack)
+static void write_newproc1_minimal(const struct script *script)
 {
-    if (stack && !target->minimal)
-        goleak_buf_printf(out, "\tustack(%d);\n", STACK_FRAMES);
-    goleak_buf_text(out, "}\n");
+    bool has_parent = script->target->layout->g_parent_goid != 0;
+    write_place(script, GOLEAK_PLACE_NEWPROC1, "");
+    put(script, COUNT "\tprintf(\"newproc1: goroutine=%p goid=%d");
+    put(script, has_parent ? " parentgoid=%d" : "");
+    put(script, " gopc=%p startpc=%p" WHERE "\t    arg1, " GOID_OF("arg1"));
+    put(script, has_parent ? ", " READ("arg1 + PARENTGOID") : "");
+    put(script, ",\n"
+                "\t    " READ("arg1 + GOPC") ", " READ("arg1 + STARTPC") WHERE_VALUES
+                "}\n");
 }
 
-/* callergp is an argument, the new g is returned. newproc1 runs on the system stack, the
- * only place where a return probe does no harm to a Go program. */
-static void write_newproc1(const struct goleak_recorder_target *target, struct goleak_buf *out)
+/* The channel is that of the first case, where the goroutine waits for several. */
+static void write_gopark(const struct script *script)
 {
-    const char *symbol = target->probes[GOLEAK_PLACE_NEWPROC1].symbol;
-    if (target->minimal) {
-        bool parent = target->layout->g_parent_goid != 0;
-        begin_clause(target, out, GOLEAK_PLACE_NEWPROC1, "");
-        write_line(target, out, GOLEAK_PLACE_NEWPROC1,
-                   parent ? "goroutine=%p goid=%d parentgoid=%d gopc=%p startpc=%p"
-                          : "goroutine=%p goid=%d gopc=%p startpc=%p",
-                   parent ? "arg1, " GOID_OF("arg1") ", *(uint64_t *)copyin(arg1 + PARENTGOID, 8),\n"
-                            "\t    *(uint64_t *)copyin(arg1 + GOPC, 8), *(uint64_t *)copyin(arg1 + STARTPC, 8)"
-                          : "arg1, " GOID_OF("arg1") ",\n"
-                            "\t    *(uint64_t *)copyin(arg1 + GOPC, 8), *(uint64_t *)copyin(arg1 + STARTPC, 8)");
-        end_clause(target, out, false);
+    write_place(script, GOLEAK_PLACE_GOPARK, "");
+    if (script->target->minimal) {
+        put(script, COUNT "\tprintf(\"gopark: goroutine=%p goid=%d reason=%d wait=%d" WHERE
+                          "\t    CURRENT, " GOID_OF("CURRENT") ", ARG3 & 0xff, ARG2 & 0xff" WHERE_VALUES
+                          "}\n");
         return;
     }
-    goleak_buf_printf(out, "\npid$target::%s:entry\n"
-                           "{\n"
-                           "\tself->parent = ARG1;\n"
-                           "}\n",
-                      symbol);
-    begin_clause(target, out, GOLEAK_PLACE_NEWPROC1, "/self->parent != 0/\n");
-    write_line(target, out, GOLEAK_PLACE_NEWPROC1,
-               "goroutine=%p goid=%d parent=%p parentgoid=%d gopc=%p startpc=%p",
-               "arg1, " GOID_OF("arg1") ", self->parent, " GOID_OF("self->parent") ",\n"
-               "\t    *(uint64_t *)copyin(arg1 + GOPC, 8), *(uint64_t *)copyin(arg1 + STARTPC, 8)");
-    end_clause(target, out, true);
-    /* In a clause of its own: a fault in the other must not leave it set. */
-    goleak_buf_printf(out, "\npid$target::%s:return\n"
-                           "{\n"
-                           "\tself->parent = 0;\n"
-                           "}\n",
-                      symbol);
-}
-
-/* The channel is that of the first case, where the goroutine waits on several. */
-static void write_gopark(const struct goleak_recorder_target *target, struct goleak_buf *out)
-{
-    begin_clause(target, out, GOLEAK_PLACE_GOPARK, "");
-    if (target->minimal) {
-        write_line(target, out, GOLEAK_PLACE_GOPARK, "goroutine=%p goid=%d reason=%d wait=%d",
-                   "CURRENT, " GOID_OF("CURRENT") ", ARG3 & 0xff, ARG2 & 0xff");
-    } else {
-        goleak_buf_text(out, "\tthis->sudog = *(uint64_t *)copyin(CURRENT + WAITING, 8);\n"
-                             "\tthis->chan = this->sudog != 0 ? *(uint64_t *)copyin(this->sudog + CHAN, 8) : 0;\n");
-        write_line(target, out, GOLEAK_PLACE_GOPARK, "goroutine=%p goid=%d reason=%d wait=%d lock=%p chan=%p",
-                   "CURRENT, " GOID_OF("CURRENT") ", ARG3 & 0xff, ARG2 & 0xff, ARG1, this->chan");
-    }
-    end_clause(target, out, true);
+    put(script, COUNT "\tthis->sudog = " READ("CURRENT + WAITING") ";\n"
+                      "\tthis->chan = this->sudog != 0 ? " READ("this->sudog + CHAN") " : 0;\n"
+                      "\tprintf(\"gopark: goroutine=%p goid=%d reason=%d wait=%d lock=%p chan=%p" WHERE
+                      "\t    CURRENT, " GOID_OF("CURRENT") ", ARG3 & 0xff, ARG2 & 0xff, ARG1, this->chan" WHERE_VALUES
+                      "\tustack(<frames>);\n"
+                      "}\n");
 }
 
 /* It runs on a thread's g0: who wakes is the goroutine that this thread serves; none, if a
  * timer or the scheduler does. */
-static void write_ready(const struct goleak_recorder_target *target, struct goleak_buf *out)
+static void write_ready(const struct script *script)
 {
-    begin_clause(target, out, GOLEAK_PLACE_READY, "");
-    if (target->minimal) {
-        write_line(target, out, GOLEAK_PLACE_READY, "goroutine=%p goid=%d", "ARG0, " GOID_OF("ARG0"));
-    } else {
-        goleak_buf_text(out, "\tthis->m = *(uint64_t *)copyin(CURRENT + M, 8);\n"
-                             "\tthis->by = *(uint64_t *)copyin(this->m + CURG, 8);\n"
-                             "\tthis->bygoid = this->by != 0 ? " GOID_OF("this->by") " : 0;\n");
-        write_line(target, out, GOLEAK_PLACE_READY, "goroutine=%p goid=%d by=%p bygoid=%d",
-                   "ARG0, " GOID_OF("ARG0") ", this->by, this->bygoid");
+    write_place(script, GOLEAK_PLACE_READY, "");
+    if (script->target->minimal) {
+        put(script, COUNT "\tprintf(\"ready: goroutine=%p goid=%d" WHERE
+                          "\t    ARG0, " GOID_OF("ARG0") WHERE_VALUES
+                          "}\n");
+        return;
     }
-    end_clause(target, out, false);
+    put(script, COUNT "\tthis->m = " READ("CURRENT + M") ";\n"
+                      "\tthis->by = " READ("this->m + CURG") ";\n"
+                      "\tthis->bygoid = this->by != 0 ? " GOID_OF("this->by") " : 0;\n"
+                      "\tprintf(\"ready: goroutine=%p goid=%d by=%p bygoid=%d" WHERE
+                      "\t    ARG0, " GOID_OF("ARG0") ", this->by, this->bygoid" WHERE_VALUES
+                      "}\n");
 }
 
-static void write_argument(const struct goleak_recorder_target *target, struct goleak_buf *out,
-                           enum goleak_recorder_place place)
+/* execute, and the goroutine's end. */
+static void write_argument(const struct script *script, enum goleak_recorder_place place)
 {
-    begin_clause(target, out, place, "");
-    write_line(target, out, place, "goroutine=%p goid=%d", "ARG0, " GOID_OF("ARG0"));
-    end_clause(target, out, false);
+    if (!script->target->probes[place].wanted)
+        return;
+    write_place(script, place, "");
+    goleak_buf_printf(script->out, COUNT "\tprintf(\"%s: ", script->target->probes[place].event);
+    put(script, "goroutine=%p goid=%d" WHERE
+                "\t    ARG0, " GOID_OF("ARG0") WHERE_VALUES
+                "}\n");
 }
 
-/* What the current goroutine does. Timers send on a thread's g0, which has goid 0 and is
- * no goroutine. */
-static void write_object(const struct goleak_recorder_target *target, struct goleak_buf *out,
-                         enum goleak_recorder_place place)
+/* What the current goroutine does. The runtime itself, on a system stack, is no goroutine:
+ * goid 0 is left out. (The 0 comes first, for a slash and a star begin a comment.) */
+static void write_object(const struct script *script, enum goleak_recorder_place place, const char *key,
+                         const char *value)
 {
-    const char *keys = "goroutine=%p goid=%d chan=%p", *values = "CURRENT, " GOID_OF("CURRENT") ", ARG0";
-    if (place == GOLEAK_PLACE_SELECTGO) {
-        keys = "goroutine=%p goid=%d cases=%d";
-        values = "CURRENT, " GOID_OF("CURRENT") ", ARG3 + ARG4";
-    } else if (place == GOLEAK_PLACE_SEMACQUIRE1 || place == GOLEAK_PLACE_SEMRELEASE1) {
-        keys = "goroutine=%p goid=%d lock=%p";
+    const struct goleak_recorder_probe *probe = &script->target->probes[place];
+    if (!probe->wanted)
+        return;
+    if (place == GOLEAK_PLACE_SELECTGO && !probe->located)
+        put(script, "\n/* Delete this one, if it \"does not match any probes\": the program has no select. */");
+    write_place(script, place, "/0 != " GOID_OF("CURRENT") "/\n");
+    goleak_buf_printf(script->out, COUNT "\tprintf(\"%s: goroutine=%%p goid=%%d %s", probe->event, key);
+    put(script, WHERE "\t    CURRENT, " GOID_OF("CURRENT") ", ");
+    put(script, value);
+    put(script, WHERE_VALUES "}\n");
+}
+
+static void write_objects(const struct script *script)
+{
+    write_object(script, GOLEAK_PLACE_CHANSEND, "chan=%p", "ARG0");
+    write_object(script, GOLEAK_PLACE_CHANRECV, "chan=%p", "ARG0");
+    write_object(script, GOLEAK_PLACE_CLOSECHAN, "chan=%p", "ARG0");
+    write_object(script, GOLEAK_PLACE_SELECTGO, "cases=%d", "ARG3 + ARG4");
+    write_object(script, GOLEAK_PLACE_SEMACQUIRE1, "lock=%p", "ARG0");
+    write_object(script, GOLEAK_PLACE_SEMRELEASE1, "lock=%p", "ARG0");
+}
+
+/* ---- what depends on machine and version ------------------------------------- */
+
+static void write_names(const struct script *script)
+{
+    put(script, "\n/* The current g, and the arguments, by Go's calling convention. */\n"
+                "inline uint64_t CURRENT = <g>;\n"
+                "inline uint64_t ARG0 = <a0>;\n"
+                "inline uint64_t ARG1 = <a1>;\n"
+                "inline uint64_t ARG2 = <a2>;\n"
+                "inline uint64_t ARG3 = <a3>;\n");
+    if (script->target->objects)
+        put(script, "inline uint64_t ARG4 = <a4>;\n");
+    put(script, "\n/* Where fields stand in Go <version>: g.goid, g.gopc, g.startpc and so on. */\n"
+                "inline int GOID = <g_goid>;\n"
+                "inline int GOPC = <g_gopc>;\n"
+                "inline int STARTPC = <g_startpc>;\n");
+    if (!script->target->minimal)
+        put(script, "inline int WAITING = <g_waiting>;\n"
+                    "inline int CHAN = <sudog_chan>; /* of the sudog */\n"
+                    "inline int M = <g_m>;\n"
+                    "inline int CURG = <m_curg>; /* of m. FreeBSD, illumos: <m_curg_other> */\n");
+    else if (script->target->layout->g_parent_goid != 0)
+        put(script, "inline int PARENTGOID = <g_parent_goid>;\n");
+}
+
+/* ---- what the user reads ------------------------------------------------------- */
+
+static void write_commands(const struct script *script)
+{
+    put(script, "/*\n"
+                " * Records the goroutines of a Go <version> program on <arch> for goleak-report.\n"
+                " *\n"
+                " * As root. Ctrl-C ends it, and the recorded program goes on:\n"
+                " *\n"
+                " *   dtrace -s THIS.d -p PID > trace.txt 2> trace.err\n"
+                " *   dtrace -s THIS.d -c <app> > trace.txt 2> trace.err    # to its end\n"
+                " *   goleak-report trace.txt trace.err\n"
+                " *\n"
+                " * DTrace tells its losses (\"33 drops on CPU 0\") on standard error: keep trace.err, and\n"
+                " * raise bufsize where events are lost. The program needs its symbol table.\n"
+                " *\n");
+}
+
+static void write_systems(const struct script *script)
+{
+    put(script, " * macOS: no more than that.\n");
+    if (script->target->arch == GOLEAK_ARCH_AMD64)
+        put(script, script->target->minimal ? " * FreeBSD, illumos: no more than that.\n"
+                                            : " * FreeBSD, illumos: set CURG to <m_curg_other>, below.\n");
+    put(script, " * Linux: with Oracle's DTrace 2. The program must be dynamically linked, and debugfs mounted:\n"
+                " *\n"
+                " *   CGO_ENABLED=1 go build -ldflags=-linkmode=external\n"
+                " *   mount -t debugfs nodev /sys/kernel/debug\n"
+                " *\n"
+                " * Where it \"failed to resolve vmlinux`major_names\", give it a copy of its library folder\n"
+                " * (/usr/lib64/dtrace, on Debian /usr/lib/x86_64-linux-gnu/dtrace) that has no io.d:\n"
+                " *\n"
+                " *   cp -r /usr/lib64/dtrace dlib && find dlib -name io.d -delete\n"
+                " *   dtrace -x syslibdir=dlib -s THIS.d ...\n"
+                " *\n");
+}
+
+static void write_limits(const struct script *script)
+{
+    const struct goleak_recorder_target *target = script->target;
+    if (!target->minimal && !is_behind_prologue(target, GOLEAK_PLACE_GOPARK)) {
+        put(script, " * gopark's probe is at its entry: on Linux the function that called it is missing in the\n"
+                    " * stack, and everywhere a stack that grows prints a line twice.");
+        put(script, target->arch == GOLEAK_ARCH_AMD64 ? " With --exe it is behind the\n * prologue.\n" : "\n");
     }
-    begin_clause(target, out, place, "/0 != " GOID_OF("CURRENT") "/\n"); /* "/""*" would begin a comment */
-    write_line(target, out, place, keys, values);
-    end_clause(target, out, false);
+    if (target->arch == GOLEAK_ARCH_AMD64 && memchr(run_with, (int)target->layout->minor, sizeof run_with) != NULL)
+        put(script, " * Run on Linux. NOT RUN on the other systems.\n");
+    else
+        put(script, " * NOT RUN: Go <version> on <arch> is known from its source and its ABI's description only.\n");
 }
 
-/* ---- the script ---------------------------------------------------------------- */
+static void write_cost(const struct script *script)
+{
+    put(script, " *\n");
+    if (script->target->minimal)
+        put(script, " * Cost: a breakpoint whenever a goroutine is created, parks, is made ready, or ends; no stacks.\n"
+                    " * Given up: where goroutines were created and blocked, on what, when they ran, and wake-ups by\n"
+                    " * the network poller: one that was woken by it seems to wait until it parks or ends.\n");
+    else if (script->target->objects)
+        put(script, " * Cost: besides what goroutines do, a breakpoint at every channel operation and select, and at\n"
+                    " * every lock that is waited for. Not for a program that must be fast meanwhile.\n");
+    else
+        put(script, " * Cost: a breakpoint whenever a goroutine is created, parks, is made ready, runs, or ends, and\n"
+                    " * a walk over the stack at the first two. --minimal costs less, --objects tells more.\n");
+    put(script, " */\n");
+}
+
+/* ---- the script ------------------------------------------------------------------ */
+
+/* The path, if neither the shell, dtrace -c nor a comment of D makes anything of its bytes. */
+static const char *plain_path(const char *path)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,:@%";
+    return path != NULL && path[strspn(path, plain)] == '\0' ? path : "/path/to/app";
+}
+
+static void fill_words(struct script *script)
+{
+    const struct goleak_recorder_target *target = script->target;
+    const struct goleak_recorder_word amd64[] = {
+        { "g", "uregs[R_R14]", 0 },  { "a0", "uregs[R_RAX]", 0 }, { "a1", "uregs[R_RBX]", 0 },
+        { "a2", "uregs[R_RCX]", 0 }, { "a3", "uregs[R_RDI]", 0 }, { "a4", "uregs[R_RSI]", 0 },
+    };
+    const struct goleak_recorder_word arm64[] = {
+        { "g", "uregs[R_X28]", 0 }, { "a0", "arg0", 0 }, { "a1", "arg1", 0 },
+        { "a2", "arg2", 0 },        { "a3", "arg3", 0 }, { "a4", "arg4", 0 },
+    };
+    struct goleak_recorder_word *own = script->words + GOLEAK_RECORDER_WORDS;
+    goleak_recorder_words(target, script->words);
+    memcpy(own, target->arch == GOLEAK_ARCH_ARM64 ? arm64 : amd64, sizeof amd64);
+    own[6] = (struct goleak_recorder_word){ "app", plain_path(target->exe), 0 };
+    own[7] = (struct goleak_recorder_word){ "m_curg_other", NULL, target->layout->m_curg + 8U };
+    /* The sites lie close to the runtime's frames. Room for all is taken from the buffer each time. */
+    own[8] = (struct goleak_recorder_word){ "frames", NULL, 48 };
+}
 
 static enum goleak_status write_dtrace(const struct goleak_recorder_target *target, struct goleak_buf *out,
                                        struct goleak_error *error)
 {
+    struct script script = { .target = target, .out = out };
     if (target->by_address)
         return goleak_error_set(error, GOLEAK_E_USAGE,
                                 "the program has no symbols, and DTrace finds functions by name: expected a program "
                                 "linked without -s (the scripts for bpftrace and perf take addresses)");
-    write_head(target, out);
-    goleak_buf_text(out, "#pragma D option quiet\n"
-                         "#pragma D option bufsize=16m\n"
-                         "#pragma D option switchrate=100hz\n");
-    write_registers(target, out);
-    write_offsets(target, out);
-    goleak_buf_printf(out, "\nBEGIN\n"
-                           "{\n"
-                           "\t@events = sum(0);\n"
-                           "\tprintf(\"goleak-recorder: version=1 tool=dtrace go=%s arch=%s probes=%s\\n\");\n"
-                           "}\n",
-                      target->version, target->arch_name, target->probe_names);
-    write_newproc1(target, out);
-    write_gopark(target, out);
-    write_ready(target, out);
-    write_argument(target, out, GOLEAK_PLACE_EXECUTE);
-    write_argument(target, out, GOLEAK_PLACE_END);
-    for (int place = GOLEAK_PLACE_FIRST_OBJECT; target->objects && place < GOLEAK_PLACE_COUNT; place++)
-        write_object(target, out, (enum goleak_recorder_place)place);
-    goleak_buf_text(out, "\nEND\n"
-                         "{\n"
-                         "\tprinta(\"goleak-recorder-end: events=%@d\\n\", @events);\n"
-                         "}\n");
+    fill_words(&script);
+    write_commands(&script);
+    write_systems(&script);
+    write_limits(&script);
+    write_cost(&script);
+    put(&script, "#pragma D option quiet\n"
+                 "#pragma D option bufsize=16m\n"
+                 "#pragma D option switchrate=100hz\n");
+    write_names(&script);
+    put(&script, "\nBEGIN\n"
+                 "{\n"
+                 "\t@events = sum(0);\n"
+                 "\tprintf(\"goleak-recorder: version=1 tool=dtrace go=<version> arch=<arch> probes=<probes>\\n\");\n"
+                 "}\n");
+    if (target->minimal)
+        write_newproc1_minimal(&script);
+    else
+        write_newproc1(&script);
+    write_gopark(&script);
+    write_ready(&script);
+    write_argument(&script, GOLEAK_PLACE_EXECUTE);
+    write_argument(&script, GOLEAK_PLACE_END);
+    write_objects(&script);
+    put(&script, "\nEND\n"
+                 "{\n"
+                 "\tprinta(\"goleak-recorder-end: events=%@d\\n\", @events);\n"
+                 "}\n");
     return GOLEAK_OK;
 }
 
