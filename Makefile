@@ -195,9 +195,9 @@ FUZZ_MAIN := -fsanitize=fuzzer
 else
 FUZZ_MAIN := $(OBJ)/tests/fuzz/driver.o
 endif
-$(FUZZ): %: %.o $(filter %.o,$(FUZZ_MAIN)) $(LIB_A)
+$(FUZZ): %: %.o $(filter %.o,$(FUZZ_MAIN)) $(SUPPORT_A) $(LIB_A)
 	$(say) LD $@
-	$(Q)$(LINK) -o $@ $< $(FUZZ_MAIN) $(LIB_A) $(DEP_LIBS)
+	$(Q)$(LINK) -o $@ $< $(FUZZ_MAIN) $(SUPPORT_A) $(LIB_A) $(DEP_LIBS)
 
 $(BENCH): %: %.o
 	$(say) LD $@

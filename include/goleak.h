@@ -128,8 +128,11 @@ GOLEAK_API enum goleak_status goleak_trace_new(struct goleak_trace **out, const 
 GOLEAK_API enum goleak_status goleak_trace_feed(struct goleak_trace *trace, const void *data, size_t size,
                                                 struct goleak_error *error);
 
-/* Several inputs of one process: one after the other, each opened, fed,
- * finished. `name` is what reports and errors call it (a path, "-"). */
+/* Several inputs of one process. Parts of one recording, one after the other: each
+ * opened, fed, finished. Recordings of the same time: open all of them before the
+ * first is fed; their events are merged by time, and what two of them have seen
+ * counts once. Feed them evenly then: what one is ahead of another is kept.
+ * `name` is what reports and errors call it (a path, "-"). */
 GOLEAK_API enum goleak_status goleak_input_open(struct goleak_input **out, struct goleak_trace *trace,
                                                 const char *name, struct goleak_error *error);
 GOLEAK_API enum goleak_status goleak_input_feed(struct goleak_input *input, const void *data, size_t size,
@@ -431,6 +434,10 @@ GOLEAK_API const char *goleak_recorder_name(size_t index);
     X(CALL, "call")           /* a traced function was entered, no goroutine told: `name`         */ \
     X(RETURN, "return")       /* … and left                                                       */ \
     X(LOST, "lost")           /* the recorder lost `count` records                                */ \
+    X(SPAWN, "spawn")         /* newproc1 was entered: `other_g` is about to spawn, at `gopc`     */ \
+    X(OBJECT, "object")       /* a channel or lock operation `name` of `g`, on `chan` or `lock`   */ \
+    X(GC, "gc")               /* a step of the garbage collector: `name`                          */ \
+    X(ALLOC, "alloc")         /* a step of the memory allocator: `name`                           */ \
     X(OTHER, "other")         /* an event of a kind that this version does not know: `name`       */
 
 enum goleak_event_kind {

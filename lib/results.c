@@ -55,7 +55,7 @@ void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_captur
     const struct goleak_replay *replay = &trace->replay;
     bool ticks = goleak_ticks_tell(&replay->ticks);
     *out = (struct goleak_capture){
-        .clock = replay->stream.has_time ? GOLEAK_CLOCK_MONOTONIC
+        .clock = replay->stream.has_time ? trace->relative_time ? GOLEAK_CLOCK_RELATIVE : GOLEAK_CLOCK_MONOTONIC
                  : ticks                 ? GOLEAK_CLOCK_RELATIVE
                                          : GOLEAK_CLOCK_NONE,
         .first_ns = replay->stream.has_time ? replay->first_ns : ticks ? 0 : GOLEAK_NONE,

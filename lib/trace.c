@@ -229,6 +229,7 @@ void goleak_trace_free(struct goleak_trace *trace)
         if (trace->analyses[i] != NULL)
             goleak_analyses[i]->release(trace->analyses[i]);
     goleak_groups_release(&trace->groups);
+    goleak_merge_release(&trace->merge);
     goleak_order_release(&trace->order);
     goleak_replay_release(&trace->replay);
     if (trace->symbols.alloc != NULL)
@@ -247,7 +248,7 @@ static enum goleak_status open_reader(struct goleak_input *input)
         .symbols = &trace->symbols,
         .health = &trace->health,
         .reasons = &trace->reasons,
-        .sink = trace->sink,
+        .sink = input->lane != NULL ? (struct goleak_event_sink){ goleak_lane_push, input->lane } : trace->sink,
     };
     input->reader = input->format->open(&env);
     return input->reader != NULL ? GOLEAK_OK : goleak_alloc_failure(&trace->alloc);
@@ -352,6 +353,32 @@ void goleak_input_damage(void *context, bool truncated, uint64_t offset, const c
                        0, offset, "%s", sentence);
 }
 
+/* A decoder's inputs are not replayed, so there is nothing to merge them for. */
+static bool is_fed(const struct goleak_input *input)
+{
+    return input->unpack != NULL || input->reader != NULL || input->head.size != 0 || input->finished;
+}
+
+/* Inputs that are opened before any of them is fed are recordings of one run, side by
+ * side: each gets a lane. */
+static bool give_lanes(struct goleak_trace *trace)
+{
+    if (trace->input_count < 2 || trace->sink.push != goleak_order_push)
+        return true;
+    for (size_t i = 0; i < trace->input_count; i++)
+        if (is_fed(trace->inputs[i]))
+            return true;
+    if (trace->merge.alloc == NULL &&
+        !goleak_merge_init(&trace->merge, &trace->alloc, &trace->replay, &trace->health))
+        return false;
+    for (size_t i = 0; i < trace->input_count; i++) {
+        struct goleak_input *input = trace->inputs[i];
+        if (input->lane == NULL && (input->lane = goleak_merge_lane(&trace->merge, input->path)) == NULL)
+            return false;
+    }
+    return true;
+}
+
 enum goleak_status goleak_input_open(struct goleak_input **out, struct goleak_trace *trace, const char *name,
                                      struct goleak_error *error)
 {
@@ -376,6 +403,8 @@ enum goleak_status goleak_input_open(struct goleak_input **out, struct goleak_tr
     goleak_buf_init(&input->head, &trace->alloc);
     trace->inputs[trace->input_count++] = input;
     trace->health.input = path;
+    if (!give_lanes(trace))
+        return fail_memory(trace, error);
     *out = input;
     return GOLEAK_OK;
 }
@@ -415,7 +444,9 @@ static enum goleak_status complain_of_nothing(struct goleak_input *input)
 {
     struct goleak_error *error = &input->trace->failure;
     const char *problem = input->trace->health.entries[GOLEAK_HEALTH_recorder_errors].detail;
-    if (input->facts.notes != 0)
+    if (input->facts.advice != NULL)
+        goleak_error_set(error, GOLEAK_E_NOEVENTS, "%s", input->facts.advice);
+    else if (input->facts.notes != 0)
         goleak_error_set(error, GOLEAK_E_NOEVENTS,
                          "found a recorder's messages and no events: give this file together with its recording%s%s",
                          problem[0] != '\0' ? "; it says " : "", problem);
@@ -442,11 +473,14 @@ enum goleak_status goleak_input_finish(struct goleak_input *input, struct goleak
         status = find_format(input, true);
     if (status == GOLEAK_OK)
         status = input->format->finish(input->reader);
+    if (status == GOLEAK_OK && input->lane != NULL)
+        status = goleak_lane_finish(input->lane);
     if (status == GOLEAK_OK) {
         input->format->facts(input->reader, &input->facts);
         input->finished = true;
-        if (input->facts.events == 0 && input->facts.notes == 0)
+        if (input->facts.events == 0 && (input->facts.notes == 0 || input->facts.advice != NULL))
             status = complain_of_nothing(input);
+        trace->relative_time = trace->relative_time || input->facts.relative_time;
     }
     close_input(input);
     return fail(trace, status, error);
@@ -487,6 +521,8 @@ static void prepare_judge(struct goleak_trace *trace)
 static enum goleak_status compute(struct goleak_trace *trace)
 {
     enum goleak_status status = goleak_order_finish(&trace->order);
+    if (status == GOLEAK_OK)
+        status = goleak_replay_rename(&trace->replay);
     if (status == GOLEAK_OK)
         status = goleak_replay_flush(&trace->replay);
     for (size_t i = 0; i < goleak_analysis_count && status == GOLEAK_OK; i++)

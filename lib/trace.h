@@ -6,7 +6,7 @@
 #include "analysis/analysis.h"
 #include "format/format.h"
 #include "input/unpack.h"
-#include "replay/order.h"
+#include "replay/merge.h"
 #include "verdict/verdict.h"
 
 struct goleak_input {
@@ -18,6 +18,7 @@ struct goleak_input {
     bool head_full;
     const struct goleak_format *format;
     struct goleak_reader *reader;
+    struct goleak_lane *lane;    /* its events are merged with other inputs'; NULL: not so */
     struct goleak_reader_facts facts;
     uint64_t bytes;
     bool finished;
@@ -39,6 +40,7 @@ struct goleak_trace {
     struct goleak_health_book health;
     struct goleak_replay replay;
     struct goleak_order order;
+    struct goleak_merge merge;     /* of inputs that are open together; alloc NULL: none are */
     struct goleak_event_sink sink; /* where readers push: the order, or a decoder's queue */
     struct goleak_model model;
     void *analyses[GOLEAK_ANALYSIS_MAX];
@@ -49,6 +51,7 @@ struct goleak_trace {
     struct goleak_input *fed;    /* by goleak_trace_feed */
     struct goleak_ended *ended;
     size_t ended_count, ended_capacity;
+    bool relative_time;          /* some input's times count from its start */
     int64_t ending_moment;       /* of the goroutine that an `ended` hook is shown */
     bool finished;
     struct goleak_error failure; /* sticks */
@@ -62,6 +65,9 @@ enum goleak_status goleak_trace_options(struct goleak_options *out, const struct
 enum goleak_status goleak_input_feed_plain(struct goleak_input *input, const void *data, size_t size,
                                            struct goleak_error *error);
 void goleak_input_damage(void *context, bool truncated, uint64_t offset, const char *sentence);
+
+/* A decoder's input has times that count from its start. */
+bool goleak_decoder_is_relative(const struct goleak_decoder *decoder);
 
 /* What an ended goroutine was, for the caller's hook. */
 void goleak_trace_fill(const struct goleak_trace *trace, const struct goleak_record *record,

@@ -23,16 +23,12 @@
  */
 #include "format/dtrace.h"
 
-#include "base/error.h"
-#include "base/number.h"
-#include "format/keyed.h"
-#include "format/lines.h"
-#include "format/stacktext.h"
+#include "format/textual.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-enum form { FORM_NAIVE = 1, FORM_FULL = 2, FORM_EXTENDED = 4, FORM_FLOW = 8, FORM_CALLS = 16 };
+enum form { FORM_NAIVE = 1, FORM_FULL = 2, FORM_FLOW = 4, FORM_CALLS = 8 };
 
 struct dump {
     bool open;            /* inside a print(*g) */
@@ -43,86 +39,19 @@ struct dump {
 };
 
 struct goleak_reader {
-    struct goleak_reader_env env;
+    struct goleak_textual text;
     struct goleak_lines lines;
-    struct goleak_keyed keyed;
-    struct goleak_stacktext stack;
-    struct goleak_batch *batch;
-    bool open_event; /* the last event of the batch may get a stack yet */
     bool aggregation;
     struct dump dump;
     unsigned forms;
-    uint64_t events, notes;
 };
-
-static bool begins(const char *at, const char *end, const char *prefix)
-{
-    size_t size = strlen(prefix);
-    return (size_t)(end - at) >= size && memcmp(at, prefix, size) == 0;
-}
 
 static bool is_word(const char *at, size_t size, const char *word)
 {
     return strlen(word) == size && memcmp(at, word, size) == 0;
 }
 
-/* ---- out of the reader ---- */
-
-static enum goleak_status push_batch(struct goleak_reader *reader)
-{
-    return reader->env.sink.push(reader->env.sink.context, &reader->batch);
-}
-
-/* The event before has all of its stack. */
-static enum goleak_status close_event(struct goleak_reader *reader)
-{
-    uint32_t stack;
-    if (!reader->open_event)
-        return GOLEAK_OK;
-    reader->open_event = false;
-    if (!goleak_stacktext_take(&reader->stack, &stack))
-        return goleak_alloc_failure(reader->env.alloc);
-    if (stack != 0) {
-        struct goleak_event *event = &reader->batch->events[reader->batch->count - 1];
-        event->stack = stack;
-        event->has |= GOLEAK_HAS_STACK;
-    }
-    return reader->batch->count == GOLEAK_BATCH_EVENTS ? push_batch(reader) : GOLEAK_OK;
-}
-
-static enum goleak_status add_event(struct goleak_reader *reader, const struct goleak_event *event)
-{
-    enum goleak_status status = close_event(reader);
-    if (status != GOLEAK_OK)
-        return status;
-    reader->batch->events[reader->batch->count++] = *event;
-    reader->open_event = true;
-    reader->events++;
-    return GOLEAK_OK;
-}
-
 /* ---- lines that are no events ---- */
-
-static void damaged(struct goleak_reader *reader, const struct goleak_line *line, const char *at, const char *sentence)
-{
-    goleak_health_note(reader->env.health, GOLEAK_HEALTH_damaged_lines, 1, line->number,
-                       (uint64_t)(at - line->at) + 1, 0, "%s", sentence);
-}
-
-static void unknown_line(struct goleak_reader *reader, const struct goleak_line *line)
-{
-    char excerpt[96] = "";
-    if (goleak_health_is_first(reader->env.health, GOLEAK_HEALTH_unknown_lines))
-        goleak_escape_excerpt(excerpt, sizeof excerpt, line->at, (size_t)(line->end - line->at));
-    goleak_health_note(reader->env.health, GOLEAK_HEALTH_unknown_lines, 1, line->number, 1, 0, "\"%s\"", excerpt);
-}
-
-static void note_cut(struct goleak_reader *reader, const struct goleak_line *line)
-{
-    goleak_health_note(reader->env.health, GOLEAK_HEALTH_truncated, 1, line->number,
-                       (uint64_t)(line->end - line->at) + 1, 0,
-                       "the last line ends without a newline and is cut; it was left out");
-}
 
 /* "N drops on CPU k", "N dynamic variable drops", "N aggregation drops on …",
  * "N failed speculations", "N speculative drops", … */
@@ -134,7 +63,7 @@ static bool find_drops(const char *at, const char *end, uint64_t *count)
         return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         for (const char *w = rest; w < end; w++)
-            if (begins(w, end, words[i]))
+            if (goleak_begins(w, end, words[i]))
                 return true;
     return false;
 }
@@ -144,18 +73,13 @@ static enum goleak_status message(struct goleak_reader *reader, const struct gol
 {
     const char *at = line->at + strlen("dtrace: ");
     uint64_t count;
-    char excerpt[160];
-    reader->notes++;
-    if (find_drops(at, line->end, &count)) {
-        goleak_escape_excerpt(excerpt, sizeof excerpt, line->at, (size_t)(line->end - line->at));
-        goleak_health_note(reader->env.health, GOLEAK_HEALTH_lost_events, count, line->number, 1, 0, "\"%s\"", excerpt);
-    } else if (begins(at, line->end, "error on ") || begins(at, line->end, "processing aborted") ||
-               begins(at, line->end, "buffer ") || begins(at, line->end, "failed to ") ||
-               begins(at, line->end, "could not ")) {
-        goleak_escape_excerpt(excerpt, sizeof excerpt, line->at, (size_t)(line->end - line->at));
-        goleak_health_note(reader->env.health, GOLEAK_HEALTH_recorder_errors, 1, line->number, 1, 0, "\"%s\"",
-                           excerpt);
-    }
+    reader->text.notes++;
+    if (find_drops(at, line->end, &count))
+        goleak_textual_lost(&reader->text, line, count);
+    else if (goleak_begins(at, line->end, "error on ") || goleak_begins(at, line->end, "processing aborted") ||
+             goleak_begins(at, line->end, "buffer ") || goleak_begins(at, line->end, "failed to ") ||
+             goleak_begins(at, line->end, "could not "))
+        goleak_textual_error(&reader->text, line);
     return GOLEAK_OK;
 }
 
@@ -164,14 +88,14 @@ static bool is_aggregation(struct goleak_reader *reader, const char *at, const c
 {
     while (at < end && *at == ' ')
         at++;
-    if (begins(at, end, "value  -") || begins(at, end, "key ")) {
+    if (goleak_begins(at, end, "value  -") || goleak_begins(at, end, "key ")) {
         reader->aggregation = true;
         return true;
     }
     if (!reader->aggregation)
         return false;
     int64_t number;
-    if (begins(at, end, "< ") || begins(at, end, ">= "))
+    if (goleak_begins(at, end, "< ") || goleak_begins(at, end, ">= "))
         at += 2;
     while (at < end && *at == ' ')
         at++;
@@ -311,7 +235,7 @@ static enum goleak_status end_dump(struct goleak_reader *reader, uint64_t positi
         event->has &= ~GOLEAK_HAS_OTHER_GOID;
     event->kind = GOLEAK_EVENT_STRUCT;
     event->position = position;
-    return add_event(reader, event);
+    return goleak_textual_add(&reader->text, event);
 }
 
 static bool begin_dump(struct goleak_reader *reader, const char *at, const char *end)
@@ -324,14 +248,14 @@ static bool begin_dump(struct goleak_reader *reader, const char *at, const char 
     if (last == at || last[-1] != '{')
         return false;
     const char *g = at;
-    bool is_g = begins(g, last, "struct g {") || begins(g, last, "g {") || begins(g, last, "runtime.g {");
+    bool is_g = goleak_begins(g, last, "struct g {") || goleak_begins(g, last, "g {") || goleak_begins(g, last, "runtime.g {");
     for (; !is_g && g < last; g++)
-        is_g = begins(g, last, "(struct g)");
+        is_g = goleak_begins(g, last, "(struct g)");
     if (!is_g)
         return false;
     reader->dump = (struct dump){ .open = true, .depth = 1 };
-    if (reader->batch->count != 0 && reader->open_event) {
-        const struct goleak_event *before = &reader->batch->events[reader->batch->count - 1];
+    if (reader->text.batch->count != 0 && reader->text.open_event) {
+        const struct goleak_event *before = &reader->text.batch->events[reader->text.batch->count - 1];
         reader->dump.event.g = before->g;
         reader->dump.event.has = before->has & (GOLEAK_HAS_G | GOLEAK_HAS_TIME);
         reader->dump.event.time_ns = before->time_ns;
@@ -341,23 +265,6 @@ static bool begin_dump(struct goleak_reader *reader, const char *at, const char 
 
 /* ---- events ---- */
 
-static enum goleak_status counted(struct goleak_reader *reader, const struct goleak_line *line,
-                                  struct goleak_event *event, bool naive)
-{
-    if (!line->ended && !goleak_keyed_is_whole(&reader->keyed, event, reader->events == 0)) {
-        note_cut(reader, line);
-        return GOLEAK_OK;
-    }
-    goleak_keyed_remember(&reader->keyed, event);
-    if (naive)
-        reader->forms |= FORM_NAIVE;
-    else if (event->has & (GOLEAK_HAS_TIME | GOLEAK_HAS_GOID))
-        reader->forms |= FORM_EXTENDED;
-    else
-        reader->forms |= FORM_FULL;
-    return add_event(reader, event);
-}
-
 /* "goroutine 14000102fc0 created: count=1" */
 static bool naive_event(const char *at, const char *end, struct goleak_event *event)
 {
@@ -365,10 +272,10 @@ static bool naive_event(const char *at, const char *end, struct goleak_event *ev
     const char *rest = goleak_parse_hex(at + strlen("goroutine "), end, &event->g);
     if (rest == NULL || event->g == 0 || event->g > INT64_MAX)
         return false;
-    if (begins(rest, end, " created: count=")) {
+    if (goleak_begins(rest, end, " created: count=")) {
         event->kind = GOLEAK_EVENT_CREATE;
         rest += strlen(" created: count=");
-    } else if (begins(rest, end, " destroyed: count=")) {
+    } else if (goleak_begins(rest, end, " destroyed: count=")) {
         event->kind = GOLEAK_EVENT_END;
         rest += strlen(" destroyed: count=");
     } else {
@@ -386,37 +293,26 @@ static bool naive_event(const char *at, const char *end, struct goleak_event *ev
 static enum goleak_status event_text(struct goleak_reader *reader, const struct goleak_line *line, const char *at,
                                      int64_t cpu, bool *taken)
 {
-    struct goleak_event event = { .position = line->number };
-    struct goleak_keyed_problem problem;
     const char *end = line->end;
-    bool naive = begins(at, end, "goroutine ");
-    enum goleak_keyed_result result = GOLEAK_KEYED_NOT;
-    *taken = true;
+    const struct goleak_event *kept = NULL;
+    if (!goleak_begins(at, end, "goroutine ")) {
+        enum goleak_status status = goleak_textual_event(&reader->text, line, at, cpu, taken, &kept);
+        if (kept != NULL)
+            reader->forms |= FORM_FULL;
+        return status;
+    }
+    struct goleak_event event = { .position = line->number };
     while (end > at && end[-1] == ' ')
         end--;
-    if (memchr(at, 0, (size_t)(end - at)) != NULL)
-        result = GOLEAK_KEYED_NOT;
-    else if (naive)
-        result = naive_event(at, end, &event) ? GOLEAK_KEYED_EVENT : GOLEAK_KEYED_NOT;
-    else
-        result = goleak_keyed_read(&reader->keyed, at, end, line->number, &event, &problem);
-    if (result == GOLEAK_KEYED_FAILED)
-        return goleak_alloc_failure(reader->env.alloc);
-    if (result == GOLEAK_KEYED_DAMAGED) {
-        if (line->ended)
-            damaged(reader, line, problem.at, problem.sentence);
-        else
-            note_cut(reader, line);
+    *taken = memchr(at, 0, (size_t)(end - at)) == NULL && naive_event(at, end, &event);
+    if (!*taken || !goleak_textual_whole(&reader->text, line, &event))
         return GOLEAK_OK;
-    }
-    *taken = result == GOLEAK_KEYED_EVENT;
-    if (!*taken)
-        return GOLEAK_OK;
-    if (cpu >= 0 && (event.has & GOLEAK_HAS_CPU) == 0) {
+    if (cpu >= 0) {
         event.cpu = (uint32_t)cpu;
         event.has |= GOLEAK_HAS_CPU;
     }
-    return counted(reader, line, &event, naive);
+    reader->forms |= FORM_NAIVE;
+    return goleak_textual_add(&reader->text, &event);
 }
 
 /* A line inside a dump. libdtrace of illumos and macOS prints no newline behind
@@ -444,7 +340,7 @@ static enum goleak_status dump_line(struct goleak_reader *reader, const struct g
     bool taken;
     status = event_text(reader, line, at, -1, &taken);
     if (status == GOLEAK_OK && !taken)
-        unknown_line(reader, line);
+        goleak_textual_unknown(&reader->text, line);
     return status;
 }
 
@@ -467,9 +363,9 @@ static enum goleak_status call(struct goleak_reader *reader, const struct goleak
         .cpu = (uint32_t)cpu,
         .depth = (uint8_t)(depth < UINT8_MAX ? depth : UINT8_MAX),
         .position = line->number,
-        .name = goleak_symbols_string(reader->env.symbols, name, size),
+        .name = goleak_symbols_string(reader->text.env.symbols, name, size),
     };
-    return event.name != 0 ? add_event(reader, &event) : goleak_alloc_failure(reader->env.alloc);
+    return event.name != 0 ? goleak_textual_add(&reader->text, &event) : goleak_alloc_failure(reader->text.env.alloc);
 }
 
 /* "FUNCTION:NAME" of a probe; sets where the probe's name begins. */
@@ -482,7 +378,7 @@ static const char *probe_colon(const char *at, const char *end)
             return NULL;
         for (size_t i = 0; i < sizeof probes / sizeof *probes; i++) {
             const char *stop = colon + 1 + strlen(probes[i]);
-            if (!begins(colon + 1, end, probes[i]))
+            if (!goleak_begins(colon + 1, end, probes[i]))
                 continue;
             if (stop == end || *stop == ' ' || stop[-1] == '-')
                 return colon;
@@ -505,9 +401,9 @@ static enum goleak_status cpu_line(struct goleak_reader *reader, const struct go
     const char *indent = rest;
     while (rest < end && *rest == ' ')
         rest++;
-    bool enters = begins(rest, end, "-> ") || begins(rest, end, "=> ");
-    bool leaves = begins(rest, end, "<- ") || begins(rest, end, "<= ");
-    bool fires = begins(rest, end, "| ");
+    bool enters = goleak_begins(rest, end, "-> ") || goleak_begins(rest, end, "=> ");
+    bool leaves = goleak_begins(rest, end, "<- ") || goleak_begins(rest, end, "<= ");
+    bool fires = goleak_begins(rest, end, "| ");
     if (enters || leaves || fires) {
         const char *name = rest + (fires ? 2 : 3), *stop = name;
         unsigned depth = rest - indent >= 2 ? (unsigned)(rest - indent - 2) / 2 : 0;
@@ -527,7 +423,7 @@ static enum goleak_status cpu_line(struct goleak_reader *reader, const struct go
         if (status != GOLEAK_OK || is_event)
             return status;
         reader->forms |= FORM_FLOW;
-        return fires ? close_event(reader)
+        return fires ? goleak_textual_close_event(&reader->text)
                      : call(reader, line, name, (size_t)(stop - name), enters, (int64_t)cpu, depth);
     }
     rest = goleak_parse_u64(rest, end, &id);
@@ -549,9 +445,9 @@ static enum goleak_status cpu_line(struct goleak_reader *reader, const struct go
             return status;
     }
     *taken = true;
-    bool entry = begins(colon + 1, end, "entry"), leave = begins(colon + 1, end, "return");
+    bool entry = goleak_begins(colon + 1, end, "entry"), leave = goleak_begins(colon + 1, end, "return");
     if (!entry && !leave)
-        return close_event(reader);
+        return goleak_textual_close_event(&reader->text);
     reader->forms |= FORM_CALLS;
     return call(reader, line, rest, (size_t)(colon - rest), entry, (int64_t)cpu, 0);
 }
@@ -565,12 +461,12 @@ static enum goleak_status indented(struct goleak_reader *reader, const struct go
     enum goleak_status status = cpu_line(reader, line, taken);
     if (status != GOLEAK_OK || *taken)
         return status;
-    if (reader->open_event && goleak_stacktext_is_frame(line->at, line->end)) {
+    if (reader->text.open_event && goleak_stacktext_is_frame(line->at, line->end)) {
         *taken = true;
         if (line->ended)
-            goleak_stacktext_add(&reader->stack, line->at, line->end);
+            goleak_stacktext_add(&reader->text.stack, line->at, line->end);
         else
-            note_cut(reader, line);
+            goleak_textual_cut(&reader->text, line);
     }
     return GOLEAK_OK;
 }
@@ -587,18 +483,18 @@ static bool has_event(const char *at, const char *end)
 {
     struct goleak_event event;
     return goleak_keyed_find(at, end) != NULL ||
-           (begins(at, end, "goroutine ") && naive_event(at, end, &event));
+           (goleak_begins(at, end, "goroutine ") && naive_event(at, end, &event));
 }
 
 static bool is_header(const char *at, const char *end)
 {
     while (at < end && *at == ' ')
         at++;
-    if (!begins(at, end, "CPU "))
+    if (!goleak_begins(at, end, "CPU "))
         return false;
     for (at += 4; at < end && *at == ' ';)
         at++;
-    return begins(at, end, "FUNCTION") || begins(at, end, "ID ");
+    return goleak_begins(at, end, "FUNCTION") || goleak_begins(at, end, "ID ");
 }
 
 /* The general path: any line. */
@@ -614,12 +510,14 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
         return GOLEAK_OK;
     if (reader->dump.open && has_event(at, end)) {
         reader->dump.open = false;
-        damaged(reader, line, at, "found an event inside a print() of a struct, expected its end; it was left out");
+        goleak_textual_damaged(&reader->text, line, at, "found an event inside a print() of a struct, expected its end; it was left out");
     }
     if (*at == ' ' || *at == '\t' || (*at >= '0' && *at <= '9')) /* CPU 100 leaves no blank */
         status = indented(reader, line, &taken);
-    else if (begins(at, end, "dtrace: "))
+    else if (goleak_begins(at, end, "dtrace: "))
         status = message(reader, line), taken = true;
+    else if (goleak_textual_recorder_line(&reader->text, line))
+        taken = true;
     else
         status = event_text(reader, line, at, -1, &taken);
     if (status != GOLEAK_OK || taken || is_header(at, end) || begin_dump(reader, at, end) ||
@@ -632,58 +530,19 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
             return status;
     }
     if (memchr(at, 0, (size_t)(end - at)) != NULL && goleak_keyed_find(at, end) != NULL)
-        damaged(reader, line, memchr(at, 0, (size_t)(end - at)), "found a NUL byte in an event, expected text");
+        goleak_textual_damaged(&reader->text, line, memchr(at, 0, (size_t)(end - at)), "found a NUL byte in an event, expected text");
     else
-        unknown_line(reader, line);
+        goleak_textual_unknown(&reader->text, line);
     return GOLEAK_OK;
 }
 
 static enum goleak_status too_long(void *context, const struct goleak_line *line, uint64_t bytes)
 {
-    struct goleak_reader *reader = context;
-    goleak_health_note(reader->env.health, GOLEAK_HEALTH_damaged_lines, 1, line->number, GOLEAK_LINE_MAX + 1, 0,
-                       "found a line of %" PRIu64 " bytes, expected at most %zu; it was skipped", bytes,
-                       (size_t)GOLEAK_LINE_MAX);
+    goleak_textual_too_long(&((struct goleak_reader *)context)->text, line, bytes);
     return GOLEAK_OK;
 }
 
 /* ---- the fast path: the article's lines ---- */
-
-/* Reads up to 15 digits; never runs away: the padding bounds it. */
-static inline const char *fast_hex(const char *at, uint64_t *out)
-{
-    uint64_t value = 0;
-    const char *stop = at + 15;
-    uint8_t digit;
-    while (at < stop && (digit = goleak_hex_digit[(unsigned char)*at]) < 16) {
-        value = value << 4 | digit;
-        at++;
-    }
-    *out = value;
-    return at;
-}
-
-static inline const char *fast_u64(const char *at, uint64_t *out)
-{
-    uint64_t value = 0;
-    const char *stop = at + 18;
-    while (at < stop && (unsigned char)(*at - '0') < 10)
-        value = value * 10 + (unsigned char)(*at++ - '0');
-    *out = value;
-    return at;
-}
-
-/* A counter: sign, up to 9 digits. Stays where it is if there is none. */
-static inline const char *fast_i32(const char *start, int32_t *out)
-{
-    bool negative = *start == '-';
-    int32_t value = 0;
-    const char *at = start + negative, *stop = at + 9;
-    while (at < stop && (unsigned char)(*at - '0') < 10)
-        value = value * 10 + (*at++ - '0');
-    *out = negative ? -value : value;
-    return at > start + negative ? at : start;
-}
 
 #define EXPECT(at, text)                                                                                              \
     do {                                                                                                              \
@@ -702,7 +561,7 @@ static inline const char *fast_line(const char *at, struct goleak_event *event)
         at += 8;
         EXPECT(at, "goroutine=");
         before = at;
-        at = fast_hex(at, &event->g);
+        at = goleak_fast_hex(at, &event->g);
         if (at == before)
             return NULL;
         EXPECT(at, " blocked=");
@@ -711,7 +570,7 @@ static inline const char *fast_line(const char *at, struct goleak_event *event)
             return NULL;
         EXPECT(at, " reason=");
         before = at;
-        at = fast_u64(at, &number);
+        at = goleak_fast_u64(at, &number);
         if (at == before || number > UINT8_MAX)
             return NULL;
         event->reason = (uint8_t)number;
@@ -721,17 +580,17 @@ static inline const char *fast_line(const char *at, struct goleak_event *event)
         at += 8;
         EXPECT(at, ": goroutine=");
         before = at;
-        at = fast_hex(at, &event->g);
+        at = goleak_fast_hex(at, &event->g);
         if (at == before)
             return NULL;
         EXPECT(at, " parent=");
         before = at;
-        at = fast_u64(at, &parent);
+        at = goleak_fast_u64(at, &parent);
         if (at == before)
             return NULL;
         EXPECT(at, " count=");
         before = at;
-        at = fast_i32(at, &event->count);
+        at = goleak_fast_i32(at, &event->count);
         if (at == before)
             return NULL;
         event->other_g = parent;
@@ -742,12 +601,12 @@ static inline const char *fast_line(const char *at, struct goleak_event *event)
         at += 8;
         EXPECT(at, "y: goroutine=");
         before = at;
-        at = fast_hex(at, &event->g);
+        at = goleak_fast_hex(at, &event->g);
         if (at == before)
             return NULL;
         EXPECT(at, " count=");
         before = at;
-        at = fast_i32(at, &event->count);
+        at = goleak_fast_i32(at, &event->count);
         if (at == before)
             return NULL;
         event->flags = 0;
@@ -758,7 +617,7 @@ static inline const char *fast_line(const char *at, struct goleak_event *event)
     }
     EXPECT(at, " blocked_count=");
     before = at;
-    at = fast_i32(at, &event->blocked_count);
+    at = goleak_fast_i32(at, &event->blocked_count);
     /* Anything unusual (an empty number, more digits, more keys) takes the general path. */
     return *at == '\n' && at != before && event->g != 0 ? at + 1 : NULL;
 }
@@ -767,33 +626,36 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
                              enum goleak_status *status)
 {
     struct goleak_reader *reader = context;
-    /* Anything else may belong to the event before. */
-    if (reader->dump.open || (*at != 'g' && *at != 'n'))
+    if (reader->dump.open) /* anything may belong to the event before */
         return at;
     struct goleak_event over;
-    if (fast_line(at, &over) == NULL) /* a program's output does not part an event from its stack */
+    if (fast_line(at, &over) == NULL) { /* a program's output does not part an event from its stack */
+        uint64_t before = reader->text.events;
+        at = goleak_textual_bulk(&reader->text, at, end, number, status);
+        reader->forms |= reader->text.events != before ? FORM_FULL : 0;
         return at;
-    *status = close_event(reader);
+    }
+    *status = goleak_textual_close_event(&reader->text);
     uint64_t line = *number;
     while (at < end && *status == GOLEAK_OK) {
-        struct goleak_batch *batch = reader->batch;
+        struct goleak_batch *batch = reader->text.batch;
         struct goleak_event *event = batch->count < GOLEAK_BATCH_EVENTS ? &batch->events[batch->count] : &over;
         const char *next = fast_line(at, event);
         if (next == NULL)
             break;
         event->position = ++line;
-        reader->keyed.last_keys[event->kind] = event->has;
+        reader->text.keyed.last_keys[event->kind] = event->has;
         at = next;
         if (event == &over) { /* now it is sure that the last one gets no stack */
-            if ((*status = push_batch(reader)) != GOLEAK_OK)
+            if ((*status = goleak_textual_push(&reader->text)) != GOLEAK_OK)
                 break;
-            reader->batch->events[0] = over;
+            reader->text.batch->events[0] = over;
         }
-        reader->batch->count++;
+        reader->text.batch->count++;
     }
     if (line != *number) {
-        reader->open_event = true; /* a stack may follow the last */
-        reader->events += line - *number;
+        reader->text.open_event = true; /* a stack may follow the last */
+        reader->text.events += line - *number;
         reader->forms |= FORM_FULL;
         *number = line;
     }
@@ -806,10 +668,9 @@ static void close_reader(struct goleak_reader *reader)
 {
     if (reader == NULL)
         return;
-    struct goleak_alloc *alloc = reader->env.alloc;
+    struct goleak_alloc *alloc = reader->text.env.alloc;
     goleak_lines_release(&reader->lines);
-    goleak_stacktext_release(&reader->stack);
-    goleak_batch_free(alloc, reader->batch);
+    goleak_textual_release(&reader->text);
     goleak_free(alloc, reader, sizeof *reader);
 }
 
@@ -818,13 +679,9 @@ static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
     struct goleak_reader *reader = goleak_alloc_zeroed(env->alloc, sizeof *reader);
     if (reader == NULL)
         return NULL;
-    reader->env = *env;
-    reader->keyed.env = *env;
     const struct goleak_line_reader callbacks = { take_bulk, take_line, too_long, reader };
     goleak_lines_init(&reader->lines, env->alloc, &callbacks);
-    goleak_stacktext_init(&reader->stack, env->symbols, env->alloc);
-    reader->batch = goleak_batch_new(env->alloc);
-    if (reader->batch == NULL) {
+    if (!goleak_textual_init(&reader->text, env)) {
         close_reader(reader);
         return NULL;
     }
@@ -840,23 +697,22 @@ static enum goleak_status finish(struct goleak_reader *reader)
 {
     enum goleak_status status = goleak_lines_finish(&reader->lines);
     if (status == GOLEAK_OK && reader->dump.open)
-        goleak_health_note(reader->env.health, GOLEAK_HEALTH_truncated, 1, reader->lines.number, 0, 0,
+        goleak_health_note(reader->text.env.health, GOLEAK_HEALTH_truncated, 1, reader->lines.number, 0, 0,
                            "the input ends inside a print() of a struct");
-    if (status == GOLEAK_OK)
-        status = close_event(reader);
-    return status == GOLEAK_OK && reader->batch->count != 0 ? push_batch(reader) : status;
+    return status == GOLEAK_OK ? goleak_textual_finish(&reader->text) : status;
 }
 
 static void facts(const struct goleak_reader *reader, struct goleak_reader_facts *out)
 {
     unsigned forms = reader->forms;
-    const char *form = forms & FORM_EXTENDED ? "extended"
+    bool extended = (reader->text.seen & (GOLEAK_HAS_TIME | GOLEAK_HAS_GOID)) != 0;
+    const char *form = extended              ? "extended"
                        : forms & FORM_FULL   ? "full"
                        : forms & FORM_NAIVE  ? "naive"
                        : forms & FORM_FLOW   ? "flow"
                        : forms & FORM_CALLS  ? "calls"
                                              : NULL;
-    *out = (struct goleak_reader_facts){ .events = reader->events, .notes = reader->notes, .form = form };
+    *out = (struct goleak_reader_facts){ .events = reader->text.events, .notes = reader->text.notes, .form = form };
 }
 
 /* ---- sniffing ---- */
@@ -868,33 +724,21 @@ static bool is_ours(const char *at, const char *end)
     const char *inner = at;
     if (is_header(at, end))
         return true;
-    if (begins(at, end, "goroutine ") && naive_event(at, end, &event))
+    if (goleak_begins(at, end, "goroutine ") && naive_event(at, end, &event))
         return true;
     while (inner < end && (*inner == ' ' || (*inner >= '0' && *inner <= '9')))
         inner++;
-    if (inner > at && (begins(inner, end, "-> ") || begins(inner, end, "<- ")))
+    if (inner > at && (goleak_begins(inner, end, "-> ") || goleak_begins(inner, end, "<- ")))
         return true;
     const char *colon = inner > at ? probe_colon(inner, end) : NULL;
     if (colon != NULL)
         return true;
-    return begins(at, end, "dtrace: ") || goleak_keyed_is_event(at, end) || goleak_keyed_find(at, end) != NULL;
+    return goleak_begins(at, end, "dtrace: ") || goleak_keyed_is_event(at, end) || goleak_keyed_find(at, end) != NULL;
 }
 
 static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)
 {
-    const char *at = bytes, *end = bytes + size;
-    while (at < end) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        if (newline == NULL && !whole)
-            break;
-        if (newline == NULL)
-            newline = end;
-        const char *stop = newline > at && newline[-1] == '\r' ? newline - 1 : newline;
-        if (is_ours(at, stop))
-            return GOLEAK_SNIFF_YES;
-        at = newline + 1;
-    }
-    return whole ? GOLEAK_SNIFF_NO : GOLEAK_SNIFF_MAYBE;
+    return goleak_lines_sniff(bytes, size, whole, is_ours);
 }
 
 const struct goleak_format goleak_format_dtrace = {

@@ -7,12 +7,18 @@
  */
 #include "format/format.h"
 
+#include "format/bpftrace.h"
 #include "format/dtrace.h"
+#include "format/perf.h"
 
 #include <stdio.h>
 #include <string.h>
 
 const struct goleak_format *const goleak_formats[] = {
+    /* Its lines are like no other's. */
+    &goleak_format_perf,
+    /* Before the D scripts, whose lines it shares: known by what only bpftrace prints. */
+    &goleak_format_bpftrace,
     /* Last of the text formats: it takes programs' own output in between. */
     &goleak_format_dtrace,
 };
@@ -73,8 +79,10 @@ const struct goleak_format *goleak_format_sniff(const char *bytes, size_t size, 
     }
     for (size_t i = 0; i < goleak_format_count; i++) {
         enum goleak_sniff answer = goleak_formats[i]->sniff(bytes, size, whole);
-        if (answer == GOLEAK_SNIFF_YES)
+        if (answer == GOLEAK_SNIFF_YES) {
+            *more = false;
             return goleak_formats[i];
+        }
         *more = *more || answer == GOLEAK_SNIFF_MAYBE;
     }
     *more = *more && !whole;

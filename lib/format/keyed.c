@@ -2,16 +2,20 @@
  * keyed - see keyed.h.
  *
  * The names are those of the article's scripts and of their extensions; what a
- * name means is one line of `names`, what a key means one line of `keys`.
+ * name means is one line of `names`, what a key means one line of `keys`, and
+ * where its value goes one line of `places`.
  */
 #include "format/keyed.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/number.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+/* ---- names ---- */
 
 static const struct {
     const char *name;
@@ -27,55 +31,227 @@ static const struct {
     { "goready", GOLEAK_EVENT_READY, true },
     { "execute", GOLEAK_EVENT_RUN, true },
     { "main.main", GOLEAK_EVENT_MAIN, true },
+    { "newproc1_entry", GOLEAK_EVENT_SPAWN, false },
     { "END", GOLEAK_EVENT_COUNTERS, false },
     { "profile-1s", GOLEAK_EVENT_TICK, false },
     { "tick-1s", GOLEAK_EVENT_TICK, false },
 };
+#define NAME_COUNT (sizeof names / sizeof *names)
 
-enum key_type { KEY_HEX, KEY_DEC, KEY_SIGNED, KEY_TEXT, KEY_GOID };
+/* The runtime's functions behind channel and lock operations. */
+static const char *const objects[] = {
+    "chansend",  "chansend1",   "chanrecv",    "chanrecv1",    "chanrecv2",   "closechan",    "makechan",
+    "selectgo",  "selectnbsend", "selectnbrecv", "semacquire", "semacquire1", "semrelease",  "semrelease1",
+    "notifyListWait", "notifyListNotifyOne", "notifyListNotifyAll",
+};
+
+static bool is_text(const char *at, size_t size, const char *text)
+{
+    return strlen(text) == size && memcmp(at, text, size) == 0;
+}
+
+static bool holds(const char *at, size_t size, const char *part)
+{
+    size_t length = strlen(part);
+    for (size_t i = 0; i + length <= size; i++)
+        if (memcmp(at + i, part, length) == 0)
+            return true;
+    return false;
+}
+
+/* Families of functions that scripts probe by a glob: runtime.*chan*, runtime.gc*, … */
+static enum goleak_event_kind family_of(const char *name, size_t size, bool in_runtime)
+{
+    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
+        if (is_text(name, size, objects[i]))
+            return GOLEAK_EVENT_OBJECT;
+    if (size > 2 && name[0] == 'g' && name[1] == 'c' && name[2] >= 'A' && name[2] <= 'Z')
+        return GOLEAK_EVENT_GC;
+    if (is_text(name, size, "mallocgc"))
+        return GOLEAK_EVENT_ALLOC;
+    if (in_runtime && holds(name, size, "chan"))
+        return GOLEAK_EVENT_OBJECT;
+    if (in_runtime && holds(name, size, "alloc"))
+        return GOLEAK_EVENT_ALLOC;
+    return GOLEAK_EVENT_OTHER;
+}
+
+enum goleak_event_kind goleak_keyed_kind(const char *name, size_t size, bool *needs_goroutine, bool *named)
+{
+    static const char runtime[] = "runtime.";
+    bool in_runtime = size > sizeof runtime - 1 && memcmp(name, runtime, sizeof runtime - 1) == 0;
+    if (in_runtime) {
+        name += sizeof runtime - 1;
+        size -= sizeof runtime - 1;
+    }
+    *named = false;
+    for (size_t i = 0; i < NAME_COUNT; i++)
+        if (is_text(name, size, names[i].name)) {
+            *needs_goroutine = names[i].needs_goroutine;
+            return (enum goleak_event_kind)names[i].kind;
+        }
+    *needs_goroutine = !in_runtime;
+    *named = true;
+    return family_of(name, size, in_runtime);
+}
+
+/* ---- keys ---- */
+
+/* How a value is written. */
+enum how { HEX, DEC, SIGNED, TEXT, GOID, FUNCTION, PARENT, ANY };
 
 /* Where a key's value goes. */
-enum key_place {
+enum place {
     P_G, P_GOID, P_PARENT, P_PARENT_GOID, P_BY, P_BY_GOID, P_REASON, P_WAIT, P_BLOCKED, P_COUNT, P_BLOCKED_COUNT,
-    P_TIME, P_CPU, P_TID, P_PID, P_LOCK, P_CHAN, P_ELEM, P_GOPC, P_STARTPC, P_FUNCTION, P_STATUS, P_NOTHING
+    P_TIME, P_CPU, P_TID, P_PID, P_LOCK, P_CHAN, P_ELEM, P_GOPC, P_STARTPC, P_FUNCTION, P_STATUS, P_CALLER, P_NOTHING
 };
 
 static const struct key {
     const char *name;
-    uint8_t type, place;
+    uint8_t how, place;
 } keys[] = {
-    { "goroutine", KEY_HEX, P_G },
-    { "goid", KEY_GOID, P_GOID },
-    { "reason", KEY_DEC, P_REASON },
-    { "wait", KEY_DEC, P_WAIT },
-    { "ts", KEY_DEC, P_TIME },
-    { "cpu", KEY_DEC, P_CPU },
-    { "tid", KEY_DEC, P_TID },
-    { "lock", KEY_HEX, P_LOCK },
-    { "chan", KEY_HEX, P_CHAN },
-    { "elem", KEY_HEX, P_ELEM },
-    { "by", KEY_HEX, P_BY },
-    { "status", KEY_DEC, P_STATUS },
-    { "parent", KEY_TEXT, P_PARENT }, /* read when the whole line is known */
-    { "parentgoid", KEY_GOID, P_PARENT_GOID },
-    { "gopc", KEY_HEX, P_GOPC },
-    { "startpc", KEY_HEX, P_STARTPC },
-    { "fn", KEY_TEXT, P_FUNCTION },
-    { "count", KEY_SIGNED, P_COUNT },
-    { "blocked_count", KEY_SIGNED, P_BLOCKED_COUNT },
-    { "blocked", KEY_DEC, P_BLOCKED },
-    { "pid", KEY_DEC, P_PID },
-    { "g", KEY_HEX, P_G },
-    { "bygoid", KEY_GOID, P_BY_GOID },
-    { "by_goid", KEY_GOID, P_BY_GOID },
-    { "parent_goid", KEY_GOID, P_PARENT_GOID },
-    { "parentGoid", KEY_GOID, P_PARENT_GOID },
-    { "waitreason", KEY_DEC, P_WAIT },
-    { "comm", KEY_TEXT, P_NOTHING },
-    { "pc", KEY_TEXT, P_NOTHING },
-    { "traceEv", KEY_DEC, P_REASON },
+    { "goroutine", HEX, P_G },
+    { "goid", GOID, P_GOID },
+    { "reason", DEC, P_REASON },
+    { "wait", DEC, P_WAIT },
+    { "ts", DEC, P_TIME },
+    { "cpu", DEC, P_CPU },
+    { "tid", DEC, P_TID },
+    { "lock", HEX, P_LOCK },
+    { "chan", HEX, P_CHAN },
+    { "elem", HEX, P_ELEM },
+    { "by", HEX, P_BY },
+    { "status", DEC, P_STATUS },
+    { "parent", PARENT, P_PARENT }, /* its base depends on the rest of the line */
+    { "parentgoid", GOID, P_PARENT_GOID },
+    { "gopc", HEX, P_GOPC },
+    { "startpc", HEX, P_STARTPC },
+    { "fn", FUNCTION, P_FUNCTION },
+    { "count", SIGNED, P_COUNT },
+    { "blocked_count", SIGNED, P_BLOCKED_COUNT },
+    { "blocked", DEC, P_BLOCKED },
+    { "pid", DEC, P_PID },
+    { "g", HEX, P_G },
+    { "gp", HEX, P_G },
+    { "bygoid", GOID, P_BY_GOID },
+    { "by_goid", GOID, P_BY_GOID },
+    { "parent_goid", GOID, P_PARENT_GOID },
+    { "parentGoid", GOID, P_PARENT_GOID },
+    { "callergp", HEX, P_PARENT },
+    { "callerpc", HEX, P_CALLER },
+    { "waitreason", DEC, P_WAIT },
+    { "waitReason", DEC, P_WAIT },
+    { "wait_reason", DEC, P_WAIT },
+    { "block_reason", DEC, P_REASON },
+    { "traceEv", DEC, P_REASON },
+    { "comm", TEXT, P_NOTHING },
+    { "cases", DEC, P_NOTHING },
+    { "pc", HEX, P_CALLER }, /* of newproc1's entry: the go statement */
 };
 #define KEY_COUNT (sizeof keys / sizeof *keys)
+
+#define FIELD(name) offsetof(struct goleak_event, name), sizeof((struct goleak_event *)0)->name
+#define PRESENT_IF_NOT_ZERO 1u
+#define ADDRESS 2u /* below 2^63 */
+#define CUT 4u     /* only the low bits are of interest */
+
+static const struct {
+    uint16_t offset;
+    uint8_t size;
+    uint8_t flags;
+    uint32_t has;
+} places[P_NOTHING + 1] = {
+    [P_G] = { FIELD(g), PRESENT_IF_NOT_ZERO | ADDRESS, GOLEAK_HAS_G },
+    [P_GOID] = { FIELD(goid), PRESENT_IF_NOT_ZERO | ADDRESS, GOLEAK_HAS_GOID },
+    [P_PARENT] = { FIELD(other_g), PRESENT_IF_NOT_ZERO | ADDRESS, GOLEAK_HAS_OTHER },
+    [P_PARENT_GOID] = { FIELD(other_goid), ADDRESS, GOLEAK_HAS_OTHER_GOID },
+    [P_BY] = { FIELD(other_g), PRESENT_IF_NOT_ZERO | ADDRESS, GOLEAK_HAS_OTHER },
+    [P_BY_GOID] = { FIELD(other_goid), ADDRESS, GOLEAK_HAS_OTHER_GOID },
+    [P_REASON] = { FIELD(reason), 0, GOLEAK_HAS_REASON },
+    [P_WAIT] = { FIELD(wait_reason), 0, GOLEAK_HAS_WAIT },
+    [P_TIME] = { FIELD(time_ns), ADDRESS, GOLEAK_HAS_TIME },
+    [P_CPU] = { FIELD(cpu), 0, GOLEAK_HAS_CPU },
+    [P_TID] = { FIELD(tid), 0, GOLEAK_HAS_TID },
+    [P_PID] = { FIELD(pid), 0, GOLEAK_HAS_PID },
+    [P_LOCK] = { FIELD(lock), 0, GOLEAK_HAS_LOCK },
+    [P_CHAN] = { FIELD(chan), 0, GOLEAK_HAS_CHAN },
+    [P_ELEM] = { FIELD(elem), 0, GOLEAK_HAS_ELEM },
+    [P_GOPC] = { FIELD(gopc), 0, GOLEAK_HAS_GOPC },
+    [P_STARTPC] = { FIELD(startpc), 0, GOLEAK_HAS_STARTPC },
+    [P_STATUS] = { FIELD(status), CUT, GOLEAK_HAS_STATUS },
+};
+
+/* False: the number does not fit where it belongs. */
+static inline bool put_number(struct goleak_event *event, unsigned place, uint64_t value)
+{
+    unsigned flags = places[place].flags;
+    char *at = (char *)event + places[place].offset;
+    event->has |= (flags & PRESENT_IF_NOT_ZERO) && value == 0 ? 0 : places[place].has;
+    switch (places[place].size) {
+    case 8:
+        memcpy(at, &value, 8);
+        return !(flags & ADDRESS) || value <= INT64_MAX;
+    case 4: {
+        uint32_t half = (uint32_t)value;
+        memcpy(at, &half, 4);
+        return value <= UINT32_MAX;
+    }
+    case 1:
+        *(uint8_t *)at = (uint8_t)value;
+        return value <= UINT8_MAX || (flags & CUT);
+    default:
+        break;
+    }
+    if (place == P_BLOCKED) {
+        event->flags |= value != 0 ? GOLEAK_FLAG_BLOCKED : 0;
+        event->has |= GOLEAK_HAS_BLOCKED;
+        return value <= 1;
+    }
+    if (place == P_CALLER && event->kind == GOLEAK_EVENT_SPAWN) {
+        event->gopc = value;
+        event->has |= GOLEAK_HAS_GOPC;
+    }
+    return true;
+}
+
+static inline bool put_signed(struct goleak_event *event, unsigned place, int64_t value)
+{
+    if (value < INT32_MIN || value > INT32_MAX)
+        return false;
+    if (place == P_COUNT) {
+        event->count = (int32_t)value;
+        event->has |= GOLEAK_HAS_COUNT;
+    } else {
+        event->blocked_count = (int32_t)value;
+        event->has |= GOLEAK_HAS_BLOCKED_COUNT;
+    }
+    return true;
+}
+
+/* fn=: a symbol, or, where the recorder had none, an address. False: memory. */
+static bool put_function(struct goleak_keyed *keyed, struct goleak_event *event, const char *at, const char *end)
+{
+    uint64_t address;
+    if (end - at > 1 && *at == '"' && end[-1] == '"')
+        at++, end--; /* perf's strings */
+    if (at == end)
+        return true;
+    if (goleak_parse_hex(at, end, &address) == end) {
+        if ((event->has & GOLEAK_HAS_STARTPC) == 0)
+            put_number(event, P_STARTPC, address);
+        return true;
+    }
+    size_t size = (size_t)(end - at), length;
+    uint32_t *cached = &keyed->functions[goleak_hash_bytes(at, size) % GOLEAK_FUNCTION_CACHE];
+    const char *text = goleak_intern_get(&keyed->env.symbols->strings, *cached, &length);
+    if (length != size || memcmp(text, at, size) != 0)
+        *cached = goleak_symbols_string(keyed->env.symbols, at, size);
+    event->name = *cached;
+    event->has |= GOLEAK_HAS_START;
+    return event->name != 0;
+}
+
+/* ---- the general way ---- */
 
 static bool is_word(char c)
 {
@@ -99,7 +275,7 @@ static const char *key_end(const char *at, const char *end)
 static const struct key *find_key(const char *at, size_t size)
 {
     for (size_t i = 0; i < KEY_COUNT; i++)
-        if (keys[i].name[0] == *at && strlen(keys[i].name) == size && memcmp(keys[i].name, at, size) == 0)
+        if (keys[i].name[0] == *at && is_text(at, size, keys[i].name))
             return &keys[i];
     return NULL;
 }
@@ -107,7 +283,7 @@ static const struct key *find_key(const char *at, size_t size)
 /* A program's output without a newline, and an event's name behind it? */
 static bool ends_in_name(const char *at, size_t size)
 {
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; i < NAME_COUNT; i++) {
         size_t length = strlen(names[i].name);
         if (names[i].needs_goroutine && length < size && at[size - length - 1] != '_' &&
             memcmp(at + size - length, names[i].name, length) == 0)
@@ -138,15 +314,15 @@ static const char *value_end(const char *at, const char *end)
     return end;
 }
 
-static enum goleak_keyed_result complain(struct goleak_keyed_problem *problem, const char *at, const char *value,
-                                         const char *end, const char *key, const char *expected)
+static enum goleak_keyed_result complain(struct goleak_keyed_problem *problem, const char *value, const char *end,
+                                         const char *key, const char *expected)
 {
     char found[48];
     const char *stop = value;
     while (stop < end && *stop != ' ')
         stop++;
     goleak_escape_excerpt(found, sizeof found, value, (size_t)(stop - value));
-    problem->at = at;
+    problem->at = value;
     if (found[0] == '\0')
         snprintf(problem->sentence, sizeof problem->sentence, "found nothing behind %s=, expected %s", key, expected);
     else
@@ -159,117 +335,24 @@ struct line_state {
     const char *unknown, *unknown_end; /* the first key that has no place */
     unsigned unknown_count;
     const char *parent, *parent_end; /* the value of parent=, not yet read */
+    struct goleak_key_plan plan;     /* what was read; count UINT8_MAX: nothing that can be planned */
 };
 
-/* False: the number does not fit where it belongs. */
-static bool put_number(struct line_state *state, enum key_place place, uint64_t value)
+static void plan_step(struct line_state *state, const char *name, const char *value, const struct key *key,
+                      enum how how)
 {
-    struct goleak_event *event = state->event;
-    switch (place) {
-    case P_G:
-        event->g = value;
-        event->has |= value != 0 ? GOLEAK_HAS_G : 0;
-        return value <= INT64_MAX;
-    case P_GOID:
-        event->goid = value;
-        event->has |= value != 0 ? GOLEAK_HAS_GOID : 0;
-        return value <= INT64_MAX;
-    case P_PARENT:
-    case P_BY:
-        event->other_g = value;
-        event->has |= value != 0 ? GOLEAK_HAS_OTHER : 0;
-        return value <= INT64_MAX;
-    case P_PARENT_GOID:
-    case P_BY_GOID:
-        event->other_goid = value;
-        event->has |= GOLEAK_HAS_OTHER_GOID;
-        return value <= INT64_MAX;
-    case P_REASON:
-        event->reason = (uint8_t)value;
-        event->has |= GOLEAK_HAS_REASON;
-        return value <= UINT8_MAX;
-    case P_WAIT:
-        event->wait_reason = (uint8_t)value;
-        event->has |= GOLEAK_HAS_WAIT;
-        return value <= UINT8_MAX;
-    case P_STATUS:
-        event->status = (uint8_t)value;
-        event->has |= GOLEAK_HAS_STATUS;
-        return true;
-    case P_BLOCKED:
-        event->flags |= value != 0 ? GOLEAK_FLAG_BLOCKED : 0;
-        event->has |= GOLEAK_HAS_BLOCKED;
-        return value <= 1;
-    case P_TIME:
-        event->time_ns = (int64_t)value;
-        event->has |= GOLEAK_HAS_TIME;
-        return value <= INT64_MAX;
-    case P_CPU:
-        event->cpu = (uint32_t)value;
-        event->has |= GOLEAK_HAS_CPU;
-        return value <= UINT32_MAX;
-    case P_TID:
-        event->tid = (uint32_t)value;
-        event->has |= GOLEAK_HAS_TID;
-        return value <= UINT32_MAX;
-    case P_PID:
-        event->pid = (uint32_t)value;
-        event->has |= GOLEAK_HAS_PID;
-        return value <= UINT32_MAX;
-    case P_LOCK:
-        event->lock = value;
-        event->has |= GOLEAK_HAS_LOCK;
-        return true;
-    case P_CHAN:
-        event->chan = value;
-        event->has |= GOLEAK_HAS_CHAN;
-        return true;
-    case P_ELEM:
-        event->elem = value;
-        event->has |= GOLEAK_HAS_ELEM;
-        return true;
-    case P_GOPC:
-        event->gopc = value;
-        event->has |= GOLEAK_HAS_GOPC;
-        return true;
-    case P_STARTPC:
-        event->startpc = value;
-        event->has |= GOLEAK_HAS_STARTPC;
-        return true;
-    default:
-        return true;
+    struct goleak_key_plan *plan = &state->plan;
+    if (plan->count == UINT8_MAX)
+        return;
+    bool first = plan->count == 0;
+    const char *from = first ? name : name - 1;
+    if (key == NULL || plan->count == GOLEAK_PLAN_STEPS || (!first && (*from != ' ' || from[-1] == ' ')) ||
+        !goleak_word_set(&plan->steps[plan->count].word, from, (size_t)(value - from))) {
+        plan->count = UINT8_MAX;
+        return;
     }
-}
-
-static bool put_signed(struct line_state *state, enum key_place place, int64_t value)
-{
-    if (value < INT32_MIN || value > INT32_MAX)
-        return false;
-    if (place == P_COUNT) {
-        state->event->count = (int32_t)value;
-        state->event->has |= GOLEAK_HAS_COUNT;
-    } else {
-        state->event->blocked_count = (int32_t)value;
-        state->event->has |= GOLEAK_HAS_BLOCKED_COUNT;
-    }
-    return true;
-}
-
-/* fn=: a symbol, or, where the recorder had none, an address. */
-static bool put_function(struct goleak_keyed *keyed, struct line_state *state, const char *at, const char *end)
-{
-    uint64_t address;
-    struct goleak_event *event = state->event;
-    if (at == end)
-        return true;
-    if (goleak_parse_hex(at, end, &address) == end) {
-        if ((event->has & GOLEAK_HAS_STARTPC) == 0)
-            put_number(state, P_STARTPC, address);
-        return true;
-    }
-    event->name = goleak_symbols_string(keyed->env.symbols, at, (size_t)(end - at));
-    event->has |= GOLEAK_HAS_START;
-    return event->name != 0;
+    plan->steps[plan->count].how = (uint8_t)how;
+    plan->steps[plan->count++].place = key->place;
 }
 
 /* Only when the line has turned out to be an event: programs print anything. */
@@ -284,73 +367,91 @@ static void note_unknown_keys(struct goleak_keyed *keyed, const struct line_stat
                        0, "the key %s", name);
 }
 
+static const char *parse(enum how how, const char *at, const char *end, uint64_t *number)
+{
+    return how == HEX ? goleak_parse_hex(at, end, number)
+           : how == ANY ? goleak_parse_any(at, end, number)
+                        : goleak_parse_u64(at, end, number);
+}
+
 static enum goleak_keyed_result read_keys(struct goleak_keyed *keyed, const char *at, const char *end,
                                           struct line_state *state, struct goleak_keyed_problem *problem)
 {
-    static const char *const expected[] = { "an address in hexadecimal", "a decimal number", "a decimal number",
-                                            "text", "a decimal number" };
+    static const char *const expected[] = {
+        [HEX] = "an address in hexadecimal", [DEC] = "a decimal number", [SIGNED] = "a decimal number",
+        [GOID] = "a decimal number",         [ANY] = "a number",
+    };
     while (at < end) {
         const char *name = at, *equals = key_end(at, end);
         if (equals == NULL) {
+            if (keyed->numbers_tell_base && state->plan.count != 0) {
+                state->plan.count = UINT8_MAX;
+                return GOLEAK_KEYED_EVENT;
+            }
             problem->at = at;
             snprintf(problem->sentence, sizeof problem->sentence, "found no KEY=VALUE here, expected one");
             return GOLEAK_KEYED_DAMAGED;
         }
         const struct key *key = find_key(name, (size_t)(equals - name));
         const char *value = equals + 1, *stop = value;
+        enum how how = key == NULL ? TEXT : (enum how)key->how;
+        if (keyed->numbers_tell_base && (how == HEX || how == DEC || how == PARENT || how == GOID))
+            how = end - value > 1 && *value == '-' ? SIGNED : ANY;
         uint64_t number;
         int64_t integer;
         bool good = true;
-        if (key == NULL || key->type == KEY_TEXT) {
+        if (how == TEXT || how == FUNCTION || how == PARENT) {
             stop = value_end(value, end);
             if (key == NULL) {
                 if (state->unknown_count++ == 0)
                     state->unknown = name, state->unknown_end = equals;
-            } else if (key->place == P_PARENT) {
+            } else if (how == PARENT) {
                 state->parent = value, state->parent_end = stop;
-            } else if (key->place == P_FUNCTION && !put_function(keyed, state, value, stop)) {
+            } else if (how == FUNCTION && !put_function(keyed, state->event, value, stop)) {
                 return GOLEAK_KEYED_FAILED;
             }
-        } else if (key->type == KEY_SIGNED) {
+        } else if (how == SIGNED) {
             stop = goleak_parse_i64(value, end, &integer);
-            good = stop != NULL && put_signed(state, key->place, integer);
-        } else if (key->type == KEY_GOID && end - value >= 2 && value[0] == '-' && value[1] == '1') {
+            good = stop != NULL && ((key->how == SIGNED && put_signed(state->event, key->place, integer)) ||
+                                    key->how == GOID || (key->how != SIGNED && key->place == P_NOTHING));
+        } else if (how == GOID && end - value >= 2 && value[0] == '-' && value[1] == '1') {
             stop = value + 2; /* a recorder's word for "cannot be read in this Go version" */
+            state->plan.count = UINT8_MAX;
         } else {
-            stop = key->type == KEY_HEX ? goleak_parse_hex(value, end, &number) : goleak_parse_u64(value, end, &number);
-            good = stop != NULL && put_number(state, key->place, number);
+            stop = parse(how, value, end, &number);
+            good = stop != NULL && put_number(state->event, key->place, number);
         }
         if (!good || stop == NULL || (stop < end && *stop != ' '))
-            return complain(problem, value, value, end, key->name, expected[key->type]);
+            return complain(problem, value, end, key != NULL ? key->name : "", expected[how]);
+        plan_step(state, name, value, key, how);
         for (at = stop; at < end && *at == ' ';)
             at++;
     }
     return GOLEAK_KEYED_EVENT;
 }
 
+/* Decimal or not: now the whole line is known. */
 static bool read_parent(struct line_state *state)
 {
     uint64_t value;
     bool decimal = (state->event->has & GOLEAK_HAS_COUNT) != 0;
     const char *at = state->parent, *end = state->parent_end;
     bool prefixed = end - at > 2 && at[0] == '0' && at[1] == 'x';
-    const char *stop =
-        decimal && !prefixed ? goleak_parse_u64(at, end, &value) : goleak_parse_hex(at, end, &value);
-    return stop == end && put_number(state, P_PARENT, value);
+    const char *stop = decimal && !prefixed ? goleak_parse_u64(at, end, &value) : goleak_parse_hex(at, end, &value);
+    for (unsigned i = 0; i < state->plan.count && state->plan.count != UINT8_MAX; i++)
+        if (state->plan.steps[i].how == PARENT)
+            state->plan.steps[i].how = decimal && !prefixed ? DEC : HEX;
+    return stop == end && put_number(state->event, P_PARENT, value);
 }
 
 static enum goleak_keyed_result unknown_event(struct goleak_keyed *keyed, const char *name, size_t size,
-                                              uint64_t position, struct goleak_event *event)
+                                              struct goleak_event *event)
 {
     char text[64] = "";
-    event->kind = GOLEAK_EVENT_OTHER;
-    event->name = goleak_symbols_string(keyed->env.symbols, name, size);
-    if (event->name == 0)
-        return GOLEAK_KEYED_FAILED;
-    event->has &= ~GOLEAK_HAS_START;
     if (goleak_health_is_first(keyed->env.health, GOLEAK_HEALTH_unknown_events))
         goleak_escape_excerpt(text, sizeof text, name, size);
-    goleak_health_note(keyed->env.health, GOLEAK_HEALTH_unknown_events, 1, position, 0, 0, "the event %s", text);
+    goleak_health_note(keyed->env.health, GOLEAK_HEALTH_unknown_events, 1, event->position, 0, 0, "the event %s",
+                       text);
     return GOLEAK_KEYED_EVENT;
 }
 
@@ -359,6 +460,18 @@ static bool names_goroutine(const struct goleak_event *event)
 {
     uint64_t g = event->has & GOLEAK_HAS_G ? event->g : event->has & GOLEAK_HAS_OTHER ? event->other_g : 0;
     return g >= 4096 && g % 8 == 0;
+}
+
+static void keep_plan(struct goleak_keyed *keyed, const struct line_state *state, const char *line, size_t size)
+{
+    uint64_t hash = (goleak_load64(line) ^ (uint64_t)(unsigned char)line[8] << 56) * 0x9e3779b97f4a7c15u;
+    struct goleak_key_plan *plan = &keyed->plans[hash >> 59];
+    if (state->plan.count == 0 || state->plan.count == UINT8_MAX)
+        return;
+    *plan = state->plan;
+    plan->kind = state->event->kind;
+    if (!goleak_word_set(&plan->name, line, size))
+        plan->name.size = 0;
 }
 
 enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const char *at, const char *end,
@@ -373,44 +486,150 @@ enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const cha
         return GOLEAK_KEYED_NOT;
     for (at += 2; at < end && *at == ' ';)
         at++;
-    size_t index = 0;
-    while (index < sizeof names / sizeof *names &&
-           (strlen(names[index].name) != size || memcmp(names[index].name, name, size) != 0))
-        index++;
-    bool known = index < sizeof names / sizeof *names;
-    if (key_end(at, end) == NULL && (!known || !is_cut_key(at, end)))
-        return GOLEAK_KEYED_NOT; /* "ready: listening on port 8080" is the program's */
-    if (!known && (ends_in_name(name, size) || goleak_keyed_find(at, end) != NULL))
-        return GOLEAK_KEYED_NOT; /* "donegopark: goroutine=…": goleak_keyed_find takes it apart */
+    bool needs_goroutine, named;
+    enum goleak_event_kind kind = goleak_keyed_kind(name, size, &needs_goroutine, &named);
+    /* "ready: listening on port 8080" is the program's */
+    if (key_end(at, end) == NULL && (named || !is_cut_key(at, end)))
+        return GOLEAK_KEYED_NOT;
+    /* "donegopark: goroutine=…": goleak_keyed_find takes it apart */
+    if (kind == GOLEAK_EVENT_OTHER && (ends_in_name(name, size) || goleak_keyed_find(at, end) != NULL))
+        return GOLEAK_KEYED_NOT;
 
-    *event = (struct goleak_event){ .position = position };
+    *event = (struct goleak_event){ .kind = (uint8_t)kind, .position = position };
     struct line_state state = { .event = event };
-    enum goleak_keyed_result result = read_keys(keyed, at, end, &state, problem);
+    size_t name_size = (size_t)(at - name);
+    const char *arguments = at;
+    enum goleak_keyed_result result = read_keys(keyed, arguments, end, &state, problem);
     if (result == GOLEAK_KEYED_EVENT && state.parent != NULL && !read_parent(&state))
-        result = complain(problem, state.parent, state.parent, state.parent_end, "parent",
+        result = complain(problem, state.parent, state.parent_end, "parent",
                           event->has & GOLEAK_HAS_COUNT ? "a decimal number (this line carries count=)"
                                                         : "an address in hexadecimal");
-    if (!known) {
-        /* A line of the traced program may look like this by chance: without a
-         * goroutine it is nobody's event. */
-        if (result == GOLEAK_KEYED_FAILED)
-            return result;
-        if (result != GOLEAK_KEYED_EVENT || !names_goroutine(event))
-            return GOLEAK_KEYED_NOT;
-        note_unknown_keys(keyed, &state);
-        return unknown_event(keyed, name, size, position, event);
+    if (result == GOLEAK_KEYED_FAILED)
+        return result;
+    /* A line of the traced program may look like this by chance: without a
+     * goroutine it is nobody's event. */
+    if (named && needs_goroutine && (result != GOLEAK_KEYED_EVENT || !names_goroutine(event)))
+        return GOLEAK_KEYED_NOT;
+    if (named && result == GOLEAK_KEYED_EVENT) {
+        event->name = goleak_symbols_string(keyed->env.symbols, name, size);
+        event->has &= ~GOLEAK_HAS_START;
+        if (event->name == 0)
+            return GOLEAK_KEYED_FAILED;
+        state.plan.event_name = event->name;
     }
     if (result != GOLEAK_KEYED_EVENT)
         return result;
-    if (names[index].needs_goroutine && (event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) == 0) {
-        problem->at = at;
-        snprintf(problem->sentence, sizeof problem->sentence, "found %s without goroutine=, expected one",
-                 names[index].name);
+    if (needs_goroutine && !named && (event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) == 0) {
+        problem->at = arguments;
+        snprintf(problem->sentence, sizeof problem->sentence, "found %.*s without goroutine=, expected one",
+                 (int)size, name);
         return GOLEAK_KEYED_DAMAGED;
     }
-    event->kind = names[index].kind;
     note_unknown_keys(keyed, &state);
+    if (kind == GOLEAK_EVENT_OTHER)
+        return unknown_event(keyed, name, size, event);
+    if (end - name > 16)
+        keep_plan(keyed, &state, name, name_size);
     return GOLEAK_KEYED_EVENT;
+}
+
+enum goleak_keyed_result goleak_keyed_arguments(struct goleak_keyed *keyed, const char *at, const char *end,
+                                                struct goleak_event *event, struct goleak_key_plan *plan,
+                                                struct goleak_keyed_problem *problem)
+{
+    struct line_state state = { .event = event };
+    enum goleak_keyed_result result = read_keys(keyed, at, end, &state, problem);
+    if (result != GOLEAK_KEYED_EVENT)
+        return result;
+    note_unknown_keys(keyed, &state);
+    plan->count = 0;
+    if (state.plan.count != UINT8_MAX) {
+        uint8_t kind = plan->kind;
+        uint32_t name = plan->event_name;
+        *plan = state.plan;
+        plan->kind = kind;
+        plan->event_name = name;
+    }
+    return GOLEAK_KEYED_EVENT;
+}
+
+/* ---- by a plan ---- */
+
+/* Where a text ends: before the next key, or at the line's end. NULL: at a key that
+ * is not the planned one, or what the general way reads otherwise. */
+static const char *plan_text(const struct goleak_key_step *next, const char *at, const char *limit)
+{
+    for (const char *from = at; at < limit; at++) {
+        if (*at == '\n')
+            return at > from && at[-1] != ' ' && at[-1] != '\r' ? at : NULL;
+        if (*at == '\0')
+            return NULL;
+        if (*at != ' ')
+            continue;
+        if (next != NULL && goleak_word_at(&next->word, at))
+            return at;
+        if (key_end(at + 1, limit) != NULL)
+            return NULL;
+    }
+    return NULL;
+}
+
+/* What the general way would not take for an event of this name. */
+static bool lacks_goroutine(const struct goleak_key_plan *plan, const struct goleak_event *event)
+{
+    const uint32_t nobodys = 1u << GOLEAK_EVENT_SPAWN | 1u << GOLEAK_EVENT_COUNTERS | 1u << GOLEAK_EVENT_TICK;
+    if (plan->event_name != 0)
+        return !names_goroutine(event);
+    return (nobodys >> plan->kind & 1) == 0 && (event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) == 0;
+}
+
+const char *goleak_keyed_plan_run(struct goleak_keyed *keyed, const struct goleak_key_plan *plan, const char *at,
+                                  const char *limit, struct goleak_event *event)
+{
+    event->kind = plan->kind;
+    event->flags = 0;
+    event->has = 0;
+    for (const struct goleak_key_step *step = plan->steps, *stop = step + plan->count; step < stop; step++) {
+        uint64_t number;
+        int32_t integer;
+        if (at >= limit || !goleak_word_at(&step->word, at))
+            return NULL;
+        const char *value = at + step->word.size;
+        switch (step->how) {
+        case ANY:
+            if (value[0] == '0' && value[1] == 'x')
+                at = goleak_fast_hex(value += 2, &number);
+            else
+                at = goleak_fast_u64(value, &number);
+            break;
+        case HEX:
+            at = goleak_fast_hex(value, &number);
+            break;
+        case SIGNED:
+            at = goleak_fast_i32(value, &integer);
+            if (at == value || !put_signed(event, step->place, integer))
+                return NULL;
+            continue;
+        case TEXT:
+        case FUNCTION:
+            at = plan_text(step + 1 < stop ? step + 1 : NULL, value, limit);
+            if (at == NULL || (step->how == FUNCTION && !put_function(keyed, event, value, at)))
+                return NULL;
+            continue;
+        default:
+            at = goleak_fast_u64(value, &number);
+            break;
+        }
+        if (at == value || !put_number(event, step->place, number))
+            return NULL;
+    }
+    if (lacks_goroutine(plan, event))
+        return NULL;
+    if (plan->event_name != 0) {
+        event->name = plan->event_name;
+        event->has &= ~GOLEAK_HAS_START;
+    }
+    return at;
 }
 
 void goleak_keyed_remember(struct goleak_keyed *keyed, const struct goleak_event *event)
@@ -442,9 +661,9 @@ const char *goleak_keyed_find(const char *at, const char *end)
         from = memchr(from, ':', (size_t)(end - from) - size + 1);
         if (from == NULL)
             return NULL;
-        if (memcmp(from, mark, size) != 0)
+        if (memcmp(from, mark, size) != 0 || (from + size < end && from[size] == '%')) /* a script's own text */
             continue;
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        for (size_t i = 0; i < NAME_COUNT; i++) {
             size_t length = strlen(names[i].name);
             if ((size_t)(from - at) >= length && memcmp(from - length, names[i].name, length) == 0)
                 return from - length;
@@ -457,13 +676,13 @@ bool goleak_keyed_is_event(const char *at, const char *end)
 {
     size_t index = 0;
     bool found = false;
-    for (; index < sizeof names / sizeof *names; index++) {
+    for (; index < NAME_COUNT; index++) {
         size_t size = strlen(names[index].name);
         if ((size_t)(end - at) > size + 2 && memcmp(at, names[index].name, size) == 0 && at[size] == ':' &&
             at[size + 1] == ' ')
             break;
     }
-    if (index == sizeof names / sizeof *names)
+    if (index == NAME_COUNT)
         return false;
     at += strlen(names[index].name) + 2;
     while (at < end) {
@@ -472,8 +691,8 @@ bool goleak_keyed_is_event(const char *at, const char *end)
             return false;
         const struct key *key = find_key(at, (size_t)(equals - at));
         bool whose = key != NULL && (key->place == P_G || key->place == P_GOID);
-        bool counter = key != NULL && key->place == P_COUNT;
-        found = found || (names[index].needs_goroutine ? whose : counter);
+        bool other = key != NULL && (key->place == P_COUNT || key->place == P_PARENT);
+        found = found || (names[index].needs_goroutine ? whose : other);
         for (at = value_end(equals + 1, end); at < end && *at == ' ';)
             at++;
     }

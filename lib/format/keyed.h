@@ -4,13 +4,20 @@
  *      NAME ": " KEY "=" VALUE (" " KEY "=" VALUE)*
  *      gopark: goroutine=16775745a1e0 goid=1 reason=7 wait=19 lock=1677574b8068 ts=1117829673979 cpu=0
  *
+ * and the arguments that perf prints behind an event, which are its second half.
+ *
  * A value ends where " KEY=" begins, not at a blank: symbol names hold blanks.
  * Addresses are hexadecimal with or without 0x, all else decimal; only `parent`
- * is decimal on lines that carry `count=` (the article prints it with %d).
+ * is decimal on lines that carry `count=` (the article prints it with %d). perf
+ * prints numbers as the probe's types say: decimal, or hexadecimal behind 0x.
+ *
+ * Lines of one name have the same keys in the same order: a plan is learned from
+ * the first, and the others are read by it in one go (goleak_keyed_plan_run).
  */
 #ifndef GOLEAK_FORMAT_KEYED_H
 #define GOLEAK_FORMAT_KEYED_H
 
+#include "base/digits.h"
 #include "format/format.h"
 
 enum goleak_keyed_result {
@@ -25,10 +32,32 @@ struct goleak_keyed_problem {
     char sentence[192]; /* found, expected */
 };
 
+#define GOLEAK_PLAN_STEPS 20
+
+/* What stands next in a line, and where its value goes. */
+struct goleak_key_step {
+    struct goleak_word word; /* "goid=", with the blank before it unless it is the first */
+    uint8_t how;             /* enum in keyed.c: how the value is written */
+    uint8_t place;
+};
+
+struct goleak_key_plan {
+    struct goleak_word name; /* "gopark: "; size 0: not in use */
+    uint8_t kind, count;
+    uint32_t event_name;     /* string, for kinds that have one */
+    struct goleak_key_step steps[GOLEAK_PLAN_STEPS];
+};
+
+#define GOLEAK_PLANS 32
+#define GOLEAK_FUNCTION_CACHE 256
+
 struct goleak_keyed {
     struct goleak_reader_env env;
+    bool numbers_tell_base; /* perf: 0x says hexadecimal, else decimal */
     uint32_t last_keys[GOLEAK_EVENT_KIND_COUNT]; /* `has` of the last whole line of a kind */
     int64_t last_ns; /* of the last whole line that told time; 0: none did */
+    struct goleak_key_plan plans[GOLEAK_PLANS];
+    uint32_t functions[GOLEAK_FUNCTION_CACHE]; /* strings, by hash of the text */
 };
 
 /* Reads [at, end). `position` is the line's number. Unknown keys and events are
@@ -37,6 +66,26 @@ enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const cha
                                            uint64_t position, struct goleak_event *event,
                                            struct goleak_keyed_problem *problem);
 
+/* Reads the arguments alone, of an event whose kind is known; with `plan` learns it.
+ * What is behind them (an address and a symbol, with some field sets) is left. */
+enum goleak_keyed_result goleak_keyed_arguments(struct goleak_keyed *keyed, const char *at, const char *end,
+                                                struct goleak_event *event, struct goleak_key_plan *plan,
+                                                struct goleak_keyed_problem *problem);
+
+/* The plan of the line at `at`; NULL: none was learned. May read 16 bytes. */
+static inline const struct goleak_key_plan *goleak_keyed_plan(const struct goleak_keyed *keyed, const char *at)
+{
+    uint64_t hash = (goleak_load64(at) ^ (uint64_t)(unsigned char)at[8] << 56) * 0x9e3779b97f4a7c15u;
+    const struct goleak_key_plan *plan = &keyed->plans[hash >> 59];
+    return plan->name.size != 0 && goleak_word_at(&plan->name, at) ? plan : NULL;
+}
+
+/* Reads arguments by a plan; the event is that of a line which begins. Returns where
+ * they end, NULL where the line deviates. Reads up to GOLEAK_LINES_PAD bytes, and
+ * never beyond `limit` by more than that. */
+const char *goleak_keyed_plan_run(struct goleak_keyed *keyed, const struct goleak_key_plan *plan, const char *at,
+                                  const char *limit, struct goleak_event *event);
+
 /* Is there an event line somewhere inside this one (behind a program's output
  * without a newline)? NULL: no. */
 const char *goleak_keyed_find(const char *at, const char *end);
@@ -44,6 +93,10 @@ const char *goleak_keyed_find(const char *at, const char *end);
 /* Is [at, end) surely an event: a known name, and all keys, in any order, among them
  * the goroutine (or, for ticks and END, the counter)? */
 bool goleak_keyed_is_event(const char *at, const char *end);
+
+/* What the function of this name is to us (without "runtime."): an event kind, or
+ * GOLEAK_EVENT_OTHER. `named`: such events carry the function's name. */
+enum goleak_event_kind goleak_keyed_kind(const char *name, size_t size, bool *needs_goroutine, bool *named);
 
 /* A line that was read to its end. */
 void goleak_keyed_remember(struct goleak_keyed *keyed, const struct goleak_event *event);

@@ -98,3 +98,21 @@ enum goleak_status goleak_lines_finish(struct goleak_lines *lines)
     lines->carry.size = 0;
     return status;
 }
+
+enum goleak_sniff goleak_lines_sniff(const char *bytes, size_t size, bool whole,
+                                     bool (*is_ours)(const char *at, const char *end))
+{
+    const char *at = bytes, *end = bytes + size;
+    while (at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        if (newline == NULL && !whole)
+            break;
+        if (newline == NULL)
+            newline = end;
+        const char *stop = newline > at && newline[-1] == '\r' ? newline - 1 : newline;
+        if (is_ours(at, stop))
+            return GOLEAK_SNIFF_YES;
+        at = newline + 1;
+    }
+    return whole ? GOLEAK_SNIFF_NO : GOLEAK_SNIFF_MAYBE;
+}

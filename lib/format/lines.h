@@ -9,6 +9,8 @@
 #ifndef GOLEAK_FORMAT_LINES_H
 #define GOLEAK_FORMAT_LINES_H
 
+#include "format/format.h"
+
 #include "base/buf.h"
 
 #define GOLEAK_LINES_PAD 256
@@ -44,5 +46,9 @@ void goleak_lines_release(struct goleak_lines *lines);
 enum goleak_status goleak_lines_feed(struct goleak_lines *lines, const char *bytes, size_t size);
 /* The last line may lack its newline. */
 enum goleak_status goleak_lines_finish(struct goleak_lines *lines);
+
+/* A sniffer: is one of these lines surely the format's? */
+enum goleak_sniff goleak_lines_sniff(const char *bytes, size_t size, bool whole,
+                                     bool (*is_ours)(const char *at, const char *end));
 
 #endif

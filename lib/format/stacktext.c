@@ -23,16 +23,53 @@ void goleak_stacktext_release(struct goleak_stacktext *text)
     goleak_free(alloc, text->frames, text->frame_capacity * sizeof *text->frames);
 }
 
-struct frame_text {
-    const char *function;
-    size_t size;
-    uint64_t offset; /* or the address, where there is no function */
-};
-
-/* Takes "module`symbol+0xOFF", "symbol+DEC" or "0xADDR" apart. The offset is
- * behind the last '+': symbols may hold one. */
-static bool split_frame(const char *at, const char *end, struct frame_text *out)
+/* Behind the last '+', for symbols may hold one. False: no number stands there. */
+static bool split_symbol(const char *at, const char *end, struct goleak_frame_text *out)
 {
+    const char *plus = end - 1;
+    while (plus > at && *plus != '+')
+        plus--;
+    out->function = at;
+    out->size = (size_t)((plus > at ? plus : end) - at);
+    out->offset = 0;
+    return plus > at && plus + 1 < end && goleak_parse_any(plus + 1, end, &out->offset) == end;
+}
+
+/* perf's "86ae0 runtime.gopark+0x0 (./app)": all but the address may be missing. */
+static bool split_perf(const char *at, const char *end, struct goleak_frame_text *out)
+{
+    const char *rest = goleak_parse_hex(at, end, &out->file_offset);
+    if (rest == NULL || rest - at < 2 || (rest < end && *rest != ' '))
+        return false;
+    out->has_file_offset = true;
+    while (rest < end && *rest == ' ')
+        rest++;
+    if (end > rest && end[-1] == ')') {
+        const char *open = end - 1;
+        while (open > rest && !(*open == '(' && (open == rest || open[-1] == ' ')))
+            open--;
+        if (*open == '(') {
+            out->object = open + 1;
+            out->object_size = (size_t)(end - 1 - out->object);
+            end = open;
+        }
+    }
+    while (end > rest && end[-1] == ' ')
+        end--;
+    static const char unknown[] = "[unknown]";
+    size_t size = (size_t)(end - rest);
+    if (size == 0 || (size == sizeof unknown - 1 && memcmp(rest, unknown, size) == 0)) {
+        out->offset = out->file_offset;
+        return size != 0 || out->object != NULL || rest == end;
+    }
+    if (!split_symbol(rest, end, out)) /* -F ip,sym without symoff */
+        out->size = size, out->offset = UINT64_MAX;
+    return true;
+}
+
+bool goleak_stacktext_split(const char *at, const char *end, struct goleak_frame_text *out)
+{
+    *out = (struct goleak_frame_text){ 0 };
     while (at < end && (*at == ' ' || *at == '\t'))
         at++;
     while (end > at && end[-1] == ' ')
@@ -43,27 +80,40 @@ static bool split_frame(const char *at, const char *end, struct frame_text *out)
     bool has_module = tick != NULL;
     if (has_module)
         at = tick + 1;
-    if (goleak_parse_hex(at, end, &out->offset) == end && (end - at > 2) && at[0] == '0' && at[1] == 'x') {
-        out->size = 0;
+    if (end - at > 2 && at[0] == '0' && at[1] == 'x' && goleak_parse_hex(at, end, &out->offset) == end)
         return true;
-    }
-    const char *plus = end - 1;
-    while (plus > at && *plus != '+')
-        plus--;
-    out->function = at;
-    if (plus <= at || plus + 1 >= end) {
-        out->size = (size_t)(end - at);
-        out->offset = 0;
-        return has_module; /* DTrace prints a bare symbol for offset 0 */
-    }
-    out->size = (size_t)(plus - at);
-    return goleak_parse_any(plus + 1, end, &out->offset) == end;
+    if (!has_module && split_perf(at, end, out))
+        return true;
+    return split_symbol(at, end, out) || has_module; /* DTrace prints a bare symbol for offset 0 */
 }
 
 bool goleak_stacktext_is_frame(const char *at, const char *end)
 {
-    struct frame_text frame;
-    return at < end && (*at == ' ' || *at == '\t') && split_frame(at, end, &frame);
+    struct goleak_frame_text frame;
+    return at < end && (*at == ' ' || *at == '\t') && goleak_stacktext_split(at, end, &frame);
+}
+
+const char *goleak_stacktext_known(struct goleak_stacktext *text, const char *at, const char *limit, uint32_t *stack,
+                                   size_t *lines)
+{
+    const char *from = at;
+    for (*lines = 0; at < limit && (*at == ' ' || *at == '\t'); ++*lines) {
+        const char *newline = memchr(at, '\n', (size_t)(limit - at));
+        if (newline == NULL)
+            return NULL;
+        at = newline + 1;
+    }
+    uint32_t block = goleak_intern_find(&text->blocks, from, (size_t)(at - from));
+    if (block == 0)
+        return NULL;
+    /* What follows may belong to it. */
+    const char *next = at;
+    while (next < limit && *next == '\n')
+        next++;
+    if (next == limit || *next == ' ' || *next == '\t')
+        return NULL;
+    *stack = text->stacks[block - 1];
+    return at;
 }
 
 void goleak_stacktext_add(struct goleak_stacktext *text, const char *at, const char *end)
@@ -74,19 +124,31 @@ void goleak_stacktext_add(struct goleak_stacktext *text, const char *at, const c
     goleak_buf_char(&text->block, '\n');
 }
 
+static uint32_t frame_of(struct goleak_stacktext *text, const struct goleak_frame_text *parts, bool after_call)
+{
+    uint64_t address = parts->offset;
+    if (parts->size != 0 && parts->offset == UINT64_MAX)
+        return goleak_symbols_function(text->symbols, parts->function, parts->size);
+    if (parts->size != 0)
+        return goleak_symbols_frame(text->symbols, parts->function, parts->size, parts->offset, after_call);
+    if (parts->has_file_offset)
+        goleak_symbols_address_of(text->symbols, parts->object, parts->object_size, parts->file_offset, &address);
+    return goleak_symbols_address(text->symbols, address, after_call);
+}
+
 static bool parse_block(struct goleak_stacktext *text, uint32_t *stack)
 {
     size_t count = 0;
     const char *at = text->block.data, *end = at + text->block.size;
     while (at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
-        struct frame_text parts;
+        struct goleak_frame_text parts;
         if (newline == NULL)
             newline = end;
-        if (split_frame(at, newline, &parts)) {
+        if (goleak_stacktext_split(at, newline, &parts)) {
             if (!goleak_grow(text->block.alloc, &text->frames, &text->frame_capacity, count + 1, sizeof *text->frames))
                 return false;
-            uint32_t frame = goleak_symbols_frame(text->symbols, parts.function, parts.size, parts.offset);
+            uint32_t frame = frame_of(text, &parts, count != 0);
             if (frame == 0)
                 return false;
             text->frames[count++] = frame;

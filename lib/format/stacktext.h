@@ -4,6 +4,8 @@
  *      DTrace     "              lab126dyn`runtime.newproc+0x3f"    offset in hexadecimal
  *                 "              0x4531a0"                          no symbol
  *      bpftrace   "        runtime.newproc+63"                      offset in decimal
+ *      perf       "\t           5a63f runtime.newproc+0x3f (./app)" address in the file before it
+ *                 "\t          2663bd [unknown] (./app)"
  *
  * A block of such lines belongs to the event before it. Blocks repeat: the text
  * of each distinct one is taken apart once.
@@ -26,6 +28,23 @@ struct goleak_stacktext {
 
 void goleak_stacktext_init(struct goleak_stacktext *text, struct goleak_symbols *symbols, struct goleak_alloc *alloc);
 void goleak_stacktext_release(struct goleak_stacktext *text);
+
+/* One frame, taken apart. */
+struct goleak_frame_text {
+    const char *function;   /* NULL: not known */
+    size_t size;
+    uint64_t offset;        /* in the function; without one, the address */
+    bool has_file_offset;   /* perf: file_offset and object are told */
+    uint64_t file_offset;
+    const char *object;     /* the file that it lies in; NULL: not told */
+    size_t object_size;
+};
+bool goleak_stacktext_split(const char *at, const char *end, struct goleak_frame_text *out);
+
+/* The stack of the block of lines at `at` that was seen before, and how many lines it
+ * has; NULL: a new one, or more than it may follow. Returns where it ends. */
+const char *goleak_stacktext_known(struct goleak_stacktext *text, const char *at, const char *limit, uint32_t *stack,
+                                   size_t *lines);
 
 /* Does this line (blanks before it included) look like a frame? */
 bool goleak_stacktext_is_frame(const char *at, const char *end);

@@ -300,9 +300,9 @@ uint64_t goleak_exe_pointer(const struct goleak_exe *exe, uint64_t stored)
 {
     if (!exe->chained)
         return stored;
-    if (stored >> 63 != 0)
-        return 0;
     uint64_t target = stored & UINT64_C(0xfffffffff);
+    if (stored >> 63 != 0 || target == 0)
+        return 0;
     return target < exe->base ? exe->base + target : target;
 }
 

@@ -4,6 +4,7 @@
  *      exe        the file: its segments, bytes by address   elf, macho fill it
  *      pclntab    functions and lines, in a copy of the table
  *      textbase   what the table's addresses count from
+ *      inline     what a line's function really is
  *      buildinfo  the version of Go
  */
 #include "image/image.h"
@@ -11,6 +12,7 @@
 #include "base/error.h"
 #include "image/buildinfo.h"
 #include "image/exe.h"
+#include "image/inline.h"
 #include "image/pclntab.h"
 #include "image/textbase.h"
 
@@ -23,6 +25,7 @@ struct goleak_image {
     uint8_t *data; /* the table's bytes, relocated */
     size_t data_bytes;
     uint64_t text, text_end;
+    uint64_t trees; /* of inlined calls */
     char version[GOLEAK_BUILDINFO_VERSION_MAX + 1];
 };
 
@@ -127,6 +130,7 @@ static enum goleak_status open_image(struct goleak_image *image, struct goleak_e
     const struct goleak_exe_segment *code = goleak_exe_segment_at(&image->exe, goleak_pclntab_entry(&image->table, 0));
     image->text = code->address;
     image->text_end = code->address + code->memory_bytes;
+    image->trees = goleak_inline_find(&image->exe, &image->table, search.address);
     return GOLEAK_OK;
 }
 
@@ -220,6 +224,31 @@ bool goleak_image_named(const struct goleak_image *image, const char *name, size
 bool goleak_image_line(const struct goleak_image *image, uint64_t address, const char **file, uint32_t *line)
 {
     return goleak_pclntab_line(&image->table, address, file, line);
+}
+
+size_t goleak_image_frames(const struct goleak_image *image, uint64_t address, struct goleak_image_frame *out,
+                           size_t room)
+{
+    const struct goleak_pclntab *table = &image->table;
+    uint32_t index;
+    size_t count = 0;
+    if (!goleak_pclntab_at(table, address, &index))
+        return 0;
+    for (bool inlined = true; inlined && count < room; count++) {
+        struct goleak_image_frame *frame = &out[count];
+        uint64_t caller;
+        *frame = (struct goleak_image_frame){ .function = NULL };
+        if (!goleak_pclntab_line(table, address, &frame->file, &frame->line))
+            frame->file = NULL;
+        inlined = goleak_inline_call(&image->exe, table, image->trees, index, address, &frame->function, &caller);
+        if (!inlined)
+            frame->function = goleak_pclntab_name(table, index);
+        else if (frame->function == NULL)
+            return 0;
+        else
+            address = caller;
+    }
+    return count;
 }
 
 bool goleak_image_address_of(const struct goleak_image *image, uint64_t offset, uint64_t *address)

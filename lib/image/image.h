@@ -57,6 +57,20 @@ bool goleak_image_named(const struct goleak_image *image, const char *name, size
  * the byte before it. False: not known. */
 bool goleak_image_line(const struct goleak_image *image, uint64_t address, const char **file, uint32_t *line);
 
+/* The frames that the source has at the instruction at `address`, innermost first:
+ * the calls that the compiler inlined there, and last the function of
+ * goleak_image_at. goleak_image_line tells the innermost one's line, so the two
+ * together would name a line of sync.(*Mutex).Lock in main.worker.
+ *
+ * Returns how many there are, at most `room`; 0: no function holds the address, or
+ * it is not known what was inlined (goleak_image_at and _line still answer). */
+struct goleak_image_frame {
+    const char *function, *file; /* NULL: not known */
+    uint32_t line;
+};
+size_t goleak_image_frames(const struct goleak_image *image, uint64_t address, struct goleak_image_frame *out,
+                           size_t room);
+
 /* All functions, by rising address. False past the last, and for one without a
  * name (a damaged table). */
 size_t goleak_image_count(const struct goleak_image *image);

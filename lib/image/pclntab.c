@@ -20,7 +20,11 @@
  * last. An address is a pointer, or 32 bits from runtime.text. An entry (_func):
  *
  *      address, and in 32 bits each: name, args, deferreturn, pcsp, pcfile, pcln,
- *      npcdata, unit ...
+ *      npcdata, unit, since Go 1.20 the first line;
+ *      in a byte each: kind, flags, nothing, nfuncdata;
+ *      npcdata offsets of value tables (2: the inlined call);
+ *      nfuncdata places of other data (3: the tree of inlined calls), aligned
+ *      pointers, or since Go 1.18 32 bits from go:func.*, all ones for none
  *
  * pcfile and pcln are offsets of value tables in "lines". A value table is pairs of
  * varints: what the value changes by (zigzag; it begins at -1), and how many quanta
@@ -34,7 +38,8 @@
 #include "base/hash.h"
 #include "image/exe.h"
 
-enum { FIELD_NAME = 1, FIELD_FILE = 5, FIELD_LINE = 6, FIELD_UNIT = 8 };
+enum { FIELD_NAME = 1, FIELD_FILE = 5, FIELD_LINE = 6, FIELD_VALUES = 7, FIELD_UNIT = 8 };
+enum { VALUES_INLINED = 2, DATA_TREE = 3 };
 
 /* ---- the header ------------------------------------------------------------ */
 
@@ -105,17 +110,30 @@ uint64_t goleak_pclntab_entry(const struct goleak_pclntab *table, uint32_t index
     return table->layout == GOLEAK_PCLNTAB_116 ? goleak_le64(at) : table->text + goleak_le32(at);
 }
 
-/* A field of 32 bits of the function's entry. */
-static bool read_field(const struct goleak_pclntab *table, uint32_t index, size_t field, uint32_t *out)
+/* `size` bytes of the function's entry; NULL where they lie outside of the table. */
+static const uint8_t *entry_bytes(const struct goleak_pclntab *table, uint32_t index, uint64_t skip, size_t size)
 {
     size_t wide = address_bytes(table), room = table->size - table->functions;
     const uint8_t *at = table->data + table->functions + (2 * (size_t)index + 1) * wide;
     uint64_t entry = wide == 8 ? goleak_le64(at) : goleak_le32(at);
-    size_t skip = wide + (field - 1) * 4;
-    if (entry > room || room - entry < skip + 4)
-        return false;
-    *out = goleak_le32(table->data + table->functions + entry + skip);
-    return true;
+    if (entry > room || skip > room - entry || size > room - entry - skip)
+        return NULL;
+    return table->data + table->functions + entry + skip;
+}
+
+/* A field of 32 bits of the function's entry. */
+static bool read_field(const struct goleak_pclntab *table, uint32_t index, size_t field, uint32_t *out)
+{
+    const uint8_t *at = entry_bytes(table, index, address_bytes(table) + (field - 1) * 4, 4);
+    if (at != NULL)
+        *out = goleak_le32(at);
+    return at != NULL;
+}
+
+/* Of the part with a fixed size. */
+static size_t fixed_bytes(const struct goleak_pclntab *table)
+{
+    return table->layout == GOLEAK_PCLNTAB_118 ? 40 : 44;
 }
 
 /* The NUL-terminated text at data[start + offset]. */
@@ -183,6 +201,38 @@ static const char *file_at(const struct goleak_pclntab *table, uint32_t index, u
     if (unit == UINT32_MAX || word >= room)
         return NULL;
     return text_at(table, table->files, goleak_le32(table->data + table->units + 4 * (size_t)word));
+}
+
+/* ---- what was inlined ----------------------------------------------------------- */
+
+bool goleak_pclntab_inlined(const struct goleak_pclntab *table, uint32_t index, uint64_t address, uint32_t *call)
+{
+    uint32_t count;
+    const uint8_t *at = entry_bytes(table, index, fixed_bytes(table) + 4 * VALUES_INLINED, 4);
+    return read_field(table, index, FIELD_VALUES, &count) && count > VALUES_INLINED && at != NULL &&
+           value_at(table, goleak_le32(at), address - goleak_pclntab_entry(table, index), call);
+}
+
+bool goleak_pclntab_tree(const struct goleak_pclntab *table, uint32_t index, uint64_t *place)
+{
+    uint32_t count;
+    size_t fixed = fixed_bytes(table), wide = address_bytes(table);
+    const uint8_t *data_count = entry_bytes(table, index, fixed - 1, 1);
+    if (data_count == NULL || *data_count <= DATA_TREE || !read_field(table, index, FIELD_VALUES, &count))
+        return false;
+    /* Pointers are aligned, and so is an entry. */
+    uint64_t skip = (fixed + 4 * (uint64_t)count + wide - 1) / wide * wide + wide * DATA_TREE;
+    const uint8_t *at = entry_bytes(table, index, skip, wide);
+    if (at == NULL)
+        return false;
+    *place = wide == 8 ? goleak_le64(at) : goleak_le32(at);
+    return wide == 8 ? *place != 0 : *place != UINT32_MAX;
+}
+
+const char *goleak_pclntab_name_at(const struct goleak_pclntab *table, uint32_t offset)
+{
+    const char *name = text_at(table, table->names, offset);
+    return name != NULL && name[0] != '\0' && (offset == 0 || name[-1] == '\0') ? name : NULL;
 }
 
 /* ---- names ------------------------------------------------------------------------ */

@@ -58,6 +58,14 @@ const char *goleak_pclntab_name(const struct goleak_pclntab *table, uint32_t ind
 
 bool goleak_pclntab_at(const struct goleak_pclntab *table, uint64_t address, uint32_t *index);
 bool goleak_pclntab_named(const struct goleak_pclntab *table, const char *name, size_t size, uint32_t *index);
+/* The call that was inlined here, as an index into the function's tree of them;
+ * false: this is the function's own code. */
+bool goleak_pclntab_inlined(const struct goleak_pclntab *table, uint32_t index, uint64_t address, uint32_t *call);
+/* Where the tree is: by Go 1.16 and 1.17 its address, a pointer as it is in the file,
+ * later an offset from go:func.*. False: the function has none. */
+bool goleak_pclntab_tree(const struct goleak_pclntab *table, uint32_t index, uint64_t *place);
+/* The name at an offset in the table of names, where one begins; else NULL. */
+const char *goleak_pclntab_name_at(const struct goleak_pclntab *table, uint32_t offset);
 bool goleak_pclntab_line(const struct goleak_pclntab *table, uint64_t address, const char **file, uint32_t *line);
 
 #endif

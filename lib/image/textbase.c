@@ -15,7 +15,6 @@
 
 #include "base/error.h"
 
-#define MODULE_WORDS 64
 /* Each try reads all relocations; there is one moduledata, or a few in plugins. */
 #define TRIES_MAX 16
 
@@ -23,14 +22,14 @@ struct search {
     const struct goleak_exe *exe;
     uint64_t address, names; /* of the table, of its names */
     unsigned tries;
-    uint64_t word[MODULE_WORDS]; /* of the moduledata that was found */
+    uint64_t word[GOLEAK_TEXTBASE_WORDS]; /* of the moduledata that was found */
     size_t words;
 };
 
 static bool try_module(void *context, uint64_t address)
 {
     struct search *search = context;
-    uint8_t bytes[MODULE_WORDS * 8];
+    uint8_t bytes[GOLEAK_TEXTBASE_WORDS * 8];
     search->words = 0;
     if (search->tries++ >= TRIES_MAX)
         return true;
@@ -59,14 +58,30 @@ bool goleak_textbase_points_to(const struct goleak_exe *exe, const struct goleak
     return find_module(&search, exe, table, address);
 }
 
+size_t goleak_textbase_module(const struct goleak_exe *exe, const struct goleak_pclntab *table, uint64_t address,
+                              uint64_t words[GOLEAK_TEXTBASE_WORDS])
+{
+    struct search search;
+    if (!find_module(&search, exe, table, address))
+        return 0;
+    memcpy(words, search.word, sizeof search.word);
+    return search.words;
+}
+
 /* With this text: do the functions lie in code? */
-static bool accept(struct goleak_pclntab *table, const struct goleak_exe *exe, uint64_t text)
+static bool fits(struct goleak_pclntab *table, const struct goleak_exe *exe, uint64_t text)
 {
     table->text = text;
     if (goleak_exe_is_code(exe, goleak_pclntab_entry(table, 0), goleak_pclntab_entry(table, table->count)))
         return true;
     table->text = 0;
     return false;
+}
+
+/* 0 is no answer, even where code may lie there. */
+static bool accept(struct goleak_pclntab *table, const struct goleak_exe *exe, uint64_t text)
+{
+    return text != 0 && fits(table, exe, text);
 }
 
 static bool ask_module(struct goleak_pclntab *table, const struct goleak_exe *exe, uint64_t address)
@@ -88,7 +103,7 @@ enum goleak_status goleak_textbase_find(struct goleak_pclntab *table, const stru
 {
     table->text = 0;
     if (table->layout == GOLEAK_PCLNTAB_116) {
-        if (accept(table, exe, 0))
+        if (fits(table, exe, 0))
             return GOLEAK_OK;
         return goleak_error_set(error, GOLEAK_E_FORMAT,
                                 "its pc-line table is damaged: its functions lie outside of the program's code");

@@ -28,4 +28,9 @@ enum goleak_status goleak_textbase_find(struct goleak_pclntab *table, const stru
  * in executables that are embedded in it. Only the header has been read. */
 bool goleak_textbase_points_to(const struct goleak_exe *exe, const struct goleak_pclntab *table, uint64_t address);
 
+/* The words of moduledata; 0: not found. */
+#define GOLEAK_TEXTBASE_WORDS 64
+size_t goleak_textbase_module(const struct goleak_exe *exe, const struct goleak_pclntab *table, uint64_t address,
+                              uint64_t words[GOLEAK_TEXTBASE_WORDS]);
+
 #endif

@@ -235,14 +235,14 @@ void goleak_reasons_init(struct goleak_reasons *reasons)
     fill_table(reasons);
 }
 
-static void describe(struct goleak_reasons *reasons)
+static void describe(uint32_t versions_left, char text[16])
 {
-    unsigned low = lowest(reasons->candidates) + GOLEAK_GO_OLDEST;
-    unsigned high = highest(reasons->candidates) + GOLEAK_GO_OLDEST;
+    unsigned low = lowest(versions_left) + GOLEAK_GO_OLDEST;
+    unsigned high = highest(versions_left) + GOLEAK_GO_OLDEST;
     if (low == high)
-        snprintf(reasons->text, sizeof reasons->text, "1.%u", low);
+        snprintf(text, 16, "1.%u", low);
     else
-        snprintf(reasons->text, sizeof reasons->text, "1.%u-1.%u", low, high);
+        snprintf(text, 16, "1.%u-1.%u", low, high);
 }
 
 bool goleak_reasons_set_version(struct goleak_reasons *reasons, const char *version, const char *from)
@@ -267,7 +267,7 @@ bool goleak_reasons_set_version(struct goleak_reasons *reasons, const char *vers
     return true;
 }
 
-static bool is_given(const struct goleak_reasons *reasons)
+bool goleak_reasons_is_given(const struct goleak_reasons *reasons)
 {
     return reasons->from != NULL && strcmp(reasons->from, "inferred") != 0;
 }
@@ -275,21 +275,35 @@ static bool is_given(const struct goleak_reasons *reasons)
 void goleak_reasons_restrict(struct goleak_reasons *reasons, uint32_t wanted)
 {
     uint32_t left = reasons->candidates & wanted;
-    if (is_given(reasons) || left == 0 || left == reasons->candidates)
+    if (goleak_reasons_is_given(reasons) || left == 0 || left == reasons->candidates)
         return;
     reasons->candidates = left;
     reasons->narrowed = true;
     reasons->from = "inferred";
-    describe(reasons);
+    describe(reasons->candidates, reasons->text);
     fill_table(reasons);
 }
 
-bool goleak_reasons_learn_new(struct goleak_reasons *reasons, uint8_t reason, int wait)
+static uint32_t able_to(uint8_t reason, int wait)
 {
     uint32_t able = 0;
     for (unsigned version = 0; version < GOLEAK_GO_VERSIONS; version++)
         if (possible_in(version, reason, wait))
             able |= 1u << version;
+    return able;
+}
+
+void goleak_reasons_able(uint8_t reason, int wait, char text[16])
+{
+    uint32_t able = able_to(reason, wait);
+    text[0] = '\0';
+    if (able != 0)
+        describe(able, text);
+}
+
+bool goleak_reasons_learn_new(struct goleak_reasons *reasons, uint8_t reason, int wait)
+{
+    uint32_t able = able_to(reason, wait);
     /* What is impossible is not remembered: every such event is to be counted. */
     if ((able & reasons->candidates) == 0)
         return false;

@@ -38,6 +38,12 @@ void goleak_reasons_init(struct goleak_reasons *reasons);
  * before the oldest and after the newest table use the nearest one. */
 bool goleak_reasons_set_version(struct goleak_reasons *reasons, const char *version, const char *from);
 
+/* By an option or a header, not inferred. */
+bool goleak_reasons_is_given(const struct goleak_reasons *reasons);
+
+/* The versions that can have produced a pair, "1.22-1.27"; "" where none can. */
+void goleak_reasons_able(uint8_t reason, int wait, char text[16]);
+
 /* Something in the stream says that the version is one of these. */
 void goleak_reasons_restrict(struct goleak_reasons *reasons, uint32_t versions);
 

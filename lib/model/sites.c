@@ -9,6 +9,8 @@
  * coroutines), and the runtime's helpers that live in packages beside it. */
 static uint8_t proof_by_start(const char *function)
 {
+    if (goleak_text_begins(function, "0x"))
+        return 0; /* an address proves nothing */
     if (strcmp(function, "runtime.main") == 0)
         return GOLEAK_REC_USER | GOLEAK_REC_MAIN;
     if (goleak_text_begins(function, "runtime.") && strcmp(function, "runtime.corostart") != 0)
@@ -53,6 +55,17 @@ void goleak_sites_release(struct goleak_sites *sites)
     *sites = (struct goleak_sites){ 0 };
 }
 
+static uint8_t prove_site(const struct goleak_sites *sites, const struct goleak_site *site)
+{
+    const char *spawner = goleak_symbols_frame_function(sites->symbols, site->created_at);
+    uint8_t by_spawner = spawner[0] != '\0' ? proof_by_spawner(spawner) : 0;
+    uint8_t by_start = site->start != 0 ? proof_by_start(goleak_symbols_text(sites->symbols, site->start)) : 0;
+    /* A start function with a user's name that the runtime spawned is the runtime's. */
+    if (by_start == 0 || (by_spawner & GOLEAK_REC_SYSTEM))
+        return by_spawner;
+    return by_start;
+}
+
 bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t start, uint32_t *site)
 {
     *site = 0;
@@ -64,18 +77,26 @@ bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t 
         return false;
     *site = goleak_intern_add(&sites->index, key, sizeof key);
     if (*site > before) {
-        uint8_t proof = 0;
-        const char *spawner = goleak_symbols_frame_function(sites->symbols, created_at);
-        if (start != 0)
-            proof = proof_by_start(goleak_symbols_text(sites->symbols, start));
-        else if (spawner[0] != '\0')
-            proof = proof_by_spawner(spawner);
-        /* A start function with a user's name that the runtime spawned is the runtime's. */
-        if (start != 0 && spawner[0] != '\0' && (proof_by_spawner(spawner) & GOLEAK_REC_SYSTEM))
-            proof = GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
-        sites->sites[*site] = (struct goleak_site){ created_at, start, proof };
+        uint64_t address;
+        sites->sites[*site] = (struct goleak_site){
+            .created_at = created_at,
+            .start = start,
+            .unnamed = goleak_symbols_is_address(sites->symbols, start, &address),
+        };
+        sites->sites[*site].proof = prove_site(sites, &sites->sites[*site]);
     }
     return *site != 0;
+}
+
+bool goleak_sites_rename(struct goleak_sites *sites, uint32_t site)
+{
+    struct goleak_site *it = &sites->sites[site];
+    uint32_t start = goleak_symbols_start_again(sites->symbols, it->start);
+    if (start == it->start)
+        return false;
+    it->start = start;
+    it->proof |= prove_site(sites, it);
+    return true;
 }
 
 uint32_t goleak_sites_frame_of(const struct goleak_sites *sites, uint64_t gopc)

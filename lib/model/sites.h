@@ -13,6 +13,7 @@
 struct goleak_site {
     uint32_t created_at; /* frame; 0: not told */
     uint32_t start;      /* string: start function; 0: not told */
+    bool unnamed;        /* … of which only the address is known yet */
     uint8_t proof;       /* GOLEAK_REC_SYSTEM, _USER, _MAIN, _NOT_MAIN bits */
 };
 
@@ -31,6 +32,8 @@ void goleak_sites_release(struct goleak_sites *sites);
 
 /* False when memory ends. (0, 0) is site 0. */
 bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t start, uint32_t *site);
+/* The start function is known by a better name now: true, and its proofs are renewed. */
+bool goleak_sites_rename(struct goleak_sites *sites, uint32_t site);
 /* The frame of a go statement by its address, where some stack has named it: a
  * tracer prints bare addresses once the process has gone. 0: not known. */
 uint32_t goleak_sites_frame_of(const struct goleak_sites *sites, uint64_t gopc);

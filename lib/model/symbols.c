@@ -2,6 +2,8 @@
  * a recording has few distinct stacks and many events. */
 #include "model/symbols.h"
 
+#include "base/number.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +14,7 @@ void goleak_symbols_init(struct goleak_symbols *symbols, struct goleak_alloc *al
     goleak_intern_init(&symbols->strings, alloc);
     goleak_intern_init(&symbols->frames, alloc);
     goleak_intern_init(&symbols->stacks, alloc);
+    goleak_intern_init(&symbols->entries, alloc);
 }
 
 void goleak_symbols_release(struct goleak_symbols *symbols)
@@ -19,11 +22,14 @@ void goleak_symbols_release(struct goleak_symbols *symbols)
     goleak_intern_release(&symbols->strings);
     goleak_intern_release(&symbols->frames);
     goleak_intern_release(&symbols->stacks);
+    goleak_intern_release(&symbols->entries);
+    goleak_free(symbols->alloc, symbols->entry_names, symbols->entry_capacity * sizeof *symbols->entry_names);
     goleak_free(symbols->alloc, symbols->frame_info, symbols->frame_capacity * sizeof *symbols->frame_info);
     goleak_free(symbols->alloc, symbols->stack_sites, symbols->stack_capacity * sizeof *symbols->stack_sites);
     symbols->frame_info = NULL;
     symbols->stack_sites = NULL;
-    symbols->frame_capacity = symbols->stack_capacity = 0;
+    symbols->entry_names = NULL;
+    symbols->frame_capacity = symbols->stack_capacity = symbols->entry_capacity = 0;
 }
 
 uint32_t goleak_symbols_string(struct goleak_symbols *symbols, const void *bytes, size_t size)
@@ -56,11 +62,24 @@ static uint32_t add_frame(struct goleak_symbols *symbols, const char *text, size
  * in a trace is 1024 bytes. */
 #define NAME_MAX_BYTES 2048
 
-uint32_t goleak_symbols_frame(struct goleak_symbols *symbols, const char *function, size_t size, uint64_t offset)
+static uint32_t add_place(struct goleak_symbols *symbols, const struct goleak_place *place)
+{
+    size_t size = strlen(place->function);
+    if (place->file == NULL)
+        return goleak_symbols_function(symbols, place->function, size);
+    return goleak_symbols_frame_line(symbols, place->function, size, place->file, strlen(place->file), place->line);
+}
+
+uint32_t goleak_symbols_frame(struct goleak_symbols *symbols, const char *function, size_t size, uint64_t offset,
+                              bool after_call)
 {
     char text[NAME_MAX_BYTES + 32];
+    struct goleak_place place;
+    const struct goleak_resolver *resolver = symbols->resolver;
     if (size == 0)
-        return goleak_symbols_address(symbols, offset);
+        return goleak_symbols_address(symbols, offset, after_call);
+    if (resolver != NULL && resolver->in(resolver->context, function, size, offset, after_call, &place))
+        return add_place(symbols, &place);
     if (size > NAME_MAX_BYTES)
         size = NAME_MAX_BYTES;
     memcpy(text, function, size);
@@ -89,11 +108,65 @@ uint32_t goleak_symbols_function(struct goleak_symbols *symbols, const char *fun
     return add_frame(symbols, function, size, function, size);
 }
 
-uint32_t goleak_symbols_address(struct goleak_symbols *symbols, uint64_t address)
+uint32_t goleak_symbols_address(struct goleak_symbols *symbols, uint64_t address, bool after_call)
 {
     char text[24];
+    struct goleak_place place;
+    const struct goleak_resolver *resolver = symbols->resolver;
+    if (resolver != NULL && resolver->at(resolver->context, address, after_call, &place))
+        return add_place(symbols, &place);
     int size = snprintf(text, sizeof text, "0x%" PRIx64, address);
     return add_frame(symbols, text, (size_t)size, NULL, 0);
+}
+
+void goleak_symbols_address_of(const struct goleak_symbols *symbols, const char *object, size_t size, uint64_t offset,
+                               uint64_t *address)
+{
+    if (symbols->resolver != NULL)
+        symbols->resolver->address_of(symbols->resolver->context, object, size, offset, address);
+}
+
+bool goleak_symbols_learn(struct goleak_symbols *symbols, uint64_t address, uint32_t function)
+{
+    size_t before = symbols->entries.count;
+    if (!goleak_grow(symbols->alloc, &symbols->entry_names, &symbols->entry_capacity, before + 1,
+                     sizeof *symbols->entry_names))
+        return false;
+    uint32_t entry = goleak_intern_add(&symbols->entries, &address, sizeof address);
+    if (entry > before)
+        symbols->entry_names[entry - 1] = function;
+    return entry != 0;
+}
+
+static uint32_t learnt_name(const struct goleak_symbols *symbols, uint64_t address)
+{
+    uint32_t entry = goleak_intern_find(&symbols->entries, &address, sizeof address);
+    return entry != 0 ? symbols->entry_names[entry - 1] : 0;
+}
+
+uint32_t goleak_symbols_start(struct goleak_symbols *symbols, uint64_t address)
+{
+    char text[24];
+    struct goleak_place place;
+    const struct goleak_resolver *resolver = symbols->resolver;
+    if (resolver != NULL && resolver->at(resolver->context, address, false, &place))
+        return goleak_symbols_string(symbols, place.function, strlen(place.function));
+    int size = snprintf(text, sizeof text, "0x%" PRIx64, address);
+    return goleak_symbols_string(symbols, text, (size_t)size);
+}
+
+bool goleak_symbols_is_address(const struct goleak_symbols *symbols, uint32_t start, uint64_t *address)
+{
+    size_t size;
+    const char *text = goleak_intern_get(&symbols->strings, start, &size);
+    return size > 2 && text[0] == '0' && text[1] == 'x' && goleak_parse_hex(text, text + size, address) == text + size;
+}
+
+uint32_t goleak_symbols_start_again(const struct goleak_symbols *symbols, uint32_t start)
+{
+    uint64_t address;
+    uint32_t name = goleak_symbols_is_address(symbols, start, &address) ? learnt_name(symbols, address) : 0;
+    return name != 0 ? name : start;
 }
 
 const char *goleak_symbols_frame_text(const struct goleak_symbols *symbols, uint32_t frame)
@@ -132,7 +205,14 @@ static uint32_t first_outside(const struct goleak_symbols *symbols, const uint32
         if (function[0] != '\0' && !is_plumbing(function))
             return frames[i];
     }
-    return count != 0 ? frames[0] : 0;
+    return 0;
+}
+
+static uint32_t start_of(const struct goleak_symbols *symbols, const uint32_t *frames, size_t count)
+{
+    if (count < 2 || !goleak_text_begins(goleak_symbols_frame_function(symbols, frames[count - 1]), "runtime.goexit"))
+        return 0;
+    return symbols->frame_info[frames[count - 2] - 1].function;
 }
 
 uint32_t goleak_symbols_stack(struct goleak_symbols *symbols, const uint32_t *frames, size_t count)
@@ -145,10 +225,18 @@ uint32_t goleak_symbols_stack(struct goleak_symbols *symbols, const uint32_t *fr
         return 0;
     uint32_t stack = goleak_intern_add(&symbols->stacks, frames, count * sizeof *frames);
     if (stack > before)
+    {
+        /* A creation stack that ends in the plumbing (a tracer that cannot unwind) tells
+         * nothing; one without names tells its leaf. */
+        bool named = goleak_symbols_frame_function(symbols, frames[0])[0] != '\0';
+        uint32_t created = first_outside(symbols, frames, count, is_spawn_plumbing);
+        uint32_t blocked = first_outside(symbols, frames, count, is_park_plumbing);
         symbols->stack_sites[stack - 1] = (struct goleak_stack_sites){
-            .created = first_outside(symbols, frames, count, is_spawn_plumbing),
-            .blocked = first_outside(symbols, frames, count, is_park_plumbing),
+            .created = created != 0 || named ? created : frames[0],
+            .start = start_of(symbols, frames, count),
+            .blocked = blocked != 0 ? blocked : frames[0],
         };
+    }
     return stack;
 }
 
@@ -168,4 +256,9 @@ uint32_t goleak_symbols_created_at(const struct goleak_symbols *symbols, uint32_
 uint32_t goleak_symbols_blocked_at(const struct goleak_symbols *symbols, uint32_t stack)
 {
     return stack != 0 && stack <= symbols->stacks.count ? symbols->stack_sites[stack - 1].blocked : 0;
+}
+
+uint32_t goleak_symbols_started_by(const struct goleak_symbols *symbols, uint32_t stack)
+{
+    return stack != 0 && stack <= symbols->stacks.count ? symbols->stack_sites[stack - 1].start : 0;
 }

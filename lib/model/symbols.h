@@ -24,11 +24,31 @@ struct goleak_frame {
 /* What a stack says at a glance, computed once. */
 struct goleak_stack_sites {
     uint32_t created; /* frame that holds the go statement, where this is a creation stack */
+    uint32_t start;   /* string: the function that goexit returns from, the goroutine's own */
     uint32_t blocked; /* first frame outside the runtime and sync, where this is a block stack */
+};
+
+/* A place in the program, as an executable tells it; borrowed. */
+struct goleak_place {
+    const char *function;
+    const char *file; /* NULL: not known */
+    uint32_t line;
+};
+
+/* Whoever has the executable answers these. `after_call`: the address is one that a
+ * call returns to, so the call is before it. False: does not know. */
+struct goleak_resolver {
+    void *context;
+    bool (*at)(void *context, uint64_t address, bool after_call, struct goleak_place *out);
+    bool (*in)(void *context, const char *function, size_t size, uint64_t offset, bool after_call,
+               struct goleak_place *out);
+    /* The address of what lies at this offset in a file; object may be NULL. */
+    bool (*address_of)(void *context, const char *object, size_t size, uint64_t offset, uint64_t *address);
 };
 
 struct goleak_symbols {
     struct goleak_alloc *alloc;
+    const struct goleak_resolver *resolver; /* NULL: there is none */
     struct goleak_intern strings; /* function names, keys, anything textual */
     struct goleak_intern frames;  /* by text                                 */
     struct goleak_intern stacks;  /* bytes: uint32_t frame ids               */
@@ -36,6 +56,9 @@ struct goleak_symbols {
     size_t frame_capacity;
     struct goleak_stack_sites *stack_sites;
     size_t stack_capacity;
+    struct goleak_intern entries; /* bytes: addresses of functions whose names were learnt */
+    uint32_t *entry_names;        /* strings */
+    size_t entry_capacity;
 };
 
 void goleak_symbols_init(struct goleak_symbols *symbols, struct goleak_alloc *alloc);
@@ -45,12 +68,25 @@ uint32_t goleak_symbols_string(struct goleak_symbols *symbols, const void *bytes
 const char *goleak_symbols_text(const struct goleak_symbols *symbols, uint32_t string);
 
 /* function may be empty: then only the address is known. 0 when memory ends. */
-uint32_t goleak_symbols_frame(struct goleak_symbols *symbols, const char *function, size_t size, uint64_t offset);
+uint32_t goleak_symbols_frame(struct goleak_symbols *symbols, const char *function, size_t size, uint64_t offset,
+                              bool after_call);
 uint32_t goleak_symbols_frame_line(struct goleak_symbols *symbols, const char *function, size_t size,
                                    const char *file, size_t file_size, uint64_t line);
 /* A frame of which only the function is known. */
 uint32_t goleak_symbols_function(struct goleak_symbols *symbols, const char *function, size_t size);
-uint32_t goleak_symbols_address(struct goleak_symbols *symbols, uint64_t address);
+uint32_t goleak_symbols_address(struct goleak_symbols *symbols, uint64_t address, bool after_call);
+/* Leaves *address as it is where nobody knows. */
+void goleak_symbols_address_of(const struct goleak_symbols *symbols, const char *object, size_t size, uint64_t offset,
+                               uint64_t *address);
+/* The function (a string) that begins at `address`; false: memory. */
+bool goleak_symbols_learn(struct goleak_symbols *symbols, uint64_t address, uint32_t function);
+/* The address behind a name that goleak_symbols_start made up of one; false: it is none. */
+bool goleak_symbols_is_address(const struct goleak_symbols *symbols, uint32_t start, uint64_t *address);
+/* String: the name of the function that begins at this address, by the executable; else
+ * the address, "0x450500", whatever was learnt: a site keeps its key. 0: memory. */
+uint32_t goleak_symbols_start(struct goleak_symbols *symbols, uint64_t address);
+/* A start function as it is called by now. */
+uint32_t goleak_symbols_start_again(const struct goleak_symbols *symbols, uint32_t start);
 const char *goleak_symbols_frame_text(const struct goleak_symbols *symbols, uint32_t frame);
 /* "" where only the address is known. */
 const char *goleak_symbols_frame_function(const struct goleak_symbols *symbols, uint32_t frame);
@@ -62,5 +98,7 @@ size_t goleak_symbols_stack_frames(const struct goleak_symbols *symbols, uint32_
 /* Site frames of a stack; 0 where it has none. */
 uint32_t goleak_symbols_created_at(const struct goleak_symbols *symbols, uint32_t stack);
 uint32_t goleak_symbols_blocked_at(const struct goleak_symbols *symbols, uint32_t stack);
+/* String: the start function of a goroutine with this stack; 0: not told. */
+uint32_t goleak_symbols_started_by(const struct goleak_symbols *symbols, uint32_t stack);
 
 #endif

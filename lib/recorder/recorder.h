@@ -84,6 +84,7 @@ enum goleak_recorder_place {
  * instruction would destroy it: without --exe it is 0. NEWPROC1, READY, EXECUTE and
  * END run on the system stack, where no stack grows: skip is 0.
  */
+#define GOLEAK_RECORDER_CODE 16
 struct goleak_recorder_probe {
     const char *event, *symbol;
     bool wanted;
@@ -93,6 +94,8 @@ struct goleak_recorder_probe {
     uint64_t size;      /* of the function */
     unsigned skip;
     bool ambiguous;     /* offset + skip is, read as an address, inside code as well */
+    uint8_t code[GOLEAK_RECORDER_CODE]; /* what stands at entry + skip; code_size bytes of it */
+    size_t code_size;
 };
 
 struct goleak_recorder_target {

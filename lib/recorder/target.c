@@ -158,6 +158,8 @@ static enum goleak_status locate(struct goleak_recorder_target *target, const st
         if (on_goroutine_stack(i))
             probe->skip =
                 goleak_recorder_prologue(target->arch, code, goleak_image_code(image, function.entry, code, size));
+        probe->code_size =
+            goleak_image_code(image, function.entry + probe->skip, probe->code, sizeof probe->code);
         uint64_t place = probe->offset + probe->skip;
         probe->ambiguous = place >= info.text && place < info.text_end;
     }

@@ -27,6 +27,8 @@ struct goleak_time_window {
     size_t pushed;           /* batches since the limit was last looked at */
     size_t farthest;         /* how many events a late one had to jump, since then */
     int64_t newest_ns, emitted_ns;
+    int64_t clock_ns;        /* of the last event, before the clock's jumps are taken out */
+    int64_t shift_ns;        /* … which takes this */
     struct goleak_batch *spare;
 };
 
@@ -69,8 +71,13 @@ struct goleak_lives {
     uint16_t filter[GOLEAK_LIFE_FILTER]; /* lives that wait, by hash of g */
 };
 
+/* Takes a sorted batch; the batch stays the order's. */
+typedef enum goleak_status goleak_emit_fn(void *context, struct goleak_batch *batch);
+
 struct goleak_order {
     struct goleak_alloc *alloc;
+    goleak_emit_fn *emit; /* where events that tell time go; NULL: to the replay */
+    void *emit_context;
     struct goleak_replay *replay;
     struct goleak_health_book *health;
     struct goleak_time_window window;

@@ -18,6 +18,7 @@
 #include "replay/replay.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
@@ -313,7 +314,7 @@ static bool find_created_at(struct goleak_replay *replay, struct goleak_record *
         return true;
     *frame = goleak_sites_frame_of(&replay->sites, event->gopc);
     if (*frame == 0)
-        *frame = goleak_symbols_address(replay->symbols, event->gopc);
+        *frame = goleak_symbols_address(replay->symbols, event->gopc, true);
     return *frame != 0;
 }
 
@@ -321,6 +322,9 @@ static enum goleak_status set_site(struct goleak_replay *replay, struct goleak_r
                                    const struct goleak_event *event)
 {
     uint32_t created_at, start = event->has & GOLEAK_HAS_START ? event->name : 0;
+    if (start == 0 && (event->has & GOLEAK_HAS_STARTPC) && event->startpc != 0)
+        if ((start = goleak_symbols_start(replay->symbols, event->startpc)) == 0)
+            return goleak_alloc_failure(replay->alloc);
     if (!find_created_at(replay, record, event, &created_at) ||
         !goleak_sites_add(&replay->sites, created_at, start, &record->site))
         return goleak_alloc_failure(replay->alloc);
@@ -348,8 +352,14 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
     if (record->goid == 0 && process->created_any)
         proof |= GOLEAK_REC_NOT_MAIN;
     process->created_any = true;
+    if (UNLIKELY(record->goid == 1)) {
+        if (process->main_g != 0 && (event->has & GOLEAK_HAS_PID) == 0)
+            goleak_health_note(replay->health, GOLEAK_HEALTH_mixed_processes, 1, event->position, 0, 0,
+                               "goroutine 1 is created a second time: another process begins");
+        process->main_g = record->g != 0 ? record->g : 1;
+    }
     if (status == GOLEAK_OK &&
-        (event->has & (GOLEAK_HAS_STACK | GOLEAK_HAS_GOPC | GOLEAK_HAS_START)) != 0)
+        (event->has & (GOLEAK_HAS_STACK | GOLEAK_HAS_GOPC | GOLEAK_HAS_START | GOLEAK_HAS_STARTPC)) != 0)
         status = set_site(replay, record, event);
     if (status == GOLEAK_OK && (event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID))) {
         uint32_t other;
@@ -391,13 +401,19 @@ static enum goleak_status note_objects(struct goleak_replay *replay, struct gole
 
 static void impossible_reason(struct goleak_replay *replay, const struct goleak_event *event, int wait)
 {
-    const char *version = replay->reasons->text[0] != '\0' ? replay->reasons->text : "1.19 to 1.27";
+    const struct goleak_reasons *reasons = replay->reasons;
+    char pair[64], able[16], hint[96] = "";
     if (wait >= 0)
-        goleak_health_note(replay->health, GOLEAK_HEALTH_impossible_reasons, 1, event->position, 0, 0,
-                           "block reason %u with wait reason %d cannot be in Go %s", event->reason, wait, version);
+        snprintf(pair, sizeof pair, "block reason %u with wait reason %d", event->reason, wait);
     else
-        goleak_health_note(replay->health, GOLEAK_HEALTH_impossible_reasons, 1, event->position, 0, 0,
-                           "block reason %u cannot be in Go %s", event->reason, version);
+        snprintf(pair, sizeof pair, "block reason %u", event->reason);
+    goleak_reasons_able(event->reason, wait, able);
+    if (able[0] != '\0')
+        snprintf(hint, sizeof hint, "; it can in Go %s%s", able,
+                 goleak_reasons_is_given(reasons) && strcmp(reasons->from, "option") == 0
+                     ? ": is --go-version right?" : "");
+    goleak_health_note(replay->health, GOLEAK_HEALTH_impossible_reasons, 1, event->position, 0, 0,
+                       "%s cannot be in Go %s%s", pair, reasons->text[0] != '\0' ? reasons->text : "1.19 to 1.27", hint);
 }
 
 /* The Go version has become known better: a number that was read before may mean
@@ -429,6 +445,18 @@ static enum goleak_status read_again(struct goleak_replay *replay, int64_t momen
             return status;
     }
     return GOLEAK_OK;
+}
+
+/* The stream gave the start function's address; the stack of a goroutine that it
+ * started has its name. Sites are renamed at the end: until then it is their key. */
+static bool learn_start(struct goleak_replay *replay, struct goleak_site *site, uint32_t stack)
+{
+    uint64_t address;
+    uint32_t function = goleak_symbols_started_by(replay->symbols, stack);
+    if (function == 0 || !goleak_symbols_is_address(replay->symbols, site->start, &address))
+        return true;
+    site->unnamed = false;
+    return goleak_symbols_learn(replay->symbols, address, function);
 }
 
 static enum goleak_status on_park(struct goleak_replay *replay, const struct goleak_event *event,
@@ -474,6 +502,9 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
         }
     }
     record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : again ? record->block_stack : 0;
+    if (UNLIKELY(replay->sites.sites[record->site].unnamed && (event->has & GOLEAK_HAS_STACK)))
+        if (!learn_start(replay, &replay->sites.sites[record->site], event->stack))
+            return goleak_alloc_failure(replay->alloc);
     replay->stream.tells_blocking = true;
     if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
         prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
@@ -519,9 +550,10 @@ static void on_run(struct goleak_replay *replay, struct goleak_record *record, i
 static enum goleak_status on_struct(struct goleak_replay *replay, const struct goleak_event *event,
                                     struct goleak_record *record, int64_t moment)
 {
-    if ((event->has & (GOLEAK_HAS_GOPC | GOLEAK_HAS_START)) && record->site == 0) {
+    const uint32_t tell_site = GOLEAK_HAS_GOPC | GOLEAK_HAS_START | GOLEAK_HAS_STARTPC;
+    if ((event->has & tell_site) && record->site == 0) {
         struct goleak_event places = *event;
-        places.has &= GOLEAK_HAS_GOPC | GOLEAK_HAS_START;
+        places.has &= tell_site;
         enum goleak_status status = set_site(replay, record, &places);
         if (status != GOLEAK_OK)
             return status;
@@ -566,7 +598,7 @@ static uint32_t flow_spawner(const struct goleak_replay *replay, uint32_t cpu, u
     return 0;
 }
 
-static enum goleak_status on_call(struct goleak_replay *replay, const struct goleak_event *event)
+static enum goleak_status on_call(struct goleak_replay *replay, const struct goleak_event *event, int64_t moment)
 {
     if (event->name >= replay->call_capacity) {
         size_t before = replay->call_capacity;
@@ -587,7 +619,7 @@ static enum goleak_status on_call(struct goleak_replay *replay, const struct gol
     uint64_t live = replay->flow_created > replay->flow_ended ? replay->flow_created - replay->flow_ended : 0;
     if (live > replay->flow_peak) {
         replay->flow_peak = live;
-        replay->flow_peak_event = replay->event_count;
+        replay->flow_peak_event = (uint64_t)moment;
     }
     uint32_t cpu = event->has & GOLEAK_HAS_CPU ? event->cpu % FLOW_CPUS : 0;
     if (replay->call_stack == NULL) {
@@ -603,7 +635,9 @@ static enum goleak_status on_call(struct goleak_replay *replay, const struct gol
     if (!created)
         return GOLEAK_OK;
     /* No goroutine to speak of: only its site is counted. */
-    uint32_t spawner = flow_spawner(replay, cpu, event->depth), frame = 0, site;
+    bool has_stack = (event->has & GOLEAK_HAS_STACK) != 0;
+    uint32_t spawner = has_stack ? 0 : flow_spawner(replay, cpu, event->depth), site;
+    uint32_t frame = has_stack ? goleak_symbols_created_at(replay->symbols, event->stack) : 0;
     size_t size;
     const char *name = goleak_intern_get(&replay->symbols->strings, spawner, &size);
     if (spawner != 0 && (frame = goleak_symbols_function(replay->symbols, name, size)) == 0)
@@ -611,7 +645,7 @@ static enum goleak_status on_call(struct goleak_replay *replay, const struct gol
     if (!goleak_sites_add(&replay->sites, frame, 0, &site))
         return goleak_alloc_failure(replay->alloc);
     struct goleak_record anonymous = { .serial = 0, .site = site };
-    tell(replay, &anonymous, GOLEAK_T_CREATED, (int64_t)replay->event_count, (int64_t)replay->event_count);
+    tell(replay, &anonymous, GOLEAK_T_CREATED, moment, moment);
     return GOLEAK_OK;
 }
 
@@ -645,8 +679,9 @@ static void check_counters(struct goleak_replay *replay, const struct goleak_eve
                            "count=%" PRId32 " is printed where %" PRId64 " live", event->count, replay->script_live);
 }
 
-static enum goleak_status step_nobody(struct goleak_replay *replay, const struct goleak_event *event)
+static enum goleak_status step_nobody(struct goleak_replay *replay, const struct goleak_event *event, int64_t moment)
 {
+    uint32_t other;
     switch (event->kind) {
     case GOLEAK_EVENT_TICK:
     case GOLEAK_EVENT_COUNTERS:
@@ -655,7 +690,10 @@ static enum goleak_status step_nobody(struct goleak_replay *replay, const struct
         return event->kind == GOLEAK_EVENT_TICK ? on_tick(replay, event) : GOLEAK_OK;
     case GOLEAK_EVENT_CALL:
     case GOLEAK_EVENT_RETURN:
-        return on_call(replay, event);
+        return on_call(replay, event, moment);
+    case GOLEAK_EVENT_SPAWN:
+        return event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID) ? name_other(replay, event, moment, &other)
+                                                                       : GOLEAK_OK;
     case GOLEAK_EVENT_LOST:
         goleak_health_note(replay->health, GOLEAK_HEALTH_lost_events, event->count > 0 ? (uint64_t)event->count : 1,
                            event->position, 0, 0, "the recorder says that it lost %" PRId32 " events", event->count);
@@ -798,6 +836,26 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
     }
 }
 
+enum goleak_status goleak_replay_rename(struct goleak_replay *replay)
+{
+    bool any = false;
+    int64_t moment = replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count;
+    for (uint32_t site = 1; site < goleak_sites_count(&replay->sites); site++)
+        any = goleak_sites_rename(&replay->sites, site) || any;
+    for (uint32_t i = 1; any && i <= replay->store.count; i++) {
+        struct goleak_record *record = goleak_store_at(&replay->store, i);
+        if (record->site == 0 || record->state == GOLEAK_STATE_ENDED)
+            continue;
+        prove(replay, record, replay->sites.sites[record->site].proof, moment);
+        enum goleak_status status = GOLEAK_OK;
+        if (replay->transition_count > GOLEAK_TRANSITIONS - 16)
+            status = goleak_replay_flush(replay);
+        if (status != GOLEAK_OK)
+            return status;
+    }
+    return GOLEAK_OK;
+}
+
 /* The first time that is told, behind events without: what they numbered as moments
  * is from before this time, and no more is known of it. */
 static void begin_time(struct goleak_replay *replay, int64_t first_ns)
@@ -880,8 +938,8 @@ enum goleak_status goleak_replay_run(struct goleak_replay *replay, const struct 
             status = step(replay, event, hashes[i % AHEAD], mode);
         } else {
             replay->event_count++;
-            take_moment(replay, event);
-            status = step_nobody(replay, event);
+            int64_t moment = take_moment(replay, event);
+            status = step_nobody(replay, event, moment);
         }
         *done = i + (status != GOLEAK_END);
         if (status != GOLEAK_OK)

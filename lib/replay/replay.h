@@ -44,6 +44,7 @@ struct goleak_call_count {
 
 struct goleak_process {
     uint32_t pid;
+    uint64_t main_g;  /* of goid 1, as it was created; 0: was not */
     bool created_any; /* a creation was seen: what comes later is not main */
 };
 
@@ -110,6 +111,9 @@ enum goleak_status goleak_replay_name(struct goleak_replay *replay, const struct
 
 /* Would GOLEAK_REPLAY_ASK take this event? */
 bool goleak_replay_allows(const struct goleak_replay *replay, const struct goleak_event *event);
+
+/* No more events come: start functions get the names that were learnt meanwhile. */
+enum goleak_status goleak_replay_rename(struct goleak_replay *replay);
 
 /* Hands the last transitions over. */
 enum goleak_status goleak_replay_flush(struct goleak_replay *replay);

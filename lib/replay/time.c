@@ -18,6 +18,7 @@
 #define LIMIT_EVENTS ((size_t)65536)
 #define LIMIT_LEAST ((size_t)32768)
 #define LOOK_EVERY 512 /* batches */
+#define JUMP_NS ((int64_t)10000000000)
 
 static int64_t first_ns(const struct goleak_batch *batch)
 {
@@ -36,6 +37,8 @@ static enum goleak_status replay_batch(struct goleak_order *order, struct goleak
         return GOLEAK_OK;
     if (last_ns(batch) > order->window.emitted_ns)
         order->window.emitted_ns = last_ns(batch);
+    if (order->emit != NULL)
+        return order->emit(order->emit_context, batch);
     return goleak_replay_run(order->replay, batch->events, batch->count, GOLEAK_REPLAY_FORCE, &done);
 }
 
@@ -53,11 +56,58 @@ static void note_late(struct goleak_order *order, const struct goleak_event *eve
                            late_ns / 1000);
 }
 
+/* A clock that goes back by more than recorders' buffers hold was set, or a number is
+ * damaged: of one event alone the time is not believed; where the ones behind it
+ * agree, time goes on from where it was. */
+static void take_out_jump(struct goleak_order *order, struct goleak_batch *batch, size_t at)
+{
+    struct goleak_time_window *window = &order->window;
+    struct goleak_event *event = &batch->events[at];
+    int64_t before = window->clock_ns, here = event->time_ns;
+    size_t next = at + 1;
+    while (next < batch->count && (batch->events[next].has & GOLEAK_HAS_TIME) == 0)
+        next++;
+    bool goes_on = next < batch->count && batch->events[next].time_ns - here < JUMP_NS &&
+                   here - batch->events[next].time_ns < JUMP_NS;
+    if (here > before && (goes_on || next == batch->count)) {
+        window->clock_ns = here; /* nothing happened for a while */
+        return;
+    }
+    goleak_health_note(order->health, GOLEAK_HEALTH_clock_jumps, 1, event->position, 0, 0,
+                       "the time of a %s is %" PRId64 " s %s that of the event before it",
+                       goleak_event_kind_name((enum goleak_event_kind)event->kind),
+                       (here > before ? here - before : before - here) / 1000000000, here > before ? "after" : "before");
+    if (!goes_on) {
+        event->time_ns = before;
+        return;
+    }
+    window->shift_ns += before - here;
+    window->clock_ns = here;
+}
+
+static void take_out_jumps(struct goleak_order *order, struct goleak_batch *batch)
+{
+    struct goleak_time_window *window = &order->window;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct goleak_event *event = &batch->events[i];
+        if ((event->has & GOLEAK_HAS_TIME) == 0)
+            continue;
+        int64_t since = window->clock_ns == INT64_MIN ? 0 : event->time_ns - window->clock_ns;
+        if (since > JUMP_NS || since < -JUMP_NS)
+            take_out_jump(order, batch, i);
+        else if (since > 0 || window->clock_ns == INT64_MIN)
+            window->clock_ns = event->time_ns;
+        if (event->time_ns <= INT64_MAX - window->shift_ns)
+            event->time_ns += window->shift_ns;
+    }
+}
+
 /* Gives every event a time and sorts the batch. */
 static void sort_batch(struct goleak_order *order, struct goleak_batch *batch)
 {
     struct goleak_time_window *window = &order->window;
     struct goleak_event *events = batch->events;
+    take_out_jumps(order, batch);
     int64_t before = window->newest_ns;
     for (size_t i = 0; i < batch->count; i++) {
         if ((events[i].has & GOLEAK_HAS_TIME) == 0) {

@@ -20,6 +20,12 @@
 #define ANCESTORS 8 /* of an example, shown */
 #define ANCESTORS_MOST 65
 
+/* An address is no news for people: the place of creation says more. */
+static bool is_name(const char *start_function)
+{
+    return start_function != NULL && strncmp(start_function, "0x", 2) != 0;
+}
+
 static enum goleak_style style_of(enum goleak_verdict verdict)
 {
     return verdict == GOLEAK_VERDICT_CERTAIN  ? GOLEAK_RED_BOLD
@@ -81,7 +87,7 @@ static void write_ancestor(struct goleak_text_report *report, const struct golea
     struct goleak_page *page = report->page;
     uint64_t g = ancestor->goid == GOLEAK_NONE ? ancestor->g : 0; /* one name is enough here */
     goleak_page_words(page, GOLEAK_PLAIN, identity(ancestor->goid, g, ancestor->incarnation).text);
-    if (ancestor->start_function != NULL) {
+    if (is_name(ancestor->start_function)) {
         goleak_page_words(page, GOLEAK_PLAIN, ", ");
         goleak_page_name(page, GOLEAK_PLAIN, ancestor->start_function);
     } else if (ancestor->created_at != NULL) {
@@ -192,7 +198,7 @@ static void write_head(struct goleak_text_report *report, const struct goleak_le
 
 static void write_places(struct goleak_text_report *report, const struct goleak_leak *leak)
 {
-    if (leak->start_function != NULL)
+    if (is_name(leak->start_function))
         field(report, "function", leak->start_function);
     if (leak->created_at != NULL)
         field(report, "created at", leak->created_at);

@@ -25,6 +25,7 @@
 #include "support/bytes.h"
 #include "support/fail_alloc.h"
 #include "support/generate.h"
+#include "support/recordings.h"
 
 /* The article's leaky program under its full script. */
 static const char leaky[] = "newproc1: goroutine=140000036c0 parent=1374389543360 count=1 blocked_count=0\n"
@@ -247,6 +248,19 @@ static void test_calls(void **state)
     try_text(calls, sizeof calls - 1);
 }
 
+/* A bit of everything that perf and bpftrace print. */
+static void test_recorders(void **state)
+{
+    (void)state;
+    struct bytes recording = { 0 };
+    for (size_t i = 1; i < RECORDING_RICH_COUNT; i++) {
+        assert_non_null(recording_get(i, &recording));
+        try_every_way(&recording);
+        bytes_clear(&recording);
+    }
+    bytes_free(&recording);
+}
+
 static void test_packed(void **state)
 {
     (void)state;
@@ -287,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),  cmocka_unit_test(test_rich),   cmocka_unit_test(test_extended),
         cmocka_unit_test(test_calls),  cmocka_unit_test(test_packed), cmocka_unit_test(test_shuffled),
+        cmocka_unit_test(test_recorders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

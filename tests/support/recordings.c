@@ -7,12 +7,27 @@
 #include <stdlib.h>
 
 static const char *const files[] = {
-    "article-full-leaky.txt",     "article-full-not-leaky.txt", "article-naive-leaky.txt",
-    "article-naive-not-leaky.txt", "own_leaky.txt",             "own_leaky.noquiet.txt",
-    "own_leaky.flow.txt",         "own_not_leaky.txt",          "own_nilchan.txt",
-    "profile_1s.txt",             "aggregations.txt",           "own_leaky.events.txt",
-    "own_not_leaky.ustack.txt",   "own_names.ustack.txt",       "drops_bufsize4k.txt",
-    "own_http_leak.txt.zst",
+    "dtrace/article-full-leaky.txt",
+    "dtrace/article-full-not-leaky.txt",
+    "dtrace/article-naive-leaky.txt",
+    "dtrace/article-naive-not-leaky.txt",
+    "dtrace/own_leaky.txt",
+    "dtrace/own_leaky.noquiet.txt",
+    "dtrace/own_leaky.flow.txt",
+    "dtrace/own_not_leaky.txt",
+    "dtrace/own_nilchan.txt",
+    "dtrace/profile_1s.txt",
+    "dtrace/aggregations.txt",
+    "dtrace/own_leaky.events.txt",
+    "dtrace/own_not_leaky.ustack.txt",
+    "dtrace/own_names.ustack.txt",
+    "dtrace/drops_bufsize4k.txt",
+    "dtrace/own_http_leak.txt.zst",
+    "bpftrace/own_leaky.stacks.txt",
+    "bpftrace/own_leaky.json",
+    "perf/nocallchain.txt",
+    "perf/spacecomm.txt.zst",
+    "perf/calls.json",
 };
 #define FILE_COUNT (sizeof files / sizeof *files)
 
@@ -65,6 +80,100 @@ static const char rich[] =
     "END: count=2 blocked_count=-1\n"
     "gopark: goroutine=c000102700 goid=10 reason=1 wai";
 
+/* perf: fields that come and go, names of all kinds, records, damage, a cut chain. */
+static const char rich_perf[] =
+    "# ========\n"
+    "# cmdline : /usr/bin/perf record -e probe_app:* -g -- ./app \n"
+    "# ========\n"
+    "#\n"
+    "app  100 [000]  2301.456223: PERF_RECORD_COMM exec: app:100/100\n"
+    "app  100 [000]  2301.457777:         probe_app:newproc1: (45a700) parent=0xc000002380 parentgoid=1 fn=0x4bfa00 pc=0x4b8a1a\n"
+    "\t           5a700 runtime.newproc1+0x0 (/srv/app)\n"
+    "\n"
+    "app  100 [000]  2301.457999: probe_app:newproc1__return: (45a700 <- 45a6a5) g=0xc000102000 goid=7 parentgoid=1 gopc=0x4b8a1a startpc=0x4bfa00\n"
+    "\t           5a6a5 runtime.newproc.func1+0x25 (/srv/app)\n"
+    "\t           5a63f runtime.newproc+0x3f (/srv/app)\n"
+    "\t           b8a1a main.Gather[go.shape.struct { X string }]+0x5a (/srv/my app)\n"
+    "\t48c35d20c48348c0 [unknown] ([unknown])\n"
+    "\n"
+    "my leaky:app 101/102 [001]  2301.458100123:          1 uprobes:p_execute_0x56020: (456020) g=0xc000102000 goid=7\n"
+    "   2301.458200: probe_app:newproc1_ret: (45a700 <- 45a6a5) g=824634778496 goid=8 parentgoid=7\r\n"
+    "app  100 [000]  2301.458300:             probe_app:gopark: (486ae0) g=0xc000102000 goid=7 reason=6 wait=20 lock=0x0 mood=7\n"
+    "\t           86ae0 runtime.gopark+0x0 (/srv/app)\n"
+    "\t           bfa37 main.Gather.func1+0x37 (/srv/app)\n"
+    "\n"
+    "app  100 [000]  2301.458310: PERF_RECORD_LOST lost 3\n"
+    "app  100 [000]  2301.458320:             probe_app:gopark: (486ae0) g=0xc000102380 goid=(fault) reason=3 wait=18\n"
+    "app  100 [000]  2301.4583app  101 [001]  2301.458330: probe_app:ready: (452300) g=0xc000102000 goid=7 status=4 by=0xc000002380\n"
+    "app  100 [000]  2301.458340:             probe_app:gopark: (486ae0)\n"
+    "app  100 [000]  2301.458350:           probe_app:mapassign: (486ae0) g=0xc000102000 size=12\n"
+    "\x1b[31mred\x1b[0m \xff\xfe caf\xc3\xa9\n"
+    "app  100 [000]  2296.000000:           probe_app:gdestroy: (457000) g=0xc000102380 goid=8\n"
+    "app  100 [000]  2301.458400:          probe_app:main_main: (4b9000) g=0xc0\00000002380 goid=1\n"
+    "app  100 [000]  2301.458500: probe_app:newproc1__return: (45a700 <- 45a6a5) g=0xc000102380 goid=9 parentgoid=1\n"
+    "\t           5a6a5 runtime.newproc.func1+0x2";
+
+/* bpftrace: stacks in three styles, one of them apart from its line; words, maps. */
+static const char rich_bpftrace[] =
+    "Attaching 8 probes...\n"
+    "newproc1_entry: parent=c000002380 parentgoid=1 fn=4bfa00 pc=4b8a1a ts=1000000 cpu=0 tid=100\n"
+    "gopark: goroutine=c000007340 goid=11 reason=2 wait=2 lock=7f291eccce70 chan=0 elem=0 ts=1000500 cpu=1 tid=101\n"
+    "\n"
+    "        runtime.newproc1+0\n"
+    "        runtime.newproc+63\n"
+    "        main.Gather[go.shape.struct { X string }]+90\n"
+    "        0\n"
+    "\n"
+    "newproc1: goroutine=c000102000 goid=7 parent=c000002380 parentgoid=1 gopc=4b8a1a startpc=4bfa00 "
+    "fn=main.Gather[go.shape.struct { X string }].func1 ts=1001000 cpu=0 tid=100\n"
+    "execute: goroutine=c000102000 goid=7 ts=1002000 cpu=1 pid=100 tid=101\n"
+    "Lost 31 events\n"
+    "gopark: goroutine=c000102000 goid=7 reason=6 wait=20 ts=1003000 cpu=1 tid=101\n"
+    "\n"
+    "\t486ae0 runtime.gopark+0 (/srv/app)\n"
+    "\t4bfa37 main.Gather.func1+55 (/srv/my app)\n"
+    "\n"
+    "ready: goroutine=c000102000 goid=7 status=4 by=c000002380 ts=1002500 cpu=0 tid=100\n"
+    "gopark: goroutine=c0001newproc1: goroutine=c000102380 goid=8 parent=c000002380 ts=1004000 cpu=0 tid=100\n"
+    "served 30 \x1b[1mrequests\x1b[0m\n"
+    "gdestroy: goroutine=c000102380 goid=8 ts=1005000 cpu=0 pid=200 tid=100\n"
+    "main.main: g=c000002380 goid=1 ts=1006000 cpu=0 tid=100\r\n"
+    "@n: 5\n"
+    "@x[1, 2]: 3\n"
+    "@stacks[\n"
+    "    runtime.gopark+0\n"
+    "]: 12\n"
+    "WARNING: Total lost event count: 31\n"
+    "gopark: goroutine=c000002380 goid=1 reason=14 wait=14 ts=10";
+
+/* bpftrace -f json: all escapes, an event in two texts, two in one, damage. */
+static const char rich_json[] =
+    "{\"type\": \"attached_probes\", \"count\": 8, \"data\": {\"probes\": 8}}\n"
+    "{\"type\": \"printf\", \"data\": \"newproc1_entry: parent=c000002380 parentgoid=1 fn=4bfa00 pc=4b8a1a ts=1000000 cpu=0 tid=100\\n\"}\n"
+    "{\"type\": \"printf\", \"data\": \"\\n        runtime.newproc1+0\\n        runtime.newproc+63\\n        main.\\\"f\\\"+90\\n\\n\"}\n"
+    "{\"type\": \"printf\", \"data\": \"newproc1: goroutine=c000102000 goid=7 parent=c000002380 parentgoid=1 "
+    "fn=main.caf\\u00e9\\/\\ud83d\\ude00\\u001b[1m ts=1001000 cpu=0 tid=100\\n\"}\n"
+    "{\"type\":\"printf\",\"data\":\"gopark: goroutine=c000102000 goid=7 reason=6 wait=20 \"}\n"
+    "{\"type\": \"printf\", \"data\": \"ts=1003000 cpu=1\\ttid=101\\nready: goroutine=c000102000 goid=7 by=0 ts=1004000 cpu=1\\u000a\"}\n"
+    "{\"type\": \"lost_events\", \"data\": {\"events\": 7}}\n"
+    "{\"type\": \"printf\", \"data\": 7}\n"
+    "{\"type\": \"printf\", \"data\": \"gopark: goro{\"type\": \"printf\", \"data\": \"execute: goroutine=c000002380 goid=1 ts=1500000\\n\"}\n"
+    "listening on :8080\n"
+    "{\"type\": \"printf\", \"data\": \"gopark: goroutine=c000002380 goid=1 reason=\\ud800 ts=1600000\\n\"}\n"
+    "{\"type\": \"map\", \"data\": {\"@x\": {\"1,2\": 3}}}\n"
+    "{\"type\": \"printf\", \"data\": \"gdestroy: goroutine=c000102000 goid=7 ts=17";
+
+static const struct {
+    const char *name, *text;
+    size_t size;
+} made[] = {
+    { "the rich one", rich, sizeof rich - 1 },
+    { "perf's rich one", rich_perf, sizeof rich_perf - 1 },
+    { "bpftrace's rich one", rich_bpftrace, sizeof rich_bpftrace - 1 },
+    { "bpftrace's rich one in JSON", rich_json, sizeof rich_json - 1 },
+};
+#define MADE_COUNT (sizeof made / sizeof *made)
+
 void recording_rich(struct bytes *out)
 {
     bytes_add(out, rich, sizeof rich - 1);
@@ -73,18 +182,19 @@ void recording_rich(struct bytes *out)
 const char *recording_get(size_t index, struct bytes *out)
 {
     char path[256];
-    if (index == 0) {
-        recording_rich(out);
-        return "the rich one";
+    if (index < MADE_COUNT) {
+        bytes_add(out, made[index].text, made[index].size);
+        return made[index].name;
     }
-    if (index > FILE_COUNT)
+    index -= MADE_COUNT;
+    if (index >= FILE_COUNT)
         return NULL;
-    snprintf(path, sizeof path, "testdata/dtrace/%s", files[index - 1]);
+    snprintf(path, sizeof path, "testdata/%s", files[index]);
     if (!bytes_read(out, path)) {
         fprintf(stderr, "%s cannot be read: tests run in the project's folder\n", path);
         abort();
     }
-    return files[index - 1];
+    return files[index];
 }
 
 void recording_long(struct bytes *out)

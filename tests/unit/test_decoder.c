@@ -46,7 +46,7 @@ static void events_come_as_the_recording_has_them(void **state)
          "newproc1: goroutine=c000102000 goid=7 parent=c000002380 fn=main.f[go.shape.struct { X string }] ts=1000\n"
          "        runtime.newproc+63\n"
          "        main.main+16\n"
-         "chansend1: goroutine=c000102000 goid=7 ts=3000\n");
+         "casgstatus: goroutine=c000102000 goid=7 ts=3000\n");
     assert_int_equal(goleak_decoder_finish(decoder, &error), GOLEAK_OK);
     event = next();
     assert_non_null(event);
@@ -64,7 +64,7 @@ static void events_come_as_the_recording_has_them(void **state)
     assert_null(goleak_decoder_frame(decoder, event->stack, 2));
     event = next();
     assert_int_equal(event->kind, GOLEAK_EVENT_OTHER);
-    assert_string_equal(goleak_decoder_name(decoder, event->name), "chansend1");
+    assert_string_equal(goleak_decoder_name(decoder, event->name), "casgstatus");
     assert_null(next());
     assert_null(next()); /* and again */
 }

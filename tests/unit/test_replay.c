@@ -363,7 +363,7 @@ static void reasons_that_cannot_be_are_told(void **state)
     (void)state;
     assert_int_equal(health.count, 2);
     assert_int_equal(health.line, 2);
-    assert_string_equal(health.detail, "block reason 6 cannot be in Go 1.21");
+    assert_string_equal(health.detail, "block reason 6 cannot be in Go 1.21; it can in Go 1.22-1.27: is --go-version right?");
     assert_int_equal(load_goroutine(trace, A).reason, GOLEAK_REASON_UNKNOWN);
     assert_int_equal(load_goroutine(trace, A).verdict, GOLEAK_VERDICT_UNKNOWN);
     goleak_trace_free(trace);

@@ -49,7 +49,7 @@ static int tear_down(void **state)
 /* NULL: not told. */
 static uint32_t add(const char *spawner, const char *start)
 {
-    uint32_t frame = spawner != NULL ? goleak_symbols_frame(&symbols, spawner, strlen(spawner), 0x20) : 0;
+    uint32_t frame = spawner != NULL ? goleak_symbols_frame(&symbols, spawner, strlen(spawner), 0x20, false) : 0;
     uint32_t name = start != NULL ? goleak_symbols_string(&symbols, start, strlen(start)) : 0;
     uint32_t site = 12345;
     assert_true(goleak_sites_add(&sites, frame, name, &site));
@@ -118,7 +118,7 @@ static void an_address_proves_nothing(void **state)
 {
     uint32_t site;
     (void)state;
-    assert_true(goleak_sites_add(&sites, goleak_symbols_address(&symbols, 0x68a525), 0, &site));
+    assert_true(goleak_sites_add(&sites, goleak_symbols_address(&symbols, 0x68a525, false), 0, &site));
     assert_int_not_equal(site, 0);
     assert_int_equal(goleak_sites_at(&sites, site)->proof, 0);
 }
@@ -150,8 +150,8 @@ static void a_place_and_a_start_are_one_site(void **state)
 static void places_are_learnt_by_address(void **state)
 {
     (void)state;
-    uint32_t frame = goleak_symbols_frame(&symbols, "main.Gather", 11, 0x9e);
-    uint32_t other = goleak_symbols_frame(&symbols, "main.other", 10, 0x9e);
+    uint32_t frame = goleak_symbols_frame(&symbols, "main.Gather", 11, 0x9e, false);
+    uint32_t other = goleak_symbols_frame(&symbols, "main.other", 10, 0x9e, false);
     assert_int_equal(goleak_sites_frame_of(&sites, 0x68a525), 0);
     assert_true(goleak_sites_name(&sites, 0x68a525, frame));
     assert_int_equal(goleak_sites_frame_of(&sites, 0x68a525), frame);

@@ -1,0 +1,340 @@
+/*
+ * bpftrace - what bpftrace scripts print: the lines of keyed.h, with ustack()s below,
+ * as text or as JSON (-f json), and bpftrace's own words in between:
+ *
+ *      newproc1: goroutine=f135a908780 goid=2 parent=f135a9081e0 … ts=1297328782552 cpu=0 tid=17978
+ *
+ *              runtime.newproc1+0
+ *              runtime.systemstack.abi0+74
+ *
+ *      {"type": "printf", "data": "gopark: goroutine=1b9528fc01e0 goid=1 reason=14 …\n"}
+ *      {"type": "lost_events", "data": {"events": 12}}
+ *
+ *      Attaching 8 probes...             Lost 136669 events
+ *      @n: 5                             WARNING: Total lost event count: 136669
+ *
+ * Read off recordings by bpftrace 0.17 and 0.27, and off its output.cpp. Losses are
+ * told on standard error only: recordings made with 2>&1 have them, others need
+ * that file beside them.
+ */
+#include "format/bpftrace.h"
+
+#include "format/jsontext.h"
+#include "format/textual.h"
+
+struct goleak_reader {
+    struct goleak_textual text;
+    struct goleak_lines lines; /* of the input */
+    struct goleak_lines inner; /* of what printf() printed, unwrapped from JSON */
+    struct goleak_buf data;
+    bool has_json;
+    bool histogram; /* the lines of one may follow */
+};
+
+/* ---- bpftrace's own lines ---- */
+
+/* "Lost 12 events", "Attaching 8 probes...", "Attached 8 probes", with the number. */
+static bool is_count(const char *at, const char *end, const char *before, const char *behind, uint64_t *count)
+{
+    if (!goleak_begins(at, end, before))
+        return false;
+    const char *rest = goleak_parse_u64(at + strlen(before), end, count);
+    return rest != NULL && goleak_begins(rest, end, behind);
+}
+
+/* "@", "@name:", "@name[1, 2]: 3": a map, printed at the end. */
+static bool is_map(const char *at, const char *end)
+{
+    if (at == end || *at != '@')
+        return false;
+    for (at++; at < end && ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') ||
+                            *at == '_');)
+        at++;
+    return at < end && (*at == ':' || *at == '[');
+}
+
+/* "[4, 8)      12 |@@@@@    |" */
+static bool is_bucket(const char *at, const char *end)
+{
+    return at < end && (*at == '[' || *at == '(') && end[-1] == '|';
+}
+
+static bool is_message(const char *at, const char *end)
+{
+    uint64_t count;
+    return is_count(at, end, "Attaching ", " probe", &count) || is_count(at, end, "Attached ", " probe", &count) ||
+           is_count(at, end, "Lost ", " events", &count) || goleak_begins(at, end, "WARNING: Total lost event count: ");
+}
+
+/* Behind "FILE:LINE:COLUMN: ", which some of them have. */
+static const char *find_severity(const char *at, const char *end)
+{
+    static const char *const words[] = { "WARNING: ", "ERROR: " };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (goleak_begins(at, end, words[i]))
+            return at;
+        for (const char *colon = at; (colon = memchr(colon, ':', (size_t)(end - colon))) != NULL; colon++)
+            if (end - colon > 2 && colon[-(colon > at)] >= '0' && colon[-(colon > at)] <= '9' &&
+                goleak_begins(colon + 2, end, words[i]))
+                return colon + 2;
+    }
+    return NULL;
+}
+
+static bool take_message(struct goleak_reader *reader, const struct goleak_line *line)
+{
+    struct goleak_textual *text = &reader->text;
+    const char *at = line->at, *end = line->end;
+    uint64_t count;
+    const char *severity = find_severity(at, end);
+    bool table = is_map(at, end) || (reader->histogram && is_bucket(at, end));
+    reader->histogram = table && (*at != '@' || end[-1] == ':');
+    if (table)
+        return true;
+    if (is_count(at, end, "Lost ", " events", &count)) {
+        goleak_textual_lost(text, line, count);
+    } else if (is_count(at, end, "WARNING: Total lost event count: ", "", &count)) {
+        if (count > text->lost_told)
+            goleak_textual_lost(text, line, count - text->lost_told);
+    } else if (severity != NULL && *severity == 'E') {
+        goleak_textual_error(text, line);
+    } else if (severity == NULL && !is_message(at, end)) {
+        return false;
+    }
+    text->notes++;
+    return true;
+}
+
+/* ---- lines ---- */
+
+/* A line of text: the input's own, or one that came out of JSON. */
+static enum goleak_status take_text(struct goleak_reader *reader, const struct goleak_line *line)
+{
+    struct goleak_textual *text = &reader->text;
+    const char *at = line->at, *end = line->end;
+    const struct goleak_event *kept;
+    bool taken;
+    if (at == end)
+        return GOLEAK_OK;
+    if ((*at == ' ' || *at == '\t') && text->open_event && goleak_stacktext_is_frame(at, end)) {
+        if (line->ended)
+            goleak_stacktext_add(&text->stack, at, end);
+        else
+            goleak_textual_cut(text, line);
+        return GOLEAK_OK;
+    }
+    if (goleak_textual_recorder_line(text, line) || take_message(reader, line))
+        return GOLEAK_OK;
+    enum goleak_status status = goleak_textual_event(text, line, at, -1, &taken, &kept);
+    if (status != GOLEAK_OK || taken)
+        return status;
+    /* The traced program's output, and perhaps an event behind it. */
+    const char *inside = goleak_keyed_find(at, end), *nul = memchr(at, 0, (size_t)(end - at));
+    if (inside != NULL && nul != NULL) {
+        goleak_textual_damaged(text, line, nul, "found a NUL byte in an event, expected text");
+        return GOLEAK_OK;
+    }
+    if (inside > at)
+        status = goleak_textual_event(text, line, inside, -1, &taken, &kept);
+    if (status == GOLEAK_OK)
+        goleak_textual_unknown(text, line);
+    return status;
+}
+
+static enum goleak_status take_inner(void *context, const struct goleak_line *line)
+{
+    return take_text(context, line);
+}
+
+static enum goleak_status too_long(void *context, const struct goleak_line *line, uint64_t bytes)
+{
+    goleak_textual_too_long(&((struct goleak_reader *)context)->text, line, bytes);
+    return GOLEAK_OK;
+}
+
+static const char *take_bulk(void *context, const char *at, const char *end, uint64_t *number,
+                             enum goleak_status *status)
+{
+    return goleak_textual_bulk(&((struct goleak_reader *)context)->text, at, end, number, status);
+}
+
+/* ---- JSON ---- */
+
+static bool is_json(const char *at, const char *end)
+{
+    return goleak_begins(at, end, "{\"type\"");
+}
+
+/* "data" of lost_events: {"events": 12}. */
+static bool find_events(struct goleak_json_text json, uint64_t *count)
+{
+    enum goleak_json_token token;
+    while ((token = goleak_json_next(&json)) != GOLEAK_JSON_END && token != GOLEAK_JSON_ERROR)
+        if (token == GOLEAK_JSON_NUMBER)
+            return goleak_parse_u64(json.token, json.token + json.size, count) == json.token + json.size;
+    return false;
+}
+
+/* One object, on a line of its own: what kind it is, and its data. False: damaged. */
+static bool split_object(const struct goleak_line *line, struct goleak_json_text *type, struct goleak_json_text *data,
+                         enum goleak_json_token *data_token)
+{
+    struct goleak_json_text json = { line->at, line->end, NULL, 0 };
+    enum goleak_json_token token = goleak_json_next(&json);
+    bool has_type = false;
+    *data_token = GOLEAK_JSON_END;
+    while (token == GOLEAK_JSON_MARK && *json.token != '}') {
+        if (goleak_json_next(&json) != GOLEAK_JSON_STRING)
+            return false;
+        struct goleak_json_text key = json;
+        if (!goleak_json_is_mark(&json, goleak_json_next(&json), ':'))
+            return false;
+        token = goleak_json_next(&json);
+        if (goleak_json_is_text(&key, "type") && token == GOLEAK_JSON_STRING) {
+            *type = json;
+            has_type = true;
+        } else if (goleak_json_is_text(&key, "data")) {
+            *data = json;
+            *data_token = token;
+        }
+        if (!goleak_json_skip(&json, token))
+            return false;
+        if (*data_token != GOLEAK_JSON_END && data->end == line->end && goleak_json_is_text(&key, "data"))
+            data->end = json.at;
+        token = goleak_json_next(&json);
+    }
+    return has_type && token == GOLEAK_JSON_MARK;
+}
+
+static enum goleak_status take_json(struct goleak_reader *reader, const struct goleak_line *line)
+{
+    struct goleak_json_text type, data;
+    enum goleak_json_token token;
+    uint64_t count;
+    if (!split_object(line, &type, &data, &token)) {
+        if (line->ended)
+            goleak_textual_damaged(&reader->text, line, line->at, "found a JSON object that is cut, expected its end");
+        else
+            goleak_textual_cut(&reader->text, line);
+        return GOLEAK_OK;
+    }
+    reader->has_json = true;
+    if (goleak_json_is_text(&type, "printf") && token == GOLEAK_JSON_STRING) {
+        reader->data.size = 0;
+        goleak_json_unescape(&reader->data, data.token, data.size);
+        if (reader->data.failed)
+            return goleak_alloc_failure(reader->text.env.alloc);
+        reader->inner.number = line->number - 1; /* what it complains of stands in this line */
+        return goleak_lines_feed(&reader->inner, reader->data.data, reader->data.size);
+    }
+    reader->text.notes++;
+    if (goleak_json_is_text(&type, "lost_events") && token == GOLEAK_JSON_MARK && find_events(data, &count))
+        goleak_textual_lost(&reader->text, line, count);
+    return GOLEAK_OK;
+}
+
+static enum goleak_status take_line(void *context, const struct goleak_line *line)
+{
+    struct goleak_reader *reader = context;
+    return is_json(line->at, line->end) ? take_json(reader, line) : take_text(reader, line);
+}
+
+/* ---- the reader ---- */
+
+static void close_reader(struct goleak_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    struct goleak_alloc *alloc = reader->text.env.alloc;
+    goleak_lines_release(&reader->lines);
+    goleak_lines_release(&reader->inner);
+    goleak_buf_release(&reader->data);
+    goleak_textual_release(&reader->text);
+    goleak_free(alloc, reader, sizeof *reader);
+}
+
+static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
+{
+    struct goleak_reader *reader = goleak_alloc_zeroed(env->alloc, sizeof *reader);
+    if (reader == NULL)
+        return NULL;
+    const struct goleak_line_reader outer = { take_bulk, take_line, too_long, reader };
+    const struct goleak_line_reader inner = { NULL, take_inner, too_long, reader };
+    goleak_lines_init(&reader->lines, env->alloc, &outer);
+    goleak_lines_init(&reader->inner, env->alloc, &inner);
+    goleak_buf_init(&reader->data, env->alloc);
+    if (!goleak_textual_init(&reader->text, env)) {
+        close_reader(reader);
+        return NULL;
+    }
+    return reader;
+}
+
+static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, size_t size)
+{
+    return goleak_lines_feed(&reader->lines, bytes, size);
+}
+
+static enum goleak_status finish(struct goleak_reader *reader)
+{
+    enum goleak_status status = goleak_lines_finish(&reader->lines);
+    if (status == GOLEAK_OK)
+        status = goleak_lines_finish(&reader->inner);
+    return status == GOLEAK_OK ? goleak_textual_finish(&reader->text) : status;
+}
+
+static void facts(const struct goleak_reader *reader, struct goleak_reader_facts *out)
+{
+    bool extended = (reader->text.seen & (GOLEAK_HAS_TIME | GOLEAK_HAS_GOID)) != 0;
+    *out = (struct goleak_reader_facts){
+        .events = reader->text.events,
+        .notes = reader->text.notes,
+        .form = reader->has_json ? "json" : reader->text.events == 0 ? NULL : extended ? "extended" : "full",
+    };
+}
+
+/* ---- sniffing ---- */
+
+/* "        runtime.newproc+63", as no other tracer prints it. */
+static bool is_frame(const char *at, const char *end)
+{
+    struct goleak_frame_text frame;
+    if (!goleak_begins(at, end, "        ") || end[-1] < '0' || end[-1] > '9' ||
+        memchr(at, '`', (size_t)(end - at)) != NULL)
+        return false;
+    const char *plus = end;
+    while (plus > at && plus[-1] != '+')
+        plus--;
+    return goleak_begins(goleak_skip_blanks(at, end), end, "runtime.") && plus > at &&
+           goleak_parse_u64(plus, end, &frame.offset) == end;
+}
+
+static bool is_ours(const char *at, const char *end)
+{
+    if (is_json(at, end) || is_message(at, end) || is_frame(at, end))
+        return true;
+    if (goleak_begins(at, end, "newproc1_entry: "))
+        return goleak_keyed_is_event(at, end);
+    if (!goleak_textual_is_recorder_line(at, end))
+        return false;
+    for (; at < end; at++)
+        if (goleak_begins(at, end, " tool=bpftrace"))
+            return true;
+    return false;
+}
+
+static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)
+{
+    return goleak_lines_sniff(bytes, size, whole, is_ours);
+}
+
+const struct goleak_format goleak_format_bpftrace = {
+    .name = "bpftrace",
+    .title = "bpftrace output",
+    .sniff = sniff,
+    .open = open_reader,
+    .feed = feed,
+    .finish = finish,
+    .facts = facts,
+    .close = close_reader,
+};

@@ -1,0 +1,863 @@
+/*
+ * perf - `perf script` output of uprobes on the Go runtime, and what
+ * `perf data convert --to-json` makes of the same (perfjson.h).
+ *
+ *   COMM  PID/TID [CPU] SECONDS: PERIOD GROUP:NAME: (ADDRESS) KEY=VALUE …
+ *   lab126  8152 [001]  2550.546664: probe_lab126:newproc1__return: (45a700 <- 45a6a5) g=0x305e4dd701e0 goid=1 …
+ *   	           5a6a5 runtime.newproc.func1+0x25 (/srv/build/lab126)
+ *   	           5a63f runtime.newproc+0x3f (/srv/build/lab126)
+ *
+ *   lab126  8152 [001]  2454.722522: PERF_RECORD_LOST lost 159
+ *   # captured on    : Fri Nov 20 10:33:34 2026
+ *
+ * Which columns there are -F decides; their order is perf's own (perf's
+ * builtin-script.c, perf_sample__fprintf_start). One number in the place of
+ * PID/TID is the thread. Probes are named by their user: what matters is which
+ * runtime function a name holds. newproc1 is a creation where it returns ("<-").
+ *
+ * --deltatime prints the time since the line before; that is told by times that
+ * fall again and again, and undone.
+ */
+#include "format/perf.h"
+
+#include "base/hash.h"
+#include "format/perfjson.h"
+#include "format/textual.h"
+
+#include <stdio.h>
+
+#define PROBES 64
+#define FIELDS "perf script -F comm,pid,tid,cpu,time,event,trace,ip,sym"
+
+/* A probe of the recording, by the name that perf prints. */
+struct probe {
+    char name[80];
+    uint8_t size; /* 0: free */
+    bool returns_by_name, known;
+    uint32_t event_name;
+    uint8_t kind;
+    struct goleak_key_plan entry, leave; /* "(45a700)" and "(45a700 <- 45a6a5)" */
+};
+
+enum times { TIMES_UNDECIDED, TIMES_AS_PRINTED, TIMES_ARE_DELTAS };
+
+/* The columns before an event. */
+struct head {
+    const char *comm, *comm_end; /* with what stands before it */
+    uint32_t has;
+    uint32_t pid, tid, cpu;
+    int64_t time_ns;
+    bool has_period;
+    const char *event, *event_end; /* GROUP:NAME */
+    const char *trace;             /* behind it */
+};
+
+struct goleak_reader {
+    struct goleak_textual text;
+    struct goleak_lines lines;
+    struct goleak_perf_json json;
+    struct goleak_event_sink sink; /* the real one */
+    struct probe probes[PROBES];
+    /* The layout of the last line, for the next one. */
+    char comm[64];
+    size_t comm_size;
+    uint32_t columns;
+    bool has_period;
+    /* Times. */
+    enum times times;
+    int64_t sum_ns, sums[GOLEAK_BATCH_EVENTS];
+    bool relative;
+    /* What the field set lacks. */
+    bool began, is_json, is_raw_dump;
+    uint64_t without_name, without_goroutine;
+};
+
+/* ---- numbers and words of a line ---- */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_name(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '.' || c == '-' ||
+           c == '/' || c == '@' || c == '%';
+}
+
+/* "2550.546246" or "2550.546246827", in nanoseconds. Up to `stop`; NULL: no time. */
+static const char *parse_seconds(const char *at, const char *end, int64_t *out)
+{
+    static const uint32_t scale[10] = { 0, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1 };
+    uint64_t seconds, fraction;
+    const char *dot = goleak_parse_u64(at, end, &seconds);
+    if (dot == NULL || dot == end || *dot != '.' || seconds > (uint64_t)INT64_MAX / 1000000000 - 1)
+        return NULL;
+    const char *stop = goleak_parse_u64(dot + 1, end, &fraction);
+    if (stop == NULL || stop - dot - 1 > 9)
+        return NULL;
+    *out = (int64_t)(seconds * 1000000000 + fraction * scale[stop - dot - 1]);
+    return stop;
+}
+
+/* The token that ends at *end, which moves to its start. Empty: none. */
+static const char *token_before(const char *from, const char **end)
+{
+    const char *stop = *end;
+    while (stop > from && stop[-1] == ' ')
+        stop--;
+    *end = stop;
+    while (stop > from && stop[-1] != ' ')
+        stop--;
+    return stop;
+}
+
+static bool parse_ids(const char *at, const char *end, struct head *head)
+{
+    uint64_t first, second;
+    if (at < end && *at == '-') /* "-1/0": a record that perf made up */
+        at++;
+    const char *rest = goleak_parse_u64(at, end, &first);
+    if (rest == NULL || first > UINT32_MAX)
+        return false;
+    if (rest == end) {
+        head->tid = (uint32_t)first;
+        head->has |= GOLEAK_HAS_TID;
+        return true;
+    }
+    if (*rest != '/' || goleak_parse_u64(rest + 1, end, &second) != end || second > UINT32_MAX)
+        return false;
+    head->pid = (uint32_t)first;
+    head->tid = (uint32_t)second;
+    head->has |= GOLEAK_HAS_PID | GOLEAK_HAS_TID;
+    return true;
+}
+
+/* The columns in [from, end), from right to left: they end where the event begins. */
+static void split_columns(const char *from, const char *end, struct head *head)
+{
+    const char *stop = end, *at = token_before(from, &stop);
+    uint64_t number;
+    if (at < stop && goleak_parse_u64(at, stop, &number) == stop) { /* a period, if a time is before it */
+        const char *before = at, *time = token_before(from, &before);
+        if (before > time && before[-1] == ':' && parse_seconds(time, before, &head->time_ns) == before - 1) {
+            head->has_period = true;
+            at = time;
+            stop = before;
+        }
+    }
+    if (stop > at && stop[-1] == ':' && parse_seconds(at, stop, &head->time_ns) == stop - 1) {
+        head->has |= GOLEAK_HAS_TIME;
+        stop = at;
+        at = token_before(from, &stop);
+    }
+    bool misc = stop > at && stop - at <= 5;
+    for (const char *c = at; c < stop && misc; c++)
+        misc = *c >= 'A' && *c <= 'Z';
+    if (misc && at > from) {
+        const char *before = at, *cpu = token_before(from, &before);
+        if (before > cpu && (*cpu == '[' || is_digit(*cpu))) {
+            at = cpu;
+            stop = before;
+        }
+    }
+    if (stop - at > 2 && *at == '[' && stop[-1] == ']' && goleak_parse_u64(at + 1, stop, &number) == stop - 1 &&
+        number <= UINT32_MAX) {
+        head->cpu = (uint32_t)number;
+        head->has |= GOLEAK_HAS_CPU;
+        stop = at;
+        at = token_before(from, &stop);
+    }
+    if (at < stop && parse_ids(at, stop, head)) {
+        stop = at;
+        token_before(from, &stop);
+    }
+    head->comm = from;
+    head->comm_end = stop;
+}
+
+/* Is there an event in [at, end)? Its name holds a colon and ends with one. A comm may
+ * look like that, too: the right one is followed by the probe's address. */
+static bool split_head(const char *at, const char *end, struct head *out)
+{
+    const char *best = NULL, *best_end = NULL;
+    for (const char *colon = at; (colon = memchr(colon, ':', (size_t)(end - colon))) != NULL;) {
+        const char *from = colon, *stop = colon + 1;
+        while (from > at && is_name(from[-1]))
+            from--;
+        while (stop < end && (is_name(*stop) || *stop == ':'))
+            stop++;
+        bool named = from < colon && stop > colon + 2 && stop[-1] == ':' && (stop == end || *stop == ' ') &&
+                     !is_digit(*from);
+        if (named) {
+            const char *trace = goleak_skip_blanks(stop, end);
+            if (best == NULL || (trace < end && *trace == '(')) {
+                best = from;
+                best_end = stop;
+            }
+            if (trace < end && *trace == '(')
+                break;
+        }
+        colon = stop;
+    }
+    *out = (struct head){ 0 };
+    if (best == NULL)
+        return false;
+    out->event = best;
+    out->event_end = best_end - 1;
+    out->trace = best_end;
+    split_columns(at, best, out);
+    return true;
+}
+
+/* ---- probes ---- */
+
+static bool cut_front(const char **at, const char *end, const char *word)
+{
+    if (!goleak_begins(*at, end, word) || *at + strlen(word) == end)
+        return false;
+    *at += strlen(word);
+    return true;
+}
+
+static bool cut_back(const char *at, const char **end, const char *word)
+{
+    size_t size = strlen(word);
+    if ((size_t)(*end - at) <= size || memcmp(*end - size, word, size) != 0)
+        return false;
+    *end -= size;
+    return true;
+}
+
+/* "_0x86ae0" of names that the kernel makes up, "_1" of a second probe on a function. */
+static bool cut_number(const char *at, const char **end)
+{
+    const char *from = *end;
+    uint64_t number;
+    while (from > at && from[-1] != '_')
+        from--;
+    if (from - at < 2 || goleak_parse_any(from, *end, &number) != *end)
+        return false;
+    *end = from - 1;
+    return true;
+}
+
+/* What the name of a probe says: the runtime function in it. */
+static enum goleak_event_kind kind_of(const char *at, const char *end, bool *returns, bool *needs_goroutine,
+                                      bool *named)
+{
+    static const char *const fronts[] = { "p_", "r_", "uprobe_", "uretprobe_", "probe_", "go_", "runtime_", "_" };
+    static const char *const leaves[] = { "_return", "_ret", "_exit" };
+    static const char *const backs[] = { "_entry", "_enter", "_" };
+    const char *colon = memchr(at, ':', (size_t)(end - at));
+    at = colon != NULL ? colon + 1 : at;
+    colon = memchr(at, ':', (size_t)(end - at)); /* a modifier: ":u" */
+    end = colon != NULL ? colon : end;
+    *returns = false;
+    for (bool again = true; again;) {
+        enum goleak_event_kind kind = goleak_keyed_kind(at, (size_t)(end - at), needs_goroutine, named);
+        if (kind != GOLEAK_EVENT_OTHER)
+            return kind;
+        again = cut_number(at, &end);
+        for (size_t i = 0; i < sizeof leaves / sizeof *leaves && !again; i++)
+            if ((again = cut_back(at, &end, leaves[i])))
+                *returns = true;
+        for (size_t i = 0; i < sizeof backs / sizeof *backs && !again; i++)
+            again = cut_back(at, &end, backs[i]);
+        for (size_t i = 0; i < sizeof fronts / sizeof *fronts && !again; i++)
+            again = cut_front(&at, end, fronts[i]);
+    }
+    *needs_goroutine = true;
+    *named = true;
+    return end - at == 9 && memcmp(at, "main_main", 9) == 0 ? GOLEAK_EVENT_MAIN : GOLEAK_EVENT_OTHER;
+}
+
+static size_t slot_of(const char *end)
+{
+    return (size_t)(goleak_load64(end - 8) * 0x9e3779b97f4a7c15u >> 58);
+}
+
+/* The probe of this name, learnt if it is new. NULL: memory. Names are taken from
+ * within a line, behind at least 8 bytes of it. */
+static struct probe *find_probe(struct goleak_reader *reader, const char *at, const char *end)
+{
+    char padded[8 + sizeof reader->probes[0].name] = { 0 };
+    size_t size = (size_t)(end - at);
+    if (size > sizeof reader->probes[0].name)
+        size = sizeof reader->probes[0].name;
+    memcpy(padded + 8, at, size);
+    struct probe *probe = &reader->probes[slot_of(padded + 8 + size) % PROBES];
+    if (probe->size == size && memcmp(probe->name, at, size) == 0)
+        return probe;
+    bool needs_goroutine, named;
+    *probe = (struct probe){ .size = (uint8_t)size };
+    memcpy(probe->name, at, size);
+    enum goleak_event_kind kind = kind_of(at, at + size, &probe->returns_by_name, &needs_goroutine, &named);
+    probe->kind = (uint8_t)kind;
+    probe->known = kind != GOLEAK_EVENT_OTHER;
+    if (named) {
+        const char *colon = memchr(at, ':', size);
+        const char *from = colon != NULL ? colon + 1 : at;
+        probe->event_name = goleak_symbols_string(reader->text.env.symbols, from, (size_t)(at + size - from));
+        if (probe->event_name == 0) {
+            probe->size = 0;
+            return NULL;
+        }
+    }
+    return probe;
+}
+
+/* Whether the function is entered or left decides what some events are. */
+static enum goleak_event_kind kind_here(const struct probe *probe, bool returns)
+{
+    if (probe->kind == GOLEAK_EVENT_CREATE)
+        return returns ? GOLEAK_EVENT_CREATE : GOLEAK_EVENT_SPAWN;
+    if (probe->kind == GOLEAK_EVENT_OBJECT || probe->kind == GOLEAK_EVENT_GC || probe->kind == GOLEAK_EVENT_ALLOC)
+        return (enum goleak_event_kind)probe->kind;
+    return returns ? GOLEAK_EVENT_OTHER : (enum goleak_event_kind)probe->kind; /* awake again, and no more */
+}
+
+static bool needs_goroutine(enum goleak_event_kind kind)
+{
+    return kind != GOLEAK_EVENT_SPAWN && kind != GOLEAK_EVENT_GC && kind != GOLEAK_EVENT_ALLOC;
+}
+
+/* ---- events ---- */
+
+static void put_columns(struct goleak_event *event, const struct head *head)
+{
+    event->has |= head->has;
+    event->pid = head->pid;
+    event->tid = head->tid;
+    event->cpu = head->cpu;
+    event->time_ns = head->time_ns;
+}
+
+/* The time of a line, of whatever kind, for the sum of all. */
+static void take_time(struct goleak_reader *reader, int64_t time_ns)
+{
+    reader->sum_ns = (int64_t)((uint64_t)reader->sum_ns + (uint64_t)time_ns); /* absolute ones may wrap */
+}
+
+static enum goleak_status add(struct goleak_reader *reader, struct goleak_event *event)
+{
+    struct goleak_textual *text = &reader->text;
+    enum goleak_status status = goleak_textual_close_event(text);
+    if (status != GOLEAK_OK)
+        return status;
+    if (reader->times == TIMES_UNDECIDED)
+        reader->sums[text->batch->count] = reader->sum_ns;
+    else if (reader->times == TIMES_ARE_DELTAS)
+        event->time_ns = reader->sum_ns;
+    return goleak_textual_add(text, event);
+}
+
+/* The first batch shows whether times are those of the events or between them. */
+static enum goleak_status push(void *context, struct goleak_batch **batch)
+{
+    struct goleak_reader *reader = context;
+    struct goleak_event *events = (*batch)->events;
+    if (reader->times == TIMES_UNDECIDED) {
+        size_t falls = 0, timed = 0;
+        int64_t before = INT64_MIN;
+        for (size_t i = 0; i < (*batch)->count; i++) {
+            if ((events[i].has & GOLEAK_HAS_TIME) == 0)
+                continue;
+            falls += events[i].time_ns < before;
+            before = events[i].time_ns;
+            reader->relative = reader->relative || (timed == 0 && before == 0);
+            timed++;
+        }
+        reader->times = falls * 8 > timed ? TIMES_ARE_DELTAS : TIMES_AS_PRINTED;
+        for (size_t i = 0; i < (*batch)->count && reader->times == TIMES_ARE_DELTAS; i++)
+            events[i].time_ns = reader->sums[i];
+        reader->relative = reader->relative || reader->times == TIMES_ARE_DELTAS;
+    }
+    return reader->sink.push(reader->sink.context, batch);
+}
+
+/* "(45a700 <- 45a6a5) ": the probe's address, and where it returns to. NULL: none. */
+static const char *parse_addresses(const char *at, const char *end, bool *returns)
+{
+    uint64_t address;
+    if (at == end || *at != '(')
+        return NULL;
+    const char *close = memchr(at, ')', (size_t)(end - at));
+    const char *rest = close != NULL ? goleak_parse_hex(at + 1, close, &address) : NULL;
+    *returns = rest != NULL && goleak_begins(rest, close, " <- ");
+    if (*returns)
+        rest = goleak_parse_hex(rest + 4, close, &address);
+    else if (rest != NULL && goleak_begins(rest, close, "+")) /* a relative address */
+        rest = close;
+    return rest == NULL ? NULL : goleak_skip_blanks(close + 1, end);
+}
+
+static void without_goroutine(struct goleak_reader *reader, const struct goleak_line *line, const struct head *head)
+{
+    reader->without_goroutine++;
+    char sentence[192];
+    snprintf(sentence, sizeof sentence, "found %.*s without g= or goid=, expected one (does -F have trace?)",
+             (int)(head->event_end - head->event > 64 ? 64 : head->event_end - head->event), head->event);
+    goleak_textual_damaged(&reader->text, line, head->event, sentence);
+}
+
+static enum goleak_status take_event(struct goleak_reader *reader, const struct goleak_line *line,
+                                     const struct head *head)
+{
+    struct goleak_textual *text = &reader->text;
+    struct goleak_event event = { .position = line->number };
+    struct goleak_keyed_problem problem;
+    struct probe *probe = find_probe(reader, head->event, head->event_end);
+    if (probe == NULL)
+        return goleak_alloc_failure(text->env.alloc);
+    const char *end = line->end;
+    while (end > head->trace && end[-1] == ' ')
+        end--;
+    const char *trace = goleak_skip_blanks(head->trace, end);
+    bool returns = probe->returns_by_name;
+    const char *arguments = parse_addresses(trace, end, &returns);
+    enum goleak_event_kind kind = kind_here(probe, returns);
+    struct goleak_key_plan *plan = returns ? &probe->leave : &probe->entry;
+    event.kind = plan->kind = (uint8_t)kind;
+    plan->event_name = kind == probe->kind ? probe->event_name : 0;
+    enum goleak_keyed_result result =
+        goleak_keyed_arguments(&text->keyed, arguments != NULL ? arguments : trace, end, &event, plan, &problem);
+    if (result == GOLEAK_KEYED_FAILED)
+        return goleak_alloc_failure(text->env.alloc);
+    if (result != GOLEAK_KEYED_EVENT && arguments != NULL && probe->known) {
+        if (line->ended)
+            goleak_textual_damaged(text, line, problem.at, problem.sentence);
+        else
+            goleak_textual_cut(text, line);
+        return goleak_textual_close_event(text);
+    }
+    put_columns(&event, head);
+    if (kind == GOLEAK_EVENT_OTHER || plan->event_name != 0) {
+        event.has &= ~GOLEAK_HAS_START;
+        event.name = probe->event_name;
+    }
+    if (!probe->known)
+        goleak_health_note(text->env.health, GOLEAK_HEALTH_unknown_events, 1, line->number, 0, 0, "the event %.*s",
+                           probe->size, probe->name);
+    bool nobodys = (event.has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) == 0;
+    if (nobodys && needs_goroutine(kind)) {
+        if (probe->known && line->ended)
+            without_goroutine(reader, line, head);
+        else if (probe->known)
+            goleak_textual_cut(text, line);
+        plan->count = 0;
+        return goleak_textual_close_event(text);
+    }
+    if (!goleak_textual_whole(text, line, &event))
+        return GOLEAK_OK;
+    return add(reader, &event);
+}
+
+/* ---- lines that are no events ---- */
+
+/* "lab126  8152 [001]  2454.722522: PERF_RECORD_LOST lost 159": true if it is a record. */
+static bool take_record(struct goleak_reader *reader, const struct goleak_line *line)
+{
+    static const char mark[] = "PERF_RECORD_";
+    const char *at = line->at, *end = line->end;
+    for (; at < end; at++) {
+        at = memchr(at, 'P', (size_t)(end - at));
+        if (at == NULL)
+            return false;
+        if (goleak_begins(at, end, mark) && (at == line->at || at[-1] == ' '))
+            break;
+    }
+    if (at == end)
+        return false;
+    struct head head = { 0 };
+    split_columns(line->at, at, &head);
+    if (head.has & GOLEAK_HAS_TIME)
+        take_time(reader, head.time_ns);
+    reader->text.notes++;
+    if (!goleak_begins(at + sizeof mark - 1, end, "LOST"))
+        return true;
+    uint64_t count = 0;
+    for (; at < end; at++)
+        if (goleak_begins(at, end, "lost ") && goleak_parse_u64(at + 5, end, &count) != NULL)
+            break;
+    goleak_textual_lost(&reader->text, line, count != 0 ? count : 1);
+    return true;
+}
+
+/* "Processed 47185 samples and lost 6.10%!", "Processed 9 events and lost 3 chunks!":
+ * of samples a share is told, and so about how many. */
+static bool take_losses(struct goleak_reader *reader, const struct goleak_line *line)
+{
+    const char *at = line->at, *end = line->end;
+    uint64_t processed, lost;
+    int64_t share;
+    if (goleak_begins(at, end, "Warning: "))
+        at += strlen("Warning: ");
+    if (!goleak_begins(at, end, "Processed "))
+        return false;
+    const char *rest = goleak_parse_u64(at + strlen("Processed "), end, &processed);
+    while (rest != NULL && rest < end && !goleak_begins(rest, end, "lost "))
+        rest++;
+    if (rest == NULL || rest == end)
+        return false;
+    rest += strlen("lost ");
+    if (parse_seconds(rest, end, &share) != NULL) { /* the same digits: parts of 1e9 */
+        const int64_t whole = (int64_t)100 * 1000000000;
+        if (share <= 0 || share >= whole)
+            lost = share <= 0 ? 0 : 1;
+        else
+            lost = (uint64_t)((double)processed * (double)share / (double)(whole - share) + 0.5);
+    } else if (goleak_parse_u64(rest, end, &lost) == NULL) {
+        return false;
+    }
+    if (lost > reader->text.lost_told) /* records in the recording may have told some */
+        goleak_textual_lost(&reader->text, line, lost - reader->text.lost_told);
+    return true;
+}
+
+static bool take_message(struct goleak_reader *reader, const struct goleak_line *line)
+{
+    static const char *const notes[] = { "[ perf record: ", "Warning:", "Check IO/CPU overload!", "WARNING: ",
+                                         "Couldn't ", "Failed to ", "addr2line: ", "cmd__addr2line: " };
+    const char *at = line->at, *end = line->end;
+    bool taken = take_losses(reader, line);
+    for (size_t i = 0; i < sizeof notes / sizeof *notes && !taken; i++)
+        taken = goleak_begins(at, end, notes[i]);
+    reader->text.notes += taken;
+    return taken;
+}
+
+/* A dump by -D: each line is there twice, once in bytes. */
+static bool is_raw_dump(const char *at, const char *end)
+{
+    return goleak_begins(at, end, ". ... raw event: size ");
+}
+
+/* "(45a700) parent=0xac57a0 …": what -F trace prints without -F event. */
+static bool is_trace_alone(const char *at, const char *end)
+{
+    bool returns;
+    at = goleak_skip_blanks(at, end);
+    const char *rest = parse_addresses(at, end, &returns);
+    if (rest == NULL)
+        return false;
+    const char *equals = memchr(rest, '=', (size_t)(end - rest));
+    return equals != NULL && equals > rest && memchr(rest, ' ', (size_t)(equals - rest)) == NULL;
+}
+
+static enum goleak_status take_line(void *context, const struct goleak_line *line)
+{
+    struct goleak_reader *reader = context;
+    struct goleak_textual *text = &reader->text;
+    const char *at = line->at, *end = line->end;
+    struct head head;
+    if (at == end || reader->is_raw_dump)
+        return GOLEAK_OK;
+    if (*at == '\t' && text->open_event && goleak_stacktext_is_frame(at, end)) {
+        if (line->ended)
+            goleak_stacktext_add(&text->stack, at, end);
+        else
+            goleak_textual_cut(text, line);
+        return GOLEAK_OK;
+    }
+    if (goleak_textual_recorder_line(text, line))
+        return GOLEAK_OK;
+    if (*at == '#') {
+        text->notes++;
+        return GOLEAK_OK;
+    }
+    const char *nul = memchr(at, 0, (size_t)(end - at));
+    if (nul == NULL && split_head(at, end, &head)) {
+        if (head.has & GOLEAK_HAS_TIME)
+            take_time(reader, head.time_ns);
+        reader->columns = head.has;
+        reader->has_period = head.has_period;
+        reader->comm_size = (size_t)(head.comm_end - head.comm);
+        if (reader->comm_size <= sizeof reader->comm)
+            memcpy(reader->comm, head.comm, reader->comm_size);
+        return take_event(reader, line, &head);
+    }
+    if (take_record(reader, line) || take_message(reader, line))
+        return GOLEAK_OK;
+    if (*at == ' ' && text->open_event && goleak_begins(at, end, "  ")) /* -F srcline: the line of a frame */
+        return GOLEAK_OK;
+    if (is_raw_dump(at, end))
+        reader->is_raw_dump = true;
+    else if (is_trace_alone(at, end))
+        reader->without_name++;
+    else
+        goleak_textual_unknown(text, line);
+    return GOLEAK_OK;
+}
+
+static enum goleak_status too_long(void *context, const struct goleak_line *line, uint64_t bytes)
+{
+    goleak_textual_too_long(&((struct goleak_reader *)context)->text, line, bytes);
+    return GOLEAK_OK;
+}
+
+/* ---- at a glance ---- */
+
+static inline const char *blanks(const char *at)
+{
+    while (*at == ' ')
+        at++;
+    return at;
+}
+
+/* An event like the ones before, with its columns, to its newline; NULL: it differs. */
+static const char *fast_event(struct goleak_reader *reader, const char *at, const char *limit,
+                              struct goleak_event *event)
+{
+    uint64_t number, fraction, address;
+    uint32_t pid = 0, tid = 0, cpu = 0;
+    int64_t time_ns = 0;
+    const char *before;
+    if (reader->comm_size == 0 || reader->comm_size > sizeof reader->comm ||
+        memcmp(at, reader->comm, reader->comm_size) != 0 || at[reader->comm_size] != ' ')
+        return NULL;
+    at = blanks(at + reader->comm_size);
+    if (reader->columns & GOLEAK_HAS_TID) {
+        before = at;
+        at = goleak_fast_u64(at, &number);
+        if (at == before || number > UINT32_MAX)
+            return NULL;
+        tid = (uint32_t)number;
+        if (reader->columns & GOLEAK_HAS_PID) {
+            pid = tid;
+            if (*at != '/')
+                return NULL;
+            before = ++at;
+            at = goleak_fast_u64(at, &number);
+            if (at == before || number > UINT32_MAX)
+                return NULL;
+            tid = (uint32_t)number;
+        }
+        if (*at != ' ')
+            return NULL;
+        at = blanks(at);
+    }
+    if (reader->columns & GOLEAK_HAS_CPU) {
+        if (*at != '[')
+            return NULL;
+        before = ++at;
+        at = goleak_fast_u64(at, &number);
+        if (at == before || number > UINT32_MAX || *at != ']' || at[1] != ' ')
+            return NULL;
+        cpu = (uint32_t)number;
+        at = blanks(at + 1);
+    }
+    if (reader->columns & GOLEAK_HAS_TIME) {
+        before = at;
+        at = goleak_fast_u64(at, &number);
+        if (at == before || *at != '.' || number >= 9000000000u)
+            return NULL;
+        before = ++at;
+        at = goleak_fast_u64(at, &fraction);
+        if (at - before == 6)
+            fraction *= 1000;
+        else if (at - before != 9)
+            return NULL;
+        if (at[0] != ':' || at[1] != ' ')
+            return NULL;
+        time_ns = (int64_t)(number * 1000000000 + fraction);
+        at = blanks(at + 1);
+    }
+    if (reader->has_period) {
+        before = at;
+        at = goleak_fast_u64(at, &number);
+        if (at == before || *at != ' ')
+            return NULL;
+        at = blanks(at);
+    }
+    const char *stop = memchr(at, ' ', sizeof reader->probes[0].name);
+    if (stop == NULL || stop[-1] != ':' || stop - at < 9 || stop > limit - 128)
+        return NULL;
+    struct probe *probe = &reader->probes[slot_of(stop - 1) % PROBES];
+    if (probe->size != (size_t)(stop - 1 - at) || memcmp(probe->name, at, probe->size) != 0 || !probe->known ||
+        stop[1] != '(')
+        return NULL;
+    at = goleak_fast_hex(stop + 2, &address);
+    bool returns = at[0] == ' ' && at[1] == '<' && at[2] == '-' && at[3] == ' ';
+    if (returns)
+        at = goleak_fast_hex(at + 4, &address);
+    if (at[0] != ')' || at[1] != ' ')
+        return NULL;
+    const struct goleak_key_plan *plan = returns ? &probe->leave : &probe->entry;
+    if (plan->count == 0 || (probe->returns_by_name && !returns) || at[2] == ' ')
+        return NULL;
+    at = goleak_keyed_plan_run(&reader->text.keyed, plan, at + 2, limit, event);
+    if (at == NULL || *at != '\n')
+        return NULL;
+    event->has |= reader->columns & (GOLEAK_HAS_PID | GOLEAK_HAS_TID | GOLEAK_HAS_CPU | GOLEAK_HAS_TIME);
+    event->pid = pid;
+    event->tid = tid;
+    event->cpu = cpu;
+    event->time_ns = time_ns;
+    if (plan->kind == GOLEAK_EVENT_OTHER)
+        event->name = probe->event_name;
+    return at + 1;
+}
+
+static const char *take_bulk(void *context, const char *at, const char *end, uint64_t *number,
+                             enum goleak_status *status)
+{
+    struct goleak_reader *reader = context;
+    struct goleak_textual *text = &reader->text;
+    const char *limit = end + GOLEAK_LINES_PAD - 64;
+    uint64_t line = *number;
+    while (at < end && !reader->is_raw_dump) {
+        struct goleak_event event;
+        uint32_t stack;
+        size_t lines;
+        const char *next;
+        if (*at == '\n') {
+            line++;
+            at++;
+            continue;
+        }
+        if (*at == '\t') {
+            struct goleak_event *last = &text->batch->events[text->batch->count - 1];
+            if (!text->open_event || text->stack.block.size != 0 || (last->has & GOLEAK_HAS_STACK) ||
+                (next = goleak_stacktext_known(&text->stack, at, end + GOLEAK_LINES_PAD, &stack, &lines)) == NULL)
+                break;
+            last->stack = stack;
+            last->has |= GOLEAK_HAS_STACK;
+            line += lines;
+            at = next;
+            continue;
+        }
+        next = fast_event(reader, at, limit, &event);
+        if (next == NULL)
+            break;
+        event.position = ++line;
+        if (event.has & GOLEAK_HAS_TIME)
+            take_time(reader, event.time_ns);
+        goleak_keyed_remember(&text->keyed, &event);
+        text->recorder_events++;
+        text->seen |= event.has;
+        *status = add(reader, &event);
+        at = next;
+        if (*status != GOLEAK_OK)
+            break;
+    }
+    *number = line;
+    return at;
+}
+
+/* ---- the reader ---- */
+
+static void close_reader(struct goleak_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    struct goleak_alloc *alloc = reader->text.env.alloc;
+    goleak_lines_release(&reader->lines);
+    goleak_perf_json_release(&reader->json);
+    goleak_textual_release(&reader->text);
+    goleak_free(alloc, reader, sizeof *reader);
+}
+
+static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
+{
+    struct goleak_reader *reader = goleak_alloc_zeroed(env->alloc, sizeof *reader);
+    if (reader == NULL)
+        return NULL;
+    const struct goleak_line_reader callbacks = { take_bulk, take_line, too_long, reader };
+    struct goleak_reader_env own = *env;
+    reader->sink = env->sink;
+    own.sink = (struct goleak_event_sink){ push, reader };
+    goleak_lines_init(&reader->lines, env->alloc, &callbacks);
+    goleak_perf_json_init(&reader->json, &reader->text, env->alloc);
+    if (!goleak_textual_init(&reader->text, &own)) {
+        close_reader(reader);
+        return NULL;
+    }
+    reader->text.keyed.numbers_tell_base = true;
+    return reader;
+}
+
+static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, size_t size)
+{
+    if (!reader->began && size != 0) {
+        size_t at = 0;
+        while (at < size && (bytes[at] == ' ' || bytes[at] == '\n' || bytes[at] == '\r' || bytes[at] == '\t'))
+            at++;
+        reader->began = true;
+        reader->is_json = at < size && bytes[at] == '{';
+    }
+    return reader->is_json ? goleak_perf_json_feed(&reader->json, bytes, size)
+                           : goleak_lines_feed(&reader->lines, bytes, size);
+}
+
+static enum goleak_status finish(struct goleak_reader *reader)
+{
+    enum goleak_status status =
+        reader->is_json ? goleak_perf_json_finish(&reader->json) : goleak_lines_finish(&reader->lines);
+    return status == GOLEAK_OK ? goleak_textual_finish(&reader->text) : status;
+}
+
+static void facts(const struct goleak_reader *reader, struct goleak_reader_facts *out)
+{
+    *out = (struct goleak_reader_facts){
+        .events = reader->is_raw_dump ? 0 : reader->text.events,
+        .notes = reader->text.notes,
+        .form = reader->is_json                                 ? "json"
+                : reader->text.stack.blocks.count != 0        ? "callchains"
+                : reader->text.events != 0                      ? "script"
+                                                                : NULL,
+        .relative_time = reader->relative,
+    };
+    if (out->events != 0)
+        return;
+    if (reader->is_raw_dump)
+        out->advice = "found perf's dump of raw records, expected its text: run " FIELDS ", without -D";
+    else if (reader->without_name != 0)
+        out->advice = "found perf script output without event names, expected them: run " FIELDS;
+    else if (reader->without_goroutine != 0)
+        out->advice = "found perf script output whose events tell no goroutine (g= or goid=), expected it: run " FIELDS
+                      "; `goleak-report recorder perf` prints a script whose probes record it";
+}
+
+/* ---- sniffing ---- */
+
+static bool is_ours(const char *at, const char *end)
+{
+    struct head head;
+    bool returns;
+    if (is_raw_dump(at, end) || is_trace_alone(at, end) || goleak_begins(at, end, "[ perf record: ") ||
+        goleak_begins(at, end, "\t\"linux-perf-json-version\"") || goleak_begins(at, end, "# captured on "))
+        return true;
+    if (goleak_textual_is_recorder_line(at, end)) {
+        for (; at < end; at++)
+            if (goleak_begins(at, end, " tool=perf"))
+                return true;
+        return false;
+    }
+    if (goleak_begins(at, end, "Processed ") || goleak_begins(at, end, "Warning: Processed "))
+        for (const char *lost = at; lost < end; lost++)
+            if (goleak_begins(lost, end, " and lost "))
+                return true;
+    if (!split_head(at, end, &head))
+        return false;
+    if (parse_addresses(goleak_skip_blanks(head.trace, end), end, &returns) != NULL)
+        return true;
+    bool needs, named;
+    return head.has != 0 && kind_of(head.event, head.event_end, &returns, &needs, &named) != GOLEAK_EVENT_OTHER;
+}
+
+static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)
+{
+    return goleak_lines_sniff(bytes, size, whole, is_ours);
+}
+
+const struct goleak_format goleak_format_perf = {
+    .name = "perf",
+    .title = "perf script output",
+    .sniff = sniff,
+    .open = open_reader,
+    .feed = feed,
+    .finish = finish,
+    .facts = facts,
+    .close = close_reader,
+};

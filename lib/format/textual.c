@@ -1,0 +1,316 @@
+/* textual - see textual.h. */
+#include "format/textual.h"
+
+#include "base/error.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+bool goleak_textual_init(struct goleak_textual *text, const struct goleak_reader_env *env)
+{
+    text->env = *env;
+    text->keyed.env = *env;
+    goleak_stacktext_init(&text->stack, env->symbols, env->alloc);
+    text->batch = goleak_batch_new(env->alloc);
+    return text->batch != NULL;
+}
+
+void goleak_textual_release(struct goleak_textual *text)
+{
+    goleak_stacktext_release(&text->stack);
+    goleak_batch_free(text->env.alloc, text->batch);
+}
+
+/* ---- out of the reader ---- */
+
+enum goleak_status goleak_textual_push(struct goleak_textual *text)
+{
+    return text->env.sink.push(text->env.sink.context, &text->batch);
+}
+
+/* newproc1's entry knows the stack, its return the goroutine; both are on one thread. */
+static void join_spawn(struct goleak_textual *text, struct goleak_event *event)
+{
+    struct goleak_spawn_stack *spawn = &text->spawns[event->tid % GOLEAK_SPAWN_STACKS];
+    bool has_pc = (event->has & GOLEAK_HAS_GOPC) != 0;
+    if (event->kind == GOLEAK_EVENT_SPAWN) {
+        bool has_stack = (event->has & GOLEAK_HAS_STACK) != 0;
+        *spawn = (struct goleak_spawn_stack){ event->tid, has_stack ? event->stack : 0, has_pc ? event->gopc : 0 };
+        return;
+    }
+    bool same = spawn->tid == event->tid && (!has_pc || spawn->gopc == 0 || spawn->gopc == event->gopc);
+    if (spawn->stack != 0 && same && (event->has & GOLEAK_HAS_STACK) == 0) {
+        event->stack = spawn->stack;
+        event->has |= GOLEAK_HAS_STACK;
+    }
+    if (spawn->tid == event->tid)
+        spawn->stack = 0;
+}
+
+enum goleak_status goleak_textual_close_event(struct goleak_textual *text)
+{
+    uint32_t stack;
+    if (!text->open_event)
+        return GOLEAK_OK;
+    text->open_event = false;
+    if (!goleak_stacktext_take(&text->stack, &stack))
+        return goleak_alloc_failure(text->env.alloc);
+    struct goleak_event *event = &text->batch->events[text->batch->count - 1];
+    if (stack != 0) {
+        event->stack = stack;
+        event->has |= GOLEAK_HAS_STACK;
+    }
+    if ((event->kind == GOLEAK_EVENT_SPAWN || event->kind == GOLEAK_EVENT_CREATE) && (event->has & GOLEAK_HAS_TID))
+        join_spawn(text, event);
+    return text->batch->count == GOLEAK_BATCH_EVENTS ? goleak_textual_push(text) : GOLEAK_OK;
+}
+
+enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct goleak_event *event)
+{
+    enum goleak_status status = goleak_textual_close_event(text);
+    if (status != GOLEAK_OK)
+        return status;
+    text->batch->events[text->batch->count++] = *event;
+    text->open_event = true;
+    text->events++;
+    return GOLEAK_OK;
+}
+
+enum goleak_status goleak_textual_finish(struct goleak_textual *text)
+{
+    enum goleak_status status = goleak_textual_close_event(text);
+    if (text->recorder_began && !text->recorder_ended)
+        goleak_health_note(text->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, 0,
+                           "the recorder's last line (goleak-recorder-end) is missing: it was killed, or the "
+                           "recording is cut");
+    return status == GOLEAK_OK && text->batch->count != 0 ? goleak_textual_push(text) : status;
+}
+
+/* ---- lines that are no events ---- */
+
+void goleak_textual_damaged(struct goleak_textual *text, const struct goleak_line *line, const char *at,
+                            const char *sentence)
+{
+    goleak_health_note(text->env.health, GOLEAK_HEALTH_damaged_lines, 1, line->number,
+                       (uint64_t)(at - line->at) + 1, 0, "%s", sentence);
+}
+
+static void note_line(struct goleak_textual *text, enum goleak_health_id id, uint64_t count,
+                      const struct goleak_line *line)
+{
+    char excerpt[160] = "";
+    if (goleak_health_is_first(text->env.health, id))
+        goleak_escape_excerpt(excerpt, id == GOLEAK_HEALTH_unknown_lines ? 96 : sizeof excerpt, line->at,
+                              (size_t)(line->end - line->at));
+    goleak_health_note(text->env.health, id, count, line->number, 1, 0, "\"%s\"", excerpt);
+}
+
+void goleak_textual_unknown(struct goleak_textual *text, const struct goleak_line *line)
+{
+    note_line(text, GOLEAK_HEALTH_unknown_lines, 1, line);
+}
+
+void goleak_textual_lost(struct goleak_textual *text, const struct goleak_line *line, uint64_t count)
+{
+    text->lost_told += count;
+    note_line(text, GOLEAK_HEALTH_lost_events, count, line);
+}
+
+void goleak_textual_error(struct goleak_textual *text, const struct goleak_line *line)
+{
+    note_line(text, GOLEAK_HEALTH_recorder_errors, 1, line);
+}
+
+void goleak_textual_cut(struct goleak_textual *text, const struct goleak_line *line)
+{
+    goleak_health_note(text->env.health, GOLEAK_HEALTH_truncated, 1, line->number,
+                       (uint64_t)(line->end - line->at) + 1, 0,
+                       "the last line ends without a newline and is cut; it was left out");
+}
+
+void goleak_textual_too_long(struct goleak_textual *text, const struct goleak_line *line, uint64_t bytes)
+{
+    goleak_health_note(text->env.health, GOLEAK_HEALTH_damaged_lines, 1, line->number, GOLEAK_LINE_MAX + 1, 0,
+                       "found a line of %" PRIu64 " bytes, expected at most %zu; it was skipped", bytes,
+                       (size_t)GOLEAK_LINE_MAX);
+}
+
+/* ---- keyed events ---- */
+
+bool goleak_textual_whole(struct goleak_textual *text, const struct goleak_line *line, const struct goleak_event *event)
+{
+    if (!line->ended && !goleak_keyed_is_whole(&text->keyed, event, text->events == 0)) {
+        goleak_textual_cut(text, line);
+        return false;
+    }
+    goleak_keyed_remember(&text->keyed, event);
+    text->recorder_events++;
+    text->seen |= event->has;
+    return true;
+}
+
+enum goleak_status goleak_textual_event(struct goleak_textual *text, const struct goleak_line *line, const char *at,
+                                        int64_t cpu, bool *taken, const struct goleak_event **kept)
+{
+    struct goleak_event event = { .position = line->number };
+    struct goleak_keyed_problem problem;
+    const char *end = line->end;
+    *taken = false;
+    *kept = NULL;
+    while (end > at && end[-1] == ' ')
+        end--;
+    if (memchr(at, 0, (size_t)(end - at)) != NULL)
+        return GOLEAK_OK;
+    enum goleak_keyed_result result = goleak_keyed_read(&text->keyed, at, end, line->number, &event, &problem);
+    if (result == GOLEAK_KEYED_FAILED)
+        return goleak_alloc_failure(text->env.alloc);
+    *taken = result != GOLEAK_KEYED_NOT;
+    if (result == GOLEAK_KEYED_DAMAGED) {
+        if (line->ended)
+            goleak_textual_damaged(text, line, problem.at, problem.sentence);
+        else
+            goleak_textual_cut(text, line);
+    }
+    if (result != GOLEAK_KEYED_EVENT)
+        return GOLEAK_OK;
+    if (cpu >= 0 && (event.has & GOLEAK_HAS_CPU) == 0) {
+        event.cpu = (uint32_t)cpu;
+        event.has |= GOLEAK_HAS_CPU;
+    }
+    if (!goleak_textual_whole(text, line, &event))
+        return GOLEAK_OK;
+    enum goleak_status status = goleak_textual_add(text, &event);
+    *kept = &text->batch->events[text->batch->count - 1];
+    return status;
+}
+
+/* ---- our own recorders ---- */
+
+static const char *behind_hash(const char *at, const char *end)
+{
+    return goleak_begins(at, end, "# ") ? at + 2 : at;
+}
+
+bool goleak_textual_is_recorder_line(const char *at, const char *end)
+{
+    return goleak_begins(behind_hash(at, end), end, "goleak-recorder");
+}
+
+/* The value of " KEY=" in the line, up to the next blank; NULL: it has none. */
+static const char *find_value(const char *at, const char *end, const char *key, size_t *size)
+{
+    size_t length = strlen(key);
+    for (; at < end; at++) {
+        at = memchr(at, ' ', (size_t)(end - at));
+        if (at == NULL)
+            return NULL;
+        if (!goleak_begins(at + 1, end, key))
+            continue;
+        at += 1 + length;
+        const char *stop = memchr(at, ' ', (size_t)(end - at));
+        *size = (size_t)((stop != NULL ? stop : end) - at);
+        return at;
+    }
+    return NULL;
+}
+
+static bool find_number(const char *at, const char *end, const char *key, uint64_t *out)
+{
+    size_t size;
+    const char *value = find_value(at, end, key, &size);
+    return value != NULL && goleak_parse_u64(value, value + size, out) == value + size;
+}
+
+static void recorder_begins(struct goleak_textual *text, const char *at, const char *end)
+{
+    size_t size;
+    char version[32];
+    const char *value = find_value(at, end, "go=", &size);
+    text->recorder_began = true;
+    text->recorder_events = 0;
+    if (value == NULL || size >= sizeof version)
+        return;
+    memcpy(version, value, size);
+    version[size] = '\0';
+    if (!goleak_reasons_is_given(text->env.reasons))
+        goleak_reasons_set_version(text->env.reasons, version, "header");
+}
+
+static void recorder_ends(struct goleak_textual *text, const struct goleak_line *line, const char *at)
+{
+    uint64_t count;
+    text->recorder_ended = true;
+    if (find_number(at, line->end, "lost=", &count) && count > text->lost_told)
+        goleak_textual_lost(text, line, count - text->lost_told);
+    if (!text->recorder_began || !find_number(at, line->end, "events=", &count) || count <= text->recorder_events)
+        return;
+    uint64_t missing = count - text->recorder_events;
+    if (missing <= text->lost_told)
+        return;
+    missing -= text->lost_told;
+    text->lost_told += missing;
+    goleak_health_note(text->env.health, GOLEAK_HEALTH_lost_events, missing, line->number, 1, 0,
+                       "the recorder counted %" PRIu64 " events and printed %" PRIu64, count, text->recorder_events);
+}
+
+bool goleak_textual_recorder_line(struct goleak_textual *text, const struct goleak_line *line)
+{
+    const char *at = behind_hash(line->at, line->end);
+    if (goleak_begins(at, line->end, "goleak-recorder: "))
+        recorder_begins(text, at, line->end);
+    else if (goleak_begins(at, line->end, "goleak-recorder-end:"))
+        recorder_ends(text, line, at);
+    else
+        return false;
+    text->notes++;
+    return true;
+}
+
+/* ---- at a glance ---- */
+
+const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, const char *end, uint64_t *number,
+                                enum goleak_status *status)
+{
+    const char *limit = end + GOLEAK_LINES_PAD - 64;
+    uint64_t line = *number;
+    while (at < end) {
+        if (*at == '\n') { /* before and behind a stack */
+            line++;
+            at++;
+            continue;
+        }
+        if (*at == ' ' || *at == '\t') {
+            uint32_t stack;
+            size_t lines;
+            const char *next = text->open_event && text->stack.block.size == 0
+                                   ? goleak_stacktext_known(&text->stack, at, end + GOLEAK_LINES_PAD, &stack, &lines)
+                                   : NULL;
+            struct goleak_event *event = &text->batch->events[text->batch->count - 1];
+            if (next == NULL || (event->has & GOLEAK_HAS_STACK))
+                break;
+            event->stack = stack;
+            event->has |= GOLEAK_HAS_STACK;
+            line += lines;
+            at = next;
+            continue;
+        }
+        const struct goleak_key_plan *plan = goleak_keyed_plan(&text->keyed, at);
+        struct goleak_event event;
+        if (plan == NULL)
+            break;
+        const char *next = goleak_keyed_plan_run(&text->keyed, plan, at + plan->name.size, limit, &event);
+        if (next == NULL || *next != '\n')
+            break;
+        event.position = ++line;
+        goleak_keyed_remember(&text->keyed, &event);
+        text->recorder_events++;
+        text->seen |= event.has;
+        *status = goleak_textual_add(text, &event);
+        at = next + 1;
+        if (*status != GOLEAK_OK)
+            break;
+    }
+    *number = line;
+    return at;
+}

@@ -1,0 +1,94 @@
+/*
+ * textual - what every reader of text lines does: events go out in batches, stacks
+ * that stand below an event become part of it, and lines that are of no use are
+ * complained of.
+ *
+ * For readers of scripts' output also the lines that DTrace and bpftrace scripts
+ * print alike (keyed.h), and those of our own recorder scripts around them:
+ *
+ *      goleak-recorder: version=1 tool=bpftrace go=1.26 arch=amd64 probes=newproc1,gopark,…
+ *      …
+ *      goleak-recorder-end: events=5120
+ *
+ * The last line says how many events the probes saw: what is missing was lost.
+ */
+#ifndef GOLEAK_FORMAT_TEXTUAL_H
+#define GOLEAK_FORMAT_TEXTUAL_H
+
+#include "format/keyed.h"
+#include "format/lines.h"
+#include "format/stacktext.h"
+
+/* The stack at newproc1's entry, which is that of the creation to come. */
+struct goleak_spawn_stack {
+    uint32_t tid, stack;
+    uint64_t gopc; /* 0: not told */
+};
+
+#define GOLEAK_SPAWN_STACKS 256
+
+struct goleak_textual {
+    struct goleak_reader_env env;
+    struct goleak_keyed keyed;
+    struct goleak_stacktext stack;
+    struct goleak_batch *batch;
+    bool open_event; /* the last event of the batch may get a stack yet */
+    uint64_t events, notes;
+    uint32_t seen;   /* `has` of all keyed events */
+    struct goleak_spawn_stack spawns[GOLEAK_SPAWN_STACKS];
+    /* Our own recorder's lines. */
+    bool recorder_began, recorder_ended;
+    uint64_t recorder_events; /* lines of its probes since it began */
+    uint64_t lost_told;       /* by the recorder's messages */
+};
+
+/* False: memory. */
+bool goleak_textual_init(struct goleak_textual *text, const struct goleak_reader_env *env);
+void goleak_textual_release(struct goleak_textual *text);
+
+enum goleak_status goleak_textual_push(struct goleak_textual *text);
+/* The event before has all of its stack. */
+enum goleak_status goleak_textual_close_event(struct goleak_textual *text);
+enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct goleak_event *event);
+/* The last batch goes out; what the recorder promised and did not keep is noted. */
+enum goleak_status goleak_textual_finish(struct goleak_textual *text);
+
+void goleak_textual_damaged(struct goleak_textual *text, const struct goleak_line *line, const char *at,
+                            const char *sentence);
+void goleak_textual_unknown(struct goleak_textual *text, const struct goleak_line *line);
+void goleak_textual_cut(struct goleak_textual *text, const struct goleak_line *line);
+void goleak_textual_too_long(struct goleak_textual *text, const struct goleak_line *line, uint64_t bytes);
+/* A recorder's message about losses or errors; the line is its own evidence. */
+void goleak_textual_lost(struct goleak_textual *text, const struct goleak_line *line, uint64_t count);
+void goleak_textual_error(struct goleak_textual *text, const struct goleak_line *line);
+
+/* An event that may be the input's last, cut: is it whole, then remember it. */
+bool goleak_textual_whole(struct goleak_textual *text, const struct goleak_line *line, const struct goleak_event *event);
+
+/* A keyed event at `at`, which stands within the line. cpu: -1 if not told.
+ * *taken: it was one (or a damaged one); *kept: it was added. */
+enum goleak_status goleak_textual_event(struct goleak_textual *text, const struct goleak_line *line, const char *at,
+                                        int64_t cpu, bool *taken, const struct goleak_event **kept);
+
+/* A line of our recorders, perhaps behind "# ". */
+bool goleak_textual_recorder_line(struct goleak_textual *text, const struct goleak_line *line);
+bool goleak_textual_is_recorder_line(const char *at, const char *end);
+
+/* A goleak_line_reader's `bulk`, for lines that keyed plans and known stacks cover. */
+const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, const char *end, uint64_t *number,
+                                enum goleak_status *status);
+
+static inline bool goleak_begins(const char *at, const char *end, const char *prefix)
+{
+    size_t size = strlen(prefix);
+    return (size_t)(end - at) >= size && memcmp(at, prefix, size) == 0;
+}
+
+static inline const char *goleak_skip_blanks(const char *at, const char *end)
+{
+    while (at < end && *at == ' ')
+        at++;
+    return at;
+}
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * join - which inputs are recordings of one process.
+ *
+ * They are if they name the same process (pid), or if the same goroutine (goid,
+ * created at the same go statement) was created in both at the same time, on the same
+ * clock; and if nothing contradicts. The first MiB of each is looked at. Only files
+ * that tell the time can join; a pipe cannot be read twice.
+ */
+#ifndef GOLEAK_JOIN_H
+#define GOLEAK_JOIN_H
+
+#include "trace.h"
+
+#define GOLEAK_JOIN_BIRTHS 1024
+#define GOLEAK_JOIN_PIDS 8
+
+struct goleak_birth {
+    uint64_t goid, gopc, startpc; /* 0: not told */
+    uint32_t pid;
+    int64_t time_ns;
+};
+
+struct goleak_identity {
+    bool timed;
+    uint32_t pids[GOLEAK_JOIN_PIDS];
+    size_t pid_count;        /* more than there is room for: not kept */
+    bool without_pid;        /* some events do not tell it */
+    struct goleak_birth births[GOLEAK_JOIN_BIRTHS]; /* by goid, pid */
+    size_t birth_count;
+};
+
+/* Looks at a file; what cannot be read has no identity (timed is false). */
+void goleak_identity_read(struct goleak_identity *out, const char *path, const struct goleak_options *options);
+bool goleak_identity_joins(const struct goleak_identity *a, const struct goleak_identity *b);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * merge - several recordings of one process become one stream.
+ *
+ * Each input has a lane, which sorts its events by time (order.h). Events leave the
+ * lanes together, the earliest first, as soon as every lane that is still fed has
+ * one to show. The same event seen by two recorders comes twice, at times that
+ * differ by what lies between their probes' handlers (up to 80 us were measured):
+ * the later one is taken out, and what only it tells goes into the first, which is
+ * held back for that long.
+ *
+ *      lane 1   park 100.0           run 180.0                 park 240.0
+ *      lane 2         park 102.6           run 182.6
+ *      replay   park 100.0           run 180.0                 park 240.0
+ *
+ * Memory: what the lanes' windows hold, and what one input is fed ahead of another.
+ */
+#ifndef GOLEAK_REPLAY_MERGE_H
+#define GOLEAK_REPLAY_MERGE_H
+
+#include "replay/order.h"
+
+struct goleak_merge;
+
+struct goleak_lane {
+    struct goleak_merge *merge;
+    struct goleak_order order;
+    struct goleak_batch **batches; /* sorted, not yet merged; a ring would gain nothing */
+    size_t first, count, capacity;
+    size_t at;       /* in the first batch */
+    uint8_t index;
+    const char *input; /* what health calls it; borrowed */
+    bool ended;
+    bool has_pid;    /* events without a process are of this one */
+    uint32_t pid;
+};
+
+/* An event that waits for its like from the other lanes. */
+struct goleak_held {
+    struct goleak_event event;
+    uint64_t lanes;  /* bits: seen in these */
+    uint8_t lane;    /* … and first in this one */
+    uint64_t key;
+    uint64_t before; /* number of the one held before with the same hash; 0: none */
+};
+
+#define GOLEAK_LANES 64
+#define GOLEAK_MERGE_CHAINS 1024
+
+struct goleak_merge {
+    struct goleak_alloc *alloc;
+    struct goleak_replay *replay;
+    struct goleak_health_book *health;
+    struct goleak_lane *lanes[GOLEAK_LANES];
+    size_t lane_count;
+    struct goleak_held *held; /* a ring; number n lies at n % capacity */
+    size_t held_capacity;     /* a power of two */
+    uint64_t held_first, held_end; /* numbers, from 1 */
+    uint64_t chains[GOLEAK_MERGE_CHAINS];
+    struct goleak_batch *out;
+    uint8_t out_lanes[GOLEAK_BATCH_EVENTS];
+};
+
+bool goleak_merge_init(struct goleak_merge *merge, struct goleak_alloc *alloc, struct goleak_replay *replay,
+                       struct goleak_health_book *health);
+void goleak_merge_release(struct goleak_merge *merge);
+
+/* All lanes are added before the first event. NULL: memory, or too many. */
+struct goleak_lane *goleak_merge_lane(struct goleak_merge *merge, const char *input);
+/* A goleak_batch_fn; context is the lane. */
+enum goleak_status goleak_lane_push(void *context, struct goleak_batch **batch);
+/* The lane's input has ended. */
+enum goleak_status goleak_lane_finish(struct goleak_lane *lane);
+/* Does the merge wait for this lane, and no other more? */
+bool goleak_lane_is_wanted(const struct goleak_lane *lane);
+
+#endif
