@@ -39,7 +39,7 @@ struct script {
 };
 
 /* Go versions whose programs were recorded with this script: Oracle DTrace 2.0.7, Linux, amd64. */
-static const unsigned char run_with[] = { 19, 21, 22, 23, 24, 26, 27 };
+static const unsigned char run_with[] = { 19, 21, 22, 23, 24, 25, 26, 27 };
 
 static void put(const struct script *script, const char *text)
 {
@@ -189,6 +189,12 @@ static void write_objects(const struct script *script)
 
 /* ---- what depends on machine and version ------------------------------------- */
 
+/* FreeBSD's pid provider has no return probes on arm64, and illumos does not run there. */
+static bool has_other_systems(const struct goleak_recorder_target *target)
+{
+    return target->arch == GOLEAK_ARCH_AMD64;
+}
+
 static void write_names(const struct script *script)
 {
     put(script, "\n/* The current g, and the arguments, by Go's calling convention. */\n"
@@ -203,12 +209,14 @@ static void write_names(const struct script *script)
                 "inline int GOID = <g_goid>;\n"
                 "inline int GOPC = <g_gopc>;\n"
                 "inline int STARTPC = <g_startpc>;\n");
-    if (!script->target->minimal)
+    if (!script->target->minimal) {
         put(script, "inline int WAITING = <g_waiting>;\n"
                     "inline int CHAN = <sudog_chan>; /* of the sudog */\n"
                     "inline int M = <g_m>;\n"
-                    "inline int CURG = <m_curg>; /* of m. FreeBSD, illumos: <m_curg_other> */\n");
-    else if (script->target->layout->g_parent_goid != 0)
+                    "inline int CURG = <m_curg>; /* of m");
+        put(script, has_other_systems(script->target) ? ". FreeBSD, illumos: <m_curg_other> */\n" : " */\n");
+    }
+    if (script->target->minimal && script->target->layout->g_parent_goid != 0)
         put(script, "inline int PARENTGOID = <g_parent_goid>;\n");
 }
 
@@ -233,7 +241,7 @@ static void write_commands(const struct script *script)
 static void write_systems(const struct script *script)
 {
     put(script, " * macOS: no more than that.\n");
-    if (script->target->arch == GOLEAK_ARCH_AMD64)
+    if (has_other_systems(script->target))
         put(script, script->target->minimal ? " * FreeBSD, illumos: no more than that.\n"
                                             : " * FreeBSD, illumos: set CURG to <m_curg_other>, below.\n");
     put(script, " * Linux: with Oracle's DTrace 2. The program must be dynamically linked, and debugfs mounted:\n"
