@@ -27,9 +27,10 @@
 
 #include "base/error.h"
 
+#include <assert.h>
 #include <string.h>
 
-#define OWN_WORDS 9
+#define OWN_WORDS 14
 
 /* What is being written. */
 struct script {
@@ -48,15 +49,6 @@ static void put(const struct script *script, const char *text)
 
 /* ---- clauses ------------------------------------------------------------------ */
 
-/* Counting comes first: a line that is dropped, or that a fault cuts off, was counted. */
-#define COUNT "\t@events = sum(1);\n"
-#define WHERE " ts=%d cpu=%d pid=%d tid=%d\\n\",\n"
-#define WHERE_VALUES ",\n\t    timestamp, cpu, pid, tid);\n"
-
-/* Expressions of D. */
-#define READ(address) "*(uint64_t *)copyin(" address ", 8)"
-#define GOID_OF(g) READ(g " + GOID")
-
 static bool is_behind_prologue(const struct goleak_recorder_target *target, enum goleak_recorder_place place)
 {
     /* On arm64 nobody is known to have run such a probe, and the article's is at the entry. */
@@ -73,7 +65,9 @@ static void write_place(const struct script *script, enum goleak_recorder_place 
         goleak_buf_hex(script->out, probe->skip);
     else
         goleak_buf_text(script->out, "entry");
-    goleak_buf_printf(script->out, "\n%s{\n", predicate);
+    put(script, "\n");
+    put(script, predicate);
+    put(script, "{\n");
 }
 
 /* newproc1 runs on the system stack, the only place where a return probe does no harm to a
@@ -86,12 +80,13 @@ static void write_newproc1(const struct script *script)
                 "\tself->parent = ARG1;\n"
                 "}\n");
     write_place(script, GOLEAK_PLACE_NEWPROC1, "/self->parent != 0/\n");
-    put(script, COUNT "\tthis->parentgoid = " GOID_OF("self->parent") ";\n"
-                      "\tprintf(\"newproc1: goroutine=%p goid=%d parent=%p parentgoid=%d gopc=%p startpc=%p" WHERE
-                      "\t    arg1, " GOID_OF("arg1") ", this->parentgoid != 0 ? self->parent : 0, this->parentgoid,\n"
-                      "\t    " READ("arg1 + GOPC") ", " READ("arg1 + STARTPC") WHERE_VALUES
-                      "\tustack(<frames>);\n"
-                      "}\n");
+    put(script, "<count>"
+                "\tthis->parentgoid = <[>self->parent + GOID<]>;\n"
+                "\tprintf(\"newproc1: goroutine=%p goid=%d parent=%p parentgoid=%d gopc=%p startpc=%p<where>"
+                "\t    arg1, <[>arg1 + GOID<]>, this->parentgoid != 0 ? self->parent : 0, this->parentgoid,\n"
+                "\t    <[>arg1 + GOPC<]>, <[>arg1 + STARTPC<]>,<values>"
+                "\tustack(<frames>);\n"
+                "}\n");
     /* In a clause of its own: a fault in the other must not leave it set. */
     write_place(script, GOLEAK_PLACE_NEWPROC1, "");
     put(script, "\tself->parent = 0;\n"
@@ -102,12 +97,14 @@ static void write_newproc1_minimal(const struct script *script)
 {
     bool has_parent = script->target->layout->g_parent_goid != 0;
     write_place(script, GOLEAK_PLACE_NEWPROC1, "");
-    put(script, COUNT "\tprintf(\"newproc1: goroutine=%p goid=%d");
+    put(script, "<count>"
+                "\tprintf(\"newproc1: goroutine=%p goid=%d");
     put(script, has_parent ? " parentgoid=%d" : "");
-    put(script, " gopc=%p startpc=%p" WHERE "\t    arg1, " GOID_OF("arg1"));
-    put(script, has_parent ? ", " READ("arg1 + PARENTGOID") : "");
-    put(script, ",\n"
-                "\t    " READ("arg1 + GOPC") ", " READ("arg1 + STARTPC") WHERE_VALUES
+    put(script, " gopc=%p startpc=%p<where>"
+                "\t    arg1, <[>arg1 + GOID<]>,");
+    put(script, has_parent ? " <[>arg1 + PARENTGOID<]>," : "");
+    put(script, "\n"
+                "\t    <[>arg1 + GOPC<]>, <[>arg1 + STARTPC<]>,<values>"
                 "}\n");
 }
 
@@ -116,17 +113,19 @@ static void write_gopark(const struct script *script)
 {
     write_place(script, GOLEAK_PLACE_GOPARK, "");
     if (script->target->minimal) {
-        put(script, COUNT "\tprintf(\"gopark: goroutine=%p goid=%d reason=%d wait=%d" WHERE
-                          "\t    CURRENT, " GOID_OF("CURRENT") ", ARG3 & 0xff, ARG2 & 0xff" WHERE_VALUES
-                          "}\n");
+        put(script, "<count>"
+                    "\tprintf(\"gopark: goroutine=%p goid=%d reason=%d wait=%d<where>"
+                    "\t    CURRENT, <[>CURRENT + GOID<]>, ARG3 & 0xff, ARG2 & 0xff,<values>"
+                    "}\n");
         return;
     }
-    put(script, COUNT "\tthis->sudog = " READ("CURRENT + WAITING") ";\n"
-                      "\tthis->chan = this->sudog != 0 ? " READ("this->sudog + CHAN") " : 0;\n"
-                      "\tprintf(\"gopark: goroutine=%p goid=%d reason=%d wait=%d lock=%p chan=%p" WHERE
-                      "\t    CURRENT, " GOID_OF("CURRENT") ", ARG3 & 0xff, ARG2 & 0xff, ARG1, this->chan" WHERE_VALUES
-                      "\tustack(<frames>);\n"
-                      "}\n");
+    put(script, "<count>"
+                "\tthis->sudog = <[>CURRENT + WAITING<]>;\n"
+                "\tthis->chan = this->sudog != 0 ? <[>this->sudog + CHAN<]> : 0;\n"
+                "\tprintf(\"gopark: goroutine=%p goid=%d reason=%d wait=%d lock=%p chan=%p<where>"
+                "\t    CURRENT, <[>CURRENT + GOID<]>, ARG3 & 0xff, ARG2 & 0xff, ARG1, this->chan,<values>"
+                "\tustack(<frames>);\n"
+                "}\n");
 }
 
 /* It runs on a thread's g0: who wakes is the goroutine that this thread serves; none, if a
@@ -135,28 +134,33 @@ static void write_ready(const struct script *script)
 {
     write_place(script, GOLEAK_PLACE_READY, "");
     if (script->target->minimal) {
-        put(script, COUNT "\tprintf(\"ready: goroutine=%p goid=%d" WHERE
-                          "\t    ARG0, " GOID_OF("ARG0") WHERE_VALUES
-                          "}\n");
+        put(script, "<count>"
+                    "\tprintf(\"ready: goroutine=%p goid=%d<where>"
+                    "\t    ARG0, <[>ARG0 + GOID<]>,<values>"
+                    "}\n");
         return;
     }
-    put(script, COUNT "\tthis->m = " READ("CURRENT + M") ";\n"
-                      "\tthis->by = " READ("this->m + CURG") ";\n"
-                      "\tthis->bygoid = this->by != 0 ? " GOID_OF("this->by") " : 0;\n"
-                      "\tprintf(\"ready: goroutine=%p goid=%d by=%p bygoid=%d" WHERE
-                      "\t    ARG0, " GOID_OF("ARG0") ", this->by, this->bygoid" WHERE_VALUES
-                      "}\n");
+    put(script, "<count>"
+                "\tthis->m = <[>CURRENT + M<]>;\n"
+                "\tthis->by = <[>this->m + CURG<]>;\n"
+                "\tthis->bygoid = this->by != 0 ? <[>this->by + GOID<]> : 0;\n"
+                "\tprintf(\"ready: goroutine=%p goid=%d by=%p bygoid=%d<where>"
+                "\t    ARG0, <[>ARG0 + GOID<]>, this->by, this->bygoid,<values>"
+                "}\n");
 }
 
 /* execute, and the goroutine's end. */
 static void write_argument(const struct script *script, enum goleak_recorder_place place)
 {
-    if (!script->target->probes[place].wanted)
+    const struct goleak_recorder_probe *probe = &script->target->probes[place];
+    if (!probe->wanted)
         return;
     write_place(script, place, "");
-    goleak_buf_printf(script->out, COUNT "\tprintf(\"%s: ", script->target->probes[place].event);
-    put(script, "goroutine=%p goid=%d" WHERE
-                "\t    ARG0, " GOID_OF("ARG0") WHERE_VALUES
+    put(script, "<count>"
+                "\tprintf(\"");
+    put(script, probe->event);
+    put(script, ": goroutine=%p goid=%d<where>"
+                "\t    ARG0, <[>ARG0 + GOID<]>,<values>"
                 "}\n");
 }
 
@@ -170,11 +174,17 @@ static void write_object(const struct script *script, enum goleak_recorder_place
         return;
     if (place == GOLEAK_PLACE_SELECTGO && !probe->located)
         put(script, "\n/* Delete this one, if it \"does not match any probes\": the program has no select. */");
-    write_place(script, place, "/0 != " GOID_OF("CURRENT") "/\n");
-    goleak_buf_printf(script->out, COUNT "\tprintf(\"%s: goroutine=%%p goid=%%d %s", probe->event, key);
-    put(script, WHERE "\t    CURRENT, " GOID_OF("CURRENT") ", ");
+    write_place(script, place, "/0 != <[>CURRENT + GOID<]>/\n");
+    put(script, "<count>"
+                "\tprintf(\"");
+    put(script, probe->event);
+    put(script, ": goroutine=%p goid=%d ");
+    put(script, key);
+    put(script, "<where>"
+                "\t    CURRENT, <[>CURRENT + GOID<]>, ");
     put(script, value);
-    put(script, WHERE_VALUES "}\n");
+    put(script, ",<values>"
+                "}\n");
 }
 
 static void write_objects(const struct script *script)
@@ -307,13 +317,25 @@ static void fill_words(struct script *script)
         { "g", "uregs[R_X28]", 0 }, { "a0", "arg0", 0 }, { "a1", "arg1", 0 },
         { "a2", "arg2", 0 },        { "a3", "arg3", 0 }, { "a4", "arg4", 0 },
     };
+    const struct goleak_recorder_word others[] = {
+        { "app", plain_path(target->exe), 0 },
+        { "m_curg_other", NULL, target->layout->m_curg + 8U },
+        /* The sites lie close to the runtime's frames; each record takes room for all. */
+        { "frames", NULL, 48 },
+        /* Comes first in a clause: a line that is dropped, or that a fault cuts off, was counted. */
+        { "count", "\t@events = sum(1);\n", 0 },
+        /* Every line ends in these keys. */
+        { "where", " ts=%d cpu=%d pid=%d tid=%d\\n\",\n", 0 },
+        { "values", "\n\t    timestamp, cpu, pid, tid);\n", 0 },
+        /* The word in the program's memory at an address: <[>address<]>. */
+        { "[", "*(uint64_t *)copyin(", 0 },
+        { "]", ", 8)", 0 },
+    };
     struct goleak_recorder_word *own = script->words + GOLEAK_RECORDER_WORDS;
+    static_assert((sizeof amd64 + sizeof others) / sizeof *others == OWN_WORDS, "the words have their room");
     goleak_recorder_words(target, script->words);
     memcpy(own, target->arch == GOLEAK_ARCH_ARM64 ? arm64 : amd64, sizeof amd64);
-    own[6] = (struct goleak_recorder_word){ "app", plain_path(target->exe), 0 };
-    own[7] = (struct goleak_recorder_word){ "m_curg_other", NULL, target->layout->m_curg + 8U };
-    /* The sites lie close to the runtime's frames. Room for all is taken from the buffer each time. */
-    own[8] = (struct goleak_recorder_word){ "frames", NULL, 48 };
+    memcpy(own + sizeof amd64 / sizeof *amd64, others, sizeof others);
 }
 
 static enum goleak_status write_dtrace(const struct goleak_recorder_target *target, struct goleak_buf *out,
