@@ -153,7 +153,7 @@ struct goleak_recorder {
                                 struct goleak_error *error);
 };
 
-extern const struct goleak_recorder goleak_recorder_bpftrace, goleak_recorder_perf;
+extern const struct goleak_recorder goleak_recorder_bpftrace, goleak_recorder_dtrace, goleak_recorder_perf;
 
 /* recorders.c: the one table. */
 extern const struct goleak_recorder *const goleak_recorders[];

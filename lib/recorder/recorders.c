@@ -8,7 +8,7 @@
 /* In the order in which help texts name them. */
 const struct goleak_recorder *const goleak_recorders[] = {
     &goleak_recorder_bpftrace,
-    /* record_dtrace.c's line belongs here. */
+    &goleak_recorder_dtrace,
     &goleak_recorder_perf,
 };
 const size_t goleak_recorder_count = sizeof goleak_recorders / sizeof *goleak_recorders;
