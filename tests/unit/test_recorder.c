@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "recorder/recorder.h"
+#include "support/fail_alloc.h"
+#include "support/go_exe.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -42,7 +44,8 @@ static void every_version_between_oldest_and_newest_has_a_layout(void **state)
 {
     unsigned oldest, newest;
     (void)state;
-    assert_true(goleak_go_minor(GOLEAK_RECORDER_OLDEST, &oldest) && goleak_go_minor(GOLEAK_RECORDER_NEWEST, &newest));
+    assert_true(goleak_go_minor(GOLEAK_RECORDER_OLDEST, &oldest));
+    assert_true(goleak_go_minor(GOLEAK_RECORDER_NEWEST, &newest));
     assert_null(goleak_go_layout(oldest - 1));
     assert_null(goleak_go_layout(newest + 1));
     for (unsigned minor = oldest; minor <= newest; minor++) {
@@ -280,6 +283,65 @@ static void what_makes_no_sense_is_refused(void **state)
     assert_lacks(script("perf", &options), "chansend");
 }
 
+static void every_allocation_may_fail(void **state)
+{
+    bool done = false;
+    (void)state;
+    for (size_t n = 1; !done; n++) {
+        struct goleak_recorder_options options = GOLEAK_RECORDER_OPTIONS_INIT;
+        struct fail_alloc heap;
+        struct goleak_error error;
+        static struct text text;
+        fail_alloc_init(&heap, n, true);
+        text.size = 0;
+        options.allocator = &heap.allocator;
+        options.go_version = "1.26";
+        options.objects = true;
+        done = goleak_recorder_write("bpftrace", &options, collect, &text, &error) == GOLEAK_OK;
+        assert_int_equal(done, !heap.failed);
+        assert_true(done || (error.status == GOLEAK_E_MEMORY && text.size == 0));
+        assert_true(fail_alloc_is_clean(&heap));
+        assert_true(n < 100);
+    }
+}
+
+/* ---- programs ------------------------------------------------------------------- */
+
+static const char *write_exe(const struct go_exe *exe)
+{
+    static char path[512];
+    struct bytes file = { 0 };
+    const char *folder = getenv("TEST_TMP");
+    snprintf(path, sizeof path, "%s/recorder.exe", folder != NULL ? folder : ".");
+    go_exe_write(&file, exe, NULL);
+    assert_true(bytes_write(&file, path));
+    bytes_free(&file);
+    return path;
+}
+
+static void a_program_is_asked_before_it_is_believed(void **state)
+{
+    static const struct go_exe go18 = { .minor = 18 }, go26 = { .minor = 26 }, unknown = { .minor = 26, .no_buildinfo = true };
+    struct goleak_recorder_options options = GOLEAK_RECORDER_OPTIONS_INIT;
+    (void)state;
+    options.exe = write_exe(&go18);
+    assert_refused("perf", &options, GOLEAK_E_USAGE, "found Go 1.18");
+    remove(options.exe);
+    /* It has runtime.gopark and little else. */
+    options.exe = write_exe(&go26);
+    assert_refused("perf", &options, GOLEAK_E_FORMAT, "no function runtime.newproc1");
+    options.go_version = "1.25";
+    assert_refused("perf", &options, GOLEAK_E_USAGE, "given as 1.25, but the program says");
+    options.go_version = NULL;
+    options.arch = "arm64";
+    assert_refused("perf", &options, GOLEAK_E_USAGE, "given as arm64, but the program is for amd64");
+    remove(options.exe);
+    options.arch = NULL;
+    options.exe = write_exe(&unknown);
+    assert_refused("perf", &options, GOLEAK_E_USAGE, "does not say which Go built it");
+    remove(options.exe);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +354,8 @@ int main(void)
         cmocka_unit_test(options_choose_the_probes),
         cmocka_unit_test(return_probes_are_newproc1s_alone),
         cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(a_program_is_asked_before_it_is_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
