@@ -5,8 +5,8 @@
  *                 \-- versions.c: struct layouts by Go version
  *                 \-- image/: version, architecture and addresses of --exe
  *
- * A recorder is one file (record_*.c: names are unique in lib/) with a `const struct goleak_recorder` and one line of the
- * table in recorders.c. It gets a target in which everything is decided (which
+ * A recorder is one file (record_*.c: names are unique in lib/) with a `const struct
+ * goleak_recorder` and one line of the table in recorders.c. It gets a target in which everything is decided (which
  * probes, where, which offsets), and prints; it opens nothing and asks nobody.
  */
 #ifndef GOLEAK_RECORDER_RECORDER_H

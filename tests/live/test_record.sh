@@ -88,7 +88,8 @@ check_places() {
     leaks=$(grep -E '"verdict":"(certain|likely)"' "$2.ndjson")
     same "$1" 'creation sites' 3 "$(echo "$leaks" | grep -c '"created_at":"main\.Gather[+ ]')"
     same "$1" 'block sites' 3 "$(echo "$leaks" | grep -c '"blocked_at":"main\.Gather\.func1[+ ]')"
-    same "$1" 'block stacks' 3 "$(echo "$leaks" | grep -c '"stack":\["runtime\.gopark[^]]*"runtime\.chansend1[^]]*"main\.Gather\.func1')"
+    same "$1" 'block stacks' 3 \
+        "$(echo "$leaks" | grep -c '"stack":\["runtime\.gopark[^]]*"runtime\.chansend1[^]]*"main\.Gather\.func1')"
     same "$1" 'parents' 3 "$(echo "$leaks" | grep -c '"parent_goid":1,')"
 }
 

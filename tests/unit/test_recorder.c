@@ -24,8 +24,12 @@ static void versions_are_read_as_they_are_written(void **state)
         const char *text;
         unsigned minor;
     } good[] = {
-        { "1.26", 26 },         { "go1.26.1", 26 },    { "1.19.8", 19 },
-        { "go1.27rc1", 27 },    { "go1.21-20230801", 21 }, { "devel go1.27-0a1b2c", 27 },
+        { "1.26", 26 },
+        { "go1.26.1", 26 },
+        { "1.19.8", 19 },
+        { "go1.27rc1", 27 },
+        { "go1.21-20230801", 21 },
+        { "devel go1.27-0a1b2c", 27 },
         { "go1.26.1 X:goroutineleakprofile", 26 },
     };
     static const char *const bad[] = { "", "1", "1.", "2.1", "go", "1.x", "v1.22", "1.22x", "devel" };
@@ -71,7 +75,7 @@ static unsigned prologue(enum goleak_arch arch, const char *hex)
     uint8_t code[64];
     size_t size = 0;
     for (; *hex != '\0'; hex += hex[2] == ' ' ? 3 : 2)
-        code[size++] = (uint8_t)strtoul((char[]){ hex[0], hex[1], '\0' }, NULL, 16);
+        code[size++] = (uint8_t)strtoul((char[]) { hex[0], hex[1], '\0' }, NULL, 16);
     uint8_t *exact = malloc(size > 0 ? size : 1); /* for AddressSanitizer */
     assert_non_null(exact);
     memcpy(exact, code, size);
@@ -172,7 +176,9 @@ static void assert_lacks(const char *text, const char *part)
 /* No word of a template is left over: none has a name that is spelled otherwise. */
 static void every_script_of_every_version_is_whole(void **state)
 {
-    static const char *const left_over[] = { "<g_", "<m_", "<sudog_", "<a0>", "<g>", "<arch", "<version", "<end", "<exe" };
+    static const char *const left_over[] = {
+        "<g_", "<m_", "<sudog_", "<a0>", "<g>", "<arch", "<version", "<end", "<exe"
+    };
     (void)state;
     for (size_t tool = 0; goleak_recorder_name(tool) != NULL; tool++) {
         for (unsigned minor = 19; minor <= 27; minor++) {
@@ -187,8 +193,9 @@ static void every_script_of_every_version_is_whole(void **state)
                 const char *text = script(goleak_recorder_name(tool), &options);
                 for (size_t i = 0; i < COUNT(left_over); i++)
                     assert_lacks(text, left_over[i]);
-                snprintf(header, sizeof header, "goleak-recorder: version=1 tool=%s go=1.%u arch=%s probes=",
-                         goleak_recorder_name(tool), minor, options.arch);
+                snprintf(header, sizeof header,
+                         "goleak-recorder: version=1 tool=%s go=1.%u arch=%s probes=", goleak_recorder_name(tool),
+                         minor, options.arch);
                 assert_has(text, header);
                 assert_has(text, minor >= 22 ? "gdestroy" : "goexit0");
             }
@@ -321,7 +328,8 @@ static const char *write_exe(const struct go_exe *exe)
 
 static void a_program_is_asked_before_it_is_believed(void **state)
 {
-    static const struct go_exe go18 = { .minor = 18 }, go26 = { .minor = 26 }, unknown = { .minor = 26, .no_buildinfo = true };
+    static const struct go_exe go18 = { .minor = 18 }, go26 = { .minor = 26 },
+                               unknown = { .minor = 26, .no_buildinfo = true };
     struct goleak_recorder_options options = GOLEAK_RECORDER_OPTIONS_INIT;
     (void)state;
     options.exe = write_exe(&go18);
