@@ -6,6 +6,7 @@
 #: make check T=arena            only the tests whose name contains "arena"
 #: make check SAN=address,undefined   the same under sanitizers
 #: make tests                    build all of it, run nothing
+#: make check-live               record real Go programs (root, Go, bpftrace, perf) and report on them
 #: make golden CASE=testdata/x   only the golden cases of a file or folder
 #: make golden-update CASE=...   rewrite their expected outputs (no CASE: all)
 #: make fuzz F=trace TIME=60     fuzz one reader (no F: each in turn), TIME seconds each
@@ -223,6 +224,10 @@ check: $(filter $(OBJ)/%,$(TESTS)) $(if $(filter %.sh,$(TESTS)),$(TOOL)) $(if $(
 golden golden-update: $(TOOL)
 	@$(TEST_ENV) sh tests/golden/golden.sh $(if $(filter %-update,$@),--update) $(CASE)
 
+# Not part of `make check`: it needs a kernel to trace and the rights to do so.
+check-live: $(TOOL)
+	@$(TEST_ENV) sh tests/run.sh -o $(OBJ)/check-live $(sort $(wildcard tests/live/*.sh))
+
 check-layers:
 	@sh tests/check-layers.sh .
 
@@ -305,7 +310,7 @@ help:
 	@sed -n 's/^$(hash): \{0,1\}//p' Makefile
 
 FORCE:
-.PHONY: all tests check golden golden-update check-layers fuzz fuzz-run bench cov lint distcheck install uninstall clean help FORCE
+.PHONY: all tests check check-live golden golden-update check-layers fuzz fuzz-run bench cov lint distcheck install uninstall clean help FORCE
 .SECONDARY:
 
 -include $(ALL_SRC:%.c=$(OBJ)/%.d)

@@ -6,6 +6,7 @@
  *   include/goleak.h      the public API, whole
  *   lib/base/             memory, text, numbers, JSON; knows nothing of goroutines
  *   lib/input/            files and their unpacking: bytes on their way to a reader
+ *   lib/image/            Go executables: functions, lines, the version of Go
  *   lib/format/           one file a format; formats.c has the table
  *   lib/model/            the two waists: event.h, goroutine.h; and what they speak of
  *                         (reasons, sites, symbols, lineage, health, transitions)

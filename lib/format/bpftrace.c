@@ -28,6 +28,7 @@ struct goleak_reader {
     struct goleak_lines inner; /* of what printf() printed, unwrapped from JSON */
     struct goleak_buf data;
     bool has_json;
+    bool in_map;    /* in a key of several lines: "@stacks[", frames, "]: 12" */
     bool histogram; /* the lines of one may follow */
 };
 
@@ -87,6 +88,11 @@ static bool take_message(struct goleak_reader *reader, const struct goleak_line 
     const char *at = line->at, *end = line->end;
     uint64_t count;
     const char *severity = find_severity(at, end);
+    if (reader->in_map) {
+        reader->in_map = *at != ']';
+        return true;
+    }
+    reader->in_map = is_map(at, end) && (end[-1] == '[' || end[-1] == ',');
     bool table = is_map(at, end) || (reader->histogram && is_bucket(at, end));
     reader->histogram = table && (*at != '@' || end[-1] == ':');
     if (table)
@@ -116,7 +122,7 @@ static enum goleak_status take_text(struct goleak_reader *reader, const struct g
     bool taken;
     if (at == end)
         return GOLEAK_OK;
-    if ((*at == ' ' || *at == '\t') && text->open_event && goleak_stacktext_is_frame(at, end)) {
+    if (!reader->in_map && (*at == ' ' || *at == '\t') && text->open_event && goleak_stacktext_is_frame(at, end)) {
         if (line->ended)
             goleak_stacktext_add(&text->stack, at, end);
         else
@@ -155,7 +161,8 @@ static enum goleak_status too_long(void *context, const struct goleak_line *line
 static const char *take_bulk(void *context, const char *at, const char *end, uint64_t *number,
                              enum goleak_status *status)
 {
-    return goleak_textual_bulk(&((struct goleak_reader *)context)->text, at, end, number, status);
+    struct goleak_reader *reader = context;
+    return reader->in_map ? at : goleak_textual_bulk(&reader->text, at, end, number, status);
 }
 
 /* ---- JSON ---- */

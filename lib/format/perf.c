@@ -65,6 +65,7 @@ struct goleak_reader {
     bool has_period;
     /* Times. */
     enum times times;
+    bool lines_timed, began_at_zero; /* the first line that told a time told 0 */
     int64_t sum_ns, sums[GOLEAK_BATCH_EVENTS];
     bool relative;
     /* What the field set lacks. */
@@ -317,9 +318,13 @@ static enum goleak_event_kind kind_here(const struct probe *probe, bool returns)
     return returns ? GOLEAK_EVENT_OTHER : (enum goleak_event_kind)probe->kind; /* awake again, and no more */
 }
 
-static bool needs_goroutine(enum goleak_event_kind kind)
+/* Does it tell whose event it is, as far as such events can? */
+static bool is_told(const struct goleak_event *event)
 {
-    return kind != GOLEAK_EVENT_SPAWN && kind != GOLEAK_EVENT_GC && kind != GOLEAK_EVENT_ALLOC;
+    const uint32_t spawner = GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_GOPC | GOLEAK_HAS_STARTPC;
+    if (event->kind == GOLEAK_EVENT_GC || event->kind == GOLEAK_EVENT_ALLOC)
+        return true;
+    return (event->has & (event->kind == GOLEAK_EVENT_SPAWN ? spawner : GOLEAK_HAS_G | GOLEAK_HAS_GOID)) != 0;
 }
 
 /* ---- events ---- */
@@ -336,6 +341,8 @@ static void put_columns(struct goleak_event *event, const struct head *head)
 /* The time of a line, of whatever kind, for the sum of all. */
 static void take_time(struct goleak_reader *reader, int64_t time_ns)
 {
+    reader->began_at_zero = reader->began_at_zero || (!reader->lines_timed && time_ns == 0);
+    reader->lines_timed = true;
     reader->sum_ns = (int64_t)((uint64_t)reader->sum_ns + (uint64_t)time_ns); /* absolute ones may wrap */
 }
 
@@ -368,7 +375,8 @@ static enum goleak_status push(void *context, struct goleak_batch **batch)
             reader->relative = reader->relative || (timed == 0 && before == 0);
             timed++;
         }
-        reader->times = falls * 8 > timed ? TIMES_ARE_DELTAS : TIMES_AS_PRINTED;
+        bool falls_often = reader->began_at_zero && falls * 8 > timed;
+        reader->times = falls_often ? TIMES_ARE_DELTAS : TIMES_AS_PRINTED;
         for (size_t i = 0; i < (*batch)->count && reader->times == TIMES_ARE_DELTAS; i++)
             events[i].time_ns = reader->sums[i];
         reader->relative = reader->relative || reader->times == TIMES_ARE_DELTAS;
@@ -439,8 +447,7 @@ static enum goleak_status take_event(struct goleak_reader *reader, const struct 
     if (!probe->known)
         goleak_health_note(text->env.health, GOLEAK_HEALTH_unknown_events, 1, line->number, 0, 0, "the event %.*s",
                            probe->size, probe->name);
-    bool nobodys = (event.has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) == 0;
-    if (nobodys && needs_goroutine(kind)) {
+    if (!is_told(&event)) {
         if (probe->known && line->ended)
             without_goroutine(reader, line, head);
         else if (probe->known)
@@ -581,7 +588,9 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
         return GOLEAK_OK;
     if (*at == ' ' && text->open_event && goleak_begins(at, end, "  ")) /* -F srcline: the line of a frame */
         return GOLEAK_OK;
-    if (is_raw_dump(at, end))
+    if (!line->ended)
+        goleak_textual_cut(text, line);
+    else if (is_raw_dump(at, end))
         reader->is_raw_dump = true;
     else if (is_trace_alone(at, end))
         reader->without_name++;
@@ -708,26 +717,17 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
     uint64_t line = *number;
     while (at < end && !reader->is_raw_dump) {
         struct goleak_event event;
-        uint32_t stack;
-        size_t lines;
-        const char *next;
         if (*at == '\n') {
             line++;
             at++;
             continue;
         }
         if (*at == '\t') {
-            struct goleak_event *last = &text->batch->events[text->batch->count - 1];
-            if (!text->open_event || text->stack.block.size != 0 || (last->has & GOLEAK_HAS_STACK) ||
-                (next = goleak_stacktext_known(&text->stack, at, end + GOLEAK_LINES_PAD, &stack, &lines)) == NULL)
+            if (!goleak_textual_take_known_stack(text, &at, end + GOLEAK_LINES_PAD, &line))
                 break;
-            last->stack = stack;
-            last->has |= GOLEAK_HAS_STACK;
-            line += lines;
-            at = next;
             continue;
         }
-        next = fast_event(reader, at, limit, &event);
+        const char *next = fast_event(reader, at, limit, &event);
         if (next == NULL)
             break;
         event.position = ++line;

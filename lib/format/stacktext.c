@@ -36,10 +36,10 @@ static bool split_symbol(const char *at, const char *end, struct goleak_frame_te
 }
 
 /* perf's "86ae0 runtime.gopark+0x0 (./app)": all but the address may be missing. */
-static bool split_perf(const char *at, const char *end, struct goleak_frame_text *out)
+static bool split_perf(const char *at, const char *end, bool behind_tab, struct goleak_frame_text *out)
 {
     const char *rest = goleak_parse_hex(at, end, &out->file_offset);
-    if (rest == NULL || rest - at < 2 || (rest < end && *rest != ' '))
+    if (rest == NULL || (rest - at < 2 && !behind_tab) || (rest < end && *rest != ' '))
         return false;
     out->has_file_offset = true;
     while (rest < end && *rest == ' ')
@@ -70,6 +70,7 @@ static bool split_perf(const char *at, const char *end, struct goleak_frame_text
 bool goleak_stacktext_split(const char *at, const char *end, struct goleak_frame_text *out)
 {
     *out = (struct goleak_frame_text){ 0 };
+    bool behind_tab = at < end && *at == '\t';
     while (at < end && (*at == ' ' || *at == '\t'))
         at++;
     while (end > at && end[-1] == ' ')
@@ -82,7 +83,9 @@ bool goleak_stacktext_split(const char *at, const char *end, struct goleak_frame
         at = tick + 1;
     if (end - at > 2 && at[0] == '0' && at[1] == 'x' && goleak_parse_hex(at, end, &out->offset) == end)
         return true;
-    if (!has_module && split_perf(at, end, out))
+    if (end - at == 1 && *at == '0') /* one that could not be read */
+        return true;
+    if (!has_module && split_perf(at, end, behind_tab, out))
         return true;
     return split_symbol(at, end, out) || has_module; /* DTrace prints a bare symbol for offset 0 */
 }
@@ -145,7 +148,7 @@ static bool parse_block(struct goleak_stacktext *text, uint32_t *stack)
         struct goleak_frame_text parts;
         if (newline == NULL)
             newline = end;
-        if (goleak_stacktext_split(at, newline, &parts)) {
+        if (goleak_stacktext_split(at, newline, &parts) && (parts.size != 0 || parts.offset != 0)) {
             if (!goleak_grow(text->block.alloc, &text->frames, &text->frame_capacity, count + 1, sizeof *text->frames))
                 return false;
             uint32_t frame = frame_of(text, &parts, count != 0);

@@ -2,6 +2,7 @@
 #include "format/textual.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,23 +30,104 @@ enum goleak_status goleak_textual_push(struct goleak_textual *text)
     return text->env.sink.push(text->env.sink.context, &text->batch);
 }
 
-/* newproc1's entry knows the stack, its return the goroutine; both are on one thread. */
+/* newproc1's entry knows the spawner and the stack, its return the goroutine; both are
+ * on one thread. */
 static void join_spawn(struct goleak_textual *text, struct goleak_event *event)
 {
-    struct goleak_spawn_stack *spawn = &text->spawns[event->tid % GOLEAK_SPAWN_STACKS];
-    bool has_pc = (event->has & GOLEAK_HAS_GOPC) != 0;
+    const uint32_t others = GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID;
+    struct goleak_spawn *spawn = &text->spawns[event->tid % GOLEAK_SPAWNS];
     if (event->kind == GOLEAK_EVENT_SPAWN) {
-        bool has_stack = (event->has & GOLEAK_HAS_STACK) != 0;
-        *spawn = (struct goleak_spawn_stack){ event->tid, has_stack ? event->stack : 0, has_pc ? event->gopc : 0 };
+        *spawn = (struct goleak_spawn){ event->has | GOLEAK_HAS_TID, event->tid, event->stack, event->gopc,
+                                        event->other_g, event->other_goid };
         return;
     }
-    bool same = spawn->tid == event->tid && (!has_pc || spawn->gopc == 0 || spawn->gopc == event->gopc);
-    if (spawn->stack != 0 && same && (event->has & GOLEAK_HAS_STACK) == 0) {
+    if (spawn->has == 0 || spawn->tid != event->tid)
+        return;
+    bool same = (event->has & spawn->has & GOLEAK_HAS_GOPC) == 0 || spawn->gopc == event->gopc;
+    uint32_t more = same ? spawn->has & ~event->has & (others | GOLEAK_HAS_STACK) : 0;
+    spawn->has = 0;
+    if (more & GOLEAK_HAS_STACK)
         event->stack = spawn->stack;
-        event->has |= GOLEAK_HAS_STACK;
+    if (more & GOLEAK_HAS_OTHER)
+        event->other_g = spawn->other_g;
+    if (more & GOLEAK_HAS_OTHER_GOID)
+        event->other_goid = spawn->other_goid;
+    event->has |= more;
+}
+
+static struct goleak_go_place *place_of(struct goleak_textual *text, uint64_t gopc)
+{
+    return &text->places[goleak_hash_u64(gopc) % GOLEAK_SPAWNS];
+}
+
+/* Of several events that a creation's stack could belong to, the one whose go statement
+ * stands where the stack was taken: the only one known to, or the only one not known
+ * not to. NULL: nothing tells. */
+static struct goleak_event *by_place(struct goleak_textual *text, struct goleak_event *const *candidates, size_t count,
+                                     uint32_t frame)
+{
+    struct goleak_event *known = NULL, *possible = NULL;
+    bool several = false;
+    for (size_t i = 0; i < count; i++) {
+        struct goleak_event *event = candidates[i];
+        const struct goleak_go_place *place = place_of(text, event->gopc);
+        bool told = (event->has & GOLEAK_HAS_GOPC) != 0 && place->gopc == event->gopc && place->frame != 0;
+        if (told && place->frame == frame)
+            known = event; /* the oldest of them */
+        several = several || (!told && possible != NULL && possible->gopc != event->gopc);
+        if (!told)
+            possible = event;
     }
-    if (spawn->tid == event->tid)
-        spawn->stack = 0;
+    return known != NULL ? known : several ? NULL : possible;
+}
+
+#define STACK_BACK 16
+
+/* A stack is printed for itself, so another CPU's line may stand between it and its
+ * event: of those, the function that it was taken in tells the right one. */
+static struct goleak_event *owner_of(struct goleak_textual *text, uint32_t stack)
+{
+    static const uint32_t kinds[] = {
+        [GOLEAK_LEAF_SPAWN] = 1u << GOLEAK_EVENT_SPAWN,
+        [GOLEAK_LEAF_SPAWNED] = 1u << GOLEAK_EVENT_CREATE,
+        [GOLEAK_LEAF_PARK] = 1u << GOLEAK_EVENT_PARK,
+    };
+    struct goleak_event *events = text->batch->events, *candidates[STACK_BACK];
+    size_t last = text->batch->count - 1, count = 0;
+    enum goleak_leaf leaf = goleak_symbols_leaf(text->env.symbols, stack);
+    bool fits = leaf == GOLEAK_LEAF_OTHER || (kinds[leaf] >> events[last].kind & 1) != 0;
+    if (leaf == GOLEAK_LEAF_SPAWN && events[last].kind == GOLEAK_EVENT_CREATE)
+        fits = true; /* a script that prints the creation at the entry */
+    if (fits && leaf != GOLEAK_LEAF_SPAWN)
+        return events[last].has & GOLEAK_HAS_STACK ? NULL : &events[last];
+    for (size_t back = 0; back <= last && back < STACK_BACK; back++) {
+        struct goleak_event *event = &events[last - back];
+        bool could = (kinds[leaf] >> event->kind & 1) != 0 || (back == 0 && fits);
+        if (could && (event->has & GOLEAK_HAS_STACK) == 0)
+            candidates[count++] = event;
+    }
+    if (count == 0 || leaf != GOLEAK_LEAF_SPAWN)
+        return count != 0 ? candidates[0] : NULL;
+    uint32_t frame = goleak_symbols_created_at(text->env.symbols, stack);
+    if (count > 1)
+        return by_place(text, candidates, count, frame);
+    if (candidates[0]->has & GOLEAK_HAS_GOPC)
+        *place_of(text, candidates[0]->gopc) = (struct goleak_go_place){ candidates[0]->gopc, frame };
+    return candidates[0];
+}
+
+static void put_stack(struct goleak_textual *text, uint32_t stack)
+{
+    struct goleak_event *owner = owner_of(text, stack);
+    if (owner == NULL)
+        return;
+    owner->stack = stack;
+    owner->has |= GOLEAK_HAS_STACK;
+    struct goleak_spawn *spawn = &text->spawns[owner->tid % GOLEAK_SPAWNS];
+    if (owner->kind == GOLEAK_EVENT_SPAWN && spawn->has != 0 && spawn->tid == owner->tid) {
+        spawn->stack = stack;
+        spawn->has |= GOLEAK_HAS_STACK;
+    }
 }
 
 enum goleak_status goleak_textual_close_event(struct goleak_textual *text)
@@ -56,14 +138,28 @@ enum goleak_status goleak_textual_close_event(struct goleak_textual *text)
     text->open_event = false;
     if (!goleak_stacktext_take(&text->stack, &stack))
         return goleak_alloc_failure(text->env.alloc);
+    if (stack != 0)
+        put_stack(text, stack);
     struct goleak_event *event = &text->batch->events[text->batch->count - 1];
-    if (stack != 0) {
-        event->stack = stack;
-        event->has |= GOLEAK_HAS_STACK;
-    }
     if ((event->kind == GOLEAK_EVENT_SPAWN || event->kind == GOLEAK_EVENT_CREATE) && (event->has & GOLEAK_HAS_TID))
         join_spawn(text, event);
     return text->batch->count == GOLEAK_BATCH_EVENTS ? goleak_textual_push(text) : GOLEAK_OK;
+}
+
+bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **at, const char *limit, uint64_t *line)
+{
+    uint32_t stack;
+    size_t lines;
+    if (!text->open_event || text->had_stack || text->stack.block.size != 0)
+        return false;
+    const char *next = goleak_stacktext_known(&text->stack, *at, limit, &stack, &lines);
+    if (next == NULL)
+        return false;
+    put_stack(text, stack);
+    text->had_stack = true;
+    *line += lines;
+    *at = next;
+    return true;
 }
 
 enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct goleak_event *event)
@@ -73,6 +169,7 @@ enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct 
         return status;
     text->batch->events[text->batch->count++] = *event;
     text->open_event = true;
+    text->had_stack = false;
     text->events++;
     return GOLEAK_OK;
 }
@@ -281,18 +378,8 @@ const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, con
             continue;
         }
         if (*at == ' ' || *at == '\t') {
-            uint32_t stack;
-            size_t lines;
-            const char *next = text->open_event && text->stack.block.size == 0
-                                   ? goleak_stacktext_known(&text->stack, at, end + GOLEAK_LINES_PAD, &stack, &lines)
-                                   : NULL;
-            struct goleak_event *event = &text->batch->events[text->batch->count - 1];
-            if (next == NULL || (event->has & GOLEAK_HAS_STACK))
+            if (!goleak_textual_take_known_stack(text, &at, end + GOLEAK_LINES_PAD, &line))
                 break;
-            event->stack = stack;
-            event->has |= GOLEAK_HAS_STACK;
-            line += lines;
-            at = next;
             continue;
         }
         const struct goleak_key_plan *plan = goleak_keyed_plan(&text->keyed, at);

@@ -19,13 +19,20 @@
 #include "format/lines.h"
 #include "format/stacktext.h"
 
-/* The stack at newproc1's entry, which is that of the creation to come. */
-struct goleak_spawn_stack {
+/* What newproc1's entry tells of the creation to come. */
+struct goleak_spawn {
+    uint32_t has; /* of the event; 0: none is pending */
     uint32_t tid, stack;
-    uint64_t gopc; /* 0: not told */
+    uint64_t gopc, other_g, other_goid;
 };
 
-#define GOLEAK_SPAWN_STACKS 256
+#define GOLEAK_SPAWNS 256
+
+/* The place of a go statement, by its address: to tell the stacks of two spawners apart. */
+struct goleak_go_place {
+    uint64_t gopc;
+    uint32_t frame;
+};
 
 struct goleak_textual {
     struct goleak_reader_env env;
@@ -33,9 +40,11 @@ struct goleak_textual {
     struct goleak_stacktext stack;
     struct goleak_batch *batch;
     bool open_event; /* the last event of the batch may get a stack yet */
+    bool had_stack;  /* … and one stood below it that was known */
     uint64_t events, notes;
     uint32_t seen;   /* `has` of all keyed events */
-    struct goleak_spawn_stack spawns[GOLEAK_SPAWN_STACKS];
+    struct goleak_spawn spawns[GOLEAK_SPAWNS];
+    struct goleak_go_place places[GOLEAK_SPAWNS];
     /* Our own recorder's lines. */
     bool recorder_began, recorder_ended;
     uint64_t recorder_events; /* lines of its probes since it began */
@@ -77,6 +86,9 @@ bool goleak_textual_is_recorder_line(const char *at, const char *end);
 /* A goleak_line_reader's `bulk`, for lines that keyed plans and known stacks cover. */
 const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, const char *end, uint64_t *number,
                                 enum goleak_status *status);
+
+/* Within a `bulk`: the block of frames at *at, if it was seen before. */
+bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **at, const char *limit, uint64_t *line);
 
 static inline bool goleak_begins(const char *at, const char *end, const char *prefix)
 {

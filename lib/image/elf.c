@@ -41,8 +41,9 @@ static enum goleak_status check_header(struct goleak_exe *exe, const uint8_t *he
                                 "an ELF file of type %u (an object file is 1, a core dump 4); expected an executable",
                                 type);
     exe->movable = type == ET_DYN;
-    exe->arch = machine == EM_X86_64 ? GOLEAK_ARCH_AMD64 : machine == EM_AARCH64 ? GOLEAK_ARCH_ARM64
-                                                                                  : GOLEAK_ARCH_OTHER;
+    exe->arch = machine == EM_X86_64    ? GOLEAK_ARCH_AMD64
+                : machine == EM_AARCH64 ? GOLEAK_ARCH_ARM64
+                                        : GOLEAK_ARCH_OTHER;
     exe->relative_type = machine == EM_X86_64    ? R_X86_64_RELATIVE
                          : machine == EM_AARCH64 ? R_AARCH64_RELATIVE
                                                  : R_RISCV_RELATIVE;

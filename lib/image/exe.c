@@ -194,8 +194,7 @@ enum goleak_status goleak_exe_add_segment(struct goleak_exe *exe, struct goleak_
     /* Searches go through every segment: one file must not become a thousand. */
     if (segment.file_bytes == 0 || segment.file_bytes > 2 * exe->size - exe->segment_bytes)
         return GOLEAK_OK;
-    if (!goleak_grow(exe->alloc, &exe->segments, &exe->segment_capacity, exe->segment_count + 1,
-                     sizeof *exe->segments))
+    if (!goleak_grow(exe->alloc, &exe->segments, &exe->segment_capacity, exe->segment_count + 1, sizeof *exe->segments))
         return goleak_error_alloc(error, exe->alloc);
     exe->segments[exe->segment_count++] = segment;
     exe->segment_bytes += segment.file_bytes;
@@ -328,7 +327,7 @@ static bool visit_relocation(void *context, uint64_t place, uint64_t value)
 static bool search_segment(const struct goleak_exe *exe, const struct goleak_exe_segment *segment,
                            const struct pointer_search *search, const void *needle, size_t size)
 {
-    uint8_t chunk[CHUNK_BYTES + NEEDLE_MAX];
+    uint8_t chunk[CHUNK_BYTES + NEEDLE_MAX] = { 0 };
     uint64_t skip = (8 - segment->address % 8) % 8;
     while (skip < segment->file_bytes && segment->file_bytes - skip >= size) {
         uint64_t left = segment->file_bytes - skip;

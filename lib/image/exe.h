@@ -30,24 +30,24 @@ struct goleak_exe_range {
 
 struct goleak_exe {
     struct goleak_alloc *alloc;
-    int fd;                /* or -1: */
+    int fd; /* or -1: */
     const uint8_t *memory;
     uint64_t size;
 
     enum goleak_arch arch;
     bool movable, has_symbols;
-    bool has_sections;     /* something says where things are */
+    bool has_sections; /* something says where things are */
     struct goleak_exe_segment *segments;
     size_t segment_count, segment_capacity;
     uint64_t segment_bytes; /* of all of them, at most twice the file */
     struct goleak_exe_range code, pclntab, buildinfo, module;
-    uint64_t text_symbol;  /* the address of runtime.text; 0: not known */
+    uint64_t text_symbol; /* the address of runtime.text; 0: not known */
 
     /* How the loader changes pointers in the file, see goleak_exe_relocate. */
     struct goleak_exe_range relocations; /* ELF: its RELA entries */
     uint32_t relative_type;
-    bool chained;                        /* Mach-O: pointers are links of a chain */
-    uint64_t base;                       /* Mach-O: the address of its header */
+    bool chained;  /* Mach-O: pointers are links of a chain */
+    uint64_t base; /* Mach-O: the address of its header */
 };
 
 static inline uint16_t goleak_le16(const uint8_t *at)

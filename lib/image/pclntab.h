@@ -26,10 +26,10 @@ struct goleak_pclntab {
     size_t size;
 
     enum goleak_pclntab_layout layout;
-    uint32_t count;       /* functions */
-    uint32_t quantum;     /* addresses are multiples of it: 1 or 4 */
-    uint64_t text_claim;  /* where the header says that runtime.text is; 0: it does not */
-    uint64_t text;        /* added to every offset; the caller's to set */
+    uint32_t count;      /* functions */
+    uint32_t quantum;    /* addresses are multiples of it: 1, 2 or 4 */
+    uint64_t text_claim; /* where the header says that runtime.text is; 0: it does not */
+    uint64_t text;       /* added to every offset; the caller's to set */
     /* Offsets in data, each at most size. */
     size_t names, units, files, lines, functions;
 

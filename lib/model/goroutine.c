@@ -40,6 +40,7 @@ void goleak_store_release(struct goleak_store *store)
     for (size_t i = 0; i < store->chunk_count; i++)
         goleak_free(store->alloc, store->chunks[i], GOLEAK_RECORD_CHUNK * sizeof **store->chunks);
     goleak_free(store->alloc, store->chunks, store->chunk_capacity * sizeof *store->chunks);
+    goleak_free(store->alloc, store->goids.slots, store->goids.slots != NULL ? (store->goids.mask + 1) * sizeof(uint32_t) : 0);
     goleak_free(store->alloc, store->slots, store->slots != NULL ? (store->slot_mask + 1) * sizeof *store->slots : 0);
     *store = (struct goleak_store){ .alloc = store->alloc };
 }
@@ -74,4 +75,63 @@ uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t pro
     store->slots[at] = (uint64_t)(uint32_t)hash << 32 | index;
     store->count = index;
     return index;
+}
+
+/* ---- by goid ---- */
+
+static void put_goid(struct goleak_goids *goids, const struct goleak_record *record, uint32_t index)
+{
+    size_t at = (size_t)goleak_store_hash(record->goid, record->process) & goids->mask;
+    while (goids->slots[at] != 0)
+        at = (at + 1) & goids->mask;
+    goids->slots[at] = index;
+    goids->used++;
+}
+
+/* Anew, of the goids that there are now. */
+static bool collect_goids(struct goleak_store *store)
+{
+    struct goleak_goids *goids = &store->goids;
+    size_t count = 1024;
+    while (count < (size_t)store->count * 4)
+        count *= 2;
+    uint32_t *slots = goleak_alloc_zeroed(store->alloc, count * sizeof *slots);
+    if (slots == NULL)
+        return false;
+    goleak_free(store->alloc, goids->slots, goids->slots != NULL ? (goids->mask + 1) * sizeof *slots : 0);
+    *goids = (struct goleak_goids){ .slots = slots, .mask = count - 1 };
+    for (uint32_t index = 1; index <= store->count; index++)
+        if (goleak_store_at(store, index)->goid != 0)
+            put_goid(goids, goleak_store_at(store, index), index);
+    return true;
+}
+
+bool goleak_store_note_goid(struct goleak_store *store, uint32_t index)
+{
+    struct goleak_goids *goids = &store->goids;
+    const struct goleak_record *record = goleak_store_at(store, index);
+    if (goids->slots == NULL || record->goid == 0)
+        return true;
+    if (goids->used * 2 > goids->mask)
+        return collect_goids(store);
+    put_goid(goids, record, index);
+    return true;
+}
+
+bool goleak_store_by_goid(struct goleak_store *store, uint64_t goid, uint16_t process, uint32_t *index)
+{
+    struct goleak_goids *goids = &store->goids;
+    *index = 0;
+    if (goids->slots == NULL && !collect_goids(store))
+        return false;
+    for (size_t at = (size_t)goleak_store_hash(goid, process) & goids->mask; goids->slots[at] != 0;
+         at = (at + 1) & goids->mask) {
+        const struct goleak_record *record = goleak_store_at(store, goids->slots[at]);
+        if (record->goid != goid || record->process != process)
+            continue;
+        *index = goids->slots[at];
+        if (record->g != 0) /* else it was only named, and may have shown itself since */
+            break;
+    }
+    return true;
 }

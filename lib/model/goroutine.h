@@ -54,8 +54,16 @@ struct goleak_record {
 
 #define GOLEAK_RECORD_CHUNK 4096
 
+/* Finds records by goid, for streams that name spawners and wakers by goid alone. Made
+ * when it is first asked; entries go stale with the lives of their records. */
+struct goleak_goids {
+    uint32_t *slots; /* NULL: never asked */
+    size_t mask, used;
+};
+
 struct goleak_store {
     struct goleak_alloc *alloc;
+    struct goleak_goids goids;
     struct goleak_record **chunks;
     size_t chunk_count, chunk_capacity;
     uint32_t count; /* records in use; index 0 is "none" and not used */
@@ -125,6 +133,11 @@ static inline uint32_t goleak_store_find(const struct goleak_store *store, uint6
             return (uint32_t)slot;
     }
 }
+
+/* Index of the record whose goroutine has this goid now; 0: none. False: memory. */
+bool goleak_store_by_goid(struct goleak_store *store, uint64_t goid, uint16_t process, uint32_t *index);
+/* A record has got this goid. False: memory. */
+bool goleak_store_note_goid(struct goleak_store *store, uint32_t index);
 
 /* Adds a record for a key that is not there: g or goid set, the rest zero.
  * 0 when memory ends. May grow the table: earlier hashes stay good. */

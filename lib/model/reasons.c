@@ -293,6 +293,17 @@ static uint32_t able_to(uint8_t reason, int wait)
     return able;
 }
 
+/* The versions in which it would be a debugger's call: nobody records that, and it has
+ * the number of an idle worker of the collector in other versions. */
+static uint32_t debugged(uint8_t reason, int wait)
+{
+    uint32_t versions_so = 0;
+    for (unsigned version = 0; version < GOLEAK_GO_VERSIONS && wait >= 0; version++)
+        if (decode_in(version, reason, wait) == GOLEAK_REASON_DEBUG_CALL)
+            versions_so |= 1u << version;
+    return versions_so;
+}
+
 void goleak_reasons_able(uint8_t reason, int wait, char text[16])
 {
     uint32_t able = able_to(reason, wait);
@@ -303,7 +314,9 @@ void goleak_reasons_able(uint8_t reason, int wait, char text[16])
 
 bool goleak_reasons_learn_new(struct goleak_reasons *reasons, uint8_t reason, int wait)
 {
-    uint32_t able = able_to(reason, wait);
+    uint32_t able = able_to(reason, wait), likely = able & ~debugged(reason, wait);
+    if (likely & reasons->candidates)
+        able = likely;
     /* What is impossible is not remembered: every such event is to be counted. */
     if ((able & reasons->candidates) == 0)
         return false;

@@ -1,6 +1,7 @@
 /* sites - see sites.h. */
 #include "model/sites.h"
 
+#include "base/number.h"
 #include "model/goroutine.h"
 
 #include <string.h>
@@ -32,6 +33,8 @@ static uint8_t proof_by_spawner(const char *function)
     if (goleak_text_begins(function, "runtime.") || goleak_text_begins(function, "runtime/trace.") || goleak_text_begins(function, "runtime/pprof.") ||
         goleak_text_begins(function, "os/signal.watchSignalLoop"))
         return GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
+    if (goleak_text_begins(function, "os/signal."))
+        return GOLEAK_REC_NOT_MAIN; /* its loop is the runtime's, what waits for a context is not */
     return GOLEAK_REC_USER | GOLEAK_REC_NOT_MAIN;
 }
 
@@ -88,13 +91,27 @@ bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t 
     return *site != 0;
 }
 
+/* A place of which only the address was known: by now a stack may have named it. */
+static uint32_t place_again(const struct goleak_sites *sites, uint32_t frame)
+{
+    const char *text = goleak_symbols_frame_text(sites->symbols, frame);
+    uint64_t address;
+    if (frame == 0 || goleak_symbols_frame_function(sites->symbols, frame)[0] != '\0' ||
+        goleak_parse_hex(text, text + strlen(text), &address) == NULL)
+        return frame;
+    uint32_t named = goleak_sites_frame_of(sites, address);
+    return named != 0 ? named : frame;
+}
+
 bool goleak_sites_rename(struct goleak_sites *sites, uint32_t site)
 {
     struct goleak_site *it = &sites->sites[site];
     uint32_t start = goleak_symbols_start_again(sites->symbols, it->start);
-    if (start == it->start)
+    uint32_t created_at = place_again(sites, it->created_at);
+    if (start == it->start && created_at == it->created_at)
         return false;
     it->start = start;
+    it->created_at = created_at;
     it->proof |= prove_site(sites, it);
     return true;
 }

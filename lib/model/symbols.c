@@ -208,6 +208,14 @@ static uint32_t first_outside(const struct goleak_symbols *symbols, const uint32
     return 0;
 }
 
+static enum goleak_leaf leaf_of(const char *function)
+{
+    return strcmp(function, "runtime.newproc1") == 0       ? GOLEAK_LEAF_SPAWN
+           : goleak_text_begins(function, "runtime.newproc") ? GOLEAK_LEAF_SPAWNED
+           : strcmp(function, "runtime.gopark") == 0         ? GOLEAK_LEAF_PARK
+                                                             : GOLEAK_LEAF_OTHER;
+}
+
 static uint32_t start_of(const struct goleak_symbols *symbols, const uint32_t *frames, size_t count)
 {
     if (count < 2 || !goleak_text_begins(goleak_symbols_frame_function(symbols, frames[count - 1]), "runtime.goexit"))
@@ -234,6 +242,7 @@ uint32_t goleak_symbols_stack(struct goleak_symbols *symbols, const uint32_t *fr
         symbols->stack_sites[stack - 1] = (struct goleak_stack_sites){
             .created = created != 0 || named ? created : frames[0],
             .start = start_of(symbols, frames, count),
+            .leaf = (uint8_t)leaf_of(goleak_symbols_frame_function(symbols, frames[0])),
             .blocked = blocked != 0 ? blocked : frames[0],
         };
     }
@@ -256,6 +265,12 @@ uint32_t goleak_symbols_created_at(const struct goleak_symbols *symbols, uint32_
 uint32_t goleak_symbols_blocked_at(const struct goleak_symbols *symbols, uint32_t stack)
 {
     return stack != 0 && stack <= symbols->stacks.count ? symbols->stack_sites[stack - 1].blocked : 0;
+}
+
+enum goleak_leaf goleak_symbols_leaf(const struct goleak_symbols *symbols, uint32_t stack)
+{
+    bool known = stack != 0 && stack <= symbols->stacks.count;
+    return known ? (enum goleak_leaf)symbols->stack_sites[stack - 1].leaf : GOLEAK_LEAF_OTHER;
 }
 
 uint32_t goleak_symbols_started_by(const struct goleak_symbols *symbols, uint32_t stack)

@@ -21,10 +21,19 @@ struct goleak_frame {
     uint32_t function; /* string; 0 where only the address is known */
 };
 
+/* The function that a stack was taken in. */
+enum goleak_leaf {
+    GOLEAK_LEAF_OTHER,
+    GOLEAK_LEAF_SPAWN,   /* newproc1, entered */
+    GOLEAK_LEAF_SPAWNED, /* … and left: where it returns to */
+    GOLEAK_LEAF_PARK
+};
+
 /* What a stack says at a glance, computed once. */
 struct goleak_stack_sites {
     uint32_t created; /* frame that holds the go statement, where this is a creation stack */
     uint32_t start;   /* string: the function that goexit returns from, the goroutine's own */
+    uint8_t leaf;     /* enum goleak_leaf */
     uint32_t blocked; /* first frame outside the runtime and sync, where this is a block stack */
 };
 
@@ -98,6 +107,7 @@ size_t goleak_symbols_stack_frames(const struct goleak_symbols *symbols, uint32_
 /* Site frames of a stack; 0 where it has none. */
 uint32_t goleak_symbols_created_at(const struct goleak_symbols *symbols, uint32_t stack);
 uint32_t goleak_symbols_blocked_at(const struct goleak_symbols *symbols, uint32_t stack);
+enum goleak_leaf goleak_symbols_leaf(const struct goleak_symbols *symbols, uint32_t stack);
 /* String: the start function of a goroutine with this stack; 0: not told. */
 uint32_t goleak_symbols_started_by(const struct goleak_symbols *symbols, uint32_t stack);
 

@@ -1,11 +1,11 @@
 /*
  * recorder - scripts for the tracers that record what this tool reads.
  *
- *      options --target.c--> struct goleak_recorder_target --bpftrace.c, …--> script
+ *      options --target.c--> struct goleak_recorder_target --record_bpftrace.c, …--> script
  *                 \-- versions.c: struct layouts by Go version
  *                 \-- image/: version, architecture and addresses of --exe
  *
- * A recorder is one file with a `const struct goleak_recorder` and one line of the
+ * A recorder is one file (record_*.c: names are unique in lib/) with a `const struct goleak_recorder` and one line of the
  * table in recorders.c. It gets a target in which everything is decided (which
  * probes, where, which offsets), and prints; it opens nothing and asks nobody.
  */
@@ -124,7 +124,7 @@ enum goleak_status goleak_recorder_target_init(struct goleak_recorder_target *ou
  * arguments are untouched; 0: not found. */
 unsigned goleak_recorder_prologue(enum goleak_arch arch, const uint8_t *code, size_t size);
 
-/* ---- templates (fill.c) ------------------------------------------------------- */
+/* ---- templates (template.c) ------------------------------------------------------- */
 
 /* What stands for <name> in a template: text, or where it is NULL a number. */
 struct goleak_recorder_word {

@@ -262,7 +262,10 @@ static enum goleak_status name_other(struct goleak_replay *replay, const struct 
     if ((key & ~GOLEAK_KEY_GOID) == 0)
         return GOLEAK_OK;
     uint64_t hash = goleak_store_hash(key, replay->process);
-    *index = goleak_store_find(&replay->store, key, replay->process, hash);
+    if (event->has & GOLEAK_HAS_OTHER)
+        *index = goleak_store_find(&replay->store, key, replay->process, hash);
+    else if (!goleak_store_by_goid(&replay->store, event->other_goid, replay->process, index))
+        return goleak_alloc_failure(replay->alloc);
     if (*index == 0) {
         *index = goleak_store_add(&replay->store, key, replay->process, hash);
         if (*index == 0)
@@ -272,10 +275,15 @@ static enum goleak_status name_other(struct goleak_replay *replay, const struct 
         fresh->flags = 0;
         fresh->incarnation = 0;
         fresh->state = GOLEAK_STATE_UNKNOWN;
+        if (!goleak_store_note_goid(&replay->store, *index))
+            return goleak_alloc_failure(replay->alloc);
     }
     struct goleak_record *record = goleak_store_at(&replay->store, *index);
-    if ((event->has & GOLEAK_HAS_OTHER_GOID) && record->goid == 0)
+    if ((event->has & GOLEAK_HAS_OTHER_GOID) && record->goid == 0) {
         learn_goid(record, event->other_goid);
+        if (!goleak_store_note_goid(&replay->store, *index))
+            return goleak_alloc_failure(replay->alloc);
+    }
     if (record->state == GOLEAK_STATE_WAITING && (event->flags & GOLEAK_FLAG_NAMED) == 0) {
         end_park(replay, record, moment);
         record->state = GOLEAK_STATE_RUNNING;
@@ -353,10 +361,11 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
         proof |= GOLEAK_REC_NOT_MAIN;
     process->created_any = true;
     if (UNLIKELY(record->goid == 1)) {
-        if (process->main_g != 0 && (event->has & GOLEAK_HAS_PID) == 0)
+        if (process->has_main && (event->has & (GOLEAK_HAS_PID | GOLEAK_HAS_TID)) == 0)
             goleak_health_note(replay->health, GOLEAK_HEALTH_mixed_processes, 1, event->position, 0, 0,
                                "goroutine 1 is created a second time: another process begins");
-        process->main_g = record->g != 0 ? record->g : 1;
+        process->has_main = true;
+        process->main_tid = event->has & GOLEAK_HAS_TID ? event->tid : 0;
     }
     if (status == GOLEAK_OK &&
         (event->has & (GOLEAK_HAS_STACK | GOLEAK_HAS_GOPC | GOLEAK_HAS_START | GOLEAK_HAS_STARTPC)) != 0)
@@ -729,6 +738,51 @@ static enum goleak_status find_process(struct goleak_replay *replay, uint32_t pi
     return GOLEAK_OK;
 }
 
+/* The one process that knows this goroutine as a living one; -1: none, or several. */
+static int owner_of(const struct goleak_replay *replay, uint64_t key, uint64_t goid)
+{
+    int owner = -1;
+    for (size_t i = 0; i < replay->process_count; i++) {
+        uint16_t process = (uint16_t)i;
+        uint32_t index =
+            goleak_store_find(&replay->store, key, process, goleak_store_hash(key, process));
+        const struct goleak_record *record = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
+        if (record == NULL || record->state == GOLEAK_STATE_ENDED || (goid != 0 && record->goid != goid))
+            continue;
+        if (owner >= 0)
+            return -1;
+        owner = (int)i;
+    }
+    return owner;
+}
+
+/* Several processes in a stream that tells threads only (perf script's default): a
+ * process begins with the creation of goroutine 1, on the thread that has its id; its
+ * other threads show whose they are by the goroutines that they run. */
+static enum goleak_status find_thread(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    struct goleak_thread *thread = &replay->threads[event->tid % GOLEAK_THREADS];
+    bool is_main = event->kind == GOLEAK_EVENT_CREATE && (event->has & GOLEAK_HAS_GOID) && event->goid == 1;
+    enum goleak_status status = GOLEAK_OK;
+    if (UNLIKELY(is_main && replay->processes[replay->process].has_main)) {
+        struct goleak_process *first = &replay->processes[0];
+        if (first->pid == 0)
+            first->pid = first->main_tid;
+        status = find_process(replay, event->tid);
+    } else if (thread->tid == event->tid) {
+        replay->process = thread->process;
+    } else if (UNLIKELY(replay->process_count > 1)) {
+        uint64_t goid = event->has & GOLEAK_HAS_GOID ? event->goid : 0;
+        int owner = event->kind == GOLEAK_EVENT_CREATE ? -1 : owner_of(replay, key_of(event), goid);
+        if (owner < 0 && (event->has & GOLEAK_HAS_OTHER))
+            owner = owner_of(replay, event->other_g, event->has & GOLEAK_HAS_OTHER_GOID ? event->other_goid : 0);
+        if (owner >= 0)
+            replay->process = (uint16_t)owner;
+    }
+    *thread = (struct goleak_thread){ event->tid, replay->process };
+    return status;
+}
+
 /* Does the goroutine's life forbid this event? Only asked where the stream's
  * counters can repair the order. */
 static bool is_not_yet(const struct goleak_record *record, const struct goleak_event *event)
@@ -881,10 +935,30 @@ static inline int64_t take_moment(struct goleak_replay *replay, const struct gol
     return event->time_ns;
 }
 
+/* A goroutine shows itself that was named by its goid before: it takes over what is
+ * known of it. */
+static enum goleak_status take_over(struct goleak_replay *replay, const struct goleak_event *event,
+                                    struct goleak_record *record)
+{
+    uint32_t index;
+    if (!goleak_store_by_goid(&replay->store, event->goid, record->process, &index))
+        return goleak_alloc_failure(replay->alloc);
+    struct goleak_record *named = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
+    if (named == NULL || named->g != 0 || (named->flags & GOLEAK_REC_SEEN))
+        return GOLEAK_OK;
+    uint64_t g = record->g;
+    *record = *named;
+    record->g = g;
+    if (record->node != 0)
+        replay->lineage.nodes[record->node].g = g;
+    memset(named, 0, sizeof *named);
+    return GOLEAK_OK;
+}
+
 static enum goleak_status step(struct goleak_replay *replay, const struct goleak_event *event, uint64_t hash,
                                enum goleak_replay_mode mode)
 {
-    uint64_t key = key_of(event);
+    uint64_t key = key_of(event), goid;
     uint32_t index = goleak_store_find(&replay->store, key, replay->process, hash);
     struct goleak_record *record = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
     if (mode == GOLEAK_REPLAY_ASK && is_not_yet(record, event))
@@ -895,10 +969,21 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
             return goleak_alloc_failure(replay->alloc);
         record = goleak_store_at(&replay->store, index);
         record->wait = GOLEAK_NO_WAIT;
+        if (replay->store.goids.slots != NULL && (event->has & GOLEAK_HAS_G) && (event->has & GOLEAK_HAS_GOID)) {
+            enum goleak_status status = take_over(replay, event, record);
+            if (status != GOLEAK_OK)
+                return status;
+        }
+        goid = 0;
+    } else {
+        goid = record->goid;
     }
     replay->event_count++;
     int64_t moment = take_moment(replay, event);
     enum goleak_status status = apply(replay, event, record, index, moment);
+    if (UNLIKELY(replay->store.goids.slots != NULL && record->goid != goid) &&
+        !goleak_store_note_goid(&replay->store, index))
+        return goleak_alloc_failure(replay->alloc);
     if (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) {
         replay->stream.counted = true;
         check_counters(replay, event);
@@ -927,10 +1012,17 @@ enum goleak_status goleak_replay_run(struct goleak_replay *replay, const struct 
             goleak_store_prefetch_record(&replay->store, hashes[(i + RECORD_AHEAD) % AHEAD]);
         const struct goleak_event *event = &events[i];
         enum goleak_status status;
-        if (UNLIKELY((event->has & GOLEAK_HAS_PID) && replay->processes[replay->process].pid != event->pid)) {
-            status = find_process(replay, event->pid);
-            if (status != GOLEAK_OK)
-                return status;
+        uint16_t process = replay->process;
+        status = GOLEAK_OK;
+        if (event->has & GOLEAK_HAS_PID) {
+            if (UNLIKELY(replay->processes[process].pid != event->pid))
+                status = find_process(replay, event->pid);
+        } else if (event->has & GOLEAK_HAS_TID) {
+            status = find_thread(replay, event);
+        }
+        if (status != GOLEAK_OK)
+            return status;
+        if (UNLIKELY(replay->process != process)) {
             ahead = i; /* the process is part of the hash */
             hashes[ahead++ % AHEAD] = goleak_store_hash(key_of(event), replay->process);
         }

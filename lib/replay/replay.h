@@ -44,9 +44,17 @@ struct goleak_call_count {
 
 struct goleak_process {
     uint32_t pid;
-    uint64_t main_g;  /* of goid 1, as it was created; 0: was not */
+    bool has_main;     /* goid 1 was created */
+    uint32_t main_tid; /* on this thread, whose id is the process's; 0: not told */
     bool created_any; /* a creation was seen: what comes later is not main */
 };
+
+/* Which process a thread is of, in streams that tell threads and no processes. */
+struct goleak_thread {
+    uint32_t tid; /* 0: free */
+    uint16_t process;
+};
+#define GOLEAK_THREADS 1024
 
 struct goleak_replay {
     struct goleak_alloc *alloc;
@@ -61,6 +69,7 @@ struct goleak_replay {
     struct goleak_process *processes;
     size_t process_count, process_capacity;
     uint16_t process; /* of the last event */
+    struct goleak_thread threads[GOLEAK_THREADS]; /* by tid; the last one of its place */
 
     uint32_t candidates; /* of the Go version, as the reasons of the records were read */
     struct goleak_stream stream;

@@ -18,7 +18,8 @@
 #define LIMIT_EVENTS ((size_t)65536)
 #define LIMIT_LEAST ((size_t)32768)
 #define LOOK_EVERY 512 /* batches */
-#define JUMP_NS ((int64_t)10000000000)
+/* More than DTrace holds lines back by default (a second), or anybody else. */
+#define JUMP_NS ((int64_t)4000000000)
 
 static int64_t first_ns(const struct goleak_batch *batch)
 {

@@ -65,6 +65,8 @@ func main() {
 	Work(4, 100)
 	time.Sleep(50 * time.Millisecond)
 	dump()
+	// A recorder may look up names while the process is there, and not after.
+	time.Sleep(200 * time.Millisecond)
 }
 
 // The truth of this run: goids differ from run to run.

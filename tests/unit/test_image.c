@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "image/image.h"
+#include "image/pclntab.h"
 #include "support/bytes.h"
 #include "support/fail_alloc.h"
 #include "support/go_exe.h"
@@ -412,6 +413,8 @@ static void what_cannot_be_opened_is_named(void **state)
     assert_string_equal(error.message, "this is a directory; expected a Go executable");
     assert_int_equal(goleak_image_open(&image, &alloc, "/dev/null", &error), GOLEAK_E_IO);
     assert_string_equal(error.message, "this is no regular file; expected a Go executable");
+    assert_int_equal(goleak_image_open(&image, &alloc, "/dev/null/x", &error), GOLEAK_E_IO);
+    assert_non_null(strstr(error.message, "it cannot be opened ("));
     assert_int_equal(mkfifo(path_of("fifo"), 0600), 0);
     assert_int_equal(goleak_image_open(&image, &alloc, path, &error), GOLEAK_E_IO);
     unlink(path);
@@ -548,6 +551,52 @@ static void a_damaged_function_is_known_by_its_address(void **state)
     assert_false(goleak_image_named(image, "main.worker", 11, &function));
     assert_false(goleak_image_line(image, text + GO_EXE_WORKER, &name, &line));
     check_function(text + GO_EXE_MAIN, "main.main", text + GO_EXE_MAIN, text + GO_EXE_END);
+}
+
+/* A table of `count` functions that share one entry, and so a name of `size` bytes. */
+static void one_name(uint32_t count, size_t size)
+{
+    const uint64_t starts[] = { count, 0, 0, 72, 72, 72, 72, 72 + size + 1 };
+    char zeros[64] = { 0 };
+    bytes_clear(&file);
+    bytes_add(&file, "\xf1\xff\xff\xff\0\0\1\x08", 8);
+    for (size_t i = 0; i < COUNT(starts); i++) {
+        bytes_add(&file, zeros, 8);
+        go_exe_put(&file, file.size - 8, starts[i], 8);
+    }
+    for (size_t i = 0; i < size; i++)
+        bytes_add(&file, "n", 1);
+    bytes_add(&file, zeros, 1);
+    for (uint32_t i = 0; i <= count; i++) {
+        bytes_add(&file, zeros, i < count ? 8 : 4);
+        go_exe_put(&file, file.size - (i < count ? 8 : 4), i * 16, 4);
+        if (i < count)
+            go_exe_put(&file, file.size - 4, 8 * (uint64_t)count + 4, 4);
+    }
+    bytes_add(&file, zeros, 48);
+}
+
+static void many_functions_of_one_long_name_are_not_believed(void **state)
+{
+    struct goleak_pclntab table;
+    uint32_t index;
+    (void)state;
+    one_name(1000, 20);
+    const uint8_t *data = (const uint8_t *)file.data;
+    assert_int_equal(goleak_pclntab_header(&table, data, file.size, &error), GOLEAK_OK);
+    assert_int_equal(goleak_pclntab_open(&table, &alloc, data, &error), GOLEAK_OK);
+    assert_true(goleak_pclntab_named(&table, "nnnnnnnnnnnnnnnnnnnn", 20, &index));
+    assert_int_equal(index, 0);
+    assert_true(goleak_pclntab_at(&table, 15999, &index));
+    assert_int_equal(index, 999);
+    goleak_pclntab_close(&table);
+
+    one_name(1000, 4000);
+    data = (const uint8_t *)file.data;
+    assert_int_equal(goleak_pclntab_header(&table, data, file.size, &error), GOLEAK_OK);
+    assert_int_equal(goleak_pclntab_open(&table, &alloc, data, &error), GOLEAK_E_FORMAT);
+    assert_non_null(strstr(error.message, "the names of its functions overlap"));
+    goleak_pclntab_close(&table);
 }
 
 /* ---- any damage ----------------------------------------------------------------- */
@@ -689,6 +738,7 @@ int main(void)
         TEST(other_tables_are_refused),
         TEST(a_table_in_disorder_is_refused),
         TEST(a_damaged_function_is_known_by_its_address),
+        TEST(many_functions_of_one_long_name_are_not_believed),
         TEST(every_prefix_ends_cleanly),
         TEST(every_changed_byte_ends_cleanly),
         TEST(every_word_at_its_limits_ends_cleanly),

@@ -97,7 +97,7 @@ static void without_a_start_function_the_spawner_decides(void **state)
     check("runtime/trace.Start", NULL, SYSTEM);
     check("runtime/pprof.StartCPUProfile", NULL, SYSTEM);
     check("os/signal.watchSignalLoop", NULL, SYSTEM);
-    check("os/signal.Notify.func1", NULL, USER);
+    check("os/signal.Notify.func1", NULL, GOLEAK_REC_NOT_MAIN); /* os/signal.loop, or not */
     check("runtime.rt0_go.abi0", NULL, MAIN);
     check("runtime.rt0_go", NULL, MAIN);
     check("runtime.newcoro.func1", NULL, USER);

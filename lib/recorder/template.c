@@ -1,4 +1,4 @@
-/* fill - templates of scripts: text with <names> in it. See recorder.h. */
+/* template - templates of scripts: text with <names> in it. See recorder.h. */
 #include "recorder/recorder.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
 /*
- * bpftrace - a script for bpftrace, run with 0.17 (Debian 12) and 0.27.
+ * record_bpftrace - a script for bpftrace, run with 0.17 (Debian 12) and 0.27.
  *
  *      goleak-recorder: version=1 tool=bpftrace go=1.26 arch=amd64 probes=newproc1,…
  *      newproc1: goroutine=c000006680 goid=2 parent=c0000061a0 … ts=1297328782552 cpu=0 pid=179 tid=180

@@ -1,5 +1,5 @@
 /*
- * perf - a shell script around perf, run with perf 6.1 (Debian 12) and 7.2.
+ * record_perf - a shell script around perf, run with perf 6.1 (Debian 12) and 7.2.
  *
  *      # goleak-recorder: version=1 tool=perf go=1.26 arch=amd64 probes=newproc1,…
  *      app 17591/17593 [001]  1233.913773012: goleak_17580:gopark: (486ae0) g=0xfd13b3a1e0 goid=1 reason=7 …
@@ -284,7 +284,7 @@ static void write_record(const struct script *script)
                 "fi\n"
                 "exec 3<&0\n"
                 "# shellcheck disable=SC2046\n"
-                "perf record -k CLOCK_MONOTONIC -m \"$memory\" -o \"$output.data\" $(choose) \"$@\" <&3 &\n"
+                "perf record -N -k CLOCK_MONOTONIC -m \"$memory\" -o \"$output.data\" $(choose) \"$@\" <&3 &\n"
                 "recorder=$!\n"
                 "trap 'interrupted=1; kill -INT $recorder 2>/dev/null' INT TERM HUP\n"
                 "while kill -0 $recorder 2>/dev/null; do\n"

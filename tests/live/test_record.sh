@@ -1,0 +1,125 @@
+#!/bin/sh
+# test_record.sh - the scripts of `goleak-report recorder` record what is true.
+#
+# Builds leaky.go and healthy.go with Go, records both with the script for each tool that
+# is here, reports on the recordings, and compares goroutine by goroutine with what the
+# program wrote of itself before it ended. Both with symbols and without.
+#
+#   GOLEAK_GO      the go commands to build with (go, or where Debian keeps it)
+#   GOLEAK_TOOLS   bpftrace perf
+#
+# A row of the table that it prints: Go, form, tool, program, created, ended, leaks, lost.
+set -u
+LC_ALL=C
+export LC_ALL GOTOOLCHAIN=local GO111MODULE=off
+. tests/support/tap.sh
+GOCACHE=$TEST_TMP/cache GOFLAGS=
+export GOCACHE GOFLAGS
+
+# skip_all REASON
+skip_all() {
+    skip 'live recordings' "$1"
+    done_testing
+}
+[ "$(uname -s)" = Linux ] || skip_all 'this is not Linux'
+[ "$(id -u)" = 0 ] || skip_all 'not root: tracing needs it'
+[ -e /sys/kernel/tracing/uprobe_events ] || [ -e /sys/kernel/debug/tracing/uprobe_events ] ||
+    mount -t tracefs nodev /sys/kernel/tracing 2>/dev/null || skip_all 'tracefs with uprobe_events is not here'
+go=${GOLEAK_GO:-$(command -v go || ls /usr/lib/go-*/bin/go 2>/dev/null | tail -n 1)}
+[ -n "$go" ] || skip_all 'Go is not here (Debian: golang-go)'
+
+# ---- recording ---------------------------------------------------------------
+
+# with_bpftrace PROGRAM NAME - by the command that stands in the script's head
+with_bpftrace() {
+    "$GOLEAK_REPORT" recorder bpftrace --exe="$1" -o "$2.bt" || return 1
+    command=$(sed -n "s|^// *\\(bpftrace .* -c .*\\)# to its end|\\1|p" "$2.bt" |
+        sed "s|trace\\.txt|$2.txt|; s|\\./app ARGUMENT|$1 $2.dump|; s|THIS\\.bt|$2.bt|; s|trace\\.err|$2.err|")
+    [ -n "$command" ] && BPFTRACE_PERF_RB_PAGES=4096 sh -c "$command" >"$2.out"
+}
+
+# with_perf PROGRAM NAME
+with_perf() {
+    "$GOLEAK_REPORT" recorder perf --exe="$1" -o "$2.sh" &&
+        sh "$2.sh" -o "$2.txt" -- "$1" "$2.dump" >"$2.out" 2>"$2.err"
+}
+
+# ---- comparing ----------------------------------------------------------------
+
+# goids of the dump's goroutines whose header matches
+dumped() {
+    sed -n "s/^goroutine \\([0-9]*\\) .*$1.*/\\1/p" "$2" | sort | tr '\n' ' '
+}
+
+# goids of the report's lines that match
+reported() {
+    grep -E "$1" "$2" | sed 's/.*"goid":\([0-9]*\),.*/\1/' | sort | tr '\n' ' '
+}
+
+# same NAME WHAT EXPECTED FOUND
+same() {
+    if [ "$3" = "$4" ]; then
+        pass "$1: $2"
+    else
+        fail "$1: $2" "expected '$3', found '$4'"
+    fi
+}
+
+# compare NAME FILES LEAKS FORM TOOL
+compare() {
+    "$GOLEAK_REPORT" --strict --format=ndjson "$2.txt" "$2.err" >"$2.ndjson" 2>"$2.said"
+    status=$?
+    [ "$3" = 0 ] && expected=0 || expected=1
+    [ $status = $expected ] || sed 's/^/# /' "$2.said"
+    same "$1" 'exit status, nothing lost or damaged' $expected $status
+    leaks=$(reported '"verdict":"(certain|likely)"' "$2.ndjson")
+    same "$1" 'the goroutines that leak' "$(dumped 'chan send' "$2.dump")" "$leaks"
+    same "$1" 'their number' "$3" "$(echo "$leaks" | wc -w | tr -d ' ')"
+    # Without names nothing tells the runtime's own goroutines from the program's.
+    [ "$4" = stripped ] ||
+        same "$1" 'the goroutines alive at the end' "$(dumped '' "$2.dump")" "$(reported '"ended_ns":null' "$2.ndjson")"
+    echo "# $go_version $4 $5 $(basename "$2"): created $(grep -c '"created_ns":[0-9]' "$2.ndjson")," \
+        "ended $(grep -c '"ended_ns":[0-9]' "$2.ndjson"), leaks $(echo "$leaks" | wc -w | tr -d ' ')," \
+        "$(sed -n 's/.*goleak-recorder-end: //p' "$2.txt")"
+}
+
+# Each leak: created and blocked where the source says, by main.
+check_places() {
+    leaks=$(grep -E '"verdict":"(certain|likely)"' "$2.ndjson")
+    same "$1" 'creation sites' 3 "$(echo "$leaks" | grep -c '"created_at":"main\.Gather[+ ]')"
+    same "$1" 'block sites' 3 "$(echo "$leaks" | grep -c '"blocked_at":"main\.Gather\.func1[+ ]')"
+    same "$1" 'block stacks' 3 "$(echo "$leaks" | grep -c '"stack":\["runtime\.gopark[^]]*"runtime\.chansend1[^]]*"main\.Gather\.func1')"
+    same "$1" 'parents' 3 "$(echo "$leaks" | grep -c '"parent_goid":1,')"
+}
+
+# record NAME-OF-PROGRAM FORM TOOL LEAKS
+record() {
+    name="$go_version $2, $3, $1"
+    files=$TEST_TMP/$1-$2-$3
+    if ! "with_$3" "$TEST_TMP/$1-$2" "$files" >"$files.log" 2>&1 || [ ! -s "$files.dump" ]; then
+        fail "$name: recorded" "$(cat "$files.log" "$files.err" 2>/dev/null)"
+        return
+    fi
+    compare "$name" "$files" "$4" "$2" "$3"
+    [ "$4" = 0 ] || [ "$2" = stripped ] || check_places "$name" "$files"
+}
+
+for command in $go; do
+    go_version=$("$command" env GOVERSION)
+    for program in leaky healthy; do
+        check "$go_version builds $program" "$command" build -o "$TEST_TMP/$program-symbols" "tests/live/$program.go"
+        check "$go_version builds $program without symbols" \
+            "$command" build -ldflags='-s -w' -o "$TEST_TMP/$program-stripped" "tests/live/$program.go"
+    done
+    for tool in ${GOLEAK_TOOLS:-bpftrace perf}; do
+        if ! command -v "$tool" >/dev/null; then
+            skip "$tool" "$tool is not here"
+            continue
+        fi
+        for form in symbols stripped; do
+            record leaky $form "$tool" 3
+            record healthy $form "$tool" 0
+        done
+    done
+done
+done_testing
