@@ -123,6 +123,7 @@ static enum goleak_status load(struct run *run)
     options.jobs = from->jobs;
     options.include_system = from->include_system;
     options.min_age_ns = from->min_age_ns;
+    options.exe = from->exe;
     options.retain_ended = from->sort_created && strcmp(from->format, "ndjson") == 0;
     if (is_streaming(from)) {
         options.ended = stream_ended;

@@ -48,13 +48,13 @@ enum id {
     TOP,
     INPUT_FORMAT,
     GO_VERSION,
+    EXE,
     INCLUDE_SYSTEM,
     MIN_AGE,
     FAIL_ON,
     STRICT,
     MAX_MEMORY,
     JOBS,
-    EXE,
     ARCH,
     OBJECTS,
     MINIMAL,
@@ -91,6 +91,9 @@ static const struct option_row rows[] = {
     { GO_VERSION, 0, "go-version", "V", NULL, NULL, NULL,
       "Go version of the recorded program, such as 1.22, where the recording does not tell; recorder: of the "
       "program to be recorded" },
+    { EXE, 0, "exe", "PATH", NULL, NULL, NULL,
+      "the recorded program, stripped or not: gives names and source lines to addresses, and tells its Go version; "
+      "recorder: the program to be recorded, and where its functions are" },
     { INCLUDE_SYSTEM, 0, "include-system", NULL, NULL, NULL, NULL,
       "count and show the Go runtime's own goroutines too" },
 
@@ -104,9 +107,7 @@ static const struct option_row rows[] = {
       "give up rather than use more, in the whole process, such as 64M or 2G; at least " CLI_MEMORY_LEAST_TEXT },
     { JOBS, 0, "jobs", "N", NULL, NULL, NULL, "use N threads in all; 1 is none beside the main one" },
 
-    { EXE, 0, "exe", "PATH", NULL, NULL, "The script of 'recorder'",
-      "the Go program to be recorded: tells its version and where its functions are, so that it needs no symbols" },
-    { ARCH, 0, "arch", "NAME", arch_word, NULL, NULL, "the machine, where neither --exe nor this one tells" },
+    { ARCH, 0, "arch", "NAME", arch_word, NULL, "The script of 'recorder'", "the machine, where neither --exe nor this one tells" },
     { OBJECTS, 0, "objects", NULL, NULL, NULL, NULL,
       "record operations on channels and locks too: tells more, and slows down the program" },
     { MINIMAL, 0, "minimal", NULL, NULL, NULL, NULL, "record only what the verdict needs, at the least cost" },
@@ -255,12 +256,12 @@ static bool set(struct cli_options *options, const struct option_row *row, const
 static unsigned actions_of(enum id id)
 {
     switch (id) {
-    case EXE:
     case ARCH:
     case OBJECTS:
     case MINIMAL: return FOR_RECORDER;
     case OUTPUT:
     case GO_VERSION:
+    case EXE:
     case COLOR:
     case QUIET:
     case HELP:

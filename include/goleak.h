@@ -114,8 +114,10 @@ struct goleak_options {
     void *ended_context;
     goleak_progress_fn *progress; /* goleak_trace_load*; may be NULL         */
     void *progress_context;
+    const char *exe;             /* the recorded program's executable: names and source
+                                    lines for addresses, its Go version; or NULL */
 };
-#define GOLEAK_OPTIONS_INIT { sizeof(struct goleak_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define GOLEAK_OPTIONS_INIT { sizeof(struct goleak_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* ---- making a trace --------------------------------------------------- */
 

@@ -101,6 +101,7 @@ void goleak_identity_read(struct goleak_identity *out, const char *path, const s
         return;
     struct goleak_options quiet = *options;
     quiet.progress = NULL;
+    quiet.exe = NULL;
     quiet.ended = NULL;
     look(out, path, &quiet);
     qsort(out->births, out->birth_count, sizeof *out->births, by_goid);

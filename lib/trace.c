@@ -16,6 +16,8 @@
  *   lib/report/           one file a report; reports.c has the table
  *   lib/trace.c           this: a trace handle and its inputs
  *   lib/results.c         what a finished trace tells, in the API's structs
+ *   lib/names.c           the recorded program's executable as a source of names
+ *   lib/join.c            which inputs are recordings of one process
  *   lib/load.c            files and threads around a trace
  *   lib/decoder.c         events without replay
  *   cli/                  the command line, on top of goleak.h alone
@@ -177,6 +179,21 @@ static bool make_parts(struct goleak_trace *trace)
     return true;
 }
 
+/* The recorded program tells names, lines, and which Go built it. */
+static enum goleak_status open_exe(struct goleak_trace *trace, struct goleak_error *error)
+{
+    struct goleak_image_info info;
+    enum goleak_status status =
+        goleak_names_open(&trace->names, &trace->alloc, trace->options.exe, &trace->health, error);
+    if (status != GOLEAK_OK)
+        return status;
+    trace->symbols.resolver = &trace->names.resolver;
+    goleak_image_info(trace->names.image, &info);
+    if (trace->options.go_version == NULL && info.go_version != NULL)
+        goleak_reasons_set_version(&trace->reasons, info.go_version, "option");
+    return GOLEAK_OK;
+}
+
 enum goleak_status goleak_trace_new(struct goleak_trace **out, const struct goleak_options *options,
                                     struct goleak_error *error)
 {
@@ -196,6 +213,8 @@ enum goleak_status goleak_trace_new(struct goleak_trace **out, const struct gole
     status = read_options(trace, error);
     if (status == GOLEAK_OK && !make_parts(trace))
         status = goleak_error_alloc(error, &trace->alloc);
+    if (status == GOLEAK_OK && trace->options.exe != NULL)
+        status = open_exe(trace, error);
     if (status != GOLEAK_OK) {
         goleak_trace_free(trace);
         return status;
@@ -229,6 +248,7 @@ void goleak_trace_free(struct goleak_trace *trace)
     for (size_t i = 0; i < goleak_analysis_count; i++)
         if (trace->analyses[i] != NULL)
             goleak_analyses[i]->release(trace->analyses[i]);
+    goleak_names_close(&trace->names);
     goleak_groups_release(&trace->groups);
     goleak_merge_release(&trace->merge);
     goleak_order_release(&trace->order);

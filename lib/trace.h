@@ -6,6 +6,7 @@
 #include "analysis/analysis.h"
 #include "format/format.h"
 #include "input/unpack.h"
+#include "names.h"
 #include "replay/merge.h"
 #include "verdict/verdict.h"
 
@@ -36,6 +37,7 @@ struct goleak_trace {
     struct goleak_options options;
     char go_version[32], input_format[32];
     struct goleak_symbols symbols;
+    struct goleak_names names;     /* of options.exe */
     struct goleak_reasons reasons;
     struct goleak_health_book health;
     struct goleak_replay replay;

@@ -351,8 +351,13 @@ static void plan_step(struct line_state *state, const char *name, const char *va
         plan->count = UINT8_MAX;
         return;
     }
-    plan->steps[plan->count].how = (uint8_t)how;
-    plan->steps[plan->count++].place = key->place;
+    struct goleak_key_step *step = &plan->steps[plan->count++];
+    step->how = (uint8_t)how;
+    step->place = key->place;
+    step->bytes = places[key->place].size;
+    step->flags = places[key->place].flags;
+    step->offset = places[key->place].offset;
+    step->has = places[key->place].has;
 }
 
 /* Only when the line has turned out to be an event: programs print anything. */
@@ -555,6 +560,24 @@ enum goleak_keyed_result goleak_keyed_arguments(struct goleak_keyed *keyed, cons
 
 /* ---- by a plan ---- */
 
+/* put_number, by what the step knows of its place. */
+static inline bool put_planned(struct goleak_event *event, const struct goleak_key_step *step, uint64_t value)
+{
+    char *at = (char *)event + step->offset;
+    if (step->bytes == 8) {
+        event->has |= (step->flags & PRESENT_IF_NOT_ZERO) && value == 0 ? 0 : step->has;
+        memcpy(at, &value, 8); /* 18 digits are below 2^63 */
+        return true;
+    }
+    if (step->bytes == 4) {
+        uint32_t half = (uint32_t)value;
+        event->has |= step->has;
+        memcpy(at, &half, 4);
+        return value <= UINT32_MAX;
+    }
+    return put_number(event, step->place, value);
+}
+
 /* Where a text ends: before the next key, or at the line's end. NULL: at a key that
  * is not the planned one, or what the general way reads otherwise. */
 static const char *plan_text(const struct goleak_key_step *next, const char *at, const char *limit)
@@ -620,7 +643,7 @@ const char *goleak_keyed_plan_run(struct goleak_keyed *keyed, const struct golea
             at = goleak_fast_u64(value, &number);
             break;
         }
-        if (at == value || !put_number(event, step->place, number))
+        if (at == value || !put_planned(event, step, number))
             return NULL;
     }
     if (lacks_goroutine(plan, event))

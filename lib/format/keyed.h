@@ -39,6 +39,10 @@ struct goleak_key_step {
     struct goleak_word word; /* "goid=", with the blank before it unless it is the first */
     uint8_t how;             /* enum in keyed.c: how the value is written */
     uint8_t place;
+    /* The place's, copied: */
+    uint8_t bytes, flags;
+    uint16_t offset;
+    uint32_t has;
 };
 
 struct goleak_key_plan {

@@ -716,7 +716,7 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
     const char *limit = end + GOLEAK_LINES_PAD - 64;
     uint64_t line = *number;
     while (at < end && !reader->is_raw_dump) {
-        struct goleak_event event;
+        struct goleak_event over, *event = goleak_textual_slot(text, &over);
         if (*at == '\n') {
             line++;
             at++;
@@ -727,16 +727,16 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
                 break;
             continue;
         }
-        const char *next = fast_event(reader, at, limit, &event);
+        const char *next = fast_event(reader, at, limit, event);
         if (next == NULL)
             break;
-        event.position = ++line;
-        if (event.has & GOLEAK_HAS_TIME)
-            take_time(reader, event.time_ns);
-        goleak_keyed_remember(&text->keyed, &event);
+        event->position = ++line;
+        if (event->has & GOLEAK_HAS_TIME)
+            take_time(reader, event->time_ns);
+        goleak_keyed_remember(&text->keyed, event);
         text->recorder_events++;
-        text->seen |= event.has;
-        *status = add(reader, &event);
+        text->seen |= event->has;
+        *status = add(reader, event);
         at = next;
         if (*status != GOLEAK_OK)
             break;

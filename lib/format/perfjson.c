@@ -29,7 +29,8 @@ struct sample {
     struct goleak_event event;
     char leaf[64]; /* of the callchain */
     size_t frames;
-    bool returns; /* it has a return address: a return probe */
+    uint64_t probe; /* address of the probed function; 0: not told */
+    bool returns;   /* it has a return address: a return probe */
 };
 
 static bool number_of(const struct goleak_json_text *json, uint64_t *out)
@@ -107,6 +108,8 @@ static void read_member(struct goleak_perf_json *json, const struct goleak_json_
         event->has |= GOLEAK_HAS_CPU;
     } else if (goleak_json_is_text(key, "__probe_ret_ip")) {
         sample->returns = true;
+    } else if (goleak_json_is_text(key, "__probe_ip") || goleak_json_is_text(key, "__probe_func")) {
+        goleak_parse_hex(value->token, value->token + value->size, &sample->probe);
     } else if (!goleak_json_is_text(key, "comm") && !goleak_json_is_text(key, "period") &&
                key->size > 0 && key->token[0] != '_' && (key->size < 7 || memcmp(key->token, "common_", 7) != 0)) {
         goleak_buf_append(&json->arguments, key->token, key->size);
@@ -142,10 +145,28 @@ static bool read_sample(struct goleak_perf_json *json, struct sample *sample)
     return goleak_json_is_mark(&text, token, '}');
 }
 
-/* What was probed, by the callchain's leaf. newproc1 returns into newproc.func1. */
+/* Without names: what only some functions' probes tell. */
+static enum goleak_event_kind kind_by_arguments(const struct goleak_event *event)
+{
+    if (event->has & (GOLEAK_HAS_GOPC | GOLEAK_HAS_STARTPC))
+        return GOLEAK_EVENT_CREATE;
+    if (event->has & (GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT))
+        return GOLEAK_EVENT_PARK;
+    return event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_STATUS) ? GOLEAK_EVENT_READY : GOLEAK_EVENT_OTHER;
+}
+
+/* What was probed: by the callchain's leaf, else by the probe's address, if the executable
+ * is there. newproc1 returns into newproc.func1. */
 static enum goleak_event_kind kind_of(struct goleak_perf_json *json, struct sample *sample)
 {
     bool needs_goroutine, named;
+    struct goleak_place place;
+    const struct goleak_resolver *resolver = json->text->env.symbols->resolver;
+    if (sample->leaf[0] == '\0' && sample->probe != 0 && resolver != NULL &&
+        resolver->at(resolver->context, sample->probe, false, &place))
+        snprintf(sample->leaf, sizeof sample->leaf, "%s", place.function);
+    if (sample->leaf[0] == '\0')
+        return kind_by_arguments(&sample->event);
     if (strcmp(sample->leaf, "runtime.newproc.func1") == 0) {
         sample->returns = true;
         return GOLEAK_EVENT_CREATE;
@@ -197,8 +218,7 @@ static enum goleak_status take_sample(struct goleak_perf_json *json)
         if (event->stack == 0)
             return goleak_alloc_failure(json->sample.alloc);
     }
-    enum goleak_event_kind kind = kind_of(json, &sample);
-    event->kind = (uint8_t)kind;
+    event->kind = sample.leaf[0] != '\0' ? (uint8_t)kind_of(json, &sample) : GOLEAK_EVENT_OTHER;
     if (json->arguments.size != 0) {
         const char *at = json->arguments.data, *end = at + json->arguments.size - 1;
         enum goleak_keyed_result result =
@@ -207,6 +227,12 @@ static enum goleak_status take_sample(struct goleak_perf_json *json)
             return goleak_alloc_failure(json->sample.alloc);
         if (result != GOLEAK_KEYED_EVENT)
             return damaged(json, problem.sentence);
+    }
+    enum goleak_event_kind kind = kind_of(json, &sample);
+    event->kind = (uint8_t)kind;
+    if (kind == GOLEAK_EVENT_OTHER) {
+        event->has &= ~GOLEAK_HAS_START;
+        event->name = goleak_symbols_string(json->text->env.symbols, "sample", 6);
     }
     bool told = (event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) != 0 ||
                 (kind == GOLEAK_EVENT_SPAWN && (event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_GOPC)) != 0);

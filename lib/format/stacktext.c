@@ -1,6 +1,7 @@
 /* stacktext - see stacktext.h. */
 #include "format/stacktext.h"
 
+#include "base/hash.h"
 #include "base/number.h"
 
 #include <string.h>
@@ -96,26 +97,55 @@ bool goleak_stacktext_is_frame(const char *at, const char *end)
     return at < end && (*at == ' ' || *at == '\t') && goleak_stacktext_split(at, end, &frame);
 }
 
-const char *goleak_stacktext_known(struct goleak_stacktext *text, const char *at, const char *limit, uint32_t *stack,
-                                   size_t *lines)
+/* The bytes by which a block is guessed: its second frame, where the first is the
+ * probed function's in each. */
+#define GUESS_FROM 48
+#define GUESS_BYTES 64
+
+static uint32_t *guess_of(struct goleak_stacktext *text, const char *at)
 {
-    const char *from = at;
-    for (*lines = 0; at < limit && (*at == ' ' || *at == '\t'); ++*lines) {
+    return &text->guesses[goleak_hash_bytes(at + GUESS_FROM, GUESS_BYTES) % GOLEAK_STACK_GUESSES];
+}
+
+/* Behind the block of lines at `at`; NULL: it does not end before the limit. */
+static const char *block_end(const char *at, const char *limit)
+{
+    while (at < limit && (*at == ' ' || *at == '\t')) {
         const char *newline = memchr(at, '\n', (size_t)(limit - at));
         if (newline == NULL)
             return NULL;
         at = newline + 1;
     }
-    uint32_t block = goleak_intern_find(&text->blocks, from, (size_t)(at - from));
-    if (block == 0)
-        return NULL;
+    return at;
+}
+
+const char *goleak_stacktext_known(struct goleak_stacktext *text, const char *at, const char *limit, uint32_t *stack,
+                                   size_t *lines)
+{
+    size_t size = 0;
+    uint32_t *guess = limit - at > GUESS_FROM + GUESS_BYTES ? guess_of(text, at) : NULL;
+    uint32_t block = guess != NULL ? *guess : 0;
+    const char *known = goleak_intern_get(&text->blocks, block, &size);
+    bool right = block != 0 && size < (size_t)(limit - at) && memcmp(known, at, size) == 0 && at[size] != ' ' &&
+                 at[size] != '\t';
+    if (!right) {
+        const char *end = block_end(at, limit);
+        size = end != NULL ? (size_t)(end - at) : 0;
+        block = size != 0 ? goleak_intern_find(&text->blocks, at, size) : 0;
+        if (block == 0)
+            return NULL;
+        if (guess != NULL)
+            *guess = block;
+    }
+    at += size;
     /* What follows may belong to it. */
     const char *next = at;
     while (next < limit && *next == '\n')
         next++;
     if (next == limit || *next == ' ' || *next == '\t')
         return NULL;
-    *stack = text->stacks[block - 1];
+    *stack = text->stacks[block - 1].stack;
+    *lines = text->stacks[block - 1].lines;
     return at;
 }
 
@@ -139,7 +169,7 @@ static uint32_t frame_of(struct goleak_stacktext *text, const struct goleak_fram
     return goleak_symbols_address(text->symbols, address, after_call);
 }
 
-static bool parse_block(struct goleak_stacktext *text, uint32_t *stack)
+static bool parse_block(struct goleak_stacktext *text, struct goleak_stack_block *out)
 {
     size_t count = 0;
     const char *at = text->block.data, *end = at + text->block.size;
@@ -157,9 +187,10 @@ static bool parse_block(struct goleak_stacktext *text, uint32_t *stack)
             text->frames[count++] = frame;
         }
         at = newline + 1;
+        out->lines++;
     }
-    *stack = goleak_symbols_stack(text->symbols, text->frames, count);
-    return count == 0 || *stack != 0;
+    out->stack = goleak_symbols_stack(text->symbols, text->frames, count);
+    return count == 0 || out->stack != 0;
 }
 
 bool goleak_stacktext_take(struct goleak_stacktext *text, uint32_t *stack)
@@ -176,11 +207,11 @@ bool goleak_stacktext_take(struct goleak_stacktext *text, uint32_t *stack)
     if (block == 0)
         return false;
     if (block > before) {
-        text->stacks[block - 1] = 0;
+        text->stacks[block - 1] = (struct goleak_stack_block){ 0 };
         if (!parse_block(text, &text->stacks[block - 1]))
             return false;
     }
-    *stack = text->stacks[block - 1];
+    *stack = text->stacks[block - 1].stack;
     text->block.size = 0;
     return true;
 }

@@ -16,11 +16,16 @@
 #include "base/buf.h"
 #include "format/format.h"
 
+#define GOLEAK_STACK_GUESSES 1024
+
 struct goleak_stacktext {
     struct goleak_symbols *symbols;
+    uint32_t guesses[GOLEAK_STACK_GUESSES]; /* blocks, by their first bytes */
     struct goleak_buf block;    /* the lines so far, each with a newline */
     struct goleak_intern blocks; /* text of the distinct ones */
-    uint32_t *stacks;           /* stacks[block id - 1] */
+    struct goleak_stack_block {
+        uint32_t stack, lines;
+    } *stacks;                  /* stacks[block id - 1] */
     size_t capacity;
     uint32_t *frames;           /* scratch */
     size_t frame_capacity;

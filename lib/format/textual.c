@@ -136,10 +136,12 @@ enum goleak_status goleak_textual_close_event(struct goleak_textual *text)
     if (!text->open_event)
         return GOLEAK_OK;
     text->open_event = false;
-    if (!goleak_stacktext_take(&text->stack, &stack))
-        return goleak_alloc_failure(text->env.alloc);
-    if (stack != 0)
-        put_stack(text, stack);
+    if (text->stack.block.size != 0 || text->stack.block.failed) {
+        if (!goleak_stacktext_take(&text->stack, &stack))
+            return goleak_alloc_failure(text->env.alloc);
+        if (stack != 0)
+            put_stack(text, stack);
+    }
     struct goleak_event *event = &text->batch->events[text->batch->count - 1];
     if ((event->kind == GOLEAK_EVENT_SPAWN || event->kind == GOLEAK_EVENT_CREATE) && (event->has & GOLEAK_HAS_TID))
         join_spawn(text, event);
@@ -167,7 +169,9 @@ enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct 
     enum goleak_status status = goleak_textual_close_event(text);
     if (status != GOLEAK_OK)
         return status;
-    text->batch->events[text->batch->count++] = *event;
+    struct goleak_event *slot = &text->batch->events[text->batch->count++];
+    if (slot != event)
+        *slot = *event;
     text->open_event = true;
     text->had_stack = false;
     text->events++;
@@ -241,6 +245,11 @@ bool goleak_textual_whole(struct goleak_textual *text, const struct goleak_line 
         goleak_textual_cut(text, line);
         return false;
     }
+    const struct goleak_resolver *resolver = text->env.symbols->resolver;
+    if (resolver != NULL && event->kind == GOLEAK_EVENT_CREATE && (event->has & GOLEAK_HAS_STARTPC))
+        resolver->created(resolver->context, event->has & GOLEAK_HAS_GOID ? event->goid : 0, event->startpc,
+                          event->has & GOLEAK_HAS_START ? goleak_symbols_text(text->env.symbols, event->name) : NULL,
+                          event->position);
     goleak_keyed_remember(&text->keyed, event);
     text->recorder_events++;
     text->seen |= event->has;
@@ -383,17 +392,17 @@ const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, con
             continue;
         }
         const struct goleak_key_plan *plan = goleak_keyed_plan(&text->keyed, at);
-        struct goleak_event event;
+        struct goleak_event over, *event = goleak_textual_slot(text, &over);
         if (plan == NULL)
             break;
-        const char *next = goleak_keyed_plan_run(&text->keyed, plan, at + plan->name.size, limit, &event);
+        const char *next = goleak_keyed_plan_run(&text->keyed, plan, at + plan->name.size, limit, event);
         if (next == NULL || *next != '\n')
             break;
-        event.position = ++line;
-        goleak_keyed_remember(&text->keyed, &event);
+        event->position = ++line;
+        goleak_keyed_remember(&text->keyed, event);
         text->recorder_events++;
-        text->seen |= event.has;
-        *status = goleak_textual_add(text, &event);
+        text->seen |= event->has;
+        *status = goleak_textual_add(text, event);
         at = next + 1;
         if (*status != GOLEAK_OK)
             break;

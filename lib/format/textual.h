@@ -59,6 +59,12 @@ enum goleak_status goleak_textual_push(struct goleak_textual *text);
 /* The event before has all of its stack. */
 enum goleak_status goleak_textual_close_event(struct goleak_textual *text);
 enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct goleak_event *event);
+/* Where the next event may be written, if it turns out to be one: in the batch, or in
+ * `over` where that is full. goleak_textual_add takes it from either. */
+static inline struct goleak_event *goleak_textual_slot(struct goleak_textual *text, struct goleak_event *over)
+{
+    return text->batch->count < GOLEAK_BATCH_EVENTS ? &text->batch->events[text->batch->count] : over;
+}
 /* The last batch goes out; what the recorder promised and did not keep is noted. */
 enum goleak_status goleak_textual_finish(struct goleak_textual *text);
 

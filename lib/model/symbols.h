@@ -53,6 +53,9 @@ struct goleak_resolver {
                struct goleak_place *out);
     /* The address of what lies at this offset in a file; object may be NULL. */
     bool (*address_of)(void *context, const char *object, size_t size, uint64_t offset, uint64_t *address);
+    /* A goroutine's creation was read: for what it tells of the program. function: NULL
+     * where only the address is told. */
+    void (*created)(void *context, uint64_t goid, uint64_t startpc, const char *function, uint64_t position);
 };
 
 struct goleak_symbols {

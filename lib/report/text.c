@@ -111,7 +111,7 @@ static void write_go_version(struct goleak_text_report *report)
     goleak_text_label(report, 2, "Go");
     goleak_page_name(report->page, GOLEAK_PLAIN, input.go_version);
     goleak_page_print(report->page, GOLEAK_PLAIN, " (%s)",
-                      strcmp(from, "option") == 0   ? "given as --go-version"
+                      strcmp(from, "option") == 0   ? "given as an option"
                       : strcmp(from, "header") == 0 ? "from the recording's header"
                                                     : from);
     goleak_text_end(report);

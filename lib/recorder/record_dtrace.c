@@ -1,5 +1,5 @@
 /*
- * dtrace - a D script for DTrace on macOS, FreeBSD, illumos and (Oracle's) Linux.
+ * record_dtrace - a D script for DTrace on macOS, FreeBSD, illumos and (Oracle's) Linux.
  *
  *      goleak-recorder: version=1 tool=dtrace go=1.26 arch=amd64 probes=newproc1,gopark,…
  *      newproc1: goroutine=42bacfbd680 goid=3 parent=42bacfbc1e0 parentgoid=1 gopc=4a52a5 …

@@ -1,0 +1,112 @@
+/* names - see names.h. */
+#include "names.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define INLINED 32  /* frames of one instruction; more are as good as none */
+#define COMPARED 16 /* names of the recording that are looked up to see whether the file fits */
+
+/* The place of an instruction in the function that holds it. */
+static bool place_of(const struct goleak_image *image, uint64_t address, struct goleak_place *out)
+{
+    struct goleak_image_frame frames[INLINED];
+    struct goleak_image_function function;
+    size_t count = goleak_image_frames(image, address, frames, INLINED);
+    if (count != 0 && count < INLINED && frames[count - 1].function != NULL) {
+        *out = (struct goleak_place){ frames[count - 1].function, frames[count - 1].file, frames[count - 1].line };
+        return true;
+    }
+    if (!goleak_image_at(image, address, &function) || function.name[0] == '\0')
+        return false;
+    *out = (struct goleak_place){ .function = function.name };
+    if (!goleak_image_line(image, address, &out->file, &out->line))
+        out->file = NULL;
+    return true;
+}
+
+static bool at(void *context, uint64_t address, bool after_call, struct goleak_place *out)
+{
+    const struct goleak_names *names = context;
+    uint64_t linked = address - names->shift;
+    return names->shift_known && linked != 0 && place_of(names->image, linked - after_call, out);
+}
+
+/* Tracers name functions as the symbol table does: with the ABI of assembly. */
+static bool find_named(const struct goleak_image *image, const char *function, size_t size,
+                       struct goleak_image_function *out)
+{
+    static const char abi[] = ".abi0";
+    if (goleak_image_named(image, function, size, out))
+        return true;
+    return size > sizeof abi - 1 && memcmp(function + size - (sizeof abi - 1), abi, sizeof abi - 1) == 0 &&
+           goleak_image_named(image, function, size - (sizeof abi - 1), out);
+}
+
+static bool in(void *context, const char *function, size_t size, uint64_t offset, bool after_call,
+               struct goleak_place *out)
+{
+    const struct goleak_names *names = context;
+    struct goleak_image_function found;
+    if (!find_named(names->image, function, size, &found) || offset > found.end - found.entry ||
+        !place_of(names->image, found.entry + offset - (after_call && offset != 0), out))
+        return false;
+    return out->file != NULL;
+}
+
+static bool address_of(void *context, const char *object, size_t size, uint64_t offset, uint64_t *address)
+{
+    const struct goleak_names *names = context;
+    while (object != NULL && memchr(object, '/', size) != NULL) {
+        const char *slash = memchr(object, '/', size);
+        size -= (size_t)(slash + 1 - object);
+        object = slash + 1;
+    }
+    if (object != NULL && (strlen(names->base) != size || memcmp(names->base, object, size) != 0))
+        return false;
+    uint64_t linked;
+    if (!goleak_image_address_of(names->image, offset, &linked))
+        return false;
+    *address = linked + names->shift;
+    return true;
+}
+
+/* The first creations of a recording: do they fit the file? */
+static void created(void *context, uint64_t goid, uint64_t startpc, const char *function, uint64_t position)
+{
+    struct goleak_names *names = context;
+    struct goleak_image_function found;
+    if (goid == 1 && !names->shift_known && goleak_image_named(names->image, "runtime.main", 12, &found)) {
+        names->shift = startpc - found.entry;
+        names->shift_known = true;
+    }
+    if (function == NULL || !names->shift_known || names->compared >= COMPARED)
+        return;
+    names->compared++;
+    bool there = goleak_image_at(names->image, startpc - names->shift, &found);
+    if (!there || found.entry != startpc - names->shift)
+        goleak_health_note(names->health, GOLEAK_HEALTH_other_program, 1, position, 0, 0,
+                           "%.100s began at 0x%" PRIx64 ", where %s has %s%.100s", function, startpc, names->base,
+                           there ? "the middle of " : "no function", there ? found.name : "");
+}
+
+enum goleak_status goleak_names_open(struct goleak_names *names, struct goleak_alloc *alloc, const char *path,
+                                     struct goleak_health_book *health, struct goleak_error *error)
+{
+    struct goleak_image_info info;
+    const char *slash = strrchr(path, '/');
+    *names = (struct goleak_names){ .health = health, .base = slash != NULL ? slash + 1 : path };
+    enum goleak_status status = goleak_image_open(&names->image, alloc, path, error);
+    if (status != GOLEAK_OK)
+        return status;
+    goleak_image_info(names->image, &info);
+    names->shift_known = !info.movable;
+    names->resolver = (struct goleak_resolver){ names, at, in, address_of, created };
+    return GOLEAK_OK;
+}
+
+void goleak_names_close(struct goleak_names *names)
+{
+    goleak_image_close(names->image);
+    names->image = NULL;
+}

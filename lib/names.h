@@ -1,0 +1,34 @@
+/*
+ * names - the recorded program's executable as a goleak_resolver: names and source
+ * lines for addresses, and source lines for named functions.
+ *
+ * A frame is the function that a tracer sees: of calls that the compiler inlined
+ * there, the outermost, and the line in it.
+ *
+ * A position-independent executable was loaded somewhere else than it was linked for.
+ * How far off is learnt when the recording tells where main began (goid 1); until
+ * then its addresses stay addresses.
+ */
+#ifndef GOLEAK_NAMES_H
+#define GOLEAK_NAMES_H
+
+#include "image/image.h"
+#include "model/health.h"
+#include "model/symbols.h"
+
+struct goleak_names {
+    struct goleak_image *image;
+    struct goleak_resolver resolver;
+    struct goleak_health_book *health; /* borrowed */
+    const char *base;    /* the file's name without folders; borrowed */
+    uint64_t shift;      /* loaded address - linked address */
+    bool shift_known;
+    unsigned compared;   /* names that the recording tells, too */
+};
+
+/* `path` outlives it. GOLEAK_E_… with a sentence where it is no Go executable. */
+enum goleak_status goleak_names_open(struct goleak_names *names, struct goleak_alloc *alloc, const char *path,
+                                     struct goleak_health_book *health, struct goleak_error *error);
+void goleak_names_close(struct goleak_names *names);
+
+#endif
