@@ -32,7 +32,7 @@
 struct script {
     const struct goleak_recorder_target *target;
     struct goleak_buf *out;
-    struct goleak_recorder_word words[GOLEAK_RECORDER_WORDS + 8];
+    struct goleak_recorder_word words[GOLEAK_RECORDER_WORDS + 9];
 };
 
 static void put(const struct script *script, const char *text)
@@ -217,7 +217,7 @@ static void write_commands(const struct script *script)
                 "//   bpftrace <unsafe>-o trace.txt -p PID THIS.bt<path> 2> trace.err\n"
                 "//   bpftrace <unsafe>-o trace.txt -c './app ARGUMENT' THIS.bt<path> 2> trace.err   # to its end\n"
                 "//   bpftrace <unsafe>-o trace.txt THIS.bt<path> 2> trace.err    # every process that runs it\n"
-                "//   goleak-report trace.txt trace.err\n"
+                "//   goleak-report <with>trace.txt trace.err\n"
                 "//\n"
                 "// The first line is memory for lines not yet written: 16 MiB for each CPU with bpftrace 0.17, for\n"
                 "// all of them with newer ones; more where events are lost. The last line of the recording tells\n"
@@ -320,6 +320,7 @@ static void fill_words(struct script *script)
     memcpy(own, target->arch == GOLEAK_ARCH_ARM64 ? arm64 : amd64, sizeof amd64);
     own[6] = (struct goleak_recorder_word){ "unsafe", needs_unsafe(target) ? "--unsafe " : "", 0 };
     own[7] = (struct goleak_recorder_word){ "path", target->exe != NULL ? "" : " /path/to/app", 0 };
+    own[8] = (struct goleak_recorder_word){ "with", target->exe != NULL ? "--exe=THE-PROGRAM " : "", 0 };
 }
 
 static enum goleak_status write_bpftrace(const struct goleak_recorder_target *target, struct goleak_buf *out,

@@ -25,7 +25,7 @@
 struct script {
     const struct goleak_recorder_target *target;
     struct goleak_buf *out;
-    struct goleak_recorder_word words[GOLEAK_RECORDER_WORDS + 7];
+    struct goleak_recorder_word words[GOLEAK_RECORDER_WORDS + 8];
 };
 
 static void put(const struct script *script, const char *text)
@@ -72,7 +72,7 @@ static void write_usage(const struct script *script)
                 "#   sh THIS.sh <-x>-p PID                until Ctrl-C; the program goes on\n"
                 "#   sh THIS.sh <-x>-p PID -t 10          for ten seconds\n"
                 "#   sh THIS.sh <-x>-- ./app ARGUMENT...  from the program's start to its end\n"
-                "#   goleak-report trace.txt\n"
+                "#   goleak-report <with>trace.txt\n"
                 "#\n"
                 "#   -o FILE    where the recording goes (trace.txt; FILE.data beside it for a while)\n"
                 "#   -m SIZE    memory of each CPU for what is not written yet (8M); more where events are lost\n");
@@ -353,6 +353,8 @@ static void fill_words(struct script *script)
            sizeof amd64);
     script->words[GOLEAK_RECORDER_WORDS + 6] =
         (struct goleak_recorder_word){ "-x", script->target->exe != NULL ? "" : "-x /path/to/app ", 0 };
+    script->words[GOLEAK_RECORDER_WORDS + 7] =
+        (struct goleak_recorder_word){ "with", script->target->exe != NULL ? "--exe=THE-PROGRAM " : "", 0 };
 }
 
 static enum goleak_status write_perf(const struct goleak_recorder_target *target, struct goleak_buf *out,
