@@ -41,6 +41,10 @@ struct goleak_reader {
     size_t sample;         /* the next of the generation's samples */
     uint64_t events, unknown_stacks;
     uint32_t names[256];   /* strings: names of event types */
+    struct {
+        uint32_t string;
+        uint8_t reason;
+    } reasons[64];         /* the last of its place, by string */
 };
 
 /* ---- events out ---- */
@@ -93,13 +97,18 @@ static void put_other(struct goleak_reader *reader, struct goleak_event *event, 
  * seen: good enough where the table is missing (5 + the number of the reason). */
 #define FIRST_REASON 5
 
-static uint8_t reason_of(const struct goleak_reader *reader, uint64_t id)
+static uint8_t reason_of(struct goleak_reader *reader, uint64_t id)
 {
     size_t size;
     uint32_t string = goleak_generation_string(&reader->generation, id);
     if (string != 0) {
-        const char *text = goleak_intern_get(&reader->env.symbols->strings, string, &size);
-        return (uint8_t)goleak_trace_reason(text, size);
+        size_t place = string % (sizeof reader->reasons / sizeof *reader->reasons);
+        if (reader->reasons[place].string != string) {
+            const char *text = goleak_intern_get(&reader->env.symbols->strings, string, &size);
+            reader->reasons[place].string = string;
+            reader->reasons[place].reason = (uint8_t)goleak_trace_reason(text, size);
+        }
+        return reader->reasons[place].reason;
     }
     if (!reader->generation.has_strings && id >= FIRST_REASON && id < FIRST_REASON + GOLEAK_REASON_COUNT)
         return (uint8_t)(id - FIRST_REASON);
