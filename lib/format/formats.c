@@ -9,12 +9,15 @@
 
 #include "format/bpftrace.h"
 #include "format/dtrace.h"
+#include "format/gotrace_v2.h"
 #include "format/perf.h"
 
 #include <stdio.h>
 #include <string.h>
 
 const struct goleak_format *const goleak_formats[] = {
+    /* A magic at the front. */
+    &goleak_format_gotrace_v2,
     /* Its lines are like no other's. */
     &goleak_format_perf,
     /* Before the D scripts, whose lines it shares: known by what only bpftrace prints. */
@@ -54,9 +57,16 @@ static const struct {
     { "BZh", 3, "found bzip2-packed data: unpack it first, `bzip2 -dc FILE | goleak-report -`" },
     { "\x04\x22\x4d\x18", 4, "found lz4-packed data: unpack it first, `lz4 -dc FILE | goleak-report -`" },
     { "PK\x03\x04", 4, "found a zip archive: give the recording that is in it" },
-    { "go 1.", 5, "found a Go execution trace, which this version cannot read yet" },
     { "\xcf\xfa\xed\xfe", 4, "found a Mach-O file (a program, or a core), expected a recording of one" },
 };
+
+/* Asked when no format has taken the bytes. */
+static const char *late_advice_for(const char *bytes, size_t size)
+{
+    return size >= 5 && memcmp(bytes, "go 1.", 5) == 0
+               ? "found a Go execution trace of a version that is not known, expected one of Go 1.22 to 1.27"
+               : NULL;
+}
 
 static const char *advice_for(const char *bytes, size_t size)
 {
@@ -86,5 +96,10 @@ const struct goleak_format *goleak_format_sniff(const char *bytes, size_t size, 
         *more = *more || answer == GOLEAK_SNIFF_MAYBE;
     }
     *more = *more && !whole;
+    other = late_advice_for(bytes, size);
+    if (other != NULL) {
+        snprintf(advice, 256, "%s", other);
+        *more = false;
+    }
     return NULL;
 }
