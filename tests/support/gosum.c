@@ -64,8 +64,8 @@ bool gosum_read(struct gosum *sum, const char *path)
         struct gosum_life *life = &sum->lives[sum->life_count++];
         read_life(life, each);
         sum->living += life->ended < 0;
-        sum->preexisting += life->created < 0;
     }
+    sum->preexisting = sum->living + sum->ended - sum->created;
     return true;
 }
 

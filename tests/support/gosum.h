@@ -9,6 +9,7 @@
  *
  * How to take what stands there:
  *
+ *      goroutines         of those that have ended not all, where they are many
  *      t_create, parent   -1: older than the trace; a timer's or the poller's goroutine has
  *                         no parent, either
  *      reason             of the last block, whatever came after it: it counts while the
