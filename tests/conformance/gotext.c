@@ -43,13 +43,16 @@ static int compile_input(void)
     return status;
 }
 
-/* A txtar archive: "-- expect --" and "-- trace --". */
+/* A txtar archive: "-- expect --" and "-- trace --". The one of go tool trace is a trace
+ * alone, which is read. */
 static int compile_test(const char *name, const struct bytes *text, const char *path)
 {
     static const char expect[] = "-- expect --\n", trace[] = "-- trace --\n";
     const char *verdict = strstr(text->data, expect), *begin = strstr(text->data, trace);
-    if (verdict == NULL || begin == NULL)
-        return die(name, "no '-- expect --' and '-- trace --'");
+    if (verdict == NULL || begin == NULL) {
+        puts("SUCCESS");
+        return compile(name, text->data, path);
+    }
     verdict += sizeof expect - 1;
     printf("%.*s\n", (int)strcspn(verdict, "\n"), verdict);
     return compile(name, begin + sizeof trace - 1, path);
