@@ -96,10 +96,10 @@ expect_survival() {
 
 expect_old() {
     report
-    if sane && [ "$status" = 2 ] && grep -q 'version' "$work/stderr"; then
+    if sane && [ "$status" = 2 ] && grep -q 'known' "$work/stderr"; then
         pass
     else
-        fail "exit status $status, expected to be told which versions are known"
+        fail "exit status $status, expected to be told which are known"
     fi
 }
 

@@ -32,6 +32,7 @@
 #   hex NAME             hexadecimal digits; blanks and # comments between them
 #   trace NAME           the lines below are a Go execution trace as text, of which NAME gets
 #                        the bytes: see tests/support/trace_text.h
+#   trace-of PATH NAME   the same of a file, by its path from the case's folder
 #   repeat COUNT NAME    like printf, COUNT times over
 #   copy PATH [NAME]     a file, by its path from the case's folder
 #   join NAME PART...    appends files to NAME
@@ -226,6 +227,7 @@ make_input() {
     file:1) cat "$body" >>"$1" ;;
     printf:1) decode "$to_formats" "$body" >>"$1" ;;
     trace:1) "$gotext" compile <"$body" >>"$1" ;;
+    trace-of:2) "$gotext" compile <"$folder/$1" >>"$2" ;;
     hex:1) decode "$hex_to_formats" "$body" >>"$1" ;;
     repeat:2) decode "$to_formats" "$body" >"$work/piece" && repeat "$1" "$2" ;;
     copy:1) cat "$folder/$1" >>"$(basename "$1")" ;;
