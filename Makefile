@@ -258,12 +258,12 @@ fuzz:
 	else engine=driver; san=address,undefined; fi; \
 	$(MAKE) --no-print-directory fuzz-run CONFIG=fuzz-$$engine ENGINE=$$engine SAN=$$san CC=$(call quote,$(FUZZ_CC))
 
-fuzz-run: $(F:%=$(OBJ)/tests/fuzz/fuzz_%)
+fuzz-run: $(F:%=$(OBJ)/tests/fuzz/fuzz_%) $(GOTEXT)
 	@sh tests/fuzz/fuzz.sh $(OBJ) $(ENGINE) $(TIME) $(F)
 
 # ---- measuring ------------------------------------------------------------
 
-bench: $(TOOL) $(BENCH)
+bench: $(TOOL) $(BENCH) $(GOTEXT)
 	@$(TEST_ENV) sh tests/bench/bench.sh
 
 cov:

@@ -4,6 +4,10 @@
  *      gotext compile <TEXT >TRACE     support/trace_text.h
  *      gotext test FILE TRACE          internal/trace/testdata/tests: prints the verdict
  *      gotext fuzz FILE TRACE          internal/trace/testdata/fuzz: []byte("...")
+ *
+ * and tells of a trace
+ *
+ *      gotext generations TRACE        how many there are, and how large the largest is
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,14 +74,63 @@ static int compile_fuzz(const char *name, const struct bytes *text, const char *
     return good ? 0 : die(name, "cannot write");
 }
 
+/* The next number of a trace; `end` behind what is cut. */
+static const unsigned char *number(const unsigned char *at, const unsigned char *end, unsigned long long *value)
+{
+    *value = 0;
+    for (unsigned shift = 0; at < end; shift += 7) {
+        *value |= shift < 64 ? (unsigned long long)(*at & 0x7f) << shift : 0;
+        if (*at++ < 0x80)
+            return at;
+    }
+    return end;
+}
+
+/* Headers 22 and up; those before have none. */
+static int tell_generations(const struct bytes *trace)
+{
+    const unsigned char *at = (const unsigned char *)trace->data, *end = at + trace->size, *from = at + 16;
+    unsigned long long known = 0, count = 0;
+    size_t largest = 0;
+    if (trace->size < 16 || strtoul(trace->data + 5, NULL, 10) < 22) {
+        puts("no generations");
+        return 0;
+    }
+    for (at = from; at < end;) {
+        const unsigned char *start = at;
+        unsigned long long generation, skipped, size;
+        if (*at == 0x34) { /* the end of one */
+            at++;
+            continue;
+        }
+        at = number(at + (*at == 0x31 ? 2 : 1), end, &generation);
+        at = number(number(number(at, end, &skipped), end, &skipped), end, &size);
+        if (generation != known) {
+            largest = known != 0 && (size_t)(start - from) > largest ? (size_t)(start - from) : largest;
+            known = generation;
+            from = start;
+            count++;
+        }
+        at = size < (unsigned long long)(end - at) ? at + size : end;
+    }
+    largest = (size_t)(end - from) > largest ? (size_t)(end - from) : largest;
+    printf("%llu generations, the largest of %.1f MiB\n", count, (double)largest / (1 << 20));
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct bytes text = { 0 };
     int status = 2;
     if (argc == 2 && strcmp(argv[1], "compile") == 0)
         return compile_input();
+    if (argc == 3 && strcmp(argv[1], "generations") == 0) {
+        status = bytes_read(&text, argv[2]) ? tell_generations(&text) : die(argv[2], "cannot read");
+        bytes_free(&text);
+        return status;
+    }
     if (argc != 4 || (strcmp(argv[1], "test") != 0 && strcmp(argv[1], "fuzz") != 0))
-        return die("usage", "gotext compile | test FILE TRACE | fuzz FILE TRACE");
+        return die("usage", "gotext compile | test FILE TRACE | fuzz FILE TRACE | generations TRACE");
     if (!bytes_read_raw(&text, argv[2]) || text.size == 0)
         status = die(argv[2], "cannot read");
     else
