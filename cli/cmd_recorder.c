@@ -28,7 +28,8 @@ enum cli_exit cli_recorder(const struct cli_options *options, struct cli_diag *d
 {
     struct cli_output output;
     if (options->exe != NULL && cli_output_is_input(options->output, options->exe)) {
-        cli_diag_say(diag, CLI_ERROR, options->exe, "is the program and the output at once: give the script another name");
+        cli_diag_say(diag, CLI_ERROR, options->exe,
+                     "is the program and the output at once: give the script another name");
         return CLI_EXIT_TROUBLE;
     }
     bool done = cli_output_open(&output, options->output);

@@ -306,8 +306,9 @@ static bool check_recorder(struct cli_options *options)
         return misuse(options, RECORDER_WORD ": found '%.*s' behind the tool, expected options only" SEE_HELP, SHOWN,
                       options->files[1]);
     if (options->exe == NULL && options->go_version == NULL)
-        return misuse(options, RECORDER_WORD ": the probes depend on the program: give --exe=PATH, the Go program to be "
-                                             "recorded, or --go-version=V, the version that built it" SEE_HELP);
+        return misuse(options,
+                      RECORDER_WORD ": the probes depend on the program: give --exe=PATH, the Go program to be "
+                                    "recorded, or --go-version=V, the version that built it" SEE_HELP);
     if (options->objects && options->minimal)
         return misuse(options, "--objects and --minimal exclude each other" SEE_HELP);
     return true;

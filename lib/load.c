@@ -31,10 +31,13 @@ static enum goleak_status open_feed(struct feed *feed, struct goleak_trace *trac
     return status == GOLEAK_OK ? goleak_input_open(&feed->input, trace, path, error) : status;
 }
 
-static enum goleak_status start_feed(struct feed *feed, struct goleak_trace *trace, struct goleak_error *error)
+/* `index`: how many feeds of this trace may have taken a thread already. */
+static enum goleak_status start_feed(struct feed *feed, struct goleak_trace *trace, size_t index,
+                                     struct goleak_error *error)
 {
+    unsigned jobs = trace->options.jobs;
     return goleak_decode_open(&feed->decode, &trace->alloc, feed->source, trace->options.max_memory_bytes / 2,
-                              trace->options.jobs != 1, error);
+                              jobs == 0 || index + 1 < jobs, error);
 }
 
 /* One run of bytes; at the end the input is finished. */
@@ -68,7 +71,7 @@ static enum goleak_status read_path(struct goleak_trace *trace, const char *path
     struct feed feed;
     enum goleak_status status = open_feed(&feed, trace, path, error);
     if (status == GOLEAK_OK)
-        status = start_feed(&feed, trace, error);
+        status = start_feed(&feed, trace, 0, error);
     while (status == GOLEAK_OK && !feed.ended)
         status = pump(&feed, trace, error);
     close_feed(&feed);
@@ -207,7 +210,7 @@ static enum goleak_status read_group(struct goleak_trace *trace, const struct gr
     for (size_t i = 0; i < group->count && status == GOLEAK_OK; i++)
         status = open_feed(&feeds[i], trace, group->paths[i], error);
     for (size_t i = 0; i < group->count && status == GOLEAK_OK; i++)
-        status = start_feed(&feeds[i], trace, error);
+        status = start_feed(&feeds[i], trace, i, error);
     if (status == GOLEAK_OK)
         give_pids(feeds, group);
     for (struct feed *feed; status == GOLEAK_OK && (feed = next_feed(feeds, group->count)) != NULL;)

@@ -469,14 +469,18 @@ static bool names_goroutine(const struct goleak_event *event)
 
 static void keep_plan(struct goleak_keyed *keyed, const struct line_state *state, const char *line, size_t size)
 {
-    uint64_t hash = (goleak_load64(line) ^ (uint64_t)(unsigned char)line[8] << 56) * 0x9e3779b97f4a7c15u;
-    struct goleak_key_plan *plan = &keyed->plans[hash >> 59];
-    if (state->plan.count == 0 || state->plan.count == UINT8_MAX)
+    struct goleak_word name;
+    uint8_t *at = &keyed->plan_at[goleak_keyed_place(line)];
+    if (state->plan.count == 0 || state->plan.count == UINT8_MAX || !goleak_word_set(&name, line, size))
         return;
+    if (*at == 0 && keyed->plans_used == GOLEAK_PLANS)
+        return; /* more names than scripts print: the others go the general way */
+    if (*at == 0)
+        *at = ++keyed->plans_used;
+    struct goleak_key_plan *plan = &keyed->plans[*at - 1];
     *plan = state->plan;
     plan->kind = state->event->kind;
-    if (!goleak_word_set(&plan->name, line, size))
-        plan->name.size = 0;
+    plan->name = name;
 }
 
 enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const char *at, const char *end,

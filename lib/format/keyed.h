@@ -53,6 +53,7 @@ struct goleak_key_plan {
 };
 
 #define GOLEAK_PLANS 32
+#define GOLEAK_PLAN_PLACES 128
 #define GOLEAK_FUNCTION_CACHE 256
 
 struct goleak_keyed {
@@ -60,6 +61,8 @@ struct goleak_keyed {
     bool numbers_tell_base; /* perf: 0x says hexadecimal, else decimal */
     uint32_t last_keys[GOLEAK_EVENT_KIND_COUNT]; /* `has` of the last whole line of a kind */
     int64_t last_ns; /* of the last whole line that told time; 0: none did */
+    uint8_t plan_at[GOLEAK_PLAN_PLACES]; /* by hash of the line's first bytes: plan + 1; 0: none */
+    uint8_t plans_used;
     struct goleak_key_plan plans[GOLEAK_PLANS];
     uint32_t functions[GOLEAK_FUNCTION_CACHE]; /* strings, by hash of the text */
 };
@@ -76,12 +79,18 @@ enum goleak_keyed_result goleak_keyed_arguments(struct goleak_keyed *keyed, cons
                                                 struct goleak_event *event, struct goleak_key_plan *plan,
                                                 struct goleak_keyed_problem *problem);
 
+/* By "gopark: g": the names of Go's functions and of our keys fall apart here. */
+static inline size_t goleak_keyed_place(const char *at)
+{
+    uint64_t hash = (goleak_load64(at) ^ (uint64_t)(unsigned char)at[8] << 56) * 0x9e3779b97f4a7c15u;
+    return (size_t)(hash >> 57);
+}
+
 /* The plan of the line at `at`; NULL: none was learned. May read 16 bytes. */
 static inline const struct goleak_key_plan *goleak_keyed_plan(const struct goleak_keyed *keyed, const char *at)
 {
-    uint64_t hash = (goleak_load64(at) ^ (uint64_t)(unsigned char)at[8] << 56) * 0x9e3779b97f4a7c15u;
-    const struct goleak_key_plan *plan = &keyed->plans[hash >> 59];
-    return plan->name.size != 0 && goleak_word_at(&plan->name, at) ? plan : NULL;
+    uint8_t plan = keyed->plan_at[goleak_keyed_place(at)];
+    return plan != 0 && goleak_word_at(&keyed->plans[plan - 1].name, at) ? &keyed->plans[plan - 1] : NULL;
 }
 
 /* Reads arguments by a plan; the event is that of a line which begins. Returns where

@@ -32,7 +32,7 @@
 struct script {
     const struct goleak_recorder_target *target;
     struct goleak_buf *out;
-    struct goleak_recorder_word words[GOLEAK_RECORDER_WORDS + 8];
+    struct goleak_recorder_word words[GOLEAK_RECORDER_WORDS + 9];
 };
 
 static void put(const struct script *script, const char *text)
@@ -103,7 +103,8 @@ static void write_newproc1(const struct script *script)
     put(script, script->target->minimal ? WHERE "\\n\"," : WHERE "%s\\n\",");
     put(script, "\n\t    $g, *(int64*)($g + <g_goid>), $parent, $parentgoid, *(uint64*)($g + <g_gopc>), $startpc,");
     put(script, script->target->by_address ? "" : " usym($startpc),");
-    put(script, script->target->minimal ? "\n\t    " WHERE_VALUES ");\n}\n" : "\n\t    " WHERE_VALUES ", ustack());\n}\n");
+    put(script, "\n\t    " WHERE_VALUES);
+    put(script, script->target->minimal ? ");\n}\n" : ", ustack());\n}\n");
 }
 
 /* The channel is that of the first sudog that the goroutine waits with. */
@@ -216,10 +217,13 @@ static void write_commands(const struct script *script)
                 "//   bpftrace <unsafe>-o trace.txt -p PID THIS.bt<path> 2> trace.err\n"
                 "//   bpftrace <unsafe>-o trace.txt -c './app ARGUMENT' THIS.bt<path> 2> trace.err   # to its end\n"
                 "//   bpftrace <unsafe>-o trace.txt THIS.bt<path> 2> trace.err    # every process that runs it\n"
-                "//   goleak-report trace.txt trace.err\n"
+                "//   goleak-report <with>trace.txt trace.err\n"
                 "//\n"
-                "// The first line gives each CPU 16 MiB for lines not yet written; more where events are lost.\n"
-                "// bpftrace tells its losses on standard error: keep trace.err.\n");
+                "// The first line is memory for lines not yet written: 16 MiB for each CPU with bpftrace 0.17, for\n"
+                "// all of them with newer ones; more where events are lost. The last line of the recording tells\n"
+                "// how many events there were; bpftrace's own complaints go to standard error: keep trace.err.\n"
+                "// bpftrace 0.17 ends with \"filesystem error: read_symlink\" when it is to name the functions of a\n"
+                "// process that is gone: export BPFTRACE_NO_USER_SYMBOLS=1 lets it print addresses.\n");
     if (needs_unsafe(script->target))
         put(script, "// --unsafe: places inside functions, or in a program without symbols, are offsets in the file.\n"
                     "// bpftrace cannot check that an instruction begins there. goleak-report did, in this very\n"
@@ -236,7 +240,8 @@ static void write_limits(const struct script *script)
         put(script, "// gopark's probe is at its entry: the function that called it is missing in the stack, and a\n"
                     "// stack that grows prints a line twice. With --exe it is behind the prologue.\n");
     if (gopark->skip > 0 && !is_numeric(target, gopark))
-        put(script, "// Where bpftrace was \"compiled without (k|u)probe offset support\", delete the +N behind names.\n");
+        put(script, "// Where bpftrace was \"compiled without (k|u)probe offset support\", delete the +N behind\n"
+                    "// names: the function that called gopark is then missing in the stack.\n");
     if (!target->layout->run || target->arch != GOLEAK_ARCH_AMD64)
         put(script, "// NOT RUN: Go <version> on <arch> is known from its source and its ABI's description only.\n");
 }
@@ -303,16 +308,19 @@ static void fill_words(struct script *script)
 {
     const struct goleak_recorder_target *target = script->target;
     const struct goleak_recorder_word amd64[] = {
-        { "g", "r14", 0 }, { "a0", "ax", 0 }, { "a1", "bx", 0 }, { "a2", "cx", 0 }, { "a3", "di", 0 }, { "a4", "si", 0 },
+        { "g", "r14", 0 }, { "a0", "ax", 0 }, { "a1", "bx", 0 },
+        { "a2", "cx", 0 }, { "a3", "di", 0 }, { "a4", "si", 0 },
     };
     const struct goleak_recorder_word arm64[] = {
-        { "g", "r28", 0 }, { "a0", "r0", 0 }, { "a1", "r1", 0 }, { "a2", "r2", 0 }, { "a3", "r3", 0 }, { "a4", "r4", 0 },
+        { "g", "r28", 0 }, { "a0", "r0", 0 }, { "a1", "r1", 0 },
+        { "a2", "r2", 0 }, { "a3", "r3", 0 }, { "a4", "r4", 0 },
     };
     struct goleak_recorder_word *own = script->words + GOLEAK_RECORDER_WORDS;
     goleak_recorder_words(target, script->words);
     memcpy(own, target->arch == GOLEAK_ARCH_ARM64 ? arm64 : amd64, sizeof amd64);
     own[6] = (struct goleak_recorder_word){ "unsafe", needs_unsafe(target) ? "--unsafe " : "", 0 };
     own[7] = (struct goleak_recorder_word){ "path", target->exe != NULL ? "" : " /path/to/app", 0 };
+    own[8] = (struct goleak_recorder_word){ "with", target->exe != NULL ? "--exe=THE-PROGRAM " : "", 0 };
 }
 
 static enum goleak_status write_bpftrace(const struct goleak_recorder_target *target, struct goleak_buf *out,

@@ -25,7 +25,7 @@
 struct script {
     const struct goleak_recorder_target *target;
     struct goleak_buf *out;
-    struct goleak_recorder_word words[GOLEAK_RECORDER_WORDS + 7];
+    struct goleak_recorder_word words[GOLEAK_RECORDER_WORDS + 8];
 };
 
 static void put(const struct script *script, const char *text)
@@ -72,13 +72,14 @@ static void write_usage(const struct script *script)
                 "#   sh THIS.sh <-x>-p PID                until Ctrl-C; the program goes on\n"
                 "#   sh THIS.sh <-x>-p PID -t 10          for ten seconds\n"
                 "#   sh THIS.sh <-x>-- ./app ARGUMENT...  from the program's start to its end\n"
-                "#   goleak-report trace.txt\n"
+                "#   goleak-report <with>trace.txt\n"
                 "#\n"
                 "#   -o FILE    where the recording goes (trace.txt; FILE.data beside it for a while)\n"
                 "#   -m SIZE    memory of each CPU for what is not written yet (8M); more where events are lost\n");
-    put(script, target->exe != NULL ? "#   -x PATH    the program, if it is not <exe> any more: the same build\n#\n"
-                                    : "#   -x PATH    the program, with its symbol table; readelf must be there to read it\n#\n");
-    put(script, "# As root. It adds probes to the kernel's uprobe_events and removes them at the end.\n");
+    put(script, target->exe != NULL ? "#   -x PATH    the program, if it is not <exe> any more: the same build\n"
+                                    : "#   -x PATH    the program, with its symbol table, which readelf reads\n");
+    put(script, "#\n"
+                "# As root. It adds probes to the kernel's uprobe_events and removes them at the end.\n");
     if (target->exe == NULL)
         put(script, "# A program without symbols needs a script that was printed with --exe.\n");
     if (target->exe == NULL && !target->minimal)
@@ -114,7 +115,7 @@ static void write_options(const struct script *script)
                 "export LC_ALL\n"
                 "program=");
     write_quoted(script->out, script->target->exe != NULL ? script->target->exe : "");
-    put(script, " output=trace.txt memory=8M pid= seconds=\n"
+    put(script, " output=trace.txt memory=8M pid='' seconds=''\n"
                 "\n"
                 "die() {\n"
                 "    echo \"$0: $*\" >&2\n"
@@ -128,7 +129,7 @@ static void write_options(const struct script *script)
                 "    x) program=$OPTARG ;;\n"
                 "    p) pid=$OPTARG ;;\n"
                 "    t) seconds=$OPTARG ;;\n"
-                "    *) die 'usage: [-x PATH] [-o FILE] [-m SIZE] -p PID [-t SECONDS], or ... -- COMMAND ARGUMENT...' ;;\n"
+                "    *) die 'usage: [-x PATH] [-o FILE] [-m SIZE] -p PID [-t SECONDS] | -- COMMAND ARGUMENT...' ;;\n"
                 "    esac\n"
                 "done\n"
                 "shift $((OPTIND - 1))\n"
@@ -156,7 +157,7 @@ static void write_setup(const struct script *script)
                 "[ -w $tracing/uprobe_events ] || die \"$tracing/uprobe_events cannot be written: root is needed\"\n"
                 "\n"
                 "work=$(mktemp -d) || exit 2\n"
-                "group=goleak_$$ events= interrupted=\n"
+                "group=goleak_$$ events='' interrupted=''\n"
                 "\n"
                 "cleanup() {\n"
                 "    trap '' INT TERM HUP\n"
@@ -185,8 +186,8 @@ static void write_place_known(const struct script *script)
 {
     put(script, "# at OFFSET SIZE BYTES - refuses a program that does not have these bytes there\n"
                 "at() {\n"
-                "    found=$(od -An -v -tx1 -j $(($1)) -N $2 \"$program\" | tr -d ' \\n')\n"
-                "    [ \"$found\" = \"$3\" ] || die \"$program is another build than the one that this script was made for\"\n"
+                "    found=$(od -An -v -tx1 -j $(($1)) -N \"$2\" \"$program\" | tr -d ' \\n')\n"
+                "    [ \"$found\" = \"$3\" ] || die \"$program is another build than this script was made for\"\n"
                 "}\n");
     for (size_t i = 0; i < GOLEAK_PLACE_COUNT; i++) {
         const struct goleak_recorder_probe *probe = &script->target->probes[i];
@@ -232,7 +233,7 @@ static void write_probe(const struct script *script, size_t place)
     if (!probe->located) {
         goleak_buf_printf(script->out, "place=$(offset %s)\n", probe->symbol);
         if (place < GOLEAK_PLACE_FIRST_OBJECT)
-            goleak_buf_printf(script->out, "[ -n \"$place\" ] || die \"$program has no function %s: is it stripped?\"\n",
+            goleak_buf_printf(script->out, "[ -n \"$place\" ] || die \"$program has no %s: is it stripped?\"\n",
                               probe->symbol);
         else
             goleak_buf_printf(script->out, "if [ -n \"$place\" ]; then\n");
@@ -271,8 +272,8 @@ static void write_record(const struct script *script)
                 "    for event in $events; do\n"
                 "        case $event in\n");
     if (!script->target->minimal)
-        put(script, "        newproc1 | gopark) printf ' -e %s:%s/call-graph=fp/' $group $event ;;\n");
-    put(script, "        *) printf ' -e %s:%s' $group $event ;;\n"
+        put(script, "        newproc1 | gopark) printf ' -e %s:%s/call-graph=fp/' $group \"$event\" ;;\n");
+    put(script, "        *) printf ' -e %s:%s' $group \"$event\" ;;\n"
                 "        esac\n"
                 "    done\n"
                 "}\n"
@@ -295,7 +296,8 @@ static void write_record(const struct script *script)
                 "hits=0\n"
                 "if [ -z \"$pid\" ] && [ -z \"$interrupted\" ]; then\n"
                 "    # A program that lives on goes on hitting the probes while perf starts and ends.\n"
-                "    hits=$(awk -v app=\"$work/app\" '$1 == app { n += $3 } END { print n + 0 }' $tracing/uprobe_profile)\n"
+                "    hits=$(awk -v app=\"$work/app\" '$1 == app { n += $3 }\n"
+                "        END { print n + 0 }' $tracing/uprobe_profile)\n"
                 "fi\n"
                 "\n");
 }
@@ -351,6 +353,8 @@ static void fill_words(struct script *script)
            sizeof amd64);
     script->words[GOLEAK_RECORDER_WORDS + 6] =
         (struct goleak_recorder_word){ "-x", script->target->exe != NULL ? "" : "-x /path/to/app ", 0 };
+    script->words[GOLEAK_RECORDER_WORDS + 7] =
+        (struct goleak_recorder_word){ "with", script->target->exe != NULL ? "--exe=THE-PROGRAM " : "", 0 };
 }
 
 static enum goleak_status write_perf(const struct goleak_recorder_target *target, struct goleak_buf *out,

@@ -5,8 +5,8 @@
  *                 \-- versions.c: struct layouts by Go version
  *                 \-- image/: version, architecture and addresses of --exe
  *
- * A recorder is one file (record_*.c: names are unique in lib/) with a `const struct goleak_recorder` and one line of the
- * table in recorders.c. It gets a target in which everything is decided (which
+ * A recorder is one file (record_*.c: names are unique in lib/) with a `const struct
+ * goleak_recorder` and one line of the table in recorders.c. It gets a target in which everything is decided (which
  * probes, where, which offsets), and prints; it opens nothing and asks nobody.
  */
 #ifndef GOLEAK_RECORDER_RECORDER_H
@@ -34,8 +34,8 @@ struct goleak_go_layout {
     bool reasons_are_trace_events; /* gopark's 4th argument: Go 1.21 and before */
 };
 
-#define GOLEAK_GO_OLDEST "1.19"
-#define GOLEAK_GO_NEWEST "1.27"
+#define GOLEAK_RECORDER_OLDEST "1.19"
+#define GOLEAK_RECORDER_NEWEST "1.27"
 
 /* NULL: not among the known ones. */
 const struct goleak_go_layout *goleak_go_layout(unsigned minor);

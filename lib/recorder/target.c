@@ -69,7 +69,7 @@ static enum goleak_status set_version(struct goleak_recorder_target *target, con
     target->layout = goleak_go_layout(minor);
     if (target->layout == NULL)
         return goleak_error_set(error, GOLEAK_E_USAGE,
-                                "found Go 1.%u, expected " GOLEAK_GO_OLDEST " to " GOLEAK_GO_NEWEST
+                                "found Go 1.%u, expected " GOLEAK_RECORDER_OLDEST " to " GOLEAK_RECORDER_NEWEST
                                 ": the layout of other versions is not known",
                                 minor);
     snprintf(target->version, sizeof target->version, "1.%u", minor);
@@ -158,8 +158,7 @@ static enum goleak_status locate(struct goleak_recorder_target *target, const st
         if (on_goroutine_stack(i))
             probe->skip =
                 goleak_recorder_prologue(target->arch, code, goleak_image_code(image, function.entry, code, size));
-        probe->code_size =
-            goleak_image_code(image, function.entry + probe->skip, probe->code, sizeof probe->code);
+        probe->code_size = goleak_image_code(image, function.entry + probe->skip, probe->code, sizeof probe->code);
         uint64_t place = probe->offset + probe->skip;
         probe->ambiguous = place >= info.text && place < info.text_end;
     }
@@ -188,13 +187,20 @@ static const struct {
     bool last;
     unsigned char match[4];
 } amd64_prologue[] = {
-    { 4, 4, false, { 0x49, 0x3b, 0x66, 0x10 } }, { 8, 4, false, { 0x4c, 0x8d, 0xa4, 0x24 } },
-    { 5, 4, false, { 0x4c, 0x8d, 0x64, 0x24 } }, { 4, 4, false, { 0x4d, 0x3b, 0x66, 0x10 } },
-    { 6, 2, false, { 0x0f, 0x86 } },             { 2, 1, false, { 0x76 } },
-    { 1, 1, false, { 0x55 } },                   { 3, 3, true, { 0x48, 0x89, 0xe5 } },
-    { 4, 3, false, { 0x48, 0x83, 0xec } },       { 7, 3, false, { 0x48, 0x81, 0xec } },
-    { 4, 4, false, { 0x48, 0x83, 0xc4, 0x80 } }, { 5, 4, false, { 0x48, 0x89, 0x6c, 0x24 } },
-    { 8, 4, false, { 0x48, 0x89, 0xac, 0x24 } }, { 5, 4, true, { 0x48, 0x8d, 0x6c, 0x24 } },
+    { 4, 4, false, { 0x49, 0x3b, 0x66, 0x10 } },
+    { 8, 4, false, { 0x4c, 0x8d, 0xa4, 0x24 } },
+    { 5, 4, false, { 0x4c, 0x8d, 0x64, 0x24 } },
+    { 4, 4, false, { 0x4d, 0x3b, 0x66, 0x10 } },
+    { 6, 2, false, { 0x0f, 0x86 } },
+    { 2, 1, false, { 0x76 } },
+    { 1, 1, false, { 0x55 } },
+    { 3, 3, true, { 0x48, 0x89, 0xe5 } },
+    { 4, 3, false, { 0x48, 0x83, 0xec } },
+    { 7, 3, false, { 0x48, 0x81, 0xec } },
+    { 4, 4, false, { 0x48, 0x83, 0xc4, 0x80 } },
+    { 5, 4, false, { 0x48, 0x89, 0x6c, 0x24 } },
+    { 8, 4, false, { 0x48, 0x89, 0xac, 0x24 } },
+    { 5, 4, true, { 0x48, 0x8d, 0x6c, 0x24 } },
     { 8, 4, true, { 0x48, 0x8d, 0xac, 0x24 } },
 };
 
@@ -227,8 +233,8 @@ static unsigned prologue_amd64(const uint8_t *code, size_t size)
 static unsigned prologue_arm64(const uint8_t *code, size_t size)
 {
     for (size_t at = 0; at + 4 <= size; at += 4) {
-        uint32_t word = code[at] | (uint32_t)code[at + 1] << 8 | (uint32_t)code[at + 2] << 16 |
-                        (uint32_t)code[at + 3] << 24;
+        uint32_t word =
+            code[at] | (uint32_t)code[at + 1] << 8 | (uint32_t)code[at + 2] << 16 | (uint32_t)code[at + 3] << 24;
         if (word == 0xd10023fd)
             return (unsigned)at + 4;
     }

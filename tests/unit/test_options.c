@@ -295,6 +295,36 @@ static void the_last_one_wins(void **state)
     cli_options_release(&o);
 }
 
+static void recorder_is_the_first_word_or_a_file(void **state)
+{
+    struct cli_options o;
+    (void)state;
+    parse(&o, "recorder", "bpftrace", "--exe=app", "--objects", "--arch=arm64", "--quiet", "-o", "app.bt", NULL);
+    assert_int_equal(o.action, CLI_ACTION_RECORDER);
+    assert_int_equal(o.file_count, 1);
+    assert_string_equal(o.files[0], "bpftrace");
+    assert_string_equal(o.exe, "app");
+    assert_string_equal(o.arch, "arm64");
+    assert_string_equal(o.output, "app.bt");
+    assert_true(o.objects && !o.minimal && o.quiet);
+    cli_options_release(&o);
+    parse(&o, "--go-version=1.22", "recorder", "--minimal", "perf", NULL);
+    assert_int_equal(o.action, CLI_ACTION_RECORDER);
+    assert_string_equal(o.files[0], "perf");
+    cli_options_release(&o);
+    parse(&o, "trace.txt", "recorder", NULL);
+    assert_int_equal(o.action, CLI_ACTION_REPORT);
+    assert_int_equal(o.file_count, 2);
+    cli_options_release(&o);
+    parse(&o, "--", "recorder", NULL);
+    assert_int_equal(o.action, CLI_ACTION_REPORT);
+    assert_string_equal(o.files[0], "recorder");
+    cli_options_release(&o);
+    parse(&o, "recorder", "--help", NULL);
+    assert_int_equal(o.action, CLI_ACTION_HELP);
+    cli_options_release(&o);
+}
+
 /* Sub-commands that are not built are names of files like any other. */
 static void unbuilt_words_are_files(void **state)
 {
@@ -428,6 +458,7 @@ int main(void)
         cmocka_unit_test(presets_hold),
         cmocka_unit_test(options_stand_anywhere),
         cmocka_unit_test(the_last_one_wins),
+        cmocka_unit_test(recorder_is_the_first_word_or_a_file),
         cmocka_unit_test(unbuilt_words_are_files),
         cmocka_unit_test(help_and_version_come_first),
         cmocka_unit_test(misuse_names_the_word),
