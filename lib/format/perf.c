@@ -515,10 +515,11 @@ static bool take_losses(struct goleak_reader *reader, const struct goleak_line *
     rest += strlen("lost ");
     if (parse_seconds(rest, end, &share) != NULL) { /* the same digits: parts of 1e9 */
         const int64_t whole = (int64_t)100 * 1000000000;
+        double about = (double)processed * (double)share / (double)(share < whole ? whole - share : whole) + 0.5;
         if (share <= 0 || share >= whole)
             lost = share <= 0 ? 0 : 1;
         else
-            lost = (uint64_t)((double)processed * (double)share / (double)(whole - share) + 0.5);
+            lost = about < 1e18 ? (uint64_t)about : 1000000000000000000;
     } else if (goleak_parse_u64(rest, end, &lost) == NULL) {
         return false;
     }
