@@ -50,7 +50,7 @@ static void show(const struct goleak_event *event)
 {
     bytes_format(&reading.events, "%" PRIu64 " %s", event->position,
                  goleak_event_kind_name((enum goleak_event_kind)event->kind));
-    if (is_named(event) && event->name != 0)
+    if (is_named(event) && goleak_symbols_text(&symbols, event->name)[0] != '\0')
         bytes_format(&reading.events, " %s", goleak_symbols_text(&symbols, event->name));
     show_hex(event, GOLEAK_HAS_G, "g", event->g);
     show_dec(event, GOLEAK_HAS_GOID, "goid", (int64_t)event->goid);
