@@ -172,6 +172,11 @@ enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct 
     enum goleak_status status = goleak_textual_close_event(text);
     if (status != GOLEAK_OK)
         return status;
+    const struct goleak_resolver *resolver = text->env.symbols->resolver;
+    if (resolver != NULL && event->kind == GOLEAK_EVENT_CREATE && (event->has & GOLEAK_HAS_STARTPC))
+        resolver->created(resolver->context, event->has & GOLEAK_HAS_GOID ? event->goid : 0, event->startpc,
+                          event->has & GOLEAK_HAS_START ? goleak_symbols_text(text->env.symbols, event->name) : NULL,
+                          event->position);
     text->batch->events[text->batch->count++] = *event;
     text->open_event = true;
     text->had_stack = false;
@@ -246,11 +251,6 @@ bool goleak_textual_whole(struct goleak_textual *text, const struct goleak_line 
         goleak_textual_cut(text, line);
         return false;
     }
-    const struct goleak_resolver *resolver = text->env.symbols->resolver;
-    if (resolver != NULL && event->kind == GOLEAK_EVENT_CREATE && (event->has & GOLEAK_HAS_STARTPC))
-        resolver->created(resolver->context, event->has & GOLEAK_HAS_GOID ? event->goid : 0, event->startpc,
-                          event->has & GOLEAK_HAS_START ? goleak_symbols_text(text->env.symbols, event->name) : NULL,
-                          event->position);
     goleak_keyed_remember(&text->keyed, event);
     text->recorder_events++;
     text->seen |= event->has;
