@@ -346,7 +346,7 @@ static void plan_step(struct line_state *state, const char *name, const char *va
         return;
     bool first = plan->count == 0;
     const char *from = first ? name : name - 1;
-    if (key == NULL || plan->count == GOLEAK_PLAN_STEPS || (!first && (*from != ' ' || from[-1] == ' ')) ||
+    if (key == NULL || plan->count == GOLEAK_PLAN_STEPS || (how == SIGNED && key->how != SIGNED) || (!first && (*from != ' ' || from[-1] == ' ')) ||
         !goleak_word_set(&plan->steps[plan->count].word, from, (size_t)(value - from))) {
         plan->count = UINT8_MAX;
         return;
@@ -445,7 +445,7 @@ static bool read_parent(struct line_state *state)
     const char *stop = decimal && !prefixed ? goleak_parse_u64(at, end, &value) : goleak_parse_hex(at, end, &value);
     for (unsigned i = 0; i < state->plan.count && state->plan.count != UINT8_MAX; i++)
         if (state->plan.steps[i].how == PARENT)
-            state->plan.steps[i].how = decimal && !prefixed ? DEC : HEX;
+            state->plan.steps[i].how = decimal ? DEC : HEX;
     return stop == end && put_number(state->event, P_PARENT, value);
 }
 

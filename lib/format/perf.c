@@ -329,13 +329,18 @@ static bool is_told(const struct goleak_event *event)
 
 /* ---- events ---- */
 
-static void put_columns(struct goleak_event *event, const struct head *head)
+/* An argument may tell what no column does. */
+static inline void put_columns(struct goleak_event *event, const struct head *head)
 {
     event->has |= head->has;
-    event->pid = head->pid;
-    event->tid = head->tid;
-    event->cpu = head->cpu;
-    event->time_ns = head->time_ns;
+    if (head->has & GOLEAK_HAS_PID)
+        event->pid = head->pid;
+    if (head->has & GOLEAK_HAS_TID)
+        event->tid = head->tid;
+    if (head->has & GOLEAK_HAS_CPU)
+        event->cpu = head->cpu;
+    if (head->has & GOLEAK_HAS_TIME)
+        event->time_ns = head->time_ns;
 }
 
 /* The time of a line, of whatever kind, for the sum of all. */
@@ -510,10 +515,11 @@ static bool take_losses(struct goleak_reader *reader, const struct goleak_line *
     rest += strlen("lost ");
     if (parse_seconds(rest, end, &share) != NULL) { /* the same digits: parts of 1e9 */
         const int64_t whole = (int64_t)100 * 1000000000;
+        double about = (double)processed * (double)share / (double)(share < whole ? whole - share : whole) + 0.5;
         if (share <= 0 || share >= whole)
             lost = share <= 0 ? 0 : 1;
         else
-            lost = (uint64_t)((double)processed * (double)share / (double)(whole - share) + 0.5);
+            lost = about < 1e18 ? (uint64_t)about : 1000000000000000000;
     } else if (goleak_parse_u64(rest, end, &lost) == NULL) {
         return false;
     }
@@ -696,15 +702,13 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
     if (plan->count == 0 || (probe->returns_by_name && !returns) || at[2] == ' ')
         return NULL;
     at = goleak_keyed_plan_run(&reader->text.keyed, plan, at + 2, limit, event);
-    if (at == NULL || *at != '\n')
+    if (at == NULL || *at != '\n' || !is_told(event))
         return NULL;
-    event->has |= reader->columns & (GOLEAK_HAS_PID | GOLEAK_HAS_TID | GOLEAK_HAS_CPU | GOLEAK_HAS_TIME);
-    event->pid = pid;
-    event->tid = tid;
-    event->cpu = cpu;
-    event->time_ns = time_ns;
-    if (plan->kind == GOLEAK_EVENT_OTHER)
+    put_columns(event, &(struct head){ .has = reader->columns, .pid = pid, .tid = tid, .cpu = cpu, .time_ns = time_ns });
+    if (plan->kind == GOLEAK_EVENT_OTHER) {
+        event->has &= ~GOLEAK_HAS_START;
         event->name = probe->event_name;
+    }
     return at + 1;
 }
 

@@ -31,6 +31,7 @@ struct sample {
     size_t frames;
     uint64_t probe; /* address of the probed function; 0: not told */
     bool returns;   /* it has a return address: a return probe */
+    bool failed;    /* memory has ended */
 };
 
 static bool number_of(const struct goleak_json_text *json, uint64_t *out)
@@ -67,8 +68,9 @@ static bool read_frame(struct goleak_perf_json *json, struct goleak_json_text *t
     uint32_t frame = symbols->resolver == NULL && name.size != 0
                          ? goleak_symbols_function(symbols, name.token, name.size)
                          : goleak_symbols_address(symbols, address, sample->frames != 0);
-    if (frame == 0 || !goleak_grow(json->sample.alloc, &json->frames, &json->frame_capacity, sample->frames + 1,
-                                   sizeof *json->frames))
+    sample->failed = frame == 0 || !goleak_grow(json->sample.alloc, &json->frames, &json->frame_capacity,
+                                                sample->frames + 1, sizeof *json->frames);
+    if (sample->failed)
         return false;
     json->frames[sample->frames++] = frame;
     return true;
@@ -208,9 +210,9 @@ static enum goleak_status take_sample(struct goleak_perf_json *json)
     struct goleak_event *event = &sample.event;
     struct goleak_key_plan plan = { .count = 0 };
     struct goleak_keyed_problem problem;
-    if (!read_sample(json, &sample))
+    if (!read_sample(json, &sample) && !sample.failed)
         return damaged(json, "found a sample that is no JSON, expected an object");
-    if (json->sample.failed || json->arguments.failed)
+    if (sample.failed || json->sample.failed || json->arguments.failed)
         return goleak_alloc_failure(json->sample.alloc);
     if (sample.frames != 0) {
         event->stack = goleak_symbols_stack(json->text->env.symbols, json->frames, sample.frames);
@@ -271,6 +273,22 @@ static void open_mark(struct goleak_perf_json *json, char c)
         json->in_samples = json->key_size == 7 && memcmp(json->key, "samples", 7) == 0;
 }
 
+/* More bytes of the sample; of one that is too long none are kept. */
+static enum goleak_status add_bytes(struct goleak_perf_json *json, const char *from, const char *end)
+{
+    enum goleak_status status = GOLEAK_OK;
+    goleak_buf_append(&json->sample, from, (size_t)(end - from));
+    if (json->sample.failed)
+        return goleak_alloc_failure(json->sample.alloc);
+    if (json->sample.size <= SAMPLE_MAX)
+        return GOLEAK_OK;
+    if (!json->sample_lost)
+        status = damaged(json, "found a sample of more than 1 MiB, expected less; it was skipped");
+    json->sample_lost = true;
+    json->sample.size = 0;
+    return status;
+}
+
 enum goleak_status goleak_perf_json_feed(struct goleak_perf_json *json, const char *bytes, size_t size)
 {
     enum goleak_status status = GOLEAK_OK;
@@ -296,26 +314,15 @@ enum goleak_status goleak_perf_json_feed(struct goleak_perf_json *json, const ch
                 from = at;
             open_mark(json, *at);
         } else if (*at == '}' || *at == ']') {
-            if (json->in_samples && json->depth == 3) {
-                goleak_buf_append(&json->sample, from, (size_t)(at + 1 - from));
-                if (json->sample.failed)
-                    return goleak_alloc_failure(json->sample.alloc);
-            }
-            status = close_mark(json);
+            if (json->in_samples && json->depth == 3)
+                status = add_bytes(json, from, at + 1);
+            if (status == GOLEAK_OK)
+                status = close_mark(json);
         }
     }
     if (status != GOLEAK_OK || !json->in_samples || json->depth < 3)
         return status;
-    goleak_buf_append(&json->sample, from, (size_t)(end - from));
-    if (json->sample.failed)
-        return goleak_alloc_failure(json->sample.alloc);
-    if (json->sample.size > SAMPLE_MAX) {
-        if (!json->sample_lost)
-            status = damaged(json, "found a sample of more than 1 MiB, expected less; it was skipped");
-        json->sample_lost = true;
-        json->sample.size = 0;
-    }
-    return status;
+    return add_bytes(json, from, end);
 }
 
 enum goleak_status goleak_perf_json_finish(struct goleak_perf_json *json)

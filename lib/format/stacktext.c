@@ -46,6 +46,10 @@ static bool split_perf(const char *at, const char *end, bool behind_tab, struct 
     while (rest < end && *rest == ' ')
         rest++;
     if (end > rest && end[-1] == ')') {
+        static const char deleted[] = " (deleted))"; /* since it was started */
+        const size_t size = sizeof deleted - 1;
+        if ((size_t)(end - rest) > size && memcmp(end - size, deleted, size) == 0)
+            end -= size - 1;
         const char *open = end - 1;
         while (open > rest && !(*open == '(' && (open == rest || open[-1] == ' ')))
             open--;

@@ -70,13 +70,15 @@ static struct goleak_event *by_place(struct goleak_textual *text, struct goleak_
     bool several = false;
     for (size_t i = 0; i < count; i++) {
         struct goleak_event *event = candidates[i];
-        const struct goleak_go_place *place = place_of(text, event->gopc);
+        const struct goleak_go_place *place = place_of(text, event->has & GOLEAK_HAS_GOPC ? event->gopc : 0);
         bool told = (event->has & GOLEAK_HAS_GOPC) != 0 && place->gopc == event->gopc && place->frame != 0;
         if (told && place->frame == frame)
             known = event; /* the oldest of them */
-        several = several || (!told && possible != NULL && possible->gopc != event->gopc);
-        if (!told)
-            possible = event;
+        if (told)
+            continue;
+        bool both = possible != NULL && (event->has & possible->has & GOLEAK_HAS_GOPC) != 0;
+        several = several || (both && possible->gopc != event->gopc);
+        possible = event;
     }
     return known != NULL ? known : several ? NULL : possible;
 }
@@ -123,8 +125,10 @@ static void put_stack(struct goleak_textual *text, uint32_t stack)
         return;
     owner->stack = stack;
     owner->has |= GOLEAK_HAS_STACK;
+    if (owner->kind != GOLEAK_EVENT_SPAWN || (owner->has & GOLEAK_HAS_TID) == 0)
+        return;
     struct goleak_spawn *spawn = &text->spawns[owner->tid % GOLEAK_SPAWNS];
-    if (owner->kind == GOLEAK_EVENT_SPAWN && spawn->has != 0 && spawn->tid == owner->tid) {
+    if (spawn->has != 0 && spawn->tid == owner->tid) {
         spawn->stack = stack;
         spawn->has |= GOLEAK_HAS_STACK;
     }
@@ -157,7 +161,8 @@ bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **a
     const char *next = goleak_stacktext_known(&text->stack, *at, limit, &stack, &lines);
     if (next == NULL)
         return false;
-    put_stack(text, stack);
+    if (stack != 0)
+        put_stack(text, stack);
     text->had_stack = true;
     *line += lines;
     *at = next;
@@ -169,6 +174,11 @@ enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct 
     enum goleak_status status = goleak_textual_close_event(text);
     if (status != GOLEAK_OK)
         return status;
+    const struct goleak_resolver *resolver = text->env.symbols->resolver;
+    if (resolver != NULL && event->kind == GOLEAK_EVENT_CREATE && (event->has & GOLEAK_HAS_STARTPC))
+        resolver->created(resolver->context, event->has & GOLEAK_HAS_GOID ? event->goid : 0, event->startpc,
+                          event->has & GOLEAK_HAS_START ? goleak_symbols_text(text->env.symbols, event->name) : NULL,
+                          event->position);
     struct goleak_event *slot = &text->batch->events[text->batch->count++];
     if (slot != event)
         *slot = *event;
@@ -245,11 +255,6 @@ bool goleak_textual_whole(struct goleak_textual *text, const struct goleak_line 
         goleak_textual_cut(text, line);
         return false;
     }
-    const struct goleak_resolver *resolver = text->env.symbols->resolver;
-    if (resolver != NULL && event->kind == GOLEAK_EVENT_CREATE && (event->has & GOLEAK_HAS_STARTPC))
-        resolver->created(resolver->context, event->has & GOLEAK_HAS_GOID ? event->goid : 0, event->startpc,
-                          event->has & GOLEAK_HAS_START ? goleak_symbols_text(text->env.symbols, event->name) : NULL,
-                          event->position);
     goleak_keyed_remember(&text->keyed, event);
     text->recorder_events++;
     text->seen |= event->has;
@@ -277,6 +282,7 @@ enum goleak_status goleak_textual_event(struct goleak_textual *text, const struc
             goleak_textual_damaged(text, line, problem.at, problem.sentence);
         else
             goleak_textual_cut(text, line);
+        return goleak_textual_close_event(text); /* what stands below is its own */
     }
     if (result != GOLEAK_KEYED_EVENT)
         return GOLEAK_OK;
