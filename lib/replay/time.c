@@ -82,7 +82,8 @@ static void take_out_jump(struct goleak_order *order, struct goleak_batch *batch
         event->time_ns = before;
         return;
     }
-    window->shift_ns += before - here;
+    if (before - here <= INT64_MAX - window->shift_ns) /* else no time is left to go on to */
+        window->shift_ns += before - here;
     window->clock_ns = here;
 }
 
