@@ -294,7 +294,8 @@ static struct goleak_trace *load_changed(unsigned count, uint64_t (*change)(unsi
 {
     struct goleak_buf text;
     goleak_buf_init(&text, &heap);
-    goleak_buf_printf(&text, "newproc1: goroutine=c000102000 goid=7 ts=%" PRIu64 "\n", change(0, 100 * (uint64_t)S, where));
+    goleak_buf_printf(&text, "newproc1: goroutine=c000102000 goid=7 ts=%" PRIu64 "\n",
+                      change(0, 100 * (uint64_t)S, where));
     for (unsigned i = 1; i < count; i++)
         goleak_buf_printf(&text, "execute: goroutine=c000102380 goid=8 ts=%" PRIu64 "\n",
                           change(i, 100 * (uint64_t)S + i * 1000000, where));
