@@ -346,7 +346,8 @@ static void plan_step(struct line_state *state, const char *name, const char *va
         return;
     bool first = plan->count == 0;
     const char *from = first ? name : name - 1;
-    if (key == NULL || plan->count == GOLEAK_PLAN_STEPS || (how == SIGNED && key->how != SIGNED) || (!first && (*from != ' ' || from[-1] == ' ')) ||
+    if (key == NULL || plan->count == GOLEAK_PLAN_STEPS || (how == SIGNED && key->how != SIGNED) ||
+        (!first && (*from != ' ' || from[-1] == ' ')) ||
         !goleak_word_set(&plan->steps[plan->count].word, from, (size_t)(value - from))) {
         plan->count = UINT8_MAX;
         return;

@@ -759,7 +759,8 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
     at = goleak_keyed_plan_run(&reader->text.keyed, plan, at + 2, limit, event);
     if (at == NULL || *at != '\n' || !is_told(event))
         return NULL;
-    put_columns(event, &(struct head){ .has = reader->columns, .pid = pid, .tid = tid, .cpu = cpu, .time_ns = time_ns });
+    const struct head head = { .has = reader->columns, .pid = pid, .tid = tid, .cpu = cpu, .time_ns = time_ns };
+    put_columns(event, &head);
     if (plan->kind == GOLEAK_EVENT_OTHER) {
         event->has &= ~GOLEAK_HAS_START;
         event->name = probe->event_name;

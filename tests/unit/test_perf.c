@@ -402,7 +402,7 @@ static void what_stands_behind_the_arguments_is_left(void **state)
 {
     (void)state;
     reading_expect(PERF,
-                   "app 7 1.5: p:gopark: (486ae0) g=0xc000102000 goid=7            486ae0 runtime.gopark+0x0 (/srv/app)\n"
+                   "app 7 1.5: p:gopark: (486ae0) g=0xc000102000 goid=7    486ae0 runtime.gopark+0x0 (/srv/app)\n"
                    "app 7 1.5: p:gopark: (486ae0) g=0xc000102000 goid=7 \n",
                    "1 park g=c000102000 goid=7 ts=1500000000 tid=7\n"
                    "2 park g=c000102000 goid=7 ts=1500000000 tid=7\n");
@@ -480,8 +480,8 @@ static void frames_in_all_their_forms(void **state)
                    "\t    7f1234567890 main.(*T).run[go.shape.int]+0x12 (/srv/app)\n"
                    "\n"
                    "app 7 1.6: p:gopark: " PARK "\n",
-                   "1 park g=c000102000 goid=7 reason=6 wait=20 ts=1500000000 tid=7 [runtime.gopark+0x0 main.f 0x2663bd "
-                   "main.(*T).run[go.shape.int]+0x12]\n"
+                   "1 park g=c000102000 goid=7 reason=6 wait=20 ts=1500000000 tid=7 [runtime.gopark+0x0 main.f "
+                   "0x2663bd main.(*T).run[go.shape.int]+0x12]\n"
                    "9 park g=c000102000 goid=7 reason=6 wait=20 ts=1600000000 tid=7\n");
 }
 

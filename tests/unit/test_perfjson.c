@@ -340,7 +340,8 @@ static void a_document_without_samples_fails(void **state)
 static void every_failed_request_for_memory_is_told(void **state)
 {
     (void)state;
-    reading_fail_each(PERF, HEAD "{" WHEN ", " CHAIN("runtime.newproc1") "},\n{" WHEN ", " CHAIN("runtime.newproc.func1")
+    reading_fail_each(PERF, HEAD "{" WHEN ", " CHAIN("runtime.newproc1") "},\n"
+                                 "{" WHEN ", " CHAIN("runtime.newproc.func1")
                                  ", \"g\": \"0xc000102000\", \"fn\": \"main.f\"}" TAIL);
 }
 
