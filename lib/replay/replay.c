@@ -579,7 +579,9 @@ static enum goleak_status on_status(struct goleak_replay *replay, const struct g
     uint8_t state = event->status < sizeof states ? states[event->status] : GOLEAK_STATE_UNKNOWN;
     replay->stream.tells_blocking = true;
     if ((event->has & GOLEAK_HAS_START) && record->site == 0) {
-        status = set_site(replay, record, event);
+        struct goleak_event place = *event;
+        place.has &= GOLEAK_HAS_START; /* its stack is that of its park */
+        status = set_site(replay, record, &place);
         if (status == GOLEAK_OK && record->site != 0 && is_told(replay, record))
             tell(replay, record, GOLEAK_T_MOVED, moment, moment);
         prove(replay, record, replay->sites.sites[record->site].proof, moment);
