@@ -48,9 +48,9 @@ static const char *or_null(const char *text)
 struct recording {
     const struct told *told;
     const struct gosum *sum;
-    unsigned header;    /* "go 1.NN trace" */
-    bool v1;            /* headers 11 to 21 */
-    int64_t base_ns;    /* the library's time of what Go's reader calls 0 */
+    unsigned header; /* "go 1.NN trace" */
+    bool v1;         /* headers 11 to 21 */
+    int64_t base_ns; /* the library's time of what Go's reader calls 0 */
 };
 
 static const struct goleak_goroutine *find(const struct told *told, int64_t goid)
@@ -180,8 +180,7 @@ static void check_start(const struct gosum_life *want, const struct goleak_gorou
     if (want->created < 0 && (got->created_at != NULL || got->created_stack != 0))
         complain("goid %lld: it is older than the trace, and created at %s", (long long)want->goid,
                  or_null(got->created_at));
-    if (want->created_at != NULL &&
-        (got->created_at == NULL || strcmp(got->created_at, want->created_at) != 0))
+    if (want->created_at != NULL && (got->created_at == NULL || strcmp(got->created_at, want->created_at) != 0))
         complain("goid %lld: it is created at %s, expected %s", (long long)want->goid, or_null(got->created_at),
                  want->created_at);
 }
@@ -222,9 +221,9 @@ static void check_life(const struct recording *of, const struct gosum_life *want
 
 /* What damage would be called: none of it is in these. */
 static const char *const damage[] = {
-    "unknown_events", "damaged_lines",       "damaged_frames",         "lost_events",   "truncated",
-    "clock_jumps",    "mixed_processes",     "late_events",            "implicit_ends", "impossible_transitions",
-    "double_parks",   "impossible_reasons",  "unbalanced_ends",        "reordered",
+    "unknown_events", "damaged_lines",      "damaged_frames",  "lost_events",   "truncated",
+    "clock_jumps",    "mixed_processes",    "late_events",     "implicit_ends", "impossible_transitions",
+    "double_parks",   "impossible_reasons", "unbalanced_ends", "reordered",
 };
 
 static void check_numbers(const struct recording *of)

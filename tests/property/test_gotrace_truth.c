@@ -412,8 +412,7 @@ static void visit_leaks(const char *folder, const char *path, const char *name, 
                     continue;
                 found++;
                 if (life->state != GOLEAK_STATE_WAITING || !goleak_reason_can_leak(life->reason) || life->system == 1)
-                    complain("goid %lld leaked, and is %s on %s", (long long)life->goid,
-                             goleak_state_name(life->state),
+                    complain("goid %lld leaked, and is %s on %s", (long long)life->goid, goleak_state_name(life->state),
                              life->reason < GOLEAK_REASON_COUNT ? goleak_reason_name(life->reason) : "nothing");
             }
             told_free(&told);

@@ -25,9 +25,15 @@ static void read_life(struct gosum_life *life, const cJSON *object)
 {
     const cJSON *frame;
     *life = (struct gosum_life) {
-        .goid = number(object, "goid"), .parent = number(object, "parent"), .created = number(object, "t_create"),
-        .ended = number(object, "t_end"), .last = number(object, "t_last"), .parks = number(object, "parks"),
-        .state = text(object, "state"), .reason = text(object, "reason"), .start = text(object, "start"),
+        .goid = number(object, "goid"),
+        .parent = number(object, "parent"),
+        .created = number(object, "t_create"),
+        .ended = number(object, "t_end"),
+        .last = number(object, "t_last"),
+        .parks = number(object, "parks"),
+        .state = text(object, "state"),
+        .reason = text(object, "reason"),
+        .start = text(object, "start"),
         .created_at = text(object, "created_at"),
     };
     cJSON_ArrayForEach(frame, cJSON_GetObjectItemCaseSensitive(object, "stack"))

@@ -34,11 +34,11 @@
 #define GOSUM_FRAMES 12
 
 struct gosum_life {
-    int64_t goid, parent;        /* parent -1: none */
+    int64_t goid, parent;         /* parent -1: none */
     int64_t created, ended, last; /* ns; -1: not within the trace */
     int64_t parks;
     const char *state, *reason, *start, *created_at; /* NULL: not told */
-    const char *stack[GOSUM_FRAMES]; /* "FUNC:LINE" */
+    const char *stack[GOSUM_FRAMES];                 /* "FUNC:LINE" */
     size_t stack_count;
 };
 
