@@ -9,12 +9,18 @@
 
 #include "format/bpftrace.h"
 #include "format/dtrace.h"
+#include "format/gotrace_v1.h"
 #include "format/perf.h"
 
 #include <stdio.h>
 #include <string.h>
 
+/* The newest header of a Go execution trace that some format reads. */
+#define GOLEAK_TRACE_NEWEST 21
+
 const struct goleak_format *const goleak_formats[] = {
+    /* Known by its header. */
+    &goleak_format_gotrace_v1,
     /* Its lines are like no other's. */
     &goleak_format_perf,
     /* Before the D scripts, whose lines it shares: known by what only bpftrace prints. */
@@ -54,9 +60,12 @@ static const struct {
     { "BZh", 3, "found bzip2-packed data: unpack it first, `bzip2 -dc FILE | goleak-report -`" },
     { "\x04\x22\x4d\x18", 4, "found lz4-packed data: unpack it first, `lz4 -dc FILE | goleak-report -`" },
     { "PK\x03\x04", 4, "found a zip archive: give the recording that is in it" },
-    { "go 1.", 5, "found a Go execution trace, which this version cannot read yet" },
     { "\xcf\xfa\xed\xfe", 4, "found a Mach-O file (a program, or a core), expected a recording of one" },
 };
+
+/* Of Go's execution traces only the formats know which ones they read. */
+static const char go_trace[] = "go 1.";
+#define GO_TRACE_HEADER 16
 
 static const char *advice_for(const char *bytes, size_t size)
 {
@@ -86,5 +95,10 @@ const struct goleak_format *goleak_format_sniff(const char *bytes, size_t size, 
         *more = *more || answer == GOLEAK_SNIFF_MAYBE;
     }
     *more = *more && !whole;
+    if ((size >= GO_TRACE_HEADER || whole) && size >= sizeof go_trace - 1 && memcmp(bytes, go_trace, sizeof go_trace - 1) == 0) {
+        snprintf(advice, 256, "found a Go execution trace with a header that is not known, expected \"go 1.%d trace\" at "
+                 "the newest", GOLEAK_TRACE_NEWEST);
+        *more = false;
+    }
     return NULL;
 }
