@@ -106,7 +106,7 @@ static struct goleak_event *add(struct goleak_reader *reader, const struct golea
     event->kind = (uint8_t)kind;
     event->flags = 0;
     event->has = 0;
-    event->position = from->at;
+    event->position = (size_t)(from->from->at - (const uint8_t *)reader->file.bytes.data);
     if (reader->file.frequency != 0) {
         event->time_ns = reader->last_ns;
         event->has = GOLEAK_HAS_TIME;
@@ -180,7 +180,7 @@ static enum goleak_status add_status(struct goleak_reader *reader, const struct 
 static enum goleak_status add_create(struct goleak_reader *reader, const struct goleak_v1_event *from)
 {
     uint32_t stack, start;
-    if (!goleak_v1_stack(&reader->file, from->arguments[1], &stack, &start))
+    if (!goleak_v1_stack(&reader->file, from->from->arguments[1], &stack, &start))
         return failure(reader);
     enum goleak_status status = reader->prologue ? add_status(reader, from, GOLEAK_TRACE_RUNNABLE)
                                                  : add_plain(reader, from, GOLEAK_EVENT_CREATE, from->subject);
@@ -194,7 +194,7 @@ static enum goleak_status add_create(struct goleak_reader *reader, const struct 
         return GOLEAK_OK;
     }
     put_other(reader, event, from->current);
-    return put_stack(reader, event, from->arguments[2]);
+    return put_stack(reader, event, from->from->arguments[2]);
 }
 
 static enum goleak_status add_park(struct goleak_reader *reader, const struct goleak_v1_event *from,
@@ -202,7 +202,7 @@ static enum goleak_status add_park(struct goleak_reader *reader, const struct go
 {
     struct goleak_event *event;
     enum goleak_status status =
-        add_with_stack(reader, from, GOLEAK_EVENT_PARK, from->subject, from->arguments[0], &event);
+        add_with_stack(reader, from, GOLEAK_EVENT_PARK, from->subject, from->from->arguments[0], &event);
     if (event != NULL) {
         event->reason = (uint8_t)reason;
         event->flags = GOLEAK_FLAG_REASON;
@@ -218,7 +218,7 @@ static enum goleak_status add_yield(struct goleak_reader *reader, const struct g
     if (*name == 0 && (*name = goleak_symbols_string(reader->file.env.symbols, text, strlen(text))) == 0)
         return failure(reader);
     enum goleak_status status =
-        add_with_stack(reader, from, GOLEAK_EVENT_YIELD, from->subject, from->arguments[0], &event);
+        add_with_stack(reader, from, GOLEAK_EVENT_YIELD, from->subject, from->from->arguments[0], &event);
     if (event != NULL)
         event->name = *name;
     return status;
@@ -307,15 +307,15 @@ static bool value_of(struct goleak_reader *reader, const struct goleak_v1_event 
     case NOTHING: *value = 0; return true;
     case FIRST:
     case SECOND:
-    case THIRD: *value = from->arguments[source - FIRST]; return true;
-    case P: *value = from->p; return true;
+    case THIRD: *value = from->from->arguments[source - FIRST]; return true;
+    case P: *value = from->from->p; return true;
     case STRING_FIRST:
     case STRING_SECOND:
     case STRING_THIRD:
-        good = goleak_v1_string(&reader->file, from->arguments[source - STRING_FIRST], &string);
+        good = goleak_v1_string(&reader->file, from->from->arguments[source - STRING_FIRST], &string);
         break;
-    case STW_KIND: return stw_kind(reader, from->arguments[0], value);
-    case TEXT: good = goleak_v1_text(&reader->file, from->text, &string); break;
+    case STW_KIND: return stw_kind(reader, from->from->arguments[0], value);
+    case TEXT: good = goleak_v1_text(&reader->file, from->from->text, &string); break;
     }
     *value = string;
     return good;
@@ -323,10 +323,10 @@ static bool value_of(struct goleak_reader *reader, const struct goleak_v1_event 
 
 static enum goleak_status add_runtime(struct goleak_reader *reader, const struct goleak_v1_event *from)
 {
-    const struct runtime *runtime = &runtimes[from->type];
-    bool end = from->type == GOLEAK_V1_UserRegion && from->arguments[1] != 0;
+    const struct runtime *runtime = &runtimes[from->from->type];
+    bool end = from->from->type == GOLEAK_V1_UserRegion && from->from->arguments[1] != 0;
     const char *text = end ? "UserRegionEnd" : runtime->name;
-    uint32_t *name = &reader->names[from->type + (end ? GOLEAK_V1_TYPES : 0)];
+    uint32_t *name = &reader->names[from->from->type + (end ? GOLEAK_V1_TYPES : 0)];
     if (*name == 0 && (*name = goleak_symbols_string(reader->file.env.symbols, text, strlen(text))) == 0)
         return failure(reader);
     enum goleak_status status;
@@ -341,7 +341,7 @@ static enum goleak_status add_runtime(struct goleak_reader *reader, const struct
         event->has |= runtime->values[i] != NOTHING ? GOLEAK_HAS_LOCK << i : 0;
     }
     put_other(reader, event, from->current);
-    return runtime->stack != 0 ? put_stack(reader, event, from->arguments[runtime->stack - 1]) : GOLEAK_OK;
+    return runtime->stack != 0 ? put_stack(reader, event, from->from->arguments[runtime->stack - 1]) : GOLEAK_OK;
 }
 
 /* ---- what an event means ---- */
@@ -350,7 +350,7 @@ static enum goleak_status take(struct goleak_reader *reader, const struct goleak
 {
     struct goleak_event *event;
     enum goleak_status status;
-    switch (from->type) {
+    switch (from->from->type) {
     case GOLEAK_V1_GoCreate: return add_create(reader, from);
     case GOLEAK_V1_GoWaiting: return add_status(reader, from, GOLEAK_TRACE_WAITING);
     case GOLEAK_V1_GoInSyscall: return add_status(reader, from, GOLEAK_TRACE_SYSCALL);
@@ -372,14 +372,14 @@ static enum goleak_status take(struct goleak_reader *reader, const struct goleak
     case GOLEAK_V1_GoBlockCond: return add_park(reader, from, GOLEAK_REASON_COND_WAIT);
     case GOLEAK_V1_GoBlockNet: return add_park(reader, from, GOLEAK_REASON_NET);
     case GOLEAK_V1_GoBlockGC: return add_park(reader, from, GOLEAK_REASON_GC_MARK_ASSIST);
-    case GOLEAK_V1_GoUnblock: return add_ready(reader, from, from->arguments[2]);
-    case GOLEAK_V1_GoUnblockLocal: return add_ready(reader, from, from->arguments[1]);
+    case GOLEAK_V1_GoUnblock: return add_ready(reader, from, from->from->arguments[2]);
+    case GOLEAK_V1_GoUnblockLocal: return add_ready(reader, from, from->from->arguments[1]);
     case GOLEAK_V1_GoSysCall:
-        if (from->type_behind == GOLEAK_V1_GoSysBlock)
-            return add_with_stack(reader, from, GOLEAK_EVENT_SYSCALL, from->subject, from->arguments[0], &event);
+        if (goleak_v1_type_behind(&reader->order, from) == GOLEAK_V1_GoSysBlock)
+            return add_with_stack(reader, from, GOLEAK_EVENT_SYSCALL, from->subject, from->from->arguments[0], &event);
         return add_runtime(reader, from);
     case GOLEAK_V1_GoSysBlock:
-        if (from->type_before == GOLEAK_V1_GoSysCall) /* which told it */
+        if (from->from->type_before == GOLEAK_V1_GoSysCall) /* which told it */
             return GOLEAK_OK;
         return add_plain(reader, from, GOLEAK_EVENT_SYSCALL, from->subject);
     case GOLEAK_V1_GoSysExit:
@@ -397,10 +397,11 @@ static enum goleak_status run(struct goleak_reader *reader)
         return failure(reader);
     while ((status = goleak_v1_order_next(&reader->order, &event)) == GOLEAK_OK) {
         if (!reader->began)
-            clock_start(reader, event.ticks);
-        if (event.ticks > reader->last_ticks && reader->file.frequency != 0) {
-            reader->last_ticks = event.ticks;
-            reader->last_ns = clock_ns(reader, event.ticks);
+            clock_start(reader, event.from->ticks);
+        uint64_t ticks = event.from->ticks;
+        if (ticks > reader->last_ticks && reader->file.frequency != 0) {
+            reader->last_ticks = ticks;
+            reader->last_ns = clock_ns(reader, ticks);
         }
         if ((status = take(reader, &event)) != GOLEAK_OK)
             return status;

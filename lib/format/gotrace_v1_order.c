@@ -136,6 +136,7 @@ static inline void advance(const struct goleak_v1_file *file, struct goleak_v1_c
         }
         uint64_t value;
         cursor->at = at++;
+        cursor->type_before = cursor->type;
         cursor->type = type;
         if (byte >= 0xc0)
             at = number(at, &value);
@@ -205,6 +206,15 @@ static inline uint32_t current_of(const struct goleak_v1_order *order, const str
     return g->goid == cursor->current_goid && g->status != GOLEAK_TRACE_NONE ? cursor->current : 0;
 }
 
+/* Who is named; most often it is who was named before on this P: woken, then run. */
+static inline uint32_t find(const struct goleak_v1_order *order, struct goleak_v1_cursor *cursor)
+{
+    const struct goleak_trace_g *g = &order->gs.gs[cursor->recent];
+    if (g->goid != cursor->arguments[0] || g->status == GOLEAK_TRACE_NONE)
+        cursor->recent = goleak_trace_gs_find(&order->gs, cursor->arguments[0]);
+    return cursor->recent;
+}
+
 /* *slot: whose it is, if there is such a goroutine. */
 static inline bool is_ready(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, uint32_t *slot)
 {
@@ -217,7 +227,7 @@ static inline bool is_ready(struct goleak_v1_order *order, struct goleak_v1_curs
     }
     if (rule->who == NAMED) {
         cursor->bound = cursor->arguments[0];
-        *slot = goleak_trace_gs_find(&order->gs, cursor->arguments[0]);
+        *slot = find(order, cursor);
         const struct goleak_trace_g *g = &order->gs.gs[*slot];
         return *slot != 0 && (rule->needs >> g->status & 1) && (rule->seq != EXACT || g->seq == cursor->arguments[1]) &&
                (rule->seq != ONE || g->seq == 1);
@@ -244,10 +254,12 @@ static inline bool apply(struct goleak_v1_order *order, struct goleak_v1_cursor 
     if (*slot == 0 && rule->who != CURRENT && (*slot = goleak_trace_gs_add(&order->gs, cursor->arguments[0])) == 0)
         return false;
     struct goleak_trace_g *g = &order->gs.gs[*slot];
-    if (rule->who == NEW)
+    if (rule->who == NEW) {
         g->seq = 1;
-    else if (rule->counts)
+        cursor->recent = *slot;
+    } else if (rule->counts) {
         g->seq = rule->seq == EXACT ? cursor->arguments[1] + 1 : g->seq + 1;
+    }
     if (rule->becomes != GOLEAK_TRACE_NONE && *slot != 0) {
         g->status = rule->becomes;
         g->gen = 0;
@@ -256,10 +268,6 @@ static inline bool apply(struct goleak_v1_order *order, struct goleak_v1_cursor 
         cursor->current = *slot;
         cursor->current_goid = g->goid;
     }
-    if (cursor->type == GOLEAK_V1_GoEnd)
-        order->ended = *slot;
-    if (rule->leaves)
-        cursor->current = 0, cursor->current_goid = 0;
     return true;
 }
 
@@ -299,17 +307,19 @@ static bool take_due(struct goleak_v1_order *order, struct goleak_v1_event *out)
     const struct goleak_v1_stamp *stamp = sample ? &file->samples.items[order->next_sample++]
                                                  : &file->returns.items[order->next_return++];
     const uint8_t *at = (const uint8_t *)file->bytes.data + stamp->at;
+    struct goleak_v1_cursor *cursor = &order->by_time;
     uint64_t skipped;
-    *out = (struct goleak_v1_event){ .type = *at & 63, .ticks = order->due, .p = UINT64_MAX, .at = stamp->at };
+    *cursor = (struct goleak_v1_cursor){ .type = *at & 63, .ticks = order->due, .p = UINT64_MAX, .at = at };
+    *out = (struct goleak_v1_event){ .from = cursor };
     find_due(order);
     if (*at++ >= 0xc0)
         at = number(at, &skipped);
     at = number(at, &skipped);
-    for (unsigned i = 0; i + 1u < goleak_v1_numbers[out->type]; i++)
-        at = number(at, &out->arguments[i]);
+    for (unsigned i = 0; i + 1u < goleak_v1_numbers[cursor->type]; i++)
+        at = number(at, &cursor->arguments[i]);
     if (sample)
         return true;
-    out->subject = goleak_trace_gs_find(&order->gs, out->arguments[0]);
+    out->subject = goleak_trace_gs_find(&order->gs, cursor->arguments[0]);
     struct goleak_trace_g *g = &order->gs.gs[out->subject];
     if (out->subject == 0 || g->status != GOLEAK_TRACE_SYSCALL || g->gen != 0)
         return false; /* the clocks disagree: it is told where it stands */
@@ -324,43 +334,33 @@ static bool is_return(uint8_t type)
     return type == GOLEAK_V1_GoSysExit || type == GOLEAK_V1_GoSysExitLocal;
 }
 
-/* The ready event of this cursor goes out, and its P to its next one. */
-static enum goleak_status go_on(struct goleak_v1_order *order, uint32_t index, uint32_t slot, struct goleak_v1_event *out)
+/* The event that is out is done with: its P goes on to its next one. */
+static inline void go_on(struct goleak_v1_order *order)
 {
+    uint32_t index = order->heap[0].cursor;
     struct goleak_v1_cursor *cursor = &order->cursors[index];
-    out->type = cursor->type;
-    out->ticks = cursor->ticks;
-    out->p = cursor->p;
-    out->at = (size_t)(cursor->at - (const uint8_t *)order->file->bytes.data);
-    out->text = cursor->text;
-    out->type_before = cursor->type_before;
-    cursor->type_before = cursor->type;
-    out->current = current_of(order, cursor);
-    memcpy(out->arguments, cursor->arguments, sizeof out->arguments);
-    bool told = is_return(cursor->type) && order->gs.gs[slot].gen != 0;
-    if (!apply(order, cursor, &slot))
-        return goleak_alloc_failure(order->file->env.alloc);
-    out->subject = slot;
     uint64_t goid = cursor->bound;
+    const struct rule *rule = &rules[cursor->type];
+    order->out = false;
+    if (rule->leaves) {
+        if (cursor->type == GOLEAK_V1_GoEnd && current_of(order, cursor) != 0)
+            goleak_trace_gs_remove(&order->gs, cursor->current);
+        cursor->current = 0;
+        cursor->current_goid = 0;
+    }
     advance(order->file, cursor);
-    out->type_behind = cursor->type;
     if (cursor->type != 0)
         heap_sink(order, (struct goleak_v1_waiting){ cursor->ticks, index });
     else
         heap_take(order);
-    if (order->stalled_count != 0 && rules[out->type].who != NOBODY)
+    if (order->stalled_count != 0 && rule->who != NOBODY)
         wake(order, goid);
-    return told ? GOLEAK_END : GOLEAK_OK;
 }
 
 enum goleak_status goleak_v1_order_next(struct goleak_v1_order *order, struct goleak_v1_event *out)
 {
-    if (order->ended != 0) {
-        uint64_t goid = order->gs.gs[order->ended].goid;
-        goleak_trace_gs_remove(&order->gs, order->ended);
-        order->ended = 0;
-        wake(order, goid);
-    }
+    if (order->out)
+        go_on(order);
     for (;;) {
         bool forced = order->heap_count == 0 && order->stalled_count != 0;
         if (forced)
@@ -373,16 +373,30 @@ enum goleak_status goleak_v1_order_next(struct goleak_v1_order *order, struct go
         }
         if (order->heap_count == 0)
             return GOLEAK_END;
-        uint32_t index = order->heap[0].cursor, slot;
-        if (!is_ready(order, &order->cursors[index], &slot) && !forced) {
+        uint32_t index = order->heap[0].cursor;
+        struct goleak_v1_cursor *cursor = &order->cursors[index];
+        if (!is_ready(order, cursor, &out->subject) && !forced) {
             heap_take(order);
             order->stalled[order->stalled_count++] = index;
             continue;
         }
-        enum goleak_status status = go_on(order, index, slot, out);
-        if (status != GOLEAK_END)
-            return status;
+        bool told = is_return(cursor->type) && order->gs.gs[out->subject].gen != 0;
+        out->from = cursor;
+        out->current = current_of(order, cursor);
+        if (!apply(order, cursor, &out->subject))
+            return goleak_alloc_failure(order->file->env.alloc);
+        order->out = true;
+        if (!told)
+            return GOLEAK_OK;
+        go_on(order);
     }
+}
+
+uint8_t goleak_v1_type_behind(const struct goleak_v1_order *order, const struct goleak_v1_event *event)
+{
+    struct goleak_v1_cursor copy = *event->from;
+    advance(order->file, &copy);
+    return copy.type;
 }
 
 bool goleak_v1_order_init(struct goleak_v1_order *order, struct goleak_v1_file *file)
@@ -391,14 +405,10 @@ bool goleak_v1_order_init(struct goleak_v1_order *order, struct goleak_v1_file *
     size_t count = file->p_count;
     *order = (struct goleak_v1_order){ .file = file };
     goleak_trace_gs_init(&order->gs, alloc);
-    if (count == 0) {
-        find_due(order);
-        return true;
-    }
-    order->cursors = goleak_alloc_zeroed(alloc, count * sizeof *order->cursors);
-    order->heap = goleak_alloc_array(alloc, count, sizeof *order->heap);
-    order->stalled = goleak_alloc_array(alloc, count, sizeof *order->stalled);
-    order->cursor_count = count;
+    order->cursor_count = count + 1; /* none is asked for nothing */
+    order->cursors = goleak_alloc_zeroed(alloc, order->cursor_count * sizeof *order->cursors);
+    order->heap = goleak_alloc_array(alloc, order->cursor_count, sizeof *order->heap);
+    order->stalled = goleak_alloc_array(alloc, order->cursor_count, sizeof *order->stalled);
     /* Slot 0 is none, and has an entry all the same. */
     if (order->cursors == NULL || order->heap == NULL || order->stalled == NULL ||
         !goleak_grow(alloc, &order->gs.gs, &order->gs.capacity, 1, sizeof *order->gs.gs))

@@ -33,8 +33,9 @@ struct goleak_v1_cursor {
     uint64_t bound;                 /* stalled: for this goroutine */
     uint64_t current_goid;
     uint32_t current;               /* slot of who runs here; 0: nobody */
+    uint32_t recent;                /* slot of the last one that was named here */
     uint32_t batch;                 /* index + 1 of the batch behind this one; 0: none */
-    uint8_t type, type_before;      /* 0: there is no more; the first */
+    uint8_t type, type_before;      /* 0: there is no more; it is the first */
 };
 
 struct goleak_v1_waiting {
@@ -51,19 +52,16 @@ struct goleak_v1_order {
     size_t cursor_count, heap_count, stalled_count;
     uint64_t gc_seq;
     size_t next_sample, next_return;
-    uint64_t due;              /* of the next sample or return */
-    uint32_t ended;            /* slot that is free once its last event is out */
+    uint64_t due;              /* time of the next sample or return */
+    struct goleak_v1_cursor by_time; /* a sample or return */
+    bool out;                  /* heap[0] is out, and goes on at the next call */
 };
 
 /* An event whose turn it is. Valid until the next call. */
 struct goleak_v1_event {
-    uint8_t type, type_before, type_behind; /* of the same P; 0: there is none */
+    const struct goleak_v1_cursor *from;
     uint32_t subject; /* slot of the goroutine that it happens to; 0: none */
     uint32_t current; /* slot of the one that did it; 0: none */
-    uint64_t ticks, p;
-    uint64_t arguments[GOLEAK_V1_ARGUMENTS];
-    size_t at;
-    const uint8_t *text;
 };
 
 /* The file is whole. False: memory. */
@@ -71,5 +69,7 @@ bool goleak_v1_order_init(struct goleak_v1_order *order, struct goleak_v1_file *
 void goleak_v1_order_release(struct goleak_v1_order *order);
 /* GOLEAK_END when there is no more. */
 enum goleak_status goleak_v1_order_next(struct goleak_v1_order *order, struct goleak_v1_event *out);
+/* Type of the event behind it on its P; 0: there is none. */
+uint8_t goleak_v1_type_behind(const struct goleak_v1_order *order, const struct goleak_v1_event *event);
 
 #endif

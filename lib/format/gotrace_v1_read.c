@@ -303,13 +303,13 @@ static const uint8_t *skip_plain(const uint8_t numbers[256], const uint8_t *at, 
 {
 #if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     while (end - at >= 16) {
-        unsigned count = numbers[*at];
-        uint64_t stops = ~goleak_load64((const char *)at + 1) & 0x8080808080808080u;
-        stops &= stops - (count > 1);
-        stops &= stops - (count > 2);
-        if (count == 0 || stops == 0)
+        uint64_t word = goleak_load64((const char *)at + 1), stops = ~word & 0x8080808080808080u;
+        uint64_t second = stops & (stops - 1), third = second & (second - 1);
+        unsigned count = *at >> 6;
+        uint64_t stop = count == 0 ? stops : count == 1 ? second : third;
+        if (numbers[*at] == 0 || stop == 0)
             break;
-        at += 2 + (__builtin_ctzll(stops) >> 3);
+        at += 2 + (__builtin_ctzll(stop) >> 3);
     }
 #else
     (void)numbers, (void)end;
