@@ -16,7 +16,7 @@
 #include <string.h>
 
 /* The newest header of a Go execution trace that some format reads. */
-#define GOLEAK_TRACE_NEWEST 21
+#define NEWEST_GO_TRACE 21
 
 const struct goleak_format *const goleak_formats[] = {
     /* Known by its header. */
@@ -63,16 +63,29 @@ static const struct {
     { "\xcf\xfa\xed\xfe", 4, "found a Mach-O file (a program, or a core), expected a recording of one" },
 };
 
-/* Of Go's execution traces only the formats know which ones they read. */
-static const char go_trace[] = "go 1.";
-#define GO_TRACE_HEADER 16
-
 static const char *advice_for(const char *bytes, size_t size)
 {
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (size >= others[i].size && memcmp(bytes, others[i].magic, others[i].size) == 0)
             return others[i].advice;
     return NULL;
+}
+
+/* A Go execution trace that none of the formats has taken. */
+static bool refuse_go_trace(const char *bytes, size_t size, bool whole, char advice[256])
+{
+    static const char start[] = "go 1.";
+    const size_t header = 16;
+    if (size < sizeof start - 1 || memcmp(bytes, start, sizeof start - 1) != 0 || (size < header && !whole))
+        return false;
+    int digits = 0;
+    while (digits < 4 && sizeof start - 1 + (size_t)digits < size && bytes[5 + digits] >= '0' && bytes[5 + digits] <= '9')
+        digits++;
+    snprintf(advice, 256,
+             "found a Go execution trace with the header \"go 1.%.*s\", expected one that is known: the newest of them "
+             "is \"go 1.%d\"",
+             digits, bytes + 5, NEWEST_GO_TRACE);
+    return true;
 }
 
 const struct goleak_format *goleak_format_sniff(const char *bytes, size_t size, bool whole, bool *more,
@@ -95,10 +108,7 @@ const struct goleak_format *goleak_format_sniff(const char *bytes, size_t size, 
         *more = *more || answer == GOLEAK_SNIFF_MAYBE;
     }
     *more = *more && !whole;
-    if ((size >= GO_TRACE_HEADER || whole) && size >= sizeof go_trace - 1 && memcmp(bytes, go_trace, sizeof go_trace - 1) == 0) {
-        snprintf(advice, 256, "found a Go execution trace with a header that is not known, expected \"go 1.%d trace\" at "
-                 "the newest", GOLEAK_TRACE_NEWEST);
+    if (refuse_go_trace(bytes, size, whole, advice))
         *more = false;
-    }
     return NULL;
 }
