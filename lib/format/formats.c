@@ -10,16 +10,18 @@
 #include "format/bpftrace.h"
 #include "format/dtrace.h"
 #include "format/gotrace_v1.h"
+#include "format/gotrace_v2.h"
 #include "format/perf.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* The newest header of a Go execution trace that some format reads. */
-#define NEWEST_GO_TRACE 21
+#define NEWEST_GO_TRACE 26
 
 const struct goleak_format *const goleak_formats[] = {
-    /* Known by its header. */
+    /* A magic at the front. */
+    &goleak_format_gotrace_v2,
     &goleak_format_gotrace_v1,
     /* Its lines are like no other's. */
     &goleak_format_perf,

@@ -160,7 +160,10 @@ static bool load_samples(struct goleak_generation *generation, struct walk *walk
     while (walk->at < walk->end) {
         size_t at = offset_of(walk);
         uint8_t kind = *walk->at++;
-        struct goleak_trace_sample sample = { .time = number(walk), .m = number(walk), .p = number(walk) };
+        struct goleak_trace_sample sample = { 0 };
+        sample.time = number(walk);
+        sample.m = number(walk);
+        sample.p = number(walk);
         sample.g = number(walk);
         uint64_t stack = number(walk);
         if (kind != GOLEAK_TRACE_SAMPLE || walk->cut) {

@@ -466,7 +466,7 @@ static enum goleak_status finish(struct goleak_reader *reader)
 
 static void facts(const struct goleak_reader *reader, struct goleak_reader_facts *out)
 {
-    *out = (struct goleak_reader_facts){ .events = reader->events, .relative_time = true };
+    *out = (struct goleak_reader_facts){ .events = reader->events, .form = "v1", .relative_time = true };
     if (reader->file.refused)
         out->advice = "found no header of a Go execution trace, expected \"go 1.11 trace\", \"go 1.19 trace\" or "
                       "\"go 1.21 trace\"";

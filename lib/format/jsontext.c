@@ -19,9 +19,9 @@ enum goleak_json_token goleak_json_next(struct goleak_json_text *json)
     if (*at == '"') {
         json->token = ++at;
         while (at < end && *at != '"')
-            at += *at == '\\' ? 2 : 1;
+            at += *at == '\\' && end - at > 1 ? 2 : 1;
         json->size = (size_t)(at - json->token);
-        json->at = at + 1;
+        json->at = at + (at < end);
         return at < end ? GOLEAK_JSON_STRING : GOLEAK_JSON_ERROR;
     }
     if (strchr("{}[]:,", *at) != NULL) {

@@ -13,6 +13,7 @@ void goleak_perf_json_init(struct goleak_perf_json *json, struct goleak_textual 
     *json = (struct goleak_perf_json){ .text = text, .line = 1 };
     goleak_buf_init(&json->sample, alloc);
     goleak_buf_init(&json->arguments, alloc);
+    goleak_buf_init(&json->symbol, alloc);
 }
 
 void goleak_perf_json_release(struct goleak_perf_json *json)
@@ -21,6 +22,7 @@ void goleak_perf_json_release(struct goleak_perf_json *json)
     goleak_free(alloc, json->frames, json->frame_capacity * sizeof *json->frames);
     goleak_buf_release(&json->sample);
     goleak_buf_release(&json->arguments);
+    goleak_buf_release(&json->symbol);
 }
 
 /* ---- one sample ---- */
@@ -31,6 +33,7 @@ struct sample {
     size_t frames;
     uint64_t probe; /* address of the probed function; 0: not told */
     bool returns;   /* it has a return address: a return probe */
+    bool failed;    /* memory has ended */
 };
 
 static bool number_of(const struct goleak_json_text *json, uint64_t *out)
@@ -64,11 +67,20 @@ static bool read_frame(struct goleak_perf_json *json, struct goleak_json_text *t
     if (sample->frames == 0)
         snprintf(sample->leaf, sizeof sample->leaf, "%.*s", (int)(name.size < 63 ? name.size : 63),
                  name.size != 0 ? name.token : "");
-    uint32_t frame = symbols->resolver == NULL && name.size != 0
-                         ? goleak_symbols_function(symbols, name.token, name.size)
-                         : goleak_symbols_address(symbols, address, sample->frames != 0);
-    if (frame == 0 || !goleak_grow(json->sample.alloc, &json->frames, &json->frame_capacity, sample->frames + 1,
-                                   sizeof *json->frames))
+    json->symbol.size = 0;
+    goleak_json_unescape(&json->symbol, name.token, name.size);
+    /* The executable knows the line, if it is the right one: then it has the same name. */
+    struct goleak_place place;
+    const struct goleak_resolver *resolver = symbols->resolver;
+    bool has_place = resolver != NULL && resolver->at(resolver->context, address, sample->frames != 0, &place) &&
+                     (name.size == 0 || (strlen(place.function) <= json->symbol.size &&
+                                         memcmp(place.function, json->symbol.data, strlen(place.function)) == 0));
+    uint32_t frame = has_place || name.size == 0
+                         ? goleak_symbols_address(symbols, address, sample->frames != 0)
+                         : goleak_symbols_function(symbols, json->symbol.data, json->symbol.size);
+    sample->failed = frame == 0 || json->symbol.failed || !goleak_grow(json->sample.alloc, &json->frames, &json->frame_capacity,
+                                                sample->frames + 1, sizeof *json->frames);
+    if (sample->failed)
         return false;
     json->frames[sample->frames++] = frame;
     return true;
@@ -94,6 +106,10 @@ static void read_member(struct goleak_perf_json *json, const struct goleak_json_
     struct goleak_event *event = &sample->event;
     uint64_t number;
     bool is_number = number_of(value, &number);
+    bool column = goleak_json_is_text(key, "pid") || goleak_json_is_text(key, "tid") || goleak_json_is_text(key, "cpu") ||
+                  goleak_json_is_text(key, "timestamp");
+    if (column && (!is_number || number > INT64_MAX))
+        return; /* -1: perf does not know */
     if (goleak_json_is_text(key, "timestamp") && is_number && number <= INT64_MAX) {
         event->time_ns = (int64_t)number;
         event->has |= GOLEAK_HAS_TIME;
@@ -208,9 +224,9 @@ static enum goleak_status take_sample(struct goleak_perf_json *json)
     struct goleak_event *event = &sample.event;
     struct goleak_key_plan plan = { .count = 0 };
     struct goleak_keyed_problem problem;
-    if (!read_sample(json, &sample))
+    if (!read_sample(json, &sample) && !sample.failed)
         return damaged(json, "found a sample that is no JSON, expected an object");
-    if (json->sample.failed || json->arguments.failed)
+    if (sample.failed || json->sample.failed || json->arguments.failed)
         return goleak_alloc_failure(json->sample.alloc);
     if (sample.frames != 0) {
         event->stack = goleak_symbols_stack(json->text->env.symbols, json->frames, sample.frames);
@@ -232,7 +248,7 @@ static enum goleak_status take_sample(struct goleak_perf_json *json)
     event->kind = (uint8_t)kind;
     if (kind == GOLEAK_EVENT_OTHER) {
         event->has &= ~GOLEAK_HAS_START;
-        event->name = goleak_symbols_string(json->text->env.symbols, "sample", 6);
+        event->name = 0;
     }
     bool told = (event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) != 0 ||
                 (kind == GOLEAK_EVENT_SPAWN && (event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_GOPC)) != 0);
@@ -271,6 +287,22 @@ static void open_mark(struct goleak_perf_json *json, char c)
         json->in_samples = json->key_size == 7 && memcmp(json->key, "samples", 7) == 0;
 }
 
+/* More bytes of the sample; of one that is too long none are kept. */
+static enum goleak_status add_bytes(struct goleak_perf_json *json, const char *from, const char *end)
+{
+    enum goleak_status status = GOLEAK_OK;
+    goleak_buf_append(&json->sample, from, (size_t)(end - from));
+    if (json->sample.failed)
+        return goleak_alloc_failure(json->sample.alloc);
+    if (json->sample.size <= SAMPLE_MAX)
+        return GOLEAK_OK;
+    if (!json->sample_lost)
+        status = damaged(json, "found a sample of more than 1 MiB, expected less; it was skipped");
+    json->sample_lost = true;
+    json->sample.size = 0;
+    return status;
+}
+
 enum goleak_status goleak_perf_json_feed(struct goleak_perf_json *json, const char *bytes, size_t size)
 {
     enum goleak_status status = GOLEAK_OK;
@@ -296,26 +328,15 @@ enum goleak_status goleak_perf_json_feed(struct goleak_perf_json *json, const ch
                 from = at;
             open_mark(json, *at);
         } else if (*at == '}' || *at == ']') {
-            if (json->in_samples && json->depth == 3) {
-                goleak_buf_append(&json->sample, from, (size_t)(at + 1 - from));
-                if (json->sample.failed)
-                    return goleak_alloc_failure(json->sample.alloc);
-            }
-            status = close_mark(json);
+            if (json->in_samples && json->depth == 3)
+                status = add_bytes(json, from, at + 1);
+            if (status == GOLEAK_OK)
+                status = close_mark(json);
         }
     }
     if (status != GOLEAK_OK || !json->in_samples || json->depth < 3)
         return status;
-    goleak_buf_append(&json->sample, from, (size_t)(end - from));
-    if (json->sample.failed)
-        return goleak_alloc_failure(json->sample.alloc);
-    if (json->sample.size > SAMPLE_MAX) {
-        if (!json->sample_lost)
-            status = damaged(json, "found a sample of more than 1 MiB, expected less; it was skipped");
-        json->sample_lost = true;
-        json->sample.size = 0;
-    }
-    return status;
+    return add_bytes(json, from, end);
 }
 
 enum goleak_status goleak_perf_json_finish(struct goleak_perf_json *json)

@@ -46,6 +46,10 @@ static bool split_perf(const char *at, const char *end, bool behind_tab, struct 
     while (rest < end && *rest == ' ')
         rest++;
     if (end > rest && end[-1] == ')') {
+        static const char deleted[] = " (deleted))"; /* since it was started */
+        const size_t size = sizeof deleted - 1;
+        if ((size_t)(end - rest) > size && memcmp(end - size, deleted, size) == 0)
+            end -= size - 1;
         const char *open = end - 1;
         while (open > rest && !(*open == '(' && (open == rest || open[-1] == ' ')))
             open--;
@@ -107,12 +111,15 @@ static uint32_t *guess_of(struct goleak_stacktext *text, const char *at)
     return &text->guesses[goleak_hash_bytes(at + GUESS_FROM, GUESS_BYTES) % GOLEAK_STACK_GUESSES];
 }
 
+#define LINES_MOST 256 /* tracers walk no deeper; more is somebody's text */
+
 /* Behind the block of lines at `at`; NULL: it does not end before the limit. */
 static const char *block_end(const char *at, const char *limit)
 {
+    int lines = 0;
     while (at < limit && (*at == ' ' || *at == '\t')) {
         const char *newline = memchr(at, '\n', (size_t)(limit - at));
-        if (newline == NULL)
+        if (newline == NULL || ++lines > LINES_MOST)
             return NULL;
         at = newline + 1;
     }

@@ -70,13 +70,15 @@ static struct goleak_event *by_place(struct goleak_textual *text, struct goleak_
     bool several = false;
     for (size_t i = 0; i < count; i++) {
         struct goleak_event *event = candidates[i];
-        const struct goleak_go_place *place = place_of(text, event->gopc);
+        const struct goleak_go_place *place = place_of(text, event->has & GOLEAK_HAS_GOPC ? event->gopc : 0);
         bool told = (event->has & GOLEAK_HAS_GOPC) != 0 && place->gopc == event->gopc && place->frame != 0;
         if (told && place->frame == frame)
             known = event; /* the oldest of them */
-        several = several || (!told && possible != NULL && possible->gopc != event->gopc);
-        if (!told)
-            possible = event;
+        if (told)
+            continue;
+        bool both = possible != NULL && (event->has & possible->has & GOLEAK_HAS_GOPC) != 0;
+        several = several || (both && possible->gopc != event->gopc);
+        possible = event;
     }
     return known != NULL ? known : several ? NULL : possible;
 }
@@ -123,25 +125,56 @@ static void put_stack(struct goleak_textual *text, uint32_t stack)
         return;
     owner->stack = stack;
     owner->has |= GOLEAK_HAS_STACK;
+    if (owner->kind != GOLEAK_EVENT_SPAWN || (owner->has & GOLEAK_HAS_TID) == 0)
+        return;
     struct goleak_spawn *spawn = &text->spawns[owner->tid % GOLEAK_SPAWNS];
-    if (owner->kind == GOLEAK_EVENT_SPAWN && spawn->has != 0 && spawn->tid == owner->tid) {
+    if (spawn->has != 0 && spawn->tid == owner->tid) {
         spawn->stack = stack;
         spawn->has |= GOLEAK_HAS_STACK;
     }
 }
 
-enum goleak_status goleak_textual_close_event(struct goleak_textual *text)
+enum goleak_status goleak_textual_end_stack(struct goleak_textual *text)
 {
     uint32_t stack;
+    if (text->stack.block.size == 0 && !text->stack.block.failed)
+        return GOLEAK_OK;
+    if (!goleak_stacktext_take(&text->stack, &stack))
+        return goleak_alloc_failure(text->env.alloc);
+    if (stack != 0)
+        put_stack(text, stack);
+    text->had_stack = true;
+    return GOLEAK_OK;
+}
+
+bool goleak_textual_frame(struct goleak_textual *text, const struct goleak_line *line)
+{
+    if (text->ignores_frames || (text->open_event && text->had_stack))
+        return true;
+    if (!text->open_event)
+        return false;
+    if (line->ended)
+        goleak_stacktext_add(&text->stack, line->at, line->end);
+    else
+        goleak_textual_cut(text, line);
+    return true;
+}
+
+enum goleak_status goleak_textual_skip_event(struct goleak_textual *text)
+{
+    enum goleak_status status = goleak_textual_close_event(text);
+    text->ignores_frames = true;
+    return status;
+}
+
+enum goleak_status goleak_textual_close_event(struct goleak_textual *text)
+{
     if (!text->open_event)
         return GOLEAK_OK;
+    enum goleak_status status = goleak_textual_end_stack(text);
+    if (status != GOLEAK_OK)
+        return status;
     text->open_event = false;
-    if (text->stack.block.size != 0 || text->stack.block.failed) {
-        if (!goleak_stacktext_take(&text->stack, &stack))
-            return goleak_alloc_failure(text->env.alloc);
-        if (stack != 0)
-            put_stack(text, stack);
-    }
     struct goleak_event *event = &text->batch->events[text->batch->count - 1];
     if ((event->kind == GOLEAK_EVENT_SPAWN || event->kind == GOLEAK_EVENT_CREATE) && (event->has & GOLEAK_HAS_TID))
         join_spawn(text, event);
@@ -152,12 +185,13 @@ bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **a
 {
     uint32_t stack;
     size_t lines;
-    if (!text->open_event || text->had_stack || text->stack.block.size != 0)
+    if (!text->open_event || text->had_stack || text->ignores_frames || text->stack.block.size != 0)
         return false;
     const char *next = goleak_stacktext_known(&text->stack, *at, limit, &stack, &lines);
     if (next == NULL)
         return false;
-    put_stack(text, stack);
+    if (stack != 0)
+        put_stack(text, stack);
     text->had_stack = true;
     *line += lines;
     *at = next;
@@ -169,11 +203,16 @@ enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct 
     enum goleak_status status = goleak_textual_close_event(text);
     if (status != GOLEAK_OK)
         return status;
+    const struct goleak_resolver *resolver = text->env.symbols->resolver;
+    if (resolver != NULL && event->kind == GOLEAK_EVENT_CREATE && (event->has & GOLEAK_HAS_STARTPC))
+        resolver->created(resolver->context, event->has & GOLEAK_HAS_GOID ? event->goid : 0, event->startpc,
+                          event->has & GOLEAK_HAS_START ? goleak_symbols_text(text->env.symbols, event->name) : NULL,
+                          event->position);
     struct goleak_event *slot = &text->batch->events[text->batch->count++];
     if (slot != event)
         *slot = *event;
     text->open_event = true;
-    text->had_stack = false;
+    text->had_stack = text->ignores_frames = false;
     text->events++;
     return GOLEAK_OK;
 }
@@ -245,11 +284,6 @@ bool goleak_textual_whole(struct goleak_textual *text, const struct goleak_line 
         goleak_textual_cut(text, line);
         return false;
     }
-    const struct goleak_resolver *resolver = text->env.symbols->resolver;
-    if (resolver != NULL && event->kind == GOLEAK_EVENT_CREATE && (event->has & GOLEAK_HAS_STARTPC))
-        resolver->created(resolver->context, event->has & GOLEAK_HAS_GOID ? event->goid : 0, event->startpc,
-                          event->has & GOLEAK_HAS_START ? goleak_symbols_text(text->env.symbols, event->name) : NULL,
-                          event->position);
     goleak_keyed_remember(&text->keyed, event);
     text->recorder_events++;
     text->seen |= event->has;
@@ -277,6 +311,7 @@ enum goleak_status goleak_textual_event(struct goleak_textual *text, const struc
             goleak_textual_damaged(text, line, problem.at, problem.sentence);
         else
             goleak_textual_cut(text, line);
+        return goleak_textual_close_event(text); /* what stands below is its own */
     }
     if (result != GOLEAK_KEYED_EVENT)
         return GOLEAK_OK;

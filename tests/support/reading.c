@@ -1,0 +1,213 @@
+/* reading - see reading.h. */
+#include "support/reading.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct reading reading;
+uint64_t reading_limit_bytes;
+size_t reading_fail_at;
+const char *reading_padding;
+
+static struct goleak_alloc alloc;
+static struct goleak_symbols symbols;
+
+/* ---- what an event says --------------------------------------------------- */
+
+static void show_hex(const struct goleak_event *event, uint32_t bit, const char *key, uint64_t value)
+{
+    if (event->has & bit)
+        bytes_format(&reading.events, " %s=%" PRIx64, key, value);
+}
+
+static void show_dec(const struct goleak_event *event, uint32_t bit, const char *key, int64_t value)
+{
+    if (event->has & bit)
+        bytes_format(&reading.events, " %s=%" PRId64, key, value);
+}
+
+static bool is_named(const struct goleak_event *event)
+{
+    const uint32_t kinds = 1u << GOLEAK_EVENT_CALL | 1u << GOLEAK_EVENT_RETURN | 1u << GOLEAK_EVENT_OTHER |
+                           1u << GOLEAK_EVENT_OBJECT | 1u << GOLEAK_EVENT_GC | 1u << GOLEAK_EVENT_ALLOC;
+    return (kinds >> event->kind & 1) != 0;
+}
+
+static void show_stack(const struct goleak_event *event)
+{
+    const uint32_t *frames;
+    if ((event->has & GOLEAK_HAS_STACK) == 0)
+        return;
+    size_t count = goleak_symbols_stack_frames(&symbols, event->stack, &frames);
+    bytes_text(&reading.events, " [");
+    for (size_t i = 0; i < count; i++)
+        bytes_format(&reading.events, "%s%s", i != 0 ? " " : "", goleak_symbols_frame_text(&symbols, frames[i]));
+    bytes_text(&reading.events, "]");
+}
+
+static void show(const struct goleak_event *event)
+{
+    bytes_format(&reading.events, "%" PRIu64 " %s", event->position,
+                 goleak_event_kind_name((enum goleak_event_kind)event->kind));
+    if (is_named(event) && goleak_symbols_text(&symbols, event->name)[0] != '\0')
+        bytes_format(&reading.events, " %s", goleak_symbols_text(&symbols, event->name));
+    show_hex(event, GOLEAK_HAS_G, "g", event->g);
+    show_dec(event, GOLEAK_HAS_GOID, "goid", (int64_t)event->goid);
+    show_hex(event, GOLEAK_HAS_OTHER, "by", event->other_g);
+    show_dec(event, GOLEAK_HAS_OTHER_GOID, "bygoid", (int64_t)event->other_goid);
+    show_dec(event, GOLEAK_HAS_BLOCKED, "blocked", event->flags & GOLEAK_FLAG_BLOCKED);
+    show_dec(event, GOLEAK_HAS_REASON, "reason", event->reason);
+    show_dec(event, GOLEAK_HAS_WAIT, "wait", event->wait_reason);
+    show_dec(event, GOLEAK_HAS_COUNT, "count", event->count);
+    show_dec(event, GOLEAK_HAS_BLOCKED_COUNT, "blocked_count", event->blocked_count);
+    show_dec(event, GOLEAK_HAS_TIME, "ts", event->time_ns);
+    show_dec(event, GOLEAK_HAS_CPU, "cpu", event->cpu);
+    show_dec(event, GOLEAK_HAS_PID, "pid", event->pid);
+    show_dec(event, GOLEAK_HAS_TID, "tid", event->tid);
+    show_hex(event, GOLEAK_HAS_LOCK, "lock", event->lock);
+    show_hex(event, GOLEAK_HAS_CHAN, "chan", event->chan);
+    show_hex(event, GOLEAK_HAS_ELEM, "elem", event->elem);
+    show_hex(event, GOLEAK_HAS_GOPC, "gopc", event->gopc);
+    show_hex(event, GOLEAK_HAS_STARTPC, "startpc", event->startpc);
+    show_dec(event, GOLEAK_HAS_STATUS, "status", event->status);
+    if (event->has & GOLEAK_HAS_START)
+        bytes_format(&reading.events, " fn=%s", goleak_symbols_text(&symbols, event->name));
+    if (event->flags & GOLEAK_FLAG_NAIVE)
+        bytes_text(&reading.events, " naive");
+    show_stack(event);
+    bytes_text(&reading.events, "\n");
+}
+
+static enum goleak_status take(void *context, struct goleak_batch **batch)
+{
+    (void)context;
+    assert_true((*batch)->count != 0 && (*batch)->count <= GOLEAK_BATCH_EVENTS);
+    for (size_t i = 0; i < (*batch)->count; i++)
+        show(&(*batch)->events[i]);
+    (*batch)->count = 0;
+    return GOLEAK_OK;
+}
+
+/* ---- reading -------------------------------------------------------------- */
+
+void reading_end(void)
+{
+    bytes_free(&reading.events);
+    memset(&reading, 0, sizeof reading);
+}
+
+void reading_pieces(const struct goleak_format *format, const void *bytes, size_t size, size_t step)
+{
+    reading_end();
+    fail_alloc_init(&reading.heap, reading_fail_at, false);
+    goleak_alloc_init(&alloc, &reading.heap.allocator, reading_limit_bytes);
+    goleak_reasons_init(&reading.reasons);
+    goleak_symbols_init(&symbols, &alloc);
+    bytes_text(&reading.events, "");
+    const struct goleak_reader_env env = { &alloc, &symbols, &reading.book, &reading.reasons, { take, NULL } };
+    struct goleak_reader *reader = format->open(&env);
+    reading.status = reader != NULL ? GOLEAK_OK : goleak_alloc_failure(&alloc);
+    for (size_t at = 0; at < size && reading.status == GOLEAK_OK;) {
+        size_t part = step == 0 || step > size - at ? size - at : step;
+        char *piece = malloc(part);
+        assert_non_null(piece);
+        memcpy(piece, (const char *)bytes + at, part);
+        reading.status = format->feed(reader, piece, part);
+        free(piece);
+        at += part;
+    }
+    if (reading.status == GOLEAK_OK)
+        reading.status = format->finish(reader);
+    if (reader != NULL) {
+        format->facts(reader, &reading.facts);
+        format->close(reader);
+    }
+    goleak_symbols_release(&symbols);
+    assert_true(fail_alloc_is_clean(&reading.heap));
+}
+
+static void expect_events(const char *how, const char *events)
+{
+    assert_int_equal(reading.status, GOLEAK_OK);
+    if (strcmp(reading.events.data, events) != 0)
+        fail_msg("%s, found:\n%sexpected:\n%s", how, reading.events.data, events);
+}
+
+static void expect_book(const char *how, const struct goleak_health_book *book)
+{
+    for (int i = 0; i < GOLEAK_HEALTH_COUNT; i++) {
+        const struct goleak_health_entry *found = &reading.book.entries[i], *expected = &book->entries[i];
+        if (found->count != expected->count || found->line != expected->line || found->column != expected->column ||
+            strcmp(found->detail, expected->detail) != 0)
+            fail_msg("%s, found %" PRIu64 ", %" PRIu64 ":%" PRIu64 ": %s\nexpected %" PRIu64 ", %" PRIu64 ":%" PRIu64
+                     ": %s",
+                     how, found->count, found->line, found->column, found->detail, expected->count, expected->line,
+                     expected->column, expected->detail);
+    }
+}
+
+void reading_expect(const struct goleak_format *format, const char *text, const char *events)
+{
+    size_t size = strlen(text);
+    reading_pieces(format, text, size, 0);
+    expect_events("in one piece", events);
+    struct goleak_health_book book = reading.book;
+    reading_pieces(format, text, size, 1);
+    expect_events("byte by byte", events);
+    expect_book("byte by byte", &book);
+    reading_pieces(format, text, size, 64);
+    expect_events("in pieces of 64 bytes", events);
+    expect_book("in pieces of 64 bytes", &book);
+    if (size != 0 && text[size - 1] == '\n') {
+        struct bytes padded = { 0 };
+        bytes_text(&padded, text);
+        while (padded.size < size + 1024)
+            bytes_text(&padded, reading_padding != NULL ? reading_padding : "\n");
+        reading_pieces(format, padded.data, padded.size, 0);
+        bytes_free(&padded);
+        expect_events("at a glance", events);
+        expect_book("at a glance", &book);
+    }
+    reading_pieces(format, text, size, 0);
+}
+
+/* ---- complaints ----------------------------------------------------------- */
+
+uint64_t reading_count(enum goleak_health_id id)
+{
+    return reading.book.entries[id].count;
+}
+
+void reading_expect_complaint(enum goleak_health_id id, uint64_t count, uint64_t line, uint64_t column,
+                              const char *detail)
+{
+    const struct goleak_health_entry *entry = &reading.book.entries[id];
+    if (entry->count != count || entry->line != line || entry->column != column || strcmp(entry->detail, detail) != 0)
+        fail_msg("found %" PRIu64 ", %" PRIu64 ":%" PRIu64 ": %s\nexpected %" PRIu64 ", %" PRIu64 ":%" PRIu64 ": %s",
+                 entry->count, entry->line, entry->column, entry->detail, count, line, column, detail);
+}
+
+void reading_expect_healthy(void)
+{
+    for (int i = 0; i < GOLEAK_HEALTH_COUNT; i++)
+        if (reading.book.entries[i].count != 0)
+            fail_msg("%" PRIu64 ":%" PRIu64 ": %s", reading.book.entries[i].line, reading.book.entries[i].column,
+                     reading.book.entries[i].detail);
+}
+
+/* ---- memory --------------------------------------------------------------- */
+
+void reading_fail_each(const struct goleak_format *format, const char *text)
+{
+    for (reading_fail_at = 1;; reading_fail_at++) {
+        reading_pieces(format, text, strlen(text), 0);
+        if (!reading.heap.failed)
+            break;
+        if (reading.status != GOLEAK_E_MEMORY)
+            fail_msg("request %zu fails: status %d", reading_fail_at, (int)reading.status);
+        assert_true(reading_fail_at < 100000);
+    }
+    reading_fail_at = 0;
+    assert_int_equal(reading.status, GOLEAK_OK);
+}

@@ -1,0 +1,497 @@
+/* test_join - which files are recordings of one process, and what becomes of them. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "join.h"
+#include "support/bytes.h"
+#include "support/fail_alloc.h"
+#include "support/load.h"
+
+#define A 0xc000102000
+#define B 0xc000102380
+#define FILES 5
+
+static char folder[64];
+static char paths[FILES][128];
+static struct goleak_trace *traces[FILES];
+static struct goleak_error errors[FILES];
+static size_t trace_count, file_count;
+
+static int set_up(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/goleak_join_XXXXXX");
+    file_count = trace_count = 0;
+    return mkdtemp(folder) != NULL ? 0 : -1;
+}
+
+static void free_traces(void)
+{
+    for (size_t i = 0; i < trace_count; i++)
+        goleak_trace_free(traces[i]);
+    trace_count = 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    free_traces();
+    for (size_t i = 0; i < file_count; i++)
+        unlink(paths[i]);
+    return rmdir(folder);
+}
+
+static void write_named(const char *name, const char *text)
+{
+    struct bytes bytes = { 0 };
+    assert_true(file_count < FILES);
+    snprintf(paths[file_count], sizeof paths[0], "%s/%s", folder, name);
+    bytes_text(&bytes, text);
+    assert_true(bytes_write(&bytes, paths[file_count++]));
+    bytes_free(&bytes);
+}
+
+static void write_file(const char *text)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%c.txt", (char)('a' + file_count));
+    write_named(name, text);
+}
+
+/* All files, in their order. Returns how many traces they became. */
+static size_t load_files(const struct goleak_options *options)
+{
+    const char *names[FILES];
+    free_traces();
+    for (size_t i = 0; i < file_count; i++)
+        names[i] = paths[i];
+    assert_int_equal(goleak_trace_load_all(traces, &trace_count, names, file_count, options, errors), GOLEAK_OK);
+    for (size_t i = 0; i < file_count; i++)
+        assert_int_equal(errors[i].status, GOLEAK_OK);
+    return trace_count;
+}
+
+static size_t traces_of(const char *one, const char *two)
+{
+    for (; file_count != 0; file_count--)
+        unlink(paths[file_count - 1]);
+    write_file(one);
+    write_file(two);
+    return load_files(NULL);
+}
+
+static size_t inputs_of(const struct goleak_trace *trace)
+{
+    struct goleak_input_info info;
+    size_t count = 0;
+    while (goleak_trace_input(trace, count, &info) == GOLEAK_OK)
+        count++;
+    return count;
+}
+
+/* ---- what joins -------------------------------------------------------------------- */
+
+static void recordings_of_one_pid_join(void **state)
+{
+    (void)state;
+    assert_int_equal(traces_of("newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n",
+                               "newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000100\n"
+                               "gopark: goroutine=c000102000 goid=7 reason=6 pid=100 ts=2000000\n"),
+                     1);
+    assert_int_equal(inputs_of(traces[0]), 2);
+    assert_int_equal(load_summary(traces[0]).created, 1);
+    assert_int_equal(load_summary(traces[0]).blocked_at_end, 1);
+    assert_int_equal(load_count(traces[0], "seen_twice"), 1);
+    assert_int_equal(load_input(traces[0]).pid, 100);
+}
+
+static void recordings_of_two_pids_do_not(void **state)
+{
+    (void)state;
+    assert_int_equal(traces_of("newproc1: goroutine=c000102000 goid=7 pid=100 gopc=45a6a5 ts=1000000\n",
+                               "newproc1: goroutine=c000102000 goid=7 pid=200 gopc=45a6a5 ts=1000000\n"),
+                     2);
+    assert_int_equal(load_summary(traces[0]).created, 1);
+    assert_int_equal(load_summary(traces[1]).created, 1);
+    assert_int_equal(load_input(traces[1]).pid, 200);
+}
+
+/* Nobody says whose they are, but the same goroutine is created in both, at the same go
+ * statement and the same time. */
+static void recordings_of_the_same_births_join(void **state)
+{
+    static const struct {
+        const char *two;
+        size_t traces;
+    } cases[] = {
+        { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=1000000\n", 1 },
+        { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 startpc=45fa00 ts=1400000\n", 1 },
+        { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=2000000\n", 1 },
+        { "newproc1: goid=7 startpc=45fa00 ts=1000000\n", 1 },
+        /* another time, place or function */
+        { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=2000001\n", 2 },
+        { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a6 ts=1000000\n", 2 },
+        { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 startpc=45fa10 ts=1000000\n", 2 },
+        /* nothing but the goid and the time */
+        { "newproc1: goroutine=c000102000 goid=7 ts=1000000\n", 2 },
+        /* nobody that both know */
+        { "newproc1: goroutine=c000102000 goid=8 gopc=45a6a5 ts=1000000\n", 2 },
+        { "gopark: goroutine=c000102000 goid=7 reason=6 ts=1000000\n", 2 },
+        /* one that fits, and one that does not */
+        { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=1000000\n"
+          "newproc1: goroutine=c000102000 goid=9 gopc=45a6a5 ts=7000000\n",
+          2 },
+        { "newproc1: goroutine=c000102000 goid=6 gopc=45a6a5 ts=900000\n"
+          "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=1000000\n"
+          "newproc1: goroutine=c000102000 goid=8 gopc=45a6a5 ts=1100000\n",
+          1 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        size_t count = traces_of("newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 startpc=45fa00 ts=1000000\n"
+                                 "newproc1: goroutine=c000102380 goid=9 gopc=45a6a5 startpc=45fa00 ts=5000000\n",
+                                 cases[i].two);
+        if (count != cases[i].traces)
+            fail_msg("%s%zu traces", cases[i].two, count);
+    }
+}
+
+static void one_pid_does_not_join_what_contradicts(void **state)
+{
+    (void)state;
+    assert_int_equal(traces_of("newproc1: goroutine=c000102000 goid=7 pid=100 gopc=45a6a5 ts=1000000\n",
+                               "newproc1: goroutine=c000102000 goid=7 pid=100 gopc=45b000 ts=1000000\n"),
+                     2);
+    assert_int_equal(traces_of("newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n",
+                               "newproc1: goroutine=c000102000 goid=7 pid=100 ts=900000000000\n"),
+                     2);
+}
+
+/* One that tells the pid and one that does not: the events without are of that process. */
+static void a_pid_that_one_tells_is_the_others_too(void **state)
+{
+    (void)state;
+    assert_int_equal(traces_of("newproc1: goroutine=c000102000 goid=7 pid=100 gopc=45a6a5 ts=1000000\n"
+                               "newproc1: goroutine=c000102380 goid=8 pid=100 gopc=45a6a5 ts=1100000\n",
+                               "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=1000100\n"
+                               "gopark: goroutine=c000102000 goid=7 reason=6 ts=2000000\n"),
+                     1);
+    assert_int_equal(load_summary(traces[0]).created, 2);
+    assert_int_equal(load_count(traces[0], "seen_twice"), 1);
+    assert_int_equal(load_goroutine(traces[0], A).state, GOLEAK_STATE_WAITING);
+    assert_int_equal(load_goroutine(traces[0], A).pid, 100);
+}
+
+static void of_several_processes_events_without_a_pid_are_nobodys(void **state)
+{
+    (void)state;
+    assert_int_equal(traces_of("newproc1: goroutine=c000102000 goid=7 pid=100 gopc=45a6a5 ts=1000000\n"
+                               "newproc1: goroutine=c000102000 goid=7 pid=200 gopc=45a6a5 ts=8000000\n",
+                               "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=1000000\n"),
+                     2);
+    /* But two that both tell of several join. */
+    assert_int_equal(traces_of("newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n"
+                               "newproc1: goroutine=c000102000 goid=7 pid=200 ts=8000000\n",
+                               "gopark: goroutine=c000102000 goid=7 reason=6 pid=200 ts=9000000\n"),
+                     1);
+    assert_int_equal(load_summary(traces[0]).created, 2);
+    assert_int_equal(load_summary(traces[0]).blocked_at_end, 1);
+}
+
+/* ---- what never joins ------------------------------------------------------------------ */
+
+static void what_tells_no_time_never_joins(void **state)
+{
+    (void)state;
+    assert_int_equal(traces_of("newproc1: goroutine=c000102000 goid=7 pid=100\n",
+                               "newproc1: goroutine=c000102000 goid=7 pid=100\n"),
+                     2);
+    assert_int_equal(traces_of("newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n",
+                               "newproc1: goroutine=c000102000 goid=7 pid=100\n"),
+                     2);
+}
+
+static void times_since_the_start_never_join(void **state)
+{
+    static const char relative[] = "app 100/100 [000] 0.000000: p:newproc1: (45a700 <- 45a6a5) g=0xc000102000 goid=7\n"
+                                   "app 100/100 [000] 0.002000: p:gopark: (45a700) g=0xc000102000 goid=7 reason=6\n";
+    static const char absolute[] = "app 100/100 [000] 9.000000: p:newproc1: (45a700 <- 45a6a5) g=0xc000102000 goid=7\n"
+                                   "app 100/100 [000] 9.002000: p:gopark: (45a700) g=0xc000102000 goid=7 reason=6\n";
+    (void)state;
+    assert_int_equal(traces_of(relative, relative), 2);
+    assert_int_equal(traces_of(relative, absolute), 2);
+    assert_int_equal(traces_of(absolute, absolute), 1);
+}
+
+static int pipe_with(const char *text)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], text, strlen(text)), (ssize_t)strlen(text));
+    close(ends[1]);
+    return ends[0];
+}
+
+static void pipes_never_join_and_lose_nothing(void **state)
+{
+    static const char text[] = "newproc1: goroutine=c000102000 goid=7 pid=100 gopc=45a6a5 ts=1000000\n";
+    int ends[2] = { pipe_with(text), pipe_with(text) };
+    char names[2][32];
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        snprintf(names[i], sizeof names[i], "/dev/fd/%d", ends[i]);
+    const char *const both[] = { names[0], names[1] };
+    assert_int_equal(goleak_trace_load_all(traces, &trace_count, both, 2, NULL, errors), GOLEAK_OK);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(trace_count, 2);
+    assert_int_equal(load_summary(traces[0]).created, 1);
+    assert_int_equal(load_summary(traces[1]).created, 1);
+    /* Not with a file, either. */
+    free_traces();
+    write_file(text);
+    ends[0] = pipe_with(text);
+    snprintf(names[0], sizeof names[0], "/dev/fd/%d", ends[0]);
+    const char *const mixed[] = { paths[0], names[0] };
+    assert_int_equal(goleak_trace_load_all(traces, &trace_count, mixed, 2, NULL, errors), GOLEAK_OK);
+    close(ends[0]);
+    assert_int_equal(trace_count, 2);
+}
+
+static void what_cannot_be_read_has_no_identity(void **state)
+{
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    struct goleak_identity *one = malloc(sizeof *one), *two = malloc(sizeof *two);
+    (void)state;
+    assert_non_null(one);
+    assert_non_null(two);
+    write_file("newproc1: goroutine=c000102000 goid=7 pid=100 gopc=45a6a5 ts=1000000\n");
+    write_file("no recording at all\n");
+    write_file("");
+    goleak_identity_read(one, paths[0], &options);
+    assert_true(one->timed);
+    assert_int_equal(one->pid_count, 1);
+    assert_int_equal(one->pids[0], 100);
+    assert_false(one->without_pid);
+    assert_int_equal(one->birth_count, 1);
+    assert_int_equal(one->births[0].gopc, 0x45a6a5);
+    assert_true(goleak_identity_joins(one, one));
+    const char *const unreadable[] = { paths[1], paths[2], folder, "/nowhere/at/all", "-" };
+    for (size_t i = 0; i < COUNT(unreadable); i++) {
+        goleak_identity_read(two, unreadable[i], &options);
+        assert_false(two->timed);
+        assert_false(goleak_identity_joins(one, two));
+        assert_false(goleak_identity_joins(two, one));
+        assert_false(goleak_identity_joins(two, two));
+    }
+    free(one);
+    free(two);
+}
+
+/* More than there is room for, and more than is looked at. */
+static void an_identity_has_its_bounds(void **state)
+{
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    struct goleak_identity *one = malloc(sizeof *one);
+    struct bytes text = { 0 };
+    (void)state;
+    assert_non_null(one);
+    for (unsigned i = 0; i < 60000; i++)
+        bytes_format(&text, "newproc1: goroutine=%x goid=%u pid=%u gopc=45a6a5 ts=%u\n", 0xc00000 + i * 0x380, i + 2,
+                     100 + i % 30, 1000000 + i);
+    write_file(text.data);
+    goleak_identity_read(one, paths[0], &options);
+    assert_true(one->timed);
+    assert_int_equal(one->birth_count, GOLEAK_JOIN_BIRTHS);
+    assert_true(one->pid_count > GOLEAK_JOIN_PIDS);
+    for (size_t i = 1; i < one->birth_count; i++)
+        assert_true(one->births[i - 1].goid <= one->births[i].goid);
+    assert_true(goleak_identity_joins(one, one));
+    bytes_free(&text);
+    free(one);
+}
+
+/* ---- several ----------------------------------------------------------------------------- */
+
+static void groups_are_found_among_others(void **state)
+{
+    (void)state;
+    write_file("newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n");
+    write_file("newproc1: goroutine=c000102000 goid=7 pid=200 ts=1000000\n");
+    write_file("gopark: goroutine=c000102000 goid=7 reason=6 pid=100 ts=2000000\n");
+    write_file("newproc1: goroutine=c000102000 goid=7\n");
+    write_file("gopark: goroutine=c000102000 goid=7 reason=7 pid=200 ts=2000000\n");
+    assert_int_equal(load_files(NULL), 3);
+    assert_int_equal(inputs_of(traces[0]), 2);
+    assert_int_equal(load_goroutine(traces[0], A).reason, GOLEAK_REASON_CHAN_SEND);
+    assert_int_equal(inputs_of(traces[1]), 2);
+    assert_int_equal(load_goroutine(traces[1], A).reason, GOLEAK_REASON_CHAN_RECV);
+    assert_int_equal(inputs_of(traces[2]), 1);
+}
+
+/* The first and the last have nothing in common but the one between. */
+static void those_that_join_bring_those_that_join_them(void **state)
+{
+    (void)state;
+    write_file("newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=1000000\n");
+    write_file("newproc1: goroutine=c000102380 goid=8 pid=100 gopc=45a6a5 ts=3000000\n");
+    write_file("newproc1: goroutine=c000102000 goid=7 pid=100 gopc=45a6a5 ts=1000010\n");
+    assert_int_equal(load_files(NULL), 1);
+    assert_int_equal(inputs_of(traces[0]), 3);
+    assert_int_equal(load_summary(traces[0]).created, 2);
+    assert_int_equal(load_count(traces[0], "seen_twice"), 1);
+}
+
+static void a_packed_recording_joins_too(void **state)
+{
+    struct bytes text = { 0 }, packed = { 0 };
+    (void)state;
+    write_file("newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n");
+    write_named("b.txt.zst", "");
+    bytes_text(&text, "gopark: goroutine=c000102000 goid=7 reason=6 pid=100 ts=2000000\n");
+    bytes_zstd(&packed, &text);
+    assert_true(bytes_write(&packed, paths[1]));
+    bytes_free(&text);
+    bytes_free(&packed);
+    assert_int_equal(load_files(NULL), 1);
+    assert_int_equal(load_summary(traces[0]).blocked_at_end, 1);
+}
+
+static void a_message_file_finds_the_joined(void **state)
+{
+    (void)state;
+    write_named("run.txt", "newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n");
+    write_named("run.perf", "gopark: goroutine=c000102000 goid=7 reason=6 pid=100 ts=2000000\n");
+    write_named("run.err", "Attaching 8 probes...\nLost 12 events\n");
+    assert_int_equal(load_files(NULL), 1);
+    assert_int_equal(inputs_of(traces[0]), 3);
+    assert_int_equal(load_count(traces[0], "lost_events"), 12);
+}
+
+static void a_file_that_fails_takes_no_other_with_it(void **state)
+{
+    (void)state;
+    write_file("newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n");
+    write_file("gopark: goroutine=c000102000 goid=7 reason=6 pid=100 ts=2000000\n");
+    const char *const names[] = { paths[0], "/nowhere/at/all", paths[1] };
+    assert_int_equal(goleak_trace_load_all(traces, &trace_count, names, 3, NULL, errors), GOLEAK_E_IO);
+    assert_int_equal(trace_count, 1);
+    assert_int_equal(inputs_of(traces[0]), 2);
+    assert_int_equal(errors[0].status, GOLEAK_OK);
+    assert_int_equal(errors[1].status, GOLEAK_E_IO);
+    assert_string_equal(errors[1].path, "/nowhere/at/all");
+    assert_int_equal(errors[2].status, GOLEAK_OK);
+}
+
+static void options_hold_for_the_joined(void **state)
+{
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    (void)state;
+    options.go_version = "1.22";
+    options.retain_ended = true;
+    options.jobs = 1;
+    write_file("newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n");
+    write_file("gdestroy: goroutine=c000102000 goid=7 pid=100 ts=2000000\n");
+    assert_int_equal(load_files(&options), 1);
+    assert_int_equal(load_goroutine(traces[0], A).ended_ns, 2000000);
+    assert_string_equal(load_input(traces[0]).go_version, "1.22");
+}
+
+/* ---- reports -------------------------------------------------------------------------------- */
+
+static bool collect(void *context, const void *data, size_t size)
+{
+    bytes_add(context, data, size);
+    return true;
+}
+
+static size_t occurrences(const char *text, const char *part)
+{
+    size_t count = 0;
+    for (; (text = strstr(text, part)) != NULL; text += strlen(part))
+        count++;
+    return count;
+}
+
+static void the_json_report_has_both_inputs_and_one_summary(void **state)
+{
+    struct bytes text = { 0 };
+    struct goleak_error error;
+    struct bytes quoted = { 0 };
+    (void)state;
+    assert_int_equal(traces_of("newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n",
+                               "gopark: goroutine=c000102000 goid=7 reason=6 pid=100 ts=2000000\n"),
+                     1);
+    const struct goleak_trace *const joined[] = { traces[0] };
+    assert_int_equal(goleak_report_write(joined, 1, "json", NULL, collect, &text, &error), GOLEAK_OK);
+    for (size_t i = 0; i < 2; i++) {
+        bytes_clear(&quoted);
+        bytes_format(&quoted, "\"path\":\"%s\"", paths[i]);
+        assert_int_equal(occurrences(text.data, quoted.data), 1);
+    }
+    assert_int_equal(occurrences(text.data, "\"summary\":"), 1);
+    assert_int_equal(occurrences(text.data, "\"events\":1,"), 2); /* of each input */
+    bytes_free(&quoted);
+    bytes_free(&text);
+}
+
+/* ---- memory ----------------------------------------------------------------------------------- */
+
+static void a_failed_request_for_memory_leaves_nothing_behind(void **state)
+{
+    const char *names[2];
+    (void)state;
+    write_file("newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n");
+    write_file("gopark: goroutine=c000102000 goid=7 reason=6 pid=100 ts=2000000\n");
+    for (size_t i = 0; i < 2; i++)
+        names[i] = paths[i];
+    for (size_t n = 1;; n++) {
+        struct goleak_options options = GOLEAK_OPTIONS_INIT;
+        struct fail_alloc heap;
+        fail_alloc_init(&heap, n, false);
+        options.allocator = &heap.allocator;
+        options.jobs = 1;
+        enum goleak_status status = goleak_trace_load_all(traces, &trace_count, names, 2, &options, errors);
+        /* Where only looking or joining failed, each is there alone. */
+        if (status != GOLEAK_OK && status != GOLEAK_E_MEMORY)
+            fail_msg("request %zu fails: status %d", n, (int)status);
+        if (status == GOLEAK_OK)
+            assert_true(trace_count != 0);
+        free_traces();
+        if (!fail_alloc_is_clean(&heap))
+            fail_msg("request %zu fails: something is left behind", n);
+        if (!heap.failed)
+            break;
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(recordings_of_one_pid_join),
+        TEST(recordings_of_two_pids_do_not),
+        TEST(recordings_of_the_same_births_join),
+        TEST(one_pid_does_not_join_what_contradicts),
+        TEST(a_pid_that_one_tells_is_the_others_too),
+        TEST(of_several_processes_events_without_a_pid_are_nobodys),
+        TEST(what_tells_no_time_never_joins),
+        TEST(times_since_the_start_never_join),
+        TEST(pipes_never_join_and_lose_nothing),
+        TEST(what_cannot_be_read_has_no_identity),
+        TEST(an_identity_has_its_bounds),
+        TEST(groups_are_found_among_others),
+        TEST(those_that_join_bring_those_that_join_them),
+        TEST(a_packed_recording_joins_too),
+        TEST(a_message_file_finds_the_joined),
+        TEST(a_file_that_fails_takes_no_other_with_it),
+        TEST(options_hold_for_the_joined),
+        TEST(the_json_report_has_both_inputs_and_one_summary),
+        TEST(a_failed_request_for_memory_leaves_nothing_behind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,676 @@
+/*
+ * test_merge - recordings of the same time become one stream.
+ *
+ * Mostly through goleak_input_open: inputs that are opened before any of them is fed
+ * have a lane each.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "replay/merge.h"
+#include "support/bytes.h"
+#include "support/fail_alloc.h"
+#include "support/load.h"
+
+#define A 0xc000102000
+#define B 0xc000102380
+#define INPUTS 4
+
+/* ---- inputs that are open together ------------------------------------------- */
+
+/* How the inputs are fed. */
+struct feeding {
+    size_t order[INPUTS]; /* who is fed first */
+    size_t piece;         /* bytes in turn; 0: each input whole, and finished before the next */
+    bool one_by_one;      /* opened, fed and finished before the next is opened */
+};
+
+static enum goleak_status feed_some(struct goleak_input *input, const struct bytes *text, size_t *at, size_t piece,
+                                    struct goleak_error *error)
+{
+    size_t part = text->size - *at;
+    if (piece != 0 && part > piece)
+        part = piece;
+    enum goleak_status status = goleak_input_feed(input, text->data + *at, part, error);
+    *at += part;
+    return status;
+}
+
+static enum goleak_status feed_all(struct goleak_trace *trace, const struct bytes *texts, size_t count,
+                                   const struct feeding *how, struct goleak_error *error)
+{
+    static const char *const names[INPUTS] = { "a.txt", "b.txt", "c.txt", "d.txt" };
+    struct goleak_input *inputs[INPUTS] = { NULL };
+    size_t at[INPUTS] = { 0 }, left = count;
+    enum goleak_status status = GOLEAK_OK;
+    for (size_t i = 0; i < count && status == GOLEAK_OK; i++) {
+        status = goleak_input_open(&inputs[i], trace, names[i], error);
+        if (status == GOLEAK_OK && how->one_by_one)
+            status = feed_some(inputs[i], &texts[i], &at[i], 0, error);
+        if (status == GOLEAK_OK && how->one_by_one)
+            status = goleak_input_finish(inputs[i], error);
+    }
+    while (left != 0 && status == GOLEAK_OK && !how->one_by_one)
+        for (size_t k = 0; k < count && status == GOLEAK_OK; k++) {
+            size_t i = how->order[k];
+            if (inputs[i] == NULL)
+                continue;
+            status = feed_some(inputs[i], &texts[i], &at[i], how->piece, error);
+            if (status != GOLEAK_OK || at[i] != texts[i].size)
+                continue;
+            status = goleak_input_finish(inputs[i], error);
+            inputs[i] = NULL;
+            left--;
+        }
+    return status == GOLEAK_OK ? goleak_trace_finish(trace, error) : status;
+}
+
+static struct goleak_trace *merge(const struct bytes *texts, size_t count, const struct feeding *how)
+{
+    const struct feeding usual = { .order = { 0, 1, 2, 3 } };
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    struct goleak_trace *trace;
+    struct goleak_error error = { 0 };
+    options.retain_ended = true;
+    assert_int_equal(goleak_trace_new(&trace, &options, &error), GOLEAK_OK);
+    enum goleak_status status = feed_all(trace, texts, count, how != NULL ? how : &usual, &error);
+    if (status != GOLEAK_OK)
+        fail_msg("status %d: %s", (int)status, error.message);
+    return trace;
+}
+
+static struct goleak_trace *merge_two(const char *one, const char *two)
+{
+    struct bytes texts[2] = { { 0 } };
+    bytes_text(&texts[0], one);
+    bytes_text(&texts[1], two);
+    struct goleak_trace *trace = merge(texts, 2, NULL);
+    bytes_free(&texts[0]);
+    bytes_free(&texts[1]);
+    return trace;
+}
+
+static bool collect(void *context, const void *data, size_t size)
+{
+    bytes_add(context, data, size);
+    return true;
+}
+
+/* Every goroutine's life. What was complained of first is of the input that was fed first. */
+static void report(struct bytes *out, const struct goleak_trace *trace)
+{
+    struct goleak_error error;
+    bytes_clear(out);
+    assert_int_equal(goleak_report_write(&trace, 1, "ndjson", NULL, collect, out, &error), GOLEAK_OK);
+}
+
+/* ---- the same event twice ------------------------------------------------------ */
+
+static void what_two_have_seen_counts_once(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = merge_two("newproc1: goroutine=c000102000 goid=7 ts=1000000\n"
+                                           "gopark: goroutine=c000102000 goid=7 reason=6 ts=3000000\n",
+                                           "newproc1: goroutine=c000102000 goid=7 ts=1080000\n"
+                                           "gopark: goroutine=c000102000 goid=7 reason=6 ts=3000100\n");
+    struct goleak_health health = load_health(trace, "seen_twice");
+    assert_int_equal(load_summary(trace).created, 1);
+    assert_int_equal(load_summary(trace).live_at_end, 1);
+    assert_int_equal(load_summary(trace).blocked_at_end, 1);
+    assert_int_equal(load_capture(trace).events, 2);
+    assert_int_equal(load_goroutine(trace, A).created_ns, 1000000);
+    assert_int_equal(health.count, 2);
+    assert_string_equal(health.input, "b.txt");
+    assert_int_equal(health.line, 1);
+    assert_string_equal(health.detail, "a create was recorded 80000 ns before in another input");
+    assert_false(health.hurts);
+    assert_int_equal(load_count(trace, "implicit_ends"), 0);
+    goleak_trace_free(trace);
+}
+
+static void farther_apart_they_are_two(void **state)
+{
+    static const struct {
+        unsigned apart_ns;
+        uint64_t twice;
+    } cases[] = { { 0, 1 }, { 1, 1 }, { 499999, 1 }, { 500000, 1 }, { 500001, 0 }, { 5000000, 0 } };
+    char two[256];
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        snprintf(two, sizeof two, "gopark: goroutine=c000102000 goid=7 reason=6 ts=%u\n", 3000000 + cases[i].apart_ns);
+        struct goleak_trace *trace = merge_two("newproc1: goroutine=c000102000 goid=7 ts=1000000\n"
+                                               "gopark: goroutine=c000102000 goid=7 reason=6 ts=3000000\n",
+                                               two);
+        assert_int_equal(load_count(trace, "seen_twice"), cases[i].twice);
+        assert_int_equal(load_capture(trace).events, 3 - cases[i].twice);
+        goleak_trace_free(trace);
+    }
+}
+
+/* A goroutine's events that follow each other fast stay as many as one recorder saw. */
+static void one_recorders_own_events_are_never_the_same(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = merge_two("execute: goroutine=c000102000 goid=7 ts=1000000\n"
+                                           "execute: goroutine=c000102000 goid=7 ts=1000100\n"
+                                           "execute: goroutine=c000102000 goid=7 ts=1000200\n",
+                                           "execute: goroutine=c000102000 goid=7 ts=1000050\n"
+                                           "execute: goroutine=c000102000 goid=7 ts=1000150\n");
+    assert_int_equal(load_capture(trace).events, 3);
+    assert_int_equal(load_count(trace, "seen_twice"), 2);
+    goleak_trace_free(trace);
+}
+
+static void another_kind_or_another_goroutine_is_another_event(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = merge_two("execute: goroutine=c000102000 goid=7 ts=1000000\n"
+                                           "newproc1: goroutine=c000102700 goid=9 ts=1000000\n",
+                                           "ready: goroutine=c000102000 goid=7 ts=1000000\n"
+                                           "execute: goroutine=c000102380 goid=8 ts=1000000\n");
+    assert_int_equal(load_capture(trace).events, 4);
+    assert_int_equal(load_count(trace, "seen_twice"), 0);
+    goleak_trace_free(trace);
+}
+
+static void what_is_nobodys_is_never_taken_out(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = merge_two("newproc1: goroutine=c000102000 goid=7 ts=1000000\n"
+                                           "profile-1s: count=1 ts=2000000\n",
+                                           "profile-1s: count=1 ts=2000000\n");
+    assert_int_equal(load_capture(trace).events, 3);
+    assert_int_equal(load_count(trace, "seen_twice"), 0);
+    goleak_trace_free(trace);
+}
+
+/* ---- what only one of them tells ----------------------------------------------- */
+
+static void the_first_is_completed_from_the_second(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace =
+        merge_two("newproc1: goroutine=c000102000 ts=1000000\n"
+                  "gopark: goroutine=c000102000 ts=3000000\n"
+                  "ready: goroutine=c000102000 ts=4000000\n"
+                  "gopark: goroutine=c000102000 ts=5000000\n",
+                  "newproc1: goroutine=c000102000 goid=7 parent=c000002380 parentgoid=1 fn=main.work ts=1000010\n"
+                  "\n        runtime.newproc1+0\n        runtime.newproc+63\n        main.f+26\n\n"
+                  "gopark: goroutine=c000102000 goid=7 reason=3 wait=9 ts=3000010\n"
+                  "ready: goroutine=c000102000 goid=7 by=c000002380 ts=4000010\n"
+                  "gopark: goroutine=c000102000 goid=7 reason=6 wait=20 lock=c000200000 ts=5000010\n"
+                  "\n        runtime.gopark+0\n        main.work+8\n\n");
+    struct goleak_goroutine g = load_goroutine(trace, A);
+    assert_int_equal(load_capture(trace).events, 4);
+    assert_int_equal(load_count(trace, "seen_twice"), 4);
+    assert_int_equal(g.goid, 7);
+    assert_int_equal(g.parent_g, 0xc000002380);
+    assert_int_equal(g.parent_goid, 1);
+    assert_int_equal(g.created_ns, 1000000);
+    assert_string_equal(g.start_function, "main.work");
+    assert_string_equal(g.created_at, "main.f+0x1a");
+    assert_string_equal(g.blocked_at, "main.work+0x8");
+    assert_int_equal(g.reason, GOLEAK_REASON_CHAN_SEND);
+    assert_int_equal(g.blocked_since_ns, 5000000);
+    goleak_trace_free(trace);
+}
+
+static void what_the_first_tells_is_not_overwritten(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = merge_two("newproc1: goroutine=c000102000 goid=7 fn=main.one ts=1000000\n"
+                                           "gopark: goroutine=c000102000 goid=7 reason=6 ts=3000000\n",
+                                           "newproc1: goroutine=c000102000 goid=7 fn=main.two ts=1000010\n"
+                                           "gopark: goroutine=c000102000 goid=7 reason=7 ts=3000010\n");
+    assert_string_equal(load_goroutine(trace, A).start_function, "main.one");
+    assert_int_equal(load_goroutine(trace, A).reason, GOLEAK_REASON_CHAN_SEND);
+    goleak_trace_free(trace);
+}
+
+static void each_may_have_what_the_other_lacks(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = merge_two("newproc1: goroutine=c000102000 goid=7 ts=1000000\n"
+                                           "gdestroy: goroutine=c000102000 goid=7 ts=5000000\n"
+                                           "newproc1: goroutine=c000102000 goid=9 ts=6000000\n",
+                                           "gopark: goroutine=c000102000 goid=7 reason=6 ts=2000000\n"
+                                           "ready: goroutine=c000102000 goid=7 ts=3000000\n"
+                                           "gopark: goroutine=c000102000 goid=9 reason=7 ts=7000000\n");
+    struct goleak_goroutine g = load_goroutine(trace, A);
+    assert_int_equal(load_summary(trace).created, 2);
+    assert_int_equal(load_summary(trace).ended, 1);
+    assert_int_equal(g.goid, 9);
+    assert_int_equal(g.reason, GOLEAK_REASON_CHAN_RECV);
+    assert_int_equal(load_count(trace, "impossible_transitions"), 0);
+    assert_int_equal(load_count(trace, "late_events"), 0);
+    goleak_trace_free(trace);
+}
+
+/* ---- lanes that end early, or have nothing --------------------------------------- */
+
+static void a_lane_that_ends_early_holds_nobody_up(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = merge_two("newproc1: goroutine=c000102000 goid=7 ts=1000000\n",
+                                           "newproc1: goroutine=c000102000 goid=7 ts=1000100\n"
+                                           "gopark: goroutine=c000102000 goid=7 reason=6 ts=9000000000\n"
+                                           "newproc1: goroutine=c000102380 goid=8 ts=9000000100\n");
+    assert_int_equal(load_summary(trace).created, 2);
+    assert_int_equal(load_summary(trace).blocked_at_end, 1);
+    assert_int_equal(load_count(trace, "seen_twice"), 1);
+    goleak_trace_free(trace);
+}
+
+static void a_lane_without_events_holds_nobody_up(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = merge_two("Attaching 8 probes...\nLost 12 events\n",
+                                           "newproc1: goroutine=c000102000 goid=7 ts=1000000\n"
+                                           "gopark: goroutine=c000102000 goid=7 reason=6 ts=2000000\n");
+    assert_int_equal(load_summary(trace).blocked_at_end, 1);
+    assert_int_equal(load_count(trace, "lost_events"), 12);
+    assert_string_equal(load_health(trace, "lost_events").input, "a.txt");
+    goleak_trace_free(trace);
+}
+
+static void a_lane_that_is_empty_fails_with_its_name(void **state)
+{
+    struct bytes texts[2] = { { 0 } };
+    const struct feeding how = { .order = { 0, 1 } };
+    struct goleak_trace *trace;
+    struct goleak_error error = { 0 };
+    (void)state;
+    bytes_text(&texts[0], "newproc1: goroutine=c000102000 goid=7 ts=1000000\n");
+    bytes_text(&texts[1], "");
+    assert_int_equal(goleak_trace_new(&trace, NULL, &error), GOLEAK_OK);
+    assert_int_equal(feed_all(trace, texts, 2, &how, &error), GOLEAK_E_EMPTY);
+    assert_int_equal(error.status, GOLEAK_E_EMPTY);
+    assert_string_equal(error.path, "b.txt");
+    /* It sticks. */
+    assert_int_equal(goleak_trace_finish(trace, &error), GOLEAK_E_EMPTY);
+    goleak_trace_free(trace);
+    bytes_free(&texts[0]);
+    bytes_free(&texts[1]);
+}
+
+static void complaints_name_the_input_that_they_are_of(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = merge_two("newproc1: goroutine=c000102000 goid=7 ts=1000000\n"
+                                           "newproc1: goroutine=c000102000 goid=8 ts=9000000\n",
+                                           "execute: goroutine=c000102380 goid=9 ts=1000000\n"
+                                           "gdestroy: goroutine=c000102700 goid=9 ts=2000000\n"
+                                           "hello\n");
+    assert_string_equal(load_health(trace, "implicit_ends").input, "a.txt");
+    assert_int_equal(load_health(trace, "implicit_ends").line, 2);
+    assert_string_equal(load_health(trace, "unbalanced_ends").input, "b.txt");
+    assert_int_equal(load_health(trace, "unbalanced_ends").line, 2);
+    assert_string_equal(load_health(trace, "unknown_lines").input, "b.txt");
+    assert_int_equal(load_health(trace, "unknown_lines").line, 3);
+    goleak_trace_free(trace);
+}
+
+/* ---- many, and in any order of feeding --------------------------------------------- */
+
+static uint32_t seed;
+
+static uint32_t pick(uint32_t below)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return (uint32_t)((uint64_t)seed * below >> 32);
+}
+
+#define SLOTS 60
+
+/* Lives on SLOTS addresses; each goroutine's events are 2 ms apart or more. Every event
+ * goes to at least one of the lanes; who sees it later sees it up to 80 us later. */
+static uint64_t make_lanes(struct bytes *truth, struct bytes *lanes, size_t lane_count, size_t events)
+{
+    enum { GONE, READY, RUNS, WAITS } states[SLOTS] = { GONE };
+    uint64_t now_us = 1000000, twice = 0, goid[SLOTS] = { 0 }, next_goid = 2;
+    uint64_t last_us[SLOTS] = { 0 };
+    for (size_t i = 0; i < events; i++) {
+        size_t slot = pick(SLOTS);
+        char what[128];
+        now_us += 50 + pick(50);
+        if (now_us - last_us[slot] < 2000)
+            continue;
+        last_us[slot] = now_us;
+        if (states[slot] == GONE)
+            goid[slot] = next_goid++;
+        bool ends = states[slot] == RUNS && pick(3) == 0;
+        snprintf(what, sizeof what, "%s: goroutine=%" PRIx64 " goid=%" PRIu64 "%s",
+                 states[slot] == GONE    ? "newproc1"
+                 : states[slot] == READY ? "execute"
+                 : states[slot] == WAITS ? "ready"
+                 : ends                  ? "gdestroy"
+                                         : "gopark",
+                 (uint64_t)0xc000000000 + slot * 0x380, goid[slot], states[slot] == RUNS && !ends ? " reason=6" : "");
+        states[slot] = states[slot] == GONE    ? READY
+                       : states[slot] == READY ? RUNS
+                       : states[slot] == WAITS ? READY
+                       : ends                  ? GONE
+                                               : WAITS;
+        bytes_format(truth, "%s ts=%" PRIu64 "000\n", what, now_us);
+        size_t first = pick((uint32_t)lane_count);
+        for (size_t lane = 0; lane < lane_count; lane++) {
+            if (lane != first && pick(2) == 0)
+                continue;
+            twice += lane != first;
+            bytes_format(&lanes[lane], "%s ts=%" PRIu64 "\n", what,
+                         now_us * 1000 + (lane == first ? 0 : 1 + pick(80000)));
+        }
+    }
+    return twice;
+}
+
+static void expect_same_lives(const struct goleak_trace *trace, const struct goleak_trace *right)
+{
+    struct goleak_summary a = load_summary(trace), b = load_summary(right);
+    assert_int_equal(a.created, b.created);
+    assert_int_equal(a.ended, b.ended);
+    assert_int_equal(a.preexisting, b.preexisting);
+    assert_int_equal(a.live_at_end, b.live_at_end);
+    assert_int_equal(a.blocked_at_end, b.blocked_at_end);
+    assert_int_equal(load_capture(trace).events, load_capture(right).events);
+    static const char *const nothing[] = { "late_events", "implicit_ends", "impossible_transitions",
+                                           "unbalanced_ends", "double_parks" };
+    for (size_t i = 0; i < COUNT(nothing); i++)
+        assert_int_equal(load_count(trace, nothing[i]), 0);
+    struct goleak_goroutine_iter iter = { 0 };
+    struct goleak_goroutine g;
+    while (goleak_goroutine_next(right, &iter, &g) == GOLEAK_OK) {
+        if (g.state == GOLEAK_STATE_ENDED)
+            continue;
+        struct goleak_goroutine same = load_goroutine(trace, g.g);
+        if (same.goid != g.goid || same.state != g.state || same.created_ns != g.created_ns ||
+            same.blocked_since_ns != g.blocked_since_ns || same.incarnation != g.incarnation)
+            fail_msg("goroutine %" PRIx64 " differs", g.g);
+    }
+}
+
+/* Where they differ; static storage. */
+static const char *difference(const struct bytes *a, const struct bytes *b)
+{
+    static char message[512];
+    size_t at = 0;
+    while (at < a->size && at < b->size && a->data[at] == b->data[at])
+        at++;
+    size_t from = at < 80 ? 0 : at - 80;
+    snprintf(message, sizeof message, "at byte %zu\n  %.200s\n  %.200s", at, a->data + from, b->data + from);
+    return message;
+}
+
+static void check_lanes(size_t lane_count, size_t events)
+{
+    struct bytes truth = { 0 }, lanes[INPUTS] = { { 0 } }, first = { 0 }, other = { 0 };
+    seed = (uint32_t)(lane_count * 1000 + events);
+    uint64_t twice = make_lanes(&truth, lanes, lane_count, events);
+    struct goleak_trace *right = merge(&truth, 1, NULL);
+    static const struct feeding ways[] = {
+        { .order = { 0, 1, 2 } },
+        { .order = { 2, 1, 0 } },
+        { .order = { 1, 2, 0 } },
+        { .order = { 0, 1, 2 }, .piece = 100 },
+        { .order = { 2, 0, 1 }, .piece = 4096 },
+        { .order = { 1, 0, 2 }, .piece = 100000 },
+    };
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        struct feeding how = ways[i];
+        size_t used = 0;
+        for (size_t k = 0; k < 3; k++) /* only lanes that there are */
+            if (ways[i].order[k] < lane_count)
+                how.order[used++] = ways[i].order[k];
+        struct goleak_trace *trace = merge(lanes, lane_count, &how);
+        expect_same_lives(trace, right);
+        assert_int_equal(load_count(trace, "seen_twice"), twice);
+        report(i == 0 ? &first : &other, trace);
+        if (i != 0 && !bytes_equal(&first, &other))
+            fail_msg("way %zu of feeding makes another report: %s", i, difference(&first, &other));
+        goleak_trace_free(trace);
+    }
+    goleak_trace_free(right);
+    bytes_free(&truth);
+    bytes_free(&first);
+    bytes_free(&other);
+    for (size_t i = 0; i < INPUTS; i++)
+        bytes_free(&lanes[i]);
+}
+
+static void two_lanes_make_the_whole_in_any_order_of_feeding(void **state)
+{
+    (void)state;
+    check_lanes(2, 300);
+    check_lanes(2, 40000);
+}
+
+static void three_lanes_make_the_whole_in_any_order_of_feeding(void **state)
+{
+    (void)state;
+    check_lanes(3, 300);
+    check_lanes(3, 40000);
+}
+
+/* Thousands of events within the tolerance: what is held grows. */
+static void a_burst_is_held_and_let_go(void **state)
+{
+    struct bytes lanes[2] = { { 0 } };
+    (void)state;
+    for (unsigned i = 0; i < 5000; i++)
+        for (size_t lane = 0; lane < 2; lane++)
+            bytes_format(&lanes[lane], "newproc1: goroutine=%" PRIx64 " goid=%u ts=%zu\n",
+                         (uint64_t)0xc000000000 + i * 0x380, i + 2, (size_t)1000000 + i * 10 + lane * 5);
+    struct goleak_trace *trace = merge(lanes, 2, NULL);
+    assert_int_equal(load_summary(trace).created, 5000);
+    assert_int_equal(load_count(trace, "seen_twice"), 5000);
+    assert_int_equal(load_count(trace, "implicit_ends"), 0);
+    goleak_trace_free(trace);
+    bytes_free(&lanes[0]);
+    bytes_free(&lanes[1]);
+}
+
+/* ---- together or one after the other -------------------------------------------------- */
+
+static void inputs_one_after_the_other_are_parts_of_one_recording(void **state)
+{
+    struct bytes texts[2] = { { 0 } };
+    const struct feeding one_by_one = { .one_by_one = true };
+    (void)state;
+    bytes_text(&texts[0], "newproc1: goroutine=c000102000 goid=7 ts=1000000\n"
+                          "gopark: goroutine=c000102000 goid=7 reason=6 ts=2000000\n");
+    bytes_text(&texts[1], "ready: goroutine=c000102000 goid=7 ts=3000000\n"
+                          "newproc1: goroutine=c000102380 goid=8 ts=4000000\n");
+    struct goleak_trace *trace = merge(texts, 2, &one_by_one);
+    assert_int_equal(load_summary(trace).created, 2);
+    assert_int_equal(load_summary(trace).blocked_at_end, 0);
+    assert_int_equal(load_count(trace, "seen_twice"), 0);
+    goleak_trace_free(trace);
+    /* And nothing is looked for twice: here the second creation is one. */
+    bytes_clear(&texts[1]);
+    bytes_text(&texts[1], "newproc1: goroutine=c000102000 goid=7 ts=1000010\n");
+    trace = merge(texts, 2, &one_by_one);
+    assert_int_equal(load_capture(trace).events, 3);
+    assert_int_equal(load_count(trace, "seen_twice"), 0);
+    goleak_trace_free(trace);
+    trace = merge(texts, 2, NULL);
+    assert_int_equal(load_capture(trace).events, 2);
+    assert_int_equal(load_count(trace, "seen_twice"), 1);
+    goleak_trace_free(trace);
+    bytes_free(&texts[0]);
+    bytes_free(&texts[1]);
+}
+
+static void two_formats_are_merged_all_the_same(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace =
+        merge_two("app 7 [000] 1.000000: p:newproc1: (45a700 <- 45a6a5) g=0xc000102000 goid=7\n"
+                  "app 7 [000] 1.002000: p:gopark: (45a700) g=0xc000102000 goid=7 reason=6\n",
+                  "newproc1: goroutine=c000102000 goid=7 fn=main.work ts=1000000100\n"
+                  "gopark: goroutine=c000102000 goid=7 ts=1002000100\n");
+    struct goleak_input_info info;
+    assert_int_equal(load_capture(trace).events, 2);
+    assert_int_equal(load_count(trace, "seen_twice"), 2);
+    assert_string_equal(load_goroutine(trace, A).start_function, "main.work");
+    assert_int_equal(goleak_trace_input(trace, 0, &info), GOLEAK_OK);
+    assert_string_equal(info.format, "perf");
+    assert_int_equal(info.events, 2);
+    assert_int_equal(goleak_trace_input(trace, 1, &info), GOLEAK_OK);
+    assert_string_equal(info.path, "b.txt");
+    assert_int_equal(info.events, 2);
+    assert_int_equal(goleak_trace_input(trace, 2, &info), GOLEAK_END);
+    goleak_trace_free(trace);
+}
+
+static void processes_are_not_mixed(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = merge_two("newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n",
+                                           "newproc1: goroutine=c000102000 goid=7 pid=200 ts=1000010\n");
+    assert_int_equal(load_summary(trace).created, 2);
+    assert_int_equal(load_count(trace, "seen_twice"), 0);
+    assert_int_equal(load_count(trace, "implicit_ends"), 0);
+    goleak_trace_free(trace);
+}
+
+/* ---- the module ------------------------------------------------------------------------- */
+
+static struct fail_alloc heap;
+static struct goleak_alloc alloc;
+static struct goleak_symbols symbols;
+static struct goleak_reasons reasons;
+static struct goleak_health_book book;
+static struct goleak_replay replay;
+static struct goleak_merge module;
+
+static int set_up(void **state)
+{
+    (void)state;
+    fail_alloc_init(&heap, 0, false);
+    goleak_alloc_init(&alloc, &heap.allocator, 0);
+    goleak_symbols_init(&symbols, &alloc);
+    goleak_reasons_init(&reasons);
+    memset(&book, 0, sizeof book);
+    return goleak_replay_init(&replay, &alloc, &symbols, &reasons, &book) &&
+                   goleak_merge_init(&module, &alloc, &replay, &book)
+               ? 0
+               : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    goleak_merge_release(&module);
+    goleak_merge_release(&module); /* once more does nothing */
+    goleak_replay_release(&replay);
+    goleak_symbols_release(&symbols);
+    return fail_alloc_is_clean(&heap) ? 0 : -1;
+}
+
+static void push(struct goleak_lane *lane, uint64_t g, int64_t time_ns)
+{
+    struct goleak_batch *batch = goleak_batch_new(&alloc);
+    assert_non_null(batch);
+    batch->events[0] = (struct goleak_event){
+        .kind = GOLEAK_EVENT_CREATE, .has = GOLEAK_HAS_G | GOLEAK_HAS_TIME, .g = g, .time_ns = time_ns
+    };
+    batch->count = 1;
+    assert_int_equal(goleak_lane_push(lane, &batch), GOLEAK_OK);
+    goleak_batch_free(&alloc, batch);
+}
+
+static void the_lane_that_is_behind_is_wanted(void **state)
+{
+    (void)state;
+    struct goleak_lane *one = goleak_merge_lane(&module, "one"), *two = goleak_merge_lane(&module, "two");
+    assert_non_null(one);
+    assert_non_null(two);
+    push(one, A, 2000000);
+    assert_false(goleak_lane_is_wanted(one));
+    assert_true(goleak_lane_is_wanted(two));
+    push(two, B, 3000000);
+    assert_true(goleak_lane_is_wanted(one));
+    assert_false(goleak_lane_is_wanted(two));
+    assert_int_equal(goleak_lane_finish(one), GOLEAK_OK);
+    assert_false(goleak_lane_is_wanted(one));
+    assert_true(goleak_lane_is_wanted(two));
+    assert_int_equal(goleak_lane_finish(two), GOLEAK_OK);
+    assert_false(goleak_lane_is_wanted(two));
+    assert_int_equal(goleak_lane_finish(two), GOLEAK_OK); /* once more does nothing */
+    assert_int_equal(replay.event_count, 2);
+}
+
+static void there_are_lanes_for_as_many_as_are_told_apart(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GOLEAK_LANES; i++)
+        assert_non_null(goleak_merge_lane(&module, "input"));
+    assert_null(goleak_merge_lane(&module, "one too many"));
+}
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+static void every_failed_request_for_memory_is_told(void **state)
+{
+    struct bytes lanes[2] = { { 0 } };
+    (void)state;
+    for (unsigned i = 0; i < 1500; i++) /* more than are held at first */
+        for (size_t lane = 0; lane < 2; lane++)
+            bytes_format(&lanes[lane], "execute: goroutine=%x goid=%u ts=%zu\n", 0x1000 + i % 7 * 0x380, i % 7 + 2,
+                         (size_t)1000000 + i * 50 + lane * 5);
+    const struct feeding how = { .order = { 0, 1 }, .piece = 30000 };
+    size_t failures = 0;
+    for (size_t n = 1;; n += n < 150 ? 1 : 7) {
+        struct goleak_options options = GOLEAK_OPTIONS_INIT;
+        struct goleak_error error = { 0 };
+        struct goleak_trace *trace;
+        struct fail_alloc own;
+        fail_alloc_init(&own, n, false);
+        options.allocator = &own.allocator;
+        enum goleak_status status = goleak_trace_new(&trace, &options, &error);
+        if (status == GOLEAK_OK)
+            status = feed_all(trace, lanes, 2, &how, &error);
+        goleak_trace_free(trace);
+        if (!fail_alloc_is_clean(&own))
+            fail_msg("request %zu fails: something is left behind", n);
+        if (!own.failed) {
+            assert_int_equal(status, GOLEAK_OK);
+            break;
+        }
+        failures++;
+        if (status != GOLEAK_E_MEMORY || error.status != GOLEAK_E_MEMORY)
+            fail_msg("request %zu fails: status %d, %s", n, (int)status, error.message);
+    }
+    assert_true(failures > 50);
+    bytes_free(&lanes[0]);
+    bytes_free(&lanes[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_two_have_seen_counts_once),
+        cmocka_unit_test(farther_apart_they_are_two),
+        cmocka_unit_test(one_recorders_own_events_are_never_the_same),
+        cmocka_unit_test(another_kind_or_another_goroutine_is_another_event),
+        cmocka_unit_test(what_is_nobodys_is_never_taken_out),
+        cmocka_unit_test(the_first_is_completed_from_the_second),
+        cmocka_unit_test(what_the_first_tells_is_not_overwritten),
+        cmocka_unit_test(each_may_have_what_the_other_lacks),
+        cmocka_unit_test(a_lane_that_ends_early_holds_nobody_up),
+        cmocka_unit_test(a_lane_without_events_holds_nobody_up),
+        cmocka_unit_test(a_lane_that_is_empty_fails_with_its_name),
+        cmocka_unit_test(complaints_name_the_input_that_they_are_of),
+        cmocka_unit_test(two_lanes_make_the_whole_in_any_order_of_feeding),
+        cmocka_unit_test(three_lanes_make_the_whole_in_any_order_of_feeding),
+        cmocka_unit_test(a_burst_is_held_and_let_go),
+        cmocka_unit_test(inputs_one_after_the_other_are_parts_of_one_recording),
+        cmocka_unit_test(two_formats_are_merged_all_the_same),
+        cmocka_unit_test(processes_are_not_mixed),
+        cmocka_unit_test_setup_teardown(the_lane_that_is_behind_is_wanted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(there_are_lanes_for_as_many_as_are_told_apart, set_up, tear_down),
+        cmocka_unit_test(every_failed_request_for_memory_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
