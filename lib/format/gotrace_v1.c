@@ -92,13 +92,19 @@ static enum goleak_status failure(const struct goleak_reader *reader)
     return goleak_alloc_failure(reader->file.env.alloc);
 }
 
+static enum goleak_status push(struct goleak_reader *reader)
+{
+    reader->batch->in_order = reader->file.frequency != 0;
+    return reader->file.env.sink.push(reader->file.env.sink.context, &reader->batch);
+}
+
 /* The next event of the batch, with its kind, place and time. NULL: *status. */
 static struct goleak_event *add(struct goleak_reader *reader, const struct goleak_v1_event *from,
                                 enum goleak_event_kind kind, enum goleak_status *status)
 {
     *status = GOLEAK_OK;
     if (reader->batch->count == GOLEAK_BATCH_EVENTS) {
-        *status = reader->file.env.sink.push(reader->file.env.sink.context, &reader->batch);
+        *status = push(reader);
         if (*status != GOLEAK_OK)
             return NULL;
     }
@@ -407,7 +413,7 @@ static enum goleak_status run(struct goleak_reader *reader)
             return status;
     }
     if (status == GOLEAK_END && reader->batch->count != 0)
-        status = reader->file.env.sink.push(reader->file.env.sink.context, &reader->batch);
+        status = push(reader);
     return status == GOLEAK_END ? GOLEAK_OK : status;
 }
 
