@@ -9,15 +9,20 @@
 
 #include "format/bpftrace.h"
 #include "format/dtrace.h"
+#include "format/gotrace_v1.h"
 #include "format/gotrace_v2.h"
 #include "format/perf.h"
 
 #include <stdio.h>
 #include <string.h>
 
+/* The newest header of a Go execution trace that some format reads. */
+#define NEWEST_GO_TRACE 26
+
 const struct goleak_format *const goleak_formats[] = {
     /* A magic at the front. */
     &goleak_format_gotrace_v2,
+    &goleak_format_gotrace_v1,
     /* Its lines are like no other's. */
     &goleak_format_perf,
     /* Before the D scripts, whose lines it shares: known by what only bpftrace prints. */
@@ -60,20 +65,29 @@ static const struct {
     { "\xcf\xfa\xed\xfe", 4, "found a Mach-O file (a program, or a core), expected a recording of one" },
 };
 
-/* Asked when no format has taken the bytes. */
-static const char *late_advice_for(const char *bytes, size_t size)
-{
-    return size >= 5 && memcmp(bytes, "go 1.", 5) == 0
-               ? "found a Go execution trace of a version that is not known, expected one of Go 1.22 to 1.27"
-               : NULL;
-}
-
 static const char *advice_for(const char *bytes, size_t size)
 {
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (size >= others[i].size && memcmp(bytes, others[i].magic, others[i].size) == 0)
             return others[i].advice;
     return NULL;
+}
+
+/* A Go execution trace that none of the formats has taken. */
+static bool refuse_go_trace(const char *bytes, size_t size, bool whole, char advice[256])
+{
+    static const char start[] = "go 1.";
+    const size_t header = 16;
+    if (size < sizeof start - 1 || memcmp(bytes, start, sizeof start - 1) != 0 || (size < header && !whole))
+        return false;
+    int digits = 0;
+    while (digits < 4 && sizeof start - 1 + (size_t)digits < size && bytes[5 + digits] >= '0' && bytes[5 + digits] <= '9')
+        digits++;
+    snprintf(advice, 256,
+             "found a Go execution trace with the header \"go 1.%.*s\", expected one that is known: the newest of them "
+             "is \"go 1.%d\"",
+             digits, bytes + 5, NEWEST_GO_TRACE);
+    return true;
 }
 
 const struct goleak_format *goleak_format_sniff(const char *bytes, size_t size, bool whole, bool *more,
@@ -96,10 +110,7 @@ const struct goleak_format *goleak_format_sniff(const char *bytes, size_t size, 
         *more = *more || answer == GOLEAK_SNIFF_MAYBE;
     }
     *more = *more && !whole;
-    other = late_advice_for(bytes, size);
-    if (other != NULL) {
-        snprintf(advice, 256, "%s", other);
+    if (refuse_go_trace(bytes, size, whole, advice))
         *more = false;
-    }
     return NULL;
 }

@@ -1,0 +1,75 @@
+/*
+ * gotrace_v1_order - the events of a Go execution trace v1 in the order in which they
+ * happened.
+ *
+ * Each P's events are in order; between Ps times are advice, and what binds is what a
+ * goroutine can do: an event is ready when its goroutine has the status (and, where it
+ * carries a number, the number) that it needs. Of the first events of all Ps the earliest
+ * ready one is next.
+ *
+ *      heap of Ps by time  --not ready-->  stalled, until its goroutine changes
+ *              |
+ *              v  ready
+ *          next event, which changes its goroutine
+ *
+ * Where none is ready the trace is damaged or cut: the earliest is taken as it comes. The
+ * return from a system call was written down when the goroutine ran again; it comes out at
+ * the time that it tells. CPU samples are nobody's, and come out by time.
+ *
+ * Events are decoded where they lie, one of each P at a time.
+ */
+#ifndef GOLEAK_FORMAT_GOTRACE_V1_ORDER_H
+#define GOLEAK_FORMAT_GOTRACE_V1_ORDER_H
+
+#include "format/gotrace_v1_read.h"
+
+/* The next event of a P. */
+struct goleak_v1_cursor {
+    uint64_t p;
+    uint64_t ticks;
+    const uint8_t *at, *next, *end; /* it, what is behind it, and the batch's end */
+    const uint8_t *text;            /* of a log: behind its numbers */
+    uint64_t arguments[GOLEAK_V1_ARGUMENTS];
+    uint64_t bound;                 /* stalled: for this goroutine */
+    uint64_t current_goid;
+    uint32_t current;               /* slot of who runs here; 0: nobody */
+    uint32_t recent;                /* slot of the last one that was named here */
+    uint32_t batch;                 /* index + 1 of the batch behind this one; 0: none */
+    uint8_t type, type_before;      /* 0: there is no more; it is the first */
+};
+
+struct goleak_v1_waiting {
+    uint64_t ticks;
+    uint32_t cursor;
+};
+
+struct goleak_v1_order {
+    struct goleak_v1_file *file;
+    struct goleak_trace_gs gs; /* gen: 1 where its return from a system call was told before its turn */
+    struct goleak_v1_cursor *cursors;
+    struct goleak_v1_waiting *heap; /* the earliest first */
+    uint32_t *stalled;
+    size_t cursor_count, heap_count, stalled_count;
+    uint64_t gc_seq;
+    size_t next_sample, next_return;
+    uint64_t due;              /* time of the next sample or return */
+    struct goleak_v1_cursor by_time; /* a sample or return */
+    bool out;                  /* heap[0] is out, and goes on at the next call */
+};
+
+/* An event whose turn it is. Valid until the next call. */
+struct goleak_v1_event {
+    const struct goleak_v1_cursor *from;
+    uint32_t subject; /* slot of the goroutine that it happens to; 0: none */
+    uint32_t current; /* slot of the one that did it; 0: none */
+};
+
+/* The file is whole. False: memory. */
+bool goleak_v1_order_init(struct goleak_v1_order *order, struct goleak_v1_file *file);
+void goleak_v1_order_release(struct goleak_v1_order *order);
+/* GOLEAK_END when there is no more. */
+enum goleak_status goleak_v1_order_next(struct goleak_v1_order *order, struct goleak_v1_event *out);
+/* Type of the event behind it on its P; 0: there is none. */
+uint8_t goleak_v1_type_behind(const struct goleak_v1_order *order, const struct goleak_v1_event *event);
+
+#endif
