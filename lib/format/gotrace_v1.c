@@ -222,10 +222,9 @@ static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, 
 /* A cut trace lacks its tables; in others they are complete. */
 static void note_unknown_ids(const struct goleak_v1_file *file)
 {
-    bool cut = file->frequency == 0;
     if (file->unknown_ids != 0)
-        goleak_health_note(file->env.health, cut ? GOLEAK_HEALTH_truncated : GOLEAK_HEALTH_damaged_records,
-                           cut ? 1 : file->unknown_ids, 0, 0, file->bytes.size,
+        goleak_health_note(file->env.health, file->cut ? GOLEAK_HEALTH_truncated : GOLEAK_HEALTH_damaged_records,
+                           file->cut ? 1 : file->unknown_ids, 0, 0, file->bytes.size,
                            "found %" PRIu64 " mentions of strings and stacks that the trace does not have",
                            file->unknown_ids);
 }

@@ -281,7 +281,8 @@ static void sort_stamps(struct goleak_v1_stamps *stamps)
 
 static void note_end(struct goleak_v1_file *file)
 {
-    bool timeless = file->frequency == 0;
+    bool timeless = file->frequency == 0, inside = file->at < file->bytes.size && !file->lost;
+    file->cut = timeless || inside;
     if (file->frequency > FREQUENCY_MAX) {
         goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, 0,
                            "found a frequency of %" PRIu64 " ticks a second, expected 1 to %" PRIu64
@@ -289,7 +290,7 @@ static void note_end(struct goleak_v1_file *file)
                            file->frequency, FREQUENCY_MAX);
         file->frequency = 0;
     }
-    if (file->at < file->bytes.size && !file->lost)
+    if (inside)
         goleak_health_note(file->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, file->at,
                            "the trace ends inside %s, expected the rest of it%s",
                            goleak_v1_name((uint8_t)file->bytes.data[file->at] & 63),

@@ -71,6 +71,7 @@ struct goleak_v1_file {
     bool refused;            /* no header that we read */
     uint8_t numbers[256];    /* by an event's first byte: 1, 2, 3 numbers follow; 0: look closely */
     uint64_t frequency;      /* ticks a second; 0: not told */
+    bool cut;                /* its end, where the tables are, is missing */
     uint64_t first_ticks;    /* of the first batch */
     struct goleak_v1_batch *batches;
     size_t batch_count, batch_capacity;

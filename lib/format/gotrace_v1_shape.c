@@ -82,13 +82,13 @@ static enum goleak_v1_shape measure_long(const uint8_t **at, const uint8_t *end,
     if (piece->type == GOLEAK_V1_Stack) {
         const uint8_t *frames = next;
         if (take_numbers(&frames, end, 2, piece) != GOLEAK_V1_EVENT)
-            return goleak_v1_broken(piece, "found %" PRIu64 " bytes without an id and a number of frames", size);
+            return goleak_v1_broken(piece, "found %" PRIu64 " bytes, expected an id and a number of frames", size);
         if (piece->values[1] > FRAMES_MAX)
             return goleak_v1_broken(piece, "found %" PRIu64 " frames, expected at most 1000", piece->values[1]);
         count = 2 + 4 * (size_t)piece->values[1];
     }
     if (take_numbers(&next, end, count, piece) != GOLEAK_V1_EVENT || next != end)
-        return goleak_v1_broken(piece, "found %" PRIu64 " bytes that are not filled by its numbers", size);
+        return goleak_v1_broken(piece, "found %" PRIu64 " bytes of numbers, expected as many as its numbers fill", size);
     *at = end;
     return GOLEAK_V1_EVENT;
 }
