@@ -97,9 +97,29 @@ static void heap_take(struct goleak_v1_order *order)
         heap_replace(order, last);
 }
 
+static void give_up(struct goleak_v1_order *order)
+{
+    order->hopeless = true;
+    while (order->stalled_count != 0)
+        heap_put(order, order->stalled[--order->stalled_count]);
+}
+
+/* So much may be looked at: far more than any trace needs that a program has written. */
+static inline bool take_effort(struct goleak_v1_order *order)
+{
+    if (order->stalled_count <= order->effort) {
+        order->effort -= order->stalled_count;
+        return true;
+    }
+    give_up(order);
+    return false;
+}
+
 /* The goroutine has changed: who waits for it may be ready. */
 static void wake(struct goleak_v1_order *order, uint64_t goid)
 {
+    if (!take_effort(order))
+        return;
     for (size_t i = 0; i < order->stalled_count;) {
         uint32_t cursor = order->stalled[i];
         if (order->cursors[cursor].bound != goid) {
@@ -178,15 +198,18 @@ static inline bool apply(struct goleak_v1_order *order, struct goleak_v1_cursor 
     return true;
 }
 
-/* Nothing can be next: the earliest is, whatever it needs. */
-static void force(struct goleak_v1_order *order)
+/* Nothing can be next: the earliest is, whatever it needs. False: they all are. */
+static bool force(struct goleak_v1_order *order)
 {
     size_t earliest = 0;
+    if (!take_effort(order))
+        return false;
     for (size_t i = 1; i < order->stalled_count; i++)
         if (order->cursors[order->stalled[i]].ticks < order->cursors[order->stalled[earliest]].ticks)
             earliest = i;
     order->turn = order->stalled[earliest];
     order->stalled[earliest] = order->stalled[--order->stalled_count];
+    return true;
 }
 
 static void note_forced(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor)
@@ -275,17 +298,16 @@ static inline bool find_turn(struct goleak_v1_order *order, uint64_t *ticks, boo
         order->turn = next.cursor;
         return true;
     }
-    if (order->heap_count != 0) {
-        *ticks = order->heap[0].ticks;
-        order->turn = order->heap[0].cursor;
-        heap_take(order);
+    if (order->heap_count == 0 && order->stalled_count != 0 && force(order)) {
+        *forced = true;
+        *ticks = order->cursors[order->turn].ticks;
         return true;
     }
-    if (order->stalled_count == 0)
+    if (order->heap_count == 0)
         return false;
-    force(order);
-    *forced = true;
-    *ticks = order->cursors[order->turn].ticks;
+    *ticks = order->heap[0].ticks;
+    order->turn = order->heap[0].cursor;
+    heap_take(order);
     return true;
 }
 
@@ -311,7 +333,7 @@ enum goleak_status goleak_v1_order_next(struct goleak_v1_order *order, struct go
         struct goleak_v1_cursor *cursor = &order->cursors[order->turn];
         const struct rule *rule = &rules[cursor->type];
         if (UNLIKELY(!is_ready(order, cursor, rule, out))) {
-            if (!forced) {
+            if (!forced && !order->hopeless) {
                 order->stalled[order->stalled_count++] = order->turn;
                 order->turn = GOLEAK_V1_NO_TURN;
                 continue;
@@ -341,6 +363,7 @@ bool goleak_v1_order_init(struct goleak_v1_order *order, struct goleak_v1_file *
     struct goleak_alloc *alloc = file->env.alloc;
     size_t count = file->p_count;
     *order = (struct goleak_v1_order) { .file = file, .turn = GOLEAK_V1_NO_TURN };
+    order->effort = ((uint64_t)file->bytes.size + 65536) * 64;
     goleak_trace_gs_init(&order->gs, alloc);
     order->cursor_count = count + 1; /* none is asked for nothing */
     order->cursors = goleak_alloc_zeroed(alloc, order->cursor_count * sizeof *order->cursors);

@@ -12,7 +12,8 @@
  *              v  ready
  *          next event, which changes its goroutine
  *
- * Where none is ready the trace is damaged or cut: the earliest is taken as it comes. The
+ * Where none is ready the trace is damaged or cut: the earliest is taken as it comes; and
+ * where looking for one takes too long, as it only can if made on purpose, all are. The
  * return from a system call was written down when the goroutine ran again; it comes out at
  * the time that it tells. CPU samples are nobody's, and come out by time.
  *
@@ -39,6 +40,8 @@ struct goleak_v1_order {
     struct goleak_v1_waiting *heap; /* the other ones, the earliest first */
     uint32_t *stalled;
     size_t cursor_count, heap_count, stalled_count;
+    uint64_t effort;                /* stalled ones looked at, that more may be before `hopeless` */
+    bool hopeless;                  /* too many wait for each other: by time alone, from here on */
     uint64_t gc_seq;
     size_t next_sample, next_return;
     uint64_t due;                    /* time of the next sample or return */

@@ -549,6 +549,23 @@ static void an_order_that_cannot_be_is_taken_as_it_comes(void **state)
                         "found GoStart of goroutine 1, which no event before it has made possible");
 }
 
+/* Made on purpose: all Ps wait for what never comes. */
+static void an_order_that_is_hopeless_is_by_time(void **state)
+{
+    (void)state;
+    header(21);
+    for (int p = 0; p < 8000; p++) {
+        batch((uint64_t)p, 9000 - (uint64_t)p);
+        EVENT(GoStart, 0, 7, 3);
+        EVENT(GoStart, 9000, 7, 3);
+    }
+    footer();
+    assert_int_equal(read_pieces(trace.size, 0), GOLEAK_OK); /* in which take() looks at the times */
+    assert_int_equal(facts.events, 16000);
+    assert_int_equal(last_ns, 16999);
+    assert_int_not_equal(book.entries[GOLEAK_HEALTH_broken_order].count, 0);
+}
+
 static void many_ps_are_merged(void **state)
 {
     struct goleak_buf events;
@@ -1057,6 +1074,7 @@ int main(void)
         TEST(what_a_goroutine_can_do_goes_before_time),
         TEST(collections_are_in_the_order_of_their_numbers),
         TEST(an_order_that_cannot_be_is_taken_as_it_comes),
+        TEST(an_order_that_is_hopeless_is_by_time),
         TEST(many_ps_are_merged),
         TEST(ticks_become_nanoseconds_exactly),
         TEST(long_silence_and_far_clocks_do_not_overflow),
