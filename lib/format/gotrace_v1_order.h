@@ -40,8 +40,8 @@ struct goleak_v1_order {
     struct goleak_v1_waiting *heap; /* the other ones, the earliest first */
     uint32_t *stalled;
     size_t cursor_count, heap_count, stalled_count;
-    uint64_t effort;                /* stalled ones looked at, that more may be before `hopeless` */
-    bool hopeless;                  /* too many wait for each other: by time alone, from here on */
+    uint64_t effort; /* stalled ones looked at, that more may be before `hopeless` */
+    bool hopeless;   /* too many wait for each other: by time alone, from here on */
     uint64_t gc_seq;
     size_t next_sample, next_return;
     uint64_t due;                    /* time of the next sample or return */

@@ -134,8 +134,7 @@ static enum goleak_v1_shape is_batch(const struct goleak_v1_file *file, const ui
         if (shape != GOLEAK_V1_EVENT)
             return shape == GOLEAK_V1_CUT && !whole && !limited ? GOLEAK_V1_CUT : GOLEAK_V1_BROKEN;
         uint64_t ticks = piece.values[1];
-        if (i == 0 && file->batch_count != 0 &&
-            (ticks < file->first_ticks || ticks - file->first_ticks > PROOF_TICKS))
+        if (i == 0 && file->batch_count != 0 && (ticks < file->first_ticks || ticks - file->first_ticks > PROOF_TICKS))
             return GOLEAK_V1_BROKEN;
     }
     return GOLEAK_V1_EVENT;

@@ -88,7 +88,8 @@ static enum goleak_v1_shape measure_long(const uint8_t **at, const uint8_t *end,
         count = 2 + 4 * (size_t)piece->values[1];
     }
     if (take_numbers(&next, end, count, piece) != GOLEAK_V1_EVENT || next != end)
-        return goleak_v1_broken(piece, "found %" PRIu64 " bytes of numbers, expected as many as its numbers fill", size);
+        return goleak_v1_broken(piece, "found %" PRIu64 " bytes of numbers, expected as many as its numbers fill",
+                                size);
     *at = end;
     return GOLEAK_V1_EVENT;
 }
