@@ -1,10 +1,13 @@
 /* gotrace_v1_order - see gotrace_v1_order.h. */
 #include "format/gotrace_v1_order.h"
 
-#include "format/varint.h"
-
 #include <inttypes.h>
-#include <string.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#else
+#define UNLIKELY(x) (x)
+#endif
 
 /* ---- what an event needs, and what it does ---- */
 
@@ -31,7 +34,7 @@ struct rule {
 };
 
 static const struct rule rules[GOLEAK_V1_TYPES] = {
-    [GOLEAK_V1_GoCreate] = { NEW, ANY, ALL, GOLEAK_TRACE_RUNNABLE, false, false },
+    [GOLEAK_V1_GoCreate] = { NEW, ANY, ALL, GOLEAK_TRACE_RUNNABLE, true, false },
     [GOLEAK_V1_GoWaiting] = { NAMED, ONE, S(RUNNABLE), GOLEAK_TRACE_WAITING, true, false },
     [GOLEAK_V1_GoInSyscall] = { NAMED, ONE, S(RUNNABLE), GOLEAK_TRACE_SYSCALL, true, false },
     [GOLEAK_V1_GoStart] = { NAMED, EXACT, S(RUNNABLE), GOLEAK_TRACE_RUNNING, true, false },
@@ -62,106 +65,15 @@ static const struct rule rules[GOLEAK_V1_TYPES] = {
 /* Never a goroutine's: ids of goroutines are counted from 1. */
 #define COLLECTOR_GOID UINT64_MAX
 
-/* ---- events of one P ---- */
-
-static inline const uint8_t *number(const uint8_t *at, uint64_t *out)
-{
-    uint64_t value = at[0];
-    if (value < 0x80) {
-        *out = value;
-        return at + 1;
-    }
-    if (at[1] < 0x80) {
-        *out = (value & 0x7f) | (uint64_t)at[1] << 7;
-        return at + 2;
-    }
-    *out = 0;
-    const uint8_t *next = goleak_varint(at, at + 10, out); /* readable: it is padded */
-    return next != NULL ? next : at + 1;
-}
-
-/* Steps over what has no turn of its own. */
-static const uint8_t *skip(const uint8_t *at, uint64_t *ticks)
-{
-    uint8_t type = *at++ & 63;
-    uint64_t value, size;
-    switch (type) {
-    case GOLEAK_V1_String:
-        at = number(at, &value);
-        at = number(at, &size);
-        return at + size;
-    case GOLEAK_V1_Stack:
-        at = number(at, &size);
-        return at + size;
-    case GOLEAK_V1_CPUSample: {
-        at = number(at, &size);
-        number(at, &value);
-        *ticks += value;
-        return at + size;
-    }
-    default: /* Frequency, TimerGoroutine */
-        return number(at, &value);
-    }
-}
-
-static bool next_batch(const struct goleak_v1_file *file, struct goleak_v1_cursor *cursor)
-{
-    if (cursor->batch == 0)
-        return false;
-    const struct goleak_v1_batch *batch = &file->batches[cursor->batch - 1];
-    const uint8_t *bytes = (const uint8_t *)file->bytes.data;
-    cursor->batch = batch->next;
-    cursor->next = bytes + batch->at;
-    cursor->end = bytes + batch->end;
-    cursor->ticks = batch->ticks;
-    return true;
-}
-
-/* Decodes the next event. Its shape was checked when the file was read. */
-static inline void advance(const struct goleak_v1_file *file, struct goleak_v1_cursor *cursor)
-{
-    for (;;) {
-        if (cursor->next >= cursor->end) {
-            if (next_batch(file, cursor))
-                continue;
-            cursor->type = 0;
-            return;
-        }
-        const uint8_t *at = cursor->next;
-        uint8_t byte = *at, type = byte & 63;
-        uint8_t numbers = goleak_v1_numbers[type];
-        if (numbers == 0 || type == GOLEAK_V1_CPUSample) {
-            cursor->next = skip(at, &cursor->ticks);
-            continue;
-        }
-        uint64_t value;
-        cursor->at = at++;
-        cursor->type_before = cursor->type;
-        cursor->type = type;
-        if (byte >= 0xc0)
-            at = number(at, &value);
-        at = number(at, &value);
-        cursor->ticks += value;
-        for (unsigned i = 0; i + 1u < numbers; i++)
-            at = number(at, &cursor->arguments[i]);
-        if (type == GOLEAK_V1_UserLog) {
-            cursor->text = at;
-            at = number(at, &value);
-            at += value;
-        }
-        cursor->next = at;
-        return;
-    }
-}
-
 /* ---- who waits for whom ---- */
 
-static void heap_sink(struct goleak_v1_order *order, struct goleak_v1_waiting item)
+/* Puts `item` in the place of the first. */
+static inline void heap_replace(struct goleak_v1_order *order, struct goleak_v1_waiting item)
 {
     struct goleak_v1_waiting *heap = order->heap;
-    size_t at = 0;
-    for (size_t child; (child = 2 * at + 1) < order->heap_count; at = child) {
-        child += child + 1 < order->heap_count && heap[child + 1].ticks < heap[child].ticks;
+    size_t at = 0, count = order->heap_count;
+    for (size_t child; (child = 2 * at + 1) < count; at = child) {
+        child += child + 1 < count && heap[child + 1].ticks < heap[child].ticks;
         if (item.ticks <= heap[child].ticks)
             break;
         heap[at] = heap[child];
@@ -182,12 +94,32 @@ static void heap_take(struct goleak_v1_order *order)
 {
     struct goleak_v1_waiting last = order->heap[--order->heap_count];
     if (order->heap_count != 0)
-        heap_sink(order, last);
+        heap_replace(order, last);
+}
+
+static void give_up(struct goleak_v1_order *order)
+{
+    order->hopeless = true;
+    while (order->stalled_count != 0)
+        heap_put(order, order->stalled[--order->stalled_count]);
+}
+
+/* So much may be looked at: far more than any trace needs that a program has written. */
+static inline bool take_effort(struct goleak_v1_order *order)
+{
+    if (order->stalled_count <= order->effort) {
+        order->effort -= order->stalled_count;
+        return true;
+    }
+    give_up(order);
+    return false;
 }
 
 /* The goroutine has changed: who waits for it may be ready. */
 static void wake(struct goleak_v1_order *order, uint64_t goid)
 {
+    if (!take_effort(order))
+        return;
     for (size_t i = 0; i < order->stalled_count;) {
         uint32_t cursor = order->stalled[i];
         if (order->cursors[cursor].bound != goid) {
@@ -215,78 +147,77 @@ static inline uint32_t find(const struct goleak_v1_order *order, struct goleak_v
     return cursor->recent;
 }
 
-/* *slot: whose it is, if there is such a goroutine. */
-static inline bool is_ready(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, uint32_t *slot)
+/* Has its turn come? out->subject: whose it is, if there is such a goroutine. */
+static inline bool is_ready(const struct goleak_v1_order *order, struct goleak_v1_cursor *cursor,
+                            const struct rule *rule, struct goleak_v1_event *out)
 {
-    const struct rule *rule = &rules[cursor->type];
-    *slot = 0;
+    const struct goleak_trace_g *gs = order->gs.gs;
+    out->from = cursor;
+    out->current = current_of(order, cursor);
     if (rule->who == CURRENT) {
-        *slot = current_of(order, cursor);
+        out->subject = out->current;
         cursor->bound = cursor->current_goid;
-        return *slot == 0 || (rule->needs >> order->gs.gs[*slot].status & 1);
+        return out->current == 0 || (rule->needs >> gs[out->current].status & 1);
     }
+    cursor->bound = cursor->arguments[0];
     if (rule->who == NAMED) {
-        cursor->bound = cursor->arguments[0];
-        *slot = find(order, cursor);
-        const struct goleak_trace_g *g = &order->gs.gs[*slot];
-        return *slot != 0 && (rule->needs >> g->status & 1) && (rule->seq != EXACT || g->seq == cursor->arguments[1]) &&
-               (rule->seq != ONE || g->seq == 1);
+        const struct goleak_trace_g *g = &gs[out->subject = find(order, cursor)];
+        return (rule->needs >> g->status & 1) &&
+               (rule->seq == ANY || g->seq == (rule->seq == ONE ? 1 : cursor->arguments[1]));
     }
-    if (rule->who == NEW) {
-        cursor->bound = cursor->arguments[0];
-        *slot = goleak_trace_gs_find(&order->gs, cursor->arguments[0]);
-        return *slot == 0;
-    }
+    out->subject = 0;
+    if (rule->who == NEW)
+        return (out->subject = goleak_trace_gs_find(&order->gs, cursor->arguments[0])) == 0;
     cursor->bound = COLLECTOR_GOID;
     return rule->who == NOBODY || cursor->arguments[0] == order->gc_seq;
 }
 
-/* ---- one event ---- */
-
 /* What it does to its goroutine, and to who runs here. False: memory. */
-static inline bool apply(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, uint32_t *slot)
+static inline bool apply(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, const struct rule *rule,
+                         struct goleak_v1_event *out)
 {
-    const struct rule *rule = &rules[cursor->type];
+    if (rule->who == NOBODY)
+        return true;
     if (rule->who == COLLECTOR)
         order->gc_seq = cursor->arguments[0] + 1;
-    if (rule->who == NOBODY || rule->who == COLLECTOR)
-        return true;
-    if (*slot == 0 && rule->who != CURRENT && (*slot = goleak_trace_gs_add(&order->gs, cursor->arguments[0])) == 0)
-        return false;
-    struct goleak_trace_g *g = &order->gs.gs[*slot];
-    if (rule->who == NEW) {
-        g->seq = 1;
-        cursor->recent = *slot;
-    } else if (rule->counts) {
-        g->seq = rule->seq == EXACT ? cursor->arguments[1] + 1 : g->seq + 1;
-    }
-    if (rule->becomes != GOLEAK_TRACE_NONE && *slot != 0) {
+    else if (out->subject == 0 && rule->who != CURRENT)
+        cursor->recent = out->subject = goleak_trace_gs_add(&order->gs, cursor->arguments[0]);
+    if (out->subject == 0)
+        return rule->who == CURRENT || rule->who == COLLECTOR;
+    struct goleak_trace_g *g = &order->gs.gs[out->subject];
+    if (rule->counts)
+        g->seq = (rule->seq == EXACT ? cursor->arguments[1] : rule->who == NEW ? 0 : g->seq) + 1;
+    if (rule->becomes != GOLEAK_TRACE_NONE) {
         g->status = rule->becomes;
         g->gen = 0;
     }
     if (rule->becomes == GOLEAK_TRACE_RUNNING) {
-        cursor->current = *slot;
+        cursor->current = out->subject;
         cursor->current_goid = g->goid;
     }
     return true;
 }
 
-/* Nothing can be next: the earliest is, whatever it needs. */
-static size_t force(struct goleak_v1_order *order)
+/* Nothing can be next: the earliest is, whatever it needs. False: they all are. */
+static bool force(struct goleak_v1_order *order)
 {
     size_t earliest = 0;
+    if (!take_effort(order))
+        return false;
     for (size_t i = 1; i < order->stalled_count; i++)
         if (order->cursors[order->stalled[i]].ticks < order->cursors[order->stalled[earliest]].ticks)
             earliest = i;
-    uint32_t index = order->stalled[earliest];
+    order->turn = order->stalled[earliest];
     order->stalled[earliest] = order->stalled[--order->stalled_count];
-    struct goleak_v1_cursor *cursor = &order->cursors[index];
+    return true;
+}
+
+static void note_forced(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor)
+{
     goleak_health_note(order->file->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0,
                        (size_t)(cursor->at - (const uint8_t *)order->file->bytes.data),
                        "found %s of goroutine %" PRIu64 ", which no event before it has made possible",
                        goleak_v1_name(cursor->type), cursor->bound);
-    heap_put(order, index); /* the only one in it */
-    return index;
 }
 
 /* ---- what comes by its own time ---- */
@@ -303,20 +234,21 @@ static void find_due(struct goleak_v1_order *order)
 static bool take_due(struct goleak_v1_order *order, struct goleak_v1_event *out)
 {
     const struct goleak_v1_file *file = order->file;
-    bool sample = order->next_sample < file->samples.count && file->samples.items[order->next_sample].ticks == order->due;
-    const struct goleak_v1_stamp *stamp = sample ? &file->samples.items[order->next_sample++]
-                                                 : &file->returns.items[order->next_return++];
+    bool sample =
+        order->next_sample < file->samples.count && file->samples.items[order->next_sample].ticks == order->due;
+    const struct goleak_v1_stamp *stamp =
+        sample ? &file->samples.items[order->next_sample++] : &file->returns.items[order->next_return++];
     const uint8_t *at = (const uint8_t *)file->bytes.data + stamp->at;
     struct goleak_v1_cursor *cursor = &order->by_time;
     uint64_t skipped;
-    *cursor = (struct goleak_v1_cursor){ .type = *at & 63, .ticks = order->due, .p = UINT64_MAX, .at = at };
-    *out = (struct goleak_v1_event){ .from = cursor };
+    *cursor = (struct goleak_v1_cursor) { .type = *at & 63, .ticks = order->due, .p = UINT64_MAX, .at = at };
+    *out = (struct goleak_v1_event) { .from = cursor };
     find_due(order);
     if (*at++ >= 0xc0)
-        at = number(at, &skipped);
-    at = number(at, &skipped);
+        at = goleak_v1_number(at, &skipped);
+    at = goleak_v1_number(at, &skipped);
     for (unsigned i = 0; i + 1u < goleak_v1_numbers[cursor->type]; i++)
-        at = number(at, &cursor->arguments[i]);
+        at = goleak_v1_number(at, &cursor->arguments[i]);
     if (sample)
         return true;
     out->subject = goleak_trace_gs_find(&order->gs, cursor->arguments[0]);
@@ -337,57 +269,84 @@ static bool is_return(uint8_t type)
 /* The event that is out is done with: its P goes on to its next one. */
 static inline void go_on(struct goleak_v1_order *order)
 {
-    uint32_t index = order->heap[0].cursor;
-    struct goleak_v1_cursor *cursor = &order->cursors[index];
-    uint64_t goid = cursor->bound;
+    struct goleak_v1_cursor *cursor = &order->cursors[order->turn];
     const struct rule *rule = &rules[cursor->type];
-    order->out = false;
     if (rule->leaves) {
         if (cursor->type == GOLEAK_V1_GoEnd && current_of(order, cursor) != 0)
             goleak_trace_gs_remove(&order->gs, cursor->current);
         cursor->current = 0;
         cursor->current_goid = 0;
     }
-    advance(order->file, cursor);
-    if (cursor->type != 0)
-        heap_sink(order, (struct goleak_v1_waiting){ cursor->ticks, index });
-    else
-        heap_take(order);
-    if (order->stalled_count != 0 && rule->who != NOBODY)
-        wake(order, goid);
+    if (UNLIKELY(order->stalled_count != 0) && rule->who != NOBODY)
+        wake(order, cursor->bound);
+    goleak_v1_advance(order->file, cursor);
+    if (cursor->type == 0)
+        order->turn = GOLEAK_V1_NO_TURN;
+}
+
+/* Whose turn it is, and when: *forced if it cannot be. False: nobody's. */
+static inline bool find_turn(struct goleak_v1_order *order, uint64_t *ticks, bool *forced)
+{
+    *forced = false;
+    if (order->turn != GOLEAK_V1_NO_TURN) {
+        *ticks = order->cursors[order->turn].ticks;
+        if (order->heap_count == 0 || *ticks <= order->heap[0].ticks)
+            return true;
+        struct goleak_v1_waiting next = order->heap[0];
+        heap_replace(order, (struct goleak_v1_waiting) { *ticks, order->turn });
+        *ticks = next.ticks;
+        order->turn = next.cursor;
+        return true;
+    }
+    if (order->heap_count == 0 && order->stalled_count != 0 && force(order)) {
+        *forced = true;
+        *ticks = order->cursors[order->turn].ticks;
+        return true;
+    }
+    if (order->heap_count == 0)
+        return false;
+    *ticks = order->heap[0].ticks;
+    order->turn = order->heap[0].cursor;
+    heap_take(order);
+    return true;
 }
 
 enum goleak_status goleak_v1_order_next(struct goleak_v1_order *order, struct goleak_v1_event *out)
 {
     if (order->out)
         go_on(order);
+    order->out = false;
     for (;;) {
-        bool forced = order->heap_count == 0 && order->stalled_count != 0;
-        if (forced)
-            force(order);
-        uint64_t now = order->heap_count != 0 ? order->heap[0].ticks : UINT64_MAX;
-        if (order->due < now) {
-            if (take_due(order, out))
-                return GOLEAK_OK;
-            continue;
-        }
-        if (order->heap_count == 0)
-            return GOLEAK_END;
-        uint32_t index = order->heap[0].cursor;
-        struct goleak_v1_cursor *cursor = &order->cursors[index];
-        if (!is_ready(order, cursor, &out->subject) && !forced) {
-            heap_take(order);
-            order->stalled[order->stalled_count++] = index;
-            continue;
-        }
-        bool told = is_return(cursor->type) && order->gs.gs[out->subject].gen != 0;
-        out->from = cursor;
-        out->current = current_of(order, cursor);
-        if (!apply(order, cursor, &out->subject))
-            return goleak_alloc_failure(order->file->env.alloc);
-        order->out = true;
-        if (!told)
+        uint64_t ticks = UINT64_MAX;
+        bool forced, found = find_turn(order, &ticks, &forced);
+        while (UNLIKELY(order->due < ticks)) {
+            if (!take_due(order, out))
+                continue;
+            if (forced) { /* it will be again */
+                order->stalled[order->stalled_count++] = order->turn;
+                order->turn = GOLEAK_V1_NO_TURN;
+            }
             return GOLEAK_OK;
+        }
+        if (!found)
+            return GOLEAK_END;
+        struct goleak_v1_cursor *cursor = &order->cursors[order->turn];
+        const struct rule *rule = &rules[cursor->type];
+        if (UNLIKELY(!is_ready(order, cursor, rule, out))) {
+            if (!forced && !order->hopeless) {
+                order->stalled[order->stalled_count++] = order->turn;
+                order->turn = GOLEAK_V1_NO_TURN;
+                continue;
+            }
+            note_forced(order, cursor);
+        }
+        bool told = order->gs.gs[out->subject].gen != 0 && is_return(cursor->type);
+        if (!apply(order, cursor, rule, out))
+            return goleak_alloc_failure(order->file->env.alloc);
+        if (!told) {
+            order->out = true;
+            return GOLEAK_OK;
+        }
         go_on(order);
     }
 }
@@ -395,7 +354,7 @@ enum goleak_status goleak_v1_order_next(struct goleak_v1_order *order, struct go
 uint8_t goleak_v1_type_behind(const struct goleak_v1_order *order, const struct goleak_v1_event *event)
 {
     struct goleak_v1_cursor copy = *event->from;
-    advance(order->file, &copy);
+    goleak_v1_advance(order->file, &copy);
     return copy.type;
 }
 
@@ -403,7 +362,8 @@ bool goleak_v1_order_init(struct goleak_v1_order *order, struct goleak_v1_file *
 {
     struct goleak_alloc *alloc = file->env.alloc;
     size_t count = file->p_count;
-    *order = (struct goleak_v1_order){ .file = file };
+    *order = (struct goleak_v1_order) { .file = file, .turn = GOLEAK_V1_NO_TURN };
+    order->effort = ((uint64_t)file->bytes.size + 65536) * 64;
     goleak_trace_gs_init(&order->gs, alloc);
     order->cursor_count = count + 1; /* none is asked for nothing */
     order->cursors = goleak_alloc_zeroed(alloc, order->cursor_count * sizeof *order->cursors);
@@ -413,11 +373,11 @@ bool goleak_v1_order_init(struct goleak_v1_order *order, struct goleak_v1_file *
     if (order->cursors == NULL || order->heap == NULL || order->stalled == NULL ||
         !goleak_grow(alloc, &order->gs.gs, &order->gs.capacity, 1, sizeof *order->gs.gs))
         return false;
-    order->gs.gs[0] = (struct goleak_trace_g){ 0 };
+    order->gs.gs[0] = (struct goleak_trace_g) { 0 };
     for (uint32_t i = 0; i < count; i++) {
         order->cursors[i].p = file->ps[i].p;
         order->cursors[i].batch = file->ps[i].first;
-        advance(file, &order->cursors[i]);
+        goleak_v1_advance(file, &order->cursors[i]);
         if (order->cursors[i].type != 0)
             heap_put(order, i);
     }

@@ -12,7 +12,8 @@
  *              v  ready
  *          next event, which changes its goroutine
  *
- * Where none is ready the trace is damaged or cut: the earliest is taken as it comes. The
+ * Where none is ready the trace is damaged or cut: the earliest is taken as it comes; and
+ * where looking for one takes too long, as it only can if made on purpose, all are. The
  * return from a system call was written down when the goroutine ran again; it comes out at
  * the time that it tells. CPU samples are nobody's, and come out by time.
  *
@@ -21,22 +22,9 @@
 #ifndef GOLEAK_FORMAT_GOTRACE_V1_ORDER_H
 #define GOLEAK_FORMAT_GOTRACE_V1_ORDER_H
 
-#include "format/gotrace_v1_read.h"
+#include "format/gotrace_v1_cursor.h"
 
-/* The next event of a P. */
-struct goleak_v1_cursor {
-    uint64_t p;
-    uint64_t ticks;
-    const uint8_t *at, *next, *end; /* it, what is behind it, and the batch's end */
-    const uint8_t *text;            /* of a log: behind its numbers */
-    uint64_t arguments[GOLEAK_V1_ARGUMENTS];
-    uint64_t bound;                 /* stalled: for this goroutine */
-    uint64_t current_goid;
-    uint32_t current;               /* slot of who runs here; 0: nobody */
-    uint32_t recent;                /* slot of the last one that was named here */
-    uint32_t batch;                 /* index + 1 of the batch behind this one; 0: none */
-    uint8_t type, type_before;      /* 0: there is no more; it is the first */
-};
+#define GOLEAK_V1_NO_TURN UINT32_MAX
 
 struct goleak_v1_waiting {
     uint64_t ticks;
@@ -47,14 +35,17 @@ struct goleak_v1_order {
     struct goleak_v1_file *file;
     struct goleak_trace_gs gs; /* gen: 1 where its return from a system call was told before its turn */
     struct goleak_v1_cursor *cursors;
-    struct goleak_v1_waiting *heap; /* the earliest first */
+    uint32_t turn;                  /* the P whose event is next, or out; NO_TURN: not decided */
+    bool out;                       /* it is out */
+    struct goleak_v1_waiting *heap; /* the other ones, the earliest first */
     uint32_t *stalled;
     size_t cursor_count, heap_count, stalled_count;
+    uint64_t effort; /* stalled ones looked at, that more may be before `hopeless` */
+    bool hopeless;   /* too many wait for each other: by time alone, from here on */
     uint64_t gc_seq;
     size_t next_sample, next_return;
-    uint64_t due;              /* time of the next sample or return */
+    uint64_t due;                    /* time of the next sample or return */
     struct goleak_v1_cursor by_time; /* a sample or return */
-    bool out;                  /* heap[0] is out, and goes on at the next call */
 };
 
 /* An event whose turn it is. Valid until the next call. */

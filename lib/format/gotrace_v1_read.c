@@ -2,43 +2,22 @@
 #include "format/gotrace_v1_read.h"
 
 #include "base/digits.h"
-#include "format/varint.h"
+#include "format/gotrace_v1_shape.h"
+#include "format/tickclock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define HEADER_BYTES 16
-#define LENGTH_MAX 65536 /* the runtime's buffers hold no longer event */
-#define STRING_MAX 1000000
-#define FRAMES_MAX 1000
-#define P_MAX 65535
-#define FREQUENCY_MAX UINT64_C(10000000000)
-/* Behind damage, a head of a batch is believed if so many events behind it make sense,
- * and if its time is within so much of the trace's beginning. */
+#define FREQUENCY_MAX GOLEAK_TICKCLOCK_MAX
+/* Behind damage, a head of a batch is believed if so many events behind it make sense (or
+ * so many bytes, with a few events), and if its time is within so much of the trace's
+ * beginning. */
 #define PROOF_EVENTS 24
+#define PROOF_BYTES 2048
+#define PROOF_LEAST 4
 #define PROOF_TICKS ((uint64_t)1 << 44)
-
-const uint8_t goleak_v1_numbers[GOLEAK_V1_TYPES] = {
-#define X(id, name, numbers, stack) [id] = numbers + 1,
-    GOLEAK_V1_EVENTS(X)
-#undef X
-};
-
-const char *goleak_v1_name(unsigned type)
-{
-    static const char *const names[GOLEAK_V1_TYPES] = {
-        [GOLEAK_V1_Batch] = "Batch",
-        [GOLEAK_V1_Frequency] = "Frequency",
-        [GOLEAK_V1_Stack] = "Stack",
-        [GOLEAK_V1_TimerGoroutine] = "TimerGoroutine",
-        [GOLEAK_V1_String] = "String",
-#define X(id, name, numbers, stack) [id] = #name,
-        GOLEAK_V1_EVENTS(X)
-#undef X
-    };
-    return names[type % GOLEAK_V1_TYPES] != NULL ? names[type % GOLEAK_V1_TYPES] : "?";
-}
 
 unsigned goleak_v1_header(const char *bytes)
 {
@@ -49,128 +28,13 @@ unsigned goleak_v1_header(const char *bytes)
     return minor == 11 || minor == 19 || minor == 21 ? minor : 0;
 }
 
-/* ---- one event ---- */
-
-enum measure { EVENT, CUT, BROKEN };
-
-struct piece {
-    uint8_t type;
-    const uint8_t *next;
-    uint64_t values[5]; /* its first numbers */
-    const uint8_t *text;
-    const char *problem; /* of a broken one: what was found, … */
-    uint64_t found;      /* … with this number in it, if it names one */
-};
-
-static enum measure broken(struct piece *piece, const char *problem, uint64_t found)
-{
-    piece->problem = problem;
-    piece->found = found;
-    return BROKEN;
-}
-
-static enum measure take_numbers(const uint8_t **at, const uint8_t *end, size_t count, struct piece *piece)
-{
-    for (size_t i = 0; i < count; i++) {
-        uint64_t value;
-        const uint8_t *next = goleak_varint(*at, end, &value);
-        if (next == NULL)
-            return end - *at < 10 ? CUT : broken(piece, "found a number of more than 64 bits in its %" PRIu64 " numbers", count);
-        if (i < 5)
-            piece->values[i] = value;
-        *at = next;
-    }
-    return EVENT;
-}
-
-static enum measure measure_text(const uint8_t **at, const uint8_t *end, struct piece *piece)
-{
-    uint64_t size;
-    piece->text = *at;
-    const uint8_t *next = goleak_varint(*at, end, &size);
-    if (next == NULL)
-        return end - *at < 10 ? CUT : broken(piece, "found a number of more than 64 bits for its length", 0);
-    if (size > STRING_MAX)
-        return broken(piece, "found a text of %" PRIu64 " bytes, expected at most 1000000", size);
-    if (size > (size_t)(end - next))
-        return CUT;
-    *at = next + size;
-    return EVENT;
-}
-
-/* The numbers of an event that tells their length: they fill it. */
-static enum measure measure_long(const uint8_t **at, const uint8_t *end, struct piece *piece)
-{
-    uint64_t size;
-    const uint8_t *next = goleak_varint(*at, end, &size);
-    if (next == NULL)
-        return end - *at < 10 ? CUT : broken(piece, "found a number of more than 64 bits for its length", 0);
-    if (size > LENGTH_MAX)
-        return broken(piece, "found %" PRIu64 " bytes of numbers, expected at most 65536", size);
-    if (size > (size_t)(end - next))
-        return CUT;
-    end = next + size;
-    size_t count = goleak_v1_numbers[piece->type];
-    if (piece->type == GOLEAK_V1_Stack) {
-        const uint8_t *frames = next;
-        if (take_numbers(&frames, end, 2, piece) != EVENT)
-            return broken(piece, "found %" PRIu64 " bytes without an id and a number of frames", size);
-        if (piece->values[1] > FRAMES_MAX)
-            return broken(piece, "found %" PRIu64 " frames, expected at most 1000", piece->values[1]);
-        count = 2 + 4 * (size_t)piece->values[1];
-    }
-    if (take_numbers(&next, end, count, piece) != EVENT || next != end)
-        return broken(piece, "found %" PRIu64 " bytes that are not filled by its numbers", size);
-    *at = end;
-    return EVENT;
-}
-
-/* The event at `at`, with all of its bytes. Nothing is kept of it. */
-static enum measure measure(const struct goleak_v1_file *file, const uint8_t *at, const uint8_t *end,
-                            struct piece *piece)
-{
-    uint8_t byte = *at++, narg = byte >> 6;
-    enum measure result;
-    piece->type = byte & 63;
-    switch (piece->type) {
-    case GOLEAK_V1_String:
-        result = take_numbers(&at, end, 1, piece);
-        if (result == EVENT)
-            result = measure_text(&at, end, piece);
-        if (result == EVENT && piece->values[0] == 0)
-            result = broken(piece, "found the id %" PRIu64 ", expected another", 0);
-        break;
-    case GOLEAK_V1_Batch:
-    case GOLEAK_V1_Frequency:
-    case GOLEAK_V1_TimerGoroutine:
-        if (narg != (piece->type == GOLEAK_V1_Batch))
-            return broken(piece, "found %" PRIu64 " of its numbers announced, expected another number of them", narg + 1u);
-        result = take_numbers(&at, end, narg + 1u, piece);
-        if (result == EVENT && piece->type == GOLEAK_V1_Batch && piece->values[0] > P_MAX && piece->values[0] != UINT64_MAX)
-            result = broken(piece, "found P %" PRIu64 ", expected at most 65535", piece->values[0]);
-        break;
-    default: {
-        size_t count = piece->type == GOLEAK_V1_Stack ? 4 : goleak_v1_numbers[piece->type];
-        if (count == 0 || (piece->type == GOLEAK_V1_CPUSample && file->version < 19))
-            return broken(piece, "found event type %" PRIu64 ", expected one of 1 to 49", piece->type);
-        if (narg != (count < 4 ? count - 1 : 3))
-            return broken(piece, "found %" PRIu64 " of its numbers announced, expected another number of them", narg + 1u);
-        result = narg == 3 ? measure_long(&at, end, piece) : take_numbers(&at, end, count, piece);
-        if (result == EVENT && piece->type == GOLEAK_V1_UserLog)
-            result = measure_text(&at, end, piece);
-    }
-    }
-    piece->next = at;
-    return result;
-}
-
 /* ---- what is kept ---- */
 
 static bool add_stamp(struct goleak_v1_file *file, struct goleak_v1_stamps *stamps, uint64_t ticks, size_t at)
 {
     if (!goleak_grow(file->env.alloc, &stamps->items, &stamps->capacity, stamps->count + 1, sizeof *stamps->items))
         return false;
-    stamps->items[stamps->count++] = (struct goleak_v1_stamp){ ticks, at };
+    stamps->items[stamps->count++] = (struct goleak_v1_stamp) { ticks, at };
     return true;
 }
 
@@ -185,7 +49,7 @@ static bool add_entry(struct goleak_v1_file *file, struct goleak_v1_table *table
     if (table->count >= UINT32_MAX - 1 ||
         !goleak_grow(file->env.alloc, &table->entries, &table->capacity, table->count + 1, sizeof *table->entries))
         return false;
-    table->entries[table->count++] = (struct goleak_v1_entry){ .at = at };
+    table->entries[table->count++] = (struct goleak_v1_entry) { .at = at };
     return goleak_idmap_put(&table->ids, id, (uint32_t)table->count);
 }
 
@@ -208,12 +72,12 @@ static bool open_batch(struct goleak_v1_file *file, uint64_t p, uint64_t ticks, 
         if (!goleak_grow(alloc, &file->ps, &file->p_capacity, file->p_count + 1, sizeof *file->ps) ||
             !goleak_idmap_put(&file->p_ids, p, (uint32_t)file->p_count + 1))
             return false;
-        file->ps[file->p_count++] = (struct goleak_v1_p){ .p = p };
+        file->ps[file->p_count++] = (struct goleak_v1_p) { .p = p };
         index = (uint32_t)file->p_count;
     }
     if (file->batch_count == 0)
         file->first_ticks = ticks;
-    file->batches[file->batch_count++] = (struct goleak_v1_batch){ .ticks = ticks, .at = at, .end = at };
+    file->batches[file->batch_count++] = (struct goleak_v1_batch) { .ticks = ticks, .at = at, .end = at };
     file->batch_open = true;
     struct goleak_v1_p *of = &file->ps[index - 1];
     if (of->last != 0)
@@ -225,55 +89,55 @@ static bool open_batch(struct goleak_v1_file *file, uint64_t p, uint64_t ticks, 
 }
 
 /* A whole event at file->at. False: memory. */
-static bool keep(struct goleak_v1_file *file, const struct piece *piece)
+static bool keep(struct goleak_v1_file *file, const struct goleak_v1_piece *piece)
 {
     const uint8_t *bytes = (const uint8_t *)file->bytes.data;
     size_t at = file->at, next = (size_t)(piece->next - bytes);
     switch (piece->type) {
-    case GOLEAK_V1_Batch:
-        close_batch(file, at);
-        return open_batch(file, piece->values[0], piece->values[1], next);
+    case GOLEAK_V1_Batch: close_batch(file, at); return open_batch(file, piece->values[0], piece->values[1], next);
     case GOLEAK_V1_String: return add_entry(file, &file->strings, piece->values[0], at, piece->type);
-    case GOLEAK_V1_Stack: return piece->values[0] == 0 || add_entry(file, &file->stacks, piece->values[0], at, piece->type);
+    case GOLEAK_V1_Stack:
+        return piece->values[0] == 0 || add_entry(file, &file->stacks, piece->values[0], at, piece->type);
     case GOLEAK_V1_Frequency: file->frequency = piece->values[0]; return true;
     case GOLEAK_V1_CPUSample: return add_stamp(file, &file->samples, piece->values[1], at);
     case GOLEAK_V1_GoSysExit: return piece->values[3] == 0 || add_stamp(file, &file->returns, piece->values[3], at);
-    case GOLEAK_V1_GoSysExitLocal: return piece->values[2] == 0 || add_stamp(file, &file->returns, piece->values[2], at);
+    case GOLEAK_V1_GoSysExitLocal:
+        return piece->values[2] == 0 || add_stamp(file, &file->returns, piece->values[2], at);
     default: return true;
     }
 }
 
 /* ---- damage ---- */
 
-static void note_damage(const struct goleak_v1_file *file, const struct piece *piece)
+static void note_damage(const struct goleak_v1_file *file, const struct goleak_v1_piece *piece)
 {
     char found[160];
     snprintf(found, sizeof found, piece->problem, piece->found);
     goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, file->at,
-                       "%s: %s; what stands behind it is used from the next batch on", goleak_v1_name(piece->type), found);
+                       "%s: %s; what stands behind it is used from the next batch on", goleak_v1_name(piece->type),
+                       found);
 }
 
 /* Is there a batch at `at`? CUT: not to be told before there is more. */
-static enum measure is_batch(const struct goleak_v1_file *file, const uint8_t *at, const uint8_t *end, bool whole)
+static enum goleak_v1_shape is_batch(const struct goleak_v1_file *file, const uint8_t *at, const uint8_t *end,
+                                     bool whole)
 {
-    struct piece piece;
-    enum measure result = measure(file, at, end, &piece);
-    if (result != EVENT)
-        return result == CUT && !whole ? CUT : BROKEN;
-    uint64_t ticks = piece.values[1];
-    if (file->batch_count != 0 && (ticks < file->first_ticks || ticks - file->first_ticks > PROOF_TICKS))
-        return BROKEN;
-    for (int i = 0; i < PROOF_EVENTS; i++) {
-        at = piece.next;
-        if (at == end)
-            return whole ? EVENT : CUT;
-        result = measure(file, at, end, &piece);
-        if (result == BROKEN || (result == CUT && !whole))
-            return result;
-        if (result == CUT)
-            return EVENT; /* the file is cut as well */
+    struct goleak_v1_piece piece;
+    bool limited = end - at > PROOF_BYTES;
+    end = limited ? at + PROOF_BYTES : end;
+    for (int i = 0; i <= PROOF_EVENTS; i++, at = piece.next) {
+        if (i != 0 && at == end)
+            return whole || limited ? GOLEAK_V1_EVENT : GOLEAK_V1_CUT;
+        enum goleak_v1_shape shape = goleak_v1_measure(file->version, at, end, &piece);
+        if (shape == GOLEAK_V1_CUT && i >= PROOF_LEAST && (whole || limited))
+            return GOLEAK_V1_EVENT;
+        if (shape != GOLEAK_V1_EVENT)
+            return shape == GOLEAK_V1_CUT && !whole && !limited ? GOLEAK_V1_CUT : GOLEAK_V1_BROKEN;
+        uint64_t ticks = piece.values[1];
+        if (i == 0 && file->batch_count != 0 && (ticks < file->first_ticks || ticks - file->first_ticks > PROOF_TICKS))
+            return GOLEAK_V1_BROKEN;
     }
-    return EVENT;
+    return GOLEAK_V1_EVENT;
 }
 
 /* Goes on to the next batch, or to where one may begin when there are more bytes. */
@@ -287,11 +151,11 @@ static void find_batch(struct goleak_v1_file *file, bool whole)
             return;
         }
         file->at = (size_t)(at - bytes);
-        enum measure result = is_batch(file, at, end, whole);
-        if (result == CUT)
+        enum goleak_v1_shape result = is_batch(file, at, end, whole);
+        if (result == GOLEAK_V1_CUT)
             return;
-        file->lost = result != EVENT;
-        file->at += result != EVENT;
+        file->lost = result != GOLEAK_V1_EVENT;
+        file->at += result != GOLEAK_V1_EVENT;
     }
 }
 
@@ -326,7 +190,10 @@ static void begin(struct goleak_v1_file *file)
         file->refused = true;
         return;
     }
-    goleak_reasons_set_range(file->env.reasons, file->version, file->version == 11 ? 18 : file->version == 19 ? 20 : 21);
+    goleak_reasons_set_range(file->env.reasons, file->version,
+                             file->version == 11   ? 18
+                             : file->version == 19 ? 20
+                                                   : 21);
     for (unsigned byte = 0; byte < 192; byte++) {
         unsigned type = byte & 63, count = goleak_v1_numbers[type];
         bool special = type == GOLEAK_V1_GoSysExitLocal;
@@ -339,7 +206,7 @@ static enum goleak_status go_through(struct goleak_v1_file *file, bool whole)
 {
     const uint8_t *bytes = (const uint8_t *)file->bytes.data, *end = bytes + file->bytes.size;
     while (file->at < file->bytes.size) {
-        struct piece piece;
+        struct goleak_v1_piece piece;
         if (file->lost) {
             find_batch(file, whole);
             if (file->lost)
@@ -349,12 +216,12 @@ static enum goleak_status go_through(struct goleak_v1_file *file, bool whole)
             file->at = (size_t)(skip_plain(file->numbers, bytes + file->at, end) - bytes);
         if (file->at == file->bytes.size)
             return GOLEAK_OK;
-        enum measure result = measure(file, bytes + file->at, end, &piece);
-        if (result == CUT)
+        enum goleak_v1_shape result = goleak_v1_measure(file->version, bytes + file->at, end, &piece);
+        if (result == GOLEAK_V1_CUT)
             return GOLEAK_OK;
-        if (result == EVENT && !file->batch_open && goleak_v1_numbers[piece.type] != 0)
-            result = broken(&piece, "found before the first batch, expected a batch", 0);
-        if (result == BROKEN) {
+        if (result == GOLEAK_V1_EVENT && !file->batch_open && goleak_v1_numbers[piece.type] != 0)
+            result = goleak_v1_broken(&piece, "found before the first batch, expected a batch", 0);
+        if (result == GOLEAK_V1_BROKEN) {
             note_damage(file, &piece);
             close_batch(file, file->at++);
             file->lost = true;
@@ -413,14 +280,16 @@ static void sort_stamps(struct goleak_v1_stamps *stamps)
 
 static void note_end(struct goleak_v1_file *file)
 {
-    bool timeless = file->frequency == 0;
+    bool timeless = file->frequency == 0, inside = file->at < file->bytes.size && !file->lost;
+    file->cut = timeless || inside;
     if (file->frequency > FREQUENCY_MAX) {
         goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, 0,
-                           "found a frequency of %" PRIu64 " ticks a second, expected 1 to %" PRIu64 ": times are not told",
+                           "found a frequency of %" PRIu64 " ticks a second, expected 1 to %" PRIu64
+                           ": times are not told",
                            file->frequency, FREQUENCY_MAX);
         file->frequency = 0;
     }
-    if (file->at < file->bytes.size && !file->lost)
+    if (inside)
         goleak_health_note(file->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, file->at,
                            "the trace ends inside %s, expected the rest of it%s",
                            goleak_v1_name((uint8_t)file->bytes.data[file->at] & 63),
@@ -463,7 +332,7 @@ static void table_release(struct goleak_v1_table *table, struct goleak_alloc *al
 
 void goleak_v1_file_init(struct goleak_v1_file *file, const struct goleak_reader_env *env)
 {
-    *file = (struct goleak_v1_file){ .env = *env };
+    *file = (struct goleak_v1_file) { .env = *env };
     goleak_buf_init(&file->bytes, env->alloc);
     goleak_idmap_init(&file->p_ids, env->alloc);
     goleak_idmap_init(&file->strings.ids, env->alloc);

@@ -20,74 +20,11 @@
 #define GOLEAK_FORMAT_GOTRACE_V1_READ_H
 
 #include "base/buf.h"
+#include "format/gotrace_v1_shape.h"
 #include "format/traceparts.h"
 
-/* X(id, name, numbers behind the time, of which the last is a stack) */
-#define GOLEAK_V1_EVENTS(X)                                                                                            \
-    X(4, Gomaxprocs, 2, 1)                                                                                             \
-    X(5, ProcStart, 1, 0)                                                                                              \
-    X(6, ProcStop, 0, 0)                                                                                               \
-    X(7, GCStart, 2, 1)                                                                                                \
-    X(8, GCDone, 0, 0)                                                                                                 \
-    X(9, STWStart, 1, 0)                                                                                               \
-    X(10, STWDone, 0, 0)                                                                                               \
-    X(11, GCSweepStart, 1, 1)                                                                                          \
-    X(12, GCSweepDone, 2, 0)                                                                                           \
-    X(13, GoCreate, 3, 1)                                                                                              \
-    X(14, GoStart, 2, 0)                                                                                               \
-    X(15, GoEnd, 0, 0)                                                                                                 \
-    X(16, GoStop, 1, 1)                                                                                                \
-    X(17, GoSched, 1, 1)                                                                                               \
-    X(18, GoPreempt, 1, 1)                                                                                             \
-    X(19, GoSleep, 1, 1)                                                                                               \
-    X(20, GoBlock, 1, 1)                                                                                               \
-    X(21, GoUnblock, 3, 1)                                                                                             \
-    X(22, GoBlockSend, 1, 1)                                                                                           \
-    X(23, GoBlockRecv, 1, 1)                                                                                           \
-    X(24, GoBlockSelect, 1, 1)                                                                                         \
-    X(25, GoBlockSync, 1, 1)                                                                                           \
-    X(26, GoBlockCond, 1, 1)                                                                                           \
-    X(27, GoBlockNet, 1, 1)                                                                                            \
-    X(28, GoSysCall, 1, 1)                                                                                             \
-    X(29, GoSysExit, 3, 0)                                                                                             \
-    X(30, GoSysBlock, 0, 0)                                                                                            \
-    X(31, GoWaiting, 1, 0)                                                                                             \
-    X(32, GoInSyscall, 1, 0)                                                                                           \
-    X(33, HeapAlloc, 1, 0)                                                                                             \
-    X(34, HeapGoal, 1, 0)                                                                                              \
-    X(36, FutileWakeup, 0, 0)                                                                                          \
-    X(38, GoStartLocal, 1, 0)                                                                                          \
-    X(39, GoUnblockLocal, 2, 1)                                                                                        \
-    X(40, GoSysExitLocal, 2, 0)                                                                                        \
-    X(41, GoStartLabel, 3, 0)                                                                                          \
-    X(42, GoBlockGC, 1, 1)                                                                                             \
-    X(43, GCMarkAssistStart, 1, 1)                                                                                     \
-    X(44, GCMarkAssistDone, 0, 0)                                                                                      \
-    X(45, UserTaskCreate, 4, 1)                                                                                        \
-    X(46, UserTaskEnd, 2, 1)                                                                                           \
-    X(47, UserRegion, 4, 1)                                                                                            \
-    X(48, UserLog, 3, 1)                                                                                               \
-    X(49, CPUSample, 4, 1)
-
-enum goleak_v1_type {
-    GOLEAK_V1_Batch = 1,
-    GOLEAK_V1_Frequency = 2,
-    GOLEAK_V1_Stack = 3,
-    GOLEAK_V1_TimerGoroutine = 35,
-    GOLEAK_V1_String = 37,
-#define X(id, name, numbers, stack) GOLEAK_V1_##name = id,
-    GOLEAK_V1_EVENTS(X)
-#undef X
-};
-
-#define GOLEAK_V1_TYPES 64
-#define GOLEAK_V1_ARGUMENTS 4
 /* Readable zero bytes behind the last one, once the file is whole. */
 #define GOLEAK_V1_PAD 32
-
-/* Of every type: its numbers, with the time; 0: no event of that shape. */
-extern const uint8_t goleak_v1_numbers[GOLEAK_V1_TYPES];
-const char *goleak_v1_name(unsigned type);
 
 struct goleak_v1_batch {
     uint64_t ticks;
@@ -134,6 +71,7 @@ struct goleak_v1_file {
     bool refused;            /* no header that we read */
     uint8_t numbers[256];    /* by an event's first byte: 1, 2, 3 numbers follow; 0: look closely */
     uint64_t frequency;      /* ticks a second; 0: not told */
+    bool cut;                /* its end, where the tables are, is missing */
     uint64_t first_ticks;    /* of the first batch */
     struct goleak_v1_batch *batches;
     size_t batch_count, batch_capacity;
@@ -143,9 +81,9 @@ struct goleak_v1_file {
     size_t p_count, p_capacity;
     struct goleak_v1_table strings, stacks;
     struct goleak_v1_stamps samples, returns; /* by time, once the file is whole */
-    uint32_t *scratch;       /* frames of a stack */
+    uint32_t *scratch;                        /* frames of a stack */
     size_t scratch_capacity;
-    uint64_t unknown_ids;    /* strings and stacks that the file does not have */
+    uint64_t unknown_ids; /* strings and stacks that the file does not have */
 };
 
 /* The minor version in a trace's header; 0: it is none. `bytes` has 16. */

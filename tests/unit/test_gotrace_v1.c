@@ -61,8 +61,8 @@ static const char *name_of(const struct goleak_event *event)
 
 static void show_values(const struct goleak_event *event)
 {
-    static const char *const with_texts[] = { "STWBegin", "GoLabel", "UserTaskBegin", "UserRegionBegin", "UserRegionEnd",
-                                              "UserLog" };
+    static const char *const with_texts[] = { "STWBegin",        "GoLabel",       "UserTaskBegin",
+                                              "UserRegionBegin", "UserRegionEnd", "UserLog" };
     static const unsigned texts[] = { 1, 1, 4, 2, 2, 6 };
     const uint64_t values[] = { event->lock, event->chan, event->elem };
     unsigned which = 0;
@@ -200,7 +200,8 @@ static void expect_healthy(void)
 
 static void expect_damage(enum goleak_health_id id, uint64_t offset, const char *detail)
 {
-    if (book.entries[id].count != 1 || book.entries[id].offset != offset || strcmp(book.entries[id].detail, detail) != 0)
+    if (book.entries[id].count != 1 || book.entries[id].offset != offset ||
+        strcmp(book.entries[id].detail, detail) != 0)
         fail_msg("found %" PRIu64 " at %" PRIu64 ": %s\nexpected 1 at %" PRIu64 ": %s", book.entries[id].count,
                  book.entries[id].offset, book.entries[id].detail, offset, detail);
 }
@@ -251,8 +252,7 @@ static void event(unsigned type, int count, ...)
         trace.data[at] = (char)(trace.size - at - 1);
 }
 
-#define EVENT(type, ...)                                                                             \
-    event(GOLEAK_V1_##type, (int)(sizeof((int[]){ __VA_ARGS__ }) / sizeof(int)), __VA_ARGS__)
+#define EVENT(type, ...) event(GOLEAK_V1_##type, (int)(sizeof((int[]) { __VA_ARGS__ }) / sizeof(int)), __VA_ARGS__)
 
 static void string(uint64_t id, const char *text)
 {
@@ -292,10 +292,10 @@ static void frequency(uint64_t ticks)
 static void footer(void)
 {
     frequency(1000000000);
-    stack(1, 1, (const int[]){ 1, 10 });
-    stack(2, 1, (const int[]){ 2, 20 });
-    stack(3, 2, (const int[]){ 2, 21, 1, 11 });
-    stack(4, 1, (const int[]){ 4, 250 });
+    stack(1, 1, (const int[]) { 1, 10 });
+    stack(2, 1, (const int[]) { 2, 20 });
+    stack(3, 2, (const int[]) { 2, 21, 1, 11 });
+    stack(4, 1, (const int[]) { 4, 250 });
     string(1, "main.main");
     string(2, "main.f");
     string(4, "runtime.main");
@@ -312,9 +312,9 @@ static void begin(int minor)
     EVENT(Gomaxprocs, 10, 4, 0);
 }
 
-#define BEGUN                                                                                        \
-    "status #1 goid=1 ts=0 status=1 fn=runtime.main\n"                                               \
-    "run #1 goid=1 ts=0\n"                                                                           \
+#define BEGUN                                                                                                          \
+    "status #1 goid=1 ts=0 status=1 fn=runtime.main\n"                                                                 \
+    "run #1 goid=1 ts=0\n"                                                                                             \
     "runtime ProcsChange by=1 ts=10 4\n"
 
 /* ---- lives ------------------------------------------------------------------------------- */
@@ -383,11 +383,16 @@ static void every_way_to_block_has_its_reason(void **state)
         unsigned type;
         const char *reason;
     } ways[] = {
-        { GOLEAK_V1_GoBlock, "unspecified" },      { GOLEAK_V1_GoStop, "forever" },
-        { GOLEAK_V1_GoSleep, "sleep" },            { GOLEAK_V1_GoBlockSend, "chan send" },
-        { GOLEAK_V1_GoBlockRecv, "chan receive" }, { GOLEAK_V1_GoBlockSelect, "select" },
-        { GOLEAK_V1_GoBlockSync, "sync" },         { GOLEAK_V1_GoBlockCond, "sync.(*Cond).Wait" },
-        { GOLEAK_V1_GoBlockNet, "network" },       { GOLEAK_V1_GoBlockGC, "GC mark assist wait for work" },
+        { GOLEAK_V1_GoBlock, "unspecified" },
+        { GOLEAK_V1_GoStop, "forever" },
+        { GOLEAK_V1_GoSleep, "sleep" },
+        { GOLEAK_V1_GoBlockSend, "chan send" },
+        { GOLEAK_V1_GoBlockRecv, "chan receive" },
+        { GOLEAK_V1_GoBlockSelect, "select" },
+        { GOLEAK_V1_GoBlockSync, "sync" },
+        { GOLEAK_V1_GoBlockCond, "sync.(*Cond).Wait" },
+        { GOLEAK_V1_GoBlockNet, "network" },
+        { GOLEAK_V1_GoBlockGC, "GC mark assist wait for work" },
     };
     char events[512];
     (void)state;
@@ -395,8 +400,8 @@ static void every_way_to_block_has_its_reason(void **state)
         begin(11);
         event(ways[i].type, 2, 7, 3);
         footer();
-        snprintf(events, sizeof events,
-                 BEGUN "park #1 goid=1 ts=17 %s [main.f /m.go:21, main.main /m.go:11]\n", ways[i].reason);
+        snprintf(events, sizeof events, BEGUN "park #1 goid=1 ts=17 %s [main.f /m.go:21, main.main /m.go:11]\n",
+                 ways[i].reason);
         expect(events);
         expect_healthy();
         assert_string_equal(version, "1.11-1.18");
@@ -426,13 +431,13 @@ static void a_return_from_a_system_call_has_its_real_time(void **state)
     EVENT(GoSysBlock, 5);
     EVENT(ProcStop, 0);
     batch(1, 1020);
-    EVENT(HeapAlloc, 20, 77);           /* 1040 */
-    EVENT(HeapAlloc, 20, 78);           /* 1060 */
+    EVENT(HeapAlloc, 20, 77);          /* 1040 */
+    EVENT(HeapAlloc, 20, 78);          /* 1060 */
     EVENT(GoSysExit, 100, 1, 2, 1050); /* 1160 */
     EVENT(GoStartLocal, 0, 1);
     EVENT(GoSysCall, 10, 1); /* 1170 */
     EVENT(GoSysBlock, 0);
-    EVENT(GoSysExitLocal, 30, 1, 0);    /* its time is not told */
+    EVENT(GoSysExitLocal, 30, 1, 0); /* its time is not told */
     EVENT(GoStartLocal, 0, 1);
     EVENT(GoSysCall, 10, 1); /* 1210 */
     EVENT(GoSysBlock, 5);
@@ -495,14 +500,14 @@ static void what_a_goroutine_can_do_goes_before_time(void **state)
 {
     (void)state;
     begin(21);
-    EVENT(GoCreate, 100, 7, 2, 0);   /* 1110 */
-    EVENT(GoBlockRecv, 10, 1);       /* 1120 */
-    batch(1, 1050);                  /* a clock that is behind */
-    EVENT(GoStart, 10, 7, 1);        /* 1060 */
-    EVENT(GoUnblock, 20, 1, 2, 2);   /* 1080 */
-    EVENT(GoEnd, 5);                 /* 1085 */
+    EVENT(GoCreate, 100, 7, 2, 0); /* 1110 */
+    EVENT(GoBlockRecv, 10, 1);     /* 1120 */
+    batch(1, 1050);                /* a clock that is behind */
+    EVENT(GoStart, 10, 7, 1);      /* 1060 */
+    EVENT(GoUnblock, 20, 1, 2, 2); /* 1080 */
+    EVENT(GoEnd, 5);               /* 1085 */
     batch(2, 1070);
-    EVENT(GoStart, 15, 1, 3);        /* 1085 */
+    EVENT(GoStart, 15, 1, 3); /* 1085 */
     EVENT(GoEnd, 200);
     footer();
     expect(BEGUN "create #2 goid=7 by=1 ts=110 fn=main.f\n"
@@ -547,6 +552,23 @@ static void an_order_that_cannot_be_is_taken_as_it_comes(void **state)
     assert_int_equal(book.entries[GOLEAK_HEALTH_broken_order].offset, at);
     assert_string_equal(book.entries[GOLEAK_HEALTH_broken_order].detail,
                         "found GoStart of goroutine 1, which no event before it has made possible");
+}
+
+/* Made on purpose: all Ps wait for what never comes. */
+static void an_order_that_is_hopeless_is_by_time(void **state)
+{
+    (void)state;
+    header(21);
+    for (int p = 0; p < 8000; p++) {
+        batch((uint64_t)p, 9000 - (uint64_t)p);
+        EVENT(GoStart, 0, 7, 3);
+        EVENT(GoStart, 9000, 7, 3);
+    }
+    footer();
+    assert_int_equal(read_pieces(trace.size, 0), GOLEAK_OK); /* in which take() looks at the times */
+    assert_int_equal(facts.events, 16000);
+    assert_int_equal(last_ns, 16999);
+    assert_int_not_equal(book.entries[GOLEAK_HEALTH_broken_order].count, 0);
 }
 
 static void many_ps_are_merged(void **state)
@@ -650,8 +672,9 @@ static void without_the_frequency_there_is_no_time(void **state)
            "run #1 goid=1\n"
            "runtime ProcsChange by=1 4\n"
            "end #1 goid=1\n");
-    assert_string_equal(book.entries[GOLEAK_HEALTH_damaged_records].detail,
-                        "found a frequency of 10000000001 ticks a second, expected 1 to 10000000000: times are not told");
+    assert_string_equal(
+        book.entries[GOLEAK_HEALTH_damaged_records].detail,
+        "found a frequency of 10000000001 ticks a second, expected 1 to 10000000000: times are not told");
 }
 
 /* ---- the runtime's own events ------------------------------------------------------------------ */
@@ -694,8 +717,8 @@ static void why_the_world_stops_depends_on_the_version(void **state)
         int minor, kind;
         const char *text;
     } cases[] = {
-        { 11, 0, "GC mark termination" },  { 19, 1, "GC sweep termination" }, { 19, 2, "unknown" },
-        { 21, 1, "GC mark termination" },  { 21, 11, "stop trace" },          { 21, 17, "unknown" },
+        { 11, 0, "GC mark termination" },   { 19, 1, "GC sweep termination" }, { 19, 2, "unknown" },
+        { 21, 1, "GC mark termination" },   { 21, 11, "stop trace" },          { 21, 17, "unknown" },
         { 21, 16, "ResetDebugLog (test)" },
     };
     (void)state;
@@ -799,11 +822,12 @@ static void damage_hides_what_is_behind_it_until_the_next_batch(void **state)
           "GoEnd: found a number of more than 64 bits in its 1 numbers" },
         { "\x41\x80\x80\x04\x05", 5, "Batch: found P 65536, expected at most 65535" },
         { "\xcd\x81\x80\x04\x00", 5, "GoCreate: found 65537 bytes of numbers, expected at most 65536" },
-        { "\xcd\x03\x01\x01\x01\x01", 6, "GoCreate: found 3 bytes that are not filled by its numbers" },
-        { "\xcd\x05\x01\x01\x01\x01\x01", 7, "GoCreate: found 5 bytes that are not filled by its numbers" },
-        { "\xcd\x04\x01\x01\x01\x81", 6, "GoCreate: found 4 bytes that are not filled by its numbers" },
-        { "\xc3\x02\x01\x01", 4, "Stack: found 2 bytes that are not filled by its numbers" },
-        { "\xc3\x01\x01", 3, "Stack: found 1 bytes without an id and a number of frames" },
+        { "\xcd\x03\x01\x01\x01\x01", 6, "GoCreate: found 3 bytes of numbers, expected as many as its numbers fill" },
+        { "\xcd\x05\x01\x01\x01\x01\x01", 7,
+          "GoCreate: found 5 bytes of numbers, expected as many as its numbers fill" },
+        { "\xcd\x04\x01\x01\x01\x81", 6, "GoCreate: found 4 bytes of numbers, expected as many as its numbers fill" },
+        { "\xc3\x02\x01\x01", 4, "Stack: found 2 bytes of numbers, expected as many as its numbers fill" },
+        { "\xc3\x01\x01", 3, "Stack: found 1 bytes, expected an id and a number of frames" },
         { "\xc3\x03\x01\xe9\x07", 5, "Stack: found 1001 frames, expected at most 1000" },
         { "\x25\x00\x01z", 4, "String: found the id 0, expected another" },
         { "\x25\x07\xc1\x84\x3d", 5, "String: found a text of 1000001 bytes, expected at most 1000000" },
@@ -833,9 +857,10 @@ static void samples_are_newer_than_go_1_18(void **state)
     proof();
     footer();
     expect_proof(BEGUN);
-    expect_damage(GOLEAK_HEALTH_damaged_records, at,
-                  "CPUSample: found event type 49, expected one of 1 to 49; what stands behind it is used from the next "
-                  "batch on");
+    expect_damage(
+        GOLEAK_HEALTH_damaged_records, at,
+        "CPUSample: found event type 49, expected one of 1 to 49; what stands behind it is used from the next "
+        "batch on");
 }
 
 static void what_only_looks_like_a_batch_is_none(void **state)
@@ -851,8 +876,9 @@ static void what_only_looks_like_a_batch_is_none(void **state)
     proof();
     footer();
     expect_proof(BEGUN);
-    expect_damage(GOLEAK_HEALTH_damaged_records, at,
-                  "?: found event type 0, expected one of 1 to 49; what stands behind it is used from the next batch on");
+    expect_damage(
+        GOLEAK_HEALTH_damaged_records, at,
+        "?: found event type 0, expected one of 1 to 49; what stands behind it is used from the next batch on");
 }
 
 static void events_need_a_batch(void **state)
@@ -881,7 +907,7 @@ static void of_two_with_one_id_the_first_is_used(void **state)
     EVENT(GoBlockSend, 10, 1);
     footer();
     size_t at = trace.size;
-    stack(1, 1, (const int[]){ 2, 99 });
+    stack(1, 1, (const int[]) { 2, 99 });
     expect(BEGUN "park #1 goid=1 ts=20 chan send [main.main /m.go:10]\n");
     expect_damage(GOLEAK_HEALTH_damaged_records, at,
                   "found a second Stack 1, expected another id; the first one is used");
@@ -894,7 +920,7 @@ static void ids_that_are_missing_are_counted(void **state)
     EVENT(GoBlockSend, 10, 77);
     EVENT(GoUnblockLocal, 10, 1, 5);
     footer();
-    stack(5, 1, (const int[]){ 66, 99 }); /* a function without a name */
+    stack(5, 1, (const int[]) { 66, 99 }); /* a function without a name */
     expect(BEGUN "park #1 goid=1 ts=20 chan send\n"
                  "ready #1 goid=1 ts=30 [?]\n");
     assert_int_equal(book.entries[GOLEAK_HEALTH_damaged_records].count, 2);
@@ -950,9 +976,10 @@ static void every_cut_keeps_what_is_before_it(void **state)
     assert_int_equal(facts.events, 1);
     assert_int_equal(read_pieces(28, 0), GOLEAK_OK);
     assert_int_equal(book.entries[GOLEAK_HEALTH_truncated].offset, 26);
-    assert_string_equal(book.entries[GOLEAK_HEALTH_truncated].detail,
-                        "the trace ends inside GoStart, expected the rest of it; with its end it lost the frequency, so "
-                        "no times are told");
+    assert_string_equal(
+        book.entries[GOLEAK_HEALTH_truncated].detail,
+        "the trace ends inside GoStart, expected the rest of it; with its end it lost the frequency, so "
+        "no times are told");
 }
 
 static void any_byte_may_be_any_other(void **state)
@@ -1057,6 +1084,7 @@ int main(void)
         TEST(what_a_goroutine_can_do_goes_before_time),
         TEST(collections_are_in_the_order_of_their_numbers),
         TEST(an_order_that_cannot_be_is_taken_as_it_comes),
+        TEST(an_order_that_is_hopeless_is_by_time),
         TEST(many_ps_are_merged),
         TEST(ticks_become_nanoseconds_exactly),
         TEST(long_silence_and_far_clocks_do_not_overflow),
