@@ -13,6 +13,23 @@ const char *reading_padding;
 static struct goleak_alloc alloc;
 static struct goleak_symbols symbols;
 
+/* ---- around a test -------------------------------------------------------- */
+
+int reading_set_up(void **state)
+{
+    (void)state;
+    reading_limit_bytes = 0;
+    reading_fail_at = 0;
+    return 0;
+}
+
+int reading_tear_down(void **state)
+{
+    (void)state;
+    reading_end();
+    return 0;
+}
+
 /* ---- what an event says --------------------------------------------------- */
 
 static void show_hex(const struct goleak_event *event, uint32_t bit, const char *key, uint64_t value)
@@ -210,4 +227,11 @@ void reading_fail_each(const struct goleak_format *format, const char *text)
     }
     reading_fail_at = 0;
     assert_int_equal(reading.status, GOLEAK_OK);
+}
+
+/* ---- texts ---------------------------------------------------------------- */
+
+bool begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
 }

@@ -31,6 +31,10 @@ extern struct reading reading;
 extern uint64_t reading_limit_bytes;
 extern size_t reading_fail_at;
 
+/* Around each test: neither of the two is left from another, nor is the last reading. */
+int reading_set_up(void **state);
+int reading_tear_down(void **state);
+
 /* In pieces of `step` bytes, each a heap block of its exact size; 0: in one. */
 void reading_pieces(const struct goleak_format *format, const void *bytes, size_t size, size_t step);
 void reading_end(void);
@@ -49,5 +53,8 @@ void reading_expect_healthy(void);
 
 /* Fails each request in turn: the status is memory's, nothing is left behind. */
 void reading_fail_each(const struct goleak_format *format, const char *text);
+
+/* Where the rest is of no account: does a text begin like this? */
+bool begins(const char *text, const char *prefix);
 
 #endif

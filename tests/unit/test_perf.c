@@ -11,26 +11,6 @@
 #define CREATE "(45a700 <- 45a6a5) g=0xc000102000 goid=7 parentgoid=1"
 #define PARK "(486ae0) g=0xc000102000 goid=7 reason=6 wait=20"
 
-static int set_up(void **state)
-{
-    (void)state;
-    reading_padding = "# nothing but room behind the lines before this one\n";
-    reading_limit_bytes = 0;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    reading_end();
-    return 0;
-}
-
-static bool begins(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 /* ---- columns ---------------------------------------------------------------- */
 
 static void the_usual_lines(void **state)
@@ -816,7 +796,7 @@ static void a_limit_is_told_as_one(void **state)
     assert_int_equal(reading.status, GOLEAK_E_LIMIT);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, reading_set_up, reading_tear_down)
 
 int main(void)
 {
@@ -865,5 +845,6 @@ int main(void)
         TEST(every_failed_request_for_memory_is_told),
         TEST(a_limit_is_told_as_one),
     };
+    reading_padding = "# nothing but room behind the lines before this one\n";
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
