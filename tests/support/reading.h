@@ -43,6 +43,8 @@ void reading_end(void);
  * in one piece with `reading_padding` behind it, so that its lines are read at a glance:
  * always these events and the same complaints. The last reading is that in one piece. */
 void reading_expect(const struct goleak_format *format, const char *text, const char *events);
+/* The same of events that are not written down: all of these readings say one thing. */
+void reading_agree(const struct goleak_format *format, const char *text);
 extern const char *reading_padding; /* a line without consequences; NULL: blank lines */
 
 /* Of the complaint, in the last reading. */

@@ -150,12 +150,12 @@ static void without_arguments_there_are_calls(void **state)
                    "{" WHEN ", " CHAIN("runtime.gopark") "},\n"
                    "{" WHEN ", " CHAIN("main.f") "},\n"
                    "{" WHEN "}",
-                   "10 call runtime.newproc1" TOLD " [runtime.newproc.func1]\n"
-                   "11 call runtime.newproc1" TOLD " [runtime.newproc1]\n"
-                   "12 return runtime.newproc1" TOLD " [runtime.newproc.func1]\n"
-                   "13 call runtime.gopark" TOLD " [runtime.gopark]\n"
-                   "14 call main.f" TOLD " [main.f]\n"
-                   "15 call" TOLD "\n");
+                   "10 call runtime.newproc1 depth=0" TOLD " [runtime.newproc.func1]\n"
+                   "11 call runtime.newproc1 depth=0" TOLD " [runtime.newproc1]\n"
+                   "12 return runtime.newproc1 depth=0" TOLD " [runtime.newproc.func1]\n"
+                   "13 call runtime.gopark depth=0" TOLD " [runtime.gopark]\n"
+                   "14 call main.f depth=0" TOLD " [main.f]\n"
+                   "15 call depth=0" TOLD "\n");
     reading_expect_healthy();
 }
 
