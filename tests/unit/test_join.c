@@ -226,6 +226,24 @@ static void times_since_the_start_never_join(void **state)
     assert_int_equal(traces_of(absolute, absolute), 1);
 }
 
+/* The first line that tells a time need not be an event. */
+static void a_start_may_be_a_record(void **state)
+{
+    static const char record[] = "app 100/100 [000] 0.000000: PERF_RECORD_COMM exec: app:100/100\n";
+    static const char events[] = "app 100/100 [000] %d.000005: p:newproc1: (45a700 <- 45a6a5) g=0xc000102000 goid=7\n"
+                                 "app 100/100 [000] %d.000007: p:gopark: (45a700) g=0xc000102000 goid=7 reason=6\n";
+    char text[512];
+    (void)state;
+    size_t size = (size_t)snprintf(text, sizeof text, "%s", record);
+    snprintf(text + size, sizeof text - size, events, 0, 0);
+    assert_int_equal(traces_of(text, text), 2);
+    assert_int_equal(load_capture(traces[0]).clock, GOLEAK_CLOCK_RELATIVE);
+    /* What ran before perf has time 0 on any clock. */
+    snprintf(text + size, sizeof text - size, events, 9, 9);
+    assert_int_equal(traces_of(text, text), 1);
+    assert_int_equal(load_capture(traces[0]).clock, GOLEAK_CLOCK_MONOTONIC);
+}
+
 static int pipe_with(const char *text)
 {
     int ends[2];
@@ -481,6 +499,7 @@ int main(void)
         TEST(of_several_processes_events_without_a_pid_are_nobodys),
         TEST(what_tells_no_time_never_joins),
         TEST(times_since_the_start_never_join),
+        TEST(a_start_may_be_a_record),
         TEST(pipes_never_join_and_lose_nothing),
         TEST(what_cannot_be_read_has_no_identity),
         TEST(an_identity_has_its_bounds),
