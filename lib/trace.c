@@ -145,6 +145,14 @@ static enum goleak_status read_options(struct goleak_trace *trace, struct goleak
         snprintf(trace->input_format, sizeof trace->input_format, "%s", trace->options.input_format);
         trace->options.input_format = trace->input_format;
     }
+    if (trace->options.exe != NULL) {
+        size_t size = strlen(trace->options.exe) + 1;
+        trace->exe = goleak_alloc_array(&trace->alloc, size, 1);
+        if (trace->exe == NULL)
+            return goleak_error_alloc(error, &trace->alloc);
+        memcpy(trace->exe, trace->options.exe, size);
+        trace->options.exe = trace->exe;
+    }
     return GOLEAK_OK;
 }
 
@@ -190,7 +198,7 @@ static enum goleak_status open_exe(struct goleak_trace *trace, struct goleak_err
     trace->symbols.resolver = &trace->names.resolver;
     goleak_image_info(trace->names.image, &info);
     if (trace->options.go_version == NULL && info.go_version != NULL)
-        goleak_reasons_set_version(&trace->reasons, info.go_version, "option");
+        goleak_reasons_set_version(&trace->reasons, info.go_version, GOLEAK_FROM_EXE);
     return GOLEAK_OK;
 }
 
@@ -249,6 +257,7 @@ void goleak_trace_free(struct goleak_trace *trace)
         if (trace->analyses[i] != NULL)
             goleak_analyses[i]->release(trace->analyses[i]);
     goleak_names_close(&trace->names);
+    goleak_free(&trace->alloc, trace->exe, trace->exe != NULL ? strlen(trace->exe) + 1 : 0);
     goleak_groups_release(&trace->groups);
     goleak_merge_release(&trace->merge);
     goleak_order_release(&trace->order);

@@ -10,6 +10,9 @@
 #include "replay/merge.h"
 #include "verdict/verdict.h"
 
+/* goleak_reasons.from, where options.exe told it. */
+#define GOLEAK_FROM_EXE "exe"
+
 struct goleak_input {
     struct goleak_trace *trace;
     char *path;
@@ -36,6 +39,7 @@ struct goleak_trace {
     struct goleak_alloc alloc;
     struct goleak_options options;
     char go_version[32], input_format[32];
+    char *exe;                     /* options.exe */
     struct goleak_symbols symbols;
     struct goleak_names names;     /* of options.exe */
     struct goleak_reasons reasons;
