@@ -25,6 +25,7 @@ struct goleak_input {
     struct goleak_lane *lane;    /* its events are merged with other inputs'; NULL: not so */
     struct goleak_reader_facts facts;
     uint64_t bytes;
+    uint64_t lost;               /* events, by what it says itself */
     bool finished;
 };
 
