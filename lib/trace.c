@@ -91,6 +91,7 @@ static enum goleak_status on_ended(void *context, const struct goleak_record *re
     if (trace->options.ended != NULL) {
         struct goleak_goroutine goroutine;
         goleak_trace_fill(trace, record, &goroutine);
+        trace->told_ended = true;
         if (!trace->options.ended(trace->options.ended_context, trace, &goroutine))
             return GOLEAK_E_IO;
     }

@@ -58,6 +58,7 @@ struct goleak_trace {
     struct goleak_input *fed;    /* by goleak_trace_feed */
     struct goleak_ended *ended;
     size_t ended_count, ended_capacity;
+    bool told_ended;             /* the caller's hook was called: its lines are out */
     bool relative_time;          /* some input's times count from its start */
     int64_t ending_moment;       /* of the goroutine that an `ended` hook is shown */
     bool finished;
