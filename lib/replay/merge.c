@@ -367,6 +367,45 @@ static void pair(struct goleak_merge *merge, uint64_t number, const struct golea
     merge->health->input = reading;
 }
 
+static void swap(struct goleak_held *later, struct goleak_held *earlier)
+{
+    struct goleak_held own = *later;
+    own.event.time_ns = earlier->event.time_ns;
+    for (int chain = 0; chain < GOLEAK_CHAINS; chain++) {
+        own.before[chain] = earlier->before[chain];
+        earlier->before[chain] = later->before[chain];
+    }
+    *later = *earlier;
+    *earlier = own;
+}
+
+/* A recorder that is late for a creation, and alone in having seen it, shows it behind
+ * what the other has seen the goroutine do; or shows that behind the other's end of it.
+ * The last one held goes back before those of its life that must follow it. */
+static void put_in_order(struct goleak_merge *merge, uint64_t number, const struct goleak_lane *lane)
+{
+    struct goleak_held *own = held_at(merge, number);
+    struct whose who = whose(&own->event);
+    bool begins = own->event.kind == GOLEAK_EVENT_CREATE;
+    enum goleak_held_chain chain = who.g != 0 ? GOLEAK_CHAIN_G : GOLEAK_CHAIN_GOID;
+    uint64_t before = own->before[chain];
+    int64_t time_ns = own->event.time_ns;
+    if (who.goid == 0 || own->event.kind == GOLEAK_EVENT_END)
+        return;
+    while (before >= merge->held_first) {
+        struct goleak_held *other = held_at(merge, before);
+        struct whose its = whose(&other->event);
+        before = other->before[chain];
+        if (!is_of_the_same(&other->event, &own->event))
+            continue;
+        if (its.g != who.g || its.goid != who.goid || is_seen_in(other, lane) ||
+            other->event.time_ns < time_ns - BEHIND_NS || !(begins || other->event.kind == GOLEAK_EVENT_END))
+            break;
+        swap(own, other); /* both are in the same chains */
+        own = other;
+    }
+}
+
 static enum goleak_status hold(struct goleak_merge *merge, const struct goleak_lane *lane,
                                const struct goleak_event *event)
 {
@@ -378,6 +417,7 @@ static enum goleak_status hold(struct goleak_merge *merge, const struct goleak_l
     see_in(held, lane);
     for (int chain = 0; chain < GOLEAK_CHAINS; chain++)
         link_held(merge, number, (enum goleak_held_chain)chain);
+    put_in_order(merge, number, lane);
     return GOLEAK_OK;
 }
 

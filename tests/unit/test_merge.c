@@ -270,6 +270,31 @@ static void pairs_do_not_cross(void **state)
     goleak_trace_free(trace);
 }
 
+/* Who alone has seen a creation, or a last run, may be late with it. */
+static void a_life_begins_with_its_creation_and_ends_with_its_end(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = merge_two("newproc1: goroutine=c000102000 goid=6 ts=900000\n"
+                                           "gdestroy: goroutine=c000102000 goid=6 ts=998000\n"
+                                           "execute: goroutine=c000102000 goid=7 ts=1000000\n"
+                                           "gopark: goroutine=c000102000 goid=7 reason=6 ts=1001000\n"
+                                           "gdestroy: goroutine=c000102000 goid=7 ts=1010000\n",
+                                           "newproc1: goroutine=c000102000 goid=7 ts=1002500\n"
+                                           "execute: goroutine=c000102000 goid=7 ts=1003000\n"
+                                           "gopark: goroutine=c000102000 goid=7 reason=6 ts=1004000\n"
+                                           "execute: goroutine=c000102000 goid=7 ts=1012000\n"
+                                           "gdestroy: goroutine=c000102000 goid=7 ts=1013000\n");
+    assert_int_equal(load_capture(trace).events, 7);
+    assert_int_equal(load_summary(trace).created, 2);
+    assert_int_equal(load_summary(trace).ended, 2);
+    assert_int_equal(load_summary(trace).live_at_end, 0);
+    assert_int_equal(load_count(trace, "implicit_ends"), 0);
+    assert_int_equal(load_count(trace, "unbalanced_ends"), 0);
+    assert_int_equal(load_count(trace, "impossible_transitions"), 0);
+    assert_int_equal(load_goroutine(trace, A).created_ns, 1000000);
+    goleak_trace_free(trace);
+}
+
 /* One of them tells no g: the goid is the name that both know. */
 static void goids_alone_are_names_enough(void **state)
 {
@@ -897,6 +922,7 @@ int main(void)
         cmocka_unit_test(what_differs_is_another_event),
         cmocka_unit_test(two_lives_of_an_address_stay_two),
         cmocka_unit_test(pairs_do_not_cross),
+        cmocka_unit_test(a_life_begins_with_its_creation_and_ends_with_its_end),
         cmocka_unit_test(goids_alone_are_names_enough),
         cmocka_unit_test(names_are_learnt_from_each_other),
         cmocka_unit_test(the_last_moment_of_all_is_none_too_late),
