@@ -364,8 +364,8 @@ static void gather(struct call *call, struct group *group, size_t first)
                 continue;
             }
             struct goleak_error error;
-            goleak_error_set(&error, GOLEAK_E_USAGE, "found one more recording of one process, expected no more than %d",
-                             GOLEAK_LANES);
+            goleak_error_set(&error, GOLEAK_E_USAGE,
+                             "found one more recording of one process, expected no more than %d", GOLEAK_LANES);
             refuse(call, i, &error);
         }
 }
@@ -383,13 +383,15 @@ static enum goleak_status load_groups(struct call *call, struct goleak_identity 
             refuse(call, i, &error);
     }
     group->identities = (const struct goleak_identity *const *)identities;
-    for (size_t i = 0; i < call->path_count; i++)
+    for (size_t i = 0; i < call->path_count; i++) {
+        group->count = 2;
         /* Without one that cannot be read, the others are of one process still. */
-        for (size_t count = SIZE_MAX; !call->places[i].done && identities[i]->timed && count > 1; count = group->count) {
+        while (!call->places[i].done && identities[i]->timed && group->count > 1) {
             gather(call, group, i);
             if (group->count > 1)
                 load_group(call, group);
         }
+    }
     return GOLEAK_OK;
 }
 
@@ -451,7 +453,9 @@ enum goleak_status goleak_trace_load_all(struct goleak_trace **traces, size_t *t
     struct goleak_options own;
     struct goleak_error error;
     enum goleak_status last = goleak_trace_options(&own, options, &error);
-    struct call call = { .paths = paths, .path_count = path_count, .options = &own, .traces = traces, .errors = errors };
+    struct call call = {
+        .paths = paths, .path_count = path_count, .options = &own, .traces = traces, .errors = errors
+    };
     *trace_count = 0;
     if (last == GOLEAK_OK) {
         own.size = sizeof own;

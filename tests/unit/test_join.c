@@ -493,8 +493,8 @@ static void write_pair(unsigned pid, unsigned ended, unsigned living)
                          "gdestroy: goroutine=c000102000 goid=%u pid=%u ts=%u\n",
                          i + 2, pid, 1000 + i * 1000, i + 2, pid, 1500 + i * 1000);
         for (unsigned i = file; i < living; i += 2)
-            bytes_format(&text, "newproc1: goroutine=%x goid=%u pid=%u ts=%u\n", 0xc00000 + i * 0x380, ended + i + 2, pid,
-                         2000 + (ended + i) * 1000);
+            bytes_format(&text, "newproc1: goroutine=%x goid=%u pid=%u ts=%u\n", 0xc00000 + i * 0x380, ended + i + 2,
+                         pid, 2000 + (ended + i) * 1000);
         write_file(text.data);
         bytes_free(&text);
     }

@@ -817,6 +817,34 @@ static void losses_are_each_recorders_own(void **state)
     assert_int_equal(lost[1], 4);
 }
 
+static void calls_are_the_same_where_all_of_it_is(void **state)
+{
+    struct goleak_lane *lanes[2] = { goleak_merge_lane(&module, "one"), goleak_merge_lane(&module, "two") };
+    const struct goleak_event call = { .kind = GOLEAK_EVENT_CALL,
+                                       .has = GOLEAK_HAS_TIME | GOLEAK_HAS_CPU | GOLEAK_HAS_TID,
+                                       .time_ns = 1000,
+                                       .tid = 100 };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct goleak_batch *batch = goleak_batch_new(&alloc);
+        assert_non_null(batch);
+        for (batch->count = 0; batch->count < 6; batch->count++)
+            batch->events[batch->count] = call;
+        if (i == 1) { /* the first two are like the other's */
+            batch->events[2].kind = GOLEAK_EVENT_RETURN;
+            batch->events[3].cpu = 1;
+            batch->events[4].tid = 101;
+            batch->events[5].time_ns = 1001;
+        }
+        assert_int_equal(goleak_lane_push(lanes[i], &batch), GOLEAK_OK);
+        goleak_batch_free(&alloc, batch);
+    }
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(goleak_lane_finish(lanes[i]), GOLEAK_OK);
+    assert_int_equal(replay.event_count, 12 - 2);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_seen_twice].count, 2);
+}
+
 /* One has an event now and then and never fills its window: the other's do not pile up. */
 static void a_lane_with_few_events_holds_nobody_up(void **state)
 {
@@ -941,6 +969,7 @@ int main(void)
         cmocka_unit_test(two_formats_are_merged_all_the_same),
         cmocka_unit_test(processes_are_not_mixed),
         cmocka_unit_test_setup_teardown(the_lane_that_is_behind_is_wanted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(calls_are_the_same_where_all_of_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(losses_are_each_recorders_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lane_with_few_events_holds_nobody_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_comes_too_late_for_the_others_is_told, set_up, tear_down),
