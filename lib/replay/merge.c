@@ -339,9 +339,9 @@ static void complete(struct goleak_event *first, const struct goleak_event *seco
     if (more & GOLEAK_HAS_STATUS)
         first->status = second->status;
     const uint32_t known = GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID |
-                           GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT | GOLEAK_HAS_CPU | GOLEAK_HAS_TID | GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN |
-                           GOLEAK_HAS_ELEM | GOLEAK_HAS_GOPC | GOLEAK_HAS_STARTPC | GOLEAK_HAS_START |
-                           GOLEAK_HAS_STACK | GOLEAK_HAS_STATUS;
+                           GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT | GOLEAK_HAS_CPU | GOLEAK_HAS_TID | GOLEAK_HAS_LOCK |
+                           GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM | GOLEAK_HAS_GOPC | GOLEAK_HAS_STARTPC |
+                           GOLEAK_HAS_START | GOLEAK_HAS_STACK | GOLEAK_HAS_STATUS;
     first->has |= more & known;
 }
 
