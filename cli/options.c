@@ -486,8 +486,9 @@ void cli_options_help(FILE *out)
           "       " CLI_PROGRAM " recorder TOOL [OPTION]...\n\n"
           "Says which goroutines leaked in a recorded Go process, why, since when, and who\n"
           "started them. FILE is a recording, plain or packed with zstd or gzip; '-' is\n"
-          "standard input. Several are reported side by side, and a file with what the\n"
-          "recorder printed on its standard error is read together with its recording.\n\n",
+          "standard input. Several recordings of one process are joined, those of others\n"
+          "reported side by side, and a file with what the recorder printed on its standard\n"
+          "error is read together with its recording.\n\n",
           out);
     char tools[80];
     fprintf(out, "'recorder' prints a script for TOOL, %s,\nthat records what a report can use best.\n",

@@ -61,50 +61,55 @@ static void take_events(struct goleak_identity *identity, struct goleak_decoder 
 }
 
 /* A file's first bytes, through a decoder: events without a replay. */
-static void look(struct goleak_identity *identity, const char *path, const struct goleak_options *options)
+static enum goleak_status look(struct goleak_identity *identity, const char *path,
+                               const struct goleak_options *options, struct goleak_error *error)
 {
-    struct goleak_error error;
     struct goleak_alloc alloc;
     struct goleak_source *source = NULL;
     struct goleak_decode *decode = NULL;
     struct goleak_decoder *decoder = NULL;
     size_t seen = 0, size = 0;
     goleak_alloc_init(&alloc, options->allocator, options->max_memory_bytes);
-    enum goleak_status status = goleak_source_open(&source, &alloc, path, &error);
+    enum goleak_status status = goleak_source_open(&source, &alloc, path, error);
     if (status == GOLEAK_OK)
-        status = goleak_decode_open(&decode, &alloc, source, options->max_memory_bytes / 2, false, &error);
+        status = goleak_decode_open(&decode, &alloc, source, options->max_memory_bytes / 2, false, error);
     if (status == GOLEAK_OK)
-        status = goleak_decoder_new(&decoder, options, &error);
+        status = goleak_decoder_new(&decoder, options, error);
     while (status == GOLEAK_OK && seen < LOOK_BYTES) {
         const void *data;
-        status = goleak_decode_next(decode, &data, &size, NULL, NULL, &error);
+        status = goleak_decode_next(decode, &data, &size, NULL, NULL, error);
         if (status != GOLEAK_OK || size == 0)
             break;
         seen += size;
-        status = goleak_decoder_feed(decoder, data, size, &error);
+        status = goleak_decoder_feed(decoder, data, size, error);
         take_events(identity, decoder);
     }
-    if (status == GOLEAK_OK && size == 0 && goleak_decoder_finish(decoder, &error) == GOLEAK_OK)
+    if (status == GOLEAK_OK && size == 0) {
+        status = goleak_decoder_finish(decoder, error);
         take_events(identity, decoder);
+    }
     if (decoder != NULL && goleak_decoder_is_relative(decoder))
         identity->timed = false; /* whose start is not known */
     goleak_decoder_free(decoder);
     goleak_decode_close(decode);
     goleak_source_close(source);
+    return status;
 }
 
-void goleak_identity_read(struct goleak_identity *out, const char *path, const struct goleak_options *options)
+enum goleak_status goleak_identity_read(struct goleak_identity *out, const char *path,
+                                        const struct goleak_options *options, struct goleak_error *error)
 {
     struct stat info;
     memset(out, 0, sizeof *out);
     if (strcmp(path, "-") == 0 || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
-        return;
+        return GOLEAK_OK;
     struct goleak_options quiet = *options;
     quiet.progress = NULL;
     quiet.exe = NULL;
     quiet.ended = NULL;
-    look(out, path, &quiet);
+    enum goleak_status status = look(out, path, &quiet, error);
     qsort(out->births, out->birth_count, sizeof *out->births, by_goid);
+    return status == GOLEAK_E_MEMORY || status == GOLEAK_E_LIMIT ? status : GOLEAK_OK;
 }
 
 /* ---- comparing ---- */

@@ -111,7 +111,8 @@ static void write_go_version(struct goleak_text_report *report)
     goleak_text_label(report, 2, "Go");
     goleak_page_name(report->page, GOLEAK_PLAIN, input.go_version);
     goleak_page_print(report->page, GOLEAK_PLAIN, " (%s)",
-                      strcmp(from, "option") == 0   ? "given as an option"
+                      report->view->exe_told_go     ? "from the program"
+                      : strcmp(from, "option") == 0 ? "given as an option"
                       : strcmp(from, "header") == 0 ? "from the recording's header"
                                                     : from);
     goleak_text_end(report);
