@@ -2,14 +2,13 @@
 #include "join.h"
 
 #include "input/decode.h"
+#include "replay/merge.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define LOOK_BYTES ((size_t)1 << 20)
-/* Two recorders' times of one creation. */
-#define SAME_NS ((int64_t)1000000)
 
 /* ---- looking ---- */
 
@@ -53,11 +52,22 @@ static int by_goid(const void *a, const void *b)
     return x->pid < y->pid ? -1 : x->pid > y->pid;
 }
 
-static void take_events(struct goleak_identity *identity, struct goleak_decoder *decoder)
+/* The last event waits for the next: it is not taken where the look ends in its middle. */
+struct taking {
+    struct goleak_identity *identity;
+    struct goleak_event last;
+    bool has_last;
+};
+
+static void take_events(struct taking *taking, struct goleak_decoder *decoder)
 {
     const struct goleak_event *event;
-    while (goleak_decoder_next(decoder, &event) == GOLEAK_OK)
-        note_event(identity, event);
+    while (goleak_decoder_next(decoder, &event) == GOLEAK_OK) {
+        if (taking->has_last)
+            note_event(taking->identity, &taking->last);
+        taking->last = *event;
+        taking->has_last = true;
+    }
 }
 
 /* A file's first bytes, through a decoder: events without a replay. */
@@ -68,6 +78,7 @@ static enum goleak_status look(struct goleak_identity *identity, const char *pat
     struct goleak_source *source = NULL;
     struct goleak_decode *decode = NULL;
     struct goleak_decoder *decoder = NULL;
+    struct taking taking = { .identity = identity };
     size_t seen = 0, size = 0;
     goleak_alloc_init(&alloc, options->allocator, options->max_memory_bytes);
     enum goleak_status status = goleak_source_open(&source, &alloc, path, error);
@@ -82,12 +93,14 @@ static enum goleak_status look(struct goleak_identity *identity, const char *pat
             break;
         seen += size;
         status = goleak_decoder_feed(decoder, data, size, error);
-        take_events(identity, decoder);
+        take_events(&taking, decoder);
     }
-    if (status == GOLEAK_OK && size == 0) {
+    if (status == GOLEAK_OK) {
         status = goleak_decoder_finish(decoder, error);
-        take_events(identity, decoder);
+        take_events(&taking, decoder);
     }
+    if (taking.has_last && size == 0)
+        note_event(identity, &taking.last);
     if (decoder != NULL && goleak_decoder_is_relative(decoder))
         identity->timed = false; /* whose start is not known */
     goleak_decoder_free(decoder);
@@ -131,7 +144,7 @@ static enum alike same_birth(const struct goleak_birth *a, const struct goleak_b
 {
     int64_t apart = a->time_ns > b->time_ns ? a->time_ns - b->time_ns : b->time_ns - a->time_ns;
     bool gopc_told = a->gopc != 0 && b->gopc != 0, startpc_told = a->startpc != 0 && b->startpc != 0;
-    if ((gopc_told && a->gopc != b->gopc) || (startpc_told && a->startpc != b->startpc) || apart > SAME_NS)
+    if ((gopc_told && a->gopc != b->gopc) || (startpc_told && a->startpc != b->startpc) || apart > GOLEAK_MERGE_NS)
         return ALIKE_NO;
     return gopc_told || startpc_told ? ALIKE_YES : ALIKE_UNKNOWN;
 }

@@ -4,9 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* How far apart in time two recorders may see the same event. */
-#define SAME_NS ((int64_t)500000)
-/* … and how far behind another event of the goroutine, which follows it. */
+#define SAME_NS GOLEAK_MERGE_NS
+/* Two recorders' times of one event, where another of the goroutine's lies between them. */
 #define BEHIND_NS ((int64_t)100000)
 /* So many of a goroutine's events are looked at for a like. */
 #define LOOKED 256

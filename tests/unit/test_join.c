@@ -129,10 +129,10 @@ static void recordings_of_the_same_births_join(void **state)
     } cases[] = {
         { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=1000000\n", 1 },
         { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 startpc=45fa00 ts=1400000\n", 1 },
-        { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=2000000\n", 1 },
+        { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=1500000\n", 1 },
         { "newproc1: goid=7 startpc=45fa00 ts=1000000\n", 1 },
         /* another time, place or function */
-        { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=2000001\n", 2 },
+        { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=1500001\n", 2 },
         { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a6 ts=1000000\n", 2 },
         { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 startpc=45fa10 ts=1000000\n", 2 },
         /* nothing but the goid and the time */
@@ -361,6 +361,25 @@ static void those_that_join_bring_those_that_join_them(void **state)
     assert_int_equal(inputs_of(traces[0]), 3);
     assert_int_equal(load_summary(traces[0]).created, 2);
     assert_int_equal(load_count(traces[0], "seen_twice"), 1);
+}
+
+/* A MiB with less than a batch of events in it, and a cut line at its end. */
+static void few_events_with_deep_stacks_join(void **state)
+{
+    (void)state;
+    struct bytes text = { 0 };
+    for (unsigned i = 0; i < 200; i++) {
+        bytes_format(&text, "gopark: goroutine=c000102000 goid=7 reason=6 ts=%u\n", 2000 + i);
+        for (unsigned k = 0; k < 500; k++)
+            bytes_format(&text, "              app`main.work_%u_%u+0x%x\n", i, k, k + 1);
+        bytes_text(&text, "\n");
+        if (i == 0)
+            bytes_text(&text, "newproc1: goroutine=c000102380 goid=8 pid=100 gopc=45a6a5 ts=3000\n");
+    }
+    assert_true(text.size > (3u << 20));
+    assert_int_equal(traces_of(text.data, "newproc1: goroutine=c000102380 goid=8 gopc=45a6a5 ts=3500\n"), 1);
+    assert_int_equal(load_count(traces[0], "seen_twice"), 1);
+    bytes_free(&text);
 }
 
 static void a_packed_recording_joins_too(void **state)
@@ -660,6 +679,7 @@ int main(void)
         TEST(an_identity_has_its_bounds),
         TEST(groups_are_found_among_others),
         TEST(those_that_join_bring_those_that_join_them),
+        TEST(few_events_with_deep_stacks_join),
         TEST(a_packed_recording_joins_too),
         TEST(a_message_file_finds_the_joined),
         TEST(a_silent_message_file_finds_any_of_the_joined),
