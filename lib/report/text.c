@@ -91,7 +91,11 @@ static void write_inputs(struct goleak_text_report *report)
         goleak_page_name(report->page, GOLEAK_PLAIN, strcmp(input.path, "-") == 0 ? "standard input" : input.path);
         goleak_text_end(report);
         goleak_text_label(report, 2, "");
-        goleak_page_print(report->page, GOLEAK_PLAIN, "%s", input.format_title != NULL ? input.format_title : "unknown format");
+        if (input.events == 0 && input.format != NULL)
+            goleak_page_print(report->page, GOLEAK_PLAIN, "what %s said of itself", input.format);
+        else
+            goleak_page_print(report->page, GOLEAK_PLAIN, "%s",
+                              input.format_title != NULL ? input.format_title : "unknown format");
         if (input.form != NULL)
             goleak_page_print(report->page, GOLEAK_PLAIN, " (%s form)", input.form);
         goleak_page_print(report->page, GOLEAK_PLAIN, ", %s, %s", goleak_words_counted(input.events, "event").text,
