@@ -37,6 +37,11 @@ struct goleak_page {
     unsigned column; /* where the next character goes */
     enum goleak_style style;
     bool gap; /* the last text ended with a blank that is not written yet */
+    /* The last blank of this line at which it may still break: its place in buf, the
+     * column behind it, its style. */
+    size_t blank;
+    unsigned blank_column;
+    enum goleak_style blank_style;
     bool color;
     bool refused;
 };
