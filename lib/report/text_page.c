@@ -30,6 +30,14 @@ void goleak_text_escape(struct goleak_buf *out, const char *text)
     goleak_buf_append(out, plain, (size_t)(text - plain));
 }
 
+size_t goleak_text_file(const char *text)
+{
+    const char *blank = strrchr(text, ' '), *colon = strrchr(text, ':');
+    if (blank == NULL || colon == NULL || colon < blank || colon[1] == '\0')
+        return strlen(text);
+    return colon[1 + strspn(colon + 1, "0123456789")] == '\0' ? (size_t)(blank + 1 - text) : strlen(text);
+}
+
 /* Columns of one character. Names are identifiers: the wide scripts and the
  * combining marks of Unicode's letters are enough. */
 static unsigned columns_of(uint32_t code)
@@ -293,21 +301,11 @@ void goleak_page_print(struct goleak_page *page, enum goleak_style style, const 
     goleak_page_words(page, style, text);
 }
 
-/* Does "FUNC FILE:LINE" end here in a place? Then where its blank stands. */
-static size_t place_blank(const char *text)
-{
-    const char *blank = strrchr(text, ' '), *colon = strrchr(text, ':');
-    if (blank == NULL || colon == NULL || colon < blank || colon[1] == '\0')
-        return strlen(text);
-    return colon[1 + strspn(colon + 1, "0123456789")] == '\0' ? (size_t)(blank - text) : strlen(text);
-}
-
 void goleak_page_name(struct goleak_page *page, enum goleak_style style, const char *text)
 {
     const char *at = escaped(page, text);
-    size_t size = place_blank(at);
-    put(page, style, at, size, false);
-    at += size;
-    if (*at == ' ')
-        put(page, style, at + 1, strlen(at + 1), true);
+    size_t file = goleak_text_file(at);
+    put(page, style, at, at[file] != '\0' ? file - 1 : file, false);
+    if (at[file] != '\0')
+        put(page, style, at + file, strlen(at + file), true);
 }
