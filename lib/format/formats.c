@@ -49,10 +49,8 @@ static const struct {
     uint8_t size;
     const char *advice;
 } others[] = {
-    { "PERFILE2", 8, 
-      "found perf.data, expected text: run `perf script -i FILE " FIELDS "` and give its output" },
-    { "2ELIFREP", 8, 
-      "found perf.data of another byte order: run `perf script -i FILE " FIELDS "` on its own machine" },
+    { "PERFILE2", 8, "found perf.data, expected text: run `perf script -i FILE " FIELDS "` and give its output" },
+    { "2ELIFREP", 8, "found perf.data of another byte order: run `perf script -i FILE " FIELDS "` on its own machine" },
     { "\x7f"
       "ELF",
       4, "found an ELF file (a program, or a core), expected a recording: the program of a recording goes with --exe" },

@@ -207,8 +207,7 @@ static void write_unnamed(struct goleak_text_report *report)
     if (addresses <= names)
         return;
     goleak_text_label(report, 2, "names");
-    goleak_page_words(report->page, GOLEAK_PLAIN,
-                      "places are addresses: --exe=PATH, the program that ran, names them");
+    goleak_page_words(report->page, GOLEAK_PLAIN, "places are addresses: --exe=PATH, the program that ran, names them");
     goleak_text_end(report);
 }
 

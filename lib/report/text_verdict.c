@@ -174,8 +174,7 @@ static void advise(struct goleak_text_report *report)
 {
     const char *tool = report->format != NULL ? report->format : "bpftrace";
     bool bare = strcmp(tool, "perf") == 0 && is_form(report, "json"); /* perf 6.1's JSON has no arguments */
-    goleak_page_print(report->page, GOLEAK_PLAIN,
-                      "To tell, %srecord with the script of `goleak-report recorder %s`.",
+    goleak_page_print(report->page, GOLEAK_PLAIN, "To tell, %srecord with the script of `goleak-report recorder %s`.",
                       bare ? "print it with perf script, or " : "", tool);
     goleak_page_end_line(report->page);
 }
