@@ -466,9 +466,14 @@ static enum goleak_status complain_of_nothing(struct goleak_input *input)
 {
     struct goleak_error *error = &input->trace->failure;
     const char *problem = input->trace->health.entries[GOLEAK_HEALTH_recorder_errors].detail;
-    if (input->facts.advice != NULL)
+    const struct goleak_health_entry *damage = &input->trace->health.entries[GOLEAK_HEALTH_damaged_lines];
+    if (input->facts.advice != NULL) {
         goleak_error_set(error, GOLEAK_E_NOEVENTS, "%s", input->facts.advice);
-    else if (input->facts.notes != 0)
+    } else if (damage->count != 0 && damage->input == input->path && damage->detail[0] != '\0') {
+        goleak_error_set(error, GOLEAK_E_NOEVENTS, "no line of it can be read; of the first: %s", damage->detail);
+        error->line = damage->line;
+        error->column = damage->column;
+    } else if (input->facts.notes != 0)
         goleak_error_set(error, GOLEAK_E_NOEVENTS,
                          "found a recorder's messages and no events: give this file together with its recording%s%s",
                          problem[0] != '\0' ? "; it says " : "", problem);

@@ -140,18 +140,21 @@ static enum goleak_status take_text(struct goleak_reader *reader, const struct g
     bool taken;
     if (at == end)
         return GOLEAK_OK;
-    if (!reader->in_map && (*at == ' ' || *at == '\t') && text->open_event && goleak_stacktext_is_frame(at, end)) {
-        if (line->ended)
-            goleak_stacktext_add(&text->stack, at, end);
-        else
-            goleak_textual_cut(text, line);
+    if (!reader->in_map && (*at == ' ' || *at == '\t') && goleak_stacktext_is_frame(at, end) &&
+        goleak_textual_frame(text, line))
         return GOLEAK_OK;
-    }
-    if (goleak_textual_recorder_line(text, line) || take_message(reader, line))
-        return GOLEAK_OK;
-    enum goleak_status status = goleak_textual_event(text, line, at, -1, &taken, &kept);
-    if (status != GOLEAK_OK || taken)
+    enum goleak_status status = goleak_textual_end_stack(text);
+    if (status != GOLEAK_OK || goleak_textual_recorder_line(text, line))
         return status;
+    if (!reader->in_map) {
+        status = goleak_textual_event(text, line, at, -1, &taken, &kept);
+        if (status != GOLEAK_OK || taken) {
+            reader->histogram = false;
+            return status;
+        }
+    }
+    if (take_message(reader, line))
+        return GOLEAK_OK;
     /* The traced program's output, and perhaps an event behind it. */
     const char *inside = goleak_keyed_find(at, end), *nul = memchr(at, 0, (size_t)(end - at));
     if (inside != NULL && nul != NULL) {
@@ -180,7 +183,7 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
                              enum goleak_status *status)
 {
     struct goleak_reader *reader = context;
-    return reader->in_map ? at : goleak_textual_bulk(&reader->text, at, end, number, status);
+    return reader->in_map || reader->histogram ? at : goleak_textual_bulk(&reader->text, at, end, number, status);
 }
 
 /* ---- JSON ---- */

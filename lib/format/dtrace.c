@@ -461,14 +461,8 @@ static enum goleak_status indented(struct goleak_reader *reader, const struct go
     enum goleak_status status = cpu_line(reader, line, taken);
     if (status != GOLEAK_OK || *taken)
         return status;
-    if (reader->text.open_event && goleak_stacktext_is_frame(line->at, line->end)) {
-        *taken = true;
-        if (line->ended)
-            goleak_stacktext_add(&reader->text.stack, line->at, line->end);
-        else
-            goleak_textual_cut(&reader->text, line);
-    }
-    return GOLEAK_OK;
+    *taken = goleak_stacktext_is_frame(line->at, line->end) && goleak_textual_frame(&reader->text, line);
+    return *taken ? GOLEAK_OK : goleak_textual_end_stack(&reader->text);
 }
 
 /* What print() of Oracle's puts before a struct: "7f0012345678 = *". */
@@ -514,6 +508,8 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
     }
     if (*at == ' ' || *at == '\t' || (*at >= '0' && *at <= '9')) /* CPU 100 leaves no blank */
         status = indented(reader, line, &taken);
+    else if ((status = goleak_textual_end_stack(&reader->text)) != GOLEAK_OK)
+        return status;
     else if (goleak_begins(at, end, "dtrace: "))
         status = message(reader, line), taken = true;
     else if (goleak_textual_recorder_line(&reader->text, line))
@@ -655,6 +651,7 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
     }
     if (line != *number) {
         reader->text.open_event = true; /* a stack may follow the last */
+        reader->text.had_stack = reader->text.ignores_frames = false;
         reader->text.events += line - *number;
         reader->forms |= FORM_FULL;
         *number = line;

@@ -346,7 +346,8 @@ static void plan_step(struct line_state *state, const char *name, const char *va
         return;
     bool first = plan->count == 0;
     const char *from = first ? name : name - 1;
-    if (key == NULL || plan->count == GOLEAK_PLAN_STEPS || (how == SIGNED && key->how != SIGNED) || (!first && (*from != ' ' || from[-1] == ' ')) ||
+    if (key == NULL || plan->count == GOLEAK_PLAN_STEPS || (how == SIGNED && key->how != SIGNED) ||
+        (!first && (*from != ' ' || from[-1] == ' ')) ||
         !goleak_word_set(&plan->steps[plan->count].word, from, (size_t)(value - from))) {
         plan->count = UINT8_MAX;
         return;
@@ -379,6 +380,15 @@ static const char *parse(enum how how, const char *at, const char *end, uint64_t
                         : goleak_parse_u64(at, end, number);
 }
 
+/* The address that perf prints behind the arguments where there is no callchain, right-
+ * aligned in 16 columns; and not a key that has been cut. */
+static bool is_address(const char *at, const char *end)
+{
+    uint64_t address;
+    const char *rest = goleak_parse_hex(at, end, &address);
+    return at[-1] == ' ' && at[-2] == ' ' && rest != NULL && rest - at >= 4 && (rest == end || *rest == ' ');
+}
+
 static enum goleak_keyed_result read_keys(struct goleak_keyed *keyed, const char *at, const char *end,
                                           struct line_state *state, struct goleak_keyed_problem *problem)
 {
@@ -389,7 +399,7 @@ static enum goleak_keyed_result read_keys(struct goleak_keyed *keyed, const char
     while (at < end) {
         const char *name = at, *equals = key_end(at, end);
         if (equals == NULL) {
-            if (keyed->numbers_tell_base && state->plan.count != 0) {
+            if (keyed->numbers_tell_base && state->plan.count != 0 && is_address(at, end)) {
                 state->plan.count = UINT8_MAX;
                 return GOLEAK_KEYED_EVENT;
             }
@@ -613,9 +623,7 @@ static bool lacks_goroutine(const struct goleak_key_plan *plan, const struct gol
 const char *goleak_keyed_plan_run(struct goleak_keyed *keyed, const struct goleak_key_plan *plan, const char *at,
                                   const char *limit, struct goleak_event *event)
 {
-    event->kind = plan->kind;
-    event->flags = 0;
-    event->has = 0;
+    *event = (struct goleak_event){ .kind = plan->kind };
     for (const struct goleak_key_step *step = plan->steps, *stop = step + plan->count; step < stop; step++) {
         uint64_t number;
         int32_t integer;

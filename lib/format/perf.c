@@ -27,7 +27,8 @@
 #include <stdio.h>
 
 #define PROBES 64
-#define FIELDS "perf script -F comm,pid,tid,cpu,time,event,trace,ip,sym"
+#define NAME_LONGEST 256 /* of a group and a probe */
+#define FIELDS "perf script -F trace:comm,pid,tid,cpu,time,event,trace,ip,sym,symoff"
 
 /* A probe of the recording, by the name that perf prints. */
 struct probe {
@@ -188,7 +189,7 @@ static bool split_head(const char *at, const char *end, struct head *out)
             from--;
         while (stop < end && (is_name(*stop) || *stop == ':'))
             stop++;
-        bool named = from < colon && stop > colon + 2 && stop[-1] == ':' && (stop == end || *stop == ' ') &&
+        bool named = from < colon && stop - from <= NAME_LONGEST && stop > colon + 2 && stop[-1] == ':' && (stop == end || *stop == ' ') &&
                      !is_digit(*from);
         if (named) {
             const char *trace = goleak_skip_blanks(stop, end);
@@ -348,7 +349,7 @@ static void take_time(struct goleak_reader *reader, int64_t time_ns)
 {
     reader->began_at_zero = reader->began_at_zero || (!reader->lines_timed && time_ns == 0);
     reader->lines_timed = true;
-    reader->sum_ns = (int64_t)((uint64_t)reader->sum_ns + (uint64_t)time_ns); /* absolute ones may wrap */
+    reader->sum_ns = time_ns > INT64_MAX - reader->sum_ns ? INT64_MAX : reader->sum_ns + time_ns;
 }
 
 static enum goleak_status add(struct goleak_reader *reader, struct goleak_event *event)
@@ -442,7 +443,7 @@ static enum goleak_status take_event(struct goleak_reader *reader, const struct 
             goleak_textual_damaged(text, line, problem.at, problem.sentence);
         else
             goleak_textual_cut(text, line);
-        return goleak_textual_close_event(text);
+        return goleak_textual_skip_event(text);
     }
     put_columns(&event, head);
     if (kind == GOLEAK_EVENT_OTHER || plan->event_name != 0) {
@@ -458,7 +459,7 @@ static enum goleak_status take_event(struct goleak_reader *reader, const struct 
         else if (probe->known)
             goleak_textual_cut(text, line);
         plan->count = 0;
-        return goleak_textual_close_event(text);
+        return goleak_textual_skip_event(text);
     }
     if (!goleak_textual_whole(text, line, &event))
         return GOLEAK_OK;
@@ -558,6 +559,50 @@ static bool is_trace_alone(const char *at, const char *end)
     return equals != NULL && equals > rest && memchr(rest, ' ', (size_t)(equals - rest)) == NULL;
 }
 
+/* What stands before an event, up to its time: a thread, and when. NULL: it does not. */
+static const char *columns_end(const char *at, const char *end)
+{
+    for (const char *colon = at; (colon = memchr(colon, ':', (size_t)(end - colon))) != NULL; colon++) {
+        const char *from = colon;
+        int64_t time_ns;
+        while (from > at && (is_digit(from[-1]) || from[-1] == '.'))
+            from--;
+        if (from == colon || parse_seconds(from, colon, &time_ns) != colon)
+            continue;
+        struct head head = { 0 };
+        split_columns(at, colon + 1, &head);
+        if (head.has & GOLEAK_HAS_TID)
+            return colon + 1;
+    }
+    return NULL;
+}
+
+static bool has_columns(const char *at, const char *end)
+{
+    return columns_end(at, end) != NULL;
+}
+
+/* A line of columns and nothing behind them: -F without event and trace. */
+static bool is_columns_alone(const char *at, const char *end)
+{
+    const char *rest = columns_end(at, end);
+    return rest != NULL && goleak_skip_blanks(rest, end) == end;
+}
+
+/* "  proc.go:402", which -F srcline prints below a frame. */
+static bool is_source_line(const char *at, const char *end)
+{
+    uint64_t number;
+    const char *from = end;
+    const char *start = at;
+    while (start < end && (*start == ' ' || *start == '\t'))
+        start++;
+    while (from > start && is_digit(from[-1]))
+        from--;
+    return start > at && from > start + 1 && from[-1] == ':' && goleak_parse_u64(from, end, &number) == end &&
+           memchr(start, ' ', (size_t)(end - start)) == NULL;
+}
+
 static enum goleak_status take_line(void *context, const struct goleak_line *line)
 {
     struct goleak_reader *reader = context;
@@ -566,21 +611,20 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
     struct head head;
     if (at == end || reader->is_raw_dump)
         return GOLEAK_OK;
-    if (*at == '\t' && text->open_event && goleak_stacktext_is_frame(at, end)) {
-        if (line->ended)
-            goleak_stacktext_add(&text->stack, at, end);
-        else
-            goleak_textual_cut(text, line);
+    if (*at == '\t' && goleak_stacktext_is_frame(at, end) && goleak_textual_frame(text, line))
         return GOLEAK_OK;
-    }
-    if (goleak_textual_recorder_line(text, line))
+    if (is_source_line(at, end) && (text->open_event || text->ignores_frames)) /* -F srcline: of the frame above */
         return GOLEAK_OK;
-    if (*at == '#') {
+    enum goleak_status status = goleak_textual_end_stack(text);
+    if (status != GOLEAK_OK || goleak_textual_recorder_line(text, line))
+        return status;
+    const char *nul = memchr(at, 0, (size_t)(end - at));
+    bool has_head = nul == NULL && split_head(at, end, &head);
+    if (*at == '#' && !(has_head && head.has != 0)) {
         text->notes++;
         return GOLEAK_OK;
     }
-    const char *nul = memchr(at, 0, (size_t)(end - at));
-    if (nul == NULL && split_head(at, end, &head)) {
+    if (has_head) {
         if (head.has & GOLEAK_HAS_TIME)
             take_time(reader, head.time_ns);
         reader->columns = head.has;
@@ -592,16 +636,20 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
     }
     if (take_record(reader, line) || take_message(reader, line))
         return GOLEAK_OK;
-    if (*at == ' ' && text->open_event && goleak_begins(at, end, "  ")) /* -F srcline: the line of a frame */
-        return GOLEAK_OK;
-    if (!line->ended)
+    if (!line->ended) {
         goleak_textual_cut(text, line);
-    else if (is_raw_dump(at, end))
+    } else if (is_raw_dump(at, end)) {
         reader->is_raw_dump = true;
-    else if (is_trace_alone(at, end))
+    } else if (is_trace_alone(at, end) || (text->events == 0 && is_columns_alone(at, end))) {
         reader->without_name++;
-    else
+        return goleak_textual_skip_event(text);
+    } else if (has_columns(at, end)) {
+        goleak_textual_damaged(text, line, at, "found the columns of an event and no event, expected GROUP:NAME: behind "
+                                               "them");
+        return goleak_textual_skip_event(text);
+    } else {
         goleak_textual_unknown(text, line);
+    }
     return GOLEAK_OK;
 }
 
@@ -613,9 +661,9 @@ static enum goleak_status too_long(void *context, const struct goleak_line *line
 
 /* ---- at a glance ---- */
 
-static inline const char *blanks(const char *at)
+static inline const char *blanks(const char *at, const char *limit)
 {
-    while (*at == ' ')
+    while (at < limit && *at == ' ')
         at++;
     return at;
 }
@@ -631,7 +679,8 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
     if (reader->comm_size == 0 || reader->comm_size > sizeof reader->comm ||
         memcmp(at, reader->comm, reader->comm_size) != 0 || at[reader->comm_size] != ' ')
         return NULL;
-    at = blanks(at + reader->comm_size);
+    if ((at = blanks(at + reader->comm_size, limit)) >= limit)
+        return NULL;
     if (reader->columns & GOLEAK_HAS_TID) {
         before = at;
         at = goleak_fast_u64(at, &number);
@@ -650,7 +699,8 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
         }
         if (*at != ' ')
             return NULL;
-        at = blanks(at);
+        if ((at = blanks(at, limit)) >= limit)
+            return NULL;
     }
     if (reader->columns & GOLEAK_HAS_CPU) {
         if (*at != '[')
@@ -660,7 +710,8 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
         if (at == before || number > UINT32_MAX || *at != ']' || at[1] != ' ')
             return NULL;
         cpu = (uint32_t)number;
-        at = blanks(at + 1);
+        if ((at = blanks(at + 1, limit)) >= limit)
+            return NULL;
     }
     if (reader->columns & GOLEAK_HAS_TIME) {
         before = at;
@@ -676,15 +727,19 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
         if (at[0] != ':' || at[1] != ' ')
             return NULL;
         time_ns = (int64_t)(number * 1000000000 + fraction);
-        at = blanks(at + 1);
+        if ((at = blanks(at + 1, limit)) >= limit)
+            return NULL;
     }
     if (reader->has_period) {
         before = at;
         at = goleak_fast_u64(at, &number);
         if (at == before || *at != ' ')
             return NULL;
-        at = blanks(at);
+        if ((at = blanks(at, limit)) >= limit)
+            return NULL;
     }
+    if (limit - at < 128)
+        return NULL;
     const char *stop = memchr(at, ' ', sizeof reader->probes[0].name);
     if (stop == NULL || stop[-1] != ':' || stop - at < 9 || stop > limit - 128)
         return NULL;
@@ -704,7 +759,8 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
     at = goleak_keyed_plan_run(&reader->text.keyed, plan, at + 2, limit, event);
     if (at == NULL || *at != '\n' || !is_told(event))
         return NULL;
-    put_columns(event, &(struct head){ .has = reader->columns, .pid = pid, .tid = tid, .cpu = cpu, .time_ns = time_ns });
+    const struct head head = { .has = reader->columns, .pid = pid, .tid = tid, .cpu = cpu, .time_ns = time_ns };
+    put_columns(event, &head);
     if (plan->kind == GOLEAK_EVENT_OTHER) {
         event->has &= ~GOLEAK_HAS_START;
         event->name = probe->event_name;

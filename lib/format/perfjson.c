@@ -13,6 +13,7 @@ void goleak_perf_json_init(struct goleak_perf_json *json, struct goleak_textual 
     *json = (struct goleak_perf_json){ .text = text, .line = 1 };
     goleak_buf_init(&json->sample, alloc);
     goleak_buf_init(&json->arguments, alloc);
+    goleak_buf_init(&json->symbol, alloc);
 }
 
 void goleak_perf_json_release(struct goleak_perf_json *json)
@@ -21,6 +22,7 @@ void goleak_perf_json_release(struct goleak_perf_json *json)
     goleak_free(alloc, json->frames, json->frame_capacity * sizeof *json->frames);
     goleak_buf_release(&json->sample);
     goleak_buf_release(&json->arguments);
+    goleak_buf_release(&json->symbol);
 }
 
 /* ---- one sample ---- */
@@ -65,10 +67,18 @@ static bool read_frame(struct goleak_perf_json *json, struct goleak_json_text *t
     if (sample->frames == 0)
         snprintf(sample->leaf, sizeof sample->leaf, "%.*s", (int)(name.size < 63 ? name.size : 63),
                  name.size != 0 ? name.token : "");
-    uint32_t frame = symbols->resolver == NULL && name.size != 0
-                         ? goleak_symbols_function(symbols, name.token, name.size)
-                         : goleak_symbols_address(symbols, address, sample->frames != 0);
-    sample->failed = frame == 0 || !goleak_grow(json->sample.alloc, &json->frames, &json->frame_capacity,
+    json->symbol.size = 0;
+    goleak_json_unescape(&json->symbol, name.token, name.size);
+    /* The executable knows the line, if it is the right one: then it has the same name. */
+    struct goleak_place place;
+    const struct goleak_resolver *resolver = symbols->resolver;
+    bool has_place = resolver != NULL && resolver->at(resolver->context, address, sample->frames != 0, &place) &&
+                     (name.size == 0 || (strlen(place.function) <= json->symbol.size &&
+                                         memcmp(place.function, json->symbol.data, strlen(place.function)) == 0));
+    uint32_t frame = has_place || name.size == 0
+                         ? goleak_symbols_address(symbols, address, sample->frames != 0)
+                         : goleak_symbols_function(symbols, json->symbol.data, json->symbol.size);
+    sample->failed = frame == 0 || json->symbol.failed || !goleak_grow(json->sample.alloc, &json->frames, &json->frame_capacity,
                                                 sample->frames + 1, sizeof *json->frames);
     if (sample->failed)
         return false;
@@ -96,6 +106,10 @@ static void read_member(struct goleak_perf_json *json, const struct goleak_json_
     struct goleak_event *event = &sample->event;
     uint64_t number;
     bool is_number = number_of(value, &number);
+    bool column = goleak_json_is_text(key, "pid") || goleak_json_is_text(key, "tid") || goleak_json_is_text(key, "cpu") ||
+                  goleak_json_is_text(key, "timestamp");
+    if (column && (!is_number || number > INT64_MAX))
+        return; /* -1: perf does not know */
     if (goleak_json_is_text(key, "timestamp") && is_number && number <= INT64_MAX) {
         event->time_ns = (int64_t)number;
         event->has |= GOLEAK_HAS_TIME;
@@ -234,7 +248,7 @@ static enum goleak_status take_sample(struct goleak_perf_json *json)
     event->kind = (uint8_t)kind;
     if (kind == GOLEAK_EVENT_OTHER) {
         event->has &= ~GOLEAK_HAS_START;
-        event->name = goleak_symbols_string(json->text->env.symbols, "sample", 6);
+        event->name = 0;
     }
     bool told = (event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) != 0 ||
                 (kind == GOLEAK_EVENT_SPAWN && (event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_GOPC)) != 0);

@@ -19,6 +19,7 @@ struct goleak_perf_json {
     struct goleak_textual *text; /* where events go */
     struct goleak_buf sample;    /* the object being read */
     struct goleak_buf arguments; /* scratch: KEY=VALUE … */
+    struct goleak_buf symbol;    /* scratch: a frame's function */
     char key[24];                /* the last string at the top, for "samples" */
     size_t key_size;
     uint64_t line, depth;

@@ -111,12 +111,15 @@ static uint32_t *guess_of(struct goleak_stacktext *text, const char *at)
     return &text->guesses[goleak_hash_bytes(at + GUESS_FROM, GUESS_BYTES) % GOLEAK_STACK_GUESSES];
 }
 
+#define LINES_MOST 256 /* tracers walk no deeper; more is somebody's text */
+
 /* Behind the block of lines at `at`; NULL: it does not end before the limit. */
 static const char *block_end(const char *at, const char *limit)
 {
+    int lines = 0;
     while (at < limit && (*at == ' ' || *at == '\t')) {
         const char *newline = memchr(at, '\n', (size_t)(limit - at));
-        if (newline == NULL)
+        if (newline == NULL || ++lines > LINES_MOST)
             return NULL;
         at = newline + 1;
     }

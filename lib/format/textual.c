@@ -134,18 +134,47 @@ static void put_stack(struct goleak_textual *text, uint32_t stack)
     }
 }
 
-enum goleak_status goleak_textual_close_event(struct goleak_textual *text)
+enum goleak_status goleak_textual_end_stack(struct goleak_textual *text)
 {
     uint32_t stack;
+    if (text->stack.block.size == 0 && !text->stack.block.failed)
+        return GOLEAK_OK;
+    if (!goleak_stacktext_take(&text->stack, &stack))
+        return goleak_alloc_failure(text->env.alloc);
+    if (stack != 0)
+        put_stack(text, stack);
+    text->had_stack = true;
+    return GOLEAK_OK;
+}
+
+bool goleak_textual_frame(struct goleak_textual *text, const struct goleak_line *line)
+{
+    if (text->ignores_frames || (text->open_event && text->had_stack))
+        return true;
+    if (!text->open_event)
+        return false;
+    if (line->ended)
+        goleak_stacktext_add(&text->stack, line->at, line->end);
+    else
+        goleak_textual_cut(text, line);
+    return true;
+}
+
+enum goleak_status goleak_textual_skip_event(struct goleak_textual *text)
+{
+    enum goleak_status status = goleak_textual_close_event(text);
+    text->ignores_frames = true;
+    return status;
+}
+
+enum goleak_status goleak_textual_close_event(struct goleak_textual *text)
+{
     if (!text->open_event)
         return GOLEAK_OK;
+    enum goleak_status status = goleak_textual_end_stack(text);
+    if (status != GOLEAK_OK)
+        return status;
     text->open_event = false;
-    if (text->stack.block.size != 0 || text->stack.block.failed) {
-        if (!goleak_stacktext_take(&text->stack, &stack))
-            return goleak_alloc_failure(text->env.alloc);
-        if (stack != 0)
-            put_stack(text, stack);
-    }
     struct goleak_event *event = &text->batch->events[text->batch->count - 1];
     if ((event->kind == GOLEAK_EVENT_SPAWN || event->kind == GOLEAK_EVENT_CREATE) && (event->has & GOLEAK_HAS_TID))
         join_spawn(text, event);
@@ -156,7 +185,7 @@ bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **a
 {
     uint32_t stack;
     size_t lines;
-    if (!text->open_event || text->had_stack || text->stack.block.size != 0)
+    if (!text->open_event || text->had_stack || text->ignores_frames || text->stack.block.size != 0)
         return false;
     const char *next = goleak_stacktext_known(&text->stack, *at, limit, &stack, &lines);
     if (next == NULL)
@@ -183,7 +212,7 @@ enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct 
     if (slot != event)
         *slot = *event;
     text->open_event = true;
-    text->had_stack = false;
+    text->had_stack = text->ignores_frames = false;
     text->events++;
     return GOLEAK_OK;
 }

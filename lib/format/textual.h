@@ -40,7 +40,8 @@ struct goleak_textual {
     struct goleak_stacktext stack;
     struct goleak_batch *batch;
     bool open_event; /* the last event of the batch may get a stack yet */
-    bool had_stack;  /* … and one stood below it that was known */
+    bool had_stack;  /* … and has had it: what follows another line is not its own */
+    bool ignores_frames; /* they are of a line that was not used */
     uint64_t events, notes;
     uint32_t seen;   /* `has` of all keyed events */
     struct goleak_spawn spawns[GOLEAK_SPAWNS];
@@ -73,6 +74,14 @@ void goleak_textual_damaged(struct goleak_textual *text, const struct goleak_lin
 void goleak_textual_unknown(struct goleak_textual *text, const struct goleak_line *line);
 void goleak_textual_cut(struct goleak_textual *text, const struct goleak_line *line);
 void goleak_textual_too_long(struct goleak_textual *text, const struct goleak_line *line, uint64_t bytes);
+/* A frame (the caller has seen that it is one): of the open event, or of a line that was
+ * not used. False: of nothing. */
+bool goleak_textual_frame(struct goleak_textual *text, const struct goleak_line *line);
+/* Any other line that is not empty: the stack before it is whole. */
+enum goleak_status goleak_textual_end_stack(struct goleak_textual *text);
+/* A line that is an event's and cannot be used: what stands below it is not of the event
+ * before. */
+enum goleak_status goleak_textual_skip_event(struct goleak_textual *text);
 /* A recorder's message about losses or errors; the line is its own evidence. */
 void goleak_textual_lost(struct goleak_textual *text, const struct goleak_line *line, uint64_t count);
 void goleak_textual_error(struct goleak_textual *text, const struct goleak_line *line);

@@ -18,6 +18,8 @@ static bool resize_slots(struct goleak_store *store, unsigned log2)
     store->slot_shift = 64 - log2;
     for (uint32_t index = 1; index <= store->count; index++) {
         const struct goleak_record *record = goleak_store_at(store, index);
+        if (record->g == 0 && record->goid == 0)
+            continue; /* another record has taken over what was known of it */
         uint64_t key = record->g != 0 ? record->g : record->goid | GOLEAK_KEY_GOID;
         uint64_t hash = goleak_store_hash(key, record->process);
         size_t at = (size_t)(hash >> store->slot_shift);
@@ -79,11 +81,17 @@ uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t pro
 
 /* ---- by goid ---- */
 
-static void put_goid(struct goleak_goids *goids, const struct goleak_record *record, uint32_t index)
+static void put_goid(struct goleak_store *store, const struct goleak_record *record, uint32_t index)
 {
+    struct goleak_goids *goids = &store->goids;
     size_t at = (size_t)goleak_store_hash(record->goid, record->process) & goids->mask;
-    while (goids->slots[at] != 0)
-        at = (at + 1) & goids->mask;
+    for (; goids->slots[at] != 0; at = (at + 1) & goids->mask) {
+        const struct goleak_record *other = goleak_store_at(store, goids->slots[at]);
+        if (other->goid != record->goid || other->process != record->process)
+            continue;
+        goids->slots[at] = index; /* the last one counts */
+        return;
+    }
     goids->slots[at] = index;
     goids->used++;
 }
@@ -102,7 +110,7 @@ static bool collect_goids(struct goleak_store *store)
     *goids = (struct goleak_goids){ .slots = slots, .mask = count - 1 };
     for (uint32_t index = 1; index <= store->count; index++)
         if (goleak_store_at(store, index)->goid != 0)
-            put_goid(goids, goleak_store_at(store, index), index);
+            put_goid(store, goleak_store_at(store, index), index);
     return true;
 }
 
@@ -114,7 +122,7 @@ bool goleak_store_note_goid(struct goleak_store *store, uint32_t index)
         return true;
     if (goids->used * 2 > goids->mask)
         return collect_goids(store);
-    put_goid(goids, record, index);
+    put_goid(store, record, index);
     return true;
 }
 

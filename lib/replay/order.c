@@ -9,6 +9,7 @@ void goleak_order_init(struct goleak_order *order, struct goleak_alloc *alloc, s
 {
     *order = (struct goleak_order){ .alloc = alloc, .replay = replay, .health = health };
     order->window.newest_ns = order->window.emitted_ns = order->window.clock_ns = INT64_MIN;
+    order->window.unsure_ns = INT64_MIN;
     order->gate.trust = TRUST;
     order->lives.free_lines = UINT32_MAX;
     order->lives.due = UINT64_MAX;

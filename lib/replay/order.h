@@ -29,6 +29,7 @@ struct goleak_time_window {
     int64_t newest_ns, emitted_ns;
     int64_t clock_ns;        /* of the last event, before the clock's jumps are taken out */
     int64_t shift_ns;        /* … which takes this */
+    int64_t unsure_ns;       /* the clock before a batch's last event, if that went far ahead; INT64_MIN: it did not */
     struct goleak_batch *spare;
 };
 

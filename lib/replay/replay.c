@@ -727,6 +727,8 @@ static enum goleak_status find_process(struct goleak_replay *replay, uint32_t pi
         return GOLEAK_OK;
     }
     if (replay->process_count >= PROCESSES) { /* more than we tell apart: they share the last */
+        goleak_health_note(replay->health, GOLEAK_HEALTH_mixed_processes, 1, 0, 0, 0,
+                           "there are more than %d processes: the others count as one", PROCESSES);
         replay->process = PROCESSES - 1;
         return GOLEAK_OK;
     }
@@ -738,10 +740,24 @@ static enum goleak_status find_process(struct goleak_replay *replay, uint32_t pi
     return GOLEAK_OK;
 }
 
-/* The one process that knows this goroutine as a living one; -1: none, or several. */
-static int owner_of(const struct goleak_replay *replay, uint64_t key, uint64_t goid)
+/* Can an event of this kind follow in this state, where the stream tells all of them? */
+static bool follows(const struct goleak_record *record, uint8_t kind)
 {
-    int owner = -1;
+    switch (kind) {
+    case GOLEAK_EVENT_RUN: return record->state == GOLEAK_STATE_RUNNABLE;
+    case GOLEAK_EVENT_READY: return record->state == GOLEAK_STATE_WAITING;
+    case GOLEAK_EVENT_PARK:
+    case GOLEAK_EVENT_END: return record->state == GOLEAK_STATE_RUNNING;
+    default: return true;
+    }
+}
+
+/* The one process that knows this goroutine as a living one, or of several the only one
+ * in which the event can follow; -1: none, or several. */
+static int owner_of(const struct goleak_replay *replay, uint64_t key, uint64_t goid, uint8_t kind)
+{
+    int owner = -1, fitting = -1;
+    size_t owners = 0, fit = 0;
     for (size_t i = 0; i < replay->process_count; i++) {
         uint16_t process = (uint16_t)i;
         uint32_t index =
@@ -749,11 +765,14 @@ static int owner_of(const struct goleak_replay *replay, uint64_t key, uint64_t g
         const struct goleak_record *record = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
         if (record == NULL || record->state == GOLEAK_STATE_ENDED || (goid != 0 && record->goid != goid))
             continue;
-        if (owner >= 0)
-            return -1;
+        owners++;
         owner = (int)i;
+        if (follows(record, kind)) {
+            fit++;
+            fitting = (int)i;
+        }
     }
-    return owner;
+    return owners == 1 ? owner : fit == 1 ? fitting : -1;
 }
 
 /* Several processes in a stream that tells threads only (perf script's default): a
@@ -773,11 +792,17 @@ static enum goleak_status find_thread(struct goleak_replay *replay, const struct
         replay->process = thread->process;
     } else if (UNLIKELY(replay->process_count > 1)) {
         uint64_t goid = event->has & GOLEAK_HAS_GOID ? event->goid : 0;
-        int owner = event->kind == GOLEAK_EVENT_CREATE ? -1 : owner_of(replay, key_of(event), goid);
+        int owner = event->kind == GOLEAK_EVENT_CREATE ? -1 : owner_of(replay, key_of(event), goid, event->kind);
         if (owner < 0 && (event->has & GOLEAK_HAS_OTHER))
-            owner = owner_of(replay, event->other_g, event->has & GOLEAK_HAS_OTHER_GOID ? event->other_goid : 0);
-        if (owner >= 0)
-            replay->process = (uint16_t)owner;
+            owner = owner_of(replay, event->other_g, event->has & GOLEAK_HAS_OTHER_GOID ? event->other_goid : 0,
+                             GOLEAK_EVENT_PARK);
+        if (owner < 0) {
+            /* Nothing tells. It is not remembered: the next event may. */
+            goleak_health_note(replay->health, GOLEAK_HEALTH_mixed_processes, 1, event->position, 0, 0,
+                               "thread %" PRIu32 " may be of any of %zu processes", event->tid, replay->process_count);
+            return GOLEAK_OK;
+        }
+        replay->process = (uint16_t)owner;
     }
     *thread = (struct goleak_thread){ event->tid, replay->process };
     return status;

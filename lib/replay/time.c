@@ -21,6 +21,13 @@
 /* More than DTrace holds lines back by default (a second), or anybody else. */
 #define JUMP_NS ((int64_t)4000000000)
 
+static int64_t apart(int64_t a, int64_t b)
+{
+    /* In unsigned, for damaged times may lie anywhere. */
+    uint64_t distance = a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a;
+    return distance > INT64_MAX ? INT64_MAX : (int64_t)distance;
+}
+
 static int64_t first_ns(const struct goleak_batch *batch)
 {
     return batch->events[0].time_ns;
@@ -46,15 +53,23 @@ static enum goleak_status replay_batch(struct goleak_order *order, struct goleak
 static void note_late(struct goleak_order *order, const struct goleak_event *event)
 {
     struct goleak_time_window *window = &order->window;
-    int64_t late_ns = window->newest_ns - event->time_ns;
+    int64_t late_ns = apart(window->newest_ns, event->time_ns);
     if (event->time_ns < window->emitted_ns)
         goleak_health_note(order->health, GOLEAK_HEALTH_late_events, 1, event->position, 0, 0,
                            "a %s is %" PRId64 " ns older than what has been replayed already",
-                           goleak_event_kind_name((enum goleak_event_kind)event->kind), window->emitted_ns - event->time_ns);
+                           goleak_event_kind_name((enum goleak_event_kind)event->kind), apart(window->emitted_ns, event->time_ns));
     else
         goleak_health_note(order->health, GOLEAK_HEALTH_reordered, 1, event->position, 0, 0,
                            "a %s is printed %" PRId64 " us late", goleak_event_kind_name((enum goleak_event_kind)event->kind),
                            late_ns / 1000);
+}
+
+static void note_jump(struct goleak_order *order, const struct goleak_event *event, int64_t before)
+{
+    goleak_health_note(order->health, GOLEAK_HEALTH_clock_jumps, 1, event->position, 0, 0,
+                       "the time of a %s is %" PRId64 " s %s that of the event before it",
+                       goleak_event_kind_name((enum goleak_event_kind)event->kind),
+                       apart(event->time_ns, before) / 1000000000, event->time_ns > before ? "after" : "before");
 }
 
 /* A clock that goes back by more than recorders' buffers hold was set, or a number is
@@ -68,22 +83,40 @@ static void take_out_jump(struct goleak_order *order, struct goleak_batch *batch
     size_t next = at + 1;
     while (next < batch->count && (batch->events[next].has & GOLEAK_HAS_TIME) == 0)
         next++;
-    bool goes_on = next < batch->count && batch->events[next].time_ns - here < JUMP_NS &&
-                   here - batch->events[next].time_ns < JUMP_NS;
+    bool goes_on = next < batch->count && apart(batch->events[next].time_ns, here) < JUMP_NS;
     if (here > before && (goes_on || next == batch->count)) {
-        window->clock_ns = here; /* nothing happened for a while */
+        /* Nothing happened for a while; but of a batch's last event the next one decides. */
+        window->unsure_ns = next == batch->count ? before : INT64_MIN;
+        window->clock_ns = here;
         return;
     }
-    goleak_health_note(order->health, GOLEAK_HEALTH_clock_jumps, 1, event->position, 0, 0,
-                       "the time of a %s is %" PRId64 " s %s that of the event before it",
-                       goleak_event_kind_name((enum goleak_event_kind)event->kind),
-                       (here > before ? here - before : before - here) / 1000000000, here > before ? "after" : "before");
+    note_jump(order, event, before);
     if (!goes_on) {
         event->time_ns = before;
         return;
     }
-    window->shift_ns += before - here;
+    int64_t back = apart(before, here);
+    if (back <= INT64_MAX - window->shift_ns)
+        window->shift_ns += back;
     window->clock_ns = here;
+}
+
+/* The last event of the batch before was believed, and should not have been. */
+static void take_back(struct goleak_order *order, const struct goleak_event *event)
+{
+    struct goleak_time_window *window = &order->window;
+    int64_t believed = window->clock_ns, before = window->unsure_ns;
+    window->unsure_ns = INT64_MIN;
+    if (before == INT64_MIN || apart(event->time_ns, believed) < JUMP_NS || apart(event->time_ns, before) >= JUMP_NS)
+        return;
+    window->clock_ns = before;
+    struct goleak_batch *last = window->count != 0 ? window->batches[window->count - 1] : NULL;
+    struct goleak_event *wrong = last != NULL ? &last->events[last->count - 1] : NULL;
+    if (wrong == NULL || wrong->time_ns != believed + window->shift_ns)
+        return;
+    note_jump(order, wrong, before + window->shift_ns);
+    wrong->time_ns = before + window->shift_ns;
+    window->newest_ns = wrong->time_ns;
 }
 
 static void take_out_jumps(struct goleak_order *order, struct goleak_batch *batch)
@@ -93,13 +126,15 @@ static void take_out_jumps(struct goleak_order *order, struct goleak_batch *batc
         struct goleak_event *event = &batch->events[i];
         if ((event->has & GOLEAK_HAS_TIME) == 0)
             continue;
-        int64_t since = window->clock_ns == INT64_MIN ? 0 : event->time_ns - window->clock_ns;
-        if (since > JUMP_NS || since < -JUMP_NS)
-            take_out_jump(order, batch, i);
-        else if (since > 0 || window->clock_ns == INT64_MIN)
+        if (window->unsure_ns != INT64_MIN)
+            take_back(order, event);
+        if (window->clock_ns == INT64_MIN)
             window->clock_ns = event->time_ns;
-        if (event->time_ns <= INT64_MAX - window->shift_ns)
-            event->time_ns += window->shift_ns;
+        else if (apart(event->time_ns, window->clock_ns) > JUMP_NS)
+            take_out_jump(order, batch, i);
+        else if (event->time_ns > window->clock_ns)
+            window->clock_ns = event->time_ns;
+        event->time_ns = event->time_ns <= INT64_MAX - window->shift_ns ? event->time_ns + window->shift_ns : INT64_MAX;
     }
 }
 

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "support/bytes.h"
 #include "support/load.h"
 
 #define A 0xc000102000
@@ -586,6 +587,237 @@ static void a_goid_alone_is_a_key(void **state)
     goleak_trace_free(trace);
 }
 
+/* ---- several processes ---------------------------------------------------- */
+
+/* A line of perf script without the process: the thread, and what happened. */
+#define CREATED(tid, us, rest) "app " tid " [000] 1." us ": p:newproc1: (45a700 <- 45a6a5) " rest "\n"
+#define DID(tid, us, what, rest) "app " tid " [000] 1." us ": p:" what ": (486ae0) " rest "\n"
+
+static struct goleak_goroutine goroutine_of(const struct goleak_trace *trace, int64_t pid, uint64_t g)
+{
+    struct goleak_goroutine_iter iter = { 0 };
+    struct goleak_goroutine one;
+    while (goleak_goroutine_next(trace, &iter, &one) == GOLEAK_OK)
+        if (one.g == g && one.pid == pid)
+            return one;
+    fail_msg("process %" PRId64 " has no goroutine %" PRIx64, pid, g);
+    return one;
+}
+
+/* Two runs of one program have the same addresses and the same goids. */
+static void threads_tell_processes_whose_goroutines_are_alike(void **state)
+{
+    struct goleak_trace *trace =
+        load(CREATED("100", "000001", "g=0xc000002380 goid=1")
+             CREATED("100", "000002", "g=0xc000102000 goid=7 parentgoid=1")
+             DID("101", "000003", "execute", "g=0xc000102000 goid=7")
+             CREATED("200", "000004", "g=0xc000002380 goid=1")
+             CREATED("200", "000005", "g=0xc000102000 goid=7 parentgoid=1")
+             CREATED("200", "000006", "g=0xc000102380 goid=8 parentgoid=1")
+             DID("201", "000007", "execute", "g=0xc000102380 goid=8")
+             DID("101", "000008", "gopark", "g=0xc000102000 goid=7 reason=6")
+             DID("201", "000009", "gdestroy", "g=0xc000102380 goid=8")
+             DID("201", "000010", "execute", "g=0xc000102000 goid=7")
+             DID("201", "000011", "gopark", "g=0xc000102000 goid=7 reason=7")
+             DID("100", "000012", "gopark", "g=0xc000002380 goid=1 reason=14"));
+    struct goleak_summary sum = load_summary(trace);
+    (void)state;
+    assert_int_equal(sum.created, 5);
+    assert_int_equal(sum.ended, 1);
+    assert_int_equal(sum.preexisting, 0);
+    assert_int_equal(goroutine_of(trace, 100, A).reason, GOLEAK_REASON_CHAN_SEND);
+    assert_int_equal(goroutine_of(trace, 200, A).reason, GOLEAK_REASON_CHAN_RECV);
+    assert_int_equal(goroutine_of(trace, 100, MAIN_G).reason, GOLEAK_REASON_SLEEP);
+    assert_int_equal(goroutine_of(trace, 200, MAIN_G).state, GOLEAK_STATE_RUNNABLE);
+    assert_int_equal(goroutine_of(trace, 200, A).parent_g, MAIN_G);
+    assert_int_equal(load_count(trace, "implicit_ends"), 0);
+    assert_int_equal(load_count(trace, "impossible_transitions"), 0);
+    assert_int_equal(load_count(trace, "mixed_processes"), 0);
+    goleak_trace_free(trace);
+}
+
+/* A thread that is new shows whose it is by the goroutine that it runs. */
+static void a_new_thread_is_of_the_process_whose_goroutine_it_runs(void **state)
+{
+    struct goleak_trace *trace = load(CREATED("100", "000001", "g=0xc000002380 goid=1")
+                                      CREATED("100", "000002", "g=0xc000102000 goid=7")
+                                      CREATED("200", "000003", "g=0xd000002380 goid=1")
+                                      CREATED("200", "000004", "g=0xd000102000 goid=7")
+                                      DID("101", "000005", "execute", "g=0xc000102000 goid=7")
+                                      DID("201", "000006", "execute", "g=0xd000102000 goid=7")
+                                      DID("102", "000007", "ready", "g=0xc000102000 goid=7")
+                                      CREATED("101", "000008", "g=0xc000102700 goid=9 callergp=0xc000102000")
+                                      CREATED("103", "000009", "g=0xc000102a80 goid=10 callergp=0xc000102000")
+                                      DID("203", "000010", "gopark", "g=0xd000102000 goid=7 reason=6"));
+    (void)state;
+    assert_int_equal(load_summary(trace).created, 6);
+    assert_int_equal(load_summary(trace).preexisting, 0);
+    assert_int_equal(goroutine_of(trace, 100, A).state, GOLEAK_STATE_RUNNABLE);
+    assert_int_equal(goroutine_of(trace, 100, 0xc000102700).parent_g, A);
+    assert_int_equal(goroutine_of(trace, 100, 0xc000102a80).parent_g, A);
+    assert_int_equal(goroutine_of(trace, 200, 0xd000102000).state, GOLEAK_STATE_WAITING);
+    assert_int_equal(load_count(trace, "mixed_processes"), 0);
+    goleak_trace_free(trace);
+}
+
+/* The table of threads has room for so many; two ids may share a place. */
+static void threads_that_share_a_place_are_told_apart(void **state)
+{
+    struct goleak_trace *trace = load(CREATED("100", "000001", "g=0xc000002380 goid=1")
+                                      CREATED("100", "000002", "g=0xc000102000 goid=7")
+                                      CREATED("1124", "000003", "g=0xd000002380 goid=1")
+                                      CREATED("1124", "000004", "g=0xd000102000 goid=7")
+                                      DID("100", "000005", "execute", "g=0xc000102000 goid=7")
+                                      DID("1124", "000006", "execute", "g=0xd000102000 goid=7")
+                                      DID("100", "000007", "gopark", "g=0xc000102000 goid=7 reason=6")
+                                      DID("1124", "000008", "gopark", "g=0xd000102000 goid=7 reason=7"));
+    (void)state;
+    assert_int_equal(load_summary(trace).created, 4);
+    assert_int_equal(goroutine_of(trace, 100, A).reason, GOLEAK_REASON_CHAN_SEND);
+    assert_int_equal(goroutine_of(trace, 1124, 0xd000102000).reason, GOLEAK_REASON_CHAN_RECV);
+    goleak_trace_free(trace);
+}
+
+static void one_process_of_many_threads_stays_one(void **state)
+{
+    struct goleak_trace *trace = load(CREATED("100", "000001", "g=0xc000002380 goid=1")
+                                      CREATED("101", "000002", "g=0xc000102000 goid=7")
+                                      DID("102", "000003", "execute", "g=0xc000102000 goid=7")
+                                      DID("103", "000004", "gopark", "g=0xc000102380 goid=8 reason=6"));
+    (void)state;
+    assert_int_equal(load_summary(trace).created, 2);
+    assert_int_equal(load_summary(trace).preexisting, 1);
+    assert_int_equal(load_goroutine(trace, A).pid, GOLEAK_NONE);
+    assert_int_equal(load_count(trace, "mixed_processes"), 0);
+    goleak_trace_free(trace);
+}
+
+static void without_threads_a_second_main_is_told(void **state)
+{
+    struct goleak_trace *trace = load("newproc1: goroutine=c000002380 goid=1 ts=100\n"
+                                      "newproc1: goroutine=c000102000 goid=7 ts=200\n"
+                                      "newproc1: goroutine=d000002380 goid=1 ts=300\n"
+                                      "newproc1: goroutine=d000002700 goid=1 ts=400\n");
+    struct goleak_health health = load_health(trace, "mixed_processes");
+    (void)state;
+    assert_int_equal(health.count, 2);
+    assert_int_equal(health.line, 3);
+    assert_string_equal(health.detail, "goroutine 1 is created a second time: another process begins");
+    assert_true(health.hurts);
+    assert_int_equal(load_count(trace, "implicit_ends"), 0);
+    goleak_trace_free(trace);
+    trace = load("newproc1: goroutine=c000002380 goid=1 pid=100 ts=100\n"
+                 "newproc1: goroutine=d000002380 goid=1 pid=200 ts=300\n");
+    assert_int_equal(load_count(trace, "mixed_processes"), 0);
+    goleak_trace_free(trace);
+}
+
+/* ---- named by goid only ---------------------------------------------------- */
+
+static struct goleak_ancestor parent_of(const struct goleak_trace *trace, uint64_t g)
+{
+    struct goleak_goroutine child = load_goroutine(trace, g);
+    struct goleak_ancestor parent = { 0 };
+    assert_true(goleak_goroutine_ancestors(trace, &child, &parent, 1) != 0);
+    return parent;
+}
+
+static void a_spawner_named_by_its_goid_shows_itself_later(void **state)
+{
+    struct goleak_trace *trace = load("newproc1: goroutine=c000102000 goid=7 parentgoid=5 ts=100\n"
+                                      "newproc1: goroutine=c000102700 goid=8 parentgoid=5 ts=150\n"
+                                      "gopark: goroutine=c000102380 goid=5 reason=6 ts=200\n");
+    struct goleak_ancestor parent = parent_of(trace, A);
+    (void)state;
+    assert_int_equal(parent.goid, 5);
+    assert_int_equal(parent.g, B);
+    assert_int_equal(parent.incarnation, 1);
+    assert_true(parent.alive);
+    assert_int_equal(parent_of(trace, C).g, B);
+    assert_int_equal(load_goroutine(trace, A).parent_goid, 5);
+    assert_int_equal(load_goroutine(trace, A).parent_g, B);
+    assert_int_equal(load_summary(trace).preexisting, 1);
+    assert_int_equal(load_summary(trace).live_at_end, 3);
+    assert_int_equal(load_goroutine_count(trace), 3);
+    goleak_trace_free(trace);
+}
+
+static void a_spawner_named_by_its_goid_is_the_one_that_has_it(void **state)
+{
+    struct goleak_trace *trace = load("newproc1: goroutine=c000102380 goid=5 ts=50\n"
+                                      "gopark: goroutine=c000102380 goid=5 reason=6 ts=60\n"
+                                      "newproc1: goroutine=c000102000 goid=7 parentgoid=5 ts=100\n"
+                                      "newproc1: goroutine=c000102700 goid=8 parentgoid=7 ts=150\n");
+    (void)state;
+    assert_int_equal(parent_of(trace, A).g, B);
+    assert_int_equal(parent_of(trace, C).g, A);
+    assert_int_equal(load_goroutine(trace, B).state, GOLEAK_STATE_RUNNING); /* it spawns, so it runs */
+    assert_int_equal(load_goroutine_count(trace), 3);
+    goleak_trace_free(trace);
+}
+
+static void a_goid_that_is_learnt_late_names_too(void **state)
+{
+    struct goleak_trace *trace = load("newproc1: goroutine=c000102700 goid=9 parentgoid=3 ts=10\n"
+                                      "newproc1: goroutine=c000102380 ts=50\n"
+                                      "execute: goroutine=c000102380 goid=5 ts=60\n"
+                                      "newproc1: goroutine=c000102000 goid=7 parentgoid=5 ts=100\n");
+    (void)state;
+    assert_int_equal(parent_of(trace, A).g, B);
+    assert_int_equal(parent_of(trace, C).goid, 3);
+    assert_int_equal(parent_of(trace, C).g, 0);
+    assert_int_equal(parent_of(trace, C).incarnation, 0); /* never seen itself */
+    assert_int_equal(load_goroutine_count(trace), 3);
+    goleak_trace_free(trace);
+}
+
+static void a_waker_named_by_its_goid_is_awake(void **state)
+{
+    struct goleak_trace *trace = load("gopark: goroutine=c000102000 goid=7 reason=6 ts=10\n"
+                                      "gopark: goroutine=c000102380 goid=5 reason=7 ts=20\n"
+                                      "ready: goroutine=c000102000 goid=7 bygoid=5 ts=30\n"
+                                      "ready: goroutine=c000102000 goid=7 bygoid=99 ts=40\n");
+    (void)state;
+    assert_int_equal(load_goroutine(trace, A).state, GOLEAK_STATE_RUNNABLE);
+    assert_int_equal(load_goroutine(trace, B).state, GOLEAK_STATE_RUNNING);
+    assert_int_equal(load_goroutine_count(trace), 2); /* 99 is only named */
+    goleak_trace_free(trace);
+}
+
+static void an_address_that_is_used_again_has_another_goid(void **state)
+{
+    struct goleak_trace *trace = load("newproc1: goroutine=c000102380 goid=5 ts=10\n"
+                                      "newproc1: goroutine=c000102000 goid=7 parentgoid=5 ts=20\n"
+                                      "gdestroy: goroutine=c000102380 goid=5 ts=30\n"
+                                      "newproc1: goroutine=c000102380 goid=8 ts=40\n"
+                                      "newproc1: goroutine=c000102700 goid=9 parentgoid=8 ts=50\n");
+    struct goleak_ancestor of_a = parent_of(trace, A), of_c = parent_of(trace, C);
+    (void)state;
+    assert_int_equal(of_a.goid, 5);
+    assert_false(of_a.alive);
+    assert_int_equal(of_c.goid, 8);
+    assert_true(of_c.alive);
+    assert_int_equal(of_c.g, B);
+    assert_int_equal(of_c.incarnation, 2);
+    goleak_trace_free(trace);
+}
+
+static void many_are_found_by_their_goids(void **state)
+{
+    struct bytes text = { 0 };
+    (void)state;
+    for (unsigned i = 2; i < 5000; i++)
+        bytes_format(&text, "newproc1: goroutine=%" PRIx64 " goid=%u parentgoid=%u ts=%u\n",
+                     (uint64_t)0xc000000000 + i * 0x380, i, i / 2, i * 1000);
+    struct goleak_trace *trace = load_pieces(NULL, text.data, text.size, 0);
+    assert_int_equal(load_goroutine_count(trace), 4998);
+    for (unsigned i = 4; i < 5000; i += 37)
+        assert_int_equal(parent_of(trace, (uint64_t)0xc000000000 + i * 0x380).g,
+                         (uint64_t)0xc000000000 + i / 2 * 0x380);
+    goleak_trace_free(trace);
+    bytes_free(&text);
+}
+
 /* ---- the script's counters ------------------------------------------------ */
 
 static void printed_counters_are_compared_not_believed(void **state)
@@ -695,6 +927,17 @@ int main(void)
         cmocka_unit_test(the_place_of_the_go_statement_comes_from_the_stack_or_its_address),
         cmocka_unit_test(processes_have_addresses_of_their_own),
         cmocka_unit_test(a_goid_alone_is_a_key),
+        cmocka_unit_test(threads_tell_processes_whose_goroutines_are_alike),
+        cmocka_unit_test(a_new_thread_is_of_the_process_whose_goroutine_it_runs),
+        cmocka_unit_test(threads_that_share_a_place_are_told_apart),
+        cmocka_unit_test(one_process_of_many_threads_stays_one),
+        cmocka_unit_test(without_threads_a_second_main_is_told),
+        cmocka_unit_test(a_spawner_named_by_its_goid_shows_itself_later),
+        cmocka_unit_test(a_spawner_named_by_its_goid_is_the_one_that_has_it),
+        cmocka_unit_test(a_goid_that_is_learnt_late_names_too),
+        cmocka_unit_test(a_waker_named_by_its_goid_is_awake),
+        cmocka_unit_test(an_address_that_is_used_again_has_another_goid),
+        cmocka_unit_test(many_are_found_by_their_goids),
         cmocka_unit_test(printed_counters_are_compared_not_believed),
         cmocka_unit_test(counters_that_are_right_are_not_complained_of),
         cmocka_unit_test(what_was_never_printed_is_not_told),

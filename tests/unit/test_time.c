@@ -284,6 +284,148 @@ static void a_clock_that_jumps_back_loses_nothing(void **state)
     goleak_buf_release(&text);
 }
 
+/* ---- clocks that jump ------------------------------------------------------ */
+
+#define S 1000000000u
+
+/* One event a millisecond, at times that `change` makes of the right ones. */
+static struct goleak_trace *load_changed(unsigned count, uint64_t (*change)(unsigned i, uint64_t ns, unsigned where),
+                                         unsigned where)
+{
+    struct goleak_buf text;
+    goleak_buf_init(&text, &heap);
+    goleak_buf_printf(&text, "newproc1: goroutine=c000102000 goid=7 ts=%" PRIu64 "\n",
+                      change(0, 100 * (uint64_t)S, where));
+    for (unsigned i = 1; i < count; i++)
+        goleak_buf_printf(&text, "execute: goroutine=c000102380 goid=8 ts=%" PRIu64 "\n",
+                          change(i, 100 * (uint64_t)S + i * 1000000, where));
+    struct goleak_trace *trace = load_pieces(NULL, text.data, text.size, 0);
+    goleak_buf_release(&text);
+    return trace;
+}
+
+static uint64_t set_back(unsigned i, uint64_t ns, unsigned where)
+{
+    return i < where ? ns : ns - 90 * (uint64_t)S;
+}
+
+static void a_clock_that_is_set_back_goes_on(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = load_changed(50, set_back, 20);
+    struct goleak_health health = load_health(trace, "clock_jumps");
+    struct goleak_capture capture = load_capture(trace);
+    assert_int_equal(health.count, 1);
+    assert_int_equal(health.line, 21);
+    assert_string_equal(health.detail, "the time of a run is 89 s before that of the event before it");
+    assert_true(health.hurts);
+    assert_int_equal(capture.first_ns, 100 * (int64_t)S);
+    /* The millisecond of the jump itself is not known. */
+    assert_int_equal(capture.duration_ns, 48 * 1000000);
+    assert_int_equal(capture.events, 50);
+    assert_int_equal(load_count(trace, "reordered"), 0);
+    assert_int_equal(load_count(trace, "late_events"), 0);
+    goleak_trace_free(trace);
+}
+
+static uint64_t set_back_twice(unsigned i, uint64_t ns, unsigned where)
+{
+    return i < where ? ns : i < 2 * where ? ns - 50 * (uint64_t)S : ns - 95 * (uint64_t)S;
+}
+
+static void a_clock_may_be_set_back_again(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = load_changed(50, set_back_twice, 10);
+    assert_int_equal(load_count(trace, "clock_jumps"), 2);
+    assert_int_equal(load_capture(trace).duration_ns, 47 * 1000000);
+    goleak_trace_free(trace);
+}
+
+static uint64_t one_behind(unsigned i, uint64_t ns, unsigned where)
+{
+    return i == where ? ns / 1000 : ns;
+}
+
+static void one_time_that_is_damaged_is_not_believed(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = load_changed(50, one_behind, 20);
+    struct goleak_health health = load_health(trace, "clock_jumps");
+    assert_int_equal(health.count, 1);
+    assert_int_equal(health.line, 21);
+    assert_string_equal(health.detail, "the time of a run is 99 s before that of the event before it");
+    assert_int_equal(load_capture(trace).first_ns, 100 * (int64_t)S);
+    assert_int_equal(load_capture(trace).duration_ns, 49 * 1000000);
+    assert_int_equal(load_capture(trace).events, 50);
+    goleak_trace_free(trace);
+}
+
+static uint64_t one_ahead(unsigned i, uint64_t ns, unsigned where)
+{
+    return i == where ? ns * 1000 : ns;
+}
+
+static void one_time_far_ahead_is_not_believed(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = load_changed(50, one_ahead, 20);
+    struct goleak_health health = load_health(trace, "clock_jumps");
+    assert_int_equal(health.count, 1);
+    assert_int_equal(health.line, 21);
+    assert_string_equal(health.detail, "the time of a run is 99919 s after that of the event before it");
+    assert_int_equal(load_capture(trace).duration_ns, 49 * 1000000);
+    goleak_trace_free(trace);
+}
+
+static uint64_t paused(unsigned i, uint64_t ns, unsigned where)
+{
+    return i < where ? ns : ns + 3600 * (uint64_t)S;
+}
+
+static void an_hour_without_events_is_no_jump(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = load_changed(50, paused, 20);
+    assert_int_equal(load_count(trace, "clock_jumps"), 0);
+    assert_int_equal(load_capture(trace).duration_ns, 3600 * (int64_t)S + 49 * 1000000);
+    goleak_trace_free(trace);
+}
+
+static uint64_t up_and_down(unsigned i, uint64_t ns, unsigned where)
+{
+    (void)ns;
+    return (i / where) % 2 == 0 ? (uint64_t)INT64_MAX - 1000 : i;
+}
+
+static void a_clock_that_jumps_again_and_again_stays_within_its_bounds(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = load_changed(2000, up_and_down, 10);
+    assert_int_equal(load_capture(trace).events, 2000);
+    assert_true(load_count(trace, "clock_jumps") != 0);
+    goleak_trace_free(trace);
+}
+
+/* Readers push batches of 256 events: but for the last of one, behind which nothing is
+ * known yet, it makes no difference where in a batch a clock jumps. */
+static void where_a_batch_ends_makes_no_difference(void **state)
+{
+    static const struct {
+        uint64_t (*change)(unsigned i, uint64_t ns, unsigned where);
+        int64_t duration_ms;
+    } cases[] = { { set_back, 598 }, { one_behind, 599 }, { one_ahead, 599 } };
+    (void)state;
+    for (unsigned where = 250; where < 262; where++)
+        for (size_t i = 0; i < COUNT(cases) && where != 255; i++) {
+            struct goleak_trace *trace = load_changed(600, cases[i].change, where);
+            assert_int_equal(load_count(trace, "clock_jumps"), 1);
+            assert_int_equal(load_health(trace, "clock_jumps").line, where + 1);
+            assert_int_equal(load_capture(trace).duration_ns, cases[i].duration_ms * 1000000);
+            goleak_trace_free(trace);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +439,13 @@ int main(void)
         cmocka_unit_test_setup(a_long_recording_is_put_in_order_to_its_end, set_up),
         cmocka_unit_test_setup(what_comes_too_late_is_told_and_replayed_where_it_stands, set_up),
         cmocka_unit_test_setup(a_clock_that_jumps_back_loses_nothing, set_up),
+        cmocka_unit_test_setup(a_clock_that_is_set_back_goes_on, set_up),
+        cmocka_unit_test_setup(a_clock_may_be_set_back_again, set_up),
+        cmocka_unit_test_setup(one_time_that_is_damaged_is_not_believed, set_up),
+        cmocka_unit_test_setup(one_time_far_ahead_is_not_believed, set_up),
+        cmocka_unit_test_setup(an_hour_without_events_is_no_jump, set_up),
+        cmocka_unit_test_setup(a_clock_that_jumps_again_and_again_stays_within_its_bounds, set_up),
+        cmocka_unit_test_setup(where_a_batch_ends_makes_no_difference, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
