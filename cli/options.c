@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "values.h"
 
@@ -282,10 +283,33 @@ static bool check_belonging(struct cli_options *options, const bool *given)
     return true;
 }
 
+static const char *command_word(size_t index)
+{
+    static const char *const words[] = { RECORDER_WORD };
+    return word_of(words, sizeof words / sizeof words[0], index);
+}
+
+/* A word that looks like a command and is no file: which command; else NULL. Spelled
+ * right, it stands behind "--". */
+static const char *meant_command(const char *word)
+{
+    if (word[strspn(word, "abcdefghijklmnopqrstuvwxyz")] != '\0' || strcmp(word, RECORDER_WORD) == 0 ||
+        access(word, F_OK) == 0)
+        return NULL;
+    if (strcmp(word, "help") == 0)
+        return "--help";
+    if (strcmp(word, "version") == 0)
+        return "--version";
+    return cli_word_nearest(word, command_word) != NULL ? RECORDER_WORD " TOOL" : NULL;
+}
+
 static bool check_report(struct cli_options *options)
 {
-    return options->file_count > 0 ||
-           misuse(options, "no FILE is given: name a recording, or use '-' for standard input" SEE_HELP);
+    if (options->file_count == 0)
+        return misuse(options, "no FILE is given: name a recording, or use '-' for standard input" SEE_HELP);
+    const char *meant = meant_command(options->files[0]);
+    return meant == NULL || misuse(options, "there is no file '%.*s' (did you mean '" CLI_PROGRAM " %s'?)" SEE_HELP,
+                                   SHOWN, options->files[0], meant);
 }
 
 static bool check_recorder(struct cli_options *options)

@@ -14,6 +14,7 @@
  *   lib/verdict/          the ladder of rules, and groups of like goroutines
  *   lib/analysis/         one file an analysis; analyses.c has the table
  *   lib/report/           one file a report; reports.c has the table
+ *   lib/recorder/         scripts that make recordings; recorders.c has the table
  *   lib/trace.c           this: a trace handle and its inputs
  *   lib/results.c         what a finished trace tells, in the API's structs
  *   lib/names.c           the recorded program's executable as a source of names
