@@ -556,18 +556,6 @@ static bool is_raw_dump(const char *at, const char *end)
     return goleak_begins(at, end, ". ... raw event: size ");
 }
 
-/* "(45a700) parent=0xac57a0 …": what -F trace prints without -F event. */
-static bool is_trace_alone(const char *at, const char *end)
-{
-    bool returns;
-    at = goleak_skip_blanks(at, end);
-    const char *rest = parse_addresses(at, end, &returns);
-    if (rest == NULL)
-        return false;
-    const char *equals = memchr(rest, '=', (size_t)(end - rest));
-    return equals != NULL && equals > rest && memchr(rest, ' ', (size_t)(equals - rest)) == NULL;
-}
-
 /* What stands before an event, up to its time: a thread, and when. NULL: it does not. */
 static const char *columns_end(const char *at, const char *end)
 {
@@ -584,6 +572,20 @@ static const char *columns_end(const char *at, const char *end)
             return colon + 1;
     }
     return NULL;
+}
+
+/* "(45a700) parent=0xac57a0 …", with columns before it or without: what -F trace prints
+ * without -F event. */
+static bool is_trace_alone(const char *at, const char *end)
+{
+    bool returns;
+    const char *columns = columns_end(at, end);
+    at = goleak_skip_blanks(columns != NULL ? columns : at, end);
+    const char *rest = parse_addresses(at, end, &returns);
+    if (rest == NULL)
+        return false;
+    const char *equals = memchr(rest, '=', (size_t)(end - rest));
+    return equals != NULL && equals > rest && memchr(rest, ' ', (size_t)(equals - rest)) == NULL;
 }
 
 static bool has_columns(const char *at, const char *end)

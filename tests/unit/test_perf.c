@@ -725,10 +725,18 @@ static void a_last_line_with_all_of_its_keys_is_whole(void **state)
 
 static void what_is_missing_from_the_field_set_is_advised(void **state)
 {
+    static const char *const nameless[] = { /* -F trace, and -F comm,tid,cpu,time,trace */
+        "(45a700) parent=0xac57a0 g=0xc000102000\n",
+        "app 7 [000]  5192.797051240: (45a700 <- 45a6a5) parent=0xac57a0 g=0xc000102000\n",
+    };
     (void)state;
-    reading_expect(PERF, "(45a700) parent=0xac57a0 g=0xc000102000\n", "");
-    assert_string_equal(reading.facts.advice, "found perf script output without event names, expected them: run perf "
-                                              "script -F trace:comm,pid,tid,cpu,time,event,trace,ip,sym,symoff");
+    for (size_t i = 0; i < COUNT(nameless); i++) {
+        reading_expect(PERF, nameless[i], "");
+        assert_string_equal(reading.facts.advice,
+                            "found perf script output without event names, expected them: run perf script -F "
+                            "trace:comm,pid,tid,cpu,time,event,trace,ip,sym,symoff");
+        assert_int_equal(PERF->sniff(nameless[i], strlen(nameless[i]), true), GOLEAK_SNIFF_YES);
+    }
     reading_expect(PERF, "0x7f0 [0x58]: event: 9\n.\n. ... raw event: size 88 bytes\n"
                          "app 7 [000] 1.5: p:gopark: " PARK "\n", "");
     assert_string_equal(reading.facts.advice, "found perf's dump of raw records, expected its text: run perf script -F "
