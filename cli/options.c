@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "values.h"
 
@@ -282,10 +283,33 @@ static bool check_belonging(struct cli_options *options, const bool *given)
     return true;
 }
 
+static const char *command_word(size_t index)
+{
+    static const char *const words[] = { RECORDER_WORD };
+    return word_of(words, sizeof words / sizeof words[0], index);
+}
+
+/* A word that looks like a command and is no file: which command; else NULL. Spelled
+ * right, it stands behind "--". */
+static const char *meant_command(const char *word)
+{
+    if (word[strspn(word, "abcdefghijklmnopqrstuvwxyz")] != '\0' || strcmp(word, RECORDER_WORD) == 0 ||
+        access(word, F_OK) == 0)
+        return NULL;
+    if (strcmp(word, "help") == 0)
+        return "--help";
+    if (strcmp(word, "version") == 0)
+        return "--version";
+    return cli_word_nearest(word, command_word) != NULL ? RECORDER_WORD " TOOL" : NULL;
+}
+
 static bool check_report(struct cli_options *options)
 {
-    return options->file_count > 0 ||
-           misuse(options, "no FILE is given: name a recording, or use '-' for standard input" SEE_HELP);
+    if (options->file_count == 0)
+        return misuse(options, "no FILE is given: name a recording, or use '-' for standard input" SEE_HELP);
+    const char *meant = meant_command(options->files[0]);
+    return meant == NULL || misuse(options, "there is no file '%.*s' (did you mean '" CLI_PROGRAM " %s'?)" SEE_HELP,
+                                   SHOWN, options->files[0], meant);
 }
 
 static bool check_recorder(struct cli_options *options)
@@ -486,8 +510,9 @@ void cli_options_help(FILE *out)
           "       " CLI_PROGRAM " recorder TOOL [OPTION]...\n\n"
           "Says which goroutines leaked in a recorded Go process, why, since when, and who\n"
           "started them. FILE is a recording, plain or packed with zstd or gzip; '-' is\n"
-          "standard input. Several are reported side by side, and a file with what the\n"
-          "recorder printed on its standard error is read together with its recording.\n\n",
+          "standard input. Several recordings of one process are joined, those of others\n"
+          "reported side by side, and a file with what the recorder printed on its standard\n"
+          "error is read together with its recording.\n\n",
           out);
     char tools[80];
     fprintf(out, "'recorder' prints a script for TOOL, %s,\nthat records what a report can use best.\n",

@@ -133,7 +133,8 @@ GOLEAK_API enum goleak_status goleak_trace_feed(struct goleak_trace *trace, cons
 /* Several inputs of one process. Parts of one recording, one after the other: each
  * opened, fed, finished. Recordings of the same time: open all of them before the
  * first is fed; their events are merged by time, and what two of them have seen
- * counts once. Feed them evenly then: what one is ahead of another is kept.
+ * counts once. Feed them evenly then: what one is ahead of another is kept. No more
+ * than 256 can be open together.
  * `name` is what reports and errors call it (a path, "-"). */
 GOLEAK_API enum goleak_status goleak_input_open(struct goleak_input **out, struct goleak_trace *trace,
                                                 const char *name, struct goleak_error *error);
@@ -150,9 +151,12 @@ GOLEAK_API enum goleak_status goleak_trace_load(struct goleak_trace **out, const
 
 /* Loads several paths ("-" is standard input). A recorder's message file (what
  * dtrace, bpftrace or perf wrote on standard error) joins the recording that it
- * stands beside; every other input becomes a trace of its own. `traces` has
- * room for path_count handles, of which *trace_count are set, in the order of
- * the paths; errors[i] (path_count of them) tells what became of paths[i].
+ * stands beside. Files that are recordings of one process become one trace (up to
+ * 256: the same pid, or the same goroutines created at the same times; pipes never
+ * do): it has one input each, and they fail together where memory ends. Every
+ * other input becomes a trace of its own. `traces` has room for path_count handles,
+ * of which *trace_count are set, in the order of the paths, of joined ones the
+ * first; errors[i] (path_count of them) tells what became of paths[i].
  * Returns the last failure, after every input has been tried. */
 GOLEAK_API enum goleak_status goleak_trace_load_all(struct goleak_trace **traces, size_t *trace_count,
                                                     const char *const *paths, size_t path_count,

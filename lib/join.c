@@ -2,14 +2,13 @@
 #include "join.h"
 
 #include "input/decode.h"
+#include "replay/merge.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define LOOK_BYTES ((size_t)1 << 20)
-/* Two recorders' times of one creation. */
-#define SAME_NS ((int64_t)1000000)
 
 /* ---- looking ---- */
 
@@ -53,58 +52,77 @@ static int by_goid(const void *a, const void *b)
     return x->pid < y->pid ? -1 : x->pid > y->pid;
 }
 
-static void take_events(struct goleak_identity *identity, struct goleak_decoder *decoder)
+/* The last event waits for the next: it is not taken where the look ends in its middle. */
+struct taking {
+    struct goleak_identity *identity;
+    struct goleak_event last;
+    bool has_last;
+};
+
+static void take_events(struct taking *taking, struct goleak_decoder *decoder)
 {
     const struct goleak_event *event;
-    while (goleak_decoder_next(decoder, &event) == GOLEAK_OK)
-        note_event(identity, event);
+    while (goleak_decoder_next(decoder, &event) == GOLEAK_OK) {
+        if (taking->has_last)
+            note_event(taking->identity, &taking->last);
+        taking->last = *event;
+        taking->has_last = true;
+    }
 }
 
 /* A file's first bytes, through a decoder: events without a replay. */
-static void look(struct goleak_identity *identity, const char *path, const struct goleak_options *options)
+static enum goleak_status look(struct goleak_identity *identity, const char *path,
+                               const struct goleak_options *options, struct goleak_error *error)
 {
-    struct goleak_error error;
     struct goleak_alloc alloc;
     struct goleak_source *source = NULL;
     struct goleak_decode *decode = NULL;
     struct goleak_decoder *decoder = NULL;
+    struct taking taking = { .identity = identity };
     size_t seen = 0, size = 0;
     goleak_alloc_init(&alloc, options->allocator, options->max_memory_bytes);
-    enum goleak_status status = goleak_source_open(&source, &alloc, path, &error);
+    enum goleak_status status = goleak_source_open(&source, &alloc, path, error);
     if (status == GOLEAK_OK)
-        status = goleak_decode_open(&decode, &alloc, source, options->max_memory_bytes / 2, false, &error);
+        status = goleak_decode_open(&decode, &alloc, source, options->max_memory_bytes / 2, false, error);
     if (status == GOLEAK_OK)
-        status = goleak_decoder_new(&decoder, options, &error);
+        status = goleak_decoder_new(&decoder, options, error);
     while (status == GOLEAK_OK && seen < LOOK_BYTES) {
         const void *data;
-        status = goleak_decode_next(decode, &data, &size, NULL, NULL, &error);
+        status = goleak_decode_next(decode, &data, &size, NULL, NULL, error);
         if (status != GOLEAK_OK || size == 0)
             break;
         seen += size;
-        status = goleak_decoder_feed(decoder, data, size, &error);
-        take_events(identity, decoder);
+        status = goleak_decoder_feed(decoder, data, size, error);
+        take_events(&taking, decoder);
     }
-    if (status == GOLEAK_OK && size == 0 && goleak_decoder_finish(decoder, &error) == GOLEAK_OK)
-        take_events(identity, decoder);
+    if (status == GOLEAK_OK) {
+        status = goleak_decoder_finish(decoder, error);
+        take_events(&taking, decoder);
+    }
+    if (taking.has_last && size == 0)
+        note_event(identity, &taking.last);
     if (decoder != NULL && goleak_decoder_is_relative(decoder))
         identity->timed = false; /* whose start is not known */
     goleak_decoder_free(decoder);
     goleak_decode_close(decode);
     goleak_source_close(source);
+    return status;
 }
 
-void goleak_identity_read(struct goleak_identity *out, const char *path, const struct goleak_options *options)
+enum goleak_status goleak_identity_read(struct goleak_identity *out, const char *path,
+                                        const struct goleak_options *options, struct goleak_error *error)
 {
     struct stat info;
     memset(out, 0, sizeof *out);
     if (strcmp(path, "-") == 0 || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
-        return;
+        return GOLEAK_OK;
     struct goleak_options quiet = *options;
     quiet.progress = NULL;
     quiet.exe = NULL;
     quiet.ended = NULL;
-    look(out, path, &quiet);
+    enum goleak_status status = look(out, path, &quiet, error);
     qsort(out->births, out->birth_count, sizeof *out->births, by_goid);
+    return status == GOLEAK_E_MEMORY || status == GOLEAK_E_LIMIT ? status : GOLEAK_OK;
 }
 
 /* ---- comparing ---- */
@@ -126,7 +144,7 @@ static enum alike same_birth(const struct goleak_birth *a, const struct goleak_b
 {
     int64_t apart = a->time_ns > b->time_ns ? a->time_ns - b->time_ns : b->time_ns - a->time_ns;
     bool gopc_told = a->gopc != 0 && b->gopc != 0, startpc_told = a->startpc != 0 && b->startpc != 0;
-    if ((gopc_told && a->gopc != b->gopc) || (startpc_told && a->startpc != b->startpc) || apart > SAME_NS)
+    if ((gopc_told && a->gopc != b->gopc) || (startpc_told && a->startpc != b->startpc) || apart > GOLEAK_MERGE_NS)
         return ALIKE_NO;
     return gopc_told || startpc_told ? ALIKE_YES : ALIKE_UNKNOWN;
 }

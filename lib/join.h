@@ -29,8 +29,10 @@ struct goleak_identity {
     size_t birth_count;
 };
 
-/* Looks at a file; what cannot be read has no identity (timed is false). */
-void goleak_identity_read(struct goleak_identity *out, const char *path, const struct goleak_options *options);
+/* Looks at a file; what cannot be read has no identity (timed is false). Fails only
+ * where memory ends, with its sentence. */
+enum goleak_status goleak_identity_read(struct goleak_identity *out, const char *path,
+                                        const struct goleak_options *options, struct goleak_error *error);
 bool goleak_identity_joins(const struct goleak_identity *a, const struct goleak_identity *b);
 
 #endif

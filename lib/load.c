@@ -78,12 +78,28 @@ static enum goleak_status read_path(struct goleak_trace *trace, const char *path
     return status;
 }
 
+/* What became of a path: the input of a trace, once it is read. */
+struct place {
+    size_t trace, input; /* inputs[input] of traces[trace] */
+    bool done;           /* … or refused */
+};
+
+/* All paths of one call, and what each became. */
+struct call {
+    const char *const *paths;
+    size_t path_count;
+    const struct goleak_options *options;
+    struct goleak_alloc alloc; /* for what joining takes */
+    struct place *places;
+    struct goleak_trace **traces; /* by path; those that were joined under the first's */
+    struct goleak_error *errors;
+};
+
 /* Paths that are recordings of one process. */
 struct group {
-    const char *paths[GOLEAK_LANES];
-    const struct goleak_identity *identities[GOLEAK_LANES];
     size_t indexes[GOLEAK_LANES];
     size_t count;
+    const struct goleak_identity *const *identities; /* by path */
 };
 
 /* Loads one path; *trace is there even after a failure of the input, NULL only if
@@ -129,21 +145,28 @@ static size_t stem_of(const char *path)
     return dot != NULL ? (size_t)(dot - path) : strlen(path);
 }
 
+static bool is_read(const struct call *call, size_t index)
+{
+    const struct place *place = &call->places[index];
+    const struct goleak_trace *trace = call->traces[place->trace];
+    return trace != NULL && trace->finished && call->errors[index].status == GOLEAK_OK;
+}
+
 /* A file without anything of ours, named like a recording that was loaded: what
  * the recorder wrote on standard error when it had nothing to complain of. */
-static bool is_silent_companion(struct goleak_trace *const *traces, size_t count, size_t index,
-                                const struct goleak_error *error)
+static bool is_silent_companion(const struct call *call, size_t index)
 {
-    if (traces[index] == NULL || traces[index]->finished || traces[index]->input_count != 1 ||
+    const struct goleak_trace *trace = call->traces[index];
+    const struct goleak_error *error = &call->errors[index];
+    if (trace == NULL || trace->finished || trace->input_count != 1 ||
         (error->status != GOLEAK_E_EMPTY && error->status != GOLEAK_E_FORMAT && error->status != GOLEAK_E_NOEVENTS) ||
         error->has_offset)
         return false;
-    const char *path = traces[index]->inputs[0]->path;
-    for (size_t i = 0; i < count; i++) {
-        if (traces[i] == NULL || !traces[i]->finished)
-            continue;
-        const char *other = traces[i]->inputs[0]->path;
-        if (stem_of(other) == stem_of(path) && strncmp(other, path, stem_of(path)) == 0 && strcmp(other, path) != 0)
+    const char *path = call->paths[index];
+    for (size_t i = 0; i < call->path_count; i++) {
+        const char *other = call->paths[i];
+        if (is_read(call, i) && stem_of(other) == stem_of(path) && strncmp(other, path, stem_of(path)) == 0 &&
+            strcmp(other, path) != 0)
             return true;
     }
     return false;
@@ -157,19 +180,18 @@ static size_t common_prefix(const char *a, const char *b)
     return size;
 }
 
-/* The finished trace that a message file stands beside; NULL: none. */
-static struct goleak_trace *find_neighbour(struct goleak_trace *const *traces, size_t count, size_t messages)
+/* The recording that a message file stands beside; NULL: none. */
+static const struct place *find_neighbour(const struct call *call, size_t messages)
 {
-    const char *path = traces[messages]->inputs[0]->path;
-    struct goleak_trace *best = NULL;
+    const struct place *best = NULL;
     size_t best_size = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (traces[i] == NULL || !traces[i]->finished)
+    for (size_t i = 0; i < call->path_count; i++) {
+        if (i == messages || !is_read(call, i))
             continue;
-        size_t size = common_prefix(path, traces[i]->inputs[0]->path) + 1;
+        size_t size = common_prefix(call->paths[messages], call->paths[i]) + 1;
         /* Of equally like names, the one given last before it. */
         if (size > best_size || (size == best_size && i < messages)) {
-            best = traces[i];
+            best = &call->places[i];
             best_size = size;
         }
     }
@@ -195,20 +217,21 @@ static void give_pids(struct feed *feeds, const struct group *group)
 {
     uint32_t pid = 0;
     for (size_t i = 0; i < group->count; i++)
-        if (group->identities[i]->pid_count == 1)
-            pid = group->identities[i]->pids[0];
+        if (group->identities[group->indexes[i]]->pid_count == 1)
+            pid = group->identities[group->indexes[i]]->pids[0];
     for (size_t i = 0; i < group->count && pid != 0; i++) {
         feeds[i].input->lane->pid = pid;
         feeds[i].input->lane->has_pid = true;
     }
 }
 
-static enum goleak_status read_group(struct goleak_trace *trace, const struct group *group, struct goleak_error *error)
+static enum goleak_status read_group(struct goleak_trace *trace, const char *const *paths, const struct group *group,
+                                     struct goleak_error *error)
 {
     struct feed feeds[GOLEAK_LANES] = { { 0 } };
     enum goleak_status status = GOLEAK_OK;
     for (size_t i = 0; i < group->count && status == GOLEAK_OK; i++)
-        status = open_feed(&feeds[i], trace, group->paths[i], error);
+        status = open_feed(&feeds[i], trace, paths[group->indexes[i]], error);
     for (size_t i = 0; i < group->count && status == GOLEAK_OK; i++)
         status = start_feed(&feeds[i], trace, i, error);
     if (status == GOLEAK_OK)
@@ -220,26 +243,87 @@ static enum goleak_status read_group(struct goleak_trace *trace, const struct gr
     return status;
 }
 
-/* *trace is NULL unless all of it went well: then each path is loaded on its own. */
-static void load_group(struct goleak_trace **trace, const struct group *group, const struct goleak_options *options)
+static size_t places_size(const struct call *call)
 {
-    struct goleak_error error;
-    enum goleak_status status = goleak_trace_new(trace, options, &error);
-    if (status == GOLEAK_OK)
-        status = read_group(*trace, group, &error);
-    if (status == GOLEAK_OK)
-        status = goleak_trace_finish(*trace, &error);
-    if (status == GOLEAK_OK)
-        return;
-    goleak_trace_free(*trace);
-    *trace = NULL;
+    return (call->path_count + 1) * sizeof *call->places;
 }
 
-/* Moves the message file's input and complaints to the recording. */
-static bool adopt(struct goleak_trace *trace, struct goleak_trace *messages)
+/* One limit for all: what this call's traces hold already is not left. */
+static struct goleak_options left_of(const struct call *call)
+{
+    struct goleak_options own = *call->options;
+    uint64_t used_bytes = call->alloc.used_bytes - places_size(call);
+    for (size_t i = 0; i < call->path_count; i++)
+        used_bytes += call->traces[i] != NULL ? call->traces[i]->alloc.used_bytes : 0;
+    if (own.max_memory_bytes != 0) /* a byte at least, 0 would be none */
+        own.max_memory_bytes = own.max_memory_bytes > used_bytes ? own.max_memory_bytes - used_bytes : 1;
+    return own;
+}
+
+static void refuse(struct call *call, size_t index, const struct goleak_error *error)
+{
+    struct goleak_error *own = &call->errors[index];
+    call->places[index].done = true;
+    *own = *error;
+    if (own->path[0] == '\0')
+        snprintf(own->path, sizeof own->path, "%s", call->paths[index]);
+}
+
+/* They were read together and end together: the sentence is at the one that failed. */
+static void refuse_group(struct call *call, const struct group *group, size_t failed, const struct goleak_error *error)
+{
+    for (size_t k = 0; k < group->count; k++) {
+        struct goleak_error other;
+        goleak_error_set(&other, error->status, "its analysis ended with that of %.200s: both are of one process",
+                         call->paths[failed]);
+        refuse(call, group->indexes[k], group->indexes[k] == failed ? error : &other);
+    }
+}
+
+/* The member that a failure names. */
+static size_t find_failed(const struct call *call, const struct group *group, const struct goleak_error *error)
+{
+    size_t k = 0;
+    while (k < group->count && strncmp(call->paths[group->indexes[k]], error->path, sizeof error->path - 1) != 0)
+        k++;
+    return k < group->count ? group->indexes[k] : SIZE_MAX;
+}
+
+/* Memory that ended would not have done so without joining, perhaps; but then there
+ * would be several traces that each tell of the same goroutines. Nor is anything read
+ * again whose goroutines the caller was told of. */
+static void load_group(struct call *call, const struct group *group)
+{
+    struct goleak_error error = { 0 };
+    struct goleak_trace *trace;
+    struct goleak_options left = left_of(call);
+    enum goleak_status status = goleak_trace_new(&trace, &left, &error);
+    if (status == GOLEAK_OK)
+        status = read_group(trace, call->paths, group, &error);
+    if (status == GOLEAK_OK)
+        status = goleak_trace_finish(trace, &error);
+    if (status == GOLEAK_OK) {
+        call->traces[group->indexes[0]] = trace;
+        for (size_t k = 0; k < group->count; k++)
+            call->places[group->indexes[k]] = (struct place){ group->indexes[0], k, true };
+        return;
+    }
+    size_t failed = find_failed(call, group, &error);
+    bool all = status == GOLEAK_E_MEMORY || status == GOLEAK_E_LIMIT || failed == SIZE_MAX ||
+               (trace != NULL && trace->told_ended);
+    if (all)
+        refuse_group(call, group, failed != SIZE_MAX ? failed : group->indexes[0], &error);
+    else
+        refuse(call, failed, &error);
+    goleak_trace_free(trace);
+}
+
+/* Moves the message file's input and complaints to the recording that it is of. */
+static bool adopt(struct goleak_trace *trace, size_t of, struct goleak_trace *messages)
 {
     struct goleak_input *input;
     struct goleak_error error;
+    uint64_t lost = trace->inputs[of]->lost;
     const struct goleak_input *from = messages->inputs[0];
     trace->finished = false;
     enum goleak_status status = goleak_input_open(&input, trace, from->path, &error);
@@ -255,7 +339,7 @@ static bool adopt(struct goleak_trace *trace, struct goleak_trace *messages)
         /* What else is in that file was not meant for us. */
         if (id != GOLEAK_HEALTH_lost_events && id != GOLEAK_HEALTH_recorder_errors)
             continue;
-        uint64_t told = id == GOLEAK_HEALTH_lost_events ? trace->health.entries[id].count : 0;
+        uint64_t told = id == GOLEAK_HEALTH_lost_events ? lost : 0;
         if (entry->count > told) /* the recording may have told the same losses */
             goleak_health_note(&trace->health, (enum goleak_health_id)id, entry->count - told, entry->line,
                                entry->column, entry->offset, "%s", entry->detail);
@@ -264,114 +348,132 @@ static bool adopt(struct goleak_trace *trace, struct goleak_trace *messages)
 }
 
 /* Who joins paths[first]? Those that join it, and those that join them. */
-static void gather(struct group *group, const char *const *paths, struct goleak_identity *const *identities,
-                   const bool *taken, size_t path_count, size_t first)
+static void gather(struct call *call, struct group *group, size_t first)
 {
-    *group = (struct group){ .paths = { paths[first] }, .identities = { identities[first] }, .indexes = { first },
-                             .count = 1 };
+    group->indexes[0] = first;
+    group->count = 1;
     for (size_t member = 0; member < group->count; member++)
-        for (size_t i = first + 1; i < path_count && group->count < GOLEAK_LANES; i++) {
-            bool is_in = taken[i];
+        for (size_t i = first + 1; i < call->path_count; i++) {
+            bool is_in = call->places[i].done;
             for (size_t k = 0; k < group->count; k++)
                 is_in = is_in || group->indexes[k] == i;
-            if (is_in || !goleak_identity_joins(group->identities[member], identities[i]))
+            if (is_in || !goleak_identity_joins(group->identities[group->indexes[member]], group->identities[i]))
                 continue;
-            group->paths[group->count] = paths[i];
-            group->identities[group->count] = identities[i];
-            group->indexes[group->count++] = i;
+            if (group->count < GOLEAK_LANES) {
+                group->indexes[group->count++] = i;
+                continue;
+            }
+            struct goleak_error error;
+            goleak_error_set(&error, GOLEAK_E_USAGE,
+                             "found one more recording of one process, expected no more than %d", GOLEAK_LANES);
+            refuse(call, i, &error);
         }
 }
 
-/* Loads those that belong together; taken[i] is set for each path that is done. */
-static enum goleak_status load_joined(struct goleak_trace **traces, const char *const *paths, size_t path_count,
-                                      const struct goleak_options *options, struct goleak_alloc *alloc, bool *taken)
+/* Loads those that belong together. */
+static enum goleak_status load_groups(struct call *call, struct goleak_identity **identities, struct group *group)
 {
-    size_t looked = 0;
-    struct goleak_identity **identities = goleak_alloc_array(alloc, path_count, sizeof *identities);
-    struct group *group = goleak_alloc_array(alloc, 1, sizeof *group);
-    bool has_room = identities != NULL && group != NULL;
-    for (; looked < path_count && has_room; looked++) {
-        identities[looked] = goleak_alloc_array(alloc, 1, sizeof **identities);
-        if (identities[looked] == NULL)
-            break;
-        goleak_identity_read(identities[looked], paths[looked], options);
+    for (size_t i = 0; i < call->path_count; i++) {
+        struct goleak_error error = { 0 };
+        struct goleak_options left = left_of(call);
+        identities[i] = goleak_alloc_array(&call->alloc, 1, sizeof *identities[i]);
+        if (identities[i] == NULL)
+            return goleak_alloc_failure(&call->alloc);
+        if (goleak_identity_read(identities[i], call->paths[i], &left, &error) != GOLEAK_OK)
+            refuse(call, i, &error);
     }
-    has_room = has_room && looked == path_count;
-    for (size_t i = 0; i < path_count && has_room; i++) {
-        if (taken[i] || !identities[i]->timed)
-            continue;
-        gather(group, paths, identities, taken, path_count, i);
-        if (group->count < 2)
-            continue;
-        load_group(&traces[i], group, options);
-        for (size_t k = 0; k < group->count && traces[i] != NULL; k++)
-            taken[group->indexes[k]] = true;
+    group->identities = (const struct goleak_identity *const *)identities;
+    for (size_t i = 0; i < call->path_count; i++) {
+        group->count = 2;
+        /* Without one that cannot be read, the others are of one process still. */
+        while (!call->places[i].done && identities[i]->timed && group->count > 1) {
+            gather(call, group, i);
+            if (group->count > 1)
+                load_group(call, group);
+        }
     }
-    for (size_t i = 0; i < looked; i++)
-        goleak_free(alloc, identities[i], sizeof **identities);
-    goleak_free(alloc, identities, path_count * sizeof *identities);
-    goleak_free(alloc, group, sizeof *group);
-    return has_room ? GOLEAK_OK : goleak_alloc_failure(alloc);
+    return GOLEAK_OK;
 }
 
-static struct goleak_options left_of(const struct goleak_options *options, uint64_t limit_bytes,
-                                     struct goleak_trace *const *traces, size_t count)
+static enum goleak_status load_joined(struct call *call)
 {
-    struct goleak_options own = *options;
-    uint64_t used_bytes = 0;
-    for (size_t i = 0; i < count; i++)
-        used_bytes += traces[i] != NULL ? traces[i]->alloc.used_bytes : 0;
-    if (limit_bytes != 0) /* one limit for all: a byte at least, 0 would be none */
-        own.max_memory_bytes = limit_bytes > used_bytes ? limit_bytes - used_bytes : 1;
-    return own;
+    struct goleak_alloc *alloc = &call->alloc;
+    struct goleak_identity **identities = goleak_alloc_zeroed(alloc, call->path_count * sizeof *identities);
+    struct group *group = goleak_alloc_array(alloc, 1, sizeof *group);
+    enum goleak_status status = identities != NULL && group != NULL ? load_groups(call, identities, group)
+                                                                    : goleak_alloc_failure(alloc);
+    for (size_t i = 0; i < call->path_count && identities != NULL; i++)
+        goleak_free(alloc, identities[i], sizeof **identities);
+    goleak_free(alloc, identities, call->path_count * sizeof *identities);
+    goleak_free(alloc, group, sizeof *group);
+    return status;
 }
 
 /* Message files go to their recordings; what failed goes. */
-static void tidy(struct goleak_trace **traces, size_t path_count, struct goleak_error *errors)
+static void tidy(struct call *call)
 {
-    for (size_t i = 0; i < path_count; i++) {
-        if (traces[i] == NULL || traces[i]->finished)
+    for (size_t i = 0; i < call->path_count; i++) {
+        struct goleak_trace *trace = call->traces[i];
+        if (trace == NULL || trace->finished)
             continue;
-        if (!is_messages(traces[i]) && !is_silent_companion(traces, path_count, i, &errors[i])) {
-            goleak_trace_free(traces[i]);
-            traces[i] = NULL;
-            continue;
+        if (is_messages(trace) || is_silent_companion(call, i)) {
+            const struct place *of = find_neighbour(call, i);
+            if (of != NULL && adopt(call->traces[of->trace], of->input, trace))
+                memset(&call->errors[i], 0, sizeof call->errors[i]);
         }
-        struct goleak_trace *neighbour = find_neighbour(traces, path_count, i);
-        if (neighbour != NULL && adopt(neighbour, traces[i]))
-            memset(&errors[i], 0, sizeof errors[i]);
-        goleak_trace_free(traces[i]);
-        traces[i] = NULL;
+        goleak_trace_free(trace);
+        call->traces[i] = NULL;
+        call->places[i].done = false; /* it is no recording that others stand beside */
     }
+}
+
+static void load_paths(struct call *call)
+{
+    struct goleak_error error;
+    enum goleak_status status = call->path_count > 1 ? load_joined(call) : GOLEAK_OK;
+    if (status != GOLEAK_OK)
+        goleak_error_alloc(&error, &call->alloc);
+    for (size_t i = 0; i < call->path_count; i++) {
+        if (call->places[i].done)
+            continue;
+        call->places[i] = (struct place){ i, 0, true };
+        struct goleak_options left = left_of(call);
+        if (status != GOLEAK_OK)
+            refuse(call, i, &error);
+        else
+            load(&call->traces[i], call->paths[i], &left, &call->errors[i]); /* which tells */
+    }
+    tidy(call);
 }
 
 enum goleak_status goleak_trace_load_all(struct goleak_trace **traces, size_t *trace_count, const char *const *paths,
                                          size_t path_count, const struct goleak_options *options,
                                          struct goleak_error *errors)
 {
-    struct goleak_options own = GOLEAK_OPTIONS_INIT;
-    struct goleak_alloc alloc;
-    enum goleak_status last = GOLEAK_OK;
+    struct goleak_options own;
+    struct goleak_error error;
+    enum goleak_status last = goleak_trace_options(&own, options, &error);
+    struct call call = {
+        .paths = paths, .path_count = path_count, .options = &own, .traces = traces, .errors = errors
+    };
     *trace_count = 0;
-    if (options != NULL)
-        memcpy(&own, options, options->size < sizeof own ? options->size : sizeof own);
-    own.size = sizeof own;
-    goleak_alloc_init(&alloc, own.allocator, own.max_memory_bytes);
-    bool *taken = goleak_alloc_zeroed(&alloc, path_count + 1);
+    if (last == GOLEAK_OK) {
+        own.size = sizeof own;
+        goleak_alloc_init(&call.alloc, own.allocator, own.max_memory_bytes);
+        call.places = goleak_alloc_zeroed(&call.alloc, places_size(&call));
+        if (call.places == NULL)
+            last = goleak_error_alloc(&error, &call.alloc);
+    }
     for (size_t i = 0; i < path_count; i++) {
         memset(&errors[i], 0, sizeof errors[i]);
         traces[i] = NULL;
+        if (last != GOLEAK_OK)
+            errors[i] = error;
     }
-    if (taken != NULL && path_count > 1)
-        load_joined(traces, paths, path_count, &own, &alloc, taken); /* what does not join is loaded alone */
-    for (size_t i = 0; i < path_count; i++) {
-        if (taken != NULL && taken[i])
-            continue;
-        struct goleak_options left = left_of(&own, own.max_memory_bytes, traces, path_count);
-        load(&traces[i], paths[i], &left, &errors[i]); /* errors[i] tells */
+    if (last == GOLEAK_OK) {
+        load_paths(&call);
+        goleak_free(&call.alloc, call.places, places_size(&call));
     }
-    goleak_free(&alloc, taken, path_count + 1);
-    tidy(traces, path_count, errors);
     for (size_t i = 0; i < path_count; i++) {
         if (errors[i].status != GOLEAK_OK)
             last = errors[i].status;

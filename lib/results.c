@@ -8,9 +8,14 @@
 
 #include <string.h>
 
+static bool is_from_exe(const struct goleak_trace *trace)
+{
+    return trace->reasons.from != NULL && strcmp(trace->reasons.from, GOLEAK_FROM_EXE) == 0;
+}
+
 void goleak_trace_view(const struct goleak_trace *trace, struct goleak_view *out)
 {
-    *out = (struct goleak_view){ trace, &trace->model, trace->analyses };
+    *out = (struct goleak_view){ trace, &trace->model, trace->analyses, is_from_exe(trace) };
 }
 
 static const void *analysis(const struct goleak_trace *trace, const struct goleak_analysis *which)
@@ -122,7 +127,7 @@ enum goleak_status goleak_trace_input(const struct goleak_trace *trace, size_t i
         .bytes = input->bytes,
         .events = input->facts.events,
         .go_version = trace->reasons.text[0] != '\0' ? trace->reasons.text : NULL,
-        .go_version_from = trace->reasons.from,
+        .go_version_from = is_from_exe(trace) ? "option" : trace->reasons.from,
         .pid = pid != 0 ? pid : GOLEAK_NONE,
     };
     return GOLEAK_OK;

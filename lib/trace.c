@@ -14,6 +14,7 @@
  *   lib/verdict/          the ladder of rules, and groups of like goroutines
  *   lib/analysis/         one file an analysis; analyses.c has the table
  *   lib/report/           one file a report; reports.c has the table
+ *   lib/recorder/         scripts that make recordings; recorders.c has the table
  *   lib/trace.c           this: a trace handle and its inputs
  *   lib/results.c         what a finished trace tells, in the API's structs
  *   lib/names.c           the recorded program's executable as a source of names
@@ -91,6 +92,7 @@ static enum goleak_status on_ended(void *context, const struct goleak_record *re
     if (trace->options.ended != NULL) {
         struct goleak_goroutine goroutine;
         goleak_trace_fill(trace, record, &goroutine);
+        trace->told_ended = true;
         if (!trace->options.ended(trace->options.ended_context, trace, &goroutine))
             return GOLEAK_E_IO;
     }
@@ -145,6 +147,14 @@ static enum goleak_status read_options(struct goleak_trace *trace, struct goleak
         snprintf(trace->input_format, sizeof trace->input_format, "%s", trace->options.input_format);
         trace->options.input_format = trace->input_format;
     }
+    if (trace->options.exe != NULL) {
+        size_t size = strlen(trace->options.exe) + 1;
+        trace->exe = goleak_alloc_array(&trace->alloc, size, 1);
+        if (trace->exe == NULL)
+            return goleak_error_alloc(error, &trace->alloc);
+        memcpy(trace->exe, trace->options.exe, size);
+        trace->options.exe = trace->exe;
+    }
     return GOLEAK_OK;
 }
 
@@ -190,7 +200,7 @@ static enum goleak_status open_exe(struct goleak_trace *trace, struct goleak_err
     trace->symbols.resolver = &trace->names.resolver;
     goleak_image_info(trace->names.image, &info);
     if (trace->options.go_version == NULL && info.go_version != NULL)
-        goleak_reasons_set_version(&trace->reasons, info.go_version, "option");
+        goleak_reasons_set_version(&trace->reasons, info.go_version, GOLEAK_FROM_EXE);
     return GOLEAK_OK;
 }
 
@@ -249,6 +259,7 @@ void goleak_trace_free(struct goleak_trace *trace)
         if (trace->analyses[i] != NULL)
             goleak_analyses[i]->release(trace->analyses[i]);
     goleak_names_close(&trace->names);
+    goleak_free(&trace->alloc, trace->exe, trace->exe != NULL ? strlen(trace->exe) + 1 : 0);
     goleak_groups_release(&trace->groups);
     goleak_merge_release(&trace->merge);
     goleak_order_release(&trace->order);
@@ -374,6 +385,13 @@ void goleak_input_damage(void *context, bool truncated, uint64_t offset, const c
                        0, offset, "%s", sentence);
 }
 
+/* Complaints are of this input from here on. */
+static void begin_reading(struct goleak_input *input)
+{
+    input->trace->health.input = input->path;
+    input->trace->health.lost = &input->lost;
+}
+
 /* A decoder's inputs are not replayed, so there is nothing to merge them for. */
 static bool is_fed(const struct goleak_input *input)
 {
@@ -381,21 +399,33 @@ static bool is_fed(const struct goleak_input *input)
 }
 
 /* Inputs that are opened before any of them is fed are recordings of one run, side by
- * side: each gets a lane. */
-static bool give_lanes(struct goleak_trace *trace)
+ * side. */
+static bool is_merged(const struct goleak_trace *trace)
 {
-    if (trace->input_count < 2 || trace->sink.push != goleak_order_push)
-        return true;
+    if (trace->sink.push != goleak_order_push)
+        return false;
     for (size_t i = 0; i < trace->input_count; i++)
         if (is_fed(trace->inputs[i]))
-            return true;
+            return false;
+    return true;
+}
+
+/* Each gets a lane. */
+static bool give_lanes(struct goleak_trace *trace)
+{
+    if (trace->input_count < 2 || !is_merged(trace))
+        return true;
     if (trace->merge.alloc == NULL &&
         !goleak_merge_init(&trace->merge, &trace->alloc, &trace->replay, &trace->health))
         return false;
     for (size_t i = 0; i < trace->input_count; i++) {
         struct goleak_input *input = trace->inputs[i];
-        if (input->lane == NULL && (input->lane = goleak_merge_lane(&trace->merge, input->path)) == NULL)
+        if (input->lane != NULL)
+            continue;
+        input->lane = goleak_merge_lane(&trace->merge, input->path);
+        if (input->lane == NULL)
             return false;
+        input->lane->lost = &input->lost;
     }
     return true;
 }
@@ -408,6 +438,10 @@ enum goleak_status goleak_input_open(struct goleak_input **out, struct goleak_tr
         return trace->failure.status;
     if (trace->finished)
         return goleak_error_set(error, GOLEAK_E_USAGE, "the trace is finished and takes no more inputs");
+    if (trace->input_count >= GOLEAK_LANES && is_merged(trace))
+        return goleak_error_set(error, GOLEAK_E_USAGE,
+                                "found input %zu of those that are open together, expected no more than %d",
+                                trace->input_count + 1, GOLEAK_LANES);
     if (!goleak_grow(&trace->alloc, &trace->inputs, &trace->input_capacity, trace->input_count + 1,
                      sizeof *trace->inputs))
         return fail_memory(trace, error);
@@ -423,7 +457,7 @@ enum goleak_status goleak_input_open(struct goleak_input **out, struct goleak_tr
     input->path = path;
     goleak_buf_init(&input->head, &trace->alloc);
     trace->inputs[trace->input_count++] = input;
-    trace->health.input = path;
+    begin_reading(input);
     if (!give_lanes(trace))
         return fail_memory(trace, error);
     *out = input;
@@ -435,7 +469,7 @@ enum goleak_status goleak_input_feed_plain(struct goleak_input *input, const voi
 {
     if (has_failed(input->trace, error))
         return input->trace->failure.status;
-    input->trace->health.input = input->path;
+    begin_reading(input);
     return fail(input->trace, take_plain(input, data, size), error);
 }
 
@@ -448,7 +482,7 @@ enum goleak_status goleak_input_feed(struct goleak_input *input, const void *dat
     if (input->finished)
         return goleak_error_set(error, GOLEAK_E_USAGE, "the input is finished and takes no more bytes");
     enum goleak_status status = GOLEAK_OK;
-    trace->health.input = input->path;
+    begin_reading(input);
     if (input->unpack == NULL)
         status = goleak_unpack_new(&input->unpack, &trace->alloc, 0, take_plain, goleak_input_damage, input,
                                    &trace->failure);
@@ -492,7 +526,7 @@ enum goleak_status goleak_input_finish(struct goleak_input *input, struct goleak
     if (input->finished)
         return GOLEAK_OK;
     enum goleak_status status = GOLEAK_OK;
-    trace->health.input = input->path;
+    begin_reading(input);
     if (input->unpack != NULL)
         status = goleak_unpack_finish(input->unpack, &trace->failure);
     if (status == GOLEAK_OK && input->reader == NULL)

@@ -10,6 +10,9 @@
 #include "replay/merge.h"
 #include "verdict/verdict.h"
 
+/* goleak_reasons.from, where options.exe told it. */
+#define GOLEAK_FROM_EXE "exe"
+
 struct goleak_input {
     struct goleak_trace *trace;
     char *path;
@@ -22,6 +25,7 @@ struct goleak_input {
     struct goleak_lane *lane;    /* its events are merged with other inputs'; NULL: not so */
     struct goleak_reader_facts facts;
     uint64_t bytes;
+    uint64_t lost;               /* events, by what it says itself */
     bool finished;
 };
 
@@ -36,6 +40,7 @@ struct goleak_trace {
     struct goleak_alloc alloc;
     struct goleak_options options;
     char go_version[32], input_format[32];
+    char *exe;                     /* options.exe */
     struct goleak_symbols symbols;
     struct goleak_names names;     /* of options.exe */
     struct goleak_reasons reasons;
@@ -53,6 +58,7 @@ struct goleak_trace {
     struct goleak_input *fed;    /* by goleak_trace_feed */
     struct goleak_ended *ended;
     size_t ended_count, ended_capacity;
+    bool told_ended;             /* the caller's hook was called: its lines are out */
     bool relative_time;          /* some input's times count from its start */
     int64_t ending_moment;       /* of the goroutine that an `ended` hook is shown */
     bool finished;

@@ -47,7 +47,8 @@ static inline uint64_t goleak_hash_bytes(const void *bytes, size_t size)
         hash ^= hash >> 32;
     }
     uint64_t word = 0;
-    memcpy(&word, at, size);
+    if (size != 0) /* nothing may be nowhere */
+        memcpy(&word, at, size);
     hash = (hash ^ word) * 0xc4ceb9fe1a85ec53u;
     return hash ^ hash >> 29;
 }

@@ -67,6 +67,7 @@ struct goleak_reader {
     /* Times. */
     enum times times;
     bool lines_timed, began_at_zero; /* the first line that told a time told 0 */
+    int64_t after_zero_ns;           /* … and the first other one this; 0: none did yet */
     int64_t sum_ns, sums[GOLEAK_BATCH_EVENTS];
     bool relative;
     /* What the field set lacks. */
@@ -349,6 +350,8 @@ static void take_time(struct goleak_reader *reader, int64_t time_ns)
 {
     reader->began_at_zero = reader->began_at_zero || (!reader->lines_timed && time_ns == 0);
     reader->lines_timed = true;
+    if (reader->began_at_zero && reader->after_zero_ns == 0)
+        reader->after_zero_ns = time_ns;
     reader->sum_ns = time_ns > INT64_MAX - reader->sum_ns ? INT64_MAX : reader->sum_ns + time_ns;
 }
 
@@ -364,6 +367,11 @@ static enum goleak_status add(struct goleak_reader *reader, struct goleak_event 
         event->time_ns = reader->sum_ns;
     return goleak_textual_add(text, event);
 }
+
+/* perf's own records of what ran before it have time 0 on any clock; the line behind
+ * them tells a machine's uptime, which is longer than this, or the time since the
+ * recording's start. */
+#define SOON_NS ((int64_t)1000000000)
 
 /* The first batch shows whether times are those of the events or between them. */
 static enum goleak_status push(void *context, struct goleak_batch **batch)
@@ -385,7 +393,8 @@ static enum goleak_status push(void *context, struct goleak_batch **batch)
         reader->times = falls_often ? TIMES_ARE_DELTAS : TIMES_AS_PRINTED;
         for (size_t i = 0; i < (*batch)->count && reader->times == TIMES_ARE_DELTAS; i++)
             events[i].time_ns = reader->sums[i];
-        reader->relative = reader->relative || reader->times == TIMES_ARE_DELTAS;
+        reader->relative = reader->relative || reader->times == TIMES_ARE_DELTAS ||
+                           (reader->began_at_zero && reader->after_zero_ns < SOON_NS);
     }
     return reader->sink.push(reader->sink.context, batch);
 }
@@ -547,18 +556,6 @@ static bool is_raw_dump(const char *at, const char *end)
     return goleak_begins(at, end, ". ... raw event: size ");
 }
 
-/* "(45a700) parent=0xac57a0 …": what -F trace prints without -F event. */
-static bool is_trace_alone(const char *at, const char *end)
-{
-    bool returns;
-    at = goleak_skip_blanks(at, end);
-    const char *rest = parse_addresses(at, end, &returns);
-    if (rest == NULL)
-        return false;
-    const char *equals = memchr(rest, '=', (size_t)(end - rest));
-    return equals != NULL && equals > rest && memchr(rest, ' ', (size_t)(equals - rest)) == NULL;
-}
-
 /* What stands before an event, up to its time: a thread, and when. NULL: it does not. */
 static const char *columns_end(const char *at, const char *end)
 {
@@ -575,6 +572,20 @@ static const char *columns_end(const char *at, const char *end)
             return colon + 1;
     }
     return NULL;
+}
+
+/* "(45a700) parent=0xac57a0 …", with columns before it or without: what -F trace prints
+ * without -F event. */
+static bool is_trace_alone(const char *at, const char *end)
+{
+    bool returns;
+    const char *columns = columns_end(at, end);
+    at = goleak_skip_blanks(columns != NULL ? columns : at, end);
+    const char *rest = parse_addresses(at, end, &returns);
+    if (rest == NULL)
+        return false;
+    const char *equals = memchr(rest, '=', (size_t)(end - rest));
+    return equals != NULL && equals > rest && memchr(rest, ' ', (size_t)(equals - rest)) == NULL;
 }
 
 static bool has_columns(const char *at, const char *end)

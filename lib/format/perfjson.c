@@ -45,7 +45,7 @@ static bool number_of(const struct goleak_json_text *json, uint64_t *out)
 static bool read_frame(struct goleak_perf_json *json, struct goleak_json_text *text, struct sample *sample)
 {
     struct goleak_symbols *symbols = json->text->env.symbols;
-    struct goleak_json_text name = { 0 };
+    struct goleak_json_text name = { .token = "" };
     uint64_t address = 0;
     enum goleak_json_token token = goleak_json_next(text);
     while (token == GOLEAK_JSON_STRING) {
@@ -65,8 +65,7 @@ static bool read_frame(struct goleak_perf_json *json, struct goleak_json_text *t
     if (!goleak_json_is_mark(text, token, '}'))
         return false;
     if (sample->frames == 0)
-        snprintf(sample->leaf, sizeof sample->leaf, "%.*s", (int)(name.size < 63 ? name.size : 63),
-                 name.size != 0 ? name.token : "");
+        snprintf(sample->leaf, sizeof sample->leaf, "%.*s", (int)(name.size < 63 ? name.size : 63), name.token);
     json->symbol.size = 0;
     goleak_json_unescape(&json->symbol, name.token, name.size);
     /* The executable knows the line, if it is the right one: then it has the same name. */

@@ -66,10 +66,13 @@ uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t pro
         return 0;
     struct goleak_record *record = goleak_store_at(store, index);
     memset(record, 0, sizeof *record);
-    if (key & GOLEAK_KEY_GOID)
+    if (key & GOLEAK_KEY_GOID) {
         record->goid = key & ~GOLEAK_KEY_GOID;
-    else
+        store->has_goids = true;
+    } else {
         record->g = key;
+        store->has_addresses = true;
+    }
     record->process = process;
     size_t at = (size_t)(hash >> store->slot_shift);
     while (store->slots[at] != 0)

@@ -68,6 +68,7 @@ struct goleak_store {
     struct goleak_record **chunks;
     size_t chunk_count, chunk_capacity;
     uint32_t count; /* records in use; index 0 is "none" and not used */
+    bool has_addresses, has_goids; /* there were keys of this kind */
     uint64_t *slots;
     size_t slot_mask; /* number of slots - 1 */
     unsigned slot_shift;

@@ -19,6 +19,8 @@ void goleak_health_note(struct goleak_health_book *book, enum goleak_health_id i
     struct goleak_health_entry *entry = &book->entries[id];
     bool first = entry->detail[0] == '\0';
     entry->count = count > UINT64_MAX - entry->count ? UINT64_MAX : entry->count + count;
+    if (id == GOLEAK_HEALTH_lost_events && book->lost != NULL)
+        *book->lost = count > UINT64_MAX - *book->lost ? UINT64_MAX : *book->lost + count;
     if (!first)
         return;
     entry->input = book->input;

@@ -24,6 +24,7 @@ struct goleak_health_entry {
 
 struct goleak_health_book {
     const char *input; /* the input being read: set by the trace, borrowed */
+    uint64_t *lost;    /* where its own losses are counted, too; NULL: nowhere */
     struct goleak_health_entry entries[GOLEAK_HEALTH_COUNT];
 };
 

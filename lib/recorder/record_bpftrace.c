@@ -19,6 +19,12 @@
  *     no two programs write one key, and added up in a loop at the end. 0.27 warns of
  *     the loop, on standard error.
  *   - An attach point cannot name every path; both take a positional parameter there.
+ *   - Probes are attached one after the other, the last of the script first, within some
+ *     milliseconds, and taken away in the same order, within half a second, while the
+ *     program runs on (-p). What an event leads to has to stand before it: the end first,
+ *     the creation last. Then nothing is created whose end is not seen while they go. While
+ *     they come, ends are seen by a second probe behind that of creations, which falls
+ *     silent when the first one fires.
  *
  * A line and its stack are one printf, so that no other CPU's line comes between.
  */
@@ -162,14 +168,32 @@ static void write_execute(const struct script *script)
                 "\t    $g, *(int64*)($g + <g_goid>), " WHERE_VALUES ");\n}\n");
 }
 
+#define END_LINE "\t\t" COUNT \
+                 "\t\tprintf(\"<end>: goroutine=%llx goid=%lld" WHERE "\\n\",\n" \
+                 "\t\t    $g, $goid, " WHERE_VALUES ");\n"
+
+/* Unless the other one has printed this very end, on its way through this thread. */
 static void write_goroutine_end(const struct script *script)
 {
     write_place(script, GOLEAK_PLACE_END);
     put(script, "{\n"
-                "\t" COUNT
+                "\t@attached = 1;\n"
                 "\t$g = reg(\"<a0>\");\n"
-                "\tprintf(\"<end>: goroutine=%llx goid=%lld" WHERE "\\n\",\n"
-                "\t    $g, *(int64*)($g + <g_goid>), " WHERE_VALUES ");\n}\n");
+                "\t$goid = *(int64*)($g + <g_goid>);\n"
+                "\tif (@early[tid] != $goid) {\n" END_LINE "\t}\n"
+                "}\n");
+}
+
+static void write_early_end(const struct script *script)
+{
+    put(script, "\n// Probes are attached from the last to the first: until the first is there, this one sees ends.");
+    write_place(script, GOLEAK_PLACE_END);
+    put(script, "{\n"
+                "\tif (@attached == 0) {\n"
+                "\t\t$g = reg(\"<a0>\");\n"
+                "\t\t$goid = *(int64*)($g + <g_goid>);\n"
+                "\t\t@early[tid] = $goid;\n" END_LINE "\t}\n"
+                "}\n");
 }
 
 /* ---- operations on objects ------------------------------------------------------- */
@@ -213,21 +237,24 @@ static void write_commands(const struct script *script)
                 "//\n"
                 "// As root. Ctrl-C ends it, and the recorded program goes on:\n"
                 "//\n"
-                "//   export BPFTRACE_PERF_RB_PAGES=4096\n"
+                "//   export BPFTRACE_PERF_RB_PAGES=4096 BPFTRACE_CACHE_USER_SYMBOLS=1\n"
                 "//   bpftrace <unsafe>-o trace.txt -p PID THIS.bt<path> 2> trace.err\n"
                 "//   bpftrace <unsafe>-o trace.txt -c './app ARGUMENT' THIS.bt<path> 2> trace.err   # to its end\n"
                 "//   bpftrace <unsafe>-o trace.txt THIS.bt<path> 2> trace.err    # every process that runs it\n"
                 "//   goleak-report <with>trace.txt trace.err\n"
                 "//\n"
                 "// The first line is memory for lines not yet written: 16 MiB for each CPU with bpftrace 0.17, for\n"
-                "// all of them with newer ones; more where events are lost. The last line of the recording tells\n"
-                "// how many events there were; bpftrace's own complaints go to standard error: keep trace.err.\n"
+                "// all of them with newer ones; more where events are lost. And it lets bpftrace 0.17 remember the\n"
+                "// names of functions: with -p it prints some 75 events a second without it, and loses the rest.\n"
+                "// The last line of the recording tells how many events there were; bpftrace's own complaints go\n"
+                "// to standard error: keep trace.err.\n"
                 "// bpftrace 0.17 ends with \"filesystem error: read_symlink\" when it is to name the functions of a\n"
                 "// process that is gone: export BPFTRACE_NO_USER_SYMBOLS=1 lets it print addresses.\n");
     if (needs_unsafe(script->target))
         put(script, "// --unsafe: places inside functions, or in a program without symbols, are offsets in the file.\n"
-                    "// bpftrace cannot check that an instruction begins there. goleak-report did, in this very\n"
-                    "// program: use the script with no other build of it.\n");
+                    "// bpftrace cannot check that an instruction begins there, and warns: \"Misaligned probes can lead\n"
+                    "// to tracee crashes!\" goleak-report did check, in this very program: use the script with no other\n"
+                    "// build of it.\n");
 }
 
 static void write_limits(const struct script *script)
@@ -279,6 +306,14 @@ static void write_begin(const struct script *script)
     put(script, "\\n\");\n}\n");
 }
 
+/* See the top of this file. */
+static void write_order(const struct script *script)
+{
+    put(script, "\n// The order matters: at Ctrl-C bpftrace takes the probes away from the last to the first, within\n"
+                "// half a second and more, and the program runs on. A goroutine whose end is not seen looks like a\n"
+                "// leak: so creations go first, and ends last.");
+}
+
 static void write_end(const struct script *script)
 {
     put(script, "\nEND\n{\n"
@@ -290,6 +325,8 @@ static void write_end(const struct script *script)
                 "\t}\n"
                 "\tprintf(\"goleak-recorder-end: events=%lld\\n\", $sum);\n"
                 "\tclear(@events);\n"
+                "\tclear(@early);\n"
+                "\tclear(@attached);\n"
                 "}\n");
 }
 
@@ -335,13 +372,15 @@ static enum goleak_status write_bpftrace(const struct goleak_recorder_target *ta
     write_limits(&script);
     write_cost(&script);
     write_begin(&script);
-    write_newproc1(&script);
-    write_gopark(&script);
-    write_ready(&script);
+    write_order(&script);
+    write_goroutine_end(&script);
     if (is_wanted(&script, GOLEAK_PLACE_EXECUTE))
         write_execute(&script);
-    write_goroutine_end(&script);
+    write_ready(&script);
     write_objects(&script);
+    write_gopark(&script);
+    write_newproc1(&script);
+    write_early_end(&script);
     write_end(&script);
     return GOLEAK_OK;
 }

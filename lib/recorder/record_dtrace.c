@@ -243,6 +243,8 @@ static void write_commands(const struct script *script)
                 " *   dtrace -s THIS.d -c <app> > trace.txt 2> trace.err    # to its end\n"
                 " *   goleak-report trace.txt trace.err\n"
                 " *\n"
+                " * In the background (&) a shell may have SIGINT ignored: kill -TERM ends it as well.\n"
+                " *\n"
                 " * DTrace tells its losses (\"33 drops on CPU 0\") on standard error: keep trace.err, and\n"
                 " * raise bufsize where events are lost. The program needs its symbol table.\n"
                 " *\n");

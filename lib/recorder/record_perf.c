@@ -147,14 +147,15 @@ static void write_options(const struct script *script)
 
 static void write_setup(const struct script *script)
 {
-    put(script, "command -v perf >/dev/null || die 'perf is not here (Debian: linux-perf)'\n"
+    put(script, "[ \"$(id -u)\" = 0 ] || die 'root is needed: probes are the kernel'\\''s'\n"
+                "command -v perf >/dev/null || die 'perf is not here (Debian: linux-perf)'\n"
                 "tracing=/sys/kernel/tracing\n"
                 "[ -e $tracing/uprobe_events ] || tracing=/sys/kernel/debug/tracing\n"
                 "if [ ! -e $tracing/uprobe_events ]; then\n"
                 "    tracing=/sys/kernel/tracing\n"
                 "    mount -t tracefs nodev $tracing || die 'tracefs is not mounted, and cannot be'\n"
                 "fi\n"
-                "[ -w $tracing/uprobe_events ] || die \"$tracing/uprobe_events cannot be written: root is needed\"\n"
+                "[ -w $tracing/uprobe_events ] || die \"$tracing/uprobe_events cannot be written\"\n"
                 "\n"
                 "work=$(mktemp -d) || exit 2\n"
                 "group=goleak_$$ events='' interrupted=''\n"

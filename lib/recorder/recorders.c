@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* In the order in which help texts name them. */
@@ -27,12 +28,17 @@ static const struct goleak_recorder *find(const char *name)
 }
 
 static enum goleak_status write_script(const struct goleak_recorder *recorder,
-                                       const struct goleak_recorder_target *target, struct goleak_buf *buf,
-                                       goleak_write_fn *write, void *context, struct goleak_error *error)
+                                       const struct goleak_recorder_target *target, const char *exe,
+                                       struct goleak_buf *buf, goleak_write_fn *write, void *context,
+                                       struct goleak_error *error)
 {
     enum goleak_status status = recorder->write(target, buf, error);
-    if (status != GOLEAK_OK)
+    if (status != GOLEAK_OK) {
+        /* What a tool cannot do, it cannot do with this program. */
+        if (error != NULL && exe != NULL)
+            snprintf(error->path, sizeof error->path, "%s", exe);
         return status;
+    }
     if (buf->failed)
         return goleak_error_alloc(error, buf->alloc);
     if (!write(context, buf->data, buf->size))
@@ -58,7 +64,7 @@ enum goleak_status goleak_recorder_write(const char *tool, const struct goleak_r
     if (status != GOLEAK_OK)
         return status;
     goleak_buf_init(&buf, &alloc);
-    status = write_script(recorder, &target, &buf, write, context, error);
+    status = write_script(recorder, &target, given.exe, &buf, write, context, error);
     goleak_buf_release(&buf);
     return status;
 }

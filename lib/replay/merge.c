@@ -4,9 +4,37 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* How far apart in time two recorders may see the same event. */
-#define SAME_NS ((int64_t)500000)
+#define SAME_NS GOLEAK_MERGE_NS
+/* Two recorders' times of one event, where another of the goroutine's lies between them. */
+#define BEHIND_NS ((int64_t)100000)
+/* So many of a goroutine's events are looked at for a like. */
+#define LOOKED 256
 #define FIRST_HELD 1024
+/* With so many events waiting, a lane that shows none is asked for what is older than
+ * its newest event by this: DTrace, the slowest, prints once a second. */
+#define PILE_EVENTS ((size_t)65536)
+#define SETTLED_NS ((int64_t)1500000000)
+
+static bool make_ring(struct goleak_merge *merge, size_t capacity)
+{
+    struct goleak_held *held = goleak_alloc_array(merge->alloc, capacity, sizeof *held);
+    uint64_t *chains = goleak_alloc_zeroed(merge->alloc, GOLEAK_CHAINS * capacity * sizeof *chains);
+    if (held == NULL || chains == NULL) {
+        goleak_free(merge->alloc, held, capacity * sizeof *held);
+        goleak_free(merge->alloc, chains, GOLEAK_CHAINS * capacity * sizeof *chains);
+        return false;
+    }
+    merge->held = held;
+    merge->chains = chains;
+    merge->held_capacity = capacity;
+    return true;
+}
+
+static void free_ring(struct goleak_alloc *alloc, struct goleak_held *held, uint64_t *chains, size_t capacity)
+{
+    goleak_free(alloc, held, capacity * sizeof *held);
+    goleak_free(alloc, chains, GOLEAK_CHAINS * capacity * sizeof *chains);
+}
 
 bool goleak_merge_init(struct goleak_merge *merge, struct goleak_alloc *alloc, struct goleak_replay *replay,
                        struct goleak_health_book *health)
@@ -17,11 +45,9 @@ bool goleak_merge_init(struct goleak_merge *merge, struct goleak_alloc *alloc, s
         .health = health,
         .held_first = 1,
         .held_end = 1,
-        .held_capacity = FIRST_HELD,
         .out = goleak_batch_new(alloc),
-        .held = goleak_alloc_array(alloc, FIRST_HELD, sizeof *merge->held),
     };
-    return merge->out != NULL && merge->held != NULL;
+    return merge->out != NULL && make_ring(merge, FIRST_HELD);
 }
 
 static void release_lane(struct goleak_merge *merge, struct goleak_lane *lane)
@@ -40,28 +66,75 @@ void goleak_merge_release(struct goleak_merge *merge)
     for (size_t i = 0; i < merge->lane_count; i++)
         release_lane(merge, merge->lanes[i]);
     goleak_batch_free(merge->alloc, merge->out);
-    goleak_free(merge->alloc, merge->held, merge->held != NULL ? merge->held_capacity * sizeof *merge->held : 0);
+    free_ring(merge->alloc, merge->held, merge->chains, merge->held_capacity);
     merge->alloc = NULL;
 }
 
 /* ---- into the replay ---- */
 
+static bool find_process(const struct goleak_replay *replay, const struct goleak_event *event, uint16_t *process)
+{
+    *process = replay->process;
+    if ((event->has & GOLEAK_HAS_PID) == 0)
+        return true;
+    for (size_t i = 0; i < replay->process_count; i++)
+        if (replay->processes[i].pid == event->pid) {
+            *process = (uint16_t)i;
+            return true;
+        }
+    return false;
+}
+
+/* The replay keeps a goroutine under its g, or where that is not told under its goid.
+ * Where one input tells g and another does not, an event goes by what the record does
+ * that the goroutine has. False: memory. */
+static bool call_as_known(struct goleak_merge *merge, struct goleak_event *event)
+{
+    struct goleak_replay *replay = merge->replay;
+    uint16_t process;
+    uint32_t index;
+    if ((event->has & GOLEAK_HAS_GOID) == 0 || event->goid == 0 || !find_process(replay, event, &process))
+        return true;
+    if (!goleak_store_by_goid(&replay->store, event->goid, process, &index))
+        return false;
+    if (index == 0)
+        return true;
+    const struct goleak_record *record = goleak_store_at(&replay->store, index);
+    if (record->g != 0 && (event->has & GOLEAK_HAS_G) == 0) {
+        event->g = record->g;
+        event->has |= GOLEAK_HAS_G;
+    } else if (record->g == 0 && (record->flags & GOLEAK_REC_SEEN)) {
+        event->has &= ~GOLEAK_HAS_G;
+    }
+    return true;
+}
+
 /* In runs of one lane: what the replay complains of stands in that lane's input. */
 static enum goleak_status flush(struct goleak_merge *merge)
 {
     enum goleak_status status = GOLEAK_OK;
-    const char *reading = merge->health->input;
+    struct goleak_health_book *health = merge->health;
+    const char *reading = health->input;
+    uint64_t *lost = health->lost;
+    bool one_by_one = merge->tells_g && merge->tells_goid_alone;
     size_t done, from = 0, count = merge->out->count;
     merge->out->count = 0;
     while (from < count && status == GOLEAK_OK) {
         size_t to = from + 1;
-        while (to < count && merge->out_lanes[to] == merge->out_lanes[from])
+        const struct goleak_lane *lane = merge->lanes[merge->out_lanes[from]];
+        while (!one_by_one && to < count && merge->out_lanes[to] == lane->index)
             to++;
-        merge->health->input = merge->lanes[merge->out_lanes[from]]->input;
-        status = goleak_replay_run(merge->replay, merge->out->events + from, to - from, GOLEAK_REPLAY_FORCE, &done);
+        health->input = lane->input;
+        health->lost = lane->lost;
+        if (one_by_one && !call_as_known(merge, &merge->out->events[from]))
+            status = goleak_alloc_failure(merge->alloc);
+        else
+            status =
+                goleak_replay_run(merge->replay, merge->out->events + from, to - from, GOLEAK_REPLAY_FORCE, &done);
         from = to;
     }
-    merge->health->input = reading;
+    health->input = reading;
+    health->lost = lost;
     return status;
 }
 
@@ -70,55 +143,170 @@ static struct goleak_held *held_at(const struct goleak_merge *merge, uint64_t nu
     return &merge->held[number & (merge->held_capacity - 1)];
 }
 
-static enum goleak_status let_go(struct goleak_merge *merge, int64_t until_ns)
+static enum goleak_status let_first_go(struct goleak_merge *merge)
 {
-    while (merge->held_first < merge->held_end) {
-        const struct goleak_held *held = held_at(merge, merge->held_first);
-        if (held->event.time_ns >= until_ns)
-            break;
-        merge->out_lanes[merge->out->count] = held->lane;
-        merge->out->events[merge->out->count++] = held->event;
-        merge->held_first++;
-        if (merge->out->count == GOLEAK_BATCH_EVENTS) {
-            enum goleak_status status = flush(merge);
-            if (status != GOLEAK_OK)
-                return status;
-        }
-    }
-    return GOLEAK_OK;
+    const struct goleak_held *held = held_at(merge, merge->held_first);
+    merge->out_lanes[merge->out->count] = held->lane;
+    merge->out->events[merge->out->count++] = held->event;
+    merge->held_first++;
+    return merge->out->count == GOLEAK_BATCH_EVENTS ? flush(merge) : GOLEAK_OK;
 }
 
-static bool grow_held(struct goleak_merge *merge)
+/* Those that an event of this time can be no like of. */
+static enum goleak_status let_go(struct goleak_merge *merge, int64_t time_ns)
 {
-    size_t capacity = merge->held_capacity * 2;
-    struct goleak_held *held = goleak_alloc_array(merge->alloc, capacity, sizeof *held);
-    if (held == NULL)
-        return false;
-    for (uint64_t number = merge->held_first; number < merge->held_end; number++)
-        held[number & (capacity - 1)] = *held_at(merge, number);
-    goleak_free(merge->alloc, merge->held, merge->held_capacity * sizeof *held);
-    merge->held = held;
-    merge->held_capacity = capacity;
-    return true;
+    enum goleak_status status = GOLEAK_OK;
+    while (status == GOLEAK_OK && merge->held_first < merge->held_end && time_ns >= INT64_MIN + SAME_NS &&
+           held_at(merge, merge->held_first)->event.time_ns < time_ns - SAME_NS)
+        status = let_first_go(merge);
+    return status;
 }
 
 /* ---- the same event twice ---- */
 
-/* Whose event it is, and of what kind; 0: nobody's, which is never taken out. */
-static uint64_t key_of(const struct goleak_event *event)
+/* Whose event it is: the goroutine's that it is of, or that spawns. 0: not told. */
+struct whose {
+    uint64_t g, goid;
+};
+
+static struct whose whose(const struct goleak_event *event)
 {
-    uint64_t whose = event->has & GOLEAK_HAS_G          ? event->g
-                     : event->has & GOLEAK_HAS_GOID     ? event->goid | GOLEAK_KEY_GOID
-                     : event->kind != GOLEAK_EVENT_SPAWN ? 0
-                     : event->has & GOLEAK_HAS_OTHER    ? event->other_g
-                                                        : 0;
-    return whose == 0 ? 0 : (whose ^ (uint64_t)event->kind << 56) + (event->has & GOLEAK_HAS_PID ? event->pid : 0);
+    bool by_other =
+        event->kind == GOLEAK_EVENT_SPAWN && (event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) == 0;
+    uint32_t has_g = by_other ? GOLEAK_HAS_OTHER : GOLEAK_HAS_G;
+    uint32_t has_goid = by_other ? GOLEAK_HAS_OTHER_GOID : GOLEAK_HAS_GOID;
+    return (struct whose){
+        .g = (event->has & has_g) == 0 ? 0 : by_other ? event->other_g : event->g,
+        .goid = (event->has & has_goid) == 0 ? 0 : by_other ? event->other_goid : event->goid,
+    };
+}
+
+static bool has_name(const struct goleak_event *event)
+{
+    return event->kind >= GOLEAK_EVENT_OBJECT || event->kind == GOLEAK_EVENT_CALL || event->kind == GOLEAK_EVENT_RETURN;
+}
+
+/* Its place among the chains of one kind; false: it has none there. */
+static bool chain_of(const struct goleak_merge *merge, const struct goleak_event *event, enum goleak_held_chain chain,
+                     uint64_t **head)
+{
+    struct whose who = whose(event);
+    uint64_t key = chain == GOLEAK_CHAIN_G ? who.g : who.goid;
+    if (who.g == 0 && who.goid == 0 && chain == GOLEAK_CHAIN_G && event->kind != GOLEAK_EVENT_LOST) {
+        key = goleak_hash_u64((uint64_t)event->time_ns) ^ ((uint64_t)event->kind << 32 | 1);
+        key += has_name(event) ? goleak_hash_u64(event->name) : 0;
+    }
+    if (key == 0)
+        return false;
+    uint64_t hash = goleak_hash_u64(key + (event->has & GOLEAK_HAS_PID ? (uint64_t)event->pid << 24 : 0));
+    *head = &merge->chains[(size_t)chain * merge->held_capacity + ((hash >> 20) & (merge->held_capacity - 1))];
+    return true;
+}
+
+static void link_held(struct goleak_merge *merge, uint64_t number, enum goleak_held_chain chain)
+{
+    uint64_t *link;
+    struct goleak_held *held = held_at(merge, number);
+    if (!chain_of(merge, &held->event, chain, &link))
+        return;
+    while (*link > number) /* it has become known late */
+        link = &held_at(merge, *link)->before[chain];
+    held->before[chain] = *link;
+    *link = number;
+}
+
+static bool grow_held(struct goleak_merge *merge)
+{
+    size_t capacity = merge->held_capacity;
+    struct goleak_held *held = merge->held;
+    uint64_t *chains = merge->chains;
+    if (!make_ring(merge, capacity * 2))
+        return false;
+    for (uint64_t number = merge->held_first; number < merge->held_end; number++) {
+        *held_at(merge, number) = held[number & (capacity - 1)];
+        for (int chain = 0; chain < GOLEAK_CHAINS; chain++)
+            link_held(merge, number, (enum goleak_held_chain)chain);
+    }
+    free_ring(merge->alloc, held, chains, capacity);
+    return true;
+}
+
+static bool is_of_the_same(const struct goleak_event *a, const struct goleak_event *b)
+{
+    struct whose x = whose(a), y = whose(b);
+    if ((a->has & GOLEAK_HAS_PID) != (b->has & GOLEAK_HAS_PID) || (a->has & GOLEAK_HAS_PID && a->pid != b->pid))
+        return false;
+    if (x.g != 0 && y.g != 0)
+        return x.g == y.g;
+    if (x.goid != 0 && y.goid != 0)
+        return x.goid == y.goid;
+    return x.g == 0 && x.goid == 0 && y.g == 0 && y.goid == 0;
+}
+
+/* Two of one goroutine. The CPU is the thread's, and recorders may tell it at different
+ * moments; a start function's name may be written in different ways. */
+static bool is_like(const struct goleak_event *a, const struct goleak_event *b)
+{
+    uint32_t both = a->has & b->has;
+    struct whose who = whose(a);
+    bool is_nobodys = who.g == 0 && who.goid == 0;
+    if (a->kind != b->kind || (has_name(a) && a->name != b->name) ||
+        (both & GOLEAK_HAS_GOID && a->goid != b->goid) || (both & GOLEAK_HAS_REASON && a->reason != b->reason) ||
+        (both & GOLEAK_HAS_WAIT && a->wait_reason != b->wait_reason) ||
+        (both & GOLEAK_HAS_OTHER && a->other_g != b->other_g) ||
+        (both & GOLEAK_HAS_OTHER_GOID && a->other_goid != b->other_goid) ||
+        (both & GOLEAK_HAS_GOPC && a->gopc != b->gopc) || (both & GOLEAK_HAS_STARTPC && a->startpc != b->startpc) ||
+        (both & GOLEAK_HAS_CHAN && a->chan != b->chan) || (both & GOLEAK_HAS_LOCK && a->lock != b->lock) ||
+        (both & GOLEAK_HAS_TID && a->tid != b->tid))
+        return false;
+    return !is_nobodys ||
+           (a->time_ns == b->time_ns && (both & GOLEAK_HAS_CPU || ((a->has | b->has) & GOLEAK_HAS_CPU) == 0) &&
+            ((both & GOLEAK_HAS_CPU) == 0 || a->cpu == b->cpu) &&
+            ((both & GOLEAK_HAS_COUNT) == 0 || a->count == b->count) &&
+            ((both & GOLEAK_HAS_BLOCKED_COUNT) == 0 || a->blocked_count == b->blocked_count));
+}
+
+static bool is_seen_in(const struct goleak_held *held, const struct goleak_lane *lane)
+{
+    return (held->lanes[lane->index / 64] >> (lane->index % 64) & 1) != 0;
+}
+
+static void see_in(struct goleak_held *held, const struct goleak_lane *lane)
+{
+    held->lanes[lane->index / 64] |= (uint64_t)1 << (lane->index % 64);
+}
+
+/* The oldest of its like behind the last one of the goroutine that this lane has
+ * shown. Of those that others have shown since then, the lane may be late for the
+ * first; it cannot be late for one that another followed long ago. 0: none. */
+static uint64_t find_like(const struct goleak_merge *merge, const struct goleak_event *event,
+                          enum goleak_held_chain chain, const struct goleak_lane *lane)
+{
+    uint64_t *head, oldest = 0, before;
+    if (!chain_of(merge, event, chain, &head))
+        return 0;
+    unsigned looked = 0;
+    for (uint64_t number = *head; number >= merge->held_first && looked < LOOKED; number = before, looked++) {
+        const struct goleak_held *held = held_at(merge, number);
+        before = held->before[chain];
+        if (!is_of_the_same(&held->event, event))
+            continue;
+        if (is_seen_in(held, lane))
+            break;
+        if (is_like(&held->event, event))
+            oldest = number;
+        if (held->event.time_ns < event->time_ns - BEHIND_NS)
+            break;
+    }
+    return oldest;
 }
 
 /* What the second one tells and the first does not. */
 static void complete(struct goleak_event *first, const struct goleak_event *second)
 {
     uint32_t more = second->has & ~first->has;
+    if (more & GOLEAK_HAS_G)
+        first->g = second->g;
     if (more & GOLEAK_HAS_GOID)
         first->goid = second->goid;
     if (more & GOLEAK_HAS_OTHER)
@@ -149,31 +337,93 @@ static void complete(struct goleak_event *first, const struct goleak_event *seco
         first->stack = second->stack;
     if (more & GOLEAK_HAS_STATUS)
         first->status = second->status;
-    const uint32_t known = GOLEAK_HAS_GOID | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_REASON |
-                           GOLEAK_HAS_WAIT | GOLEAK_HAS_CPU | GOLEAK_HAS_TID | GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN |
-                           GOLEAK_HAS_ELEM | GOLEAK_HAS_GOPC | GOLEAK_HAS_STARTPC | GOLEAK_HAS_START |
-                           GOLEAK_HAS_STACK | GOLEAK_HAS_STATUS;
+    const uint32_t known = GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID |
+                           GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT | GOLEAK_HAS_CPU | GOLEAK_HAS_TID | GOLEAK_HAS_LOCK |
+                           GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM | GOLEAK_HAS_GOPC | GOLEAK_HAS_STARTPC |
+                           GOLEAK_HAS_START | GOLEAK_HAS_STACK | GOLEAK_HAS_STATUS;
     first->has |= more & known;
 }
 
-/* The oldest of its like that this lane has not shown yet: each recorder keeps the
- * order of one goroutine's events. */
-static struct goleak_held *find_like(struct goleak_merge *merge, uint64_t key, uint64_t chain, uint64_t lane)
+/* `second` is what is held under this number, as this lane shows it. */
+static void pair(struct goleak_merge *merge, uint64_t number, const struct goleak_lane *lane,
+                 const struct goleak_event *second)
 {
-    struct goleak_held *oldest = NULL;
-    for (uint64_t number = chain; number >= merge->held_first && number != 0;) {
-        struct goleak_held *held = held_at(merge, number);
-        if (held->key == key && (held->lanes & lane) == 0)
-            oldest = held;
-        number = held->before;
+    const char *reading = merge->health->input;
+    struct goleak_held *like = held_at(merge, number);
+    struct whose before = whose(&like->event);
+    see_in(like, lane);
+    complete(&like->event, second);
+    struct whose after = whose(&like->event);
+    if (before.g == 0 && after.g != 0)
+        link_held(merge, number, GOLEAK_CHAIN_G);
+    if (before.goid == 0 && after.goid != 0)
+        link_held(merge, number, GOLEAK_CHAIN_GOID);
+    merge->health->input = lane->input;
+    goleak_health_note(merge->health, GOLEAK_HEALTH_seen_twice, 1, second->position, 0, 0,
+                       "a %s was recorded %" PRId64 " ns before in another input",
+                       goleak_event_kind_name((enum goleak_event_kind)second->kind),
+                       second->time_ns - like->event.time_ns);
+    merge->health->input = reading;
+}
+
+static void swap(struct goleak_held *later, struct goleak_held *earlier)
+{
+    struct goleak_held own = *later;
+    own.event.time_ns = earlier->event.time_ns;
+    for (int chain = 0; chain < GOLEAK_CHAINS; chain++) {
+        own.before[chain] = earlier->before[chain];
+        earlier->before[chain] = later->before[chain];
     }
-    return oldest;
+    *later = *earlier;
+    *earlier = own;
+}
+
+/* A recorder that is late for a creation, and alone in having seen it, shows it behind
+ * what the other has seen the goroutine do; or shows that behind the other's end of it.
+ * The last one held goes back before those of its life that must follow it. */
+static void put_in_order(struct goleak_merge *merge, uint64_t number, const struct goleak_lane *lane)
+{
+    struct goleak_held *own = held_at(merge, number);
+    struct whose who = whose(&own->event);
+    bool begins = own->event.kind == GOLEAK_EVENT_CREATE;
+    enum goleak_held_chain chain = who.g != 0 ? GOLEAK_CHAIN_G : GOLEAK_CHAIN_GOID;
+    uint64_t before = own->before[chain];
+    int64_t time_ns = own->event.time_ns;
+    if (who.goid == 0 || own->event.kind == GOLEAK_EVENT_END)
+        return;
+    while (before >= merge->held_first) {
+        struct goleak_held *other = held_at(merge, before);
+        struct whose its = whose(&other->event);
+        before = other->before[chain];
+        if (!is_of_the_same(&other->event, &own->event))
+            continue;
+        if (its.g != who.g || its.goid != who.goid || is_seen_in(other, lane) ||
+            other->event.time_ns < time_ns - BEHIND_NS || !(begins || other->event.kind == GOLEAK_EVENT_END))
+            break;
+        swap(own, other); /* both are in the same chains */
+        own = other;
+    }
+}
+
+static enum goleak_status hold(struct goleak_merge *merge, const struct goleak_lane *lane,
+                               const struct goleak_event *event)
+{
+    if (merge->held_end - merge->held_first == merge->held_capacity && !grow_held(merge))
+        return goleak_alloc_failure(merge->alloc);
+    uint64_t number = merge->held_end++;
+    struct goleak_held *held = held_at(merge, number);
+    *held = (struct goleak_held){ .event = *event, .lane = lane->index };
+    see_in(held, lane);
+    for (int chain = 0; chain < GOLEAK_CHAINS; chain++)
+        link_held(merge, number, (enum goleak_held_chain)chain);
+    put_in_order(merge, number, lane);
+    return GOLEAK_OK;
 }
 
 static enum goleak_status take(struct goleak_merge *merge, const struct goleak_lane *lane,
                                const struct goleak_event *event)
 {
-    enum goleak_status status = let_go(merge, event->time_ns - SAME_NS);
+    enum goleak_status status = let_go(merge, event->time_ns);
     if (status != GOLEAK_OK)
         return status;
     struct goleak_event own = *event;
@@ -181,28 +431,15 @@ static enum goleak_status take(struct goleak_merge *merge, const struct goleak_l
         own.pid = lane->pid;
         own.has |= GOLEAK_HAS_PID;
     }
-    uint64_t key = key_of(&own), bit = (uint64_t)1 << lane->index;
-    uint64_t *chain = &merge->chains[goleak_hash_u64(key) % GOLEAK_MERGE_CHAINS];
-    struct goleak_held *like = key != 0 ? find_like(merge, key, *chain, bit) : NULL;
-    if (like != NULL) {
-        const char *reading = merge->health->input;
-        like->lanes |= bit;
-        complete(&like->event, &own);
-        merge->health->input = lane->input;
-        goleak_health_note(merge->health, GOLEAK_HEALTH_seen_twice, 1, own.position, 0, 0,
-                           "a %s was recorded %" PRId64 " ns before in another input",
-                           goleak_event_kind_name((enum goleak_event_kind)own.kind), own.time_ns - like->event.time_ns);
-        merge->health->input = reading;
-        return GOLEAK_OK;
-    }
-    if (merge->held_end - merge->held_first == merge->held_capacity && !grow_held(merge))
-        return goleak_alloc_failure(merge->alloc);
-    uint64_t number = merge->held_end++;
-    *held_at(merge, number) = (struct goleak_held){
-        .event = own, .lanes = bit, .lane = lane->index, .key = key, .before = key != 0 ? *chain : 0
-    };
-    if (key != 0)
-        *chain = number;
+    merge->tells_g = merge->tells_g || (own.has & GOLEAK_HAS_G) != 0;
+    merge->tells_goid_alone =
+        merge->tells_goid_alone || (own.has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) == GOLEAK_HAS_GOID;
+    uint64_t like = find_like(merge, &own, GOLEAK_CHAIN_G, lane);
+    if (like == 0)
+        like = find_like(merge, &own, GOLEAK_CHAIN_GOID, lane);
+    if (like == 0)
+        return hold(merge, lane, &own);
+    pair(merge, like, lane, &own);
     return GOLEAK_OK;
 }
 
@@ -215,6 +452,7 @@ static const struct goleak_event *head_of(const struct goleak_lane *lane)
 
 static void advance(struct goleak_lane *lane)
 {
+    lane->merge->queued--;
     if (++lane->at < lane->batches[lane->first]->count)
         return;
     goleak_batch_free(lane->merge->alloc, lane->batches[lane->first++]);
@@ -223,28 +461,62 @@ static void advance(struct goleak_lane *lane)
         lane->first = lane->count = 0;
 }
 
+/* A lane that shows nothing brings nothing before this any more. Lets out of its window
+ * what is older. */
+static enum goleak_status ask(struct goleak_lane *lane, int64_t *settled_ns)
+{
+    struct goleak_time_window *window = &lane->order.window;
+    *settled_ns = INT64_MIN;
+    if (lane->merge->queued < PILE_EVENTS || window->newest_ns < INT64_MIN + SETTLED_NS)
+        return GOLEAK_OK;
+    *settled_ns = window->newest_ns - SETTLED_NS;
+    return goleak_order_drain(&lane->order, *settled_ns);
+}
+
+/* Of equal times the lane that comes after the last one, in turn: two recorders' bursts
+ * at one time are paired as they come. */
+static bool is_before(const struct goleak_lane *lane, const struct goleak_lane *other)
+{
+    const struct goleak_merge *merge = lane->merge;
+    int64_t a = head_of(lane)->time_ns, b = head_of(other)->time_ns;
+    return a != b ? a < b : lane->index > merge->last_lane && other->index <= merge->last_lane;
+}
+
 /* The lane whose next event is the earliest; NULL: some lane has yet to show one. */
-static struct goleak_lane *earliest(const struct goleak_merge *merge)
+static enum goleak_status find_earliest(const struct goleak_merge *merge, struct goleak_lane **out)
 {
     struct goleak_lane *first = NULL;
+    int64_t settled_ns, until_ns = INT64_MAX;
+    bool waits = false;
+    *out = NULL;
     for (size_t i = 0; i < merge->lane_count; i++) {
         struct goleak_lane *lane = merge->lanes[i];
-        const struct goleak_event *head = head_of(lane);
-        if (head == NULL && !lane->ended)
-            return NULL;
-        if (head != NULL && (first == NULL || head->time_ns < head_of(first)->time_ns))
+        if (head_of(lane) == NULL && !lane->ended) {
+            enum goleak_status status = ask(lane, &settled_ns);
+            if (status != GOLEAK_OK)
+                return status;
+            waits = waits || head_of(lane) == NULL;
+            if (head_of(lane) == NULL && settled_ns < until_ns)
+                until_ns = settled_ns;
+        }
+        if (head_of(lane) != NULL && (first == NULL || is_before(lane, first)))
             first = lane;
     }
-    return first;
+    if (first != NULL && (!waits || head_of(first)->time_ns < until_ns))
+        *out = first;
+    return GOLEAK_OK;
 }
 
 static enum goleak_status run(struct goleak_merge *merge)
 {
     struct goleak_lane *lane;
-    enum goleak_status status = GOLEAK_OK;
-    while (status == GOLEAK_OK && (lane = earliest(merge)) != NULL) {
+    enum goleak_status status = find_earliest(merge, &lane);
+    while (status == GOLEAK_OK && lane != NULL) {
+        merge->last_lane = lane->index;
         status = take(merge, lane, head_of(lane));
         advance(lane);
+        if (status == GOLEAK_OK)
+            status = find_earliest(merge, &lane);
     }
     return status;
 }
@@ -267,7 +539,8 @@ static enum goleak_status queue(void *context, struct goleak_batch *batch)
     }
     *copy = *batch;
     lane->batches[lane->count++] = copy;
-    return run(lane->merge);
+    lane->merge->queued += batch->count;
+    return GOLEAK_OK;
 }
 
 struct goleak_lane *goleak_merge_lane(struct goleak_merge *merge, const char *input)
@@ -288,7 +561,9 @@ struct goleak_lane *goleak_merge_lane(struct goleak_merge *merge, const char *in
 
 enum goleak_status goleak_lane_push(void *context, struct goleak_batch **batch)
 {
-    return goleak_order_push(&((struct goleak_lane *)context)->order, batch);
+    struct goleak_lane *lane = context;
+    enum goleak_status status = goleak_order_push(&lane->order, batch);
+    return status == GOLEAK_OK ? run(lane->merge) : status;
 }
 
 enum goleak_status goleak_lane_finish(struct goleak_lane *lane)
@@ -303,8 +578,8 @@ enum goleak_status goleak_lane_finish(struct goleak_lane *lane)
     for (size_t i = 0; i < merge->lane_count; i++)
         if (!merge->lanes[i]->ended)
             return status;
-    if (status == GOLEAK_OK)
-        status = let_go(merge, INT64_MAX);
+    while (status == GOLEAK_OK && merge->held_first < merge->held_end)
+        status = let_first_go(merge);
     return status == GOLEAK_OK ? flush(merge) : status;
 }
 

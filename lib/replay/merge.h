@@ -12,7 +12,16 @@
  *      lane 2         park 102.6           run 182.6
  *      replay   park 100.0           run 180.0                 park 240.0
  *
+ * Two are the same event only if everything is equal that both tell. Each recorder
+ * keeps the order of a goroutine's events, so a pair never crosses another pair of
+ * the same goroutine: what one recorder has lost is not mistaken for what the other
+ * has. A goroutine is known by g, or by goid where one of the two does not tell g.
+ * Events of no goroutine (calls, ticks) are the same where all of it is, with the
+ * time; losses are each recorder's own.
+ *
  * Memory: what the lanes' windows hold, and what one input is fed ahead of another.
+ * Where much waits for a lane that shows nothing (few events in a long time never
+ * fill its window), that lane is taken to be in order a while behind its newest event.
  */
 #ifndef GOLEAK_REPLAY_MERGE_H
 #define GOLEAK_REPLAY_MERGE_H
@@ -29,22 +38,26 @@ struct goleak_lane {
     size_t at;       /* in the first batch */
     uint8_t index;
     const char *input; /* what health calls it; borrowed */
+    uint64_t *lost;    /* where its losses are counted; NULL: nowhere */
     bool ended;
     bool has_pid;    /* events without a process are of this one */
     uint32_t pid;
 };
 
+#define GOLEAK_LANES 256
+/* At most between two recorders' times of one event. */
+#define GOLEAK_MERGE_NS ((int64_t)500000)
+
+/* Ways to find an event's like. */
+enum goleak_held_chain { GOLEAK_CHAIN_G, GOLEAK_CHAIN_GOID, GOLEAK_CHAINS };
+
 /* An event that waits for its like from the other lanes. */
 struct goleak_held {
     struct goleak_event event;
-    uint64_t lanes;  /* bits: seen in these */
-    uint8_t lane;    /* … and first in this one */
-    uint64_t key;
-    uint64_t before; /* number of the one held before with the same hash; 0: none */
+    uint64_t lanes[GOLEAK_LANES / 64]; /* bits: seen in these */
+    uint8_t lane;                      /* … and first in this one */
+    uint64_t before[GOLEAK_CHAINS];    /* number of the one before it in each chain; 0: none */
 };
-
-#define GOLEAK_LANES 64
-#define GOLEAK_MERGE_CHAINS 1024
 
 struct goleak_merge {
     struct goleak_alloc *alloc;
@@ -52,10 +65,13 @@ struct goleak_merge {
     struct goleak_health_book *health;
     struct goleak_lane *lanes[GOLEAK_LANES];
     size_t lane_count;
+    uint8_t last_lane;        /* that showed an event */
+    size_t queued;            /* events in the lanes' batches, about */
     struct goleak_held *held; /* a ring; number n lies at n % capacity */
+    uint64_t *chains;         /* the newest of each hash: capacity of them by g, as many by goid */
     size_t held_capacity;     /* a power of two */
     uint64_t held_first, held_end; /* numbers, from 1 */
-    uint64_t chains[GOLEAK_MERGE_CHAINS];
+    bool tells_g, tells_goid_alone; /* some events */
     struct goleak_batch *out;
     uint8_t out_lanes[GOLEAK_BATCH_EVENTS];
 };

@@ -92,6 +92,9 @@ void goleak_order_release(struct goleak_order *order);
 
 /* A goleak_batch_fn; context is the struct goleak_order. */
 enum goleak_status goleak_order_push(void *context, struct goleak_batch **batch);
+/* No event before this time comes any more: lets all of them out, for an order that
+ * emits. One that comes nevertheless is told as late. */
+enum goleak_status goleak_order_drain(struct goleak_order *order, int64_t until_ns);
 /* No more events come. */
 enum goleak_status goleak_order_finish(struct goleak_order *order);
 

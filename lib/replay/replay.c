@@ -1029,7 +1029,7 @@ static inline int64_t take_moment(struct goleak_replay *replay, const struct gol
     return event->time_ns;
 }
 
-/* A goroutine shows itself that was named by its goid before: it takes over what is
+/* A goroutine shows its address that was known by its goid before: it takes over what is
  * known of it. */
 static enum goleak_status take_over(struct goleak_replay *replay, const struct goleak_event *event,
                                     struct goleak_record *record)
@@ -1038,7 +1038,7 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
     if (!goleak_store_by_goid(&replay->store, event->goid, record->process, &index))
         return goleak_alloc_failure(replay->alloc);
     struct goleak_record *named = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
-    if (named == NULL || named->g != 0 || (named->flags & GOLEAK_REC_SEEN))
+    if (named == NULL || named->g != 0 || named->state == GOLEAK_STATE_ENDED)
         return GOLEAK_OK;
     uint64_t g = record->g;
     *record = *named;
@@ -1054,6 +1054,10 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
 {
     uint64_t key = key_of(event), goid;
     uint32_t index = goleak_store_find(&replay->store, key, replay->process, hash);
+    /* Some probes of a recording tell the address, this one only the goid. */
+    if (UNLIKELY(index == 0 && (key & GOLEAK_KEY_GOID) && replay->store.has_addresses) &&
+        !goleak_store_by_goid(&replay->store, event->goid, replay->process, &index))
+        return goleak_alloc_failure(replay->alloc);
     struct goleak_record *record = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
     if (mode == GOLEAK_REPLAY_ASK && is_not_yet(record, event))
         return GOLEAK_END;
@@ -1063,7 +1067,7 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
             return goleak_alloc_failure(replay->alloc);
         record = goleak_store_at(&replay->store, index);
         record->wait = GOLEAK_NO_WAIT;
-        if (replay->store.goids.slots != NULL && (event->has & GOLEAK_HAS_G) && (event->has & GOLEAK_HAS_GOID)) {
+        if (replay->store.has_goids && (event->has & GOLEAK_HAS_G) && (event->has & GOLEAK_HAS_GOID)) {
             enum goleak_status status = take_over(replay, event, record);
             if (status != GOLEAK_OK)
                 return status;

@@ -16,6 +16,7 @@ struct goleak_view {
     const struct goleak_trace *trace;
     const struct goleak_model *model;
     void *const *analyses; /* parallel to goleak_analyses */
+    bool exe_told_go;      /* the Go version: goleak.h calls that an option */
 };
 
 /* trace side: results.c */

@@ -73,12 +73,35 @@ struct goleak_word goleak_text_span(const struct goleak_text_report *report, int
                                           : goleak_words_counted(span > 0 ? (uint64_t)span : 0, "event");
 }
 
-const char *goleak_text_site(const struct goleak_text_report *report, uint32_t site)
+static bool is_address(const char *place)
+{
+    return strncmp(place, "0x", 2) == 0;
+}
+
+static const char *whole_site(const struct goleak_text_report *report, uint32_t site)
 {
     const char *created_at = goleak_site_created_at(report->view->model, site);
     const char *start = goleak_site_start(report->view->model, site);
     /* A bare address says less than the name of what it starts. */
-    return start != NULL && (created_at == NULL || strncmp(created_at, "0x", 2) == 0) ? start : created_at;
+    return start != NULL && (created_at == NULL || is_address(created_at)) ? start : created_at;
+}
+
+/* LEAKS has the folders; in a table they would cost the function's name. */
+const char *goleak_text_site(struct goleak_text_report *report, uint32_t site)
+{
+    const char *place = whole_site(report, site);
+    if (place == NULL)
+        return NULL;
+    size_t file = goleak_text_file(place);
+    const char *slash = strrchr(place + file, '/');
+    report->site.size = 0;
+    goleak_buf_append(&report->site, place, file);
+    goleak_buf_text(&report->site, slash != NULL ? slash + 1 : place + file);
+    goleak_buf_char(&report->site, '\0');
+    if (!report->site.failed)
+        return report->site.data;
+    goleak_page_fail(report->page);
+    return place;
 }
 
 /* ---- RECORDING ---- */
@@ -91,7 +114,11 @@ static void write_inputs(struct goleak_text_report *report)
         goleak_page_name(report->page, GOLEAK_PLAIN, strcmp(input.path, "-") == 0 ? "standard input" : input.path);
         goleak_text_end(report);
         goleak_text_label(report, 2, "");
-        goleak_page_print(report->page, GOLEAK_PLAIN, "%s", input.format_title != NULL ? input.format_title : "unknown format");
+        if (input.events == 0 && input.format != NULL)
+            goleak_page_print(report->page, GOLEAK_PLAIN, "what %s said of itself", input.format);
+        else
+            goleak_page_print(report->page, GOLEAK_PLAIN, "%s",
+                              input.format_title != NULL ? input.format_title : "unknown format");
         if (input.form != NULL)
             goleak_page_print(report->page, GOLEAK_PLAIN, " (%s form)", input.form);
         goleak_page_print(report->page, GOLEAK_PLAIN, ", %s, %s", goleak_words_counted(input.events, "event").text,
@@ -111,7 +138,8 @@ static void write_go_version(struct goleak_text_report *report)
     goleak_text_label(report, 2, "Go");
     goleak_page_name(report->page, GOLEAK_PLAIN, input.go_version);
     goleak_page_print(report->page, GOLEAK_PLAIN, " (%s)",
-                      strcmp(from, "option") == 0   ? "given as an option"
+                      report->view->exe_told_go     ? "from the program"
+                      : strcmp(from, "option") == 0 ? "given as an option"
                       : strcmp(from, "header") == 0 ? "from the recording's header"
                                                     : from);
     goleak_text_end(report);
@@ -167,6 +195,23 @@ static void write_living(struct goleak_text_report *report)
     goleak_text_end(report);
 }
 
+/* Most of them, where nothing was given that could name them. */
+static void write_unnamed(struct goleak_text_report *report)
+{
+    const struct goleak_model *model = report->view->model;
+    size_t addresses = 0, names = 0;
+    for (size_t i = 1; model->symbols->resolver == NULL && i < goleak_sites_count(model->sites); i++) {
+        const char *place = whole_site(report, (uint32_t)i);
+        if (place != NULL)
+            *(is_address(place) ? &addresses : &names) += 1;
+    }
+    if (addresses <= names)
+        return;
+    goleak_text_label(report, 2, "names");
+    goleak_page_words(report->page, GOLEAK_PLAIN, "places are addresses: --exe=PATH, the program that ran, names them");
+    goleak_text_end(report);
+}
+
 static void write_goroutines(struct goleak_text_report *report)
 {
     const struct goleak_summary *sum = &report->summary;
@@ -200,6 +245,7 @@ static void write_recording(struct goleak_text_report *report)
     write_go_version(report);
     write_time(report);
     write_tells(report);
+    write_unnamed(report);
     write_goroutines(report);
 }
 
@@ -216,6 +262,7 @@ static void look(struct goleak_text_report *report)
         /* Not a recorder's messages, wherever they stand among the inputs. */
         if (i == 0 || (input.events != 0 && report->inputs == 0)) {
             report->path = strcmp(input.path, "-") == 0 ? "standard input" : input.path;
+            report->format = input.format;
             report->form = input.form;
         }
         report->inputs += input.events != 0;
@@ -236,6 +283,7 @@ static void write_one(struct goleak_text_report *report)
     goleak_text_write_tree(report);
     goleak_text_write_capture(report);
     report->page->indent = 0;
+    goleak_buf_release(&report->site);
 }
 
 static void write_rule(struct goleak_page *page)
@@ -257,6 +305,7 @@ static struct goleak_text_report report_on(const struct goleak_view *view, struc
         .top = out->options.top,
         .fail_on = out->options.fail_on,
     };
+    goleak_buf_init(&report.site, out->alloc);
     look(&report);
     return report;
 }

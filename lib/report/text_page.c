@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define PIECE_BYTES ((size_t)32 * 1024)
+#define NO_BLANK SIZE_MAX
 
 /* ---- texts ---- */
 
@@ -27,6 +28,14 @@ void goleak_text_escape(struct goleak_buf *out, const char *text)
         plain = text;
     }
     goleak_buf_append(out, plain, (size_t)(text - plain));
+}
+
+size_t goleak_text_file(const char *text)
+{
+    const char *blank = strrchr(text, ' '), *colon = strrchr(text, ':');
+    if (blank == NULL || colon == NULL || colon < blank || colon[1] == '\0')
+        return strlen(text);
+    return colon[1 + strspn(colon + 1, "0123456789")] == '\0' ? (size_t)(blank + 1 - text) : strlen(text);
 }
 
 /* Columns of one character. Names are identifiers: the wide scripts and the
@@ -104,7 +113,7 @@ void goleak_text_fit(struct goleak_buf *out, const char *text, unsigned columns)
 void goleak_page_init(struct goleak_page *page, struct goleak_alloc *alloc, goleak_write_fn *write, void *context,
                       unsigned width, bool color)
 {
-    *page = (struct goleak_page){ .write = write, .context = context, .color = color };
+    *page = (struct goleak_page){ .write = write, .context = context, .color = color, .blank = NO_BLANK };
     page->width = width < GOLEAK_PAGE_NARROWEST ? GOLEAK_PAGE_NARROWEST
                   : width > GOLEAK_PAGE_WIDEST  ? GOLEAK_PAGE_WIDEST
                                                 : width;
@@ -134,14 +143,18 @@ void goleak_page_fail(struct goleak_page *page)
     page->scratch.failed = true;
 }
 
+static const char *style_code(enum goleak_style style)
+{
+    static const char *const codes[] = { "\x1b[0m",      "\x1b[0;1m",  "\x1b[0;2m", "\x1b[0;31m",
+                                         "\x1b[0;1;31m", "\x1b[0;33m", "\x1b[0;32m" };
+    return codes[style];
+}
+
 static void set_style(struct goleak_page *page, enum goleak_style style)
 {
-    static const char *const codes[] = { "0", "0;1", "0;2", "0;31", "0;1;31", "0;33", "0;32" };
     if (!page->color || page->style == style)
         return;
-    goleak_buf_text(&page->buf, "\x1b[");
-    goleak_buf_text(&page->buf, codes[style]);
-    goleak_buf_char(&page->buf, 'm');
+    goleak_buf_text(&page->buf, style_code(style));
     page->style = style;
 }
 
@@ -151,6 +164,7 @@ void goleak_page_newline(struct goleak_page *page)
     goleak_buf_char(&page->buf, '\n');
     page->column = 0;
     page->gap = false;
+    page->blank = NO_BLANK;
     if (page->buf.size >= PIECE_BYTES)
         pass_on(page);
 }
@@ -194,19 +208,55 @@ static size_t break_at(const char *text, size_t size, unsigned room)
     return end;
 }
 
+static void emit_blank(struct goleak_page *page, enum goleak_style style)
+{
+    set_style(page, style);
+    page->blank = page->buf.size;
+    page->blank_style = page->style;
+    emit(page, style, " ", 1);
+    page->blank_column = page->column;
+}
+
+/* The last word of the line goes to the next one, so that a text of so many columns can
+ * be joined to it: a comma must not begin a line. False: it would not help. */
+static bool move_word(struct goleak_page *page, unsigned columns)
+{
+    struct goleak_buf *buf = &page->buf;
+    unsigned own = page->column - page->blank_column;
+    if (page->blank == NO_BLANK || page->indent + own + columns > page->width)
+        return false;
+    char word[GOLEAK_PAGE_WIDEST * 8]; /* four bytes a column, and styles */
+    size_t from = page->blank + 1, size = buf->size - from;
+    if (buf->failed || size > sizeof word)
+        return false;
+    memcpy(word, buf->data + from, size);
+    buf->size = page->blank;
+    bool styled = page->color && page->blank_style != GOLEAK_PLAIN;
+    goleak_buf_text(buf, styled ? style_code(GOLEAK_PLAIN) : "");
+    goleak_buf_char(buf, '\n');
+    for (unsigned i = 0; i < page->indent; i++)
+        goleak_buf_char(buf, ' ');
+    goleak_buf_text(buf, styled ? style_code(page->blank_style) : "");
+    goleak_buf_append(buf, word, size);
+    page->column = page->indent + own;
+    page->blank = NO_BLANK;
+    return true;
+}
+
 /* One piece that breaks only if no line can hold it. `gap`: a blank before it. */
 static void put(struct goleak_page *page, enum goleak_style style, const char *text, size_t size, bool gap)
 {
     unsigned columns = goleak_text_columns(text, size);
     gap = (gap || page->gap) && page->column > page->indent;
     page->gap = false;
-    if (page->column > page->indent && page->column + gap + columns > page->width) {
+    if (page->column > page->indent && page->column + gap + columns > page->width &&
+        (gap || !move_word(page, columns))) {
         goleak_page_newline(page);
         gap = false;
     }
     goleak_page_pad(page, page->indent);
     if (gap)
-        emit(page, style, " ", 1);
+        emit_blank(page, style);
     while (page->column + columns > page->width) {
         size_t part = break_at(text, size, page->width - page->indent), shown = part;
         while (shown != 0 && text[shown - 1] == ' ') /* no blanks at the end of a line */
@@ -251,21 +301,11 @@ void goleak_page_print(struct goleak_page *page, enum goleak_style style, const 
     goleak_page_words(page, style, text);
 }
 
-/* Does "FUNC FILE:LINE" end here in a place? Then where its blank stands. */
-static size_t place_blank(const char *text)
-{
-    const char *blank = strrchr(text, ' '), *colon = strrchr(text, ':');
-    if (blank == NULL || colon == NULL || colon < blank || colon[1] == '\0')
-        return strlen(text);
-    return colon[1 + strspn(colon + 1, "0123456789")] == '\0' ? (size_t)(blank - text) : strlen(text);
-}
-
 void goleak_page_name(struct goleak_page *page, enum goleak_style style, const char *text)
 {
     const char *at = escaped(page, text);
-    size_t size = place_blank(at);
-    put(page, style, at, size, false);
-    at += size;
-    if (*at == ' ')
-        put(page, style, at + 1, strlen(at + 1), true);
+    size_t file = goleak_text_file(at);
+    put(page, style, at, at[file] != '\0' ? file - 1 : file, false);
+    if (at[file] != '\0')
+        put(page, style, at + file, strlen(at + file), true);
 }

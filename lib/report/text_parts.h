@@ -30,7 +30,8 @@ struct goleak_text_report {
     struct goleak_capture capture;
     struct goleak_summary summary;
     const char *path; /* of the first input that has events */
-    const char *form; /* of its format; NULL: none */
+    const char *format, *form; /* its format's name and variety; NULL: none */
+    struct goleak_buf site;    /* what goleak_text_site told last */
     size_t inputs;    /* with events */
     bool hurt;        /* something in CAPTURE can change a verdict */
 };
@@ -45,9 +46,9 @@ struct goleak_word goleak_text_moment(const struct goleak_text_report *report, i
 /* A duration in the clock of moments: "2.5 ms", "12 events". */
 struct goleak_word goleak_text_span(const struct goleak_text_report *report, int64_t span);
 
-/* A site in one line: the place of its go statement, else its function; NULL
- * where neither is told. */
-const char *goleak_text_site(const struct goleak_text_report *report, uint32_t site);
+/* A site in one line, for a table: the place of its go statement, without folders,
+ * else its function; NULL where neither is told. Until the next call. */
+const char *goleak_text_site(struct goleak_text_report *report, uint32_t site);
 #define GOLEAK_TEXT_UNTOLD "(not recorded)"
 
 /* "lost events" */

@@ -169,6 +169,16 @@ void goleak_text_write_headline(struct goleak_text_report *report)
 
 /* ---- what one must know to believe it ---- */
 
+/* By the tool that it was recorded with: formats and recorders have the same names. */
+static void advise(struct goleak_text_report *report)
+{
+    const char *tool = report->format != NULL ? report->format : "bpftrace";
+    bool bare = strcmp(tool, "perf") == 0 && is_form(report, "json"); /* perf 6.1's JSON has no arguments */
+    goleak_page_print(report->page, GOLEAK_PLAIN, "To tell, %srecord with the script of `goleak-report recorder %s`.",
+                      bare ? "print it with perf script, or " : "", tool);
+    goleak_page_end_line(report->page);
+}
+
 static void explain_untold(struct goleak_text_report *report)
 {
     const struct goleak_summary *sum = &report->summary;
@@ -191,8 +201,7 @@ static void explain_untold(struct goleak_text_report *report)
                               sum->live_at_end == 1 ? "is" : "are");
     }
     goleak_page_end_line(page);
-    goleak_page_words(page, GOLEAK_PLAIN, "To tell, record with the article's full script (gopark probe).");
-    goleak_page_end_line(page);
+    advise(report);
 }
 
 static void explain_hurt(struct goleak_text_report *report)

@@ -243,16 +243,6 @@ static void test_bundled(void **state)
 
 /* ---- variants: other fields, other forms, damage, loss --------------------------------- */
 
-static const char *variant(const char *name)
-{
-    char folder[1000];
-    snprintf(folder, sizeof folder, "%s/variants", captures());
-    const char *path = captured(folder, name);
-    if (path == NULL)
-        fail_msg("%s/%s is not there", folder, name);
-    return path;
-}
-
 static void test_variants(void **state)
 {
     (void)state;
@@ -278,7 +268,7 @@ static void test_variants(void **state)
     };
     size_t count = sizeof variants / sizeof *variants;
     for (size_t i = 0; i < count; i++)
-        check_recording(variant(variants[i].name), variants[i].troubles);
+        check_recording(captured_variant(variants[i].name), variants[i].troubles);
     end_looking(count, count);
 }
 
@@ -288,7 +278,7 @@ static void check_refused(const char *name)
     struct goleak_error error;
     struct goleak_trace *trace = NULL;
     look_at(name);
-    enum goleak_status status = goleak_trace_load(&trace, variant(name), &options, &error);
+    enum goleak_status status = goleak_trace_load(&trace, captured_variant(name), &options, &error);
     if (status != GOLEAK_E_FORMAT && status != GOLEAK_E_NOEVENTS)
         complain("its status is %d", (int)status);
     else if (!has(error.message, "perf script") || !has(error.message, "-F") || !has(error.message, "trace") ||
@@ -313,7 +303,7 @@ static void test_perf_json(void **state)
     struct bytes text = { 0 };
     struct told told;
     size_t samples;
-    const char *path = variant("perf.convert.json");
+    const char *path = captured_variant("perf.convert.json");
     look_at(path);
     assert_true(bytes_read(&text, path));
     size_t created = witness_leaves(&text, "runtime.newproc.func1", &samples);
@@ -337,9 +327,9 @@ static void test_bpftrace_json(void **state)
 {
     (void)state;
     struct told told;
-    look_at(variant("own_leaky.bpftrace.json"));
+    look_at(captured_variant("own_leaky.bpftrace.json"));
     told_sort(true, false);
-    if (told_by(&told, variant("own_leaky.bpftrace.json"))) {
+    if (told_by(&told, captured_variant("own_leaky.bpftrace.json"))) {
         expect("leaks", told.summary.leaks, 3);
         for (size_t i = 0; i < told.count; i++)
             if (told.lives[i].verdict == GOLEAK_VERDICT_LIKELY && !told_place(told.lives[i].created_at, "main.Gather"))
@@ -354,9 +344,9 @@ static void test_two_processes(void **state)
     (void)state;
     struct told told;
     size_t first = 0, second = 0;
-    look_at(variant("midstream_two_processes.bpftrace.txt"));
+    look_at(captured_variant("midstream_two_processes.bpftrace.txt"));
     told_sort(true, true);
-    if (told_by(&told, variant("midstream_two_processes.bpftrace.txt"))) {
+    if (told_by(&told, captured_variant("midstream_two_processes.bpftrace.txt"))) {
         for (size_t i = 0; i < told.count; i++) {
             first += told.lives[i].pid == told.lives[0].pid;
             second += told.lives[i].pid == told.lives[told.count - 1].pid;
@@ -375,7 +365,7 @@ static void test_truncated(void **state)
     struct bytes text = { 0 }, whole = { 0 };
     struct witness witness, with_last;
     struct told told;
-    const char *path = variant("truncated_midline.bpftrace.txt");
+    const char *path = captured_variant("truncated_midline.bpftrace.txt");
     look_at(path);
     assert_true(bytes_read(&text, path));
     const char *last = strrchr(text.data, '\n');
@@ -410,9 +400,9 @@ static void check_lost(const char *recording, const char *messages, uint64_t los
     char path[1200];
     size_t count;
     struct told told;
-    snprintf(path, sizeof path, "%s", variant(recording));
+    snprintf(path, sizeof path, "%s", captured_variant(recording));
     look_at(recording);
-    if (told_by_two(&told, path, variant(messages), &count)) {
+    if (told_by_two(&told, path, captured_variant(messages), &count)) {
         struct goleak_capture capture;
         goleak_trace_capture(told.trace, &capture);
         expect("traces", count, 1);

@@ -174,25 +174,15 @@ static void test_resolutions(void **state)
 
 /* ---- clocks --------------------------------------------------------------------------------- */
 
-static const char *variant(const char *name)
-{
-    char folder[1000];
-    snprintf(folder, sizeof folder, "%s/variants", captures());
-    const char *path = captured(folder, name);
-    if (path == NULL)
-        fail_msg("%s/%s is not there", folder, name);
-    return path;
-}
-
 /* The same run, with the clock printed in three ways: the same lives. */
 static void check_clock(const char *name, enum goleak_clock clock, int64_t most_ns)
 {
     struct told plain, other;
     look_at(name);
     told_sort(true, false);
-    if (!told_by(&plain, variant("perf.F_full.txt")))
+    if (!told_by(&plain, captured_variant("perf.F_full.txt")))
         return;
-    if (told_by(&other, variant(name))) {
+    if (told_by(&other, captured_variant(name))) {
         struct goleak_capture capture, started;
         goleak_trace_capture(other.trace, &capture);
         goleak_trace_capture(plain.trace, &started);

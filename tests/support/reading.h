@@ -31,6 +31,10 @@ extern struct reading reading;
 extern uint64_t reading_limit_bytes;
 extern size_t reading_fail_at;
 
+/* Around each test: neither of the two is left from another, nor is the last reading. */
+int reading_set_up(void **state);
+int reading_tear_down(void **state);
+
 /* In pieces of `step` bytes, each a heap block of its exact size; 0: in one. */
 void reading_pieces(const struct goleak_format *format, const void *bytes, size_t size, size_t step);
 void reading_end(void);
@@ -39,6 +43,8 @@ void reading_end(void);
  * in one piece with `reading_padding` behind it, so that its lines are read at a glance:
  * always these events and the same complaints. The last reading is that in one piece. */
 void reading_expect(const struct goleak_format *format, const char *text, const char *events);
+/* The same of events that are not written down: all of these readings say one thing. */
+void reading_agree(const struct goleak_format *format, const char *text);
 extern const char *reading_padding; /* a line without consequences; NULL: blank lines */
 
 /* Of the complaint, in the last reading. */
@@ -49,5 +55,8 @@ void reading_expect_healthy(void);
 
 /* Fails each request in turn: the status is memory's, nothing is left behind. */
 void reading_fail_each(const struct goleak_format *format, const char *text);
+
+/* Where the rest is of no account: does a text begin like this? */
+bool begins(const char *text, const char *prefix);
 
 #endif

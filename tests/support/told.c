@@ -226,3 +226,13 @@ const char *captured(const char *folder, const char *name)
     snprintf(path, sizeof path, "%s/%s.zst", folder, name);
     return stat(path, &info) == 0 ? path : NULL;
 }
+
+const char *captured_variant(const char *name)
+{
+    char folder[1000];
+    snprintf(folder, sizeof folder, "%s/variants", captures());
+    const char *path = captured(folder, name);
+    if (path == NULL)
+        fail_msg("%s/%s is not there", folder, name);
+    return path;
+}

@@ -64,6 +64,8 @@ bool told_place(const char *place, const char *function);
 const char *captures(void);
 /* folder/name, or folder/name.zst, in static storage; NULL: neither is there. */
 const char *captured(const char *folder, const char *name);
+/* Of $GOLEAK_CAPTURES/variants, in the same storage; fails the test where it is not there. */
+const char *captured_variant(const char *name);
 
 /* `path` is folder/name. */
 typedef void visit_fn(const char *folder, const char *path, const char *name, size_t *count);

@@ -11,21 +11,6 @@
 #define PARK "gopark: goroutine=c000102000 goid=7 reason=6 ts=2000"
 #define PARKED " park g=c000102000 goid=7 reason=6 ts=2000"
 
-static int set_up(void **state)
-{
-    (void)state;
-    reading_padding = "\n";
-    reading_limit_bytes = 0;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    reading_end();
-    return 0;
-}
-
 /* ---- events -------------------------------------------------------------------- */
 
 static void events_and_the_stacks_below_them(void **state)
@@ -579,7 +564,7 @@ static void every_failed_request_for_memory_is_told(void **state)
                                 "{\"type\": \"printf\", \"data\": \"gopark: \"}\n");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, reading_set_up, reading_tear_down)
 
 int main(void)
 {

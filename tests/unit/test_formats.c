@@ -109,7 +109,7 @@ static void what_is_something_else_is_named_with_a_way_out(void **state)
         { "2ELIFREP\0\0\0\x68", 12, "perf.data", "perf script" },
         { "\x7f"
           "ELF\x02\x01\x01",
-          7, "ELF", "expected a recording" },
+          7, "ELF", "the program of a recording goes with --exe" },
         { "\xfd"
           "7zXZ\0",
           6, "xz", "xz -dc" },
@@ -118,7 +118,10 @@ static void what_is_something_else_is_named_with_a_way_out(void **state)
         { "PK\x03\x04\x14", 5, "zip", "recording" },
         { "go 1.10 trace\0\0\0", 16, "Go execution trace", "\"go 1.10\"" },
         { "go 1.99 trace\0\0\0", 16, "Go execution trace", "the newest of them is \"go 1.2" },
-        { "\xcf\xfa\xed\xfe\x0c", 5, "Mach-O", "expected a recording" },
+        { "\xcf\xfa\xed\xfe\x0c", 5, "Mach-O", "the program of a recording goes with --exe" },
+        { "// Records the goroutines of a Go 1.26 program", 46, "script", "run it" },
+        { "#!/bin/sh\n# Records the goroutines of a Go 1.26 program", 55, "script", "run it" },
+        { "/*\n * Records the goroutines of a Go 1.26 program", 49, "script", "run it" },
     };
     char advice[256];
     bool more;

@@ -12,7 +12,7 @@
 
 #define A 0xc000102000
 #define B 0xc000102380
-#define FILES 5
+#define FILES 72
 
 static char folder[64];
 static char paths[FILES][128];
@@ -129,10 +129,10 @@ static void recordings_of_the_same_births_join(void **state)
     } cases[] = {
         { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=1000000\n", 1 },
         { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 startpc=45fa00 ts=1400000\n", 1 },
-        { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=2000000\n", 1 },
+        { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=1500000\n", 1 },
         { "newproc1: goid=7 startpc=45fa00 ts=1000000\n", 1 },
         /* another time, place or function */
-        { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=2000001\n", 2 },
+        { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=1500001\n", 2 },
         { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a6 ts=1000000\n", 2 },
         { "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 startpc=45fa10 ts=1000000\n", 2 },
         /* nothing but the goid and the time */
@@ -226,6 +226,24 @@ static void times_since_the_start_never_join(void **state)
     assert_int_equal(traces_of(absolute, absolute), 1);
 }
 
+/* The first line that tells a time need not be an event. */
+static void a_start_may_be_a_record(void **state)
+{
+    static const char record[] = "app 100/100 [000] 0.000000: PERF_RECORD_COMM exec: app:100/100\n";
+    static const char events[] = "app 100/100 [000] %d.000005: p:newproc1: (45a700 <- 45a6a5) g=0xc000102000 goid=7\n"
+                                 "app 100/100 [000] %d.000007: p:gopark: (45a700) g=0xc000102000 goid=7 reason=6\n";
+    char text[512];
+    (void)state;
+    size_t size = (size_t)snprintf(text, sizeof text, "%s", record);
+    snprintf(text + size, sizeof text - size, events, 0, 0);
+    assert_int_equal(traces_of(text, text), 2);
+    assert_int_equal(load_capture(traces[0]).clock, GOLEAK_CLOCK_RELATIVE);
+    /* What ran before perf has time 0 on any clock. */
+    snprintf(text + size, sizeof text - size, events, 9, 9);
+    assert_int_equal(traces_of(text, text), 1);
+    assert_int_equal(load_capture(traces[0]).clock, GOLEAK_CLOCK_MONOTONIC);
+}
+
 static int pipe_with(const char *text)
 {
     int ends[2];
@@ -271,7 +289,7 @@ static void what_cannot_be_read_has_no_identity(void **state)
     write_file("newproc1: goroutine=c000102000 goid=7 pid=100 gopc=45a6a5 ts=1000000\n");
     write_file("no recording at all\n");
     write_file("");
-    goleak_identity_read(one, paths[0], &options);
+    assert_int_equal(goleak_identity_read(one, paths[0], &options, NULL), GOLEAK_OK);
     assert_true(one->timed);
     assert_int_equal(one->pid_count, 1);
     assert_int_equal(one->pids[0], 100);
@@ -281,7 +299,7 @@ static void what_cannot_be_read_has_no_identity(void **state)
     assert_true(goleak_identity_joins(one, one));
     const char *const unreadable[] = { paths[1], paths[2], folder, "/nowhere/at/all", "-" };
     for (size_t i = 0; i < COUNT(unreadable); i++) {
-        goleak_identity_read(two, unreadable[i], &options);
+        assert_int_equal(goleak_identity_read(two, unreadable[i], &options, NULL), GOLEAK_OK);
         assert_false(two->timed);
         assert_false(goleak_identity_joins(one, two));
         assert_false(goleak_identity_joins(two, one));
@@ -303,7 +321,7 @@ static void an_identity_has_its_bounds(void **state)
         bytes_format(&text, "newproc1: goroutine=%x goid=%u pid=%u gopc=45a6a5 ts=%u\n", 0xc00000 + i * 0x380, i + 2,
                      100 + i % 30, 1000000 + i);
     write_file(text.data);
-    goleak_identity_read(one, paths[0], &options);
+    assert_int_equal(goleak_identity_read(one, paths[0], &options, NULL), GOLEAK_OK);
     assert_true(one->timed);
     assert_int_equal(one->birth_count, GOLEAK_JOIN_BIRTHS);
     assert_true(one->pid_count > GOLEAK_JOIN_PIDS);
@@ -345,6 +363,25 @@ static void those_that_join_bring_those_that_join_them(void **state)
     assert_int_equal(load_count(traces[0], "seen_twice"), 1);
 }
 
+/* A MiB with less than a batch of events in it, and a cut line at its end. */
+static void few_events_with_deep_stacks_join(void **state)
+{
+    (void)state;
+    struct bytes text = { 0 };
+    for (unsigned i = 0; i < 200; i++) {
+        bytes_format(&text, "gopark: goroutine=c000102000 goid=7 reason=6 ts=%u\n", 2000 + i);
+        for (unsigned k = 0; k < 500; k++)
+            bytes_format(&text, "              app`main.work_%u_%u+0x%x\n", i, k, k + 1);
+        bytes_text(&text, "\n");
+        if (i == 0)
+            bytes_text(&text, "newproc1: goroutine=c000102380 goid=8 pid=100 gopc=45a6a5 ts=3000\n");
+    }
+    assert_true(text.size > (3u << 20));
+    assert_int_equal(traces_of(text.data, "newproc1: goroutine=c000102380 goid=8 gopc=45a6a5 ts=3500\n"), 1);
+    assert_int_equal(load_count(traces[0], "seen_twice"), 1);
+    bytes_free(&text);
+}
+
 static void a_packed_recording_joins_too(void **state)
 {
     struct bytes text = { 0 }, packed = { 0 };
@@ -369,6 +406,161 @@ static void a_message_file_finds_the_joined(void **state)
     assert_int_equal(load_files(NULL), 1);
     assert_int_equal(inputs_of(traces[0]), 3);
     assert_int_equal(load_count(traces[0], "lost_events"), 12);
+}
+
+/* Whichever of the joined it is named like. */
+static void a_silent_message_file_finds_any_of_the_joined(void **state)
+{
+    (void)state;
+    write_named("run.txt", "newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n");
+    write_named("perf.txt", "gopark: goroutine=c000102000 goid=7 reason=6 pid=100 ts=2000000\n");
+    write_named("perf.err", "something of the program's own\n");
+    assert_int_equal(load_files(NULL), 1);
+    assert_int_equal(inputs_of(traces[0]), 3);
+}
+
+/* Losses are told again only if the recording itself told them. */
+static void losses_of_two_recorders_add_up(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        uint64_t lost;
+    } cases[] = {
+        { "b.err", "Attaching 8 probes...\nLost 50 events\n", 150 },
+        { "b.err", "Attaching 8 probes...\nLost 200 events\n", 300 },
+        { "a.err", "Attaching 8 probes...\nLost 100 events\n", 100 },
+        { "a.err", "Attaching 8 probes...\nLost 130 events\n", 130 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (; file_count != 0; file_count--)
+            unlink(paths[file_count - 1]);
+        write_named("a.txt", "app 100/100 [000] 1.000001: p:newproc1: (45a700 <- 45a6a5) g=0xc000102000 goid=7\n"
+                             "app 100/100 [000] 1.000002: PERF_RECORD_LOST lost 100\n");
+        write_named("b.txt", "gopark: goroutine=c000102000 goid=7 reason=6 pid=100 ts=2000000000\n");
+        write_named(cases[i].name, cases[i].text);
+        assert_int_equal(load_files(NULL), 1);
+        assert_int_equal(inputs_of(traces[0]), 3);
+        assert_int_equal(load_count(traces[0], "lost_events"), cases[i].lost);
+    }
+}
+
+static void seventy_recordings_are_one(void **state)
+{
+    char text[128], name[16];
+    (void)state;
+    for (unsigned i = 0; i < 70; i++) {
+        snprintf(text, sizeof text, "newproc1: goroutine=%x goid=%u pid=100 ts=%u\n", 0xc00000 + i * 0x380, i + 2,
+                 1000000 + i * 1000);
+        snprintf(name, sizeof name, "%u.txt", i);
+        write_named(name, text);
+    }
+    assert_int_equal(load_files(NULL), 1);
+    assert_int_equal(inputs_of(traces[0]), 70);
+    assert_int_equal(load_summary(traces[0]).created, 70);
+}
+
+/* By the API: the first that is one too many is told so, and the others remain. */
+static void the_input_that_is_one_too_many_is_named(void **state)
+{
+    struct goleak_trace *trace;
+    struct goleak_input *input, *first = NULL;
+    struct goleak_error error = { 0 };
+    (void)state;
+    assert_int_equal(goleak_trace_new(&trace, NULL, &error), GOLEAK_OK);
+    for (size_t i = 0; i < GOLEAK_LANES; i++) {
+        assert_int_equal(goleak_input_open(&input, trace, "x", &error), GOLEAK_OK);
+        first = i == 0 ? input : first;
+    }
+    assert_int_equal(goleak_input_open(&input, trace, "x", &error), GOLEAK_E_USAGE);
+    assert_string_equal(error.message, "found input 257 of those that are open together, expected no more than 256");
+    static const char line[] = "newproc1: goroutine=c000102000 goid=7 ts=1000000\n";
+    assert_int_equal(goleak_input_feed(first, line, sizeof line - 1, &error), GOLEAK_OK);
+    goleak_trace_free(trace);
+}
+
+static void options_need_their_size(void **state)
+{
+    struct goleak_options options = { 0 };
+    (void)state;
+    write_file("newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n");
+    const char *const names[] = { paths[0] };
+    assert_int_equal(goleak_trace_load_all(traces, &trace_count, names, 1, &options, errors), GOLEAK_E_USAGE);
+    assert_int_equal(trace_count, 0);
+    assert_int_equal(errors[0].status, GOLEAK_E_USAGE);
+    assert_string_equal(errors[0].message, "options.size is 0: begin with GOLEAK_OPTIONS_INIT");
+}
+
+/* ---- limits ------------------------------------------------------------------------------ */
+
+static bool count_ended(void *context, const struct goleak_trace *trace, const struct goleak_goroutine *goroutine)
+{
+    (void)trace;
+    (void)goroutine;
+    ++*(size_t *)context;
+    return true;
+}
+
+/* Two recordings of a process: `ended` goroutines come and go, then `living` come to stay. */
+static void write_pair(unsigned pid, unsigned ended, unsigned living)
+{
+    for (unsigned file = 0; file < 2; file++) {
+        struct bytes text = { 0 };
+        for (unsigned i = file; i < ended; i += 2)
+            bytes_format(&text,
+                         "newproc1: goroutine=c000102000 goid=%u pid=%u ts=%u\n"
+                         "gdestroy: goroutine=c000102000 goid=%u pid=%u ts=%u\n",
+                         i + 2, pid, 1000 + i * 1000, i + 2, pid, 1500 + i * 1000);
+        for (unsigned i = file; i < living; i += 2)
+            bytes_format(&text, "newproc1: goroutine=%x goid=%u pid=%u ts=%u\n", 0xc00000 + i * 0x380, ended + i + 2,
+                         pid, 2000 + (ended + i) * 1000);
+        write_file(text.data);
+        bytes_free(&text);
+    }
+}
+
+/* The joined do not become two traces in silence, nor is anything told twice. */
+static void a_limit_ends_the_joined_together(void **state)
+{
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    size_t ended = 0;
+    (void)state;
+    write_pair(100, 20000, 500000);
+    options.max_memory_bytes = 40 << 20;
+    const char *const names[] = { paths[0], paths[1] };
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(goleak_trace_load_all(traces, &trace_count, names, 2, &options, errors), GOLEAK_E_LIMIT);
+        assert_int_equal(trace_count, 0);
+        assert_int_equal(errors[0].status, GOLEAK_E_LIMIT);
+        assert_string_equal(errors[0].path, paths[0]);
+        assert_non_null(strstr(errors[0].message, "raise it with --max-memory"));
+        assert_int_equal(errors[1].status, GOLEAK_E_LIMIT);
+        assert_string_equal(errors[1].path, paths[1]);
+        assert_non_null(strstr(errors[1].message, "its analysis ended with that of"));
+        options.ended = count_ended;
+        options.ended_context = &ended;
+    }
+    assert_true(ended != 0 && ended <= 20000);
+}
+
+static void the_joined_share_one_limit(void **state)
+{
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        write_pair(100 + i, 0, 60000);
+    assert_int_equal(load_files(&options), 3);
+    uint64_t each = traces[0]->alloc.used_bytes;
+    const char *names[6];
+    for (size_t i = 0; i < 6; i++)
+        names[i] = paths[i];
+    free_traces();
+    options.max_memory_bytes = each * 5 / 2 + (30 << 20);
+    assert_int_equal(goleak_trace_load_all(traces, &trace_count, names, 6, &options, errors), GOLEAK_OK);
+    free_traces();
+    options.max_memory_bytes = each * 5 / 2;
+    assert_int_equal(goleak_trace_load_all(traces, &trace_count, names, 6, &options, errors), GOLEAK_E_LIMIT);
+    assert_true(trace_count < 3);
 }
 
 static void a_file_that_fails_takes_no_other_with_it(void **state)
@@ -481,13 +673,22 @@ int main(void)
         TEST(of_several_processes_events_without_a_pid_are_nobodys),
         TEST(what_tells_no_time_never_joins),
         TEST(times_since_the_start_never_join),
+        TEST(a_start_may_be_a_record),
         TEST(pipes_never_join_and_lose_nothing),
         TEST(what_cannot_be_read_has_no_identity),
         TEST(an_identity_has_its_bounds),
         TEST(groups_are_found_among_others),
         TEST(those_that_join_bring_those_that_join_them),
+        TEST(few_events_with_deep_stacks_join),
         TEST(a_packed_recording_joins_too),
         TEST(a_message_file_finds_the_joined),
+        TEST(a_silent_message_file_finds_any_of_the_joined),
+        TEST(losses_of_two_recorders_add_up),
+        TEST(seventy_recordings_are_one),
+        TEST(the_input_that_is_one_too_many_is_named),
+        TEST(options_need_their_size),
+        TEST(a_limit_ends_the_joined_together),
+        TEST(the_joined_share_one_limit),
         TEST(a_file_that_fails_takes_no_other_with_it),
         TEST(options_hold_for_the_joined),
         TEST(the_json_report_has_both_inputs_and_one_summary),

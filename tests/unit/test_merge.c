@@ -174,14 +174,178 @@ static void another_kind_or_another_goroutine_is_another_event(void **state)
     goleak_trace_free(trace);
 }
 
-static void what_is_nobodys_is_never_taken_out(void **state)
+/* With the time: nothing else tells two calls of one function apart. */
+static void what_is_nobodys_is_the_same_where_all_of_it_is(void **state)
+{
+    static const struct {
+        const char *two;
+        uint64_t twice;
+    } cases[] = {
+        { "profile-1s: count=1 ts=2000000\n", 1 },
+        { "profile-1s: count=1 ts=2000001\n", 0 },
+        { "profile-1s: count=2 ts=2000000\n", 0 },
+        { "profile-1s: count=1 ts=2000000\nprofile-1s: count=1 ts=2000000\n", 1 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct goleak_trace *trace = merge_two("newproc1: goroutine=c000102000 goid=7 ts=1000000\n"
+                                               "profile-1s: count=1 ts=2000000\n",
+                                               cases[i].two);
+        assert_int_equal(load_count(trace, "seen_twice"), cases[i].twice);
+        assert_int_equal(load_capture(trace).ticks, 2 + i / 3 - cases[i].twice);
+        goleak_trace_free(trace);
+    }
+}
+
+/* What differs in anything that both tell is two events, near as they are. */
+static void what_differs_is_another_event(void **state)
+{
+    static const struct {
+        const char *one, *two;
+        uint64_t twice;
+    } cases[] = {
+        { "gopark: goroutine=c000102000 goid=7 reason=14 ts=1200000\n",
+          "gopark: goroutine=c000102000 goid=7 reason=7 ts=1600000\n", 0 },
+        { "gopark: goroutine=c000102000 goid=7 reason=7 wait=14 ts=1200000\n",
+          "gopark: goroutine=c000102000 goid=7 reason=7 wait=9 ts=1200010\n", 0 },
+        { "gopark: goroutine=c000102000 goid=7 reason=7 ts=1200000\n",
+          "gopark: goroutine=c000102000 goid=7 wait=14 ts=1200010\n", 1 },
+        { "newproc1: goroutine=c000102000 goid=7 ts=1200000\n", "newproc1: goroutine=c000102000 goid=8 ts=1200010\n",
+          0 },
+        { "newproc1: goroutine=c000102000 gopc=45a6a5 ts=1200000\n",
+          "newproc1: goroutine=c000102000 gopc=45b000 ts=1200010\n", 0 },
+        { "newproc1: goroutine=c000102000 startpc=45a6a5 ts=1200000\n",
+          "newproc1: goroutine=c000102000 startpc=45b000 ts=1200010\n", 0 },
+        { "ready: goroutine=c000102000 by=c000002380 ts=1200000\n",
+          "ready: goroutine=c000102000 by=c000002700 ts=1200010\n", 0 },
+        { "ready: goroutine=c000102000 by=c000002380 ts=1200000\n", "ready: goroutine=c000102000 ts=1200010\n", 1 },
+        { "execute: goroutine=c000102000 tid=100 ts=1200000\n", "execute: goroutine=c000102000 tid=101 ts=1200010\n",
+          0 },
+        { "execute: goroutine=c000102000 cpu=0 ts=1200000\n", "execute: goroutine=c000102000 cpu=1 ts=1200010\n", 1 },
+        { "gopark: goroutine=c000102000 chan=c000200000 ts=1200000\n",
+          "gopark: goroutine=c000102000 chan=c000200060 ts=1200010\n", 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct goleak_trace *trace = merge_two(cases[i].one, cases[i].two);
+        if (load_count(trace, "seen_twice") != cases[i].twice || load_capture(trace).events != 2 - cases[i].twice)
+            fail_msg("%s%s", cases[i].one, cases[i].two);
+        goleak_trace_free(trace);
+    }
+}
+
+/* An address is used again at once: one saw the goroutine that went, one the next. */
+static void two_lives_of_an_address_stay_two(void **state)
 {
     (void)state;
-    struct goleak_trace *trace = merge_two("newproc1: goroutine=c000102000 goid=7 ts=1000000\n"
-                                           "profile-1s: count=1 ts=2000000\n",
-                                           "profile-1s: count=1 ts=2000000\n");
+    struct goleak_trace *trace = merge_two("newproc1: goroutine=c000102000 goid=6 ts=1100000\n"
+                                           "gdestroy: goroutine=c000102000 goid=6 ts=1150000\n",
+                                           "newproc1: goroutine=c000102000 goid=7 ts=1300000\n"
+                                           "gopark: goroutine=c000102000 goid=7 reason=7 ts=1310000\n");
+    assert_int_equal(load_summary(trace).created, 2);
+    assert_int_equal(load_summary(trace).ended, 1);
+    assert_int_equal(load_goroutine(trace, A).goid, 7);
+    assert_int_equal(load_goroutine(trace, A).state, GOLEAK_STATE_WAITING);
+    goleak_trace_free(trace);
+}
+
+/* What one has lost is not taken for what came before it. */
+static void pairs_do_not_cross(void **state)
+{
+    (void)state;
+    /* b lost the first run and the park, a the second run. */
+    struct goleak_trace *trace = merge_two("execute: goroutine=c000102000 goid=7 ts=1000000\n"
+                                           "gopark: goroutine=c000102000 goid=7 reason=6 ts=1010000\n",
+                                           "execute: goroutine=c000102000 goid=7 ts=1200000\n");
     assert_int_equal(load_capture(trace).events, 3);
-    assert_int_equal(load_count(trace, "seen_twice"), 0);
+    assert_int_equal(load_goroutine(trace, A).state, GOLEAK_STATE_RUNNING);
+    goleak_trace_free(trace);
+    /* b lost the first park; the run that it saw comes behind that. */
+    trace = merge_two("gopark: goroutine=c000102000 goid=7 reason=6 ts=1000000\n"
+                      "execute: goroutine=c000102000 goid=7 ts=1010000\n",
+                      "execute: goroutine=c000102000 goid=7 ts=1010300\n"
+                      "gopark: goroutine=c000102000 goid=7 reason=6 ts=1020000\n");
+    assert_int_equal(load_capture(trace).events, 3);
+    assert_int_equal(load_goroutine(trace, A).blocked_since_ns, 1020000);
+    goleak_trace_free(trace);
+}
+
+/* Who alone has seen a creation, or a last run, may be late with it. */
+static void a_life_begins_with_its_creation_and_ends_with_its_end(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = merge_two("newproc1: goroutine=c000102000 goid=6 ts=900000\n"
+                                           "gdestroy: goroutine=c000102000 goid=6 ts=998000\n"
+                                           "execute: goroutine=c000102000 goid=7 ts=1000000\n"
+                                           "gopark: goroutine=c000102000 goid=7 reason=6 ts=1001000\n"
+                                           "gdestroy: goroutine=c000102000 goid=7 ts=1010000\n",
+                                           "newproc1: goroutine=c000102000 goid=7 ts=1002500\n"
+                                           "execute: goroutine=c000102000 goid=7 ts=1003000\n"
+                                           "gopark: goroutine=c000102000 goid=7 reason=6 ts=1004000\n"
+                                           "execute: goroutine=c000102000 goid=7 ts=1012000\n"
+                                           "gdestroy: goroutine=c000102000 goid=7 ts=1013000\n");
+    assert_int_equal(load_capture(trace).events, 7);
+    assert_int_equal(load_summary(trace).created, 2);
+    assert_int_equal(load_summary(trace).ended, 2);
+    assert_int_equal(load_summary(trace).live_at_end, 0);
+    assert_int_equal(load_count(trace, "implicit_ends"), 0);
+    assert_int_equal(load_count(trace, "unbalanced_ends"), 0);
+    assert_int_equal(load_count(trace, "impossible_transitions"), 0);
+    assert_int_equal(load_goroutine(trace, A).created_ns, 1000000);
+    goleak_trace_free(trace);
+}
+
+/* One of them tells no g: the goid is the name that both know. */
+static void goids_alone_are_names_enough(void **state)
+{
+    static const char by_goid[] = "newproc1: goid=7 startpc=45a6a5 ts=1000000\n"
+                                  "gopark: goid=7 reason=7 ts=2000000\n"
+                                  "gopark: goid=8 reason=7 ts=4000000\n"
+                                  "newproc1: goid=9 ts=5000000\n";
+    static const char by_g[] = "newproc1: goroutine=c000102000 goid=7 startpc=45a6a5 ts=1000100\n"
+                               "gopark: goroutine=c000102000 goid=7 reason=7 ts=2000100\n"
+                               "newproc1: goroutine=c000102380 goid=8 ts=3000000\n"
+                               "gopark: goroutine=c000102700 goid=9 reason=6 ts=6000000\n";
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct goleak_trace *trace = i == 0 ? merge_two(by_goid, by_g) : merge_two(by_g, by_goid);
+        assert_int_equal(load_summary(trace).created, 3);
+        assert_int_equal(load_summary(trace).live_at_end, 3);
+        assert_int_equal(load_summary(trace).blocked_at_end, 3);
+        assert_int_equal(load_count(trace, "seen_twice"), 2);
+        assert_int_equal(load_goroutine(trace, A).goid, 7);
+        assert_int_equal(load_goroutine(trace, B).reason, GOLEAK_REASON_CHAN_RECV);
+        goleak_trace_free(trace);
+    }
+}
+
+/* A third that tells g alone still knows it by what the first has learnt. */
+static void names_are_learnt_from_each_other(void **state)
+{
+    struct bytes texts[3] = { { 0 } };
+    (void)state;
+    bytes_text(&texts[0], "gopark: goroutine=c000102000 reason=6 ts=1000000\n");
+    bytes_text(&texts[1], "gopark: goroutine=c000102000 goid=7 reason=6 ts=1000100\n");
+    bytes_text(&texts[2], "gopark: goid=7 reason=6 ts=1000200\n");
+    struct goleak_trace *trace = merge(texts, 3, NULL);
+    assert_int_equal(load_capture(trace).events, 1);
+    assert_int_equal(load_count(trace, "seen_twice"), 2);
+    assert_int_equal(load_goroutine(trace, A).goid, 7);
+    goleak_trace_free(trace);
+    for (size_t i = 0; i < 3; i++)
+        bytes_free(&texts[i]);
+}
+
+static void the_last_moment_of_all_is_none_too_late(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace =
+        merge_two("newproc1: goroutine=c000102000 goid=7 ts=9223372036854775758\n"
+                  "gopark: goroutine=c000102000 goid=7 reason=6 ts=9223372036854775807\n",
+                  "newproc1: goroutine=c000102000 goid=7 ts=9223372036854775758\n"
+                  "gopark: goroutine=c000102000 goid=7 reason=6 ts=9223372036854775807\n");
+    assert_int_equal(load_capture(trace).events, 2);
+    assert_int_equal(load_goroutine(trace, A).state, GOLEAK_STATE_WAITING);
     goleak_trace_free(trace);
 }
 
@@ -221,10 +385,8 @@ static void what_the_first_tells_is_not_overwritten(void **state)
     (void)state;
     struct goleak_trace *trace = merge_two("newproc1: goroutine=c000102000 goid=7 fn=main.one ts=1000000\n"
                                            "gopark: goroutine=c000102000 goid=7 reason=6 ts=3000000\n",
-                                           "newproc1: goroutine=c000102000 goid=7 fn=main.two ts=1000010\n"
-                                           "gopark: goroutine=c000102000 goid=7 reason=7 ts=3000010\n");
+                                           "newproc1: goroutine=c000102000 goid=7 fn=main.two ts=1000010\n");
     assert_string_equal(load_goroutine(trace, A).start_function, "main.one");
-    assert_int_equal(load_goroutine(trace, A).reason, GOLEAK_REASON_CHAN_SEND);
     goleak_trace_free(trace);
 }
 
@@ -323,9 +485,15 @@ static uint32_t pick(uint32_t below)
 
 #define SLOTS 60
 
-/* Lives on SLOTS addresses; each goroutine's events are 2 ms apart or more. Every event
- * goes to at least one of the lanes; who sees it later sees it up to 80 us later. */
-static uint64_t make_lanes(struct bytes *truth, struct bytes *lanes, size_t lane_count, size_t events)
+/* How far apart a goroutine's events are at least, and who sees one later, by how much. */
+struct spread {
+    unsigned apart_us, late_ns;
+};
+static const struct spread wide = { 2000, 80000 }, narrow = { 60, 3000 };
+
+/* Lives on SLOTS addresses. Every event goes to at least one of the lanes. */
+static uint64_t make_lanes(struct bytes *truth, struct bytes *lanes, size_t lane_count, size_t events,
+                           struct spread spread)
 {
     enum { GONE, READY, RUNS, WAITS } states[SLOTS] = { GONE };
     uint64_t now_us = 1000000, twice = 0, goid[SLOTS] = { 0 }, next_goid = 2;
@@ -333,8 +501,8 @@ static uint64_t make_lanes(struct bytes *truth, struct bytes *lanes, size_t lane
     for (size_t i = 0; i < events; i++) {
         size_t slot = pick(SLOTS);
         char what[128];
-        now_us += 50 + pick(50);
-        if (now_us - last_us[slot] < 2000)
+        now_us += spread.apart_us < 1000 ? 1 : 50 + pick(50);
+        if (now_us - last_us[slot] < spread.apart_us)
             continue;
         last_us[slot] = now_us;
         if (states[slot] == GONE)
@@ -359,7 +527,7 @@ static uint64_t make_lanes(struct bytes *truth, struct bytes *lanes, size_t lane
                 continue;
             twice += lane != first;
             bytes_format(&lanes[lane], "%s ts=%" PRIu64 "\n", what,
-                         now_us * 1000 + (lane == first ? 0 : 1 + pick(80000)));
+                         now_us * 1000 + (lane == first ? 0 : 1 + pick(spread.late_ns)));
         }
     }
     return twice;
@@ -402,11 +570,11 @@ static const char *difference(const struct bytes *a, const struct bytes *b)
     return message;
 }
 
-static void check_lanes(size_t lane_count, size_t events)
+static void check_lanes(size_t lane_count, size_t events, struct spread spread)
 {
     struct bytes truth = { 0 }, lanes[INPUTS] = { { 0 } }, first = { 0 }, other = { 0 };
     seed = (uint32_t)(lane_count * 1000 + events);
-    uint64_t twice = make_lanes(&truth, lanes, lane_count, events);
+    uint64_t twice = make_lanes(&truth, lanes, lane_count, events, spread);
     struct goleak_trace *right = merge(&truth, 1, NULL);
     static const struct feeding ways[] = {
         { .order = { 0, 1, 2 } },
@@ -441,15 +609,16 @@ static void check_lanes(size_t lane_count, size_t events)
 static void two_lanes_make_the_whole_in_any_order_of_feeding(void **state)
 {
     (void)state;
-    check_lanes(2, 300);
-    check_lanes(2, 40000);
+    check_lanes(2, 300, wide);
+    check_lanes(2, 40000, wide);
+    check_lanes(2, 40000, narrow);
 }
 
 static void three_lanes_make_the_whole_in_any_order_of_feeding(void **state)
 {
     (void)state;
-    check_lanes(3, 300);
-    check_lanes(3, 40000);
+    check_lanes(3, 300, wide);
+    check_lanes(3, 40000, wide);
 }
 
 /* Thousands of events within the tolerance: what is held grows. */
@@ -465,6 +634,29 @@ static void a_burst_is_held_and_let_go(void **state)
     assert_int_equal(load_summary(trace).created, 5000);
     assert_int_equal(load_count(trace, "seen_twice"), 5000);
     assert_int_equal(load_count(trace, "implicit_ends"), 0);
+    goleak_trace_free(trace);
+    bytes_free(&lanes[0]);
+    bytes_free(&lanes[1]);
+}
+
+/* A goroutine's events at one time: each is looked for among few. */
+static void a_burst_of_one_goroutine_takes_no_time(void **state)
+{
+    struct bytes lanes[2] = { { 0 } };
+    (void)state;
+    for (unsigned i = 0; i < 60000; i++)
+        bytes_text(&lanes[0], "ready: goroutine=c000102000 goid=7 ts=1000000\n");
+    bytes_add(&lanes[1], lanes[0].data, lanes[0].size);
+    struct goleak_trace *trace = merge(lanes, 2, NULL);
+    assert_int_equal(load_capture(trace).events, 60000);
+    assert_int_equal(load_count(trace, "seen_twice"), 60000);
+    goleak_trace_free(trace);
+    /* And where none is like another. */
+    bytes_clear(&lanes[1]);
+    for (unsigned i = 0; i < 60000; i++)
+        bytes_text(&lanes[1], "gopark: goroutine=c000102000 goid=7 reason=6 ts=1000001\n");
+    trace = merge(lanes, 2, NULL);
+    assert_int_equal(load_capture(trace).events, 120000);
     goleak_trace_free(trace);
     bytes_free(&lanes[0]);
     bytes_free(&lanes[1]);
@@ -601,6 +793,106 @@ static void the_lane_that_is_behind_is_wanted(void **state)
     assert_int_equal(replay.event_count, 2);
 }
 
+static void losses_are_each_recorders_own(void **state)
+{
+    struct goleak_lane *lanes[2] = { goleak_merge_lane(&module, "one"), goleak_merge_lane(&module, "two") };
+    uint64_t lost[2] = { 0 };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct goleak_batch *batch = goleak_batch_new(&alloc);
+        assert_non_null(batch);
+        batch->events[0] = (struct goleak_event){
+            .kind = GOLEAK_EVENT_LOST, .has = GOLEAK_HAS_TIME, .time_ns = 1000, .count = (int32_t)(3 + i)
+        };
+        batch->count = 1;
+        lanes[i]->lost = &lost[i];
+        assert_int_equal(goleak_lane_push(lanes[i], &batch), GOLEAK_OK);
+        goleak_batch_free(&alloc, batch);
+    }
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(goleak_lane_finish(lanes[i]), GOLEAK_OK);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_lost_events].count, 7);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_seen_twice].count, 0);
+    assert_int_equal(lost[0], 3);
+    assert_int_equal(lost[1], 4);
+}
+
+static void calls_are_the_same_where_all_of_it_is(void **state)
+{
+    struct goleak_lane *lanes[2] = { goleak_merge_lane(&module, "one"), goleak_merge_lane(&module, "two") };
+    const struct goleak_event call = { .kind = GOLEAK_EVENT_CALL,
+                                       .has = GOLEAK_HAS_TIME | GOLEAK_HAS_CPU | GOLEAK_HAS_TID,
+                                       .time_ns = 1000,
+                                       .tid = 100 };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct goleak_batch *batch = goleak_batch_new(&alloc);
+        assert_non_null(batch);
+        for (batch->count = 0; batch->count < 6; batch->count++)
+            batch->events[batch->count] = call;
+        if (i == 1) { /* the first two are like the other's */
+            batch->events[2].kind = GOLEAK_EVENT_RETURN;
+            batch->events[3].cpu = 1;
+            batch->events[4].tid = 101;
+            batch->events[5].time_ns = 1001;
+        }
+        assert_int_equal(goleak_lane_push(lanes[i], &batch), GOLEAK_OK);
+        goleak_batch_free(&alloc, batch);
+    }
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(goleak_lane_finish(lanes[i]), GOLEAK_OK);
+    assert_int_equal(replay.event_count, 12 - 2);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_seen_twice].count, 2);
+}
+
+/* One has an event now and then and never fills its window: the other's do not pile up. */
+static void a_lane_with_few_events_holds_nobody_up(void **state)
+{
+    struct goleak_lane *dense = goleak_merge_lane(&module, "dense"), *sparse = goleak_merge_lane(&module, "sparse");
+    size_t most = 0;
+    (void)state;
+    for (unsigned ms = 0; ms < 20000; ms += 10) {
+        struct goleak_batch *batch = goleak_batch_new(&alloc);
+        assert_non_null(batch);
+        for (batch->count = 0; batch->count < 200; batch->count++)
+            batch->events[batch->count] = (struct goleak_event){ .kind = GOLEAK_EVENT_RUN,
+                                                                 .has = GOLEAK_HAS_G | GOLEAK_HAS_TIME,
+                                                                 .g = A,
+                                                                 .time_ns = ms * 1000000 +
+                                                                            (int64_t)batch->count * 50000 };
+        assert_int_equal(goleak_lane_push(dense, &batch), GOLEAK_OK);
+        goleak_batch_free(&alloc, batch);
+        if (ms % 100 == 0)
+            push(sparse, B, ms * INT64_C(1000000));
+        if (module.queued > most)
+            most = module.queued;
+    }
+    assert_int_equal(goleak_lane_finish(dense), GOLEAK_OK);
+    assert_int_equal(goleak_lane_finish(sparse), GOLEAK_OK);
+    assert_int_equal(replay.event_count, 400000 + 200);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_late_events].count, 0);
+    assert_int_equal(module.queued, 0);
+    if (most > 100000)
+        fail_msg("%zu events waited", most);
+}
+
+/* Taken to be in order where it was not: that is told. */
+static void what_comes_too_late_for_the_others_is_told(void **state)
+{
+    struct goleak_lane *dense = goleak_merge_lane(&module, "dense"), *sparse = goleak_merge_lane(&module, "sparse");
+    (void)state;
+    push(sparse, B, INT64_C(3000000000));
+    for (unsigned i = 0; i < 150000; i++)
+        push(dense, A, i * 10000);
+    assert_true(replay.event_count != 0);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_late_events].count, 0);
+    push(sparse, B, 1000000);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_late_events].count, 1);
+    assert_int_equal(goleak_lane_finish(dense), GOLEAK_OK);
+    assert_int_equal(goleak_lane_finish(sparse), GOLEAK_OK);
+    assert_int_equal(replay.event_count, 150002);
+}
+
 static void there_are_lanes_for_as_many_as_are_told_apart(void **state)
 {
     (void)state;
@@ -654,7 +946,14 @@ int main(void)
         cmocka_unit_test(farther_apart_they_are_two),
         cmocka_unit_test(one_recorders_own_events_are_never_the_same),
         cmocka_unit_test(another_kind_or_another_goroutine_is_another_event),
-        cmocka_unit_test(what_is_nobodys_is_never_taken_out),
+        cmocka_unit_test(what_is_nobodys_is_the_same_where_all_of_it_is),
+        cmocka_unit_test(what_differs_is_another_event),
+        cmocka_unit_test(two_lives_of_an_address_stay_two),
+        cmocka_unit_test(pairs_do_not_cross),
+        cmocka_unit_test(a_life_begins_with_its_creation_and_ends_with_its_end),
+        cmocka_unit_test(goids_alone_are_names_enough),
+        cmocka_unit_test(names_are_learnt_from_each_other),
+        cmocka_unit_test(the_last_moment_of_all_is_none_too_late),
         cmocka_unit_test(the_first_is_completed_from_the_second),
         cmocka_unit_test(what_the_first_tells_is_not_overwritten),
         cmocka_unit_test(each_may_have_what_the_other_lacks),
@@ -665,10 +964,15 @@ int main(void)
         cmocka_unit_test(two_lanes_make_the_whole_in_any_order_of_feeding),
         cmocka_unit_test(three_lanes_make_the_whole_in_any_order_of_feeding),
         cmocka_unit_test(a_burst_is_held_and_let_go),
+        cmocka_unit_test(a_burst_of_one_goroutine_takes_no_time),
         cmocka_unit_test(inputs_one_after_the_other_are_parts_of_one_recording),
         cmocka_unit_test(two_formats_are_merged_all_the_same),
         cmocka_unit_test(processes_are_not_mixed),
         cmocka_unit_test_setup_teardown(the_lane_that_is_behind_is_wanted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(calls_are_the_same_where_all_of_it_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(losses_are_each_recorders_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lane_with_few_events_holds_nobody_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_comes_too_late_for_the_others_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(there_are_lanes_for_as_many_as_are_told_apart, set_up, tear_down),
         cmocka_unit_test(every_failed_request_for_memory_is_told),
     };

@@ -312,6 +312,12 @@ static void every_failed_request_for_memory_is_told(void **state)
 
 /* ---- through the API -------------------------------------------------------------------------------- */
 
+static bool collect(void *context, const void *data, size_t size)
+{
+    bytes_add(context, data, size);
+    return true;
+}
+
 static void expect_places(const struct go_exe exe, uint64_t shift)
 {
     struct bytes recording = { 0 };
@@ -371,6 +377,52 @@ static void the_users_go_version_is_believed_before_the_programs(void **state)
     struct goleak_trace *trace = load_with(&options, "newproc1: goroutine=c000102000 goid=7 ts=2000\n");
     assert_string_equal(load_input(trace).go_version, "1.22");
     goleak_trace_free(trace);
+}
+
+/* It is no option that the user can have got wrong; in the API's words it is one. */
+static void the_programs_go_version_is_not_the_users(void **state)
+{
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    struct bytes report = { 0 };
+    (void)state;
+    write_exe((struct go_exe){ .minor = 21 });
+    options.exe = path;
+    struct goleak_trace *trace = load_with(&options, "newproc1: goroutine=c000102000 goid=7 ts=1000\n"
+                                                     "gopark: goroutine=c000102000 goid=7 reason=6 ts=2000\n");
+    assert_string_equal(load_input(trace).go_version, "1.21");
+    assert_string_equal(load_input(trace).go_version_from, "option");
+    assert_string_equal(load_health(trace, "impossible_reasons").detail,
+                        "block reason 6 cannot be in Go 1.21; it can in Go 1.22-1.27");
+    const struct goleak_trace *const one[] = { trace };
+    assert_int_equal(goleak_report_write(one, 1, "text", NULL, collect, &report, &error), GOLEAK_OK);
+    bytes_add(&report, "", 1);
+    assert_non_null(strstr(report.data, "1.21 (from the program)"));
+    goleak_trace_free(trace);
+    bytes_free(&report);
+}
+
+/* The options' strings are the caller's again once the trace is made. */
+static void a_trace_keeps_its_programs_path(void **state)
+{
+    struct bytes recording = { 0 };
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    struct goleak_trace *trace;
+    char *callers = malloc(sizeof path);
+    (void)state;
+    assert_non_null(callers);
+    write_exe((struct go_exe){ .minor = 26 });
+    strcpy(callers, path);
+    options.exe = callers;
+    assert_int_equal(goleak_trace_new(&trace, &options, &error), GOLEAK_OK);
+    memset(callers, 'x', strlen(callers));
+    free(callers);
+    bytes_format(&recording, "newproc1: goroutine=c000102000 goid=7 startpc=%" PRIx64 " fn=main.other ts=1000\n",
+                 text + GO_EXE_WORKER + 4);
+    assert_int_equal(goleak_trace_feed(trace, recording.data, recording.size, &error), GOLEAK_OK);
+    assert_int_equal(goleak_trace_finish(trace, &error), GOLEAK_OK);
+    assert_non_null(strstr(load_health(trace, "other_program").detail, "where app has the middle of main.worker"));
+    goleak_trace_free(trace);
+    bytes_free(&recording);
 }
 
 /* Creations, of which only the first were read before the reader knew their form. */
@@ -441,6 +493,8 @@ int main(void)
         TEST(a_recording_gets_its_programs_places),
         TEST(a_movable_programs_recording_does_so_too),
         TEST(the_users_go_version_is_believed_before_the_programs),
+        TEST(the_programs_go_version_is_not_the_users),
+        TEST(a_trace_keeps_its_programs_path),
         TEST(another_program_is_told_however_the_recording_is_fed),
         TEST(the_shift_is_learnt_wherever_goid_1_stands),
     };

@@ -337,6 +337,32 @@ static void unbuilt_words_are_files(void **state)
     cli_options_release(&o);
 }
 
+/* ... but for what looks like a command that there is, where no such file is. */
+static void words_near_to_commands_are_told(void **state)
+{
+    static const char *const cases[][2] = {
+        { "record", "goleak-report recorder TOOL" },
+        { "recrder", "goleak-report recorder TOOL" },
+        { "help", "goleak-report --help" },
+        { "version", "goleak-report --version" },
+    };
+    static const char *const files[] = { "./record", "record.txt", "trace", "helper", "-" };
+    struct cli_options o;
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        parse(&o, cases[i][0], "perf", NULL);
+        assert_int_equal(o.action, CLI_ACTION_MISUSE);
+        if (strstr(o.problem, cases[i][1]) == NULL)
+            fail_msg("%s: %s", cases[i][0], o.problem);
+        cli_options_release(&o);
+    }
+    for (size_t i = 0; i < COUNT(files); i++) {
+        parse(&o, files[i], NULL);
+        assert_int_equal(o.action, CLI_ACTION_REPORT);
+        cli_options_release(&o);
+    }
+}
+
 static void help_and_version_come_first(void **state)
 {
     struct cli_options o;
@@ -460,6 +486,7 @@ int main(void)
         cmocka_unit_test(the_last_one_wins),
         cmocka_unit_test(recorder_is_the_first_word_or_a_file),
         cmocka_unit_test(unbuilt_words_are_files),
+        cmocka_unit_test(words_near_to_commands_are_told),
         cmocka_unit_test(help_and_version_come_first),
         cmocka_unit_test(misuse_names_the_word),
         cmocka_unit_test(long_words_leave_a_whole_sentence),

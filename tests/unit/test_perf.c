@@ -11,26 +11,6 @@
 #define CREATE "(45a700 <- 45a6a5) g=0xc000102000 goid=7 parentgoid=1"
 #define PARK "(486ae0) g=0xc000102000 goid=7 reason=6 wait=20"
 
-static int set_up(void **state)
-{
-    (void)state;
-    reading_padding = "# nothing but room behind the lines before this one\n";
-    reading_limit_bytes = 0;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    reading_end();
-    return 0;
-}
-
-static bool begins(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 /* ---- columns ---------------------------------------------------------------- */
 
 static void the_usual_lines(void **state)
@@ -745,10 +725,18 @@ static void a_last_line_with_all_of_its_keys_is_whole(void **state)
 
 static void what_is_missing_from_the_field_set_is_advised(void **state)
 {
+    static const char *const nameless[] = { /* -F trace, and -F comm,tid,cpu,time,trace */
+        "(45a700) parent=0xac57a0 g=0xc000102000\n",
+        "app 7 [000]  5192.797051240: (45a700 <- 45a6a5) parent=0xac57a0 g=0xc000102000\n",
+    };
     (void)state;
-    reading_expect(PERF, "(45a700) parent=0xac57a0 g=0xc000102000\n", "");
-    assert_string_equal(reading.facts.advice, "found perf script output without event names, expected them: run perf "
-                                              "script -F trace:comm,pid,tid,cpu,time,event,trace,ip,sym,symoff");
+    for (size_t i = 0; i < COUNT(nameless); i++) {
+        reading_expect(PERF, nameless[i], "");
+        assert_string_equal(reading.facts.advice,
+                            "found perf script output without event names, expected them: run perf script -F "
+                            "trace:comm,pid,tid,cpu,time,event,trace,ip,sym,symoff");
+        assert_int_equal(PERF->sniff(nameless[i], strlen(nameless[i]), true), GOLEAK_SNIFF_YES);
+    }
     reading_expect(PERF, "0x7f0 [0x58]: event: 9\n.\n. ... raw event: size 88 bytes\n"
                          "app 7 [000] 1.5: p:gopark: " PARK "\n", "");
     assert_string_equal(reading.facts.advice, "found perf's dump of raw records, expected its text: run perf script -F "
@@ -816,7 +804,7 @@ static void a_limit_is_told_as_one(void **state)
     assert_int_equal(reading.status, GOLEAK_E_LIMIT);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, reading_set_up, reading_tear_down)
 
 int main(void)
 {
@@ -865,5 +853,6 @@ int main(void)
         TEST(every_failed_request_for_memory_is_told),
         TEST(a_limit_is_told_as_one),
     };
+    reading_padding = "# nothing but room behind the lines before this one\n";
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

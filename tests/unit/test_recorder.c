@@ -250,6 +250,29 @@ static void return_probes_are_newproc1s_alone(void **state)
     assert_null(strstr(first + 1, "probe r "));
 }
 
+/* bpftrace takes probes away from the last to the first, and attaches them so, too. */
+static void bpftrace_sees_the_end_of_what_it_saw_created(void **state)
+{
+    static const char *const order[] = {
+        "uprobe:$1:\"runtime.gdestroy\"", "uprobe:$1:\"runtime.execute\"",  "uprobe:$1:\"runtime.ready\"",
+        "uprobe:$1:\"runtime.chansend\"", "uprobe:$1:\"runtime.gopark\"",   "uretprobe:$1:\"runtime.newproc1\"",
+        "uprobe:$1:\"runtime.gdestroy\"", "\nEND\n",
+    };
+    struct goleak_recorder_options options = GOLEAK_RECORDER_OPTIONS_INIT;
+    (void)state;
+    options.go_version = "1.26";
+    options.arch = "amd64";
+    options.objects = true;
+    const char *text = script("bpftrace", &options);
+    assert_has(text, "export BPFTRACE_PERF_RB_PAGES=4096 BPFTRACE_CACHE_USER_SYMBOLS=1");
+    for (size_t i = 0; i < COUNT(order); i++) {
+        text = strstr(text, order[i]);
+        if (text == NULL)
+            fail_msg("'%s' is not behind '%s'", order[i], i > 0 ? order[i - 1] : "");
+        text++;
+    }
+}
+
 static void assert_refused(const char *tool, const struct goleak_recorder_options *options, enum goleak_status status,
                            const char *part)
 {
@@ -361,6 +384,7 @@ int main(void)
         cmocka_unit_test(every_script_of_every_version_is_whole),
         cmocka_unit_test(options_choose_the_probes),
         cmocka_unit_test(return_probes_are_newproc1s_alone),
+        cmocka_unit_test(bpftrace_sees_the_end_of_what_it_saw_created),
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(a_program_is_asked_before_it_is_believed),

@@ -565,6 +565,38 @@ static void processes_have_addresses_of_their_own(void **state)
     goleak_trace_free(trace);
 }
 
+/* Probes differ in what they can tell: some the address, some the goid, some both. */
+static void address_and_goid_are_one_goroutine(void **state)
+{
+    static const char *const texts[] = {
+        "newproc1: goroutine=c000102000 goid=7 ts=100\n"
+        "execute: goid=7 ts=150\n"
+        "gopark: goid=7 reason=6 ts=200\n",
+        "newproc1: goid=7 ts=100\n"
+        "execute: goid=7 ts=150\n"
+        "gopark: goroutine=c000102000 goid=7 reason=6 ts=200\n",
+        "newproc1: goid=7 ts=100\n"
+        "execute: goroutine=c000102000 goid=7 ts=150\n"
+        "gopark: goid=7 reason=6 ts=200\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct goleak_trace *trace = load(texts[i]);
+        struct goleak_summary sum = load_summary(trace);
+        struct goleak_goroutine g = load_goroutine(trace, A);
+        assert_int_equal(sum.created, 1);
+        assert_int_equal(sum.preexisting, 0);
+        assert_int_equal(sum.live_at_end, 1);
+        assert_int_equal(sum.blocked_at_end, 1);
+        assert_int_equal(g.goid, 7);
+        assert_int_equal(g.incarnation, 1);
+        assert_int_equal(g.created_ns, 100);
+        assert_int_equal(g.started_ns, 150);
+        assert_int_equal(g.blocked_since_ns, 200);
+        goleak_trace_free(trace);
+    }
+}
+
 static void a_goid_alone_is_a_key(void **state)
 {
     struct goleak_options options = GOLEAK_OPTIONS_INIT;
@@ -926,6 +958,7 @@ int main(void)
         cmocka_unit_test(one_cannot_be_its_own_parent),
         cmocka_unit_test(the_place_of_the_go_statement_comes_from_the_stack_or_its_address),
         cmocka_unit_test(processes_have_addresses_of_their_own),
+        cmocka_unit_test(address_and_goid_are_one_goroutine),
         cmocka_unit_test(a_goid_alone_is_a_key),
         cmocka_unit_test(threads_tell_processes_whose_goroutines_are_alike),
         cmocka_unit_test(a_new_thread_is_of_the_process_whose_goroutine_it_runs),

@@ -191,6 +191,36 @@ static void words_wrap_at_the_indent(void **state)
                                     "          eleven twelve, thirteen\n");
 }
 
+/* However the line ends: with the word before it, and in its colour. */
+static void a_comma_stays_with_its_word(void **state)
+{
+    struct goleak_page page;
+    (void)state;
+    begin(&page, 60, false);
+    page.indent = 10;
+    goleak_page_words(&page, GOLEAK_PLAIN, "one two three four five six seven eight nine tenth");
+    goleak_page_words(&page, GOLEAK_PLAIN, ", eleven");
+    goleak_page_newline(&page);
+    /* Not where it would not fit either, nor twice. */
+    goleak_page_words(&page, GOLEAK_PLAIN, "a 12345678901234567890123456789012345678901234567890");
+    goleak_page_words(&page, GOLEAK_PLAIN, ", b");
+    goleak_page_newline(&page);
+    assert_int_equal(goleak_page_finish(&page), GOLEAK_OK);
+    assert_string_equal(paper.text, "          one two three four five six seven eight nine\n"
+                                    "          tenth, eleven\n"
+                                    "          a\n"
+                                    "          12345678901234567890123456789012345678901234567890\n"
+                                    "          , b\n");
+    begin(&page, 60, true);
+    page.indent = 10;
+    goleak_page_words(&page, GOLEAK_YELLOW, "one two three four five six seven eight nine tenth");
+    goleak_page_words(&page, GOLEAK_PLAIN, ", eleven");
+    goleak_page_newline(&page);
+    assert_int_equal(goleak_page_finish(&page), GOLEAK_OK);
+    assert_string_equal(paper.text, "          \x1b[0;33mone two three four five six seven eight nine\x1b[0m\n"
+                                    "          \x1b[0;33mtenth\x1b[0m, eleven\n");
+}
+
 static void names_break_only_where_they_must(void **state)
 {
     struct goleak_page page;
@@ -333,10 +363,38 @@ static void the_naive_script_cannot_tell(void **state)
     (void)state;
     assert_begins(report("t.txt", naive, false), "t.txt: the naive script cannot tell; 2 goroutines are suspect\n");
     assert_non_null(strstr(paper.text, "any of which may leak"));
-    assert_non_null(strstr(paper.text, "(gopark probe)"));
+    assert_non_null(strstr(paper.text, "`goleak-report recorder dtrace`"));
     assert_begins(report("t.txt", naive_healthy, false),
                   "t.txt: the naive script cannot tell; none is alive at the end\n");
     assert_null(strstr(paper.text, "no leak"));
+}
+
+/* Tables leave the folders out; LEAKS and JSON do not. */
+static void tables_have_functions_and_files(void **state)
+{
+    static const char placed[] =
+        "newproc1: goroutine=c000002380 goid=7 parent=c000002000 fn=net/http.(*T[struct { X /y.Z }]).f "
+        "/usr/lib/go-1.19/src/net/http/transport.go:1419 ts=500\n"
+        "gopark: goroutine=c000002380 goid=7 reason=6 ts=600\n";
+    static const char folder[] = "/usr/lib/go-1.19/src/net/http/transport.go:1419";
+    (void)state;
+    const char *tables = strstr(report("t.txt", placed, false), "\nPEAKS");
+    assert_non_null(tables);
+    assert_null(strstr(tables, folder));
+    assert_non_null(strstr(tables, "  1  net/http.(*T[struct { X /y.Z }]).f transport.go:1419\n"));
+    assert_non_null(strstr(strstr(tables, "SPAWN SITES"), "/y.Z }]).f transport.go:1419\n"));
+    const char *whole = strstr(paper.text, folder);
+    assert_true(whole != NULL && whole < tables);
+}
+
+static void addresses_ask_for_the_program(void **state)
+{
+    static const char asked[] = "names       places are addresses: --exe=PATH, the program that ran, names them\n";
+    (void)state;
+    report("t.txt", "newproc1: goroutine=c000002380 goid=7 gopc=481dfe ts=500\n", false);
+    assert_non_null(strstr(paper.text, asked));
+    assert_null(strstr(report("t.txt", rich, false), asked));
+    assert_null(strstr(report("t.txt", leaky, false), asked));
 }
 
 static void calls_without_names_are_only_counted(void **state)
@@ -531,11 +589,14 @@ int main(void)
         cmocka_unit_test(columns_are_not_bytes),
         cmocka_unit_test_setup(the_middle_goes_first, set_up),
         cmocka_unit_test_setup(words_wrap_at_the_indent, set_up),
+        cmocka_unit_test_setup(a_comma_stays_with_its_word, set_up),
         cmocka_unit_test_setup(names_break_only_where_they_must, set_up),
         cmocka_unit_test_setup(colour_is_off_at_the_end_of_a_line, set_up),
         cmocka_unit_test_setup(tables_are_aligned, set_up),
         cmocka_unit_test(the_first_line_is_the_verdict),
         cmocka_unit_test(the_naive_script_cannot_tell),
+        cmocka_unit_test(tables_have_functions_and_files),
+        cmocka_unit_test(addresses_ask_for_the_program),
         cmocka_unit_test(calls_without_names_are_only_counted),
         cmocka_unit_test(a_zero_is_not_claimed_of_what_was_lost),
         cmocka_unit_test(a_long_path_gives_way_to_the_verdict),
