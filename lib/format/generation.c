@@ -40,12 +40,15 @@ void goleak_generation_clear(struct goleak_generation *generation)
     generation->batch_count = generation->sample_count = 0;
     generation->has_strings = generation->has_stacks = false;
     generation->frequency = 0;
+    generation->unknown_strings = 0;
 }
 
 void goleak_generation_damage(struct goleak_generation *generation, size_t at, const char *format, ...)
 {
     char sentence[256];
     va_list arguments;
+    if (generation->is_cut && at >= generation->cut_at)
+        return;
     va_start(arguments, format);
     vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);

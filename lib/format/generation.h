@@ -52,6 +52,9 @@ struct goleak_generation {
     size_t sample_count, sample_capacity;
     uint64_t frequency;   /* ticks a second; 0: not told */
     bool has_strings, has_stacks;
+    uint64_t unknown_strings; /* mentions of ids that the table does not have */
+    bool is_cut;          /* the trace ends within the batch that begins at cut_at */
+    size_t cut_at;
     uint32_t *scratch;    /* frames of a stack */
     size_t scratch_capacity;
 };
@@ -68,16 +71,19 @@ enum goleak_status goleak_generation_load(struct goleak_generation *generation);
 void goleak_generation_clear(struct goleak_generation *generation);
 
 /* Our number of a string or stack; 0: the generation does not have it. */
-static inline uint32_t goleak_generation_string(const struct goleak_generation *generation, uint64_t id)
+static inline uint32_t goleak_generation_string(struct goleak_generation *generation, uint64_t id)
 {
-    return id != 0 ? goleak_idmap_get(&generation->strings, id) : 0;
+    uint32_t string = id != 0 ? goleak_idmap_get(&generation->strings, id) : 0;
+    generation->unknown_strings += id != 0 && string == 0;
+    return string;
 }
 static inline uint32_t goleak_generation_stack(const struct goleak_generation *generation, uint64_t id)
 {
     return id != 0 ? goleak_idmap_get(&generation->stacks, id) : 0;
 }
 
-/* Damage at an offset in the generation's bytes. */
+/* Damage at an offset in the generation's bytes. What the end of the trace has cut is none:
+ * that it is cut is said once. */
 void goleak_generation_damage(struct goleak_generation *generation, size_t at, const char *format, ...)
 #if defined(__GNUC__) || defined(__clang__)
     __attribute__((format(printf, 3, 4)))

@@ -112,10 +112,11 @@ static bool keep(struct goleak_v1_file *file, const struct goleak_v1_piece *piec
 static void note_damage(const struct goleak_v1_file *file, const struct goleak_v1_piece *piece)
 {
     char found[160];
+    const char *name = goleak_v1_name(piece->type); /* "?": there is none */
     snprintf(found, sizeof found, piece->problem, piece->found);
     goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, file->at,
-                       "%s: %s; what stands behind it is used from the next batch on", goleak_v1_name(piece->type),
-                       found);
+                       "%s%s%s; what stands behind it is used from the next batch on",
+                       name[0] != '?' ? name : "", name[0] != '?' ? ": " : "", found);
 }
 
 /* Is there a batch at `at`? CUT: not to be told before there is more. */

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #define LENGTH_MAX 65536 /* the runtime's buffers hold no longer event */
+#define LENGTH_MAX_OF_EVENTS 2048 /* Go's limit; deep stacks exceed it */
 #define STRING_MAX 1000000
 #define FRAMES_MAX 1000
 #define P_MAX 65535
@@ -75,6 +76,8 @@ static enum goleak_v1_shape measure_long(const uint8_t **at, const uint8_t *end,
                               : goleak_v1_broken(piece, "found a number of more than 64 bits for its length", 0);
     if (size > LENGTH_MAX)
         return goleak_v1_broken(piece, "found %" PRIu64 " bytes of numbers, expected at most 65536", size);
+    if (size > LENGTH_MAX_OF_EVENTS && piece->type != GOLEAK_V1_Stack)
+        return goleak_v1_broken(piece, "found %" PRIu64 " bytes of numbers, expected at most 2048", size);
     if (size > (size_t)(end - next))
         return GOLEAK_V1_CUT;
     end = next + size;
@@ -122,7 +125,9 @@ enum goleak_v1_shape goleak_v1_measure(unsigned version, const uint8_t *at, cons
     default: {
         size_t count = piece->type == GOLEAK_V1_Stack ? 4 : goleak_v1_numbers[piece->type];
         if (count == 0 || (piece->type == GOLEAK_V1_CPUSample && version < 19))
-            return goleak_v1_broken(piece, "found event type %" PRIu64 ", expected one of 1 to 49", piece->type);
+            return goleak_v1_broken(piece, version < 19 ? "found event type %" PRIu64 ", expected one of 1 to 48"
+                                                        : "found event type %" PRIu64 ", expected one of 1 to 49",
+                                    piece->type);
         if (narg != (count < 4 ? count - 1 : 3))
             return goleak_v1_broken(
                 piece, "found %" PRIu64 " of its numbers announced, expected another number of them", narg + 1u);

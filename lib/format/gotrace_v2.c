@@ -34,6 +34,7 @@ struct goleak_reader {
     struct goleak_batch *batch;
     unsigned version;      /* minor, of the header; 0: not read yet */
     size_t parsed;         /* of the generation's bytes, in whole batches */
+    uint64_t last_generation; /* its number; 0: none */
     bool ended;            /* the generation has its end mark, or the next one has begun */
     bool lost;             /* nothing can be found any more behind some damage */
     uint64_t frequency;    /* of the last generation that told it */
@@ -90,7 +91,7 @@ static void put_other(struct goleak_reader *reader, struct goleak_event *event, 
         return;
     event->other_g = GOLEAK_G_SLOT | slot;
     event->other_goid = reader->scheduler.gs.gs[slot].goid;
-    event->has |= GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID;
+    event->has |= event->other_goid <= INT64_MAX ? GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID : GOLEAK_HAS_OTHER;
 }
 
 /* The runtime registers its reasons first, so their ids are the same in all recordings
@@ -123,7 +124,7 @@ static struct goleak_event event_of(const struct goleak_reader *reader, enum gol
     return event;
 }
 
-static void put_start(struct goleak_reader *reader, struct goleak_event *event, uint32_t stack)
+static void put_start(struct goleak_reader *reader, struct goleak_event *event, uint32_t slot, uint32_t stack)
 {
     uint32_t start = goleak_trace_start_of(&reader->generation.frames, stack);
     if (event->goid == 1)
@@ -132,6 +133,28 @@ static void put_start(struct goleak_reader *reader, struct goleak_event *event, 
         return;
     event->name = start;
     event->has |= GOLEAK_HAS_START;
+    reader->scheduler.gs.gs[slot].started_told = true;
+}
+
+/* Of a goroutine whose status had no stack, the first stack tells where it started (but
+ * a stack of bgsweep was seen whose outermost frame has no name). */
+static void put_own_stack(struct goleak_reader *reader, struct goleak_event *event, uint32_t slot, uint64_t id)
+{
+    put_stack(reader, event, id);
+    if ((event->has & GOLEAK_HAS_STACK) == 0 || reader->scheduler.gs.gs[slot].started_told)
+        return;
+    uint32_t start = goleak_trace_start_of(&reader->generation.frames, event->stack);
+    if (strcmp(goleak_symbols_text(reader->env.symbols, start), "?") != 0)
+        put_start(reader, event, slot, event->stack);
+}
+
+/* A goid is a positive int64 (runtime2.go: goid uint64, but counted up from 1). */
+static void check_goid(struct goleak_reader *reader, const struct goleak_trace_event *from)
+{
+    uint64_t goid = reader->scheduler.gs.gs[from->subject].goid;
+    if (goid > INT64_MAX)
+        goleak_generation_damage(&reader->generation, from->at, "found goroutine id %" PRIu64
+                                 ", expected one below 2^63; its goroutine is shown without it", goid);
 }
 
 /* A goroutine that is older than the trace shows itself. */
@@ -140,9 +163,10 @@ static enum goleak_status add_status(struct goleak_reader *reader, const struct 
     struct goleak_event event = event_of(reader, GOLEAK_EVENT_STATUS, from->subject);
     event.status = reader->scheduler.gs.gs[from->subject].status;
     event.has |= GOLEAK_HAS_STATUS;
+    check_goid(reader, from);
     if (from->type == GOLEAK_TRACE_GoStatusStack)
         put_stack(reader, &event, from->argument[3]);
-    put_start(reader, &event, event.has & GOLEAK_HAS_STACK ? event.stack : 0);
+    put_start(reader, &event, from->subject, event.has & GOLEAK_HAS_STACK ? event.stack : 0);
     if (event.status == GOLEAK_TRACE_WAITING && (event.has & GOLEAK_HAS_STACK)) {
         if (!goleak_trace_infer_reason(&reader->generation.frames, event.stack, &event.reason))
             return goleak_alloc_failure(reader->env.alloc);
@@ -157,9 +181,10 @@ static enum goleak_status add_status(struct goleak_reader *reader, const struct 
 static enum goleak_status add_create(struct goleak_reader *reader, const struct goleak_trace_event *from)
 {
     struct goleak_event event = event_of(reader, GOLEAK_EVENT_CREATE, from->subject);
+    check_goid(reader, from);
     put_other(reader, &event, from->current);
     if (from->type != GOLEAK_TRACE_GoCreateSyscall) {
-        put_start(reader, &event, goleak_generation_stack(&reader->generation, from->argument[1]));
+        put_start(reader, &event, from->subject, goleak_generation_stack(&reader->generation, from->argument[1]));
         put_stack(reader, &event, from->argument[2]);
     }
     enum goleak_status status = add(reader, &event, from->at, from->time);
@@ -183,7 +208,7 @@ static enum goleak_status add_block(struct goleak_reader *reader, const struct g
     event.reason = GOLEAK_REASON_GENERIC;
     if (from->type == GOLEAK_TRACE_GoBlock) {
         event.reason = reason_of(reader, from->argument[0]);
-        put_stack(reader, &event, from->argument[1]);
+        put_own_stack(reader, &event, slot, from->argument[1]);
     }
     return add(reader, &event, from->at, from->time);
 }
@@ -204,6 +229,13 @@ static enum goleak_status add_plain(struct goleak_reader *reader, const struct g
     return slot != 0 ? add(reader, &event, from->at, from->time) : GOLEAK_OK;
 }
 
+static enum goleak_status add_stop(struct goleak_reader *reader, const struct goleak_trace_event *from)
+{
+    struct goleak_event event = event_of(reader, GOLEAK_EVENT_YIELD, from->current);
+    put_own_stack(reader, &event, from->current, from->argument[1]);
+    return add(reader, &event, from->at, from->time);
+}
+
 /* GoSwitch: the target is woken, the current one waits or ends, the target runs. */
 static enum goleak_status add_switch(struct goleak_reader *reader, const struct goleak_trace_event *from)
 {
@@ -220,7 +252,7 @@ static enum goleak_status add_syscall(struct goleak_reader *reader, const struct
     if (from->current == 0)
         return GOLEAK_OK;
     if (from->type == GOLEAK_TRACE_GoSyscallBegin) {
-        put_stack(reader, &event, from->argument[1]);
+        put_own_stack(reader, &event, from->current, from->argument[1]);
     } else {
         event.kind = GOLEAK_EVENT_SYSRETURN;
         event.status = from->type == GOLEAK_TRACE_GoSyscallEnd ? GOLEAK_TRACE_RUNNING : GOLEAK_TRACE_RUNNABLE;
@@ -309,7 +341,7 @@ static enum goleak_status take(void *context, const struct goleak_trace_event *e
     case GOLEAK_TRACE_GoCreateBlocked:
     case GOLEAK_TRACE_GoCreateSyscall: return event->subject != 0 ? add_create(reader, event) : GOLEAK_OK;
     case GOLEAK_TRACE_GoStart: return add_plain(reader, event, GOLEAK_EVENT_RUN, event->subject);
-    case GOLEAK_TRACE_GoStop: return add_plain(reader, event, GOLEAK_EVENT_YIELD, event->current);
+    case GOLEAK_TRACE_GoStop: return event->current != 0 ? add_stop(reader, event) : GOLEAK_OK;
     case GOLEAK_TRACE_GoBlock: return event->current != 0 ? add_block(reader, event, event->current) : GOLEAK_OK;
     case GOLEAK_TRACE_GoUnblock: return event->subject != 0 ? add_unblock(reader, event) : GOLEAK_OK;
     case GOLEAK_TRACE_GoDestroy:
@@ -328,6 +360,32 @@ static enum goleak_status take(void *context, const struct goleak_trace_event *e
 static void note_truncated(struct goleak_reader *reader, uint64_t offset, const char *sentence)
 {
     goleak_health_note(reader->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, offset, "%s", sentence);
+}
+
+/* What the events mention and the tables do not have. */
+static void note_missing(struct goleak_reader *reader)
+{
+    struct goleak_generation *generation = &reader->generation;
+    uint64_t stacks = reader->unknown_stacks, strings = generation->unknown_strings;
+    uint64_t end = generation->offset + reader->parsed;
+    if (stacks != 0 && (!generation->has_stacks || generation->is_cut))
+        note_truncated(reader, end,
+                       "the last generation lacks its tables of stacks and strings, which come at its end: states are "
+                       "right, names and stacks are missing");
+    else if (strings != 0 && (!generation->has_strings || generation->is_cut))
+        note_truncated(reader, end,
+                       "the last generation lacks its table of strings, which comes at its end: states are right, "
+                       "names are missing");
+    else if (stacks != 0 && strings != 0)
+        goleak_generation_damage(generation, 0, "found %" PRIu64 " events with stack ids that generation %" PRIu64
+                                 " does not have, and %" PRIu64 " string ids that it does not have",
+                                 stacks, generation->number, strings);
+    else if (stacks != 0)
+        goleak_generation_damage(generation, 0, "found %" PRIu64 " events with stack ids that generation %" PRIu64
+                                 " does not have", stacks, generation->number);
+    else if (strings != 0)
+        goleak_generation_damage(generation, 0, "found %" PRIu64 " string ids that generation %" PRIu64
+                                 " does not have", strings, generation->number);
 }
 
 /* The bytes [0, parsed) are a generation. */
@@ -349,13 +407,7 @@ static enum goleak_status run_generation(struct goleak_reader *reader)
     status = goleak_scheduler_run(&reader->scheduler);
     if (status == GOLEAK_OK)
         status = add_samples(reader, UINT64_MAX);
-    if (reader->unknown_stacks != 0 && !generation->has_stacks)
-        note_truncated(reader, generation->offset + reader->parsed,
-                       "the last generation lacks its tables of stacks and strings, which come at its end: states are "
-                       "right, names and stacks are missing");
-    else if (reader->unknown_stacks != 0)
-        goleak_generation_damage(generation, 0, "found %" PRIu64 " events with stack ids that generation %" PRIu64
-                                 " does not have", reader->unknown_stacks, generation->number);
+    note_missing(reader);
     return status;
 }
 
@@ -378,7 +430,7 @@ struct batch_head {
     bool experimental;
 };
 
-enum found { WHOLE, MORE, BROKEN };
+enum found { WHOLE, CUT, MORE, BROKEN };
 
 static enum found read_head(struct goleak_reader *reader, bool last, struct batch_head *head)
 {
@@ -410,7 +462,13 @@ static enum found read_head(struct goleak_reader *reader, bool last, struct batc
     }
     head->at = (size_t)(at - start);
     head->end = head->at + (size_t)size;
-    return head->end <= generation->bytes.size ? WHOLE : MORE;
+    return head->end <= generation->bytes.size ? WHOLE : last ? CUT : MORE;
+}
+
+static void note_skipped(struct goleak_reader *reader, uint64_t found, uint64_t last)
+{
+    goleak_generation_damage(&reader->generation, reader->parsed,
+                             "found generation %" PRIu64 " behind %" PRIu64 ", expected the next one", found, last);
 }
 
 /* Whole batches go into their generation; a whole generation is run. */
@@ -426,6 +484,7 @@ static enum goleak_status take_batches(struct goleak_reader *reader, bool last)
             if (generation->number != 0)
                 status = run_generation(reader);
             drop(reader);
+            reader->last_generation = generation->number;
             generation->number = 0;
             continue;
         }
@@ -439,13 +498,18 @@ static enum goleak_status take_batches(struct goleak_reader *reader, bool last)
         reader->lost = found == BROKEN;
         if (reader->lost)
             break;
+        if (found == CUT) { /* what there is of it is used */
+            generation->is_cut = true;
+            generation->cut_at = head.at;
+            head.end = generation->bytes.size;
+        }
         if (generation->number == 0) {
+            if (reader->last_generation != 0 && head.gen != reader->last_generation + 1)
+                note_skipped(reader, head.gen, reader->last_generation);
             generation->number = head.gen;
         } else if (head.gen != generation->number) {
             if (head.gen != generation->number + 1)
-                goleak_generation_damage(generation, reader->parsed,
-                                         "found generation %" PRIu64 " behind %" PRIu64 ", expected the next one",
-                                         head.gen, generation->number);
+                note_skipped(reader, head.gen, generation->number);
             else if (reader->version >= 26)
                 note_truncated(reader, generation->offset + reader->parsed,
                                "a generation does not end before the next one begins");
@@ -536,7 +600,7 @@ static enum goleak_status finish(struct goleak_reader *reader)
     enum goleak_status status = reader->version != 0 && !reader->lost ? take_batches(reader, true) : GOLEAK_OK;
     if (status != GOLEAK_OK)
         return status;
-    if (reader->parsed < generation->bytes.size && !reader->lost)
+    if (generation->is_cut || (reader->parsed < generation->bytes.size && !reader->lost))
         note_truncated(reader, generation->offset + reader->parsed, "the trace ends in the middle of a batch");
     else if (reader->version >= 26 && generation->number != 0)
         note_truncated(reader, generation->offset + reader->parsed, "the trace ends before its last generation does");

@@ -21,6 +21,7 @@ struct goleak_trace_g {
     uint64_t goid;
     uint64_t seq, gen; /* the last sequence number, and the generation that it is of */
     uint8_t status;    /* enum goleak_trace_status; NONE: the slot is free */
+    bool started_told; /* its start function has gone out */
     uint32_t next;     /* of the free ones; 0: none */
 };
 
@@ -49,7 +50,7 @@ static inline void goleak_trace_whose(struct goleak_event *event, const struct g
 {
     event->g = GOLEAK_G_SLOT | slot;
     event->goid = gs->gs[slot].goid;
-    event->has |= GOLEAK_HAS_G | GOLEAK_HAS_GOID;
+    event->has |= event->goid <= INT64_MAX ? GOLEAK_HAS_G | GOLEAK_HAS_GOID : GOLEAK_HAS_G;
 }
 
 /* Frames of a trace, by the strings of function and file and the line. */

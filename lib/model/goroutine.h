@@ -87,9 +87,13 @@ static inline struct goleak_record *goleak_store_at(const struct goleak_store *s
 #define GOLEAK_KEY_GOID ((uint64_t)1 << 63)
 
 /* The address of struct g, of a key that may be a reader's slot; 0: it is one. */
+static inline bool goleak_g_is_slot(uint64_t g)
+{
+    return g >> 32 == GOLEAK_G_SLOT >> 32;
+}
 static inline uint64_t goleak_g_told(uint64_t g)
 {
-    return g & GOLEAK_G_SLOT ? 0 : g;
+    return goleak_g_is_slot(g) ? 0 : g;
 }
 
 static inline uint64_t goleak_store_hash(uint64_t key, uint16_t process)

@@ -478,6 +478,26 @@ static bool learn_start(struct goleak_replay *replay, struct goleak_site *site, 
     return goleak_symbols_learn(replay->symbols, address, function);
 }
 
+#define TELLS_SITE (GOLEAK_HAS_GOPC | GOLEAK_HAS_START | GOLEAK_HAS_STARTPC)
+
+/* Where one came from whose creation was not seen, by a later event of its own, whose
+ * stack is not that of the creation. */
+static enum goleak_status learn_site(struct goleak_replay *replay, const struct goleak_event *event,
+                                     struct goleak_record *record, int64_t moment)
+{
+    struct goleak_event places = *event;
+    places.has &= TELLS_SITE;
+    enum goleak_status status = set_site(replay, record, &places);
+    if (status != GOLEAK_OK)
+        return status;
+    if (record->site != 0 && is_told(replay, record))
+        tell(replay, record, GOLEAK_T_MOVED, moment, moment);
+    if (record->node != 0)
+        replay->lineage.nodes[record->node].site = record->site;
+    prove(replay, record, replay->sites.sites[record->site].proof, moment);
+    return GOLEAK_OK;
+}
+
 static enum goleak_status on_park(struct goleak_replay *replay, const struct goleak_event *event,
                                   struct goleak_record *record, int64_t moment)
 {
@@ -574,20 +594,11 @@ static enum goleak_status on_status(struct goleak_replay *replay, const struct g
 {
     static const uint8_t states[] = { GOLEAK_STATE_UNKNOWN, GOLEAK_STATE_RUNNABLE, GOLEAK_STATE_RUNNING,
                                       GOLEAK_STATE_SYSCALL, GOLEAK_STATE_WAITING };
-    enum goleak_status status = GOLEAK_OK;
     bool fresh = record->state == GOLEAK_STATE_UNKNOWN;
     uint8_t state = event->status < sizeof states ? states[event->status] : GOLEAK_STATE_UNKNOWN;
     replay->stream.tells_blocking = true;
-    if ((event->has & GOLEAK_HAS_START) && record->site == 0) {
-        struct goleak_event place = *event;
-        place.has &= GOLEAK_HAS_START; /* its stack is that of its park */
-        status = set_site(replay, record, &place);
-        if (status == GOLEAK_OK && record->site != 0 && is_told(replay, record))
-            tell(replay, record, GOLEAK_T_MOVED, moment, moment);
-        prove(replay, record, replay->sites.sites[record->site].proof, moment);
-    }
-    if (status != GOLEAK_OK || state == GOLEAK_STATE_UNKNOWN)
-        return status;
+    if (state == GOLEAK_STATE_UNKNOWN)
+        return GOLEAK_OK;
     if (state == GOLEAK_STATE_WAITING && (fresh || record->state != GOLEAK_STATE_WAITING)) {
         record->state = GOLEAK_STATE_UNKNOWN;
         return on_park(replay, event, record, fresh ? replay->first_ns : moment);
@@ -615,21 +626,8 @@ static void on_state(struct goleak_replay *replay, struct goleak_record *record,
 }
 
 static enum goleak_status on_struct(struct goleak_replay *replay, const struct goleak_event *event,
-                                    struct goleak_record *record, int64_t moment)
+                                    struct goleak_record *record)
 {
-    const uint32_t tell_site = GOLEAK_HAS_GOPC | GOLEAK_HAS_START | GOLEAK_HAS_STARTPC;
-    if ((event->has & tell_site) && record->site == 0) {
-        struct goleak_event places = *event;
-        places.has &= tell_site;
-        enum goleak_status status = set_site(replay, record, &places);
-        if (status != GOLEAK_OK)
-            return status;
-        if (record->site != 0 && is_told(replay, record))
-            tell(replay, record, GOLEAK_T_MOVED, moment, moment);
-        if (record->node != 0)
-            replay->lineage.nodes[record->node].site = record->site;
-        prove(replay, record, replay->sites.sites[record->site].proof, moment);
-    }
     if (event->has & (GOLEAK_HAS_STACK_BOUNDS | GOLEAK_HAS_WAITSINCE)) {
         enum goleak_status status = extra_of(replay, record);
         if (status != GOLEAK_OK)
@@ -942,6 +940,8 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
         } else if (UNLIKELY(!lives)) {
             status = revive(replay, event, record, moment, &skip);
         }
+        if (status == GOLEAK_OK && !skip && UNLIKELY((event->has & TELLS_SITE) && record->site == 0))
+            status = learn_site(replay, event, record, moment);
         if (status != GOLEAK_OK || skip)
             return status;
     }
@@ -962,7 +962,7 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
         on_run(replay, record, moment);
         return GOLEAK_OK;
     case GOLEAK_EVENT_STRUCT:
-        return on_struct(replay, event, record, moment);
+        return on_struct(replay, event, record);
     case GOLEAK_EVENT_STATUS:
         return on_status(replay, event, record, moment);
     case GOLEAK_EVENT_YIELD:
