@@ -9,6 +9,7 @@
 #: make check-live               record real Go programs (root, Go, bpftrace, perf) and report on them
 #: make golden CASE=testdata/x   only the golden cases of a file or folder
 #: make golden-update CASE=...   rewrite their expected outputs (no CASE: all)
+#: make conformance GOROOT=DIR   the Go tree's own files for its trace reader (with SAN=... too)
 #: make fuzz F=trace TIME=60     fuzz one reader (no F: each in turn), TIME seconds each
 #: make bench                    speed and memory, as ratios to zstd -dc
 #: make cov                      line coverage of the tests, by file
@@ -109,7 +110,9 @@ UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 PROPERTY_SRC := $(sort $(wildcard tests/property/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
-ALL_SRC := $(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(UNIT_SRC) $(PROPERTY_SRC) $(FUZZ_SRC) tests/fuzz/driver.c $(BENCH_SRC)
+CONFORM_SRC := $(sort $(wildcard tests/conformance/*.c))
+ALL_SRC := $(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(UNIT_SRC) $(PROPERTY_SRC) $(FUZZ_SRC) tests/fuzz/driver.c $(BENCH_SRC) \
+        $(CONFORM_SRC)
 
 LIB_OBJ := $(LIB_SRC:%.c=$(OBJ)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(OBJ)/%.o)
@@ -118,6 +121,7 @@ UNIT := $(UNIT_SRC:%.c=$(OBJ)/%)
 PROPERTY := $(PROPERTY_SRC:%.c=$(OBJ)/%)
 FUZZ := $(FUZZ_SRC:%.c=$(OBJ)/%)
 BENCH := $(BENCH_SRC:%.c=$(OBJ)/%)
+GOTEXT := $(OBJ)/tests/conformance/gotext
 
 TOOL := $(OUT)/goleak-report
 LIB_A := $(OUT)/libgoleak.a
@@ -204,6 +208,11 @@ $(BENCH): %: %.o
 	$(say) LD $@
 	$(Q)$(LINK) -o $@ $<
 
+# Makes traces of text, for golden cases and for what Go's own tests read.
+$(GOTEXT): %: %.o $(SUPPORT_A) $(LIB_A)
+	$(say) LD $@
+	$(Q)$(LINK) -o $@ $< $(SUPPORT_A) $(LIB_A) $(DEP_LIBS)
+
 # Programs and scripts alike; tests/run.sh says what it expects of them.
 # What a sanitizer adds to a shared library is not ours to check.
 TESTS := $(sort $(wildcard tests/golden/*.sh)) $(PROPERTY) $(sort $(wildcard tests/property/test_*.sh)) $(FUZZ) \
@@ -216,17 +225,21 @@ TEST_ENV = GOLEAK_REPORT=$(call quote,$(CURDIR)/$(TOOL)) GOLEAK_SO=$(call quote,
         GOLEAK_FEATURES=$(call quote,$(if $(HAVE_ZLIB),zlib) $(if $(SAN),san)) BUILD_DIR=$(OBJ) CC=$(call quote,$(CC))
 
 # Everything that can be compiled, run or not: what warnings are looked for in.
-tests: all $(UNIT) $(PROPERTY) $(FUZZ) $(BENCH)
+tests: all $(UNIT) $(PROPERTY) $(FUZZ) $(BENCH) $(GOTEXT)
 
-check: $(filter $(OBJ)/%,$(TESTS)) $(if $(filter %.sh,$(TESTS)),$(TOOL)) $(if $(filter %exports.sh,$(TESTS)),$(LIB_SO))
+check: $(filter $(OBJ)/%,$(TESTS)) $(if $(filter %.sh,$(TESTS)),$(TOOL) $(GOTEXT)) $(if $(filter %exports.sh,$(TESTS)),$(LIB_SO))
 	@$(TEST_ENV) sh tests/run.sh -j $(JOBS) -o $(OBJ)/check $(TESTS)
 
-golden golden-update: $(TOOL)
+golden golden-update: $(TOOL) $(GOTEXT)
 	@$(TEST_ENV) sh tests/golden/golden.sh $(if $(filter %-update,$@),--update) $(CASE)
 
 # Not part of `make check`: it needs a kernel to trace and the rights to do so.
 check-live: $(TOOL)
 	@$(TEST_ENV) sh tests/run.sh -o $(OBJ)/check-live $(sort $(wildcard tests/live/*.sh))
+
+# The files are the Go project's and stay where they are: GOROOT is a Go source tree.
+conformance: $(TOOL) $(GOTEXT)
+	@$(TEST_ENV) sh tests/conformance/conformance.sh $(call quote,$(GOROOT))
 
 check-layers:
 	@sh tests/check-layers.sh .
@@ -245,12 +258,12 @@ fuzz:
 	else engine=driver; san=address,undefined; fi; \
 	$(MAKE) --no-print-directory fuzz-run CONFIG=fuzz-$$engine ENGINE=$$engine SAN=$$san CC=$(call quote,$(FUZZ_CC))
 
-fuzz-run: $(F:%=$(OBJ)/tests/fuzz/fuzz_%)
+fuzz-run: $(F:%=$(OBJ)/tests/fuzz/fuzz_%) $(GOTEXT)
 	@sh tests/fuzz/fuzz.sh $(OBJ) $(ENGINE) $(TIME) $(F)
 
 # ---- measuring ------------------------------------------------------------
 
-bench: $(TOOL) $(BENCH)
+bench: $(TOOL) $(BENCH) $(GOTEXT)
 	@$(TEST_ENV) sh tests/bench/bench.sh
 
 cov:
@@ -310,7 +323,7 @@ help:
 	@sed -n 's/^$(hash): \{0,1\}//p' Makefile
 
 FORCE:
-.PHONY: all tests check check-live golden golden-update check-layers fuzz fuzz-run bench cov lint distcheck install uninstall clean help FORCE
+.PHONY: all tests check check-live conformance golden golden-update check-layers fuzz fuzz-run bench cov lint distcheck install uninstall clean help FORCE
 .SECONDARY:
 
 -include $(ALL_SRC:%.c=$(OBJ)/%.d)

@@ -297,6 +297,7 @@ struct goleak_goroutine {
     const char *input;
     int64_t pid, goid;          /* GOLEAK_NONE                               */
     uint64_t g;                 /* struct g's address; 0: not told           */
+    bool reason_inferred;       /* read off the stack: it blocked before the recording began */
     uint32_t incarnation;       /* from 1: how often g was (re)used          */
     bool preexisting;           /* older than the recording                  */
     int system;                 /* 1 proven, 0 proven not, -1 nothing tells  */
@@ -444,6 +445,11 @@ GOLEAK_API const char *goleak_recorder_name(size_t index);
     X(OBJECT, "object")       /* a channel or lock operation `name` of `g`, on `chan` or `lock`   */ \
     X(GC, "gc")               /* a step of the garbage collector: `name`                          */ \
     X(ALLOC, "alloc")         /* a step of the memory allocator: `name`                           */ \
+    X(STATUS, "status")       /* `g` is in `status`: 1 runnable, 2 running, 3 syscall, 4 waiting  */ \
+    X(YIELD, "yield")         /* `g` stops running and stays runnable: `name` says why            */ \
+    X(SYSCALL, "syscall")     /* `g` enters a system call                                         */ \
+    X(SYSRETURN, "sysreturn") /* … and leaves it: `status` 2 running, 1 runnable                  */ \
+    X(RUNTIME, "runtime")     /* the runtime's event `name`, with arguments in lock, chan, elem   */ \
     X(OTHER, "other")         /* an event of a kind that this version does not know: `name`       */
 
 enum goleak_event_kind {
@@ -480,6 +486,12 @@ enum goleak_event_kind {
 
 #define GOLEAK_FLAG_BLOCKED 1u /* the script printed blocked=1               */
 #define GOLEAK_FLAG_NAIVE 2u   /* a line of the article's naive script       */
+#define GOLEAK_FLAG_REASON 4u  /* `reason` is an enum goleak_reason          */
+#define GOLEAK_FLAG_INFERRED 8u /* … that was read off the stack             */
+
+/* In inputs that tell goids alone, `g` is a number that stands for the goroutine
+ * while it lives, and has this bit. */
+#define GOLEAK_G_SLOT ((uint64_t)1 << 62)
 
 /* A field whose bit is not in `has` is undefined. */
 struct goleak_event {

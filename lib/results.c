@@ -149,7 +149,7 @@ static void fill_parent(const struct goleak_trace *trace, uint32_t node, struct 
     if (node == 0)
         return;
     const struct goleak_node *parent = goleak_lineage_at(&trace->replay.lineage, node);
-    out->parent_g = parent->g;
+    out->parent_g = goleak_g_told(parent->g);
     out->parent_goid = parent->goid != 0 ? (int64_t)parent->goid : GOLEAK_NONE;
     out->lineage = node;
 }
@@ -174,8 +174,9 @@ static void fill(const struct goleak_trace *trace, const struct goleak_record *r
     out->input = trace->input_count != 0 ? trace->inputs[0]->path : NULL;
     out->pid = pid != 0 ? (int64_t)pid : GOLEAK_NONE;
     out->goid = record->goid != 0 ? (int64_t)record->goid : GOLEAK_NONE;
-    out->g = record->g;
-    out->incarnation = record->incarnation;
+    out->g = goleak_g_told(record->g);
+    out->reason_inferred = (record->flags & GOLEAK_REC_INFERRED) != 0;
+    out->incarnation = goleak_g_is_slot(record->g) ? 1 : record->incarnation; /* goids are never used again */
     out->serial = record->serial;
     out->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
     out->system = record->flags & GOLEAK_REC_SYSTEM ? 1 : record->flags & GOLEAK_REC_USER ? 0 : -1;
@@ -255,8 +256,8 @@ size_t goleak_goroutine_ancestors(const struct goleak_trace *trace, const struct
         if (count < room)
             out[count] = (struct goleak_ancestor){
                 .goid = at->goid != 0 ? (int64_t)at->goid : GOLEAK_NONE,
-                .g = at->g,
-                .incarnation = at->incarnation,
+                .g = goleak_g_told(at->g),
+                .incarnation = goleak_g_is_slot(at->g) && at->incarnation != 0 ? 1 : at->incarnation,
                 .alive = at->alive,
                 .start_function = goleak_site_start(&trace->model, at->site),
                 .created_at = goleak_site_created_at(&trace->model, at->site),

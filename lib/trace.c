@@ -105,7 +105,7 @@ static enum goleak_status on_ended(void *context, const struct goleak_record *re
     *ended = (struct goleak_ended){ .record = *record, .moment = moment };
     if (record->parent != 0) {
         const struct goleak_node *parent = goleak_lineage_at(&trace->replay.lineage, record->parent);
-        ended->parent_g = parent->g;
+        ended->parent_g = goleak_g_told(parent->g);
         ended->parent_goid = parent->goid;
     }
     /* Its nodes are given back now: the numbers above stay. */

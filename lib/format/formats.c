@@ -9,12 +9,20 @@
 
 #include "format/bpftrace.h"
 #include "format/dtrace.h"
+#include "format/gotrace_v1.h"
+#include "format/gotrace_v2.h"
 #include "format/perf.h"
 
 #include <stdio.h>
 #include <string.h>
 
+/* The newest header of a Go execution trace that some format reads. */
+#define NEWEST_GO_TRACE 26
+
 const struct goleak_format *const goleak_formats[] = {
+    /* A magic at the front. */
+    &goleak_format_gotrace_v2,
+    &goleak_format_gotrace_v1,
     /* Its lines are like no other's. */
     &goleak_format_perf,
     /* Before the D scripts, whose lines it shares: known by what only bpftrace prints. */
@@ -60,7 +68,6 @@ static const struct {
     { "BZh", 3, "found bzip2-packed data: unpack it first, `bzip2 -dc FILE | goleak-report -`" },
     { "\x04\x22\x4d\x18", 4, "found lz4-packed data: unpack it first, `lz4 -dc FILE | goleak-report -`" },
     { "PK\x03\x04", 4, "found a zip archive: give the recording that is in it" },
-    { "go 1.", 5, "found a Go execution trace, which this version cannot read yet" },
     { "\xcf\xfa\xed\xfe", 4,
       "found a Mach-O file (a program, or a core), expected a recording: the program of a recording goes with --exe" },
     /* What the files of lib/recorder/ print begins so. */
@@ -75,6 +82,23 @@ static const char *advice_for(const char *bytes, size_t size)
         if (size >= others[i].size && memcmp(bytes, others[i].magic, others[i].size) == 0)
             return others[i].advice;
     return NULL;
+}
+
+/* A Go execution trace that none of the formats has taken. */
+static bool refuse_go_trace(const char *bytes, size_t size, bool whole, char advice[256])
+{
+    static const char start[] = "go 1.";
+    const size_t header = 16;
+    if (size < sizeof start - 1 || memcmp(bytes, start, sizeof start - 1) != 0 || (size < header && !whole))
+        return false;
+    int digits = 0;
+    while (digits < 4 && sizeof start - 1 + (size_t)digits < size && bytes[5 + digits] >= '0' && bytes[5 + digits] <= '9')
+        digits++;
+    snprintf(advice, 256,
+             "found a Go execution trace with the header \"go 1.%.*s\", expected one that is known: the newest of them "
+             "is \"go 1.%d\"",
+             digits, bytes + 5, NEWEST_GO_TRACE);
+    return true;
 }
 
 const struct goleak_format *goleak_format_sniff(const char *bytes, size_t size, bool whole, bool *more,
@@ -97,5 +121,7 @@ const struct goleak_format *goleak_format_sniff(const char *bytes, size_t size, 
         *more = *more || answer == GOLEAK_SNIFF_MAYBE;
     }
     *more = *more && !whole;
+    if (refuse_go_trace(bytes, size, whole, advice))
+        *more = false;
     return NULL;
 }

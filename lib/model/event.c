@@ -4,8 +4,10 @@
 struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc)
 {
     struct goleak_batch *batch = goleak_realloc(alloc, NULL, 0, sizeof *batch);
-    if (batch != NULL)
-        batch->count = 0;
+    if (batch == NULL)
+        return NULL;
+    batch->count = 0;
+    batch->in_order = false;
     return batch;
 }
 

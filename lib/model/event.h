@@ -14,6 +14,7 @@
 
 struct goleak_batch {
     size_t count;
+    bool in_order; /* by its reader: all of its events tell time, and none falls behind any before */
     struct goleak_event events[GOLEAK_BATCH_EVENTS];
 };
 
@@ -25,6 +26,7 @@ struct goleak_event_sink {
     void *context;
 };
 
+/* Empty, and not in order. */
 struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc);
 void goleak_batch_free(struct goleak_alloc *alloc, struct goleak_batch *batch);
 

@@ -28,6 +28,7 @@
 #define GOLEAK_REC_SEEN 32u      /* has events of its own; else only named */
 #define GOLEAK_REC_BLOCKED 64u   /* waiting, on a reason of the leak-capable set */
 #define GOLEAK_REC_PANIC 128u    /* waiting while the process panics */
+#define GOLEAK_REC_INFERRED 256u /* the reason was read off the stack */
 
 #define GOLEAK_NO_WAIT 255
 
@@ -84,6 +85,16 @@ static inline struct goleak_record *goleak_store_at(const struct goleak_store *s
 /* The key of a goroutine: its address within its process. Keys of streams that
  * tell no address are goids, marked by the top bit, which no user address has. */
 #define GOLEAK_KEY_GOID ((uint64_t)1 << 63)
+
+/* The address of struct g, of a key that may be a reader's slot; 0: it is one. */
+static inline bool goleak_g_is_slot(uint64_t g)
+{
+    return g >> 32 == GOLEAK_G_SLOT >> 32;
+}
+static inline uint64_t goleak_g_told(uint64_t g)
+{
+    return goleak_g_is_slot(g) ? 0 : g;
+}
 
 static inline uint64_t goleak_store_hash(uint64_t key, uint16_t process)
 {

@@ -267,6 +267,24 @@ bool goleak_reasons_set_version(struct goleak_reasons *reasons, const char *vers
     return true;
 }
 
+void goleak_reasons_set_range(struct goleak_reasons *reasons, unsigned low, unsigned high)
+{
+    uint32_t set = 0;
+    for (unsigned minor = GOLEAK_GO_OLDEST; minor <= GOLEAK_GO_NEWEST; minor++)
+        if (minor >= low && minor <= high)
+            set |= GOLEAK_GO_BIT(minor);
+    if (goleak_reasons_is_given(reasons))
+        return;
+    reasons->candidates = set != 0 ? set : GOLEAK_GO_BIT(GOLEAK_GO_OLDEST);
+    reasons->narrowed = true;
+    reasons->from = "header";
+    if (low == high)
+        snprintf(reasons->text, sizeof reasons->text, "1.%u", low);
+    else
+        snprintf(reasons->text, sizeof reasons->text, "1.%u-1.%u", low, high);
+    fill_table(reasons);
+}
+
 bool goleak_reasons_is_given(const struct goleak_reasons *reasons)
 {
     return reasons->from != NULL && strcmp(reasons->from, "inferred") != 0;

@@ -38,6 +38,9 @@ void goleak_reasons_init(struct goleak_reasons *reasons);
  * before the oldest and after the newest table use the nearest one. */
 bool goleak_reasons_set_version(struct goleak_reasons *reasons, const char *version, const char *from);
 
+/* From a header that says as much: 1.LOW to 1.HIGH. */
+void goleak_reasons_set_range(struct goleak_reasons *reasons, unsigned low, unsigned high);
+
 /* By an option or a header, not inferred. */
 bool goleak_reasons_is_given(const struct goleak_reasons *reasons);
 

@@ -56,7 +56,9 @@ enum goleak_status goleak_order_push(void *context, struct goleak_batch **batch)
         return GOLEAK_OK;
     if (goes_by_time(order, *batch)) {
         status = flush_untimed(order);
-        return status == GOLEAK_OK ? goleak_window_push(order, batch) : status;
+        if (status == GOLEAK_OK && !goleak_window_pass(order, *batch, &status))
+            status = goleak_window_push(order, batch);
+        return status;
     }
     status = goleak_gate_push(order, (*batch)->events, (*batch)->count);
     (*batch)->count = 0;

@@ -100,6 +100,8 @@ enum goleak_status goleak_order_finish(struct goleak_order *order);
 
 /* time.c */
 enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_batch **batch);
+/* A batch that its reader has put in order need not wait, unless others do. False: it must. */
+bool goleak_window_pass(struct goleak_order *order, struct goleak_batch *batch, enum goleak_status *status);
 enum goleak_status goleak_window_flush(struct goleak_order *order);
 /* counters.c */
 enum goleak_status goleak_gate_push(struct goleak_order *order, const struct goleak_event *events, size_t count);

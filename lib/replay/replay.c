@@ -192,7 +192,7 @@ static void end_park(struct goleak_replay *replay, struct goleak_record *record,
         if (record->flags & GOLEAK_REC_SEEN && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
             replay->script_blocked--;
     }
-    record->flags &= (uint16_t)~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC);
+    record->flags &= (uint16_t)~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED);
     record->reason = record->raw_reason = GOLEAK_REASON_NONE;
     record->wait = GOLEAK_NO_WAIT;
     record->block_stack = 0;
@@ -216,12 +216,22 @@ static enum goleak_status end_life(struct goleak_replay *replay, struct goleak_r
     return status;
 }
 
+/* Why it parks: as a number of its Go version, or named by the input. */
+static enum goleak_reason reason_of(const struct goleak_replay *replay, const struct goleak_event *event)
+{
+    if ((event->has & GOLEAK_HAS_REASON) == 0)
+        return GOLEAK_REASON_UNKNOWN;
+    if (event->flags & GOLEAK_FLAG_REASON)
+        return (enum goleak_reason)event->reason;
+    int wait = event->has & GOLEAK_HAS_WAIT ? event->wait_reason : -1;
+    return goleak_reasons_decode(replay->reasons, event->reason, wait);
+}
+
 /* A park that only the runtime's own goroutines make. */
 static bool is_system_park(const struct goleak_replay *replay, const struct goleak_event *event)
 {
-    int wait = event->has & GOLEAK_HAS_WAIT ? event->wait_reason : -1;
-    return event->kind == GOLEAK_EVENT_PARK && (event->has & GOLEAK_HAS_REASON) &&
-           goleak_reasons_decode(replay->reasons, event->reason, wait) == GOLEAK_REASON_SYSTEM_GOROUTINE;
+    return (event->kind == GOLEAK_EVENT_PARK || event->kind == GOLEAK_EVENT_STATUS) &&
+           reason_of(replay, event) == GOLEAK_REASON_SYSTEM_GOROUTINE;
 }
 
 /* A goroutine that the recording has not seen begin shows its first own event. */
@@ -468,11 +478,31 @@ static bool learn_start(struct goleak_replay *replay, struct goleak_site *site, 
     return goleak_symbols_learn(replay->symbols, address, function);
 }
 
+#define TELLS_SITE (GOLEAK_HAS_GOPC | GOLEAK_HAS_START | GOLEAK_HAS_STARTPC)
+
+/* Where one came from whose creation was not seen, by a later event of its own, whose
+ * stack is not that of the creation. */
+static enum goleak_status learn_site(struct goleak_replay *replay, const struct goleak_event *event,
+                                     struct goleak_record *record, int64_t moment)
+{
+    struct goleak_event places = *event;
+    places.has &= TELLS_SITE;
+    enum goleak_status status = set_site(replay, record, &places);
+    if (status != GOLEAK_OK)
+        return status;
+    if (record->site != 0 && is_told(replay, record))
+        tell(replay, record, GOLEAK_T_MOVED, moment, moment);
+    if (record->node != 0)
+        replay->lineage.nodes[record->node].site = record->site;
+    prove(replay, record, replay->sites.sites[record->site].proof, moment);
+    return GOLEAK_OK;
+}
+
 static enum goleak_status on_park(struct goleak_replay *replay, const struct goleak_event *event,
                                   struct goleak_record *record, int64_t moment)
 {
     int wait = event->has & GOLEAK_HAS_WAIT ? event->wait_reason : -1;
-    bool has_reason = (event->has & GOLEAK_HAS_REASON) != 0;
+    bool has_reason = (event->has & GOLEAK_HAS_REASON) != 0 && (event->flags & GOLEAK_FLAG_REASON) == 0;
     if (has_reason && UNLIKELY(!goleak_reasons_learn(replay->reasons, event->reason, wait)))
         impossible_reason(replay, event, wait);
     if (UNLIKELY(replay->candidates != replay->reasons->candidates)) {
@@ -480,8 +510,7 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
         if (status != GOLEAK_OK)
             return status;
     }
-    enum goleak_reason reason =
-        has_reason ? goleak_reasons_decode(replay->reasons, event->reason, wait) : GOLEAK_REASON_UNKNOWN;
+    enum goleak_reason reason = reason_of(replay, event);
     bool again = false;
     if (record->state == GOLEAK_STATE_WAITING) {
         /* The entry probe fires twice when the function's stack check restarts it.
@@ -500,7 +529,8 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
         record->raw_reason = has_reason ? event->reason : GOLEAK_REASON_NONE;
         record->wait = wait >= 0 ? (uint8_t)wait : GOLEAK_NO_WAIT;
         record->reason = (uint8_t)reason;
-        bool panic = reason == GOLEAK_REASON_FOREVER && goleak_reasons_is_panic(replay->reasons, wait);
+        record->flags |= event->flags & GOLEAK_FLAG_INFERRED ? GOLEAK_REC_INFERRED : 0;
+        bool panic = reason == GOLEAK_REASON_FOREVER && has_reason && goleak_reasons_is_panic(replay->reasons, wait);
         record->flags |= panic ? GOLEAK_REC_PANIC : 0;
         if (goleak_reason_can_leak(reason) && !panic) {
             record->flags |= GOLEAK_REC_BLOCKED;
@@ -556,22 +586,48 @@ static void on_run(struct goleak_replay *replay, struct goleak_record *record, i
         record->started = moment;
 }
 
-static enum goleak_status on_struct(struct goleak_replay *replay, const struct goleak_event *event,
+/* What an input says of a goroutine's state without anything having happened to it: of
+ * one that it has not shown yet, it is so since the beginning; of others it is known, and
+ * the stack at most is news. */
+static enum goleak_status on_status(struct goleak_replay *replay, const struct goleak_event *event,
                                     struct goleak_record *record, int64_t moment)
 {
-    const uint32_t tell_site = GOLEAK_HAS_GOPC | GOLEAK_HAS_START | GOLEAK_HAS_STARTPC;
-    if ((event->has & tell_site) && record->site == 0) {
-        struct goleak_event places = *event;
-        places.has &= tell_site;
-        enum goleak_status status = set_site(replay, record, &places);
-        if (status != GOLEAK_OK)
-            return status;
-        if (record->site != 0 && is_told(replay, record))
-            tell(replay, record, GOLEAK_T_MOVED, moment, moment);
-        if (record->node != 0)
-            replay->lineage.nodes[record->node].site = record->site;
-        prove(replay, record, replay->sites.sites[record->site].proof, moment);
+    static const uint8_t states[] = { GOLEAK_STATE_UNKNOWN, GOLEAK_STATE_RUNNABLE, GOLEAK_STATE_RUNNING,
+                                      GOLEAK_STATE_SYSCALL, GOLEAK_STATE_WAITING };
+    bool fresh = record->state == GOLEAK_STATE_UNKNOWN;
+    uint8_t state = event->status < sizeof states ? states[event->status] : GOLEAK_STATE_UNKNOWN;
+    replay->stream.tells_blocking = true;
+    if (state == GOLEAK_STATE_UNKNOWN)
+        return GOLEAK_OK;
+    if (state == GOLEAK_STATE_WAITING && (fresh || record->state != GOLEAK_STATE_WAITING)) {
+        record->state = GOLEAK_STATE_UNKNOWN;
+        return on_park(replay, event, record, fresh ? replay->first_ns : moment);
     }
+    if (state == GOLEAK_STATE_WAITING) {
+        if (record->block_stack == 0 && (event->has & GOLEAK_HAS_STACK))
+            record->block_stack = event->stack;
+    } else if (record->state != state) {
+        if (record->state == GOLEAK_STATE_WAITING)
+            end_park(replay, record, moment);
+        record->state = state;
+        record->since = moment;
+    }
+    return GOLEAK_OK;
+}
+
+/* The goroutine is awake, and in this state. */
+static void on_state(struct goleak_replay *replay, struct goleak_record *record, enum goleak_state state,
+                     int64_t moment)
+{
+    if (record->state == GOLEAK_STATE_WAITING)
+        end_park(replay, record, moment);
+    record->state = (uint8_t)state;
+    record->since = moment;
+}
+
+static enum goleak_status on_struct(struct goleak_replay *replay, const struct goleak_event *event,
+                                    struct goleak_record *record)
+{
     if (event->has & (GOLEAK_HAS_STACK_BOUNDS | GOLEAK_HAS_WAITSINCE)) {
         enum goleak_status status = extra_of(replay, record);
         if (status != GOLEAK_OK)
@@ -884,6 +940,8 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
         } else if (UNLIKELY(!lives)) {
             status = revive(replay, event, record, moment, &skip);
         }
+        if (status == GOLEAK_OK && !skip && UNLIKELY((event->has & TELLS_SITE) && record->site == 0))
+            status = learn_site(replay, event, record, moment);
         if (status != GOLEAK_OK || skip)
             return status;
     }
@@ -904,7 +962,18 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
         on_run(replay, record, moment);
         return GOLEAK_OK;
     case GOLEAK_EVENT_STRUCT:
-        return on_struct(replay, event, record, moment);
+        return on_struct(replay, event, record);
+    case GOLEAK_EVENT_STATUS:
+        return on_status(replay, event, record, moment);
+    case GOLEAK_EVENT_YIELD:
+        on_state(replay, record, GOLEAK_STATE_RUNNABLE, moment);
+        return GOLEAK_OK;
+    case GOLEAK_EVENT_SYSCALL:
+        on_state(replay, record, GOLEAK_STATE_SYSCALL, moment);
+        return GOLEAK_OK;
+    case GOLEAK_EVENT_SYSRETURN:
+        on_state(replay, record, event->status == 1 ? GOLEAK_STATE_RUNNABLE : GOLEAK_STATE_RUNNING, moment);
+        return GOLEAK_OK;
     default: /* an event of another kind: the goroutine is awake */
         if (record->state == GOLEAK_STATE_WAITING) {
             end_park(replay, record, moment);

@@ -260,6 +260,17 @@ static void shrink_limit(struct goleak_time_window *window)
     window->farthest = window->farthest / 2; /* old lateness counts for less and less */
 }
 
+bool goleak_window_pass(struct goleak_order *order, struct goleak_batch *batch, enum goleak_status *status)
+{
+    struct goleak_time_window *window = &order->window;
+    if (!batch->in_order || window->count != 0 || window->shift_ns != 0 || first_ns(batch) < window->newest_ns)
+        return false;
+    window->newest_ns = window->clock_ns = last_ns(batch);
+    *status = replay_batch(order, batch);
+    batch->count = 0;
+    return true;
+}
+
 enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_batch **batch)
 {
     struct goleak_time_window *window = &order->window;

@@ -44,6 +44,7 @@ static void write_line(const struct goleak_trace *trace, const struct goleak_gor
     goleak_json_text(json, "state", goleak_state_name(g->state));
     goleak_json_text(json, "reason", goleak_reason_name(g->reason));
     goleak_json_text(json, "wait_reason", g->wait_reason);
+    goleak_json_bool(json, "reason_inferred", g->reason_inferred);
     goleak_json_i64(json, "blocked_since_ns", g->blocked_since_ns);
     if (!has_time)
         goleak_json_i64(json, "blocked_since_event",

@@ -13,6 +13,12 @@ static void add_wait(const struct goleak_verdict_input *input, const struct gole
         goleak_evidence_number(evidence, input->has_time ? "wait_ns" : "wait_events", input->last - record->since);
 }
 
+/* Whose reason nothing printed: it parked before there was a recording. */
+static const char *how_known(const struct goleak_record *record)
+{
+    return record->flags & GOLEAK_REC_INFERRED ? " (since before the recording began; read off its stack)" : "";
+}
+
 GOLEAK_RULE(forever)
 {
     if ((record->flags & GOLEAK_REC_BLOCKED) == 0 || record->reason != GOLEAK_REASON_FOREVER)
@@ -21,8 +27,8 @@ GOLEAK_RULE(forever)
     out->verdict = proven ? GOLEAK_VERDICT_CERTAIN : GOLEAK_VERDICT_LIKELY;
     add_wait(input, record,
              goleak_evidence_add(out, "forever",
-                                 "blocked forever (a nil channel or an empty select): nothing can wake it%s",
-                                 proven ? "" : "; it may be the main goroutine, which is then no leak"));
+                                 "blocked forever (a nil channel or an empty select)%s: nothing can wake it%s",
+                                 how_known(record), proven ? "" : "; it may be the main goroutine, which is then no leak"));
     return true;
 }
 
@@ -33,8 +39,8 @@ GOLEAK_RULE(blocked)
     out->verdict = GOLEAK_VERDICT_LIKELY;
     add_wait(input, record,
              goleak_evidence_add(out, "blocked",
-                                 "blocked on \"%s\" at the end; the recording does not tell who could wake it, "
+                                 "blocked on \"%s\" at the end%s; the recording does not tell who could wake it, "
                                  "so the article's rule decides",
-                                 goleak_reason_name((enum goleak_reason)record->reason)));
+                                 goleak_reason_name((enum goleak_reason)record->reason), how_known(record)));
     return true;
 }

@@ -4,9 +4,10 @@
 #
 # BENCH_MB (300) is a text's size, BENCH_ROUNDS (7) how often each is measured,
 # BENCH_LIVE ("100000 1500000") the live goroutines of each recording, BENCH_OF
-# ("dtrace perf bpftrace") whose recordings. The inputs are made once and stay in the
-# build folder. Where $GOLEAK_CAPTURES has large recordings by perf and bpftrace, they
-# are measured, too.
+# ("dtrace perf bpftrace go1.26 go1.21") whose recordings. The inputs are made once and
+# stay in the build folder. Where $GOLEAK_CAPTURES has large recordings by perf and
+# bpftrace, and Go's execution traces, they are measured, too. BENCH_GO is a go command
+# whose `go tool trace` is measured beside: it takes gigabytes and minutes.
 set -eu
 megabytes=${BENCH_MB:-300} rounds=${BENCH_ROUNDS:-7}
 folder=$BUILD_DIR/bench
@@ -25,7 +26,43 @@ compare() {
         '.zst, json' "'$GOLEAK_REPORT' --json '$2.zst'"
 }
 
-for what in ${BENCH_OF:-dtrace perf bpftrace}; do
+# unpack PACKED PLAIN: PLAIN and PLAIN.zst, at the level that all ratios are to.
+unpack() {
+    [ ! -f "$2.zst" ] || return 0
+    zstd -dcq "$1" >"$2"
+    zstd -q -3 -f "$2"
+}
+
+# compare_trace TITLE TRACE: the memory in the last rows is that of a trace that comes
+# through a pipe, so nothing of it is a file.
+compare_trace() {
+    cat "$2" "$2.zst" >/dev/null
+    echo "$1 ($("$BUILD_DIR/tests/conformance/gotext" generations "$2")):"
+    trace=$2
+    set -- 'zstd -dc' "zstd -dc '$trace.zst'" \
+        'trace, one thread' "'$GOLEAK_REPORT' --jobs 1 '$trace'" \
+        'trace' "'$GOLEAK_REPORT' '$trace'" \
+        '.zst, one thread' "'$GOLEAK_REPORT' --jobs 1 '$trace.zst'" \
+        '.zst, decode thread' "'$GOLEAK_REPORT' '$trace.zst'" \
+        '.zst, json' "'$GOLEAK_REPORT' --json '$trace.zst'" \
+        'trace, through a pipe' "cat '$trace' | '$GOLEAK_REPORT' --jobs 1 -" \
+        '.zst, through a pipe' "cat '$trace.zst' | '$GOLEAK_REPORT' -"
+    [ -z "${BENCH_GO:-}" ] || set -- "$@" 'go tool trace -pprof=sync' "'$BENCH_GO' tool trace -pprof=sync '$trace'"
+    "$BUILD_DIR/tests/bench/timing" "$rounds" "$@"
+}
+
+for what in ${BENCH_OF:-dtrace perf bpftrace go1.26 go1.21}; do
+    case $what in
+    go*)
+        for packed in "${GOLEAK_CAPTURES:-/nowhere}/big/$what"-*.trace.zst; do
+            [ -f "$packed" ] || continue
+            trace=$folder/$(basename "$packed" .zst)
+            unpack "$packed" "$trace"
+            compare_trace "$(basename "$trace"), a recording" "$trace"
+        done
+        continue
+        ;;
+    esac
     for live in ${BENCH_LIVE:-100000 1500000}; do
         text=$folder/$what-$megabytes-$live.txt
         if [ ! -f "$text.zst" ]; then
@@ -42,10 +79,7 @@ for what in ${BENCH_OF:-dtrace perf bpftrace}; do
     for packed in "${GOLEAK_CAPTURES:-/nowhere}/big/$what"-*.txt.zst; do
         [ -f "$packed" ] || continue
         text=$folder/$(basename "$packed" .zst)
-        if [ ! -f "$text.zst" ]; then
-            zstd -dcq "$packed" >"$text"
-            zstd -q -3 -f "$text"
-        fi
+        unpack "$packed" "$text"
         compare "$(basename "$text"), a recording" "$text"
     done
 done

@@ -4,6 +4,8 @@
 #
 #   fuzz.sh BUILD_FOLDER libfuzzer|driver SECONDS TARGET...
 #
+# Go's execution traces are text in testdata/: fuzz_trace gets their bytes.
+#
 # The log, the inputs found and a crashing input stay in BUILD_FOLDER/fuzz/TARGET.
 set -u
 build=$1 engine=$2 seconds=$3
@@ -12,19 +14,37 @@ ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=1}
 UBSAN_OPTIONS=${UBSAN_OPTIONS:-abort_on_error=1:print_stacktrace=1}
 export ASAN_OPTIONS UBSAN_OPTIONS
 
+# make_seeds FOLDER - a trace of each text: the `trace` sections of golden cases, *.text
+make_seeds() {
+    rm -rf "$1" && mkdir -p "$1" || return 1
+    awk -v folder="$1" '
+    FNR == 1 { on = FILENAME ~ /[.]text$/; if (on) out = folder "/" ++n ".txt" }
+    /^== / { on = $2 == "trace"; out = folder "/" ++n ".txt"; next }
+    on { print >out }' testdata/gotrace*/*.case testdata/gotrace*/*.text
+    for text in "$1"/*.txt; do
+        "$build/tests/conformance/gotext" compile <"$text" >"${text%.txt}.trace" || return 1
+        rm -f "$text"
+    done
+}
+
 failed=0
 for target; do
     program=$build/tests/fuzz/fuzz_$target
     folder=$build/fuzz/$target
     mkdir -p "$folder/found" || exit 2
+    seeds=''
+    if [ "$target" = trace ]; then
+        seeds=$folder/seeds
+        make_seeds "$seeds" || exit 2
+    fi
     rm -f "$folder"/crash-* "$folder"/leak-* "$folder"/timeout-* "$folder"/oom-*
     if [ "$engine" = libfuzzer ]; then
         cat tests/fuzz/*.dict >"$folder/dict" || exit 2
         set -- "$program" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=256 \
             -max_len=16384 -dict="$folder/dict" -artifact_prefix="$folder/" -print_final_stats=1 \
-            "$folder/found" testdata
+            "$folder/found" testdata ${seeds:+"$seeds"}
     else
-        set -- "$program" -t "$seconds" -o "$folder/crash-input" testdata
+        set -- "$program" -t "$seconds" -o "$folder/crash-input" testdata ${seeds:+"$seeds"}
     fi
     if "$@" >"$folder/log" 2>&1 </dev/null; then
         case $engine in

@@ -30,6 +30,9 @@
 #   printf NAME          the lines below, with printf's escapes and \xHH; a line that
 #                        ends in a single \ goes on in the next without a newline
 #   hex NAME             hexadecimal digits; blanks and # comments between them
+#   trace NAME           the lines below are a Go execution trace as text, of which NAME gets
+#                        the bytes: see tests/support/trace_text.h
+#   trace-of PATH NAME   the same of a file, by its path from the case's folder
 #   repeat COUNT NAME    like printf, COUNT times over
 #   copy PATH [NAME]     a file, by its path from the case's folder
 #   join NAME PART...    appends files to NAME
@@ -45,7 +48,8 @@
 #   args ARGUMENT...     goleak-report with these, as the shell reads them (quotes, <,
 #                        |). Without a < its standard input is the file `stdin`, if
 #                        one was made, else empty
-#   sh COMMAND           any shell line; goleak-report is on its path
+#   sh COMMAND           any shell line; goleak-report is on its path, and `lives FILE`,
+#                        which prints each goroutine of its ndjson on a short line
 #
 # What is expected of the last run:
 #
@@ -74,10 +78,33 @@ if [ ! -x "${GOLEAK_REPORT:-}" ]; then
     exit 2
 fi
 
+case ${BUILD_DIR:-} in
+/*) gotext=$BUILD_DIR/tests/conformance/gotext ;;
+*) gotext=$PWD/${BUILD_DIR:-build/default}/tests/conformance/gotext ;;
+esac
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 trap 'exit 2' HUP INT TERM
 mkdir "$work/bin" && ln -s "$GOLEAK_REPORT" "$work/bin/goleak-report" || exit 2
+cat >"$work/bin/lives" <<'END' && chmod +x "$work/bin/lives" || exit 2
+#!/bin/sh
+lines=$(goleak-report -f ndjson --include-system "$@")
+status=$?
+printf '%s\n' "$lines" | awk '
+function value(name,    text) {
+    if (!match($0, "\"" name "\":(\"[^\"]*\"|[^,}]*)")) return "null"
+    text = substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 3)
+    return text
+}
+function told(name, label) { return value(name) == "null" ? "" : " " label "=" value(name) }
+$0 != "" {
+    print value("goid") (value("preexisting") == "true" ? " old " : " new ") value("state") \
+        told("reason", "reason") told("parent_goid", "parent") told("created_ns", "created") \
+        told("started_ns", "started") told("blocked_since_ns", "since") told("ended_ns", "ended") \
+        told("created_at", "created_at") told("start_function", "start") told("blocked_at", "at")
+}'
+exit $status
+END
 
 count=0
 failures=0
@@ -199,6 +226,8 @@ make_input() {
     case $word:$# in
     file:1) cat "$body" >>"$1" ;;
     printf:1) decode "$to_formats" "$body" >>"$1" ;;
+    trace:1) "$gotext" compile <"$body" >>"$1" ;;
+    trace-of:2) "$gotext" compile <"$folder/$1" >>"$2" ;;
     hex:1) decode "$hex_to_formats" "$body" >>"$1" ;;
     repeat:2) decode "$to_formats" "$body" >"$work/piece" && repeat "$1" "$2" ;;
     copy:1) cat "$folder/$1" >>"$(basename "$1")" ;;

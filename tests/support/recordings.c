@@ -5,6 +5,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "support/trace_text.h"
 
 static const char *const files[] = {
     "dtrace/article-full-leaky.txt",
@@ -28,6 +31,11 @@ static const char *const files[] = {
     "perf/nocallchain.txt",
     "perf/spacecomm.txt.zst",
     "perf/calls.json",
+    "gotrace/rich.text",
+    "gotrace/own_leaky.go1.26.trace.zst",
+    "gotrace/own_leaky.go1.23.trace.zst",
+    "gotrace-v1/rich.text",
+    "gotrace-v1/own_leaky.go1.21.trace.zst",
 };
 #define FILE_COUNT (sizeof files / sizeof *files)
 
@@ -190,10 +198,14 @@ const char *recording_get(size_t index, struct bytes *out)
     if (index >= FILE_COUNT)
         return NULL;
     snprintf(path, sizeof path, "testdata/%s", files[index]);
-    if (!bytes_read(out, path)) {
-        fprintf(stderr, "%s cannot be read: tests run in the project's folder\n", path);
+    bool written = strstr(path, ".text") != NULL;
+    struct bytes text = { 0 };
+    char why[TRACE_TEXT_WHY] = "";
+    if (!bytes_read(written ? &text : out, path) || (written && !trace_text(text.data, out, why))) {
+        fprintf(stderr, "%s cannot be read (%s): tests run in the project's folder\n", path, why);
         abort();
     }
+    bytes_free(&text);
     return files[index];
 }
 

@@ -10,6 +10,7 @@
 
 #include "format/dtrace.h"
 #include "format/format.h"
+#include "format/gotrace_v1.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -115,7 +116,8 @@ static void what_is_something_else_is_named_with_a_way_out(void **state)
         { "BZh91AY&SY", 10, "bzip2", "bzip2 -dc" },
         { "\x04\x22\x4d\x18\x64\x40", 6, "lz4", "lz4 -dc" },
         { "PK\x03\x04\x14", 5, "zip", "recording" },
-        { "go 1.22 trace\0\0\0", 16, "Go execution trace", "" },
+        { "go 1.10 trace\0\0\0", 16, "Go execution trace", "\"go 1.10\"" },
+        { "go 1.99 trace\0\0\0", 16, "Go execution trace", "the newest of them is \"go 1.2" },
         { "\xcf\xfa\xed\xfe\x0c", 5, "Mach-O", "the program of a recording goes with --exe" },
         { "// Records the goroutines of a Go 1.26 program", 46, "script", "run it" },
         { "#!/bin/sh\n# Records the goroutines of a Go 1.26 program", 55, "script", "run it" },
@@ -131,6 +133,22 @@ static void what_is_something_else_is_named_with_a_way_out(void **state)
             if (strstr(advice, cases[i].word) == NULL || strstr(advice, cases[i].way) == NULL)
                 fail_msg("%s: \"%s\"", cases[i].word, advice);
         }
+}
+
+static void go_traces_are_known_by_their_header(void **state)
+{
+    static const char *const headers[] = { "go 1.11 trace\0\0\0", "go 1.19 trace\0\0\0", "go 1.21 trace\0\0\0" };
+    char advice[256];
+    bool more;
+    (void)state;
+    for (size_t i = 0; i < COUNT(headers); i++)
+        assert_ptr_equal(sniff(headers[i], 16, false, &more, advice), &goleak_format_gotrace_v1);
+    assert_null(sniff("go 1.1", 6, false, &more, advice));
+    assert_true(more);
+    assert_string_equal(advice, "");
+    assert_null(sniff("go 1.1", 6, true, &more, advice));
+    assert_false(more);
+    assert_non_null(strstr(advice, "\"go 1.1\""));
 }
 
 static void a_magic_that_is_not_whole_is_no_magic(void **state)
@@ -168,6 +186,7 @@ int main(void)
         cmocka_unit_test(a_line_counts_when_it_has_ended),
         cmocka_unit_test(a_preamble_may_be_long_but_not_endless),
         cmocka_unit_test(what_is_something_else_is_named_with_a_way_out),
+        cmocka_unit_test(go_traces_are_known_by_their_header),
         cmocka_unit_test(a_magic_that_is_not_whole_is_no_magic),
         cmocka_unit_test(formats_are_found_by_name),
     };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "replay/order.h"
 #include "support/load.h"
 
 #define A 0xc000102000
@@ -426,6 +427,52 @@ static void where_a_batch_ends_makes_no_difference(void **state)
         }
 }
 
+/* ---- batches that are in order ---------------------------------------------- */
+
+static enum goleak_status count_events(void *context, struct goleak_batch *batch)
+{
+    *(size_t *)context += batch->count;
+    return GOLEAK_OK;
+}
+
+static void push(struct goleak_order *order, int64_t time_ns, bool in_order)
+{
+    struct goleak_batch *batch = goleak_batch_new(&heap);
+    assert_non_null(batch);
+    for (batch->count = 0; batch->count < 3; batch->count++)
+        batch->events[batch->count] = (struct goleak_event){
+            .kind = GOLEAK_EVENT_RUN, .has = GOLEAK_HAS_TIME | GOLEAK_HAS_G, .g = A, .time_ns = time_ns
+        };
+    batch->in_order = in_order;
+    assert_int_equal(goleak_order_push(order, &batch), GOLEAK_OK);
+    assert_int_equal(batch->count, 0);
+    goleak_batch_free(&heap, batch);
+}
+
+static void a_batch_that_is_in_order_need_not_wait(void **state)
+{
+    struct goleak_health_book book = { 0 };
+    struct goleak_order order;
+    size_t out = 0;
+    (void)state;
+    goleak_order_init(&order, &heap, NULL, &book);
+    order.emit = count_events;
+    order.emit_context = &out;
+    push(&order, 1000, true);
+    push(&order, 1000, true);
+    assert_int_equal(out, 6);
+    push(&order, 2000, false); /* another input's */
+    push(&order, 3000, true);
+    assert_int_equal(out, 6);
+    assert_int_equal(goleak_order_finish(&order), GOLEAK_OK);
+    assert_int_equal(out, 12);
+    push(&order, 2500, true); /* it says so, but it is late */
+    assert_int_equal(goleak_order_finish(&order), GOLEAK_OK);
+    assert_int_equal(out, 15);
+    assert_int_not_equal(book.entries[GOLEAK_HEALTH_late_events].count, 0);
+    goleak_order_release(&order);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -446,6 +493,7 @@ int main(void)
         cmocka_unit_test_setup(an_hour_without_events_is_no_jump, set_up),
         cmocka_unit_test_setup(a_clock_that_jumps_again_and_again_stays_within_its_bounds, set_up),
         cmocka_unit_test_setup(where_a_batch_ends_makes_no_difference, set_up),
+        cmocka_unit_test_setup(a_batch_that_is_in_order_need_not_wait, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

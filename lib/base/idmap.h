@@ -1,0 +1,43 @@
+/*
+ * idmap - numbers from a file to small numbers of ours: a table of open addressing,
+ * from which entries can be taken out again.
+ */
+#ifndef GOLEAK_BASE_IDMAP_H
+#define GOLEAK_BASE_IDMAP_H
+
+#include "base/alloc.h"
+#include "base/hash.h"
+
+struct goleak_idmap {
+    struct goleak_alloc *alloc;
+    struct goleak_idmap_entry {
+        uint64_t id;
+        uint32_t value; /* 0: free */
+    } *entries;
+    size_t mask, count;
+};
+
+void goleak_idmap_init(struct goleak_idmap *map, struct goleak_alloc *alloc);
+void goleak_idmap_release(struct goleak_idmap *map);
+void goleak_idmap_clear(struct goleak_idmap *map);
+/* `value` is not 0; a value that is there is replaced. False: memory. */
+bool goleak_idmap_put(struct goleak_idmap *map, uint64_t id, uint32_t value);
+void goleak_idmap_remove(struct goleak_idmap *map, uint64_t id);
+
+static inline size_t goleak_idmap_home(const struct goleak_idmap *map, uint64_t id)
+{
+    return (size_t)(goleak_hash_u64(id) >> 20) & map->mask;
+}
+
+/* 0: not there. */
+static inline uint32_t goleak_idmap_get(const struct goleak_idmap *map, uint64_t id)
+{
+    if (map->entries == NULL)
+        return 0;
+    for (size_t at = goleak_idmap_home(map, id);; at = (at + 1) & map->mask) {
+        if (map->entries[at].value == 0 || map->entries[at].id == id)
+            return map->entries[at].value;
+    }
+}
+
+#endif

@@ -1,0 +1,261 @@
+/*
+ * gotrace_v1 - Go execution traces of Go 1.11 to 1.21.
+ *
+ *      gotrace_v1_read      what lies where in the file
+ *      gotrace_v1_order     its events, one after the other
+ *      this                 what they say of goroutines, in our terms
+ *      gotrace_v1_runtime   … and of the runtime
+ *
+ * A trace begins with the creation of every goroutine that there is (and who of them waits
+ * or is in a system call), until the first Gomaxprocs: those are states, no creations. Why
+ * they wait is not recorded.
+ *
+ * A system call that did not block has no end: it is the runtime's event "GoSysCall", and
+ * its goroutine goes on running.
+ */
+#include "format/gotrace_v1.h"
+
+#include "format/gotrace_v1_out.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct goleak_reader {
+    struct goleak_v1_file file;
+    struct goleak_v1_order order;
+    struct goleak_v1_out out;
+    bool prologue;        /* before the first Gomaxprocs */
+    uint32_t open_status; /* slot whose STATUS is the batch's last event; 0: it is another */
+    uint32_t yields[2];   /* strings: why a goroutine yields */
+};
+
+/* ---- events of goroutines ---- */
+
+/* What most events are: nothing but a change of their goroutine. */
+struct plain {
+    uint8_t kind, flags;
+    uint8_t stack; /* its argument, from 1; 0: none */
+    uint8_t value; /* PARK: reason; YIELD: index of its name; SYSRETURN: status */
+    uint32_t has;
+};
+
+#define PARK(why)                                                                                                      \
+    {                                                                                                                  \
+        GOLEAK_EVENT_PARK, GOLEAK_FLAG_REASON, 1, GOLEAK_REASON_##why, GOLEAK_HAS_REASON                               \
+    }
+#define RUNNABLE GOLEAK_TRACE_RUNNABLE, GOLEAK_HAS_STATUS
+/* Kind 0 is CREATE, which is not plain. */
+static const struct plain plains[GOLEAK_V1_TYPES] = {
+    [GOLEAK_V1_GoStart] = { GOLEAK_EVENT_RUN, 0, 0, 0, 0 },
+    [GOLEAK_V1_GoStartLocal] = { GOLEAK_EVENT_RUN, 0, 0, 0, 0 },
+    [GOLEAK_V1_GoStartLabel] = { GOLEAK_EVENT_RUN, 0, 0, 0, 0 },
+    [GOLEAK_V1_GoEnd] = { GOLEAK_EVENT_END, 0, 0, 0, 0 },
+    [GOLEAK_V1_GoSched] = { GOLEAK_EVENT_YIELD, 0, 1, 0, 0 },
+    [GOLEAK_V1_GoPreempt] = { GOLEAK_EVENT_YIELD, 0, 1, 1, 0 },
+    [GOLEAK_V1_GoStop] = PARK(FOREVER),
+    [GOLEAK_V1_GoSleep] = PARK(SLEEP),
+    [GOLEAK_V1_GoBlock] = PARK(GENERIC),
+    [GOLEAK_V1_GoBlockSend] = PARK(CHAN_SEND),
+    [GOLEAK_V1_GoBlockRecv] = PARK(CHAN_RECV),
+    [GOLEAK_V1_GoBlockSelect] = PARK(SELECT),
+    [GOLEAK_V1_GoBlockSync] = PARK(SYNC),
+    [GOLEAK_V1_GoBlockCond] = PARK(COND_WAIT),
+    [GOLEAK_V1_GoBlockNet] = PARK(NET),
+    [GOLEAK_V1_GoBlockGC] = PARK(GC_MARK_ASSIST),
+    [GOLEAK_V1_GoUnblock] = { GOLEAK_EVENT_READY, 0, 3, 0, 0 },
+    [GOLEAK_V1_GoUnblockLocal] = { GOLEAK_EVENT_READY, 0, 2, 0, 0 },
+    [GOLEAK_V1_GoSysCall] = { GOLEAK_EVENT_SYSCALL, 0, 1, 0, 0 },
+    [GOLEAK_V1_GoSysBlock] = { GOLEAK_EVENT_SYSCALL, 0, 0, 0, 0 },
+    [GOLEAK_V1_GoSysExit] = { GOLEAK_EVENT_SYSRETURN, 0, 0, RUNNABLE },
+    [GOLEAK_V1_GoSysExitLocal] = { GOLEAK_EVENT_SYSRETURN, 0, 0, RUNNABLE },
+};
+
+static inline enum goleak_status add_plain(struct goleak_reader *reader, const struct goleak_v1_event *from)
+{
+    const struct plain *plain = &plains[from->from->type];
+    struct goleak_v1_out *out = &reader->out;
+    if (from->subject == 0)
+        return GOLEAK_OK;
+    struct goleak_event *event = goleak_v1_add(out, from, (enum goleak_event_kind)plain->kind);
+    goleak_trace_whose(event, &reader->order.gs, from->subject);
+    event->has |= plain->has;
+    event->flags = plain->flags;
+    event->reason = event->status = plain->value;
+    event->name = reader->yields[plain->value & 1];
+    if (plain->kind == GOLEAK_EVENT_READY)
+        goleak_v1_put_other(out, event, from->current);
+    if (plain->stack != 0 && !goleak_v1_put_stack(out, event, from->from->arguments[plain->stack - 1]))
+        return goleak_v1_failure(out);
+    return GOLEAK_OK;
+}
+
+/* Older than the trace, and `told`. The creation may be told already, as runnable. */
+static enum goleak_status add_status(struct goleak_reader *reader, const struct goleak_v1_event *from, uint8_t told)
+{
+    if (from->subject == 0)
+        return GOLEAK_OK;
+    if (reader->open_status == from->subject && reader->out.batch->count != 0) {
+        reader->out.batch->events[reader->out.batch->count - 1].status = told;
+        return GOLEAK_OK;
+    }
+    struct goleak_event *event = goleak_v1_add(&reader->out, from, GOLEAK_EVENT_STATUS);
+    goleak_trace_whose(event, &reader->order.gs, from->subject);
+    event->status = told;
+    event->has |= GOLEAK_HAS_STATUS;
+    return GOLEAK_OK;
+}
+
+static enum goleak_status add_create(struct goleak_reader *reader, const struct goleak_v1_event *from)
+{
+    const uint64_t *arguments = from->from->arguments;
+    struct goleak_v1_out *out = &reader->out;
+    uint32_t stack, start;
+    if (!goleak_v1_stack(&reader->file, arguments[1], &stack, &start))
+        return goleak_v1_failure(out);
+    struct goleak_event *event = goleak_v1_add(out, from, reader->prologue ? GOLEAK_EVENT_STATUS : GOLEAK_EVENT_CREATE);
+    goleak_trace_whose(event, &reader->order.gs, from->subject);
+    event->name = start;
+    event->has |= start != 0 ? GOLEAK_HAS_START : 0;
+    if (reader->prologue) {
+        event->status = GOLEAK_TRACE_RUNNABLE;
+        event->has |= GOLEAK_HAS_STATUS;
+        return GOLEAK_OK;
+    }
+    goleak_v1_put_other(out, event, from->current);
+    return goleak_v1_put_stack(out, event, arguments[2]) ? GOLEAK_OK : goleak_v1_failure(out);
+}
+
+static enum goleak_status take(struct goleak_reader *reader, const struct goleak_v1_event *from)
+{
+    struct goleak_v1_out *out = &reader->out;
+    enum goleak_status status = GOLEAK_OK;
+    switch (from->from->type) {
+    case GOLEAK_V1_GoCreate: return add_create(reader, from);
+    case GOLEAK_V1_GoWaiting: return add_status(reader, from, GOLEAK_TRACE_WAITING);
+    case GOLEAK_V1_GoInSyscall: return add_status(reader, from, GOLEAK_TRACE_SYSCALL);
+    case GOLEAK_V1_GoStartLabel:
+        status = add_plain(reader, from);
+        return status == GOLEAK_OK ? goleak_v1_runtime(out, from) : status;
+    case GOLEAK_V1_GoSysCall:
+        return goleak_v1_type_behind(&reader->order, from) == GOLEAK_V1_GoSysBlock ? add_plain(reader, from)
+                                                                                   : goleak_v1_runtime(out, from);
+    case GOLEAK_V1_GoSysBlock: /* mostly told by the GoSysCall before it */
+        return from->from->type_before == GOLEAK_V1_GoSysCall ? GOLEAK_OK : add_plain(reader, from);
+    case GOLEAK_V1_Gomaxprocs: reader->prologue = false; return goleak_v1_runtime(out, from);
+    default: return plains[from->from->type].kind != 0 ? add_plain(reader, from) : goleak_v1_runtime(out, from);
+    }
+}
+
+/* ---- all of them ---- */
+
+enum goleak_status goleak_v1_push(struct goleak_v1_out *out)
+{
+    out->batch->in_order = out->clock.frequency != 0;
+    return out->file->env.sink.push(out->file->env.sink.context, &out->batch);
+}
+
+static enum goleak_status run(struct goleak_reader *reader)
+{
+    struct goleak_v1_out *out = &reader->out;
+    struct goleak_symbols *symbols = reader->file.env.symbols;
+    struct goleak_v1_event event;
+    enum goleak_status status;
+    reader->yields[0] = goleak_symbols_string(symbols, "runtime.Gosched", 15);
+    reader->yields[1] = goleak_symbols_string(symbols, "preempted", 9);
+    if (reader->yields[0] == 0 || reader->yields[1] == 0 || !goleak_v1_order_init(&reader->order, &reader->file))
+        return goleak_v1_failure(out);
+    goleak_tickclock_init(&out->clock, reader->file.frequency);
+    while ((status = goleak_v1_order_next(&reader->order, &event)) == GOLEAK_OK) {
+        if (out->batch->count == GOLEAK_BATCH_EVENTS && (status = goleak_v1_push(out)) != GOLEAK_OK)
+            return status;
+        goleak_tickclock_ns(&out->clock, event.from->ticks);
+        if ((status = take(reader, &event)) != GOLEAK_OK)
+            return status;
+        reader->open_status = reader->prologue && event.from->type == GOLEAK_V1_GoCreate ? event.subject : 0;
+    }
+    if (status == GOLEAK_END && out->batch->count != 0)
+        status = goleak_v1_push(out);
+    return status == GOLEAK_END ? GOLEAK_OK : status;
+}
+
+/* ---- the reader ---- */
+
+static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)
+{
+    static const char start[] = "go 1.";
+    if (size < 16)
+        return !whole && memcmp(bytes, start, size < 5 ? size : 5) == 0 ? GOLEAK_SNIFF_MAYBE : GOLEAK_SNIFF_NO;
+    return goleak_v1_header(bytes) != 0 ? GOLEAK_SNIFF_YES : GOLEAK_SNIFF_NO;
+}
+
+static void close_reader(struct goleak_reader *reader)
+{
+    struct goleak_alloc *alloc = reader->file.env.alloc;
+    goleak_v1_order_release(&reader->order);
+    goleak_v1_file_release(&reader->file);
+    goleak_batch_free(alloc, reader->out.batch);
+    goleak_free(alloc, reader, sizeof *reader);
+}
+
+static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
+{
+    struct goleak_reader *reader = goleak_alloc_zeroed(env->alloc, sizeof *reader);
+    if (reader == NULL)
+        return NULL;
+    goleak_v1_file_init(&reader->file, env);
+    reader->prologue = true;
+    reader->out.file = &reader->file;
+    reader->out.order = &reader->order;
+    reader->out.batch = goleak_batch_new(env->alloc);
+    if (reader->out.batch == NULL) {
+        close_reader(reader);
+        return NULL;
+    }
+    return reader;
+}
+
+static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, size_t size)
+{
+    return goleak_v1_file_feed(&reader->file, bytes, size);
+}
+
+/* A cut trace lacks its tables; in others they are complete. */
+static void note_unknown_ids(const struct goleak_v1_file *file)
+{
+    if (file->unknown_ids != 0)
+        goleak_health_note(file->env.health, file->cut ? GOLEAK_HEALTH_truncated : GOLEAK_HEALTH_damaged_records,
+                           file->cut ? 1 : file->unknown_ids, 0, 0, file->bytes.size,
+                           "found %" PRIu64 " mentions of strings and stacks that the trace does not have",
+                           file->unknown_ids);
+}
+
+static enum goleak_status finish(struct goleak_reader *reader)
+{
+    enum goleak_status status = goleak_v1_file_finish(&reader->file);
+    if (status == GOLEAK_OK && reader->file.version != 0)
+        status = run(reader);
+    if (status == GOLEAK_OK)
+        note_unknown_ids(&reader->file);
+    return status;
+}
+
+static void facts(const struct goleak_reader *reader, struct goleak_reader_facts *out)
+{
+    *out = (struct goleak_reader_facts) { .events = reader->out.events, .form = "v1", .relative_time = true };
+    if (reader->file.refused)
+        out->advice = "found no header of a Go execution trace, expected \"go 1.11 trace\", \"go 1.19 trace\" or "
+                      "\"go 1.21 trace\"";
+    else if (reader->out.events == 0)
+        out->advice = "found a Go execution trace without one event, expected some";
+}
+
+const struct goleak_format goleak_format_gotrace_v1 = {
+    .name = "gotrace-v1",
+    .title = "Go execution trace (Go 1.11 to 1.21)",
+    .sniff = sniff,
+    .open = open_reader,
+    .feed = feed,
+    .finish = finish,
+    .facts = facts,
+    .close = close_reader,
+};

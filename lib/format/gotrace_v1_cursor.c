@@ -1,0 +1,71 @@
+/* gotrace_v1_cursor - see gotrace_v1_cursor.h. */
+#include "format/gotrace_v1_cursor.h"
+
+/* Steps over what has no turn of its own. */
+static const uint8_t *skip(const uint8_t *at, uint64_t *ticks)
+{
+    uint8_t type = *at++ & 63;
+    uint64_t value, size;
+    switch (type) {
+    case GOLEAK_V1_String:
+        at = goleak_v1_number(at, &value);
+        at = goleak_v1_number(at, &size);
+        return at + size;
+    case GOLEAK_V1_Stack: at = goleak_v1_number(at, &size); return at + size;
+    case GOLEAK_V1_CPUSample: {
+        at = goleak_v1_number(at, &size);
+        goleak_v1_number(at, &value);
+        *ticks += value;
+        return at + size;
+    }
+    default: /* Frequency, TimerGoroutine */ return goleak_v1_number(at, &value);
+    }
+}
+
+static bool next_batch(const struct goleak_v1_file *file, struct goleak_v1_cursor *cursor)
+{
+    if (cursor->batch == 0)
+        return false;
+    const struct goleak_v1_batch *batch = &file->batches[cursor->batch - 1];
+    const uint8_t *bytes = (const uint8_t *)file->bytes.data;
+    cursor->batch = batch->next;
+    cursor->next = bytes + batch->at;
+    cursor->end = bytes + batch->end;
+    cursor->ticks = batch->ticks;
+    return true;
+}
+
+void goleak_v1_advance_far(const struct goleak_v1_file *file, struct goleak_v1_cursor *cursor)
+{
+    for (;;) {
+        if (cursor->next >= cursor->end) {
+            if (next_batch(file, cursor))
+                continue;
+            cursor->type = 0;
+            return;
+        }
+        const uint8_t *at = cursor->next;
+        uint8_t byte = *at, type = byte & 63;
+        uint8_t numbers = goleak_v1_numbers[type];
+        if (numbers == 0 || type == GOLEAK_V1_CPUSample) {
+            cursor->next = skip(at, &cursor->ticks);
+            continue;
+        }
+        uint64_t value;
+        cursor->at = at++;
+        cursor->type = type;
+        if (byte >= 0xc0)
+            at = goleak_v1_number(at, &value);
+        at = goleak_v1_number(at, &value);
+        cursor->ticks += value;
+        for (unsigned i = 0; i + 1u < numbers; i++)
+            at = goleak_v1_number(at, &cursor->arguments[i]);
+        if (type == GOLEAK_V1_UserLog) {
+            cursor->text = at;
+            at = goleak_v1_number(at, &value);
+            at += value;
+        }
+        cursor->next = at;
+        return;
+    }
+}

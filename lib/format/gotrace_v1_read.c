@@ -1,0 +1,357 @@
+/* gotrace_v1_read - see gotrace_v1_read.h. */
+#include "format/gotrace_v1_read.h"
+
+#include "base/digits.h"
+#include "format/gotrace_v1_shape.h"
+#include "format/tickclock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HEADER_BYTES 16
+#define FREQUENCY_MAX GOLEAK_TICKCLOCK_MAX
+/* Behind damage, a head of a batch is believed if so many events behind it make sense (or
+ * so many bytes, with a few events), and if its time is within so much of the trace's
+ * beginning. */
+#define PROOF_EVENTS 24
+#define PROOF_BYTES 2048
+#define PROOF_LEAST 4
+#define PROOF_TICKS ((uint64_t)1 << 44)
+
+unsigned goleak_v1_header(const char *bytes)
+{
+    bool digits = bytes[5] >= '0' && bytes[5] <= '9' && bytes[6] >= '0' && bytes[6] <= '9';
+    if (memcmp(bytes, "go 1.", 5) != 0 || !digits || memcmp(bytes + 7, " trace\0\0\0", 9) != 0)
+        return 0;
+    unsigned minor = (unsigned)(bytes[5] - '0') * 10 + (unsigned)(bytes[6] - '0');
+    return minor == 11 || minor == 19 || minor == 21 ? minor : 0;
+}
+
+/* ---- what is kept ---- */
+
+static bool add_stamp(struct goleak_v1_file *file, struct goleak_v1_stamps *stamps, uint64_t ticks, size_t at)
+{
+    if (!goleak_grow(file->env.alloc, &stamps->items, &stamps->capacity, stamps->count + 1, sizeof *stamps->items))
+        return false;
+    stamps->items[stamps->count++] = (struct goleak_v1_stamp) { ticks, at };
+    return true;
+}
+
+static bool add_entry(struct goleak_v1_file *file, struct goleak_v1_table *table, uint64_t id, size_t at, uint8_t type)
+{
+    if (goleak_idmap_get(&table->ids, id) != 0) {
+        goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, at,
+                           "found a second %s %" PRIu64 ", expected another id; the first one is used",
+                           goleak_v1_name(type), id);
+        return true;
+    }
+    if (table->count >= UINT32_MAX - 1 ||
+        !goleak_grow(file->env.alloc, &table->entries, &table->capacity, table->count + 1, sizeof *table->entries))
+        return false;
+    table->entries[table->count++] = (struct goleak_v1_entry) { .at = at };
+    return goleak_idmap_put(&table->ids, id, (uint32_t)table->count);
+}
+
+static void close_batch(struct goleak_v1_file *file, size_t end)
+{
+    if (!file->batch_open)
+        return;
+    file->batches[file->batch_count - 1].end = end;
+    file->batch_open = false;
+}
+
+static bool open_batch(struct goleak_v1_file *file, uint64_t p, uint64_t ticks, size_t at)
+{
+    struct goleak_alloc *alloc = file->env.alloc;
+    uint32_t index = goleak_idmap_get(&file->p_ids, p);
+    if (file->batch_count >= UINT32_MAX - 1 ||
+        !goleak_grow(alloc, &file->batches, &file->batch_capacity, file->batch_count + 1, sizeof *file->batches))
+        return false;
+    if (index == 0) {
+        if (!goleak_grow(alloc, &file->ps, &file->p_capacity, file->p_count + 1, sizeof *file->ps) ||
+            !goleak_idmap_put(&file->p_ids, p, (uint32_t)file->p_count + 1))
+            return false;
+        file->ps[file->p_count++] = (struct goleak_v1_p) { .p = p };
+        index = (uint32_t)file->p_count;
+    }
+    if (file->batch_count == 0)
+        file->first_ticks = ticks;
+    file->batches[file->batch_count++] = (struct goleak_v1_batch) { .ticks = ticks, .at = at, .end = at };
+    file->batch_open = true;
+    struct goleak_v1_p *of = &file->ps[index - 1];
+    if (of->last != 0)
+        file->batches[of->last - 1].next = (uint32_t)file->batch_count;
+    else
+        of->first = (uint32_t)file->batch_count;
+    of->last = (uint32_t)file->batch_count;
+    return true;
+}
+
+/* A whole event at file->at. False: memory. */
+static bool keep(struct goleak_v1_file *file, const struct goleak_v1_piece *piece)
+{
+    const uint8_t *bytes = (const uint8_t *)file->bytes.data;
+    size_t at = file->at, next = (size_t)(piece->next - bytes);
+    switch (piece->type) {
+    case GOLEAK_V1_Batch: close_batch(file, at); return open_batch(file, piece->values[0], piece->values[1], next);
+    case GOLEAK_V1_String: return add_entry(file, &file->strings, piece->values[0], at, piece->type);
+    case GOLEAK_V1_Stack:
+        return piece->values[0] == 0 || add_entry(file, &file->stacks, piece->values[0], at, piece->type);
+    case GOLEAK_V1_Frequency: file->frequency = piece->values[0]; return true;
+    case GOLEAK_V1_CPUSample: return add_stamp(file, &file->samples, piece->values[1], at);
+    case GOLEAK_V1_GoSysExit: return piece->values[3] == 0 || add_stamp(file, &file->returns, piece->values[3], at);
+    case GOLEAK_V1_GoSysExitLocal:
+        return piece->values[2] == 0 || add_stamp(file, &file->returns, piece->values[2], at);
+    default: return true;
+    }
+}
+
+/* ---- damage ---- */
+
+static void note_damage(const struct goleak_v1_file *file, const struct goleak_v1_piece *piece)
+{
+    char found[160];
+    const char *name = goleak_v1_name(piece->type); /* "?": there is none */
+    snprintf(found, sizeof found, piece->problem, piece->found);
+    goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, file->at,
+                       "%s%s%s; what stands behind it is used from the next batch on",
+                       name[0] != '?' ? name : "", name[0] != '?' ? ": " : "", found);
+}
+
+/* Is there a batch at `at`? CUT: not to be told before there is more. */
+static enum goleak_v1_shape is_batch(const struct goleak_v1_file *file, const uint8_t *at, const uint8_t *end,
+                                     bool whole)
+{
+    struct goleak_v1_piece piece;
+    bool limited = end - at > PROOF_BYTES;
+    end = limited ? at + PROOF_BYTES : end;
+    for (int i = 0; i <= PROOF_EVENTS; i++, at = piece.next) {
+        if (i != 0 && at == end)
+            return whole || limited ? GOLEAK_V1_EVENT : GOLEAK_V1_CUT;
+        enum goleak_v1_shape shape = goleak_v1_measure(file->version, at, end, &piece);
+        if (shape == GOLEAK_V1_CUT && i >= PROOF_LEAST && (whole || limited))
+            return GOLEAK_V1_EVENT;
+        if (shape != GOLEAK_V1_EVENT)
+            return shape == GOLEAK_V1_CUT && !whole && !limited ? GOLEAK_V1_CUT : GOLEAK_V1_BROKEN;
+        uint64_t ticks = piece.values[1];
+        if (i == 0 && file->batch_count != 0 && (ticks < file->first_ticks || ticks - file->first_ticks > PROOF_TICKS))
+            return GOLEAK_V1_BROKEN;
+    }
+    return GOLEAK_V1_EVENT;
+}
+
+/* Goes on to the next batch, or to where one may begin when there are more bytes. */
+static void find_batch(struct goleak_v1_file *file, bool whole)
+{
+    const uint8_t *bytes = (const uint8_t *)file->bytes.data, *end = bytes + file->bytes.size;
+    while (file->lost && file->at < file->bytes.size) {
+        const uint8_t *at = memchr(bytes + file->at, GOLEAK_V1_Batch | 1 << 6, (size_t)(end - (bytes + file->at)));
+        if (at == NULL) {
+            file->at = file->bytes.size;
+            return;
+        }
+        file->at = (size_t)(at - bytes);
+        enum goleak_v1_shape result = is_batch(file, at, end, whole);
+        if (result == GOLEAK_V1_CUT)
+            return;
+        file->lost = result != GOLEAK_V1_EVENT;
+        file->at += result != GOLEAK_V1_EVENT;
+    }
+}
+
+/* ---- all of them ---- */
+
+/* Events of up to three numbers are all that most traces consist of; their numbers are
+ * counted eight bytes at a time. Stops at what is not so, or near the end. */
+static const uint8_t *skip_plain(const uint8_t numbers[256], const uint8_t *at, const uint8_t *end)
+{
+#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    while (end - at >= 16) {
+        uint64_t word = goleak_load64((const char *)at + 1), stops = ~word & 0x8080808080808080u;
+        uint64_t second = stops & (stops - 1), third = second & (second - 1);
+        unsigned count = *at >> 6;
+        uint64_t stop = count == 0 ? stops : count == 1 ? second : third;
+        if (numbers[*at] == 0 || stop == 0)
+            break;
+        at += 2 + (__builtin_ctzll(stop) >> 3);
+    }
+#else
+    (void)numbers, (void)end;
+#endif
+    return at;
+}
+
+static void begin(struct goleak_v1_file *file)
+{
+    file->version = goleak_v1_header(file->bytes.data);
+    if (file->version == 0) {
+        goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, 0,
+                           "found no header of a trace of Go 1.11 to 1.21, expected one");
+        file->refused = true;
+        return;
+    }
+    goleak_reasons_set_range(file->env.reasons, file->version,
+                             file->version == 11   ? 18
+                             : file->version == 19 ? 20
+                                                   : 21);
+    for (unsigned byte = 0; byte < 192; byte++) {
+        unsigned type = byte & 63, count = goleak_v1_numbers[type];
+        bool special = type == GOLEAK_V1_GoSysExitLocal;
+        file->numbers[byte] = count == (byte >> 6) + 1 && !special ? (uint8_t)count : 0;
+    }
+    file->at = HEADER_BYTES;
+}
+
+static enum goleak_status go_through(struct goleak_v1_file *file, bool whole)
+{
+    const uint8_t *bytes = (const uint8_t *)file->bytes.data, *end = bytes + file->bytes.size;
+    while (file->at < file->bytes.size) {
+        struct goleak_v1_piece piece;
+        if (file->lost) {
+            find_batch(file, whole);
+            if (file->lost)
+                return GOLEAK_OK;
+        }
+        if (file->batch_open)
+            file->at = (size_t)(skip_plain(file->numbers, bytes + file->at, end) - bytes);
+        if (file->at == file->bytes.size)
+            return GOLEAK_OK;
+        enum goleak_v1_shape result = goleak_v1_measure(file->version, bytes + file->at, end, &piece);
+        if (result == GOLEAK_V1_CUT)
+            return GOLEAK_OK;
+        if (result == GOLEAK_V1_EVENT && !file->batch_open && goleak_v1_numbers[piece.type] != 0)
+            result = goleak_v1_broken(&piece, "found before the first batch, expected a batch", 0);
+        if (result == GOLEAK_V1_BROKEN) {
+            note_damage(file, &piece);
+            close_batch(file, file->at++);
+            file->lost = true;
+            continue;
+        }
+        if (!keep(file, &piece))
+            return goleak_alloc_failure(file->env.alloc);
+        file->at = (size_t)(piece.next - bytes);
+    }
+    return GOLEAK_OK;
+}
+
+enum goleak_status goleak_v1_file_feed(struct goleak_v1_file *file, const char *bytes, size_t size)
+{
+    if (file->refused)
+        return GOLEAK_OK;
+    goleak_buf_append(&file->bytes, bytes, size);
+    if (file->bytes.failed)
+        return goleak_alloc_failure(file->env.alloc);
+    if (file->version == 0 && file->bytes.size >= HEADER_BYTES)
+        begin(file);
+    return file->version != 0 ? go_through(file, false) : GOLEAK_OK;
+}
+
+/* ---- the end ---- */
+
+static bool is_before(const struct goleak_v1_stamp *a, const struct goleak_v1_stamp *b)
+{
+    return a->ticks != b->ticks ? a->ticks < b->ticks : a->at < b->at;
+}
+
+static void sink_down(struct goleak_v1_stamp *items, size_t at, size_t count)
+{
+    struct goleak_v1_stamp item = items[at];
+    for (size_t child; (child = 2 * at + 1) < count; at = child) {
+        child += child + 1 < count && is_before(&items[child], &items[child + 1]);
+        if (!is_before(&item, &items[child]))
+            break;
+        items[at] = items[child];
+    }
+    items[at] = item;
+}
+
+/* By time: a heap sort, for it needs no memory and has no bad case. */
+static void sort_stamps(struct goleak_v1_stamps *stamps)
+{
+    for (size_t i = stamps->count / 2; i > 0; i--)
+        sink_down(stamps->items, i - 1, stamps->count);
+    for (size_t left = stamps->count; left > 1; left--) {
+        struct goleak_v1_stamp greatest = stamps->items[0];
+        stamps->items[0] = stamps->items[left - 1];
+        stamps->items[left - 1] = greatest;
+        sink_down(stamps->items, 0, left - 1);
+    }
+}
+
+static void note_end(struct goleak_v1_file *file)
+{
+    bool timeless = file->frequency == 0, inside = file->at < file->bytes.size && !file->lost;
+    file->cut = timeless || inside;
+    if (file->frequency > FREQUENCY_MAX) {
+        goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, 0,
+                           "found a frequency of %" PRIu64 " ticks a second, expected 1 to %" PRIu64
+                           ": times are not told",
+                           file->frequency, FREQUENCY_MAX);
+        file->frequency = 0;
+    }
+    if (inside)
+        goleak_health_note(file->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, file->at,
+                           "the trace ends inside %s, expected the rest of it%s",
+                           goleak_v1_name((uint8_t)file->bytes.data[file->at] & 63),
+                           timeless ? "; with its end it lost the frequency, so no times are told" : "");
+    else if (timeless && file->bytes.size > HEADER_BYTES)
+        goleak_health_note(file->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, file->bytes.size,
+                           "the trace ends without its frequency, which comes last: it is cut, and no times are told");
+}
+
+enum goleak_status goleak_v1_file_finish(struct goleak_v1_file *file)
+{
+    static const char pad[GOLEAK_V1_PAD] = { 0 };
+    if (file->version == 0) {
+        if (!file->refused)
+            goleak_health_note(file->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, file->bytes.size,
+                               "the trace ends inside its header of 16 bytes");
+        return GOLEAK_OK;
+    }
+    enum goleak_status status = go_through(file, true);
+    if (status != GOLEAK_OK)
+        return status;
+    close_batch(file, file->at);
+    note_end(file);
+    sort_stamps(&file->samples);
+    sort_stamps(&file->returns);
+    goleak_buf_append(&file->bytes, pad, sizeof pad);
+    if (file->bytes.failed)
+        return goleak_alloc_failure(file->env.alloc);
+    file->bytes.size -= sizeof pad;
+    return GOLEAK_OK;
+}
+
+/* ---- a file ---- */
+
+static void table_release(struct goleak_v1_table *table, struct goleak_alloc *alloc)
+{
+    goleak_idmap_release(&table->ids);
+    goleak_free(alloc, table->entries, table->capacity * sizeof *table->entries);
+}
+
+void goleak_v1_file_init(struct goleak_v1_file *file, const struct goleak_reader_env *env)
+{
+    *file = (struct goleak_v1_file) { .env = *env };
+    goleak_buf_init(&file->bytes, env->alloc);
+    goleak_idmap_init(&file->p_ids, env->alloc);
+    goleak_idmap_init(&file->strings.ids, env->alloc);
+    goleak_idmap_init(&file->stacks.ids, env->alloc);
+    goleak_trace_frames_init(&file->frames, env->symbols, env->alloc);
+}
+
+void goleak_v1_file_release(struct goleak_v1_file *file)
+{
+    struct goleak_alloc *alloc = file->env.alloc;
+    goleak_buf_release(&file->bytes);
+    goleak_idmap_release(&file->p_ids);
+    table_release(&file->strings, alloc);
+    table_release(&file->stacks, alloc);
+    goleak_trace_frames_release(&file->frames);
+    goleak_free(alloc, file->batches, file->batch_capacity * sizeof *file->batches);
+    goleak_free(alloc, file->ps, file->p_capacity * sizeof *file->ps);
+    goleak_free(alloc, file->samples.items, file->samples.capacity * sizeof *file->samples.items);
+    goleak_free(alloc, file->returns.items, file->returns.capacity * sizeof *file->returns.items);
+    goleak_free(alloc, file->scratch, file->scratch_capacity * sizeof *file->scratch);
+}

@@ -1,0 +1,176 @@
+/* traceparts - see traceparts.h. */
+#include "format/traceparts.h"
+
+#include <string.h>
+
+/* ---- goroutines ---- */
+
+void goleak_trace_gs_init(struct goleak_trace_gs *gs, struct goleak_alloc *alloc)
+{
+    *gs = (struct goleak_trace_gs){ .alloc = alloc, .count = 1 };
+    goleak_idmap_init(&gs->slots, alloc);
+}
+
+void goleak_trace_gs_release(struct goleak_trace_gs *gs)
+{
+    goleak_idmap_release(&gs->slots);
+    goleak_free(gs->alloc, gs->gs, gs->capacity * sizeof *gs->gs);
+    gs->gs = NULL;
+    gs->capacity = 0;
+}
+
+uint32_t goleak_trace_gs_add(struct goleak_trace_gs *gs, uint64_t goid)
+{
+    uint32_t slot = gs->free_list;
+    if (slot == 0) {
+        if (gs->count >= UINT32_MAX || !goleak_grow(gs->alloc, &gs->gs, &gs->capacity, gs->count + 1, sizeof *gs->gs))
+            return 0;
+        slot = (uint32_t)gs->count;
+    }
+    if (!goleak_idmap_put(&gs->slots, goid, slot))
+        return 0;
+    if (slot == gs->count)
+        gs->count++;
+    else
+        gs->free_list = gs->gs[slot].next;
+    gs->gs[slot] = (struct goleak_trace_g){ .goid = goid };
+    return slot;
+}
+
+void goleak_trace_gs_remove(struct goleak_trace_gs *gs, uint32_t slot)
+{
+    goleak_idmap_remove(&gs->slots, gs->gs[slot].goid);
+    gs->gs[slot] = (struct goleak_trace_g){ .next = gs->free_list };
+    gs->free_list = slot;
+}
+
+/* ---- frames ---- */
+
+#define NOT_LOOKED_AT 254
+
+void goleak_trace_frames_init(struct goleak_trace_frames *frames, struct goleak_symbols *symbols,
+                              struct goleak_alloc *alloc)
+{
+    *frames = (struct goleak_trace_frames){ .symbols = symbols };
+    goleak_intern_init(&frames->keys, alloc);
+}
+
+void goleak_trace_frames_release(struct goleak_trace_frames *frames)
+{
+    struct goleak_alloc *alloc = frames->keys.alloc;
+    if (alloc == NULL)
+        return;
+    goleak_free(alloc, frames->frames, frames->capacity * sizeof *frames->frames);
+    goleak_free(alloc, frames->reasons, frames->reason_capacity);
+    goleak_intern_release(&frames->keys);
+    frames->frames = NULL;
+    frames->reasons = NULL;
+    frames->capacity = frames->reason_capacity = 0;
+}
+
+uint32_t goleak_trace_frame(struct goleak_trace_frames *frames, uint32_t function, uint32_t file, uint64_t line)
+{
+    const uint64_t key[2] = { (uint64_t)function << 32 | file, line };
+    size_t before = frames->keys.count, function_size, file_size;
+    if (!goleak_grow(frames->keys.alloc, &frames->frames, &frames->capacity, before + 1, sizeof *frames->frames))
+        return 0;
+    uint32_t id = goleak_intern_add(&frames->keys, key, sizeof key);
+    if (id == 0)
+        return 0;
+    if (id > before) {
+        const struct goleak_intern *strings = &frames->symbols->strings;
+        const char *function_text = goleak_intern_get(strings, function, &function_size);
+        const char *file_text = goleak_intern_get(strings, file, &file_size);
+        frames->frames[id - 1] =
+            function == 0 ? goleak_symbols_function(frames->symbols, "?", 1)
+            : file == 0   ? goleak_symbols_function(frames->symbols, function_text, function_size)
+                          : goleak_symbols_frame_line(frames->symbols, function_text, function_size, file_text,
+                                                      file_size, line);
+    }
+    return frames->frames[id - 1];
+}
+
+uint32_t goleak_trace_start_of(const struct goleak_trace_frames *frames, uint32_t stack)
+{
+    const uint32_t *list;
+    size_t count = goleak_symbols_stack_frames(frames->symbols, stack, &list);
+    return count != 0 ? frames->symbols->frame_info[list[count - 1] - 1].function : 0;
+}
+
+/* ---- reasons ---- */
+
+enum goleak_reason goleak_trace_reason(const char *at, size_t size)
+{
+    for (int reason = 0; reason < GOLEAK_REASON_COUNT; reason++) {
+        const char *name = goleak_reason_name((enum goleak_reason)reason);
+        if (strlen(name) == size && memcmp(name, at, size) == 0)
+            return (enum goleak_reason)reason;
+    }
+    return GOLEAK_REASON_GENERIC;
+}
+
+/* The functions through which goroutines park (the runtime's sources; a name that ends in
+ * '*' stands for all that begin so). */
+static const struct {
+    const char *function;
+    uint8_t reason;
+} parks[] = {
+    { "runtime.chansend*", GOLEAK_REASON_CHAN_SEND },
+    { "runtime.chanrecv*", GOLEAK_REASON_CHAN_RECV },
+    { "runtime.selectgo", GOLEAK_REASON_SELECT },
+    { "runtime.block", GOLEAK_REASON_FOREVER },
+    { "runtime.semacquire*", GOLEAK_REASON_SYNC },
+    { "sync.runtime_Semacquire*", GOLEAK_REASON_SYNC },
+    { "internal/sync.runtime_Semacquire*", GOLEAK_REASON_SYNC },
+    { "sync.runtime_notifyListWait", GOLEAK_REASON_COND_WAIT },
+    { "time.Sleep", GOLEAK_REASON_SLEEP },
+    { "runtime.timeSleep", GOLEAK_REASON_SLEEP },
+    { "runtime.netpollblock", GOLEAK_REASON_NET },
+    { "internal/poll.runtime_pollWait", GOLEAK_REASON_NET },
+    { "runtime.bgsweep", GOLEAK_REASON_GC_SWEEP },
+    { "runtime.gcBgMarkWorker*", GOLEAK_REASON_SYSTEM_GOROUTINE },
+    { "runtime.bgscavenge", GOLEAK_REASON_SYSTEM_GOROUTINE },
+    { "runtime.(*scavengerState).park", GOLEAK_REASON_SYSTEM_GOROUTINE },
+    { "runtime.(*scavengerState).sleep", GOLEAK_REASON_SYSTEM_GOROUTINE },
+    { "runtime.forcegchelper", GOLEAK_REASON_SYSTEM_GOROUTINE },
+    { "runtime.runfinq", GOLEAK_REASON_SYSTEM_GOROUTINE },
+    { "runtime.runFinalizers", GOLEAK_REASON_SYSTEM_GOROUTINE },
+    { "runtime.runCleanups", GOLEAK_REASON_SYSTEM_GOROUTINE },
+    { "runtime.(*cleanupQueue).*", GOLEAK_REASON_SYSTEM_GOROUTINE },
+    { "runtime.ReadTrace*", GOLEAK_REASON_SYSTEM_GOROUTINE },
+    { "runtime.readTrace*", GOLEAK_REASON_SYSTEM_GOROUTINE },
+    { "runtime.gcWaitOnMark", GOLEAK_REASON_UNTIL_GC_ENDS },
+    { "runtime.gcParkAssist", GOLEAK_REASON_GC_MARK_ASSIST },
+};
+
+static uint8_t reason_of(const char *function)
+{
+    for (size_t i = 0; i < sizeof parks / sizeof *parks; i++) {
+        size_t size = strlen(parks[i].function);
+        bool all = parks[i].function[size - 1] == '*';
+        if (all ? strncmp(function, parks[i].function, size - 1) == 0 : strcmp(function, parks[i].function) == 0)
+            return parks[i].reason;
+    }
+    return GOLEAK_REASON_NONE;
+}
+
+bool goleak_trace_infer_reason(struct goleak_trace_frames *frames, uint32_t stack, uint8_t *reason)
+{
+    size_t before = frames->reason_capacity;
+    *reason = GOLEAK_REASON_NONE;
+    if (stack == 0)
+        return true;
+    if (!goleak_grow(frames->keys.alloc, &frames->reasons, &frames->reason_capacity, (size_t)stack + 1, 1))
+        return false;
+    if (frames->reason_capacity > before)
+        memset(frames->reasons + before, NOT_LOOKED_AT, frames->reason_capacity - before);
+    if (frames->reasons[stack] == NOT_LOOKED_AT) {
+        const uint32_t *list;
+        size_t count = goleak_symbols_stack_frames(frames->symbols, stack, &list);
+        frames->reasons[stack] = GOLEAK_REASON_NONE;
+        for (size_t i = 0; i < count && i < 6 && frames->reasons[stack] == GOLEAK_REASON_NONE; i++)
+            frames->reasons[stack] = reason_of(goleak_symbols_frame_function(frames->symbols, list[i]));
+    }
+    *reason = frames->reasons[stack];
+    return true;
+}

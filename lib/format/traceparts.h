@@ -1,0 +1,81 @@
+/*
+ * traceparts - what readers of Go execution traces share: the goroutines that live, in
+ * slots that are used again, and the stacks and strings of a trace in our numbers.
+ */
+#ifndef GOLEAK_FORMAT_TRACEPARTS_H
+#define GOLEAK_FORMAT_TRACEPARTS_H
+
+#include "base/idmap.h"
+#include "format/format.h"
+
+/* States as traces number them. */
+enum goleak_trace_status {
+    GOLEAK_TRACE_NONE,
+    GOLEAK_TRACE_RUNNABLE,
+    GOLEAK_TRACE_RUNNING,
+    GOLEAK_TRACE_SYSCALL,
+    GOLEAK_TRACE_WAITING
+};
+
+struct goleak_trace_g {
+    uint64_t goid;
+    uint64_t seq, gen; /* the last sequence number, and the generation that it is of */
+    uint8_t status;    /* enum goleak_trace_status; NONE: the slot is free */
+    bool started_told; /* its start function has gone out */
+    uint32_t next;     /* of the free ones; 0: none */
+};
+
+/* gs[slot]; slot 0 is none. */
+struct goleak_trace_gs {
+    struct goleak_alloc *alloc;
+    struct goleak_idmap slots;
+    struct goleak_trace_g *gs;
+    size_t count, capacity;
+    uint32_t free_list;
+};
+
+void goleak_trace_gs_init(struct goleak_trace_gs *gs, struct goleak_alloc *alloc);
+void goleak_trace_gs_release(struct goleak_trace_gs *gs);
+/* Slot of the goroutine; 0: it is not there. */
+static inline uint32_t goleak_trace_gs_find(const struct goleak_trace_gs *gs, uint64_t goid)
+{
+    return goleak_idmap_get(&gs->slots, goid);
+}
+/* A goroutine that is not there yet; 0: memory. */
+uint32_t goleak_trace_gs_add(struct goleak_trace_gs *gs, uint64_t goid);
+void goleak_trace_gs_remove(struct goleak_trace_gs *gs, uint32_t slot);
+
+/* Whose event it is. */
+static inline void goleak_trace_whose(struct goleak_event *event, const struct goleak_trace_gs *gs, uint32_t slot)
+{
+    event->g = GOLEAK_G_SLOT | slot;
+    event->goid = gs->gs[slot].goid;
+    event->has |= event->goid <= INT64_MAX ? GOLEAK_HAS_G | GOLEAK_HAS_GOID : GOLEAK_HAS_G;
+}
+
+/* Frames of a trace, by the strings of function and file and the line. */
+struct goleak_trace_frames {
+    struct goleak_symbols *symbols;
+    struct goleak_intern keys;
+    uint32_t *frames;
+    size_t capacity;
+    uint8_t *reasons;       /* by stack: enum goleak_reason of who waits there; 254: not looked at */
+    size_t reason_capacity;
+};
+
+void goleak_trace_frames_init(struct goleak_trace_frames *frames, struct goleak_symbols *symbols,
+                              struct goleak_alloc *alloc);
+void goleak_trace_frames_release(struct goleak_trace_frames *frames);
+/* function, file: strings of symbols. 0: memory. */
+uint32_t goleak_trace_frame(struct goleak_trace_frames *frames, uint32_t function, uint32_t file, uint64_t line);
+/* What a goroutine with this stack waits for, as far as its functions tell; NONE: they do
+ * not. False: memory. */
+bool goleak_trace_infer_reason(struct goleak_trace_frames *frames, uint32_t stack, uint8_t *reason);
+/* String: the function at the bottom of a stack, its goroutine's start function; goroutine
+ * 1's is runtime.main, whose own frame traces cut off. 0: not told. */
+uint32_t goleak_trace_start_of(const struct goleak_trace_frames *frames, uint32_t stack);
+
+/* Go's word for why a goroutine waits ("chan send"); GENERIC for one that is not known. */
+enum goleak_reason goleak_trace_reason(const char *at, size_t size);
+
+#endif
