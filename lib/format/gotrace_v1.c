@@ -251,7 +251,7 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
 
 const struct goleak_format goleak_format_gotrace_v1 = {
     .name = "gotrace-v1",
-    .title = "Go execution trace (Go 1.11 to 1.21)",
+    .title = "Go execution trace",
     .sniff = sniff,
     .open = open_reader,
     .feed = feed,

@@ -67,6 +67,7 @@ static enum goleak_status add(struct goleak_reader *reader, struct goleak_event 
     event->time_ns = reader->last_ns;
     event->has |= GOLEAK_HAS_TIME;
     event->position = reader->generation.offset + at;
+    reader->batch->in_order = true;
     reader->batch->events[reader->batch->count++] = *event;
     reader->events++;
     if (reader->batch->count < GOLEAK_BATCH_EVENTS)
