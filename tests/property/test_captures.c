@@ -27,6 +27,7 @@
 #include "support/generate.h"
 #include "support/naive.h"
 #include "support/outcome.h"
+#include "support/text.h"
 
 /* ---- the scanner ------------------------------------------------------------------ */
 
@@ -35,16 +36,6 @@ struct scan {
     struct generated events; /* of lines with ts= */
     size_t room;
 };
-
-static bool has(const char *line, const char *text)
-{
-    return strstr(line, text) != NULL;
-}
-
-static bool starts(const char *line, const char *text)
-{
-    return strncmp(line, text, strlen(text)) == 0;
-}
 
 static bool is_one_of(const char *line, const char *const *texts, bool (*test)(const char *, const char *))
 {

@@ -23,22 +23,13 @@
 
 #include "support/gosum.h"
 #include "support/outcome.h"
+#include "support/text.h"
 #include "support/told.h"
 
 /* TIMES: how far Go's may be behind ours. A tick is 64 ns, and few events share one; in
  * headers 11 to 21 the clock is the processor's, and is converted through a double. */
 #define BEHIND_NS 63
 #define ROUNDED_NS 2
-
-static bool has(const char *text, const char *part)
-{
-    return strstr(text, part) != NULL;
-}
-
-static bool starts(const char *text, const char *part)
-{
-    return strncmp(text, part, strlen(part)) == 0;
-}
 
 static const char *or_null(const char *text)
 {

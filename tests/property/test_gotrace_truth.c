@@ -18,21 +18,12 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <cJSON.h>
 #include <goleak.h>
 
 #include "support/bytes.h"
+#include "support/text.h"
 #include "support/told.h"
-
-static bool has(const char *text, const char *part)
-{
-    return strstr(text, part) != NULL;
-}
-
-static bool starts(const char *text, const char *part)
-{
-    return strncmp(text, part, strlen(part)) == 0;
-}
+#include "support/truth.h"
 
 static bool ends(const char *text, const char *part)
 {
@@ -294,26 +285,6 @@ static void test_dumps(void **state)
 
 /* ---- bpftrace, of the same run ----------------------------------------------------------- */
 
-struct goids {
-    int64_t *goids;
-    size_t count;
-};
-
-static void add_goid(struct goids *list, int64_t goid)
-{
-    list->goids = realloc(list->goids, (list->count + 1) * sizeof *list->goids);
-    assert_non_null(list->goids);
-    list->goids[list->count++] = goid;
-}
-
-static bool has_goid(const struct goids *list, int64_t goid)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (list->goids[i] == goid)
-            return true;
-    return false;
-}
-
 /* Who leaked, by the default options. */
 static bool leaked_by(struct goids *list, const char *path)
 {
@@ -335,26 +306,6 @@ static bool leaked_by(struct goids *list, const char *path)
     expect("leaks, one by one", list->count, summary.leaks);
     goleak_trace_free(trace);
     return true;
-}
-
-static bool read_truth(struct goids *list, bool *lossy, const char *folder)
-{
-    struct bytes text = { 0 };
-    const char *path = captured(folder, "truth.json");
-    *lossy = false;
-    *list = (struct goids) { 0 };
-    if (path == NULL || !bytes_read(&text, path))
-        return false;
-    cJSON *truth = cJSON_Parse(text.data);
-    const char *from = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(truth, "truth_from"));
-    const cJSON *leaked = cJSON_GetObjectItemCaseSensitive(truth, "leaked"), *goid;
-    *lossy = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(truth, "lossy"));
-    bool good = from != NULL && strcmp(from, "runtime leak profile") == 0 && cJSON_IsArray(leaked);
-    if (good)
-        cJSON_ArrayForEach(goid, leaked) add_goid(list, (int64_t)goid->valuedouble);
-    cJSON_Delete(truth);
-    bytes_free(&text);
-    return good;
 }
 
 static void check_subset(const char *path, const struct goids *these, const struct goids *those, const char *where)
@@ -397,29 +348,7 @@ static void test_bpftrace_agrees(void **state)
 
 static void visit_leaks(const char *folder, const char *path, const char *name, size_t *count)
 {
-    struct goids leaked = { 0 };
-    struct told told;
-    bool lossy;
-    if (starts(name, "trace.out") && read_truth(&leaked, &lossy, folder)) {
-        look_at(path);
-        told_sort(true, false);
-        ++*count;
-        size_t found = 0;
-        if (told_by(&told, path)) {
-            for (size_t i = 0; i < told.count; i++) {
-                const struct goleak_goroutine *life = &told.lives[i];
-                if (!has_goid(&leaked, life->goid))
-                    continue;
-                found++;
-                if (life->state != GOLEAK_STATE_WAITING || !goleak_reason_can_leak(life->reason) || life->system == 1)
-                    complain("goid %lld leaked, and is %s on %s", (long long)life->goid, goleak_state_name(life->state),
-                             life->reason < GOLEAK_REASON_COUNT ? goleak_reason_name(life->reason) : "nothing");
-            }
-            told_free(&told);
-        }
-        expect("leaked goroutines", found, leaked.count);
-    }
-    free(leaked.goids);
+    *count += starts(name, "trace.out") && check_truth(folder, path);
 }
 
 static void test_leaks(void **state)

@@ -18,18 +18,9 @@
 
 #include "support/bytes.h"
 #include "support/outcome.h"
+#include "support/text.h"
 #include "support/told.h"
 #include "support/witness.h"
-
-static bool has(const char *text, const char *part)
-{
-    return strstr(text, part) != NULL;
-}
-
-static bool starts(const char *text, const char *part)
-{
-    return strncmp(text, part, strlen(part)) == 0;
-}
 
 /* ---- one recording against the witness ---------------------------------------------------- */
 

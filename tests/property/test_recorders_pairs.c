@@ -21,21 +21,12 @@
 #include <goleak.h>
 
 #include "support/outcome.h"
+#include "support/text.h"
 #include "support/told.h"
 
 /* bpftrace looks at its clock behind perf: by 1.5 to 5.5 us in 99 of 100 events, by
  * 80 us at most, and never before it. */
 #define CLOCKS_APART_NS 200000
-
-static bool has(const char *text, const char *part)
-{
-    return strstr(text, part) != NULL;
-}
-
-static bool starts(const char *text, const char *part)
-{
-    return strncmp(text, part, strlen(part)) == 0;
-}
 
 /* ---- two recordings of one run ------------------------------------------------------------------ */
 

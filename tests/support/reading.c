@@ -255,10 +255,3 @@ void reading_fail_each(const struct goleak_format *format, const char *text)
     reading_fail_at = 0;
     assert_int_equal(reading.status, GOLEAK_OK);
 }
-
-/* ---- texts ---------------------------------------------------------------- */
-
-bool begins(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}

@@ -16,6 +16,7 @@
 #include "format/format.h"
 #include "support/bytes.h"
 #include "support/fail_alloc.h"
+#include "support/text.h"
 
 struct reading {
     enum goleak_status status;
@@ -55,8 +56,5 @@ void reading_expect_healthy(void);
 
 /* Fails each request in turn: the status is memory's, nothing is left behind. */
 void reading_fail_each(const struct goleak_format *format, const char *text);
-
-/* Where the rest is of no account: does a text begin like this? */
-bool begins(const char *text, const char *prefix);
 
 #endif

@@ -5,12 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- words in lines ----------------------------------------------------------------- */
+#include "support/text.h"
 
-static bool starts(const char *line, const char *text)
-{
-    return strncmp(line, text, strlen(text)) == 0;
-}
+/* ---- words in lines ----------------------------------------------------------------- */
 
 /* The number behind " name="; `none` where there is no such key. */
 static uint64_t key(const char *line, const char *name, int base, uint64_t none)

@@ -101,7 +101,7 @@ static void a_period_without_a_time(void **state)
         add_columns(&text, columns, 101, 1, 1);
         bytes_format(&text, "%25s: " PARK "\n", "probe_app:gopark");
         reading_pieces(PERF, text.data, text.size, 0);
-        assert_true(begins(reading.events.data, "1 park g=c000102000 goid=7 reason=6 wait=20"));
+        assert_true(starts(reading.events.data, "1 park g=c000102000 goid=7 reason=6 wait=20"));
         reading_expect_healthy();
     }
     bytes_free(&text);
@@ -780,7 +780,7 @@ static void an_input_without_an_event_fails_with_the_advice(void **state)
     struct goleak_error error = load_error(NULL, text, sizeof text - 1);
     assert_int_equal(error.status, GOLEAK_E_NOEVENTS);
     assert_string_equal(error.path, "-");
-    assert_true(begins(error.message, "found perf script output whose events tell no goroutine"));
+    assert_true(starts(error.message, "found perf script output whose events tell no goroutine"));
 }
 
 /* ---- memory ---------------------------------------------------------------------- */

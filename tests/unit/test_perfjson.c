@@ -182,7 +182,7 @@ static void a_leaf_with_a_long_name_is_no_function_of_ours(void **state)
     bytes_format(&text, "%s%s%s", HEAD, sample, TAIL);
     reading_pieces(PERF, text.data, text.size, 0);
     assert_int_equal(reading.status, GOLEAK_OK);
-    assert_true(begins(reading.events.data, "10 other goid=7 [runtime.gopark000"));
+    assert_true(starts(reading.events.data, "10 other goid=7 [runtime.gopark000"));
     bytes_free(&text);
 }
 
