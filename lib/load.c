@@ -219,10 +219,8 @@ static void give_pids(struct feed *feeds, const struct group *group)
     for (size_t i = 0; i < group->count; i++)
         if (group->identities[group->indexes[i]]->pid_count == 1)
             pid = group->identities[group->indexes[i]]->pids[0];
-    for (size_t i = 0; i < group->count && pid != 0; i++) {
+    for (size_t i = 0; i < group->count; i++)
         feeds[i].input->lane->pid = pid;
-        feeds[i].input->lane->has_pid = true;
-    }
 }
 
 static enum goleak_status read_group(struct goleak_trace *trace, const char *const *paths, const struct group *group,

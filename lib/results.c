@@ -176,7 +176,7 @@ static void fill(const struct goleak_trace *trace, const struct goleak_record *r
     out->goid = record->goid != 0 ? (int64_t)record->goid : GOLEAK_NONE;
     out->g = goleak_g_told(record->g);
     out->reason_inferred = (record->flags & GOLEAK_REC_INFERRED) != 0;
-    out->incarnation = goleak_g_is_slot(record->g) ? 1 : record->incarnation; /* goids are never used again */
+    out->incarnation = goleak_incarnation_told(record->g, record->incarnation);
     out->serial = record->serial;
     out->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
     out->system = record->flags & GOLEAK_REC_SYSTEM ? 1 : record->flags & GOLEAK_REC_USER ? 0 : -1;
@@ -257,7 +257,7 @@ size_t goleak_goroutine_ancestors(const struct goleak_trace *trace, const struct
             out[count] = (struct goleak_ancestor){
                 .goid = at->goid != 0 ? (int64_t)at->goid : GOLEAK_NONE,
                 .g = goleak_g_told(at->g),
-                .incarnation = goleak_g_is_slot(at->g) && at->incarnation != 0 ? 1 : at->incarnation,
+                .incarnation = goleak_incarnation_told(at->g, at->incarnation),
                 .alive = at->alive,
                 .start_function = goleak_site_start(&trace->model, at->site),
                 .created_at = goleak_site_created_at(&trace->model, at->site),

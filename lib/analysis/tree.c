@@ -60,7 +60,7 @@ static void write_node(const struct goleak_tree *tree, struct goleak_json *json,
     goleak_json_open(json, NULL, '{');
     goleak_json_i64(json, "goid", node->goid != 0 ? (int64_t)node->goid : GOLEAK_NONE);
     goleak_json_hex(json, "g", goleak_g_told(node->g));
-    goleak_json_u64(json, "incarnation", goleak_g_is_slot(node->g) && node->incarnation != 0 ? 1 : node->incarnation);
+    goleak_json_u64(json, "incarnation", goleak_incarnation_told(node->g, node->incarnation));
     goleak_json_bool(json, "alive", node->alive);
     goleak_json_text(json, "start_function", goleak_site_start(&tree->model, node->site));
     goleak_json_text(json, "created_at", goleak_site_created_at(&tree->model, node->site));
@@ -84,7 +84,7 @@ static void write_living(const struct goleak_tree *tree, struct goleak_json *jso
         goleak_json_open(json, NULL, '{');
         goleak_json_i64(json, "goid", record->goid != 0 ? (int64_t)record->goid : GOLEAK_NONE);
         goleak_json_hex(json, "g", goleak_g_told(record->g));
-        goleak_json_u64(json, "incarnation", goleak_g_is_slot(record->g) ? 1 : record->incarnation);
+        goleak_json_u64(json, "incarnation", goleak_incarnation_told(record->g, record->incarnation));
         goleak_json_open(json, "ancestors", '[');
         bool cut = false;
         uint32_t node = record->parent;

@@ -96,6 +96,13 @@ static inline uint64_t goleak_g_told(uint64_t g)
     return goleak_g_is_slot(g) ? 0 : g;
 }
 
+/* A slot's goroutines are told apart by goids, which are never used again. 0 (it was only
+ * named) stays 0. */
+static inline uint32_t goleak_incarnation_told(uint64_t g, uint32_t incarnation)
+{
+    return goleak_g_is_slot(g) && incarnation > 1 ? 1 : incarnation;
+}
+
 static inline uint64_t goleak_store_hash(uint64_t key, uint16_t process)
 {
     return goleak_hash_u64(key ^ (uint64_t)process << 48);

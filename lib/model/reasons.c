@@ -235,14 +235,17 @@ void goleak_reasons_init(struct goleak_reasons *reasons)
     fill_table(reasons);
 }
 
-static void describe(uint32_t versions_left, char text[16])
+static void describe_range(unsigned low, unsigned high, char text[16])
 {
-    unsigned low = lowest(versions_left) + GOLEAK_GO_OLDEST;
-    unsigned high = highest(versions_left) + GOLEAK_GO_OLDEST;
     if (low == high)
         snprintf(text, 16, "1.%u", low);
     else
         snprintf(text, 16, "1.%u-1.%u", low, high);
+}
+
+static void describe(uint32_t versions_left, char text[16])
+{
+    describe_range(lowest(versions_left) + GOLEAK_GO_OLDEST, highest(versions_left) + GOLEAK_GO_OLDEST, text);
 }
 
 bool goleak_reasons_set_version(struct goleak_reasons *reasons, const char *version, const char *from)
@@ -270,18 +273,15 @@ bool goleak_reasons_set_version(struct goleak_reasons *reasons, const char *vers
 void goleak_reasons_set_range(struct goleak_reasons *reasons, unsigned low, unsigned high)
 {
     uint32_t set = 0;
+    if (goleak_reasons_is_given(reasons))
+        return;
     for (unsigned minor = GOLEAK_GO_OLDEST; minor <= GOLEAK_GO_NEWEST; minor++)
         if (minor >= low && minor <= high)
             set |= GOLEAK_GO_BIT(minor);
-    if (goleak_reasons_is_given(reasons))
-        return;
     reasons->candidates = set != 0 ? set : GOLEAK_GO_BIT(GOLEAK_GO_OLDEST);
     reasons->narrowed = true;
     reasons->from = "header";
-    if (low == high)
-        snprintf(reasons->text, sizeof reasons->text, "1.%u", low);
-    else
-        snprintf(reasons->text, sizeof reasons->text, "1.%u-1.%u", low, high);
+    describe_range(low, high, reasons->text);
     fill_table(reasons);
 }
 

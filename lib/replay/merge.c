@@ -427,7 +427,7 @@ static enum goleak_status take(struct goleak_merge *merge, const struct goleak_l
     if (status != GOLEAK_OK)
         return status;
     struct goleak_event own = *event;
-    if (lane->has_pid && (own.has & GOLEAK_HAS_PID) == 0) {
+    if (lane->pid != 0 && (own.has & GOLEAK_HAS_PID) == 0) {
         own.pid = lane->pid;
         own.has |= GOLEAK_HAS_PID;
     }
@@ -537,7 +537,8 @@ static enum goleak_status queue(void *context, struct goleak_batch *batch)
         goleak_batch_free(alloc, copy);
         return goleak_alloc_failure(alloc);
     }
-    *copy = *batch;
+    copy->count = batch->count;
+    memcpy(copy->events, batch->events, batch->count * sizeof *batch->events);
     lane->batches[lane->count++] = copy;
     lane->merge->queued += batch->count;
     return GOLEAK_OK;

@@ -40,8 +40,7 @@ struct goleak_lane {
     const char *input; /* what health calls it; borrowed */
     uint64_t *lost;    /* where its losses are counted; NULL: nowhere */
     bool ended;
-    bool has_pid;    /* events without a process are of this one */
-    uint32_t pid;
+    uint32_t pid;    /* events without a process are of this one; 0: not known */
 };
 
 #define GOLEAK_LANES 256

@@ -198,6 +198,16 @@ static void end_park(struct goleak_replay *replay, struct goleak_record *record,
     record->block_stack = 0;
 }
 
+/* The goroutine is awake, and in this state. */
+static void on_state(struct goleak_replay *replay, struct goleak_record *record, enum goleak_state state,
+                     int64_t moment)
+{
+    if (record->state == GOLEAK_STATE_WAITING)
+        end_park(replay, record, moment);
+    record->state = (uint8_t)state;
+    record->since = moment;
+}
+
 static enum goleak_status end_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
     if (record->state == GOLEAK_STATE_WAITING)
@@ -294,11 +304,8 @@ static enum goleak_status name_other(struct goleak_replay *replay, const struct 
         if (!goleak_store_note_goid(&replay->store, *index))
             return goleak_alloc_failure(replay->alloc);
     }
-    if (record->state == GOLEAK_STATE_WAITING && (event->flags & GOLEAK_FLAG_NAMED) == 0) {
-        end_park(replay, record, moment);
-        record->state = GOLEAK_STATE_RUNNING;
-        record->since = moment;
-    }
+    if (record->state == GOLEAK_STATE_WAITING && (event->flags & GOLEAK_FLAG_NAMED) == 0)
+        on_state(replay, record, GOLEAK_STATE_RUNNING, moment);
     return GOLEAK_OK;
 }
 
@@ -314,6 +321,8 @@ enum goleak_status goleak_replay_name(struct goleak_replay *replay, const struct
 }
 
 /* ---- the events ---- */
+
+#define TELLS_SITE (GOLEAK_HAS_GOPC | GOLEAK_HAS_START | GOLEAK_HAS_STARTPC)
 
 /* Where the go statement stands: by the creation stack, else by its address. */
 static bool find_created_at(struct goleak_replay *replay, struct goleak_record *record,
@@ -377,8 +386,7 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
         process->has_main = true;
         process->main_tid = event->has & GOLEAK_HAS_TID ? event->tid : 0;
     }
-    if (status == GOLEAK_OK &&
-        (event->has & (GOLEAK_HAS_STACK | GOLEAK_HAS_GOPC | GOLEAK_HAS_START | GOLEAK_HAS_STARTPC)) != 0)
+    if (status == GOLEAK_OK && (event->has & (GOLEAK_HAS_STACK | TELLS_SITE)) != 0)
         status = set_site(replay, record, event);
     if (status == GOLEAK_OK && (event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID))) {
         uint32_t other;
@@ -478,8 +486,6 @@ static bool learn_start(struct goleak_replay *replay, struct goleak_site *site, 
     return goleak_symbols_learn(replay->symbols, address, function);
 }
 
-#define TELLS_SITE (GOLEAK_HAS_GOPC | GOLEAK_HAS_START | GOLEAK_HAS_STARTPC)
-
 /* Where one came from whose creation was not seen, by a later event of its own, whose
  * stack is not that of the creation. */
 static enum goleak_status learn_site(struct goleak_replay *replay, const struct goleak_event *event,
@@ -556,10 +562,7 @@ static enum goleak_status on_ready(struct goleak_replay *replay, const struct go
                                    struct goleak_record *record, int64_t moment)
 {
     replay->stream.has_wakeups = true;
-    if (record->state == GOLEAK_STATE_WAITING)
-        end_park(replay, record, moment);
-    record->state = GOLEAK_STATE_RUNNABLE;
-    record->since = moment;
+    on_state(replay, record, GOLEAK_STATE_RUNNABLE, moment);
     if ((event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) == 0)
         return GOLEAK_OK;
     uint32_t other;
@@ -578,10 +581,7 @@ static enum goleak_status on_ready(struct goleak_replay *replay, const struct go
 static void on_run(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
     replay->stream.has_wakeups = true;
-    if (record->state == GOLEAK_STATE_WAITING)
-        end_park(replay, record, moment);
-    record->state = GOLEAK_STATE_RUNNING;
-    record->since = moment;
+    on_state(replay, record, GOLEAK_STATE_RUNNING, moment);
     if (record->started == GOLEAK_NO_MOMENT && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
         record->started = moment;
 }
@@ -599,7 +599,7 @@ static enum goleak_status on_status(struct goleak_replay *replay, const struct g
     replay->stream.tells_blocking = true;
     if (state == GOLEAK_STATE_UNKNOWN)
         return GOLEAK_OK;
-    if (state == GOLEAK_STATE_WAITING && (fresh || record->state != GOLEAK_STATE_WAITING)) {
+    if (state == GOLEAK_STATE_WAITING && record->state != GOLEAK_STATE_WAITING) {
         record->state = GOLEAK_STATE_UNKNOWN;
         return on_park(replay, event, record, fresh ? replay->first_ns : moment);
     }
@@ -607,22 +607,9 @@ static enum goleak_status on_status(struct goleak_replay *replay, const struct g
         if (record->block_stack == 0 && (event->has & GOLEAK_HAS_STACK))
             record->block_stack = event->stack;
     } else if (record->state != state) {
-        if (record->state == GOLEAK_STATE_WAITING)
-            end_park(replay, record, moment);
-        record->state = state;
-        record->since = moment;
+        on_state(replay, record, state, moment);
     }
     return GOLEAK_OK;
-}
-
-/* The goroutine is awake, and in this state. */
-static void on_state(struct goleak_replay *replay, struct goleak_record *record, enum goleak_state state,
-                     int64_t moment)
-{
-    if (record->state == GOLEAK_STATE_WAITING)
-        end_park(replay, record, moment);
-    record->state = (uint8_t)state;
-    record->since = moment;
 }
 
 static enum goleak_status on_struct(struct goleak_replay *replay, const struct goleak_event *event,
@@ -975,11 +962,8 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
         on_state(replay, record, event->status == 1 ? GOLEAK_STATE_RUNNABLE : GOLEAK_STATE_RUNNING, moment);
         return GOLEAK_OK;
     default: /* an event of another kind: the goroutine is awake */
-        if (record->state == GOLEAK_STATE_WAITING) {
-            end_park(replay, record, moment);
-            record->state = GOLEAK_STATE_RUNNING;
-            record->since = moment;
-        }
+        if (record->state == GOLEAK_STATE_WAITING)
+            on_state(replay, record, GOLEAK_STATE_RUNNING, moment);
         return GOLEAK_OK;
     }
 }
