@@ -118,8 +118,7 @@ static bool take_message(struct goleak_reader *reader, const struct goleak_line 
     if (is_count(at, end, "Lost ", " events", &count)) {
         goleak_textual_lost(text, line, count);
     } else if (is_count(at, end, "WARNING: Total lost event count: ", "", &count)) {
-        if (count > text->lost_told)
-            goleak_textual_lost(text, line, count - text->lost_told);
+        goleak_textual_lost_in_all(text, line, count);
     } else if (severity != NULL && *severity == 'E' && !is_memlock(at, end)) {
         goleak_textual_error(text, line);
     } else if (severity == NULL && !is_message(at, end)) {

@@ -83,7 +83,7 @@ static inline enum goleak_status add_plain(struct goleak_reader *reader, const s
     event->reason = event->status = plain->value;
     event->name = reader->yields[plain->value & 1];
     if (plain->kind == GOLEAK_EVENT_READY)
-        goleak_v1_put_other(out, event, from->current);
+        goleak_trace_by(event, &out->order->gs, from->current);
     if (plain->stack != 0 && !goleak_v1_put_stack(out, event, from->from->arguments[plain->stack - 1]))
         return goleak_v1_failure(out);
     return GOLEAK_OK;
@@ -121,7 +121,7 @@ static enum goleak_status add_create(struct goleak_reader *reader, const struct 
         event->has |= GOLEAK_HAS_STATUS;
         return GOLEAK_OK;
     }
-    goleak_v1_put_other(out, event, from->current);
+    goleak_trace_by(event, &out->order->gs, from->current);
     return goleak_v1_put_stack(out, event, arguments[2]) ? GOLEAK_OK : goleak_v1_failure(out);
 }
 

@@ -60,13 +60,6 @@ static inline bool goleak_v1_put_stack(struct goleak_v1_out *out, struct goleak_
     return true;
 }
 
-static inline void goleak_v1_put_other(const struct goleak_v1_out *out, struct goleak_event *event, uint32_t slot)
-{
-    event->other_g = GOLEAK_G_SLOT | slot;
-    event->other_goid = out->order->gs.gs[slot].goid;
-    event->has |= slot != 0 ? GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID : 0;
-}
-
 static inline enum goleak_status goleak_v1_failure(const struct goleak_v1_out *out)
 {
     return goleak_alloc_failure(out->file->env.alloc);

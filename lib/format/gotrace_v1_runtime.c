@@ -121,7 +121,7 @@ enum goleak_status goleak_v1_runtime(struct goleak_v1_out *out, const struct gol
             return goleak_v1_failure(out);
         event->has |= runtime->values[i] != NOTHING ? GOLEAK_HAS_LOCK << i : 0;
     }
-    goleak_v1_put_other(out, event, from->current);
+    goleak_trace_by(event, &out->order->gs, from->current);
     if (runtime->stack != 0 && !goleak_v1_put_stack(out, event, from->from->arguments[runtime->stack - 1]))
         return goleak_v1_failure(out);
     return GOLEAK_OK;

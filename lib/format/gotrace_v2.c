@@ -86,15 +86,6 @@ static void put_stack(struct goleak_reader *reader, struct goleak_event *event, 
     }
 }
 
-static void put_other(struct goleak_reader *reader, struct goleak_event *event, uint32_t slot)
-{
-    if (slot == 0)
-        return;
-    event->other_g = GOLEAK_G_SLOT | slot;
-    event->other_goid = reader->scheduler.gs.gs[slot].goid;
-    event->has |= event->other_goid <= INT64_MAX ? GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID : GOLEAK_HAS_OTHER;
-}
-
 /* The runtime registers its reasons first, so their ids are the same in all recordings
  * seen: good enough where the table is missing (5 + the number of the reason). */
 #define FIRST_REASON 5
@@ -183,7 +174,7 @@ static enum goleak_status add_create(struct goleak_reader *reader, const struct 
 {
     struct goleak_event event = event_of(reader, GOLEAK_EVENT_CREATE, from->subject);
     check_goid(reader, from);
-    put_other(reader, &event, from->current);
+    goleak_trace_by(&event, &reader->scheduler.gs, from->current);
     if (from->type != GOLEAK_TRACE_GoCreateSyscall) {
         put_start(reader, &event, from->subject, goleak_generation_stack(&reader->generation, from->argument[1]));
         put_stack(reader, &event, from->argument[2]);
@@ -217,7 +208,7 @@ static enum goleak_status add_block(struct goleak_reader *reader, const struct g
 static enum goleak_status add_unblock(struct goleak_reader *reader, const struct goleak_trace_event *from)
 {
     struct goleak_event event = event_of(reader, GOLEAK_EVENT_READY, from->subject);
-    put_other(reader, &event, from->current);
+    goleak_trace_by(&event, &reader->scheduler.gs, from->current);
     if (from->type == GOLEAK_TRACE_GoUnblock)
         put_stack(reader, &event, from->argument[2]);
     return add(reader, &event, from->at, from->time);
@@ -279,15 +270,12 @@ static unsigned texts_of(uint8_t type)
 /* The runtime's own events: arguments in lock, chan, elem; a text as its string. */
 static enum goleak_status add_runtime(struct goleak_reader *reader, const struct goleak_trace_event *from)
 {
-    static const char *const names[256] = {
-#define X(id, arguments, name) [id] = #name,
-        GOLEAK_TRACE_EVENTS(X)
-#undef X
-    };
     struct goleak_event event = { .kind = GOLEAK_EVENT_RUNTIME };
     uint32_t *name = &reader->names[from->type];
-    if (*name == 0)
-        *name = goleak_symbols_string(reader->env.symbols, names[from->type], strlen(names[from->type]));
+    if (*name == 0) {
+        const char *text = goleak_trace_event_name(from->type);
+        *name = goleak_symbols_string(reader->env.symbols, text, strlen(text));
+    }
     if (*name == 0)
         return goleak_alloc_failure(reader->env.alloc);
     event.name = *name;
@@ -299,7 +287,7 @@ static enum goleak_status add_runtime(struct goleak_reader *reader, const struct
     event.chan = values[1];
     event.elem = values[2];
     event.has = GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM;
-    put_other(reader, &event, from->current);
+    goleak_trace_by(&event, &reader->scheduler.gs, from->current);
     return add(reader, &event, from->at, from->time);
 }
 

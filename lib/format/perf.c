@@ -533,8 +533,7 @@ static bool take_losses(struct goleak_reader *reader, const struct goleak_line *
     } else if (goleak_parse_u64(rest, end, &lost) == NULL) {
         return false;
     }
-    if (lost > reader->text.lost_told) /* records in the recording may have told some */
-        goleak_textual_lost(&reader->text, line, lost - reader->text.lost_told);
+    goleak_textual_lost_in_all(&reader->text, line, lost);
     return true;
 }
 
@@ -672,13 +671,6 @@ static enum goleak_status too_long(void *context, const struct goleak_line *line
 
 /* ---- at a glance ---- */
 
-static inline const char *blanks(const char *at, const char *limit)
-{
-    while (at < limit && *at == ' ')
-        at++;
-    return at;
-}
-
 /* An event like the ones before, with its columns, to its newline; NULL: it differs. */
 static const char *fast_event(struct goleak_reader *reader, const char *at, const char *limit,
                               struct goleak_event *event)
@@ -690,7 +682,7 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
     if (reader->comm_size == 0 || reader->comm_size > sizeof reader->comm ||
         memcmp(at, reader->comm, reader->comm_size) != 0 || at[reader->comm_size] != ' ')
         return NULL;
-    if ((at = blanks(at + reader->comm_size, limit)) >= limit)
+    if ((at = goleak_skip_blanks(at + reader->comm_size, limit)) >= limit)
         return NULL;
     if (reader->columns & GOLEAK_HAS_TID) {
         before = at;
@@ -710,7 +702,7 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
         }
         if (*at != ' ')
             return NULL;
-        if ((at = blanks(at, limit)) >= limit)
+        if ((at = goleak_skip_blanks(at, limit)) >= limit)
             return NULL;
     }
     if (reader->columns & GOLEAK_HAS_CPU) {
@@ -721,7 +713,7 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
         if (at == before || number > UINT32_MAX || *at != ']' || at[1] != ' ')
             return NULL;
         cpu = (uint32_t)number;
-        if ((at = blanks(at + 1, limit)) >= limit)
+        if ((at = goleak_skip_blanks(at + 1, limit)) >= limit)
             return NULL;
     }
     if (reader->columns & GOLEAK_HAS_TIME) {
@@ -738,7 +730,7 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
         if (at[0] != ':' || at[1] != ' ')
             return NULL;
         time_ns = (int64_t)(number * 1000000000 + fraction);
-        if ((at = blanks(at + 1, limit)) >= limit)
+        if ((at = goleak_skip_blanks(at + 1, limit)) >= limit)
             return NULL;
     }
     if (reader->has_period) {
@@ -746,7 +738,7 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
         at = goleak_fast_u64(at, &number);
         if (at == before || *at != ' ')
             return NULL;
-        if ((at = blanks(at, limit)) >= limit)
+        if ((at = goleak_skip_blanks(at, limit)) >= limit)
             return NULL;
     }
     if (limit - at < 128)

@@ -73,7 +73,7 @@ static struct goleak_trace_proc *add_proc(struct goleak_scheduler *scheduler, ui
                      sizeof *scheduler->procs) ||
         !goleak_idmap_put(&scheduler->proc_index, id, (uint32_t)scheduler->proc_count + 1))
         return NULL;
-    scheduler->procs[scheduler->proc_count] = (struct goleak_trace_proc){ .id = id };
+    scheduler->procs[scheduler->proc_count] = (struct goleak_trace_proc){ 0 };
     return &scheduler->procs[scheduler->proc_count++];
 }
 
@@ -565,7 +565,7 @@ static bool collect(struct goleak_scheduler *scheduler)
     return true;
 }
 
-static const char *name_of(uint8_t type)
+const char *goleak_trace_event_name(uint8_t type)
 {
     switch (type) {
 #define X(id, arguments, name) \
@@ -583,7 +583,7 @@ static enum verdict force(struct step *step)
     const struct goleak_trace_event *event = step->event;
     goleak_health_note(scheduler->generation->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0,
                        scheduler->generation->offset + event->at,
-                       "found %s on thread %" PRIu64 " with %" PRIu64 ", expected %s", name_of(event->type),
+                       "found %s on thread %" PRIu64 " with %" PRIu64 ", expected %s", goleak_trace_event_name(event->type),
                        step->thread->id, event->argument[0],
                        step->problem != NULL ? step->problem : "what must happen before it in some other thread");
     step->force = true;
@@ -649,13 +649,10 @@ enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler)
         enum goleak_status status = hand_out(scheduler, step.event);
         if (status != GOLEAK_OK)
             return status;
-        if (!next_event(scheduler, step.thread)) {
+        if (!next_event(scheduler, step.thread))
             scheduler->heap[place] = scheduler->heap[--scheduler->heap_count];
-            if (place < scheduler->heap_count) {
-                sift_up(scheduler, place);
-                sift_down(scheduler, place);
-            }
-        } else {
+        if (place < scheduler->heap_count) { /* up, too: a damaged thread's time may go back */
+            sift_up(scheduler, place);
             sift_down(scheduler, place);
         }
     }

@@ -39,6 +39,8 @@ enum {
 #undef X
 };
 
+const char *goleak_trace_event_name(uint8_t type);
+
 /* An event of a thread, with the slots of its goroutines. */
 struct goleak_trace_event {
     uint8_t type;
@@ -54,7 +56,7 @@ struct goleak_trace_event {
 typedef enum goleak_status goleak_trace_event_fn(void *context, const struct goleak_trace_event *event);
 
 struct goleak_trace_proc {
-    uint64_t id, seq, gen;
+    uint64_t seq, gen;
     uint8_t status; /* 0 none, 1 running, 2 idle, 3 in a system call, 4 abandoned in one */
 };
 

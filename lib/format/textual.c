@@ -257,6 +257,12 @@ void goleak_textual_lost(struct goleak_textual *text, const struct goleak_line *
     note_line(text, GOLEAK_HEALTH_lost_events, count, line);
 }
 
+void goleak_textual_lost_in_all(struct goleak_textual *text, const struct goleak_line *line, uint64_t total)
+{
+    if (total > text->lost_told)
+        goleak_textual_lost(text, line, total - text->lost_told);
+}
+
 void goleak_textual_error(struct goleak_textual *text, const struct goleak_line *line)
 {
     note_line(text, GOLEAK_HEALTH_recorder_errors, 1, line);
@@ -382,8 +388,8 @@ static void recorder_ends(struct goleak_textual *text, const struct goleak_line 
 {
     uint64_t count;
     text->recorder_ended = true;
-    if (find_number(at, line->end, "lost=", &count) && count > text->lost_told)
-        goleak_textual_lost(text, line, count - text->lost_told);
+    if (find_number(at, line->end, "lost=", &count))
+        goleak_textual_lost_in_all(text, line, count);
     if (!text->recorder_began || !find_number(at, line->end, "events=", &count) || count <= text->recorder_events)
         return;
     uint64_t missing = count - text->recorder_events;

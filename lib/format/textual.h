@@ -84,6 +84,8 @@ enum goleak_status goleak_textual_end_stack(struct goleak_textual *text);
 enum goleak_status goleak_textual_skip_event(struct goleak_textual *text);
 /* A recorder's message about losses or errors; the line is its own evidence. */
 void goleak_textual_lost(struct goleak_textual *text, const struct goleak_line *line, uint64_t count);
+/* The message tells how many in all: records before it may have told some. */
+void goleak_textual_lost_in_all(struct goleak_textual *text, const struct goleak_line *line, uint64_t total);
 void goleak_textual_error(struct goleak_textual *text, const struct goleak_line *line);
 
 /* An event that may be the input's last, cut: is it whole, then remember it. */

@@ -53,6 +53,15 @@ static inline void goleak_trace_whose(struct goleak_event *event, const struct g
     event->has |= event->goid <= INT64_MAX ? GOLEAK_HAS_G | GOLEAK_HAS_GOID : GOLEAK_HAS_G;
 }
 
+/* Who did it; slot 0: nobody. */
+static inline void goleak_trace_by(struct goleak_event *event, const struct goleak_trace_gs *gs, uint32_t slot)
+{
+    event->other_g = slot != 0 ? GOLEAK_G_SLOT | slot : 0;
+    event->other_goid = slot != 0 ? gs->gs[slot].goid : 0;
+    if (slot != 0)
+        event->has |= event->other_goid <= INT64_MAX ? GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID : GOLEAK_HAS_OTHER;
+}
+
 /* Frames of a trace, by the strings of function and file and the line. */
 struct goleak_trace_frames {
     struct goleak_symbols *symbols;

@@ -75,7 +75,7 @@ struct goleak_word goleak_text_span(const struct goleak_text_report *report, int
 
 static bool is_address(const char *place)
 {
-    return strncmp(place, "0x", 2) == 0;
+    return goleak_text_begins(place, "0x");
 }
 
 static const char *whole_site(const struct goleak_text_report *report, uint32_t site)

@@ -23,7 +23,7 @@
 /* An address is no news for people: the place of creation says more. */
 static bool is_name(const char *start_function)
 {
-    return start_function != NULL && strncmp(start_function, "0x", 2) != 0;
+    return start_function != NULL && !goleak_text_begins(start_function, "0x");
 }
 
 static enum goleak_style style_of(enum goleak_verdict verdict)
