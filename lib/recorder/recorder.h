@@ -89,9 +89,7 @@ struct goleak_recorder_probe {
     const char *event, *symbol;
     bool wanted;
     bool located;       /* the following are known: there is an --exe */
-    uint64_t address;   /* as linked, of the function's entry; add skip */
     uint64_t offset;    /* in the file, of the function's entry; add skip */
-    uint64_t size;      /* of the function */
     unsigned skip;
     bool ambiguous;     /* offset + skip is, read as an address, inside code as well */
     uint8_t code[GOLEAK_RECORDER_CODE]; /* what stands at entry + skip; code_size bytes of it */
@@ -105,7 +103,6 @@ struct goleak_recorder_target {
     const char *arch_name; /* "amd64", "arm64" */
     const char *exe;      /* absolute path; NULL: not given */
     bool by_address;      /* the program has no symbols: probes are found by address only */
-    bool movable;         /* position-independent */
     bool objects, minimal; /* as asked; never both */
     struct goleak_recorder_probe probes[GOLEAK_PLACE_COUNT];
     char probe_names[128]; /* "newproc1,gopark,…", of those wanted, for the header line */
@@ -138,9 +135,9 @@ void goleak_recorder_fill(struct goleak_buf *out, const char *text, const struct
                           size_t count);
 
 /* The words that every script needs: the layout's fields by their names (<g_goid>,
- * <m_curg>, …), <version>, <arch>, <probes>, <end> (the event's word), <tool_version>.
+ * <m_curg>, …), <version>, <arch>, <probes>, <end> (the event's word).
  * Fills words[GOLEAK_RECORDER_WORDS]; they borrow from the target. */
-#define GOLEAK_RECORDER_WORDS 17
+#define GOLEAK_RECORDER_WORDS 16
 void goleak_recorder_words(const struct goleak_recorder_target *target, struct goleak_recorder_word *words);
 
 /* ---- recorders -------------------------------------------------------------- */

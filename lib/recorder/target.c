@@ -152,9 +152,8 @@ static enum goleak_status locate(struct goleak_recorder_target *target, const st
                                     probe->symbol, target->version);
         }
         probe->located = true;
-        probe->address = function.entry;
-        probe->size = function.end - function.entry;
-        size_t size = probe->size < sizeof code ? (size_t)probe->size : sizeof code;
+        uint64_t whole = function.end - function.entry;
+        size_t size = whole < sizeof code ? (size_t)whole : sizeof code;
         if (on_goroutine_stack(i))
             probe->skip =
                 goleak_recorder_prologue(target->arch, code, goleak_image_code(image, function.entry, code, size));
@@ -274,7 +273,6 @@ static enum goleak_status read_exe(struct goleak_recorder_target *target, const 
     struct goleak_image_info info;
     goleak_image_info(image, &info);
     target->by_address = !info.has_symbols;
-    target->movable = info.movable;
     enum goleak_status status = set_arch(target, options->arch, info.arch, error);
     if (status == GOLEAK_OK)
         status = choose_version(target, options->go_version, info.go_version, error);

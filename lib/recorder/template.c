@@ -58,7 +58,6 @@ void goleak_recorder_words(const struct goleak_recorder_target *target, struct g
         { "probes", target->probe_names, 0 },
         { "exe", target->exe != NULL ? target->exe : "", 0 },
         { "end", target->probes[GOLEAK_PLACE_END].event, 0 },
-        { "tool_version", GOLEAK_VERSION, 0 },
     };
     static_assert(sizeof all / sizeof *all == GOLEAK_RECORDER_WORDS, "recorder.h counts the words");
     memcpy(words, all, sizeof all);

@@ -7,7 +7,7 @@
 
 struct reading reading;
 uint64_t reading_limit_bytes;
-size_t reading_fail_at;
+static size_t reading_fail_at; /* the request that fails; 0: none */
 const char *reading_padding;
 
 static struct goleak_alloc alloc;

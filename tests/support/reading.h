@@ -28,11 +28,10 @@ struct reading {
 };
 
 extern struct reading reading;
-/* A memory limit for all readings to come, and the request that fails; 0: none. */
+/* A memory limit for all readings to come; 0: none. */
 extern uint64_t reading_limit_bytes;
-extern size_t reading_fail_at;
 
-/* Around each test: neither of the two is left from another, nor is the last reading. */
+/* Around each test: it is not left from another, nor is the last reading. */
 int reading_set_up(void **state);
 int reading_tear_down(void **state);
 

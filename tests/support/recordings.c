@@ -182,11 +182,6 @@ static const struct {
 };
 #define MADE_COUNT (sizeof made / sizeof *made)
 
-void recording_rich(struct bytes *out)
-{
-    bytes_add(out, rich, sizeof rich - 1);
-}
-
 const char *recording_get(size_t index, struct bytes *out)
 {
     char path[256];

@@ -13,9 +13,6 @@
 #define RECORDING_RICH_COUNT 4
 const char *recording_get(size_t index, struct bytes *out);
 
-/* Recording 0. */
-void recording_rich(struct bytes *out);
-
 /* Some thousand lines of the article's form, with stacks, blank lines and other
  * lines strewn in: batches end at every possible place. */
 void recording_long(struct bytes *out);
