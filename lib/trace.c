@@ -74,11 +74,11 @@ static bool has_failed(struct goleak_trace *trace, struct goleak_error *error)
 
 /* ---- what the replay calls ---- */
 
-static enum goleak_status on_transitions(void *context, const struct goleak_transition *transitions, size_t count)
+static enum goleak_status on_transitions(void *context, const struct goleak_transitions *batch)
 {
     struct goleak_trace *trace = context;
     for (size_t i = 0; i < goleak_analysis_count; i++) {
-        enum goleak_status status = goleak_analyses[i]->take(trace->analyses[i], transitions, count);
+        enum goleak_status status = goleak_analyses[i]->take(trace->analyses[i], batch);
         if (status != GOLEAK_OK)
             return status;
     }

@@ -46,7 +46,7 @@ static inline bool goleak_model_tells_blocking(const struct goleak_model *model)
 struct goleak_analysis {
     const char *name; /* the JSON member */
     void *(*create)(const struct goleak_model *model); /* NULL: memory */
-    enum goleak_status (*take)(void *state, const struct goleak_transition *transitions, size_t count);
+    enum goleak_status (*take)(void *state, const struct goleak_transitions *batch);
     /* After the last transition; may be NULL. */
     enum goleak_status (*finish)(void *state);
     /* Can this recording feed it at all? If not its member is null. May be NULL: always. */

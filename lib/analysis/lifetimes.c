@@ -1,6 +1,8 @@
 /* lifetimes - see lifetimes.h. */
 #include "analysis/lifetimes.h"
 
+#include "base/bits.h"
+
 static void *create(const struct goleak_model *model)
 {
     struct goleak_lifetimes *lifetimes = goleak_alloc_zeroed(model->alloc, sizeof *lifetimes);
@@ -13,19 +15,16 @@ static void *create(const struct goleak_model *model)
 
 static unsigned bucket_of(uint64_t value)
 {
-    unsigned bucket = 0;
-    while (value != 0) {
-        value >>= 1;
-        bucket++;
-    }
+    unsigned bucket = goleak_bits(value);
     return bucket < GOLEAK_LIFETIME_BUCKETS ? bucket : GOLEAK_LIFETIME_BUCKETS - 1;
 }
 
-static enum goleak_status take(void *state, const struct goleak_transition *transitions, size_t count)
+static enum goleak_status take(void *state, const struct goleak_transitions *batch)
 {
     struct goleak_lifetimes *lifetimes = state;
-    for (const struct goleak_transition *t = transitions; t < transitions + count; t++) {
-        if (t->kind != GOLEAK_T_ENDED || t->since == GOLEAK_NO_MOMENT)
+    for (size_t i = 0; i < batch->count_of[GOLEAK_T_ENDED]; i++) {
+        const struct goleak_transition *t = &batch->all[batch->of[GOLEAK_T_ENDED][i]];
+        if (t->since == GOLEAK_NO_MOMENT)
             continue;
         /* Clocks may run backwards between CPUs: no life is shorter than none. */
         int64_t life = t->moment > t->since ? t->moment - t->since : 0;
@@ -33,10 +32,8 @@ static enum goleak_status take(void *state, const struct goleak_transition *tran
         lifetimes->buckets[bucket_of((uint64_t)life)]++;
         lifetimes->sum =
             lifetimes->sum > UINT64_MAX - (uint64_t)life ? UINT64_MAX : lifetimes->sum + (uint64_t)life;
-        if (life < lifetimes->least)
-            lifetimes->least = life;
-        if (life > lifetimes->most)
-            lifetimes->most = life;
+        lifetimes->least = life < lifetimes->least ? life : lifetimes->least;
+        lifetimes->most = life > lifetimes->most ? life : lifetimes->most;
     }
     return GOLEAK_OK;
 }

@@ -18,7 +18,7 @@ static void *create(const struct goleak_model *model)
 /* ---- gauges ---- */
 
 /* The site's counts, with at_peak brought up to the last peak. */
-static struct goleak_gauge_site *site_of(struct goleak_gauge *gauge, struct goleak_alloc *alloc, uint32_t site)
+static inline struct goleak_gauge_site *site_of(struct goleak_gauge *gauge, struct goleak_alloc *alloc, uint32_t site)
 {
     if (site >= gauge->count) {
         if (!goleak_grow(alloc, &gauge->sites, &gauge->capacity, (size_t)site + 1, sizeof *gauge->sites))
@@ -34,31 +34,33 @@ static struct goleak_gauge_site *site_of(struct goleak_gauge *gauge, struct gole
     return at;
 }
 
-static bool gauge_raise(struct goleak_gauge *gauge, struct goleak_alloc *alloc, const struct goleak_transition *t)
+static void new_peak(struct goleak_gauge *gauge, struct goleak_gauge_site *at, const struct goleak_transition *t)
 {
-    struct goleak_gauge_site *at = site_of(gauge, alloc, t->site);
-    if (at == NULL)
-        return false;
-    at->now++;
-    if (++gauge->now <= gauge->peak)
-        return true;
     gauge->peak = gauge->now;
     gauge->reached[PLACE(gauge->peak)] = (struct goleak_gauge_level){ t->moment, t->serial };
     if (gauge->peak - gauge->known >= GOLEAK_PEAKS_LEVELS)
         gauge->known = gauge->peak - GOLEAK_PEAKS_LEVELS + 1;
     at->epoch = ++gauge->epoch;
     at->at_peak = at->now;
+}
+
+static inline bool gauge_step(struct goleak_gauge *gauge, struct goleak_alloc *alloc, const struct goleak_transition *t,
+                              int step)
+{
+    struct goleak_gauge_site *at = site_of(gauge, alloc, t->site);
+    if (at == NULL)
+        return false;
+    at->now += (uint64_t)(int64_t)step;
+    gauge->now += (uint64_t)(int64_t)step;
+    if (step > 0 && gauge->now > gauge->peak)
+        new_peak(gauge, at, t);
     return true;
 }
 
 static bool gauge_lower(struct goleak_gauge *gauge, struct goleak_alloc *alloc, uint32_t site)
 {
-    struct goleak_gauge_site *at = site_of(gauge, alloc, site);
-    if (at == NULL)
-        return false;
-    at->now--;
-    gauge->now--;
-    return true;
+    const struct goleak_transition t = { .site = site };
+    return gauge_step(gauge, alloc, &t, -1);
 }
 
 /* One that was counted when `serial` was given out should never have been: serials,
@@ -141,37 +143,30 @@ static bool retract(struct goleak_peaks *peaks, const struct goleak_transition *
     return gauge_retract(&peaks->live, alloc, t->site, t->serial);
 }
 
-static enum goleak_status take(void *state, const struct goleak_transition *transitions, size_t count)
+static bool take_rare(struct goleak_peaks *peaks, const struct goleak_transition *t)
 {
+    struct goleak_alloc *alloc = peaks->model.alloc;
+    if (t->kind == GOLEAK_T_RETRACTED)
+        return retract(peaks, t);
+    return gauge_move(&peaks->live, alloc, t->site) && (!t->blocked || gauge_move(&peaks->blocked, alloc, t->site));
+}
+
+/* Which gauge, up or down, is looked up: the next kind cannot be foreseen. */
+static enum goleak_status take(void *state, const struct goleak_transitions *batch)
+{
+    static const int8_t steps[GOLEAK_T_KINDS] = { 1, 1, -1, 1, -1, 0, 0 };
     struct goleak_peaks *peaks = state;
     struct goleak_alloc *alloc = peaks->model.alloc;
-    bool good = true;
-    for (const struct goleak_transition *t = transitions; t < transitions + count && good; t++)
-        switch (t->kind) {
-        case GOLEAK_T_APPEARED:
-        case GOLEAK_T_CREATED:
-            good = gauge_raise(&peaks->live, alloc, t);
-            break;
-        case GOLEAK_T_ENDED:
-            good = gauge_lower(&peaks->live, alloc, t->site);
-            break;
-        case GOLEAK_T_BLOCKED:
-            good = gauge_raise(&peaks->blocked, alloc, t);
-            break;
-        case GOLEAK_T_UNBLOCKED:
-            good = gauge_lower(&peaks->blocked, alloc, t->site);
-            break;
-        case GOLEAK_T_MOVED:
-            good = gauge_move(&peaks->live, alloc, t->site) &&
-                   (!t->blocked || gauge_move(&peaks->blocked, alloc, t->site));
-            break;
-        case GOLEAK_T_RETRACTED:
-            good = retract(peaks, t);
-            break;
-        default:
-            break;
-        }
-    return good ? GOLEAK_OK : goleak_alloc_failure(alloc);
+    struct goleak_gauge *const gauges[GOLEAK_T_KINDS] = { &peaks->live, &peaks->live, &peaks->live, &peaks->blocked,
+                                                          &peaks->blocked };
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct goleak_transition *t = &batch->all[i];
+        struct goleak_gauge *gauge = gauges[t->kind];
+        bool good = gauge != NULL ? gauge_step(gauge, alloc, t, steps[t->kind]) : take_rare(peaks, t);
+        if (!good)
+            return goleak_alloc_failure(alloc);
+    }
+    return GOLEAK_OK;
 }
 
 /* ---- the report ---- */

@@ -23,34 +23,38 @@ static struct goleak_spawn *site_of(struct goleak_spawns *spawns, uint32_t site)
     return &spawns->sites[site];
 }
 
-static enum goleak_status take(void *state, const struct goleak_transition *transitions, size_t count)
+static void count_end(struct goleak_spawn *site, const struct goleak_transition *t)
 {
-    struct goleak_spawns *spawns = state;
-    for (const struct goleak_transition *t = transitions; t < transitions + count; t++) {
-        if (t->kind == GOLEAK_T_BLOCKED || t->kind == GOLEAK_T_UNBLOCKED || t->kind == GOLEAK_T_APPEARED ||
-            (t->kind == GOLEAK_T_MOVED && t->preexisting))
-            continue;
-        struct goleak_spawn *site = site_of(spawns, t->site);
-        if (site == NULL)
-            return goleak_alloc_failure(spawns->model.alloc);
-        if (t->kind == GOLEAK_T_CREATED) {
-            site->created++;
-        } else if (t->kind == GOLEAK_T_MOVED) {
-            site->created++;
-            spawns->sites[0].created--;
-        } else if (t->kind == GOLEAK_T_RETRACTED) {
-            site->created -= !t->preexisting;
-        } else if (t->preexisting) {
-            site->preexisting_ended++;
-        } else {
-            int64_t life = t->moment > t->since ? t->moment - t->since : 0;
-            site->ended++;
-            site->life_sum =
-                site->life_sum > UINT64_MAX - (uint64_t)life ? UINT64_MAX : site->life_sum + (uint64_t)life;
-            if (life > site->life_most)
-                site->life_most = life;
-        }
+    if (t->preexisting) {
+        site->preexisting_ended++;
+        return;
     }
+    int64_t life = t->moment > t->since ? t->moment - t->since : 0;
+    site->ended++;
+    site->life_sum = site->life_sum > UINT64_MAX - (uint64_t)life ? UINT64_MAX : site->life_sum + (uint64_t)life;
+    site->life_most = life > site->life_most ? life : site->life_most;
+}
+
+/* The counts are sums, so it does not matter that one kind is counted behind the other. */
+static enum goleak_status take(void *state, const struct goleak_transitions *batch)
+{
+    static const uint8_t kinds[] = { GOLEAK_T_CREATED, GOLEAK_T_ENDED, GOLEAK_T_MOVED, GOLEAK_T_RETRACTED };
+    struct goleak_spawns *spawns = state;
+    for (size_t k = 0; k < sizeof kinds; k++)
+        for (size_t i = 0; i < batch->count_of[kinds[k]]; i++) {
+            const struct goleak_transition *t = &batch->all[batch->of[kinds[k]][i]];
+            struct goleak_spawn *site = site_of(spawns, t->site);
+            if (site == NULL)
+                return goleak_alloc_failure(spawns->model.alloc);
+            if (kinds[k] == GOLEAK_T_ENDED) {
+                count_end(site, t);
+                continue;
+            }
+            bool counted = kinds[k] == GOLEAK_T_CREATED || !t->preexisting;
+            site->created += kinds[k] == GOLEAK_T_RETRACTED ? (uint64_t)0 - counted : counted;
+            if (kinds[k] == GOLEAK_T_MOVED)
+                spawns->sites[0].created -= counted;
+        }
     return GOLEAK_OK;
 }
 

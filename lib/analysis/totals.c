@@ -9,34 +9,20 @@ static void *create(const struct goleak_model *model)
     return totals;
 }
 
-static enum goleak_status take(void *state, const struct goleak_transition *transitions, size_t count)
+static enum goleak_status take(void *state, const struct goleak_transitions *batch)
 {
     struct goleak_totals *totals = state;
-    for (const struct goleak_transition *t = transitions; t < transitions + count; t++)
-        switch (t->kind) {
-        case GOLEAK_T_APPEARED:
-            totals->preexisting++;
-            break;
-        case GOLEAK_T_CREATED:
-            totals->created++;
-            break;
-        case GOLEAK_T_ENDED:
-            totals->ended++;
-            break;
-        case GOLEAK_T_BLOCKED:
-            totals->blocked++;
-            break;
-        case GOLEAK_T_UNBLOCKED:
-            totals->blocked--;
-            break;
-        case GOLEAK_T_RETRACTED:
-            totals->preexisting -= t->preexisting;
-            totals->created -= !t->preexisting;
-            totals->blocked -= t->blocked;
-            break;
-        default:
-            break;
-        }
+    totals->preexisting += batch->count_of[GOLEAK_T_APPEARED];
+    totals->created += batch->count_of[GOLEAK_T_CREATED];
+    totals->ended += batch->count_of[GOLEAK_T_ENDED];
+    totals->blocked += batch->count_of[GOLEAK_T_BLOCKED];
+    totals->blocked -= batch->count_of[GOLEAK_T_UNBLOCKED];
+    for (size_t i = 0; i < batch->count_of[GOLEAK_T_RETRACTED]; i++) {
+        const struct goleak_transition *t = &batch->all[batch->of[GOLEAK_T_RETRACTED][i]];
+        totals->preexisting -= t->preexisting;
+        totals->created -= !t->preexisting;
+        totals->blocked -= t->blocked;
+    }
     return GOLEAK_OK;
 }
 

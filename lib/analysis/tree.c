@@ -18,8 +18,9 @@ static struct goleak_edge *edge_of(struct goleak_tree *tree, uint32_t parent, ui
 {
     const uint32_t key[2] = { parent, site };
     size_t before = tree->index.count;
-    if (tree->last != 0 && tree->edges[tree->last - 1].parent == parent && tree->edges[tree->last - 1].site == site)
-        return &tree->edges[tree->last - 1];
+    uint32_t *last = &tree->last[(parent * 31 + site) % GOLEAK_TREE_LAST];
+    if (*last != 0 && tree->edges[*last - 1].parent == parent && tree->edges[*last - 1].site == site)
+        return &tree->edges[*last - 1];
     if (!goleak_grow(tree->model.alloc, &tree->edges, &tree->capacity, before + 1, sizeof *tree->edges))
         return NULL;
     uint32_t edge = goleak_intern_add(&tree->index, key, sizeof key);
@@ -27,29 +28,48 @@ static struct goleak_edge *edge_of(struct goleak_tree *tree, uint32_t parent, ui
         return NULL;
     if (edge > before)
         tree->edges[edge - 1] = (struct goleak_edge){ .parent = parent, .site = site };
-    tree->last = edge;
+    *last = edge;
     return &tree->edges[edge - 1];
 }
 
-static enum goleak_status take(void *state, const struct goleak_transition *transitions, size_t count)
+static enum goleak_status take_rare(struct goleak_tree *tree, const struct goleak_transition *t)
+{
+    if (t->preexisting)
+        return GOLEAK_OK;
+    struct goleak_edge *edge = edge_of(tree, t->parent_site, t->site);
+    if (edge == NULL)
+        return goleak_alloc_failure(tree->model.alloc);
+    edge->created += t->kind == GOLEAK_T_MOVED;
+    edge->created -= t->kind == GOLEAK_T_RETRACTED;
+    edge = t->kind == GOLEAK_T_MOVED ? edge_of(tree, t->parent_site, 0) : NULL;
+    if (edge != NULL)
+        edge->created--;
+    return GOLEAK_OK;
+}
+
+static enum goleak_status take(void *state, const struct goleak_transitions *batch)
 {
     struct goleak_tree *tree = state;
-    for (const struct goleak_transition *t = transitions; t < transitions + count; t++) {
-        bool about = t->kind == GOLEAK_T_CREATED || t->kind == GOLEAK_T_ENDED || t->kind == GOLEAK_T_RETRACTED ||
-                     t->kind == GOLEAK_T_MOVED;
-        if (!about || t->preexisting)
-            continue;
-        struct goleak_edge *edge = t->kind == GOLEAK_T_MOVED ? edge_of(tree, t->parent_site, 0) : NULL;
-        if (edge != NULL)
-            edge->created--;
-        edge = edge_of(tree, t->parent_site, t->site);
+    for (size_t i = 0; i < batch->count_of[GOLEAK_T_CREATED]; i++) {
+        const struct goleak_transition *t = &batch->all[batch->of[GOLEAK_T_CREATED][i]];
+        struct goleak_edge *edge = edge_of(tree, t->parent_site, t->site);
         if (edge == NULL)
             return goleak_alloc_failure(tree->model.alloc);
-        edge->created += t->kind == GOLEAK_T_CREATED || t->kind == GOLEAK_T_MOVED;
-        edge->created -= t->kind == GOLEAK_T_RETRACTED;
-        edge->ended += t->kind == GOLEAK_T_ENDED;
+        edge->created++;
     }
-    return GOLEAK_OK;
+    for (size_t i = 0; i < batch->count_of[GOLEAK_T_ENDED]; i++) {
+        const struct goleak_transition *t = &batch->all[batch->of[GOLEAK_T_ENDED][i]];
+        struct goleak_edge *edge = t->preexisting ? NULL : edge_of(tree, t->parent_site, t->site);
+        if (edge != NULL)
+            edge->ended++;
+        else if (!t->preexisting)
+            return goleak_alloc_failure(tree->model.alloc);
+    }
+    enum goleak_status status = GOLEAK_OK;
+    for (unsigned kind = GOLEAK_T_MOVED; kind <= GOLEAK_T_RETRACTED; kind++)
+        for (size_t i = 0; i < batch->count_of[kind] && status == GOLEAK_OK; i++)
+            status = take_rare(tree, &batch->all[batch->of[kind][i]]);
+    return status;
 }
 
 /* More living goroutines than this are not listed one by one. */

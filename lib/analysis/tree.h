@@ -12,12 +12,14 @@ struct goleak_edge {
     uint64_t created, ended;
 };
 
+#define GOLEAK_TREE_LAST 256
+
 struct goleak_tree {
     struct goleak_model model;
     struct goleak_intern index; /* bytes: parent, site */
     struct goleak_edge *edges;  /* edges[id - 1] */
     size_t capacity;
-    uint32_t last; /* id of the edge asked for last: mostly the next one's too */
+    uint32_t last[GOLEAK_TREE_LAST]; /* ids of edges asked for, the last of their place */
 };
 
 extern const struct goleak_analysis goleak_analysis_tree;

@@ -18,7 +18,8 @@ enum goleak_transition_kind {
     GOLEAK_T_BLOCKED,   /* parked on the leak-capable set */
     GOLEAK_T_UNBLOCKED, /* `since`: moment of the park */
     GOLEAK_T_MOVED,     /* its spawn site is known now: `site`; it was counted at site 0 */
-    GOLEAK_T_RETRACTED  /* `blocked`, `preexisting`, `since` as the goroutine was */
+    GOLEAK_T_RETRACTED, /* `blocked`, `preexisting`, `since` as the goroutine was */
+    GOLEAK_T_KINDS
 };
 
 struct goleak_transition {
@@ -29,6 +30,17 @@ struct goleak_transition {
     bool blocked, preexisting;
 };
 
-#define GOLEAK_TRANSITIONS 1024
+#define GOLEAK_TRANSITIONS 256
+
+/* A batch, and the same by kind: who counts only some kinds need not branch on all. */
+struct goleak_transitions {
+    size_t count;
+    size_t count_of[GOLEAK_T_KINDS];
+    uint8_t of[GOLEAK_T_KINDS][GOLEAK_TRANSITIONS]; /* indices, in order */
+    struct goleak_transition all[GOLEAK_TRANSITIONS];
+};
+
+/* Sorts the indices; `all` and `count` are set. */
+void goleak_transitions_sort(struct goleak_transitions *batch);
 
 #endif

@@ -80,18 +80,26 @@ void goleak_replay_release(struct goleak_replay *replay)
 
 enum goleak_status goleak_replay_flush(struct goleak_replay *replay)
 {
-    size_t count = replay->transition_count;
-    replay->transition_count = 0;
-    if (count == 0 || replay->on_transitions == NULL)
-        return GOLEAK_OK;
-    return replay->on_transitions(replay->context, replay->transitions, count);
+    struct goleak_transitions *batch = &replay->transitions;
+    enum goleak_status status = GOLEAK_OK;
+    if (batch->count != 0 && replay->on_transitions != NULL) {
+        goleak_transitions_sort(batch);
+        status = replay->on_transitions(replay->context, batch);
+    }
+    batch->count = 0;
+    return status;
+}
+
+static inline bool is_nearly_full(const struct goleak_transitions *batch)
+{
+    return batch->count > GOLEAK_TRANSITIONS - 16;
 }
 
 /* There is always room for the transitions of one event: see step(). */
 static inline void tell(struct goleak_replay *replay, const struct goleak_record *record,
                         enum goleak_transition_kind kind, int64_t moment, int64_t since)
 {
-    struct goleak_transition *t = &replay->transitions[replay->transition_count++];
+    struct goleak_transition *t = &replay->transitions.all[replay->transitions.count++];
     t->moment = moment;
     t->since = since;
     t->serial = record->serial;
@@ -315,7 +323,7 @@ enum goleak_status goleak_replay_name(struct goleak_replay *replay, const struct
     if ((event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) == 0)
         return GOLEAK_OK;
     enum goleak_status status = name_other(replay, event, (int64_t)replay->event_count, &index);
-    if (status == GOLEAK_OK && replay->transition_count > GOLEAK_TRANSITIONS - 16)
+    if (status == GOLEAK_OK && is_nearly_full(&replay->transitions))
         status = goleak_replay_flush(replay);
     return status;
 }
@@ -466,7 +474,7 @@ static enum goleak_status read_again(struct goleak_replay *replay, int64_t momen
         if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
             prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
         enum goleak_status status = GOLEAK_OK;
-        if (replay->transition_count > GOLEAK_TRANSITIONS - 16)
+        if (is_nearly_full(&replay->transitions))
             status = goleak_replay_flush(replay);
         if (status != GOLEAK_OK)
             return status;
@@ -980,7 +988,7 @@ enum goleak_status goleak_replay_rename(struct goleak_replay *replay)
             continue;
         prove(replay, record, replay->sites.sites[record->site].proof, moment);
         enum goleak_status status = GOLEAK_OK;
-        if (replay->transition_count > GOLEAK_TRANSITIONS - 16)
+        if (is_nearly_full(&replay->transitions))
             status = goleak_replay_flush(replay);
         if (status != GOLEAK_OK)
             return status;
@@ -1118,7 +1126,7 @@ enum goleak_status goleak_replay_run(struct goleak_replay *replay, const struct 
         *done = i + (status != GOLEAK_END);
         if (status != GOLEAK_OK)
             return status;
-        if (UNLIKELY(replay->transition_count > GOLEAK_TRANSITIONS - 16)) {
+        if (UNLIKELY(is_nearly_full(&replay->transitions))) {
             status = goleak_replay_flush(replay);
             if (status != GOLEAK_OK)
                 return status;

@@ -32,8 +32,7 @@ struct goleak_stream {
     bool counted;  /* prints the script's counters */
 };
 
-typedef enum goleak_status goleak_transitions_fn(void *context, const struct goleak_transition *transitions,
-                                                 size_t count);
+typedef enum goleak_status goleak_transitions_fn(void *context, const struct goleak_transitions *batch);
 /* The goroutine ends at `moment`; its record is about to be reused. */
 typedef enum goleak_status goleak_replay_ended_fn(void *context, const struct goleak_record *record, int64_t moment);
 
@@ -95,8 +94,7 @@ struct goleak_replay {
 
     struct goleak_ticks ticks;
 
-    struct goleak_transition transitions[GOLEAK_TRANSITIONS];
-    size_t transition_count;
+    struct goleak_transitions transitions; /* not yet handed over */
     goleak_transitions_fn *on_transitions;
     goleak_replay_ended_fn *on_ended; /* may be NULL */
     void *context;
