@@ -412,7 +412,5 @@ const char *goleak_reason_name(enum goleak_reason reason)
 
 bool goleak_reason_can_leak(enum goleak_reason reason)
 {
-    const uint32_t set = 1u << GOLEAK_REASON_FOREVER | 1u << GOLEAK_REASON_SELECT | 1u << GOLEAK_REASON_COND_WAIT |
-                         1u << GOLEAK_REASON_SYNC | 1u << GOLEAK_REASON_CHAN_SEND | 1u << GOLEAK_REASON_CHAN_RECV;
-    return (unsigned)reason < GOLEAK_REASON_COUNT && (set >> reason & 1) != 0;
+    return goleak_reason_blocks(reason);
 }

@@ -53,13 +53,18 @@ void goleak_reasons_restrict(struct goleak_reasons *reasons, uint32_t versions);
 /* For a pair that was not seen before, or that no version can have produced. */
 bool goleak_reasons_learn_new(struct goleak_reasons *reasons, uint8_t reason, int wait);
 
+/* It was seen before, and can be. */
+static inline bool goleak_reasons_has_seen(const struct goleak_reasons *reasons, uint8_t reason, int wait)
+{
+    return wait < 0 ? (reasons->seen_alone[reason >> 6] >> (reason & 63) & 1) != 0
+                    : wait < 64 && reason < 64 && (reasons->seen[reason] >> wait & 1) != 0;
+}
+
 /* Learns from a pair (wait -1: not printed). False: no candidate version can
  * have produced it. */
 static inline bool goleak_reasons_learn(struct goleak_reasons *reasons, uint8_t reason, int wait)
 {
-    bool seen = wait < 0 ? (reasons->seen_alone[reason >> 6] >> (reason & 63) & 1) != 0
-                         : wait < 64 && reason < 64 && (reasons->seen[reason] >> wait & 1) != 0;
-    return seen || goleak_reasons_learn_new(reasons, reason, wait);
+    return goleak_reasons_has_seen(reasons, reason, wait) || goleak_reasons_learn_new(reasons, reason, wait);
 }
 
 enum goleak_reason goleak_reasons_decode_with_wait(const struct goleak_reasons *reasons, uint8_t reason, int wait);
@@ -75,6 +80,14 @@ static inline enum goleak_reason goleak_reasons_decode(const struct goleak_reaso
 /* The runtime's text of a wait reason; NULL where the candidates disagree or
  * have none. */
 const char *goleak_reasons_wait_text(const struct goleak_reasons *reasons, int wait);
+
+/* goleak_reason_can_leak, for where it is asked for each event. */
+static inline bool goleak_reason_blocks(enum goleak_reason reason)
+{
+    const uint32_t set = 1u << GOLEAK_REASON_FOREVER | 1u << GOLEAK_REASON_SELECT | 1u << GOLEAK_REASON_COND_WAIT |
+                         1u << GOLEAK_REASON_SYNC | 1u << GOLEAK_REASON_CHAN_SEND | 1u << GOLEAK_REASON_CHAN_RECV;
+    return (unsigned)reason < GOLEAK_REASON_COUNT && (set >> reason & 1) != 0;
+}
 
 /* A wait of the panicking kind: the process is going down, nothing leaks. */
 bool goleak_reasons_is_panic(const struct goleak_reasons *reasons, int wait);

@@ -1041,6 +1041,149 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
     return GOLEAK_OK;
 }
 
+/* ---- the usual events ----
+ *
+ * Nearly all events are of a goroutine that is known, and bring nothing but the next
+ * step of its life. These go without the questions above, and nearly without branches
+ * that cannot be foreseen; where anything else is the case, the answer is "no", and
+ * nothing has been done. */
+
+/* What the events of this kind may tell. */
+#define USUAL (GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_TIME | GOLEAK_HAS_CPU | GOLEAK_HAS_TID | GOLEAK_HAS_PID | \
+               GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT | GOLEAK_HAS_STACK)
+#define USUAL_PARK (USUAL | GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT | GOLEAK_HAS_BLOCKED)
+
+static inline bool is_usual(const struct goleak_replay *replay, const struct goleak_event *event,
+                            const struct goleak_record *record)
+{
+    bool lives = (record->flags & GOLEAK_REC_SEEN) && record->state != GOLEAK_STATE_ENDED;
+    bool same = (event->has & GOLEAK_HAS_GOID) == 0 || event->goid == record->goid;
+    bool timed = (event->has & GOLEAK_HAS_TIME) == 0 || replay->first_ns != GOLEAK_NONE;
+    return lives && same && timed;
+}
+
+static inline int64_t usual_moment(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    replay->event_count++;
+    if ((event->has & GOLEAK_HAS_TIME) == 0)
+        return replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count;
+    replay->last_ns = event->time_ns > replay->last_ns ? event->time_ns : replay->last_ns;
+    return event->time_ns;
+}
+
+/* The end of a wait and the begin of the next are written whether they are or not: only
+ * the count goes on. */
+static inline void tell_wait(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment,
+                             int64_t since, enum goleak_transition_kind kind, bool is)
+{
+    struct goleak_transitions *batch = &replay->transitions;
+    struct goleak_transition *t = &batch->all[batch->count];
+    t->moment = moment;
+    t->since = since;
+    t->serial = record->serial;
+    t->site = record->site;
+    t->parent_site = 0;
+    t->kind = (uint8_t)kind;
+    t->reason = record->reason;
+    t->blocked = true;
+    t->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
+    batch->count += is;
+}
+
+static bool usual_park(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record)
+{
+    int wait = event->has & GOLEAK_HAS_WAIT ? event->wait_reason : -1;
+    bool named = (event->flags & GOLEAK_FLAG_REASON) != 0;
+    if ((event->has & ~USUAL_PARK) != 0 || (event->has & GOLEAK_HAS_REASON) == 0 || !is_usual(replay, event, record) ||
+        !(named || goleak_reasons_has_seen(replay->reasons, event->reason, wait)) ||
+        replay->candidates != replay->reasons->candidates ||
+        (record->state == GOLEAK_STATE_WAITING && replay->stream.has_wakeups) ||
+        (event->flags & GOLEAK_FLAG_INFERRED) != 0)
+        return false;
+    enum goleak_reason reason =
+        named ? (enum goleak_reason)event->reason : goleak_reasons_decode(replay->reasons, event->reason, wait);
+    if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE || (reason == GOLEAK_REASON_FOREVER && !named) ||
+        replay->sites.sites[record->site].unnamed)
+        return false;
+    int64_t moment = usual_moment(replay, event);
+    bool told = is_told(replay, record), was = (record->flags & GOLEAK_REC_BLOCKED) != 0, is = goleak_reason_blocks(reason);
+    bool counted = (record->flags & GOLEAK_REC_PREEXISTING) == 0;
+    tell_wait(replay, record, moment, record->since, GOLEAK_T_UNBLOCKED, was && told);
+    record->reason = (uint8_t)reason;
+    tell_wait(replay, record, moment, moment, GOLEAK_T_BLOCKED, is && told);
+    replay->script_blocked += counted ? (int)is - (int)was : 0;
+    record->flags = (uint16_t)((record->flags & ~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED)) |
+                               (is ? GOLEAK_REC_BLOCKED : 0));
+    record->state = GOLEAK_STATE_WAITING;
+    record->since = moment;
+    record->raw_reason = named ? GOLEAK_REASON_NONE : event->reason;
+    record->wait = wait >= 0 ? (uint8_t)wait : GOLEAK_NO_WAIT;
+    record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : 0;
+    replay->stream.tells_blocking = true;
+    return true;
+}
+
+/* The goroutine is awake, if it was not. */
+static inline void usual_wake(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+{
+    bool was = (record->flags & GOLEAK_REC_BLOCKED) != 0;
+    tell_wait(replay, record, moment, record->since, GOLEAK_T_UNBLOCKED, was && is_told(replay, record));
+    replay->script_blocked -= was && (record->flags & GOLEAK_REC_PREEXISTING) == 0;
+    record->flags &= (uint16_t)~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED);
+    record->reason = record->raw_reason = GOLEAK_REASON_NONE;
+    record->wait = GOLEAK_NO_WAIT;
+    record->block_stack = 0;
+}
+
+static bool usual_end(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record)
+{
+    if ((event->has & ~USUAL) != 0 || !is_usual(replay, event, record) || replay->on_ended != NULL)
+        return false;
+    int64_t moment = usual_moment(replay, event);
+    usual_wake(replay, record, moment);
+    record->state = GOLEAK_STATE_ENDED;
+    if (is_told(replay, record))
+        tell(replay, record, GOLEAK_T_ENDED, moment, record->created);
+    replay->script_live -= (record->flags & GOLEAK_REC_PREEXISTING) == 0;
+    if ((record->node | record->parent) != 0)
+        goleak_lineage_end(&replay->lineage, record);
+    record->since = moment;
+    return true;
+}
+
+static bool usual_run(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record)
+{
+    if ((event->has & ~USUAL) != 0 || !is_usual(replay, event, record))
+        return false;
+    int64_t moment = usual_moment(replay, event);
+    usual_wake(replay, record, moment);
+    record->state = GOLEAK_STATE_RUNNING;
+    record->since = moment;
+    if (record->started == GOLEAK_NO_MOMENT && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
+        record->started = moment;
+    replay->stream.has_wakeups = true;
+    return true;
+}
+
+static inline bool step_usual(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record)
+{
+    switch (event->kind) {
+    case GOLEAK_EVENT_PARK: return usual_park(replay, event, record);
+    case GOLEAK_EVENT_END: return usual_end(replay, event, record);
+    case GOLEAK_EVENT_RUN: return usual_run(replay, event, record);
+    default: return false;
+    }
+}
+
+static inline void note_stream(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    if (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) {
+        replay->stream.counted = true;
+        check_counters(replay, event);
+    }
+    replay->stream.has_stacks = replay->stream.has_stacks || (event->has & GOLEAK_HAS_STACK) != 0;
+}
+
 static enum goleak_status step(struct goleak_replay *replay, const struct goleak_event *event, uint64_t hash,
                                enum goleak_replay_mode mode)
 {
@@ -1051,6 +1194,10 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
         !goleak_store_by_goid(&replay->store, event->goid, replay->process, &index))
         return goleak_alloc_failure(replay->alloc);
     struct goleak_record *record = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
+    if (LIKELY(record != NULL && step_usual(replay, event, record))) {
+        note_stream(replay, event);
+        return GOLEAK_OK;
+    }
     if (mode == GOLEAK_REPLAY_ASK && is_not_yet(record, event))
         return GOLEAK_END;
     if (UNLIKELY(record == NULL)) {
@@ -1074,64 +1221,72 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
     if (UNLIKELY(replay->store.goids.slots != NULL && record->goid != goid) &&
         !goleak_store_note_goid(&replay->store, index))
         return goleak_alloc_failure(replay->alloc);
-    if (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) {
-        replay->stream.counted = true;
-        check_counters(replay, event);
-    }
-    replay->stream.has_stacks = replay->stream.has_stacks || (event->has & GOLEAK_HAS_STACK) != 0;
+    note_stream(replay, event);
     return status;
 }
 
-/* Once the table outgrows the cache, waiting for memory is most of the cost: the
- * slot is fetched 16 events ahead, and the record that it names 8 ahead. */
-#define AHEAD 16
-#define RECORD_AHEAD 8
+/* Once the table outgrows the cache, waiting for memory is most of the cost: slots and
+ * records of a row of events are fetched before the first is stepped. */
+#define ROW 32
+
+static inline void fetch_ahead(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,
+                               uint64_t *hashes)
+{
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = goleak_store_hash(key_of(&events[i]), replay->process);
+        goleak_store_prefetch_slot(&replay->store, hashes[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        goleak_store_prefetch_record(&replay->store, hashes[i]);
+}
+
+/* Whose process the event is of. */
+static inline enum goleak_status find_owner(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    if (LIKELY((event->has & (GOLEAK_HAS_PID | GOLEAK_HAS_TID)) == 0))
+        return GOLEAK_OK;
+    if ((event->has & GOLEAK_HAS_PID) == 0)
+        return find_thread(replay, event);
+    if (LIKELY(replay->processes[replay->process].pid == event->pid))
+        return GOLEAK_OK;
+    return find_process(replay, event->pid);
+}
+
+static enum goleak_status run_row(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
+                                  enum goleak_replay_mode mode, size_t *done)
+{
+    const uint32_t whose = GOLEAK_HAS_G | GOLEAK_HAS_GOID;
+    uint64_t hashes[ROW];
+    uint16_t hashed_for = replay->process;
+    fetch_ahead(replay, events, count, hashes);
+    for (size_t i = 0; i < count; i++) {
+        const struct goleak_event *event = &events[i];
+        enum goleak_status status = find_owner(replay, event);
+        if (status == GOLEAK_OK && LIKELY((event->has & whose) != 0)) {
+            uint64_t hash = hashes[i];
+            if (UNLIKELY(replay->process != hashed_for)) /* the process is part of it */
+                hash = goleak_store_hash(key_of(event), replay->process);
+            status = step(replay, event, hash, mode);
+        } else if (status == GOLEAK_OK) {
+            replay->event_count++;
+            status = step_nobody(replay, event, take_moment(replay, event));
+        }
+        *done = i + (status != GOLEAK_END);
+        if (UNLIKELY(is_nearly_full(&replay->transitions)) && status == GOLEAK_OK)
+            status = goleak_replay_flush(replay);
+        if (UNLIKELY(status != GOLEAK_OK))
+            return status;
+    }
+    return GOLEAK_OK;
+}
 
 enum goleak_status goleak_replay_run(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
                                      enum goleak_replay_mode mode, size_t *done)
 {
-    uint64_t hashes[AHEAD];
-    const uint32_t whose = GOLEAK_HAS_G | GOLEAK_HAS_GOID;
-    size_t ahead = 0;
-    for (size_t i = 0; i < count; i++) {
-        for (; ahead < count && ahead < i + AHEAD; ahead++) {
-            hashes[ahead % AHEAD] = goleak_store_hash(key_of(&events[ahead]), replay->process);
-            goleak_store_prefetch_slot(&replay->store, hashes[ahead % AHEAD]);
-        }
-        if (i + RECORD_AHEAD < ahead)
-            goleak_store_prefetch_record(&replay->store, hashes[(i + RECORD_AHEAD) % AHEAD]);
-        const struct goleak_event *event = &events[i];
-        enum goleak_status status;
-        uint16_t process = replay->process;
-        status = GOLEAK_OK;
-        if (event->has & GOLEAK_HAS_PID) {
-            if (UNLIKELY(replay->processes[process].pid != event->pid))
-                status = find_process(replay, event->pid);
-        } else if (event->has & GOLEAK_HAS_TID) {
-            status = find_thread(replay, event);
-        }
-        if (status != GOLEAK_OK)
-            return status;
-        if (UNLIKELY(replay->process != process)) {
-            ahead = i; /* the process is part of the hash */
-            hashes[ahead++ % AHEAD] = goleak_store_hash(key_of(event), replay->process);
-        }
-        if (LIKELY((event->has & whose) != 0)) {
-            status = step(replay, event, hashes[i % AHEAD], mode);
-        } else {
-            replay->event_count++;
-            int64_t moment = take_moment(replay, event);
-            status = step_nobody(replay, event, moment);
-        }
-        *done = i + (status != GOLEAK_END);
-        if (status != GOLEAK_OK)
-            return status;
-        if (UNLIKELY(is_nearly_full(&replay->transitions))) {
-            status = goleak_replay_flush(replay);
-            if (status != GOLEAK_OK)
-                return status;
-        }
-    }
-    *done = count;
-    return GOLEAK_OK;
+    enum goleak_status status = GOLEAK_OK;
+    size_t at = 0, taken = 0;
+    for (; at < count && status == GOLEAK_OK; at += taken)
+        status = run_row(replay, events + at, count - at < ROW ? count - at : ROW, mode, &taken);
+    *done = at;
+    return status;
 }
