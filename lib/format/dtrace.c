@@ -547,75 +547,54 @@ static enum goleak_status too_long(void *context, const struct goleak_line *line
         (at) += sizeof(text) - 1;                                                                                     \
     } while (0)
 
-/* One line of the article's full form, to behind its newline; NULL: not one. */
+/* " KEY=NUMBER" of up to 9 digits; NULL: something else. */
+#define EXPECT_COUNT(at, text, out)                                                                                   \
+    do {                                                                                                              \
+        EXPECT(at, text);                                                                                             \
+        const char *digits = at;                                                                                      \
+        if (((at) = goleak_fast_i32(digits, out)) == digits)                                                          \
+            return NULL;                                                                                              \
+    } while (0)
+
+/* One line of the article's full form, to behind its newline; NULL: not one. Anything
+ * unusual (an empty number, more digits, more keys) takes the general path. */
 static inline const char *fast_line(const char *at, struct goleak_event *event)
 {
     const uint32_t counters = GOLEAK_HAS_G | GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT;
-    uint64_t number, parent;
-    const char *before;
-    if (memcmp(at, "gopark: ", 8) == 0) {
-        at += 8;
-        EXPECT(at, "goroutine=");
-        before = at;
-        at = goleak_fast_hex(at, &event->g);
-        if (at == before)
-            return NULL;
+    bool parks = memcmp(at, "gopark: ", 8) == 0, begins = memcmp(at, "newproc1: ", 10) == 0;
+    if (!parks && !begins && memcmp(at, "godestroy: ", 11) != 0)
+        return NULL;
+    at += parks ? 8 : begins ? 10 : 11;
+    EXPECT(at, "goroutine=");
+    at = goleak_fast_hex(at, &event->g);
+    event->flags = 0;
+    if (parks) {
         EXPECT(at, " blocked=");
-        event->flags = *at == '1' ? GOLEAK_FLAG_BLOCKED : 0;
-        if ((*at++ & 0xfe) != '0')
-            return NULL;
+        unsigned blocked = (unsigned char)(*at++ - '0');
         EXPECT(at, " reason=");
-        before = at;
-        at = goleak_fast_u64(at, &number);
-        if (at == before || number > UINT8_MAX)
+        unsigned tens = (unsigned char)(at[0] - '0'), ones = (unsigned char)(at[1] - '0');
+        if ((blocked | 1) != 1 || tens > 9)
             return NULL;
-        event->reason = (uint8_t)number;
+        at += ones <= 9 ? 2 : 1;
+        event->flags = blocked != 0 ? GOLEAK_FLAG_BLOCKED : 0;
+        event->reason = (uint8_t)(ones <= 9 ? tens * 10 + ones : tens);
         event->kind = GOLEAK_EVENT_PARK;
         event->has = GOLEAK_HAS_G | GOLEAK_HAS_BLOCKED | GOLEAK_HAS_REASON | GOLEAK_HAS_BLOCKED_COUNT;
-    } else if (memcmp(at, "newproc1", 8) == 0) {
-        at += 8;
-        EXPECT(at, ": goroutine=");
-        before = at;
-        at = goleak_fast_hex(at, &event->g);
-        if (at == before)
-            return NULL;
+    } else if (begins) {
         EXPECT(at, " parent=");
-        before = at;
-        at = goleak_fast_u64(at, &parent);
-        if (at == before)
+        const char *before = at;
+        if ((at = goleak_fast_u64(before, &event->other_g)) == before)
             return NULL;
-        EXPECT(at, " count=");
-        before = at;
-        at = goleak_fast_i32(at, &event->count);
-        if (at == before)
-            return NULL;
-        event->other_g = parent;
-        event->flags = 0;
+        EXPECT_COUNT(at, " count=", &event->count);
         event->kind = GOLEAK_EVENT_CREATE;
-        event->has = counters | (parent != 0 ? GOLEAK_HAS_OTHER : 0);
-    } else if (memcmp(at, "godestro", 8) == 0) {
-        at += 8;
-        EXPECT(at, "y: goroutine=");
-        before = at;
-        at = goleak_fast_hex(at, &event->g);
-        if (at == before)
-            return NULL;
-        EXPECT(at, " count=");
-        before = at;
-        at = goleak_fast_i32(at, &event->count);
-        if (at == before)
-            return NULL;
-        event->flags = 0;
+        event->has = counters | (event->other_g != 0 ? GOLEAK_HAS_OTHER : 0);
+    } else {
+        EXPECT_COUNT(at, " count=", &event->count);
         event->kind = GOLEAK_EVENT_END;
         event->has = counters;
-    } else {
-        return NULL;
     }
-    EXPECT(at, " blocked_count=");
-    before = at;
-    at = goleak_fast_i32(at, &event->blocked_count);
-    /* Anything unusual (an empty number, more digits, more keys) takes the general path. */
-    return *at == '\n' && at != before && event->g != 0 ? at + 1 : NULL;
+    EXPECT_COUNT(at, " blocked_count=", &event->blocked_count);
+    return *at == '\n' && event->g != 0 ? at + 1 : NULL;
 }
 
 static const char *take_bulk(void *context, const char *at, const char *end, uint64_t *number,
@@ -633,21 +612,23 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
     }
     *status = goleak_textual_close_event(&reader->text);
     uint64_t line = *number;
+    struct goleak_batch *batch = reader->text.batch;
     while (at < end && *status == GOLEAK_OK) {
-        struct goleak_batch *batch = reader->text.batch;
-        struct goleak_event *event = batch->count < GOLEAK_BATCH_EVENTS ? &batch->events[batch->count] : &over;
+        bool full = batch->count == GOLEAK_BATCH_EVENTS;
+        struct goleak_event *event = full ? &over : &batch->events[batch->count];
         const char *next = fast_line(at, event);
         if (next == NULL)
             break;
         event->position = ++line;
         reader->text.keyed.last_keys[event->kind] = event->has;
         at = next;
-        if (event == &over) { /* now it is sure that the last one gets no stack */
+        if (full) { /* now it is sure that the last one gets no stack */
             if ((*status = goleak_textual_push(&reader->text)) != GOLEAK_OK)
                 break;
-            reader->text.batch->events[0] = over;
+            batch = reader->text.batch;
+            batch->events[0] = over;
         }
-        reader->text.batch->count++;
+        batch->count++;
     }
     if (line != *number) {
         reader->text.open_event = true; /* a stack may follow the last */
