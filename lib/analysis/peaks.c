@@ -52,7 +52,7 @@ static inline bool gauge_step(struct goleak_gauge *gauge, struct goleak_alloc *a
         return false;
     at->now += (uint64_t)(int64_t)step;
     gauge->now += (uint64_t)(int64_t)step;
-    if (step > 0 && gauge->now > gauge->peak)
+    if (gauge->now > gauge->peak && step > 0)
         new_peak(gauge, at, t);
     return true;
 }
@@ -154,11 +154,11 @@ static bool take_rare(struct goleak_peaks *peaks, const struct goleak_transition
 /* Which gauge, up or down, is looked up: the next kind cannot be foreseen. */
 static enum goleak_status take(void *state, const struct goleak_transitions *batch)
 {
-    static const int8_t steps[GOLEAK_T_KINDS] = { 1, 1, -1, 1, -1, 0, 0 };
+    static const int8_t steps[GOLEAK_T_KINDS] = { 1, 1, -1, 1, -1, 0, 0, 0 };
     struct goleak_peaks *peaks = state;
     struct goleak_alloc *alloc = peaks->model.alloc;
     struct goleak_gauge *const gauges[GOLEAK_T_KINDS] = { &peaks->live, &peaks->live, &peaks->live, &peaks->blocked,
-                                                          &peaks->blocked };
+                                                          &peaks->blocked, &peaks->blocked };
     for (size_t i = 0; i < batch->count; i++) {
         const struct goleak_transition *t = &batch->all[i];
         struct goleak_gauge *gauge = gauges[t->kind];

@@ -17,6 +17,7 @@ enum goleak_transition_kind {
     GOLEAK_T_ENDED,     /* `since`: moment of creation, GOLEAK_NO_MOMENT if older */
     GOLEAK_T_BLOCKED,   /* parked on the leak-capable set */
     GOLEAK_T_UNBLOCKED, /* `since`: moment of the park */
+    GOLEAK_T_REBLOCKED, /* both, at one moment: nobody has seen it awake between two parks */
     GOLEAK_T_MOVED,     /* its spawn site is known now: `site`; it was counted at site 0 */
     GOLEAK_T_RETRACTED, /* `blocked`, `preexisting`, `since` as the goroutine was */
     GOLEAK_T_KINDS

@@ -1071,23 +1071,25 @@ static inline int64_t usual_moment(struct goleak_replay *replay, const struct go
     return event->time_ns;
 }
 
-/* The end of a wait and the begin of the next are written whether they are or not: only
- * the count goes on. */
-static inline void tell_wait(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment,
-                             int64_t since, enum goleak_transition_kind kind, bool is)
+/* A wait ends, begins, or both: what cannot be foreseen is looked up, and what nobody
+ * waits for is written and not counted. */
+static inline void tell_wait(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment, bool was,
+                             bool is)
 {
+    static const uint8_t kinds[] = { GOLEAK_T_UNBLOCKED, GOLEAK_T_UNBLOCKED, GOLEAK_T_BLOCKED, GOLEAK_T_REBLOCKED };
     struct goleak_transitions *batch = &replay->transitions;
     struct goleak_transition *t = &batch->all[batch->count];
     t->moment = moment;
-    t->since = since;
+    t->since = was ? record->since : moment;
     t->serial = record->serial;
     t->site = record->site;
     t->parent_site = 0;
-    t->kind = (uint8_t)kind;
+    t->kind = kinds[was + 2 * is];
     t->reason = record->reason;
     t->blocked = true;
     t->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
-    batch->count += is;
+    batch->count += (was || is) && is_told(replay, record);
+    replay->script_blocked += (record->flags & GOLEAK_REC_PREEXISTING) == 0 ? (int)is - (int)was : 0;
 }
 
 static bool usual_park(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record)
@@ -1106,12 +1108,9 @@ static bool usual_park(struct goleak_replay *replay, const struct goleak_event *
         replay->sites.sites[record->site].unnamed)
         return false;
     int64_t moment = usual_moment(replay, event);
-    bool told = is_told(replay, record), was = (record->flags & GOLEAK_REC_BLOCKED) != 0, is = goleak_reason_blocks(reason);
-    bool counted = (record->flags & GOLEAK_REC_PREEXISTING) == 0;
-    tell_wait(replay, record, moment, record->since, GOLEAK_T_UNBLOCKED, was && told);
+    bool is = goleak_reason_blocks(reason);
     record->reason = (uint8_t)reason;
-    tell_wait(replay, record, moment, moment, GOLEAK_T_BLOCKED, is && told);
-    replay->script_blocked += counted ? (int)is - (int)was : 0;
+    tell_wait(replay, record, moment, (record->flags & GOLEAK_REC_BLOCKED) != 0, is);
     record->flags = (uint16_t)((record->flags & ~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED)) |
                                (is ? GOLEAK_REC_BLOCKED : 0));
     record->state = GOLEAK_STATE_WAITING;
@@ -1126,9 +1125,7 @@ static bool usual_park(struct goleak_replay *replay, const struct goleak_event *
 /* The goroutine is awake, if it was not. */
 static inline void usual_wake(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
-    bool was = (record->flags & GOLEAK_REC_BLOCKED) != 0;
-    tell_wait(replay, record, moment, record->since, GOLEAK_T_UNBLOCKED, was && is_told(replay, record));
-    replay->script_blocked -= was && (record->flags & GOLEAK_REC_PREEXISTING) == 0;
+    tell_wait(replay, record, moment, (record->flags & GOLEAK_REC_BLOCKED) != 0, false);
     record->flags &= (uint16_t)~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED);
     record->reason = record->raw_reason = GOLEAK_REASON_NONE;
     record->wait = GOLEAK_NO_WAIT;
@@ -1165,12 +1162,56 @@ static bool usual_run(struct goleak_replay *replay, const struct goleak_event *e
     return true;
 }
 
+/* The spawner is known and runs, as spawners do, and has spawned before. */
+static inline struct goleak_record *usual_spawner(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    if ((event->has & GOLEAK_HAS_OTHER) == 0 || event->other_g == 0)
+        return NULL;
+    uint32_t index = goleak_store_find(&replay->store, event->other_g, replay->process,
+                                       goleak_store_hash(event->other_g, replay->process));
+    struct goleak_record *record = goleak_store_at(&replay->store, index);
+    bool told = (event->has & GOLEAK_HAS_OTHER_GOID) != 0;
+    bool usual = index != 0 && record->node != 0 && record->state != GOLEAK_STATE_WAITING &&
+                 (!told || record->goid != 0);
+    return usual ? record : NULL;
+}
+
+/* A recycled g. */
+static bool usual_create(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record)
+{
+    const uint32_t rare = GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM | GOLEAK_HAS_STACK_BOUNDS;
+    bool has_goid = (event->has & GOLEAK_HAS_GOID) != 0;
+    if ((event->has & rare) != 0 || (record->flags & GOLEAK_REC_SEEN) == 0 || record->state != GOLEAK_STATE_ENDED ||
+        (record->node | record->parent | record->extra) != 0 || (has_goid && event->goid <= 1) ||
+        ((event->has & GOLEAK_HAS_TIME) && replay->first_ns == GOLEAK_NONE) || record->g == 0 ||
+        !replay->processes[record->process].created_any)
+        return false;
+    struct goleak_record *spawner = usual_spawner(replay, event);
+    if (spawner == NULL || spawner == record)
+        return false;
+    int64_t moment = usual_moment(replay, event);
+    begin_life(replay, record, moment);
+    record->goid = has_goid ? event->goid : 0;
+    record->flags |= GOLEAK_REC_NOT_MAIN;
+    if ((event->has & (GOLEAK_HAS_STACK | TELLS_SITE)) != 0 && set_site(replay, record, event) != GOLEAK_OK)
+        return false; /* begun twice: memory ended anyway */
+    goleak_lineage_adopt(&replay->lineage, record, spawner->node);
+    replay->script_live++;
+    uint8_t proof = replay->sites.sites[record->site].proof;
+    record->flags |= proof;
+    replay->system_count += (proof & GOLEAK_REC_SYSTEM) != 0;
+    if (is_told(replay, record))
+        tell(replay, record, GOLEAK_T_CREATED, moment, moment);
+    return true;
+}
+
 static inline bool step_usual(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record)
 {
     switch (event->kind) {
     case GOLEAK_EVENT_PARK: return usual_park(replay, event, record);
     case GOLEAK_EVENT_END: return usual_end(replay, event, record);
     case GOLEAK_EVENT_RUN: return usual_run(replay, event, record);
+    case GOLEAK_EVENT_CREATE: return usual_create(replay, event, record);
     default: return false;
     }
 }
