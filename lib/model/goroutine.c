@@ -1,4 +1,4 @@
-/* goroutine - see goroutine.h. At most two thirds of the slots are used. */
+/* goroutine - see goroutine.h. At most half of the slots are used. */
 #include "model/goroutine.h"
 
 #include <string.h>
@@ -31,10 +31,22 @@ static bool resize_slots(struct goleak_store *store, unsigned log2)
     return true;
 }
 
+static bool add_chunk(struct goleak_store *store)
+{
+    struct goleak_record *chunk;
+    if (!goleak_grow(store->alloc, &store->chunks, &store->chunk_capacity, store->chunk_count + 1,
+                     sizeof *store->chunks) ||
+        (chunk = goleak_alloc_array(store->alloc, GOLEAK_RECORD_CHUNK, sizeof *chunk)) == NULL)
+        return false;
+    memset(chunk, 0, sizeof *chunk); /* index 0 is none */
+    store->chunks[store->chunk_count++] = chunk;
+    return true;
+}
+
 bool goleak_store_init(struct goleak_store *store, struct goleak_alloc *alloc)
 {
     *store = (struct goleak_store){ .alloc = alloc };
-    return resize_slots(store, FIRST_SLOTS_LOG2);
+    return add_chunk(store) && resize_slots(store, FIRST_SLOTS_LOG2);
 }
 
 void goleak_store_release(struct goleak_store *store)
@@ -52,17 +64,9 @@ uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t pro
     uint32_t index = store->count + 1;
     if (index >= UINT32_MAX - GOLEAK_RECORD_CHUNK)
         return 0;
-    if (index / GOLEAK_RECORD_CHUNK >= store->chunk_count) {
-        if (!goleak_grow(store->alloc, &store->chunks, &store->chunk_capacity, store->chunk_count + 1,
-                         sizeof *store->chunks))
-            return 0;
-        struct goleak_record *chunk =
-            goleak_alloc_array(store->alloc, GOLEAK_RECORD_CHUNK, sizeof *chunk);
-        if (chunk == NULL)
-            return 0;
-        store->chunks[store->chunk_count++] = chunk;
-    }
-    if ((size_t)index * 3 > (store->slot_mask + 1) * 2 && !resize_slots(store, 64 - store->slot_shift + 1))
+    if (index / GOLEAK_RECORD_CHUNK >= store->chunk_count && !add_chunk(store))
+        return 0;
+    if ((size_t)index * 2 > store->slot_mask + 1 && !resize_slots(store, 64 - store->slot_shift + 1))
         return 0;
     struct goleak_record *record = goleak_store_at(store, index);
     memset(record, 0, sizeof *record);

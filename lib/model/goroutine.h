@@ -124,13 +124,15 @@ GOLEAK_PREFETCHER void goleak_store_prefetch_slot(const struct goleak_store *sto
     GOLEAK_PREFETCH(&store->slots[hash >> store->slot_shift]);
 }
 
-/* The record that the first slot of this hash names: nearly always the right one. */
-GOLEAK_PREFETCHER void goleak_store_prefetch_record(const struct goleak_store *store, uint64_t hash)
+/* The record that the first slot of this hash names: nearly always the right one. One of
+ * zeros if there is none. */
+static inline struct goleak_record *goleak_store_first(const struct goleak_store *store, uint64_t hash)
 {
-    uint32_t index = (uint32_t)store->slots[hash >> store->slot_shift];
-    if (index == 0)
-        return;
-    const struct goleak_record *record = goleak_store_at(store, index);
+    return goleak_store_at(store, (uint32_t)store->slots[hash >> store->slot_shift]);
+}
+
+GOLEAK_PREFETCHER void goleak_store_prefetch_record(const struct goleak_record *record)
+{
     GOLEAK_PREFETCH(record);
     GOLEAK_PREFETCH((const char *)(record + 1) - 1);
 }

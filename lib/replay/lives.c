@@ -258,11 +258,6 @@ static enum goleak_status meet(struct goleak_order *order, struct goleak_life *l
     return status;
 }
 
-static bool is_ruled(const struct goleak_event *event)
-{
-    return (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) != 0;
-}
-
 enum goleak_status goleak_lives_push(struct goleak_order *order, const struct goleak_event *events, size_t count)
 {
     struct goleak_lives *lives = &order->lives;
@@ -274,14 +269,15 @@ enum goleak_status goleak_lives_push(struct goleak_order *order, const struct go
             if (status != GOLEAK_OK)
                 return status;
         }
-        bool ruled = end < count && is_ruled(&events[end]);
-        /* As many of one kind as there are without a queue. */
-        for (; end < count && is_ruled(&events[end]) == ruled && events[end].position < lives->due; end++)
+        /* As many as there are without a queue. */
+        if (lives->waiting == 0 && events[count - 1].position < lives->due)
+            end = count;
+        for (; end < count && events[end].position < lives->due; end++)
             if (lives->waiting != 0 && (life = find_life(lives, events[end].g)) != NULL)
                 break;
         size_t done = 0;
-        enum goleak_status status = goleak_replay_run(order->replay, events + i, end - i,
-                                                      ruled ? GOLEAK_REPLAY_ASK : GOLEAK_REPLAY_FORCE, &done);
+        enum goleak_status status =
+            goleak_replay_run(order->replay, events + i, end - i, GOLEAK_REPLAY_ASK, &done);
         i += done;
         if (status == GOLEAK_END)
             status = keep(order, NULL, &events[i++]);

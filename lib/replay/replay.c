@@ -30,6 +30,12 @@
 #define UNLIKELY(x) (x)
 #endif
 
+#if defined(__GNUC__) || defined(__clang__)
+#define ALWAYS_INLINE __attribute__((always_inline)) static inline
+#else
+#define ALWAYS_INLINE static inline
+#endif
+
 #define PROCESSES 1024
 #define FLOW_CPUS 256
 #define FLOW_DEPTHS 256
@@ -709,23 +715,9 @@ static enum goleak_status on_call(struct goleak_replay *replay, const struct gol
     return GOLEAK_OK;
 }
 
-static void check_counters(struct goleak_replay *replay, const struct goleak_event *event)
+static void counters_differ(struct goleak_replay *replay, const struct goleak_event *event)
 {
     bool has_blocked = (event->has & GOLEAK_HAS_BLOCKED_COUNT) != 0;
-    bool differs = ((event->has & GOLEAK_HAS_COUNT) && event->count != replay->script_live) ||
-                   (has_blocked && event->blocked_count != replay->script_blocked);
-    replay->printed.position = event->position;
-    if (event->has & GOLEAK_HAS_COUNT) {
-        replay->printed.count = event->count;
-        replay->printed.should_count = replay->script_live;
-    }
-    if (has_blocked) {
-        replay->stream.tells_blocking = true;
-        replay->printed.blocked = event->blocked_count;
-        replay->printed.should_blocked = replay->script_blocked;
-    }
-    if (LIKELY(!differs))
-        return;
     if (!goleak_health_is_first(replay->health, GOLEAK_HEALTH_counter_mismatch)) {
         replay->health->entries[GOLEAK_HEALTH_counter_mismatch].count++; /* real streams drift on every line */
         return;
@@ -739,14 +731,34 @@ static void check_counters(struct goleak_replay *replay, const struct goleak_eve
                            "count=%" PRId32 " is printed where %" PRId64 " live", event->count, replay->script_live);
 }
 
+/* `has`: the event's own, where the compiler is to know it. */
+static inline void check_counters(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has)
+{
+    bool differs = false;
+    if (has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT))
+        replay->printed.position = event->position;
+    if (has & GOLEAK_HAS_COUNT) {
+        replay->printed.count = event->count;
+        replay->printed.should_count = replay->script_live;
+        differs = event->count != replay->script_live;
+    }
+    if (has & GOLEAK_HAS_BLOCKED_COUNT) {
+        replay->stream.tells_blocking = true;
+        replay->printed.blocked = event->blocked_count;
+        replay->printed.should_blocked = replay->script_blocked;
+        differs |= event->blocked_count != replay->script_blocked;
+    }
+    if (differs)
+        counters_differ(replay, event);
+}
+
 static enum goleak_status step_nobody(struct goleak_replay *replay, const struct goleak_event *event, int64_t moment)
 {
     uint32_t other;
     switch (event->kind) {
     case GOLEAK_EVENT_TICK:
     case GOLEAK_EVENT_COUNTERS:
-        if (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT))
-            check_counters(replay, event);
+        check_counters(replay, event, event->has);
         return event->kind == GOLEAK_EVENT_TICK ? on_tick(replay, event) : GOLEAK_OK;
     case GOLEAK_EVENT_CALL:
     case GOLEAK_EVENT_RETURN:
@@ -867,6 +879,12 @@ static bool is_not_yet(const struct goleak_record *record, const struct goleak_e
     if (event->kind == GOLEAK_EVENT_CREATE)
         return lives;
     return (event->kind == GOLEAK_EVENT_PARK || event->kind == GOLEAK_EVENT_END) && !lives;
+}
+
+/* Told with the script's counters: by these alone the order is known. */
+static bool is_ruled(const struct goleak_event *event)
+{
+    return (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) != 0;
 }
 
 bool goleak_replay_allows(const struct goleak_replay *replay, const struct goleak_event *event)
@@ -1046,97 +1064,117 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
  * Nearly all events are of a goroutine that is known, and bring nothing but the next
  * step of its life. These go without the questions above, and nearly without branches
  * that cannot be foreseen; where anything else is the case, the answer is "no", and
- * nothing has been done. */
+ * nothing has been done.
+ *
+ * `has` is the event's own. It is an argument so that the compiler makes a shorter way
+ * for the sets of the article's script, for which it is a constant. */
 
-/* What the events of this kind may tell. */
+#define TEXT_PARK (GOLEAK_HAS_G | GOLEAK_HAS_BLOCKED | GOLEAK_HAS_REASON | GOLEAK_HAS_BLOCKED_COUNT)
+#define TEXT_END (GOLEAK_HAS_G | GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)
+#define TEXT_CREATE (TEXT_END | GOLEAK_HAS_OTHER)
+
+/* What usual events may tell. */
 #define USUAL (GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_TIME | GOLEAK_HAS_CPU | GOLEAK_HAS_TID | GOLEAK_HAS_PID | \
                GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT | GOLEAK_HAS_STACK)
 #define USUAL_PARK (USUAL | GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT | GOLEAK_HAS_BLOCKED)
 
-static inline bool is_usual(const struct goleak_replay *replay, const struct goleak_event *event,
+ALWAYS_INLINE bool is_usual(const struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
                             const struct goleak_record *record)
 {
     bool lives = (record->flags & GOLEAK_REC_SEEN) && record->state != GOLEAK_STATE_ENDED;
-    bool same = (event->has & GOLEAK_HAS_GOID) == 0 || event->goid == record->goid;
-    bool timed = (event->has & GOLEAK_HAS_TIME) == 0 || replay->first_ns != GOLEAK_NONE;
+    bool same = (has & GOLEAK_HAS_GOID) == 0 || event->goid == record->goid;
+    bool timed = (has & GOLEAK_HAS_TIME) == 0 || replay->first_ns != GOLEAK_NONE;
     return lives && same && timed;
 }
 
-static inline int64_t usual_moment(struct goleak_replay *replay, const struct goleak_event *event)
+ALWAYS_INLINE int64_t usual_moment(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has)
 {
     replay->event_count++;
-    if ((event->has & GOLEAK_HAS_TIME) == 0)
+    if ((has & GOLEAK_HAS_TIME) == 0)
         return replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count;
     replay->last_ns = event->time_ns > replay->last_ns ? event->time_ns : replay->last_ns;
     return event->time_ns;
 }
 
-/* A wait ends, begins, or both: what cannot be foreseen is looked up, and what nobody
- * waits for is written and not counted. */
-static inline void tell_wait(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment, bool was,
-                             bool is)
+ALWAYS_INLINE void usual_rest(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has)
+{
+    if (has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT))
+        replay->stream.counted = true;
+    check_counters(replay, event, has);
+    if (has & GOLEAK_HAS_STACK)
+        replay->stream.has_stacks = true;
+}
+
+/* A wait ends, begins, or both: which of them is looked up, and what nobody waits for is
+ * written and not counted. */
+ALWAYS_INLINE void tell_wait(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment, bool is)
 {
     static const uint8_t kinds[] = { GOLEAK_T_UNBLOCKED, GOLEAK_T_UNBLOCKED, GOLEAK_T_BLOCKED, GOLEAK_T_REBLOCKED };
     struct goleak_transitions *batch = &replay->transitions;
     struct goleak_transition *t = &batch->all[batch->count];
+    unsigned flags = record->flags, was = (flags & GOLEAK_REC_BLOCKED) / GOLEAK_REC_BLOCKED;
+    unsigned change = was + 2 * (unsigned)is, older = (flags & GOLEAK_REC_PREEXISTING) / GOLEAK_REC_PREEXISTING;
     t->moment = moment;
     t->since = was ? record->since : moment;
     t->serial = record->serial;
     t->site = record->site;
     t->parent_site = 0;
-    t->kind = kinds[was + 2 * is];
+    t->kind = kinds[change];
     t->reason = record->reason;
     t->blocked = true;
-    t->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
-    batch->count += (was || is) && is_told(replay, record);
-    replay->script_blocked += (record->flags & GOLEAK_REC_PREEXISTING) == 0 ? (int)is - (int)was : 0;
+    t->preexisting = older;
+    batch->count += change != 0 && is_told(replay, record);
+    replay->script_blocked += older ? 0 : (int64_t)is - (int64_t)was;
 }
 
-static bool usual_park(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record)
+ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
+                              struct goleak_record *record)
 {
-    int wait = event->has & GOLEAK_HAS_WAIT ? event->wait_reason : -1;
-    bool named = (event->flags & GOLEAK_FLAG_REASON) != 0;
-    if ((event->has & ~USUAL_PARK) != 0 || (event->has & GOLEAK_HAS_REASON) == 0 || !is_usual(replay, event, record) ||
-        !(named || goleak_reasons_has_seen(replay->reasons, event->reason, wait)) ||
-        replay->candidates != replay->reasons->candidates ||
+    const struct goleak_reasons *reasons = replay->reasons;
+    const int wait = has & GOLEAK_HAS_WAIT ? event->wait_reason : -1;
+    const bool named = (event->flags & GOLEAK_FLAG_REASON) != 0;
+    if ((has & ~USUAL_PARK) != 0 || (has & GOLEAK_HAS_REASON) == 0 || !is_usual(replay, event, has, record) ||
+        (event->flags & GOLEAK_FLAG_INFERRED) != 0 || replay->candidates != reasons->candidates ||
         (record->state == GOLEAK_STATE_WAITING && replay->stream.has_wakeups) ||
-        (event->flags & GOLEAK_FLAG_INFERRED) != 0)
+        ((has & GOLEAK_HAS_STACK) && replay->sites.sites[record->site].unnamed) ||
+        (!named && !goleak_reasons_has_seen(reasons, event->reason, wait)))
         return false;
     enum goleak_reason reason =
-        named ? (enum goleak_reason)event->reason : goleak_reasons_decode(replay->reasons, event->reason, wait);
-    if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE || (reason == GOLEAK_REASON_FOREVER && !named) ||
-        replay->sites.sites[record->site].unnamed)
+        named ? (enum goleak_reason)event->reason : goleak_reasons_decode(reasons, event->reason, wait);
+    if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE || ((has & GOLEAK_HAS_WAIT) && reason == GOLEAK_REASON_FOREVER))
         return false;
-    int64_t moment = usual_moment(replay, event);
-    bool is = goleak_reason_blocks(reason);
+    int64_t moment = usual_moment(replay, event, has);
+    bool blocks = goleak_reason_blocks(reason);
     record->reason = (uint8_t)reason;
-    tell_wait(replay, record, moment, (record->flags & GOLEAK_REC_BLOCKED) != 0, is);
+    tell_wait(replay, record, moment, blocks);
     record->flags = (uint16_t)((record->flags & ~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED)) |
-                               (is ? GOLEAK_REC_BLOCKED : 0));
+                               GOLEAK_REC_BLOCKED * (unsigned)blocks);
     record->state = GOLEAK_STATE_WAITING;
     record->since = moment;
     record->raw_reason = named ? GOLEAK_REASON_NONE : event->reason;
-    record->wait = wait >= 0 ? (uint8_t)wait : GOLEAK_NO_WAIT;
-    record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : 0;
+    record->wait = has & GOLEAK_HAS_WAIT ? event->wait_reason : GOLEAK_NO_WAIT;
+    record->block_stack = has & GOLEAK_HAS_STACK ? event->stack : 0;
     replay->stream.tells_blocking = true;
+    usual_rest(replay, event, has);
     return true;
 }
 
 /* The goroutine is awake, if it was not. */
-static inline void usual_wake(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+ALWAYS_INLINE void usual_wake(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
-    tell_wait(replay, record, moment, (record->flags & GOLEAK_REC_BLOCKED) != 0, false);
+    tell_wait(replay, record, moment, false);
     record->flags &= (uint16_t)~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED);
     record->reason = record->raw_reason = GOLEAK_REASON_NONE;
     record->wait = GOLEAK_NO_WAIT;
     record->block_stack = 0;
 }
 
-static bool usual_end(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record)
+ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
+                             struct goleak_record *record)
 {
-    if ((event->has & ~USUAL) != 0 || !is_usual(replay, event, record) || replay->on_ended != NULL)
+    if ((has & ~USUAL) != 0 || !is_usual(replay, event, has, record) || replay->on_ended != NULL)
         return false;
-    int64_t moment = usual_moment(replay, event);
+    int64_t moment = usual_moment(replay, event, has);
     usual_wake(replay, record, moment);
     record->state = GOLEAK_STATE_ENDED;
     if (is_told(replay, record))
@@ -1145,101 +1183,106 @@ static bool usual_end(struct goleak_replay *replay, const struct goleak_event *e
     if ((record->node | record->parent) != 0)
         goleak_lineage_end(&replay->lineage, record);
     record->since = moment;
+    usual_rest(replay, event, has);
     return true;
 }
 
-static bool usual_run(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record)
+ALWAYS_INLINE bool usual_run(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
+                             struct goleak_record *record)
 {
-    if ((event->has & ~USUAL) != 0 || !is_usual(replay, event, record))
+    if ((has & ~USUAL) != 0 || !is_usual(replay, event, has, record))
         return false;
-    int64_t moment = usual_moment(replay, event);
+    int64_t moment = usual_moment(replay, event, has);
     usual_wake(replay, record, moment);
     record->state = GOLEAK_STATE_RUNNING;
     record->since = moment;
     if (record->started == GOLEAK_NO_MOMENT && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
         record->started = moment;
     replay->stream.has_wakeups = true;
+    usual_rest(replay, event, has);
     return true;
 }
 
 /* The spawner is known and runs, as spawners do, and has spawned before. */
-static inline struct goleak_record *usual_spawner(struct goleak_replay *replay, const struct goleak_event *event)
+ALWAYS_INLINE const struct goleak_record *usual_spawner(const struct goleak_replay *replay,
+                                                        const struct goleak_event *event, uint32_t has)
 {
-    if ((event->has & GOLEAK_HAS_OTHER) == 0 || event->other_g == 0)
+    if ((has & GOLEAK_HAS_OTHER) == 0 || event->other_g == 0)
         return NULL;
     uint32_t index = goleak_store_find(&replay->store, event->other_g, replay->process,
                                        goleak_store_hash(event->other_g, replay->process));
-    struct goleak_record *record = goleak_store_at(&replay->store, index);
-    bool told = (event->has & GOLEAK_HAS_OTHER_GOID) != 0;
+    const struct goleak_record *record = goleak_store_at(&replay->store, index);
     bool usual = index != 0 && record->node != 0 && record->state != GOLEAK_STATE_WAITING &&
-                 (!told || record->goid != 0);
+                 ((has & GOLEAK_HAS_OTHER_GOID) == 0 || record->goid != 0);
     return usual ? record : NULL;
 }
 
 /* A recycled g. */
-static bool usual_create(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record)
+ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
+                                struct goleak_record *record)
 {
     const uint32_t rare = GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM | GOLEAK_HAS_STACK_BOUNDS;
-    bool has_goid = (event->has & GOLEAK_HAS_GOID) != 0;
-    if ((event->has & rare) != 0 || (record->flags & GOLEAK_REC_SEEN) == 0 || record->state != GOLEAK_STATE_ENDED ||
-        (record->node | record->parent | record->extra) != 0 || (has_goid && event->goid <= 1) ||
-        ((event->has & GOLEAK_HAS_TIME) && replay->first_ns == GOLEAK_NONE) || record->g == 0 ||
+    if ((has & rare) != 0 || (record->flags & GOLEAK_REC_SEEN) == 0 || record->state != GOLEAK_STATE_ENDED ||
+        (record->node | record->parent | record->extra) != 0 || record->g == 0 ||
+        ((has & GOLEAK_HAS_GOID) && event->goid <= 1) ||
+        ((has & GOLEAK_HAS_TIME) && replay->first_ns == GOLEAK_NONE) ||
         !replay->processes[record->process].created_any)
         return false;
-    struct goleak_record *spawner = usual_spawner(replay, event);
+    const struct goleak_record *spawner = usual_spawner(replay, event, has);
     if (spawner == NULL || spawner == record)
         return false;
-    int64_t moment = usual_moment(replay, event);
+    uint32_t node = spawner->node;
+    int64_t moment = usual_moment(replay, event, has);
     begin_life(replay, record, moment);
-    record->goid = has_goid ? event->goid : 0;
+    record->goid = has & GOLEAK_HAS_GOID ? event->goid : 0;
     record->flags |= GOLEAK_REC_NOT_MAIN;
-    if ((event->has & (GOLEAK_HAS_STACK | TELLS_SITE)) != 0 && set_site(replay, record, event) != GOLEAK_OK)
-        return false; /* begun twice: memory ended anyway */
-    goleak_lineage_adopt(&replay->lineage, record, spawner->node);
+    if ((has & (GOLEAK_HAS_STACK | TELLS_SITE)) != 0 && set_site(replay, record, event) != GOLEAK_OK)
+        return false; /* the long way meets the end of memory as well */
+    record->parent = node;
+    replay->lineage.nodes[node].references++;
     replay->script_live++;
     uint8_t proof = replay->sites.sites[record->site].proof;
     record->flags |= proof;
     replay->system_count += (proof & GOLEAK_REC_SYSTEM) != 0;
     if (is_told(replay, record))
         tell(replay, record, GOLEAK_T_CREATED, moment, moment);
+    usual_rest(replay, event, has);
     return true;
 }
 
-static inline bool step_usual(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record)
+static inline bool step_usual(struct goleak_replay *replay, const struct goleak_event *event,
+                              struct goleak_record *record)
 {
+    const uint32_t has = event->has;
     switch (event->kind) {
-    case GOLEAK_EVENT_PARK: return usual_park(replay, event, record);
-    case GOLEAK_EVENT_END: return usual_end(replay, event, record);
-    case GOLEAK_EVENT_RUN: return usual_run(replay, event, record);
-    case GOLEAK_EVENT_CREATE: return usual_create(replay, event, record);
+    case GOLEAK_EVENT_PARK:
+        return has == TEXT_PARK ? usual_park(replay, event, TEXT_PARK, record) : usual_park(replay, event, has, record);
+    case GOLEAK_EVENT_END:
+        return has == TEXT_END ? usual_end(replay, event, TEXT_END, record) : usual_end(replay, event, has, record);
+    case GOLEAK_EVENT_CREATE:
+        return has == TEXT_CREATE ? usual_create(replay, event, TEXT_CREATE, record)
+                                  : usual_create(replay, event, has, record);
+    case GOLEAK_EVENT_RUN: return usual_run(replay, event, has, record);
     default: return false;
     }
 }
 
-static inline void note_stream(struct goleak_replay *replay, const struct goleak_event *event)
-{
-    if (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) {
-        replay->stream.counted = true;
-        check_counters(replay, event);
-    }
-    replay->stream.has_stacks = replay->stream.has_stacks || (event->has & GOLEAK_HAS_STACK) != 0;
-}
-
+/* `first`: the record that the slot of its hash names, mostly the right one. */
 static enum goleak_status step(struct goleak_replay *replay, const struct goleak_event *event, uint64_t hash,
-                               enum goleak_replay_mode mode)
+                               struct goleak_record *first, enum goleak_replay_mode mode)
 {
     uint64_t key = key_of(event), goid;
+    if (LIKELY(first->g == key && first->process == replay->process) && step_usual(replay, event, first))
+        return GOLEAK_OK;
     uint32_t index = goleak_store_find(&replay->store, key, replay->process, hash);
     /* Some probes of a recording tell the address, this one only the goid. */
     if (UNLIKELY(index == 0 && (key & GOLEAK_KEY_GOID) && replay->store.has_addresses) &&
         !goleak_store_by_goid(&replay->store, event->goid, replay->process, &index))
         return goleak_alloc_failure(replay->alloc);
     struct goleak_record *record = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
-    if (LIKELY(record != NULL && step_usual(replay, event, record))) {
-        note_stream(replay, event);
+    if (record != NULL && step_usual(replay, event, record))
         return GOLEAK_OK;
-    }
-    if (mode == GOLEAK_REPLAY_ASK && is_not_yet(record, event))
+    if (mode == GOLEAK_REPLAY_ASK && is_ruled(event) && is_not_yet(record, event))
         return GOLEAK_END;
     if (UNLIKELY(record == NULL)) {
         index = goleak_store_add(&replay->store, key, replay->process, hash);
@@ -1262,7 +1305,10 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
     if (UNLIKELY(replay->store.goids.slots != NULL && record->goid != goid) &&
         !goleak_store_note_goid(&replay->store, index))
         return goleak_alloc_failure(replay->alloc);
-    note_stream(replay, event);
+    if (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT))
+        replay->stream.counted = true;
+    check_counters(replay, event, event->has);
+    replay->stream.has_stacks = replay->stream.has_stacks || (event->has & GOLEAK_HAS_STACK) != 0;
     return status;
 }
 
@@ -1271,14 +1317,16 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
 #define ROW 32
 
 static inline void fetch_ahead(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,
-                               uint64_t *hashes)
+                               uint64_t *hashes, struct goleak_record **records)
 {
     for (size_t i = 0; i < count; i++) {
         hashes[i] = goleak_store_hash(key_of(&events[i]), replay->process);
         goleak_store_prefetch_slot(&replay->store, hashes[i]);
     }
-    for (size_t i = 0; i < count; i++)
-        goleak_store_prefetch_record(&replay->store, hashes[i]);
+    for (size_t i = 0; i < count; i++) {
+        records[i] = goleak_store_first(&replay->store, hashes[i]);
+        goleak_store_prefetch_record(records[i]);
+    }
 }
 
 /* Whose process the event is of. */
@@ -1298,8 +1346,9 @@ static enum goleak_status run_row(struct goleak_replay *replay, const struct gol
 {
     const uint32_t whose = GOLEAK_HAS_G | GOLEAK_HAS_GOID;
     uint64_t hashes[ROW];
+    struct goleak_record *records[ROW];
     uint16_t hashed_for = replay->process;
-    fetch_ahead(replay, events, count, hashes);
+    fetch_ahead(replay, events, count, hashes, records);
     for (size_t i = 0; i < count; i++) {
         const struct goleak_event *event = &events[i];
         enum goleak_status status = find_owner(replay, event);
@@ -1307,7 +1356,7 @@ static enum goleak_status run_row(struct goleak_replay *replay, const struct gol
             uint64_t hash = hashes[i];
             if (UNLIKELY(replay->process != hashed_for)) /* the process is part of it */
                 hash = goleak_store_hash(key_of(event), replay->process);
-            status = step(replay, event, hash, mode);
+            status = step(replay, event, hash, records[i], mode);
         } else if (status == GOLEAK_OK) {
             replay->event_count++;
             status = step_nobody(replay, event, take_moment(replay, event));
