@@ -67,11 +67,11 @@ static inline const char *goleak_plain_u64(const char *at, uint64_t *out)
 #define GOLEAK_EACH_BYTE UINT64_C(0x0101010101010101)
 #define GOLEAK_HIGH_BITS (0x80 * GOLEAK_EACH_BYTE)
 
-/* The high bit of each byte that is none of '0' to '9'. */
+/* The high bit of the first byte that is none of '0' to '9'; it carries into those behind. */
 static inline uint64_t goleak_not_decimal(uint64_t word)
 {
     uint64_t low = word ^ 0x30 * GOLEAK_EACH_BYTE;
-    return (((low & ~GOLEAK_HIGH_BITS) + 0x76 * GOLEAK_EACH_BYTE) | low) & GOLEAK_HIGH_BITS;
+    return ((low + 0x76 * GOLEAK_EACH_BYTE) | low) & GOLEAK_HIGH_BITS;
 }
 
 /* … or of 'a' to 'f' and 'A' to 'F': these give 1 to 6. */
@@ -79,7 +79,8 @@ static inline uint64_t goleak_not_hex(uint64_t word)
 {
     uint64_t letter = (word | 0x20 * GOLEAK_EACH_BYTE) ^ 0x60 * GOLEAK_EACH_BYTE, low = letter & ~GOLEAK_HIGH_BITS;
     uint64_t above = (low + 0x79 * GOLEAK_EACH_BYTE) | letter, any = low + 0x7f * GOLEAK_EACH_BYTE;
-    return goleak_not_decimal(word) & (above | ~any) & GOLEAK_HIGH_BITS;
+    uint64_t digit = word ^ 0x30 * GOLEAK_EACH_BYTE, none = ((digit & ~GOLEAK_HIGH_BITS) + 0x76 * GOLEAK_EACH_BYTE) | digit;
+    return none & (above | ~any) & GOLEAK_HIGH_BITS;
 }
 
 /* The first `count` (0 to 7) bytes, behind zeros that count as leading ones. */
@@ -185,6 +186,17 @@ static inline const char *goleak_fast_i32(const char *start, int32_t *out)
     }
     *out = negative ? -(int32_t)value : (int32_t)value;
     return end > digits ? end : start;
+}
+
+/* As goleak_fast_i32, but shortest where there are 1 to 7 digits and no sign. */
+static inline const char *goleak_fast_count(const char *start, int32_t *out)
+{
+    uint64_t word = goleak_load64(start), other = goleak_not_decimal(word);
+    if (!GOLEAK_EIGHT || (other & ~(uint64_t)0xff) == 0 || (other & 0xff) != 0)
+        return goleak_fast_i32(start, out);
+    unsigned count = goleak_low_zeros(other) / 8;
+    *out = (int32_t)goleak_eight_decimal(goleak_first_bytes(word ^ 0x30 * GOLEAK_EACH_BYTE, count));
+    return start + count;
 }
 
 /* A word of up to 16 bytes, to be compared with two loads. */

@@ -552,7 +552,7 @@ static enum goleak_status too_long(void *context, const struct goleak_line *line
     do {                                                                                                              \
         EXPECT(at, text);                                                                                             \
         const char *digits = at;                                                                                      \
-        if (((at) = goleak_fast_i32(digits, out)) == digits)                                                          \
+        if (((at) = goleak_fast_count(digits, out)) == digits)                                                          \
             return NULL;                                                                                              \
     } while (0)
 
@@ -561,37 +561,43 @@ static enum goleak_status too_long(void *context, const struct goleak_line *line
 static inline const char *fast_line(const char *at, struct goleak_event *event)
 {
     const uint32_t counters = GOLEAK_HAS_G | GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT;
-    bool parks = memcmp(at, "gopark: ", 8) == 0, begins = memcmp(at, "newproc1: ", 10) == 0;
-    if (!parks && !begins && memcmp(at, "godestroy: ", 11) != 0)
-        return NULL;
-    at += parks ? 8 : begins ? 10 : 11;
-    EXPECT(at, "goroutine=");
-    at = goleak_fast_hex(at, &event->g);
-    event->flags = 0;
-    if (parks) {
+    if (memcmp(at, "gopark: ", 8) == 0) {
+        at += 8;
+        EXPECT(at, "goroutine=");
+        at = goleak_fast_hex(at, &event->g);
         EXPECT(at, " blocked=");
         unsigned blocked = (unsigned char)(*at++ - '0');
         EXPECT(at, " reason=");
         unsigned tens = (unsigned char)(at[0] - '0'), ones = (unsigned char)(at[1] - '0');
-        if ((blocked | 1) != 1 || tens > 9)
+        if (blocked > 1 || tens > 9)
             return NULL;
         at += ones <= 9 ? 2 : 1;
-        event->flags = blocked != 0 ? GOLEAK_FLAG_BLOCKED : 0;
-        event->reason = (uint8_t)(ones <= 9 ? tens * 10 + ones : tens);
         event->kind = GOLEAK_EVENT_PARK;
+        event->flags = (uint8_t)(blocked * GOLEAK_FLAG_BLOCKED);
+        event->reason = (uint8_t)(ones <= 9 ? tens * 10 + ones : tens);
         event->has = GOLEAK_HAS_G | GOLEAK_HAS_BLOCKED | GOLEAK_HAS_REASON | GOLEAK_HAS_BLOCKED_COUNT;
-    } else if (begins) {
+    } else if (memcmp(at, "newproc1", 8) == 0) {
+        at += 8;
+        EXPECT(at, ": goroutine=");
+        at = goleak_fast_hex(at, &event->g);
         EXPECT(at, " parent=");
         const char *before = at;
         if ((at = goleak_fast_u64(before, &event->other_g)) == before)
             return NULL;
         EXPECT_COUNT(at, " count=", &event->count);
         event->kind = GOLEAK_EVENT_CREATE;
+        event->flags = 0;
         event->has = counters | (event->other_g != 0 ? GOLEAK_HAS_OTHER : 0);
-    } else {
+    } else if (memcmp(at, "godestro", 8) == 0) {
+        at += 8;
+        EXPECT(at, "y: goroutine=");
+        at = goleak_fast_hex(at, &event->g);
         EXPECT_COUNT(at, " count=", &event->count);
         event->kind = GOLEAK_EVENT_END;
+        event->flags = 0;
         event->has = counters;
+    } else {
+        return NULL;
     }
     EXPECT_COUNT(at, " blocked_count=", &event->blocked_count);
     return *at == '\n' && event->g != 0 ? at + 1 : NULL;

@@ -66,6 +66,34 @@ static inline void follow(struct goleak_counters *now, const struct goleak_event
         now->blocked = event->blocked_count;
 }
 
+/* How many can follow each other: `allows` and `follow` for each, without a branch on
+ * their kinds, which cannot be foreseen. */
+static size_t follow_all(struct goleak_counters *now, const struct goleak_event *events, size_t count)
+{
+    static const int8_t steps[GOLEAK_EVENT_KIND_COUNT] = { [GOLEAK_EVENT_CREATE] = 1, [GOLEAK_EVENT_END] = -1 };
+    static const uint32_t counters[GOLEAK_EVENT_KIND_COUNT] = {
+        [GOLEAK_EVENT_CREATE] = GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT,
+        [GOLEAK_EVENT_END] = GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT,
+        [GOLEAK_EVENT_PARK] = GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT,
+    };
+    int64_t live = now->count, blocked = now->blocked;
+    size_t taken = 0;
+    for (; taken < count; taken++) {
+        const struct goleak_event *event = &events[taken];
+        uint32_t has = event->has & counters[event->kind];
+        bool tells_live = (has & GOLEAK_HAS_COUNT) != 0, tells_blocked = (has & GOLEAK_HAS_BLOCKED_COUNT) != 0;
+        int64_t next = tells_live ? event->count : live;
+        int64_t stuck = tells_blocked ? event->blocked_count : blocked;
+        if ((tells_live & (next != live + steps[event->kind])) | (stuck > blocked + raises_blocked(event)))
+            break;
+        live = next;
+        blocked = stuck;
+    }
+    now->count = (int32_t)live;
+    now->blocked = (int32_t)blocked;
+    return taken;
+}
+
 /* Takes `count` lines from the front of those that wait. */
 static enum goleak_status release(struct goleak_order *order, size_t count)
 {
@@ -154,9 +182,7 @@ enum goleak_status goleak_gate_push(struct goleak_order *order, const struct gol
             continue;
         }
         /* Nothing waits: all that is in order goes at once. */
-        size_t end = i;
-        while (end < count && (!is_counted(&events[end]) || allows(&gate->now, &events[end])))
-            follow(&gate->now, &events[end++]);
+        size_t end = i + follow_all(&gate->now, events + i, count - i);
         status = goleak_lives_push(order, events + i, end - i);
         if (end < count)
             gate->held[gate->held_count++] = events[end++];
