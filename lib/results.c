@@ -155,19 +155,19 @@ static void fill_parent(const struct goleak_trace *trace, uint32_t node, struct 
 }
 
 static void fill_places(const struct goleak_trace *trace, const struct goleak_record *record,
-                        struct goleak_goroutine *out)
+                        const struct goleak_detail *detail, struct goleak_goroutine *out)
 {
     out->created_at = goleak_site_created_at(&trace->model, record->site);
     out->start_function = goleak_site_start(&trace->model, record->site);
     uint32_t frame = goleak_symbols_blocked_at(&trace->symbols, record->block_stack);
     out->blocked_at = frame != 0 ? goleak_symbols_frame_text(&trace->symbols, frame) : NULL;
-    out->created_stack = record->created_stack;
+    out->created_stack = detail->created_stack;
     out->stack = record->block_stack;
 }
 
 /* All but the verdict. An ended one ended at `ended`. */
-static void fill(const struct goleak_trace *trace, const struct goleak_record *record, int64_t ended,
-                 struct goleak_goroutine *out)
+static void fill(const struct goleak_trace *trace, const struct goleak_record *record,
+                 const struct goleak_detail *detail, int64_t ended, struct goleak_goroutine *out)
 {
     memset(out, 0, sizeof *out);
     uint32_t pid = trace->replay.processes[record->process].pid;
@@ -176,14 +176,14 @@ static void fill(const struct goleak_trace *trace, const struct goleak_record *r
     out->goid = record->goid != 0 ? (int64_t)record->goid : GOLEAK_NONE;
     out->g = goleak_g_told(record->g);
     out->reason_inferred = (record->flags & GOLEAK_REC_INFERRED) != 0;
-    out->incarnation = goleak_incarnation_told(record->g, record->incarnation);
+    out->incarnation = goleak_incarnation_told(record->g, detail->incarnation);
     out->serial = record->serial;
     out->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
     out->system = record->flags & GOLEAK_REC_SYSTEM ? 1 : record->flags & GOLEAK_REC_USER ? 0 : -1;
     fill_parent(trace, record->parent, out);
     out->created_ns = to_ns(trace, record->created);
     out->created_event = to_event(trace, record->created);
-    out->started_ns = to_ns(trace, record->started);
+    out->started_ns = to_ns(trace, detail->started);
     out->ended_ns = to_ns(trace, ended);
     out->ended_event = to_event(trace, ended);
     out->state = (enum goleak_state)record->state;
@@ -194,14 +194,14 @@ static void fill(const struct goleak_trace *trace, const struct goleak_record *r
                            : NULL;
     out->blocked_since_ns = waits ? to_ns(trace, record->since) : GOLEAK_NONE;
     out->blocked_since_event = waits ? to_event(trace, record->since) : 0;
-    fill_places(trace, record, out);
+    fill_places(trace, record, detail, out);
 }
 
 static void fill_living(const struct goleak_trace *trace, const struct goleak_record *record,
                         struct goleak_goroutine *out)
 {
     struct goleak_judgement judgement;
-    fill(trace, record, GOLEAK_NO_MOMENT, out);
+    fill(trace, record, goleak_store_detail(&trace->replay.store, record), GOLEAK_NO_MOMENT, out);
     goleak_judge(&trace->judge, record, &judgement);
     out->verdict = judgement.verdict;
     memcpy(out->evidence, judgement.evidence, sizeof out->evidence);
@@ -212,7 +212,7 @@ static void fill_living(const struct goleak_trace *trace, const struct goleak_re
 void goleak_trace_fill(const struct goleak_trace *trace, const struct goleak_record *record,
                        struct goleak_goroutine *out)
 {
-    fill(trace, record, trace->ending_moment, out);
+    fill(trace, record, goleak_store_detail(&trace->replay.store, record), trace->ending_moment, out);
     out->verdict = GOLEAK_VERDICT_ENDED;
 }
 
@@ -239,7 +239,7 @@ enum goleak_status goleak_goroutine_next(const struct goleak_trace *trace, struc
         return GOLEAK_END;
     iter->position++;
     const struct goleak_ended *ended = &trace->ended[at];
-    fill(trace, &ended->record, ended->moment, out);
+    fill(trace, &ended->record, &ended->detail, ended->moment, out);
     out->verdict = GOLEAK_VERDICT_ENDED;
     out->parent_g = ended->parent_g;
     out->parent_goid = ended->parent_goid != 0 ? (int64_t)ended->parent_goid : GOLEAK_NONE;

@@ -102,14 +102,17 @@ static enum goleak_status on_ended(void *context, const struct goleak_record *re
                      sizeof *trace->ended))
         return goleak_alloc_failure(&trace->alloc);
     struct goleak_ended *ended = &trace->ended[trace->ended_count++];
-    *ended = (struct goleak_ended){ .record = *record, .moment = moment };
+    *ended = (struct goleak_ended){ .record = *record,
+                                      .detail = *goleak_store_detail(&trace->replay.store, record),
+                                      .moment = moment };
     if (record->parent != 0) {
         const struct goleak_node *parent = goleak_lineage_at(&trace->replay.lineage, record->parent);
         ended->parent_g = goleak_g_told(parent->g);
         ended->parent_goid = parent->goid;
     }
     /* Its nodes are given back now: the numbers above stay. */
-    ended->record.parent = ended->record.node = ended->record.extra = 0;
+    ended->record.parent = ended->detail.node = ended->detail.extra = 0;
+    ended->record.flags &= (uint16_t)~GOLEAK_REC_SPAWNED;
     return GOLEAK_OK;
 }
 

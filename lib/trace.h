@@ -32,6 +32,7 @@ struct goleak_input {
 /* An ended goroutine that the caller wants to keep. */
 struct goleak_ended {
     struct goleak_record record;
+    struct goleak_detail detail;
     int64_t moment;
     uint64_t parent_g, parent_goid;
 };

@@ -104,7 +104,8 @@ static void write_living(const struct goleak_tree *tree, struct goleak_json *jso
         goleak_json_open(json, NULL, '{');
         goleak_json_i64(json, "goid", record->goid != 0 ? (int64_t)record->goid : GOLEAK_NONE);
         goleak_json_hex(json, "g", goleak_g_told(record->g));
-        goleak_json_u64(json, "incarnation", goleak_incarnation_told(record->g, record->incarnation));
+        uint32_t incarnation = goleak_store_detail(model->store, record)->incarnation;
+        goleak_json_u64(json, "incarnation", goleak_incarnation_told(record->g, incarnation));
         goleak_json_open(json, "ancestors", '[');
         bool cut = false;
         uint32_t node = record->parent;

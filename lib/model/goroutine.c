@@ -31,15 +31,26 @@ static bool resize_slots(struct goleak_store *store, unsigned log2)
     return true;
 }
 
+#define LINE 64 /* of the cache */
+
+_Static_assert(sizeof(struct goleak_record) == LINE, "a record is one line of the cache");
+
+static const size_t block_bytes =
+    GOLEAK_RECORD_CHUNK * (sizeof(struct goleak_record) + sizeof(struct goleak_detail)) + LINE;
+
 static bool add_chunk(struct goleak_store *store)
 {
-    struct goleak_record *chunk;
-    if (!goleak_grow(store->alloc, &store->chunks, &store->chunk_capacity, store->chunk_count + 1,
-                     sizeof *store->chunks) ||
-        (chunk = goleak_alloc_array(store->alloc, GOLEAK_RECORD_CHUNK, sizeof *chunk)) == NULL)
+    size_t count = store->chunk_count;
+    if (!goleak_grow(store->alloc, &store->chunks, &store->chunk_capacity, count + 1, sizeof *store->chunks) ||
+        !goleak_grow(store->alloc, &store->blocks, &store->block_capacity, count + 1, sizeof *store->blocks))
         return false;
-    memset(chunk, 0, sizeof *chunk); /* index 0 is none */
-    store->chunks[store->chunk_count++] = chunk;
+    char *block = goleak_alloc_array(store->alloc, block_bytes, 1);
+    if (block == NULL)
+        return false;
+    store->blocks[count] = block;
+    store->chunks[count] = (struct goleak_record *)(void *)(block + (LINE - (uintptr_t)block % LINE) % LINE);
+    memset(store->chunks[count], 0, sizeof **store->chunks); /* index 0 is none */
+    store->chunk_count++;
     return true;
 }
 
@@ -52,7 +63,8 @@ bool goleak_store_init(struct goleak_store *store, struct goleak_alloc *alloc)
 void goleak_store_release(struct goleak_store *store)
 {
     for (size_t i = 0; i < store->chunk_count; i++)
-        goleak_free(store->alloc, store->chunks[i], GOLEAK_RECORD_CHUNK * sizeof **store->chunks);
+        goleak_free(store->alloc, store->blocks[i], block_bytes);
+    goleak_free(store->alloc, store->blocks, store->block_capacity * sizeof *store->blocks);
     goleak_free(store->alloc, store->chunks, store->chunk_capacity * sizeof *store->chunks);
     goleak_free(store->alloc, store->goids.slots, store->goids.slots != NULL ? (store->goids.mask + 1) * sizeof(uint32_t) : 0);
     goleak_free(store->alloc, store->slots, store->slots != NULL ? (store->slot_mask + 1) * sizeof *store->slots : 0);
@@ -70,6 +82,8 @@ uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t pro
         return 0;
     struct goleak_record *record = goleak_store_at(store, index);
     memset(record, 0, sizeof *record);
+    record->index = index;
+    memset(goleak_store_detail(store, record), 0, sizeof(struct goleak_detail));
     if (key & GOLEAK_KEY_GOID) {
         record->goid = key & ~GOLEAK_KEY_GOID;
         store->has_goids = true;

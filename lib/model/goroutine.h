@@ -6,7 +6,8 @@
  * Records are never deleted: distinct addresses = peak goroutines. They lie in
  * chunks that never move; a table of 8-byte slots finds them by address.
  *
- *      slots  [ tag | index ]  ->  records in chunks of 4096, 88 bytes each
+ *      slots  [ tag | index ]  ->  records in chunks of 4096, one cache line each,
+ *                                  and behind them the details that few events touch
  *
  * A moment is what the recording gives for time: nanoseconds, or, where it
  * prints none, the number of the event.
@@ -29,6 +30,7 @@
 #define GOLEAK_REC_BLOCKED 64u   /* waiting, on a reason of the leak-capable set */
 #define GOLEAK_REC_PANIC 128u    /* waiting while the process panics */
 #define GOLEAK_REC_INFERRED 256u /* the reason was read off the stack */
+#define GOLEAK_REC_SPAWNED 512u  /* has a lineage node */
 
 #define GOLEAK_NO_WAIT 255
 
@@ -37,20 +39,25 @@ struct goleak_record {
     uint64_t goid;    /* 0: not told */
     uint64_t serial;  /* order of creation, or of first sight; from 1 */
     int64_t created;  /* moment; GOLEAK_NO_MOMENT if older than the recording */
-    int64_t started;  /* moment of the first run; GOLEAK_NO_MOMENT if not told */
     int64_t since;    /* moment at which the state began */
-    uint32_t incarnation;
+    uint32_t index;   /* its own */
     uint32_t site;    /* index of its spawn site */
     uint32_t parent;  /* lineage node of its spawner, see lineage.h; 0: not told */
-    uint32_t node;    /* its own lineage node; 0 until it spawns */
-    uint32_t created_stack, block_stack;
-    uint32_t extra;   /* index of its rare facts; 0: none */
+    uint32_t block_stack;
     uint16_t process; /* index of its process */
+    uint16_t flags;
     uint8_t state;    /* enum goleak_state */
     uint8_t reason;   /* enum goleak_reason */
     uint8_t raw_reason; /* as recorded: read again when the Go version is known */
     uint8_t wait;     /* g.waitreason as recorded; GOLEAK_NO_WAIT: not told */
-    uint16_t flags;
+};
+
+struct goleak_detail {
+    int64_t started;  /* moment of the first run; GOLEAK_NO_MOMENT if not told */
+    uint32_t incarnation;
+    uint32_t created_stack;
+    uint32_t node;    /* its own lineage node; 0 until it spawns */
+    uint32_t extra;   /* index of its rare facts; 0: none */
 };
 
 #define GOLEAK_RECORD_CHUNK 4096
@@ -65,8 +72,9 @@ struct goleak_goids {
 struct goleak_store {
     struct goleak_alloc *alloc;
     struct goleak_goids goids;
-    struct goleak_record **chunks;
-    size_t chunk_count, chunk_capacity;
+    struct goleak_record **chunks; /* each within its block, on a line of the cache */
+    void **blocks;
+    size_t chunk_count, chunk_capacity, block_capacity;
     uint32_t count; /* records in use; index 0 is "none" and not used */
     bool has_addresses, has_goids; /* there were keys of this kind */
     uint64_t *slots;
@@ -80,6 +88,13 @@ void goleak_store_release(struct goleak_store *store);
 static inline struct goleak_record *goleak_store_at(const struct goleak_store *store, uint32_t index)
 {
     return &store->chunks[index / GOLEAK_RECORD_CHUNK][index % GOLEAK_RECORD_CHUNK];
+}
+
+static inline struct goleak_detail *goleak_store_detail(const struct goleak_store *store,
+                                                        const struct goleak_record *record)
+{
+    struct goleak_record *chunk = store->chunks[record->index / GOLEAK_RECORD_CHUNK];
+    return (struct goleak_detail *)(void *)(chunk + GOLEAK_RECORD_CHUNK) + record->index % GOLEAK_RECORD_CHUNK;
 }
 
 /* The key of a goroutine: its address within its process. Keys of streams that
@@ -134,7 +149,6 @@ static inline struct goleak_record *goleak_store_first(const struct goleak_store
 GOLEAK_PREFETCHER void goleak_store_prefetch_record(const struct goleak_record *record)
 {
     GOLEAK_PREFETCH(record);
-    GOLEAK_PREFETCH((const char *)(record + 1) - 1);
 }
 
 /* Index of the record, 0 if there is none. */

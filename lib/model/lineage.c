@@ -60,10 +60,10 @@ static void trim(struct goleak_lineage *lineage, uint32_t node)
     drop(lineage, above);
 }
 
-uint32_t goleak_lineage_of(struct goleak_lineage *lineage, struct goleak_record *record)
+uint32_t goleak_lineage_of(struct goleak_lineage *lineage, struct goleak_record *record, struct goleak_detail *detail)
 {
-    if (record->node != 0)
-        return record->node;
+    if (record->flags & GOLEAK_REC_SPAWNED)
+        return detail->node;
     uint32_t node = take_node(lineage);
     if (node == 0)
         return 0;
@@ -71,7 +71,7 @@ uint32_t goleak_lineage_of(struct goleak_lineage *lineage, struct goleak_record 
     lineage->nodes[node] = (struct goleak_node){
         .g = record->g,
         .goid = record->goid,
-        .incarnation = record->flags & GOLEAK_REC_SEEN ? record->incarnation : 0,
+        .incarnation = record->flags & GOLEAK_REC_SEEN ? detail->incarnation : 0,
         .parent = parent,
         .references = 1,
         .site = record->site,
@@ -81,7 +81,8 @@ uint32_t goleak_lineage_of(struct goleak_lineage *lineage, struct goleak_record 
     };
     if (parent != 0)
         lineage->nodes[parent].references++;
-    record->node = node;
+    detail->node = node;
+    record->flags |= GOLEAK_REC_SPAWNED;
     trim(lineage, node);
     return node;
 }
@@ -93,12 +94,14 @@ void goleak_lineage_adopt(struct goleak_lineage *lineage, struct goleak_record *
         lineage->nodes[node].references++;
 }
 
-void goleak_lineage_end(struct goleak_lineage *lineage, struct goleak_record *record)
+void goleak_lineage_end(struct goleak_lineage *lineage, struct goleak_record *record, struct goleak_detail *detail)
 {
-    if (record->node != 0) {
-        lineage->nodes[record->node].alive = false;
-        drop(lineage, record->node);
+    if (record->flags & GOLEAK_REC_SPAWNED) {
+        lineage->nodes[detail->node].alive = false;
+        drop(lineage, detail->node);
+        detail->node = 0;
+        record->flags &= (uint16_t)~GOLEAK_REC_SPAWNED;
     }
     drop(lineage, record->parent);
-    record->node = record->parent = 0;
+    record->parent = 0;
 }

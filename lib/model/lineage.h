@@ -35,11 +35,11 @@ void goleak_lineage_init(struct goleak_lineage *lineage, struct goleak_alloc *al
 void goleak_lineage_release(struct goleak_lineage *lineage);
 
 /* The node of a goroutine, made if need be; 0 when memory ends. */
-uint32_t goleak_lineage_of(struct goleak_lineage *lineage, struct goleak_record *record);
+uint32_t goleak_lineage_of(struct goleak_lineage *lineage, struct goleak_record *record, struct goleak_detail *detail);
 /* child->parent = node, counted. */
 void goleak_lineage_adopt(struct goleak_lineage *lineage, struct goleak_record *child, uint32_t node);
 /* The goroutine has ended: gives back its node and its reference to its parent. */
-void goleak_lineage_end(struct goleak_lineage *lineage, struct goleak_record *record);
+void goleak_lineage_end(struct goleak_lineage *lineage, struct goleak_record *record, struct goleak_detail *detail);
 
 static inline const struct goleak_node *goleak_lineage_at(const struct goleak_lineage *lineage, uint32_t node)
 {

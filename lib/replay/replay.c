@@ -118,6 +118,16 @@ static inline void tell(struct goleak_replay *replay, const struct goleak_record
     t->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
 }
 
+static inline struct goleak_detail *detail_of(const struct goleak_replay *replay, const struct goleak_record *record)
+{
+    return goleak_store_detail(&replay->store, record);
+}
+
+static void end_lineage(struct goleak_replay *replay, struct goleak_record *record)
+{
+    goleak_lineage_end(&replay->lineage, record, detail_of(replay, record));
+}
+
 static inline bool is_told(const struct goleak_replay *replay, const struct goleak_record *record)
 {
     return (record->flags & GOLEAK_REC_SYSTEM) == 0 || replay->include_system;
@@ -168,13 +178,14 @@ static void learn_goid(struct goleak_record *record, uint64_t goid)
 
 static enum goleak_status extra_of(struct goleak_replay *replay, struct goleak_record *record)
 {
-    if (record->extra != 0)
+    struct goleak_detail *detail = detail_of(replay, record);
+    if (detail->extra != 0)
         return GOLEAK_OK;
     if (replay->extra_count >= UINT32_MAX || !goleak_grow(replay->alloc, &replay->extras, &replay->extra_capacity,
                                                           replay->extra_count + 1, sizeof *replay->extras))
         return goleak_alloc_failure(replay->alloc);
-    record->extra = (uint32_t)replay->extra_count++;
-    memset(&replay->extras[record->extra], 0, sizeof *replay->extras);
+    detail->extra = (uint32_t)replay->extra_count++;
+    memset(&replay->extras[detail->extra], 0, sizeof *replay->extras);
     return GOLEAK_OK;
 }
 
@@ -182,20 +193,22 @@ static enum goleak_status extra_of(struct goleak_replay *replay, struct goleak_r
  * block is kept for reuse. */
 static void begin_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
+    struct goleak_detail *detail = detail_of(replay, record);
     record->serial = ++replay->serial;
     record->created = moment;
-    record->started = GOLEAK_NO_MOMENT;
     record->since = moment;
-    record->incarnation++;
     record->site = 0;
-    record->parent = record->node = 0;
-    record->created_stack = record->block_stack = 0;
+    record->parent = 0;
+    record->block_stack = 0;
+    detail->started = GOLEAK_NO_MOMENT;
+    detail->incarnation++;
+    detail->node = detail->created_stack = 0;
     record->state = GOLEAK_STATE_RUNNABLE;
     record->reason = record->raw_reason = GOLEAK_REASON_NONE;
     record->wait = GOLEAK_NO_WAIT;
     record->flags = GOLEAK_REC_SEEN;
-    if (record->extra != 0)
-        memset(&replay->extras[record->extra], 0, sizeof *replay->extras);
+    if (detail->extra != 0)
+        memset(&replay->extras[detail->extra], 0, sizeof *replay->extras);
 }
 
 static void end_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
@@ -235,7 +248,7 @@ static enum goleak_status end_life(struct goleak_replay *replay, struct goleak_r
     }
     if ((record->flags & GOLEAK_REC_PREEXISTING) == 0)
         replay->script_live--;
-    goleak_lineage_end(&replay->lineage, record);
+    end_lineage(replay, record);
     record->since = moment;
     return status;
 }
@@ -263,16 +276,16 @@ static void appear(struct goleak_replay *replay, const struct goleak_event *even
                    int64_t moment)
 {
     if (record->flags & GOLEAK_REC_SEEN) { /* a later life of a known address */
-        goleak_lineage_end(&replay->lineage, record);
+        end_lineage(replay, record);
         begin_life(replay, record, GOLEAK_NO_MOMENT);
     } else if (record->serial == 0) {
         begin_life(replay, record, GOLEAK_NO_MOMENT);
     } else { /* named before */
         record->serial = ++replay->serial;
-        record->incarnation = 1;
+        detail_of(replay, record)->incarnation = 1;
         record->flags |= GOLEAK_REC_SEEN;
-        if (record->node != 0)
-            replay->lineage.nodes[record->node].incarnation = 1;
+        if (record->flags & GOLEAK_REC_SPAWNED)
+            replay->lineage.nodes[detail_of(replay, record)->node].incarnation = 1;
     }
     record->since = moment;
     record->state = GOLEAK_STATE_UNKNOWN;
@@ -307,7 +320,7 @@ static enum goleak_status name_other(struct goleak_replay *replay, const struct 
         struct goleak_record *fresh = goleak_store_at(&replay->store, *index);
         begin_life(replay, fresh, GOLEAK_NO_MOMENT);
         fresh->flags = 0;
-        fresh->incarnation = 0;
+        detail_of(replay, fresh)->incarnation = 0;
         fresh->state = GOLEAK_STATE_UNKNOWN;
         if (!goleak_store_note_goid(&replay->store, *index))
             return goleak_alloc_failure(replay->alloc);
@@ -345,7 +358,7 @@ static bool find_created_at(struct goleak_replay *replay, struct goleak_record *
     bool has_pc = (event->has & GOLEAK_HAS_GOPC) && event->gopc != 0;
     *frame = 0;
     if (event->has & GOLEAK_HAS_STACK) {
-        record->created_stack = event->stack;
+        detail_of(replay, record)->created_stack = event->stack;
         *frame = goleak_symbols_created_at(replay->symbols, event->stack);
         bool named = goleak_symbols_frame_function(replay->symbols, *frame)[0] != '\0';
         if (named || !has_pc)
@@ -381,8 +394,8 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
                            "goroutine %" PRIx64 " is created, but it was never seen to end", record->g);
         status = end_life(replay, record, moment);
     }
-    if (record->node != 0 || record->parent != 0)
-        goleak_lineage_end(&replay->lineage, record); /* a named one: its address lives on */
+    if ((record->flags & GOLEAK_REC_SPAWNED) || record->parent != 0)
+        end_lineage(replay, record); /* a named one: its address lives on */
     begin_life(replay, record, moment);
     record->goid = event->has & GOLEAK_HAS_GOID ? event->goid
                    : event->has & GOLEAK_HAS_G  ? 0
@@ -407,7 +420,8 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
         status = name_other(replay, event, moment, &other);
         /* Adding a record does not move others. */
         if (other != 0 && other != index) {
-            uint32_t node = goleak_lineage_of(&replay->lineage, goleak_store_at(&replay->store, other));
+            struct goleak_record *spawner = goleak_store_at(&replay->store, other);
+            uint32_t node = goleak_lineage_of(&replay->lineage, spawner, detail_of(replay, spawner));
             if (node == 0)
                 return goleak_alloc_failure(replay->alloc);
             goleak_lineage_adopt(&replay->lineage, record, node);
@@ -433,7 +447,7 @@ static enum goleak_status note_objects(struct goleak_replay *replay, struct gole
     enum goleak_status status = extra_of(replay, record);
     if (status != GOLEAK_OK)
         return status;
-    struct goleak_extra *extra = &replay->extras[record->extra];
+    struct goleak_extra *extra = &replay->extras[detail_of(replay, record)->extra];
     extra->lock = event->has & GOLEAK_HAS_LOCK ? event->lock : 0;
     extra->chan = event->has & GOLEAK_HAS_CHAN ? event->chan : 0;
     extra->elem = event->has & GOLEAK_HAS_ELEM ? event->elem : 0;
@@ -512,8 +526,8 @@ static enum goleak_status learn_site(struct goleak_replay *replay, const struct 
         return status;
     if (record->site != 0 && is_told(replay, record))
         tell(replay, record, GOLEAK_T_MOVED, moment, moment);
-    if (record->node != 0)
-        replay->lineage.nodes[record->node].site = record->site;
+    if (record->flags & GOLEAK_REC_SPAWNED)
+        replay->lineage.nodes[detail_of(replay, record)->node].site = record->site;
     prove(replay, record, replay->sites.sites[record->site].proof, moment);
     return GOLEAK_OK;
 }
@@ -587,8 +601,9 @@ static enum goleak_status on_ready(struct goleak_replay *replay, const struct go
     if (status != GOLEAK_OK)
         return status;
     const struct goleak_record *waker = goleak_store_at(&replay->store, other);
-    replay->extras[record->extra].waker_g = waker->g;
-    replay->extras[record->extra].waker_goid = waker->goid;
+    struct goleak_extra *extra = &replay->extras[detail_of(replay, record)->extra];
+    extra->waker_g = waker->g;
+    extra->waker_goid = waker->goid;
     return GOLEAK_OK;
 }
 
@@ -596,8 +611,9 @@ static void on_run(struct goleak_replay *replay, struct goleak_record *record, i
 {
     replay->stream.has_wakeups = true;
     on_state(replay, record, GOLEAK_STATE_RUNNING, moment);
-    if (record->started == GOLEAK_NO_MOMENT && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
-        record->started = moment;
+    struct goleak_detail *detail = detail_of(replay, record);
+    if (detail->started == GOLEAK_NO_MOMENT && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
+        detail->started = moment;
 }
 
 /* What an input says of a goroutine's state without anything having happened to it: of
@@ -633,7 +649,7 @@ static enum goleak_status on_struct(struct goleak_replay *replay, const struct g
         enum goleak_status status = extra_of(replay, record);
         if (status != GOLEAK_OK)
             return status;
-        struct goleak_extra *extra = &replay->extras[record->extra];
+        struct goleak_extra *extra = &replay->extras[detail_of(replay, record)->extra];
         if (event->has & GOLEAK_HAS_STACK_BOUNDS) {
             extra->stack_lo = event->lock;
             extra->stack_hi = event->chan;
@@ -1023,7 +1039,8 @@ static void begin_time(struct goleak_replay *replay, int64_t first_ns)
     for (uint32_t i = 1; i <= replay->store.count; i++) {
         struct goleak_record *record = goleak_store_at(&replay->store, i);
         record->created = record->created != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
-        record->started = record->started != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
+        struct goleak_detail *detail = detail_of(replay, record);
+        detail->started = detail->started != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
         record->since = record->since != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
     }
 }
@@ -1050,12 +1067,17 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
     struct goleak_record *named = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
     if (named == NULL || named->g != 0 || named->state == GOLEAK_STATE_ENDED)
         return GOLEAK_OK;
+    struct goleak_detail *detail = detail_of(replay, record), *was = detail_of(replay, named);
     uint64_t g = record->g;
+    uint32_t own = record->index, other = named->index;
     *record = *named;
+    *detail = *was;
     record->g = g;
-    if (record->node != 0)
-        replay->lineage.nodes[record->node].g = g;
-    memset(named, 0, sizeof *named);
+    record->index = own;
+    if (record->flags & GOLEAK_REC_SPAWNED)
+        replay->lineage.nodes[detail->node].g = g;
+    *was = (struct goleak_detail){ 0 };
+    *named = (struct goleak_record){ .index = other };
     return GOLEAK_OK;
 }
 
@@ -1180,8 +1202,8 @@ ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_e
     if (is_told(replay, record))
         tell(replay, record, GOLEAK_T_ENDED, moment, record->created);
     replay->script_live -= (record->flags & GOLEAK_REC_PREEXISTING) == 0;
-    if ((record->node | record->parent) != 0)
-        goleak_lineage_end(&replay->lineage, record);
+    if ((record->flags & GOLEAK_REC_SPAWNED) || record->parent != 0)
+        end_lineage(replay, record);
     record->since = moment;
     usual_rest(replay, event, has);
     return true;
@@ -1196,8 +1218,9 @@ ALWAYS_INLINE bool usual_run(struct goleak_replay *replay, const struct goleak_e
     usual_wake(replay, record, moment);
     record->state = GOLEAK_STATE_RUNNING;
     record->since = moment;
-    if (record->started == GOLEAK_NO_MOMENT && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
-        record->started = moment;
+    struct goleak_detail *detail = detail_of(replay, record);
+    if (detail->started == GOLEAK_NO_MOMENT && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
+        detail->started = moment;
     replay->stream.has_wakeups = true;
     usual_rest(replay, event, has);
     return true;
@@ -1212,7 +1235,7 @@ ALWAYS_INLINE const struct goleak_record *usual_spawner(const struct goleak_repl
     uint32_t index = goleak_store_find(&replay->store, event->other_g, replay->process,
                                        goleak_store_hash(event->other_g, replay->process));
     const struct goleak_record *record = goleak_store_at(&replay->store, index);
-    bool usual = index != 0 && record->node != 0 && record->state != GOLEAK_STATE_WAITING &&
+    bool usual = index != 0 && (record->flags & GOLEAK_REC_SPAWNED) && record->state != GOLEAK_STATE_WAITING &&
                  ((has & GOLEAK_HAS_OTHER_GOID) == 0 || record->goid != 0);
     return usual ? record : NULL;
 }
@@ -1223,7 +1246,7 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
 {
     const uint32_t rare = GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM | GOLEAK_HAS_STACK_BOUNDS;
     if ((has & rare) != 0 || (record->flags & GOLEAK_REC_SEEN) == 0 || record->state != GOLEAK_STATE_ENDED ||
-        (record->node | record->parent | record->extra) != 0 || record->g == 0 ||
+        (record->flags & GOLEAK_REC_SPAWNED) || record->parent != 0 || record->g == 0 ||
         ((has & GOLEAK_HAS_GOID) && event->goid <= 1) ||
         ((has & GOLEAK_HAS_TIME) && replay->first_ns == GOLEAK_NONE) ||
         !replay->processes[record->process].created_any)
@@ -1231,7 +1254,7 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
     const struct goleak_record *spawner = usual_spawner(replay, event, has);
     if (spawner == NULL || spawner == record)
         return false;
-    uint32_t node = spawner->node;
+    uint32_t node = detail_of(replay, spawner)->node;
     int64_t moment = usual_moment(replay, event, has);
     begin_life(replay, record, moment);
     record->goid = has & GOLEAK_HAS_GOID ? event->goid : 0;
