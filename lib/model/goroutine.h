@@ -139,16 +139,15 @@ GOLEAK_PREFETCHER void goleak_store_prefetch_slot(const struct goleak_store *sto
     GOLEAK_PREFETCH(&store->slots[hash >> store->slot_shift]);
 }
 
-/* The record that the first slot of this hash names: nearly always the right one. One of
- * zeros if there is none. */
-static inline struct goleak_record *goleak_store_first(const struct goleak_store *store, uint64_t hash)
+/* The record whose slot has the tag of this hash: nearly always the right one, but it has
+ * not been looked at. One of zeros if there is none. */
+static inline struct goleak_record *goleak_store_seek(const struct goleak_store *store, uint64_t hash)
 {
-    return goleak_store_at(store, (uint32_t)store->slots[hash >> store->slot_shift]);
-}
-
-GOLEAK_PREFETCHER void goleak_store_prefetch_record(const struct goleak_record *record)
-{
-    GOLEAK_PREFETCH(record);
+    size_t at = (size_t)(hash >> store->slot_shift);
+    uint64_t slot = store->slots[at];
+    while (slot != 0 && (uint32_t)(slot >> 32) != (uint32_t)hash)
+        slot = store->slots[at = (at + 1) & store->slot_mask];
+    return goleak_store_at(store, (uint32_t)slot);
 }
 
 /* Index of the record, 0 if there is none. */

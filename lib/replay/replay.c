@@ -1226,43 +1226,34 @@ ALWAYS_INLINE bool usual_run(struct goleak_replay *replay, const struct goleak_e
     return true;
 }
 
-/* The spawner is known and runs, as spawners do, and has spawned before. */
-ALWAYS_INLINE const struct goleak_record *usual_spawner(const struct goleak_replay *replay,
-                                                        const struct goleak_event *event, uint32_t has)
-{
-    if ((has & GOLEAK_HAS_OTHER) == 0 || event->other_g == 0)
-        return NULL;
-    uint32_t index = goleak_store_find(&replay->store, event->other_g, replay->process,
-                                       goleak_store_hash(event->other_g, replay->process));
-    const struct goleak_record *record = goleak_store_at(&replay->store, index);
-    bool usual = index != 0 && (record->flags & GOLEAK_REC_SPAWNED) && record->state != GOLEAK_STATE_WAITING &&
-                 ((has & GOLEAK_HAS_OTHER_GOID) == 0 || record->goid != 0);
-    return usual ? record : NULL;
-}
-
-/* A recycled g. */
+/* A recycled g; its spawner is known, and runs from now on. */
 ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
-                                struct goleak_record *record)
+                                struct goleak_record *record, struct goleak_record *spawner)
 {
     const uint32_t rare = GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM | GOLEAK_HAS_STACK_BOUNDS;
-    if ((has & rare) != 0 || (record->flags & GOLEAK_REC_SEEN) == 0 || record->state != GOLEAK_STATE_ENDED ||
-        (record->flags & GOLEAK_REC_SPAWNED) || record->parent != 0 || record->g == 0 ||
+    if ((has & rare) != 0 || (record->flags & (GOLEAK_REC_SEEN | GOLEAK_REC_SPAWNED)) != GOLEAK_REC_SEEN ||
+        record->state != GOLEAK_STATE_ENDED || record->parent != 0 || record->g == 0 ||
         ((has & GOLEAK_HAS_GOID) && event->goid <= 1) ||
         ((has & GOLEAK_HAS_TIME) && replay->first_ns == GOLEAK_NONE) ||
         !replay->processes[record->process].created_any)
         return false;
-    const struct goleak_record *spawner = usual_spawner(replay, event, has);
-    if (spawner == NULL || spawner == record)
+    if ((has & GOLEAK_HAS_OTHER) == 0 || event->other_g == 0 || spawner->g != event->other_g ||
+        spawner->process != record->process || spawner == record ||
+        ((has & GOLEAK_HAS_OTHER_GOID) && spawner->goid == 0) || (event->flags & GOLEAK_FLAG_NAMED))
         return false;
-    uint32_t node = detail_of(replay, spawner)->node;
+    uint32_t node = goleak_lineage_of(&replay->lineage, spawner, detail_of(replay, spawner));
+    if (node == 0)
+        return false; /* the long way meets the end of memory as well */
     int64_t moment = usual_moment(replay, event, has);
     begin_life(replay, record, moment);
     record->goid = has & GOLEAK_HAS_GOID ? event->goid : 0;
     record->flags |= GOLEAK_REC_NOT_MAIN;
-    if ((has & (GOLEAK_HAS_STACK | TELLS_SITE)) != 0 && set_site(replay, record, event) != GOLEAK_OK)
-        return false; /* the long way meets the end of memory as well */
     record->parent = node;
     replay->lineage.nodes[node].references++;
+    if ((has & (GOLEAK_HAS_STACK | TELLS_SITE)) != 0 && set_site(replay, record, event) != GOLEAK_OK)
+        return false;
+    if (spawner->state == GOLEAK_STATE_WAITING)
+        on_state(replay, spawner, GOLEAK_STATE_RUNNING, moment);
     replay->script_live++;
     uint8_t proof = replay->sites.sites[record->site].proof;
     record->flags |= proof;
@@ -1274,7 +1265,7 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
 }
 
 static inline bool step_usual(struct goleak_replay *replay, const struct goleak_event *event,
-                              struct goleak_record *record)
+                              struct goleak_record *record, struct goleak_record *other)
 {
     const uint32_t has = event->has;
     switch (event->kind) {
@@ -1283,32 +1274,40 @@ static inline bool step_usual(struct goleak_replay *replay, const struct goleak_
     case GOLEAK_EVENT_END:
         return has == TEXT_END ? usual_end(replay, event, TEXT_END, record) : usual_end(replay, event, has, record);
     case GOLEAK_EVENT_CREATE:
-        return has == TEXT_CREATE ? usual_create(replay, event, TEXT_CREATE, record)
-                                  : usual_create(replay, event, has, record);
+        return has == TEXT_CREATE ? usual_create(replay, event, TEXT_CREATE, record, other)
+                                  : usual_create(replay, event, has, record, other);
     case GOLEAK_EVENT_RUN: return usual_run(replay, event, has, record);
     default: return false;
     }
 }
 
-/* `first`: the record that the slot of its hash names, mostly the right one. */
-static enum goleak_status step(struct goleak_replay *replay, const struct goleak_event *event, uint64_t hash,
-                               struct goleak_record *first, enum goleak_replay_mode mode)
+/* Found ahead: the record of the goroutine's hash, mostly the right one, and that of the one
+ * it names. One of zeros where there is none. */
+struct found {
+    uint64_t hash;
+    struct goleak_record *record, *other;
+};
+
+static enum goleak_status step(struct goleak_replay *replay, const struct goleak_event *event,
+                               const struct found *found, enum goleak_replay_mode mode)
 {
+    struct goleak_record *record = found->record;
     uint64_t key = key_of(event), goid;
-    if (LIKELY(first->g == key && first->process == replay->process) && step_usual(replay, event, first))
-        return GOLEAK_OK;
-    uint32_t index = goleak_store_find(&replay->store, key, replay->process, hash);
-    /* Some probes of a recording tell the address, this one only the goid. */
-    if (UNLIKELY(index == 0 && (key & GOLEAK_KEY_GOID) && replay->store.has_addresses) &&
-        !goleak_store_by_goid(&replay->store, event->goid, replay->process, &index))
-        return goleak_alloc_failure(replay->alloc);
-    struct goleak_record *record = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
-    if (record != NULL && step_usual(replay, event, record))
+    uint32_t index = record->index;
+    if (UNLIKELY(record->g != key || record->process != replay->process)) {
+        index = goleak_store_find(&replay->store, key, replay->process, found->hash);
+        /* Some probes of a recording tell the address, this one only the goid. */
+        if (UNLIKELY(index == 0 && (key & GOLEAK_KEY_GOID) && replay->store.has_addresses) &&
+            !goleak_store_by_goid(&replay->store, event->goid, replay->process, &index))
+            return goleak_alloc_failure(replay->alloc);
+        record = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
+    }
+    if (LIKELY(record != NULL) && step_usual(replay, event, record, found->other))
         return GOLEAK_OK;
     if (mode == GOLEAK_REPLAY_ASK && is_ruled(event) && is_not_yet(record, event))
         return GOLEAK_END;
     if (UNLIKELY(record == NULL)) {
-        index = goleak_store_add(&replay->store, key, replay->process, hash);
+        index = goleak_store_add(&replay->store, key, replay->process, found->hash);
         if (index == 0)
             return goleak_alloc_failure(replay->alloc);
         record = goleak_store_at(&replay->store, index);
@@ -1338,17 +1337,44 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
 /* Once the table outgrows the cache, waiting for memory is most of the cost: slots and
  * records of a row of events are fetched before the first is stepped. */
 #define ROW 32
+#define BEHIND 6
 
 static inline void fetch_ahead(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,
-                               uint64_t *hashes, struct goleak_record **records)
+                               struct found *found)
 {
+    const struct goleak_store *store = &replay->store;
+    uint8_t naming[ROW];
+    uint64_t others[ROW];
+    size_t names = 0;
     for (size_t i = 0; i < count; i++) {
-        hashes[i] = goleak_store_hash(key_of(&events[i]), replay->process);
-        goleak_store_prefetch_slot(&replay->store, hashes[i]);
+        found[i].hash = goleak_store_hash(key_of(&events[i]), replay->process);
+        goleak_store_prefetch_slot(store, found[i].hash);
+        naming[names] = (uint8_t)i;
+        names += (events[i].has & GOLEAK_HAS_OTHER) != 0;
+    }
+    for (size_t i = 0; i < names; i++) {
+        others[i] = goleak_store_hash(events[naming[i]].other_g, replay->process);
+        goleak_store_prefetch_slot(store, others[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        records[i] = goleak_store_first(&replay->store, hashes[i]);
-        goleak_store_prefetch_record(records[i]);
+        found[i].record = found[i].other = goleak_store_seek(store, found[i].hash);
+        GOLEAK_PREFETCH(found[i].record);
+    }
+    for (size_t i = 0; i < names; i++) {
+        struct goleak_record *record = found[naming[i]].other = goleak_store_seek(store, others[i]);
+        GOLEAK_PREFETCH(record);
+    }
+}
+
+/* The lines behind those that have come meanwhile. */
+static inline void fetch_behind(const struct goleak_replay *replay, const struct goleak_event *event,
+                                const struct found *found)
+{
+    if (event->kind == GOLEAK_EVENT_CREATE) {
+        GOLEAK_PREFETCH(detail_of(replay, found->record));
+        GOLEAK_PREFETCH(detail_of(replay, found->other));
+    } else if (event->kind == GOLEAK_EVENT_END) {
+        GOLEAK_PREFETCH(&replay->lineage.nodes[found->record->parent]);
     }
 }
 
@@ -1368,18 +1394,18 @@ static enum goleak_status run_row(struct goleak_replay *replay, const struct gol
                                   enum goleak_replay_mode mode, size_t *done)
 {
     const uint32_t whose = GOLEAK_HAS_G | GOLEAK_HAS_GOID;
-    uint64_t hashes[ROW];
-    struct goleak_record *records[ROW];
+    struct found found[ROW];
     uint16_t hashed_for = replay->process;
-    fetch_ahead(replay, events, count, hashes, records);
+    fetch_ahead(replay, events, count, found);
     for (size_t i = 0; i < count; i++) {
         const struct goleak_event *event = &events[i];
         enum goleak_status status = find_owner(replay, event);
         if (status == GOLEAK_OK && LIKELY((event->has & whose) != 0)) {
-            uint64_t hash = hashes[i];
+            if (i + BEHIND < count)
+                fetch_behind(replay, event + BEHIND, &found[i + BEHIND]);
             if (UNLIKELY(replay->process != hashed_for)) /* the process is part of it */
-                hash = goleak_store_hash(key_of(event), replay->process);
-            status = step(replay, event, hash, records[i], mode);
+                found[i].hash = goleak_store_hash(key_of(event), replay->process);
+            status = step(replay, event, &found[i], mode);
         } else if (status == GOLEAK_OK) {
             replay->event_count++;
             status = step_nobody(replay, event, take_moment(replay, event));
