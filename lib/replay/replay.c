@@ -1367,7 +1367,7 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
 }
 
 /* The lines behind those that have come meanwhile. */
-static inline void fetch_behind(const struct goleak_replay *replay, const struct goleak_event *event,
+GOLEAK_PREFETCHER void fetch_behind(const struct goleak_replay *replay, const struct goleak_event *event,
                                 const struct found *found)
 {
     if (event->kind == GOLEAK_EVENT_CREATE) {
