@@ -3,6 +3,7 @@
 
 #include "analysis/lifetimes.h"
 #include "support/fail_alloc.h"
+#include "support/batch.h"
 #include "support/load.h"
 
 static struct fail_alloc heap;
@@ -31,7 +32,7 @@ static int tear_down(void **state)
 static void end(int64_t created, int64_t ended)
 {
     const struct goleak_transition t = { .kind = GOLEAK_T_ENDED, .since = created, .moment = ended };
-    assert_int_equal(goleak_analysis_lifetimes.take(lifetimes, &t, 1), GOLEAK_OK);
+    assert_int_equal(take_batch(&goleak_analysis_lifetimes, lifetimes, &t, 1), GOLEAK_OK);
 }
 
 static void a_life_falls_into_the_bucket_of_its_highest_bit(void **state)
@@ -79,7 +80,7 @@ static void only_lives_with_both_ends_count(void **state)
         { .kind = GOLEAK_T_ENDED, .since = GOLEAK_NO_MOMENT, .moment = 10, .preexisting = true },
     };
     (void)state;
-    assert_int_equal(goleak_analysis_lifetimes.take(lifetimes, others, COUNT(others)), GOLEAK_OK);
+    assert_int_equal(take_batch(&goleak_analysis_lifetimes, lifetimes, others, COUNT(others)), GOLEAK_OK);
     assert_int_equal(lifetimes->count, 0);
 }
 

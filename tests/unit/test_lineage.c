@@ -31,16 +31,32 @@ static int tear_down(void **state)
     return fail_alloc_is_clean(&heap) ? 0 : -1;
 }
 
-static struct goleak_record goroutine(uint64_t g)
+struct one {
+    struct goleak_record record;
+    struct goleak_detail detail;
+};
+
+static struct one goroutine(uint64_t g)
 {
-    return (struct goleak_record){ .g = g, .goid = g & 0xffff, .incarnation = 1, .flags = GOLEAK_REC_SEEN };
+    return (struct one){ .record = { .g = g, .goid = g & 0xffff, .flags = GOLEAK_REC_SEEN },
+                         .detail = { .incarnation = 1 } };
 }
 
-static void spawn(struct goleak_record *parent, struct goleak_record *child)
+static uint32_t node_of(struct one *one)
 {
-    uint32_t node = goleak_lineage_of(&lineage, parent);
+    return goleak_lineage_of(&lineage, &one->record, &one->detail);
+}
+
+static void end(struct one *one)
+{
+    goleak_lineage_end(&lineage, &one->record, &one->detail);
+}
+
+static void spawn(struct one *parent, struct one *child)
+{
+    uint32_t node = node_of(parent);
     assert_int_not_equal(node, 0);
-    goleak_lineage_adopt(&lineage, child, node);
+    goleak_lineage_adopt(&lineage, &child->record, node);
 }
 
 /* Nodes in use. */
@@ -52,24 +68,24 @@ static size_t kept(void)
     return count;
 }
 
-static size_t ancestors(const struct goleak_record *of, bool *cut)
+static size_t ancestors(const struct one *of, bool *cut)
 {
     size_t count = 0;
     *cut = false;
-    for (uint32_t node = of->parent; node != 0; node = goleak_lineage_at(&lineage, node)->parent, count++)
+    for (uint32_t node = of->record.parent; node != 0; node = goleak_lineage_at(&lineage, node)->parent, count++)
         *cut = goleak_lineage_at(&lineage, node)->cut;
     return count;
 }
 
 static void a_node_tells_who_its_goroutine_was(void **state)
 {
-    struct goleak_record parent = goroutine(0xc000001), child = goroutine(0xc000002);
+    struct one parent = goroutine(0xc000001), child = goroutine(0xc000002);
     (void)state;
-    parent.site = 9;
-    parent.process = 2;
-    parent.incarnation = 4;
+    parent.record.site = 9;
+    parent.record.process = 2;
+    parent.detail.incarnation = 4;
     spawn(&parent, &child);
-    const struct goleak_node *node = goleak_lineage_at(&lineage, child.parent);
+    const struct goleak_node *node = goleak_lineage_at(&lineage, child.record.parent);
     assert_int_equal(node->g, 0xc000001);
     assert_int_equal(node->goid, 1);
     assert_int_equal(node->incarnation, 4);
@@ -81,70 +97,70 @@ static void a_node_tells_who_its_goroutine_was(void **state)
 
 static void one_that_is_only_named_has_no_incarnation(void **state)
 {
-    struct goleak_record named = { .g = 0xc000001, .incarnation = 0 }, child = goroutine(0xc000002);
+    struct one named = { .record = { .g = 0xc000001 } }, child = goroutine(0xc000002);
     (void)state;
     spawn(&named, &child);
-    assert_int_equal(goleak_lineage_at(&lineage, child.parent)->incarnation, 0);
+    assert_int_equal(goleak_lineage_at(&lineage, child.record.parent)->incarnation, 0);
 }
 
 static void a_spawner_has_one_node_however_many_it_spawns(void **state)
 {
-    struct goleak_record parent = goroutine(1), children[5];
+    struct one parent = goroutine(1), children[5];
     (void)state;
     for (uint64_t i = 0; i < 5; i++) {
         children[i] = goroutine(2 + i);
         spawn(&parent, &children[i]);
-        assert_int_equal(children[i].parent, parent.node);
+        assert_int_equal(children[i].record.parent, parent.detail.node);
     }
     assert_int_equal(kept(), 1);
     for (size_t i = 0; i < 5; i++)
-        goleak_lineage_end(&lineage, &children[i]);
+        end(&children[i]);
     assert_int_equal(kept(), 1); /* it lives itself */
-    goleak_lineage_end(&lineage, &parent);
+    end(&parent);
     assert_int_equal(kept(), 0);
 }
 
 static void an_ended_parent_is_kept_for_its_child(void **state)
 {
-    struct goleak_record first = goroutine(1), second = goroutine(2), third = goroutine(3);
+    struct one first = goroutine(1), second = goroutine(2), third = goroutine(3);
     (void)state;
     spawn(&first, &second);
     spawn(&second, &third);
-    goleak_lineage_end(&lineage, &first);
-    goleak_lineage_end(&lineage, &second);
+    end(&first);
+    end(&second);
     bool cut;
     assert_int_equal(ancestors(&third, &cut), 2);
     assert_false(cut);
-    const struct goleak_node *parent = goleak_lineage_at(&lineage, third.parent);
+    const struct goleak_node *parent = goleak_lineage_at(&lineage, third.record.parent);
     assert_int_equal(parent->g, 2);
     assert_false(parent->alive);
     assert_int_equal(goleak_lineage_at(&lineage, parent->parent)->g, 1);
-    goleak_lineage_end(&lineage, &third); /* both go with it */
+    end(&third); /* both go with it */
     assert_int_equal(kept(), 0);
 }
 
 static void an_ended_record_holds_nothing(void **state)
 {
-    struct goleak_record parent = goroutine(1), child = goroutine(2);
+    struct one parent = goroutine(1), child = goroutine(2);
     (void)state;
     spawn(&parent, &child);
-    spawn(&child, &(struct goleak_record){ 0 });
-    goleak_lineage_end(&lineage, &child);
-    assert_int_equal(child.node, 0);
-    assert_int_equal(child.parent, 0);
-    goleak_lineage_end(&lineage, &child); /* again: nothing to give back */
-    assert_true(goleak_lineage_at(&lineage, parent.node)->alive);
+    spawn(&child, &(struct one){ { 0 }, { 0 } });
+    end(&child);
+    assert_int_equal(child.detail.node, 0);
+    assert_int_equal(child.record.parent, 0);
+    end(&child); /* again: nothing to give back */
+    assert_true(goleak_lineage_at(&lineage, parent.detail.node)->alive);
 }
 
 /* Each spawns the next and ends: memory must not grow with the generations. */
 static void a_relay_keeps_its_last_generations_and_says_that_it_was_cut(void **state)
 {
-    struct goleak_record now = goroutine(1), next;
+    struct one now = goroutine(1), next;
     (void)state;
     for (uint64_t i = 2; i < 200000; i++) {
         next = goroutine(i);
         spawn(&now, &next);
-        goleak_lineage_end(&lineage, &now);
+        end(&now);
         now = next;
     }
     bool cut;
@@ -153,16 +169,16 @@ static void a_relay_keeps_its_last_generations_and_says_that_it_was_cut(void **s
     assert_true(cut);
     assert_true(lineage.count < 300);
     /* The nearest ones are right. */
-    uint32_t node = now.parent;
+    uint32_t node = now.record.parent;
     for (uint64_t back = 1; back <= GOLEAK_LINEAGE_KEPT; back++, node = goleak_lineage_at(&lineage, node)->parent)
-        assert_int_equal(goleak_lineage_at(&lineage, node)->g, now.g - back);
-    goleak_lineage_end(&lineage, &now);
+        assert_int_equal(goleak_lineage_at(&lineage, node)->g, now.record.g - back);
+    end(&now);
     assert_int_equal(kept(), 0);
 }
 
 static void sixty_four_ancestors_are_never_cut(void **state)
 {
-    static struct goleak_record chain[GOLEAK_LINEAGE_KEPT + 1];
+    static struct one chain[GOLEAK_LINEAGE_KEPT + 1];
     (void)state;
     for (uint64_t i = 0; i <= GOLEAK_LINEAGE_KEPT; i++) {
         chain[i] = goroutine(i + 1);
@@ -178,7 +194,7 @@ static void sixty_four_ancestors_are_never_cut(void **state)
 static void a_long_living_chain_goes_whole_from_either_end(void **state)
 {
     enum { LONG = 50000 };
-    struct goleak_record *chain = calloc(LONG, sizeof *chain);
+    struct one *chain = calloc(LONG, sizeof *chain);
     assert_non_null(chain);
     for (int side = 0; side < 2; side++) {
         for (uint64_t i = 0; i < LONG; i++) {
@@ -188,7 +204,7 @@ static void a_long_living_chain_goes_whole_from_either_end(void **state)
         }
         assert_int_equal(kept(), LONG - 1);
         for (size_t i = 0; i < LONG; i++)
-            goleak_lineage_end(&lineage, &chain[side == 0 ? i : LONG - 1 - i]);
+            end(&chain[side == 0 ? i : LONG - 1 - i]);
         assert_int_equal(kept(), 0);
     }
     free(chain);
@@ -199,22 +215,22 @@ static void freed_nodes_are_used_again(void **state)
 {
     (void)state;
     for (uint64_t i = 0; i < 1000; i++) {
-        struct goleak_record parent = goroutine(2 * i + 1), child = goroutine(2 * i + 2);
+        struct one parent = goroutine(2 * i + 1), child = goroutine(2 * i + 2);
         spawn(&parent, &child);
-        goleak_lineage_end(&lineage, &parent);
-        goleak_lineage_end(&lineage, &child);
+        end(&parent);
+        end(&child);
     }
     assert_int_equal(lineage.count, 2); /* "none", and the one */
 }
 
 static void without_memory_there_is_no_node(void **state)
 {
-    struct goleak_record parent = goroutine(1);
+    struct one parent = goroutine(1);
     (void)state;
     heap.fail_at = 1;
-    assert_int_equal(goleak_lineage_of(&lineage, &parent), 0);
-    assert_int_equal(parent.node, 0);
-    assert_int_not_equal(goleak_lineage_of(&lineage, &parent), 0);
+    assert_int_equal(node_of(&parent), 0);
+    assert_int_equal(parent.detail.node, 0);
+    assert_int_not_equal(node_of(&parent), 0);
 }
 
 int main(void)

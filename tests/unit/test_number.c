@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/number.h"
+#include "base/digits.h"
+#include "support/generate.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -151,6 +152,42 @@ static void the_digit_table_is_isxdigits(void **state)
     }
 }
 
+/* Texts of every length, of digits and what stands beside them. */
+static void make_text(char text[40], uint64_t *random)
+{
+    static const char signs[] = "0123456789abcdefABCDEF0123456789gG@`/: -\n\0\xff\x80\xb0.x";
+    size_t digits = generate_random(random) % 22, kinds = generate_random(random) % 3 == 0 ? 10 : 22;
+    for (size_t i = 0; i < 40; i++)
+        text[i] = signs[generate_random(random) % (i < digits ? kinds : sizeof signs)];
+}
+
+/* However many digits are read at once, it is the same number and the same end. */
+static void all_ways_read_the_same(void **state)
+{
+    uint64_t random = 1;
+    (void)state;
+    for (int i = 0; i < 500000; i++) {
+        char text[40];
+        uint64_t plain, fast, eight;
+        make_text(text, &random);
+        const char *end = goleak_plain_hex(text, &plain);
+        if (goleak_fast_hex(text, &fast) != end || fast != plain || goleak_eight_hex_digits(text, &eight) != end ||
+            eight != plain)
+            fail_msg("\"%.24s\" as a hexadecimal number", text);
+        end = goleak_plain_u64(text, &plain);
+        if (goleak_fast_u64(text, &fast) != end || fast != plain)
+            fail_msg("\"%.24s\" as a decimal number", text);
+        bool negative = text[0] == '-';
+        int32_t integer, count;
+        plain = 0;
+        end = goleak_plain_more(text + negative, text + negative + 9, &plain);
+        end = end > text + negative ? end : text;
+        if (goleak_fast_i32(text, &integer) != end || integer != (negative ? -(int32_t)plain : (int32_t)plain) ||
+            goleak_fast_count(text, &count) != end || count != integer)
+            fail_msg("\"%.24s\" as a counter", text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +197,7 @@ int main(void)
         cmocka_unit_test(signs_are_taken_once),
         cmocka_unit_test(the_end_is_respected),
         cmocka_unit_test(the_digit_table_is_isxdigits),
+        cmocka_unit_test(all_ways_read_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

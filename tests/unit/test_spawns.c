@@ -4,6 +4,7 @@
 #include "analysis/spawns.h"
 #include "report/report.h"
 #include "support/fail_alloc.h"
+#include "support/batch.h"
 #include "support/load.h"
 
 static struct fail_alloc heap;
@@ -32,7 +33,7 @@ static void take(enum goleak_transition_kind kind, uint32_t site, int64_t since,
     const struct goleak_transition t = {
         .kind = (uint8_t)kind, .site = site, .since = since, .moment = moment, .preexisting = preexisting
     };
-    assert_int_equal(goleak_analysis_spawns.take(spawns, &t, 1), GOLEAK_OK);
+    assert_int_equal(take_batch(&goleak_analysis_spawns, spawns, &t, 1), GOLEAK_OK);
 }
 
 static void each_site_has_its_own_counts(void **state)
@@ -109,7 +110,7 @@ static void memory_that_ends_is_told(void **state)
     const struct goleak_transition t = { .kind = GOLEAK_T_CREATED, .site = 1000000 };
     (void)state;
     heap.fail_at = heap.requests + 1;
-    assert_int_equal(goleak_analysis_spawns.take(spawns, &t, 1), GOLEAK_E_MEMORY);
+    assert_int_equal(take_batch(&goleak_analysis_spawns, spawns, &t, 1), GOLEAK_E_MEMORY);
 }
 
 /* From a recording: the place, the start function, the counts. */

@@ -1,6 +1,7 @@
 /* test_totals - what appeared, was created, ended, is blocked; and taken back. */
 #include "analysis/totals.h"
 #include "support/fail_alloc.h"
+#include "support/batch.h"
 #include "support/load.h"
 
 static struct fail_alloc heap;
@@ -26,7 +27,7 @@ static int tear_down(void **state)
 
 static void take(const struct goleak_transition *transitions, size_t count)
 {
-    assert_int_equal(goleak_analysis_totals.take(totals, transitions, count), GOLEAK_OK);
+    assert_int_equal(take_batch(&goleak_analysis_totals, totals, transitions, count), GOLEAK_OK);
 }
 
 static void expect(uint64_t preexisting, uint64_t created, uint64_t ended, uint64_t blocked)
