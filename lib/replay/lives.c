@@ -18,44 +18,67 @@
  */
 #include "replay/order.h"
 
+#include "base/bits.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 #define NONE UINT32_MAX
 #define WAITING_LIMIT ((size_t)32768) /* lines: as many as recorders' buffers hold */
-#define LIVES_LIMIT ((size_t)1024)
 #define COMPANY_LINES 64 /* lines that may belong with the one that opened a queue */
 
-static uint16_t *filter_of(struct goleak_lives *lives, uint64_t g)
+static uint16_t *first_of(struct goleak_lives *lives, uint64_t g)
 {
-    return &lives->filter[goleak_hash_u64(g) >> 51];
+    return &lives->first[goleak_hash_u64(g) >> 51];
 }
 
 static struct goleak_life *find_life(struct goleak_lives *lives, uint64_t g)
 {
-    if (*filter_of(lives, g) == 0)
-        return NULL;
-    for (size_t i = 0; i < lives->life_count; i++)
-        if (lives->lives[i].head != NONE && lives->lives[i].g == g)
-            return &lives->lives[i];
+    for (uint16_t at = *first_of(lives, g); at != 0; at = lives->lives[at - 1].next)
+        if (lives->lives[at - 1].g == g)
+            return &lives->lives[at - 1];
     return NULL;
 }
 
+/* There is a free place: keep() sees to it. */
 static struct goleak_life *open_life(struct goleak_order *order, uint64_t g)
 {
     struct goleak_lives *lives = &order->lives;
-    size_t i = 0;
-    while (i < lives->life_count && lives->lives[i].head != NONE)
-        i++;
-    if (i == lives->life_count) {
-        if (!goleak_grow(order->alloc, &lives->lives, &lives->life_capacity, i + 1, sizeof *lives->lives))
-            return NULL;
-        lives->life_count++;
-    }
-    lives->lives[i] = (struct goleak_life){ g, NONE, NONE, 0 };
+    if (lives->lives == NULL &&
+        (lives->lives = goleak_alloc_array(order->alloc, GOLEAK_LIVES, sizeof *lives->lives)) == NULL)
+        return NULL;
+    size_t word = 0;
+    while (lives->used[word] == UINT64_MAX)
+        word++;
+    unsigned bit = goleak_low_zeros(~lives->used[word]);
+    lives->used[word] |= (uint64_t)1 << bit;
+    struct goleak_life *life = &lives->lives[word * 64 + bit];
+    *life = (struct goleak_life){ g, NONE, NONE, 0, *first_of(lives, g) };
+    *first_of(lives, g) = (uint16_t)(word * 64 + bit + 1);
     lives->living++;
-    ++*filter_of(lives, g);
-    return &lives->lives[i];
+    return life;
+}
+
+static void close_life(struct goleak_lives *lives, struct goleak_life *life)
+{
+    size_t place = (size_t)(life - lives->lives);
+    uint16_t *at = first_of(lives, life->g);
+    while (*at != place + 1)
+        at = &lives->lives[*at - 1].next;
+    *at = life->next;
+    lives->used[place / 64] &= ~((uint64_t)1 << place % 64);
+    lives->living--;
+}
+
+/* The place of the first that waits at or behind `from`; GOLEAK_LIVES: there is none. */
+static size_t next_life(const struct goleak_lives *lives, size_t from)
+{
+    for (size_t word = from / 64; word < GOLEAK_LIVES / 64; word++, from = word * 64) {
+        uint64_t bits = lives->used[word] >> from % 64 << from % 64;
+        if (bits != 0)
+            return word * 64 + goleak_low_zeros(bits);
+    }
+    return GOLEAK_LIVES;
 }
 
 /* Who spawned it is named now: its own lines do not wait. */
@@ -141,12 +164,10 @@ static enum goleak_status run_queue(struct goleak_order *order, struct goleak_li
         life->head = next;
         lives->waiting--;
     }
-    if (life->head == NONE) {
-        lives->living--;
-        --*filter_of(lives, life->g);
-    } else {
+    if (life->head == NONE)
+        close_life(lives, life);
+    else
         life->opened = 0;
-    }
     return GOLEAK_OK;
 }
 
@@ -159,7 +180,7 @@ static enum goleak_status keep(struct goleak_order *order, struct goleak_life *l
     enum goleak_status status = append(order, life, event);
     if (status != GOLEAK_OK)
         return status;
-    if (order->lives.waiting < WAITING_LIMIT && order->lives.living < LIVES_LIMIT)
+    if (order->lives.waiting < WAITING_LIMIT && order->lives.living < GOLEAK_LIVES)
         return GOLEAK_OK;
     return goleak_lives_flush(order); /* all at once: each by itself would cost a search */
 }
@@ -179,9 +200,9 @@ static enum goleak_status run_due(struct goleak_order *order, uint64_t position)
 {
     struct goleak_lives *lives = &order->lives;
     lives->due = UINT64_MAX;
-    for (size_t i = 0; i < lives->life_count; i++) {
+    for (size_t i = next_life(lives, 0); i < GOLEAK_LIVES; i = next_life(lives, i + 1)) {
         struct goleak_life *life = &lives->lives[i];
-        if (life->head == NONE || life->opened == 0)
+        if (life->opened == 0)
             continue;
         if (position - life->opened < COMPANY_LINES) {
             if (life->opened + COMPANY_LINES < lives->due)
@@ -292,11 +313,10 @@ enum goleak_status goleak_lives_push(struct goleak_order *order, const struct go
 enum goleak_status goleak_lives_flush(struct goleak_order *order)
 {
     struct goleak_lives *lives = &order->lives;
-    for (size_t i = 0; i < lives->life_count; i++) {
-        enum goleak_status status = lives->lives[i].head != NONE ? run_queue(order, &lives->lives[i], ALL, 0) : GOLEAK_OK;
+    for (size_t i = next_life(lives, 0); i < GOLEAK_LIVES; i = next_life(lives, i + 1)) {
+        enum goleak_status status = run_queue(order, &lives->lives[i], ALL, 0);
         if (status != GOLEAK_OK)
             return status;
     }
-    lives->life_count = 0;
     return GOLEAK_OK;
 }

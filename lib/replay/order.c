@@ -27,7 +27,8 @@ void goleak_order_release(struct goleak_order *order)
     goleak_batch_free(order->alloc, window->spare);
     goleak_free(order->alloc, window->batches, window->capacity * sizeof *window->batches);
     goleak_free(order->alloc, order->lives.lines, order->lives.line_capacity * sizeof *order->lives.lines);
-    goleak_free(order->alloc, order->lives.lives, order->lives.life_capacity * sizeof *order->lives.lives);
+    goleak_free(order->alloc, order->lives.lives,
+                order->lives.lives != NULL ? GOLEAK_LIVES * sizeof *order->lives.lives : 0);
     order->alloc = NULL;
 }
 

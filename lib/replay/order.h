@@ -56,20 +56,22 @@ struct goleak_life {
     uint64_t g;
     uint32_t head, tail;  /* head UINT32_MAX: free */
     uint64_t opened;      /* line at which it became possible; 0: not yet */
+    uint16_t next;        /* place + 1 of another one with its hash; 0: none */
 };
 
-#define GOLEAK_LIFE_FILTER 8192
+#define GOLEAK_LIVES 1024 /* more do not wait at a time */
+#define GOLEAK_LIFE_HASHES 8192
 
 struct goleak_lives {
     struct goleak_life_line *lines;
     size_t line_count, line_capacity;
     uint32_t free_lines;
-    struct goleak_life *lives;
-    size_t life_count, life_capacity; /* slots, some of them free */
-    size_t living;                    /* slots that are not free */
+    struct goleak_life *lives;        /* GOLEAK_LIVES of them; NULL: none was needed yet */
+    uint64_t used[GOLEAK_LIVES / 64]; /* bits of the places that are not free */
+    size_t living;                    /* how many */
     size_t waiting;                   /* lines */
     uint64_t due; /* line at which a queue has waited for company long enough; UINT64_MAX: none */
-    uint16_t filter[GOLEAK_LIFE_FILTER]; /* lives that wait, by hash of g */
+    uint16_t first[GOLEAK_LIFE_HASHES]; /* by hash of g: place + 1; 0: none */
 };
 
 /* Takes a sorted batch; the batch stays the order's. */
