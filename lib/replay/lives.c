@@ -67,14 +67,15 @@ static void close_life(struct goleak_lives *lives, struct goleak_life *life)
         at = &lives->lives[*at - 1].next;
     *at = life->next;
     lives->used[place / 64] &= ~((uint64_t)1 << place % 64);
+    lives->open[place / 64] &= ~((uint64_t)1 << place % 64);
     lives->living--;
 }
 
-/* The place of the first that waits at or behind `from`; GOLEAK_LIVES: there is none. */
-static size_t next_life(const struct goleak_lives *lives, size_t from)
+/* The first place at or behind `from` whose bit is set; GOLEAK_LIVES: there is none. */
+static size_t next_life(const uint64_t *places, size_t from)
 {
     for (size_t word = from / 64; word < GOLEAK_LIVES / 64; word++, from = word * 64) {
-        uint64_t bits = lives->used[word] >> from % 64 << from % 64;
+        uint64_t bits = places[word] >> from % 64 << from % 64;
         if (bits != 0)
             return word * 64 + goleak_low_zeros(bits);
     }
@@ -136,6 +137,13 @@ static bool wants_company(const struct goleak_event *event, uint64_t position)
 
 enum extent { WITH_COMPANY, AS_ALLOWED, ALL };
 
+static void close_queue(struct goleak_lives *lives, struct goleak_life *life)
+{
+    size_t place = (size_t)(life - lives->lives);
+    lives->open[place / 64] &= ~((uint64_t)1 << place % 64);
+    life->opened = 0;
+}
+
 /* Replays the queue as far as the goroutine's life allows, also without company; or
  * all of it. */
 static enum goleak_status run_queue(struct goleak_order *order, struct goleak_life *life, enum extent extent,
@@ -167,7 +175,7 @@ static enum goleak_status run_queue(struct goleak_order *order, struct goleak_li
     if (life->head == NONE)
         close_life(lives, life);
     else
-        life->opened = 0;
+        close_queue(lives, life);
     return GOLEAK_OK;
 }
 
@@ -190,6 +198,8 @@ static void open_queue(struct goleak_lives *lives, struct goleak_life *life, uin
 {
     if (life->opened != 0)
         return;
+    size_t place = (size_t)(life - lives->lives);
+    lives->open[place / 64] |= (uint64_t)1 << place % 64;
     life->opened = position;
     if (position + COMPANY_LINES < lives->due)
         lives->due = position + COMPANY_LINES;
@@ -200,10 +210,8 @@ static enum goleak_status run_due(struct goleak_order *order, uint64_t position)
 {
     struct goleak_lives *lives = &order->lives;
     lives->due = UINT64_MAX;
-    for (size_t i = next_life(lives, 0); i < GOLEAK_LIVES; i = next_life(lives, i + 1)) {
+    for (size_t i = next_life(lives->open, 0); i < GOLEAK_LIVES; i = next_life(lives->open, i + 1)) {
         struct goleak_life *life = &lives->lives[i];
-        if (life->opened == 0)
-            continue;
         if (position - life->opened < COMPANY_LINES) {
             if (life->opened + COMPANY_LINES < lives->due)
                 lives->due = life->opened + COMPANY_LINES;
@@ -313,7 +321,7 @@ enum goleak_status goleak_lives_push(struct goleak_order *order, const struct go
 enum goleak_status goleak_lives_flush(struct goleak_order *order)
 {
     struct goleak_lives *lives = &order->lives;
-    for (size_t i = next_life(lives, 0); i < GOLEAK_LIVES; i = next_life(lives, i + 1)) {
+    for (size_t i = next_life(lives->used, 0); i < GOLEAK_LIVES; i = next_life(lives->used, i + 1)) {
         enum goleak_status status = run_queue(order, &lives->lives[i], ALL, 0);
         if (status != GOLEAK_OK)
             return status;

@@ -68,7 +68,8 @@ struct goleak_lives {
     uint32_t free_lines;
     struct goleak_life *lives;        /* GOLEAK_LIVES of them; NULL: none was needed yet */
     uint64_t used[GOLEAK_LIVES / 64]; /* bits of the places that are not free */
-    size_t living;                    /* how many */
+    uint64_t open[GOLEAK_LIVES / 64]; /* of those that wait for company only */
+    size_t living;                    /* how many are not free */
     size_t waiting;                   /* lines */
     uint64_t due; /* line at which a queue has waited for company long enough; UINT64_MAX: none */
     uint16_t first[GOLEAK_LIFE_HASHES]; /* by hash of g: place + 1; 0: none */
