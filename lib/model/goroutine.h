@@ -90,11 +90,16 @@ static inline struct goleak_record *goleak_store_at(const struct goleak_store *s
     return &store->chunks[index / GOLEAK_RECORD_CHUNK][index % GOLEAK_RECORD_CHUNK];
 }
 
+static inline struct goleak_detail *goleak_store_detail_at(const struct goleak_store *store, uint32_t index)
+{
+    struct goleak_record *chunk = store->chunks[index / GOLEAK_RECORD_CHUNK];
+    return (struct goleak_detail *)(void *)(chunk + GOLEAK_RECORD_CHUNK) + index % GOLEAK_RECORD_CHUNK;
+}
+
 static inline struct goleak_detail *goleak_store_detail(const struct goleak_store *store,
                                                         const struct goleak_record *record)
 {
-    struct goleak_record *chunk = store->chunks[record->index / GOLEAK_RECORD_CHUNK];
-    return (struct goleak_detail *)(void *)(chunk + GOLEAK_RECORD_CHUNK) + record->index % GOLEAK_RECORD_CHUNK;
+    return goleak_store_detail_at(store, record->index);
 }
 
 /* The key of a goroutine: its address within its process. Keys of streams that
@@ -139,15 +144,15 @@ GOLEAK_PREFETCHER void goleak_store_prefetch_slot(const struct goleak_store *sto
     GOLEAK_PREFETCH(&store->slots[hash >> store->slot_shift]);
 }
 
-/* The record whose slot has the tag of this hash: nearly always the right one, but it has
- * not been looked at. One of zeros if there is none. */
-static inline struct goleak_record *goleak_store_seek(const struct goleak_store *store, uint64_t hash)
+/* Index of the record whose slot has the tag of this hash: nearly always the right one, but
+ * it has not been looked at. 0 if there is none. */
+static inline uint32_t goleak_store_seek(const struct goleak_store *store, uint64_t hash)
 {
     size_t at = (size_t)(hash >> store->slot_shift);
     uint64_t slot = store->slots[at];
     while (slot != 0 && (uint32_t)(slot >> 32) != (uint32_t)hash)
         slot = store->slots[at = (at + 1) & store->slot_mask];
-    return goleak_store_at(store, (uint32_t)slot);
+    return (uint32_t)slot;
 }
 
 /* Index of the record, 0 if there is none. */

@@ -81,13 +81,15 @@ static size_t follow_all(struct goleak_counters *now, const struct goleak_event 
     for (; taken < count; taken++) {
         const struct goleak_event *event = &events[taken];
         uint32_t has = event->has & counters[event->kind];
-        bool tells_live = (has & GOLEAK_HAS_COUNT) != 0, tells_blocked = (has & GOLEAK_HAS_BLOCKED_COUNT) != 0;
-        int64_t next = tells_live ? event->count : live;
-        int64_t stuck = tells_blocked ? event->blocked_count : blocked;
-        if ((tells_live & (next != live + steps[event->kind])) | (stuck > blocked + raises_blocked(event)))
+        int64_t tells_live = -(int64_t)(has / GOLEAK_HAS_COUNT & 1); /* all bits, or none */
+        int64_t tells_blocked = -(int64_t)(has / GOLEAK_HAS_BLOCKED_COUNT & 1);
+        int64_t rises = (event->kind == GOLEAK_EVENT_PARK) & (event->flags / GOLEAK_FLAG_BLOCKED);
+        int64_t wrong = tells_live & (event->count - live - steps[event->kind]);
+        int64_t above = tells_blocked & (event->blocked_count - blocked - rises);
+        if (wrong != 0 || above > 0)
             break;
-        live = next;
-        blocked = stuck;
+        live += tells_live & (event->count - live);
+        blocked += tells_blocked & (event->blocked_count - blocked);
     }
     now->count = (int32_t)live;
     now->blocked = (int32_t)blocked;

@@ -1285,6 +1285,7 @@ static inline bool step_usual(struct goleak_replay *replay, const struct goleak_
  * it names. One of zeros where there is none. */
 struct found {
     uint64_t hash;
+    uint32_t index;
     struct goleak_record *record, *other;
 };
 
@@ -1337,45 +1338,41 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
 /* Once the table outgrows the cache, waiting for memory is most of the cost: slots and
  * records of a row of events are fetched before the first is stepped. */
 #define ROW 32
-#define BEHIND 6
 
+/* By lists, because whether the next event is a creation cannot be foreseen. */
 static inline void fetch_ahead(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,
                                struct found *found)
 {
     const struct goleak_store *store = &replay->store;
-    uint8_t naming[ROW];
+    uint8_t naming[ROW], ending[ROW];
     uint64_t others[ROW];
-    size_t names = 0;
+    size_t names = 0, ends = 0;
     for (size_t i = 0; i < count; i++) {
         found[i].hash = goleak_store_hash(key_of(&events[i]), replay->process);
         goleak_store_prefetch_slot(store, found[i].hash);
-        naming[names] = (uint8_t)i;
-        names += (events[i].has & GOLEAK_HAS_OTHER) != 0;
+        naming[names] = ending[ends] = (uint8_t)i;
+        names += (events[i].has / GOLEAK_HAS_OTHER) & 1;
+        ends += events[i].kind == GOLEAK_EVENT_END;
     }
     for (size_t i = 0; i < names; i++) {
         others[i] = goleak_store_hash(events[naming[i]].other_g, replay->process);
         goleak_store_prefetch_slot(store, others[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        found[i].record = found[i].other = goleak_store_seek(store, found[i].hash);
+        found[i].index = goleak_store_seek(store, found[i].hash);
+        found[i].record = found[i].other = goleak_store_at(store, found[i].index);
         GOLEAK_PREFETCH(found[i].record);
     }
     for (size_t i = 0; i < names; i++) {
-        struct goleak_record *record = found[naming[i]].other = goleak_store_seek(store, others[i]);
-        GOLEAK_PREFETCH(record);
+        struct found *of = &found[naming[i]];
+        uint32_t index = goleak_store_seek(store, others[i]);
+        of->other = goleak_store_at(store, index);
+        GOLEAK_PREFETCH(of->other);
+        GOLEAK_PREFETCH(goleak_store_detail_at(store, index));
+        GOLEAK_PREFETCH(goleak_store_detail_at(store, of->index));
     }
-}
-
-/* The lines behind those that have come meanwhile. */
-GOLEAK_PREFETCHER void fetch_behind(const struct goleak_replay *replay, const struct goleak_event *event,
-                                const struct found *found)
-{
-    if (event->kind == GOLEAK_EVENT_CREATE) {
-        GOLEAK_PREFETCH(detail_of(replay, found->record));
-        GOLEAK_PREFETCH(detail_of(replay, found->other));
-    } else if (event->kind == GOLEAK_EVENT_END) {
-        GOLEAK_PREFETCH(&replay->lineage.nodes[found->record->parent]);
-    }
+    for (size_t i = 0; i < ends; i++)
+        GOLEAK_PREFETCH(&replay->lineage.nodes[found[ending[i]].record->parent]);
 }
 
 /* Whose process the event is of. */
@@ -1401,8 +1398,6 @@ static enum goleak_status run_row(struct goleak_replay *replay, const struct gol
         const struct goleak_event *event = &events[i];
         enum goleak_status status = find_owner(replay, event);
         if (status == GOLEAK_OK && LIKELY((event->has & whose) != 0)) {
-            if (i + BEHIND < count)
-                fetch_behind(replay, event + BEHIND, &found[i + BEHIND]);
             if (UNLIKELY(replay->process != hashed_for)) /* the process is part of it */
                 found[i].hash = goleak_store_hash(key_of(event), replay->process);
             status = step(replay, event, &found[i], mode);
