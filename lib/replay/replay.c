@@ -1137,7 +1137,7 @@ ALWAYS_INLINE void tell_wait(struct goleak_replay *replay, const struct goleak_r
     unsigned flags = record->flags, was = (flags & GOLEAK_REC_BLOCKED) / GOLEAK_REC_BLOCKED;
     unsigned change = was + 2 * (unsigned)is, older = (flags & GOLEAK_REC_PREEXISTING) / GOLEAK_REC_PREEXISTING;
     t->moment = moment;
-    t->since = was ? record->since : moment;
+    t->since = (int64_t)((uint64_t)moment + (((uint64_t)record->since - (uint64_t)moment) & -(uint64_t)was));
     t->serial = record->serial;
     t->site = record->site;
     t->parent_site = 0;
@@ -1145,8 +1145,8 @@ ALWAYS_INLINE void tell_wait(struct goleak_replay *replay, const struct goleak_r
     t->reason = record->reason;
     t->blocked = true;
     t->preexisting = older;
-    batch->count += change != 0 && is_told(replay, record);
-    replay->script_blocked += older ? 0 : (int64_t)is - (int64_t)was;
+    batch->count += (change != 0) & is_told(replay, record);
+    replay->script_blocked += ((int64_t)is - (int64_t)was) & ((int64_t)older - 1);
 }
 
 ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
@@ -1157,7 +1157,7 @@ ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_
     const bool named = (event->flags & GOLEAK_FLAG_REASON) != 0;
     if ((has & ~USUAL_PARK) != 0 || (has & GOLEAK_HAS_REASON) == 0 || !is_usual(replay, event, has, record) ||
         (event->flags & GOLEAK_FLAG_INFERRED) != 0 || replay->candidates != reasons->candidates ||
-        (record->state == GOLEAK_STATE_WAITING && replay->stream.has_wakeups) ||
+        (replay->stream.has_wakeups && record->state == GOLEAK_STATE_WAITING) ||
         ((has & GOLEAK_HAS_STACK) && replay->sites.sites[record->site].unnamed) ||
         (!named && !goleak_reasons_has_seen(reasons, event->reason, wait)))
         return false;
@@ -1209,19 +1209,49 @@ ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_e
     return true;
 }
 
-ALWAYS_INLINE bool usual_run(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
-                             struct goleak_record *record)
+/* It runs, or could: on_state. */
+ALWAYS_INLINE bool usual_state(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
+                               struct goleak_record *record, enum goleak_state state)
 {
-    if ((has & ~USUAL) != 0 || !is_usual(replay, event, has, record))
+    if ((has & ~(USUAL | GOLEAK_HAS_STATUS)) != 0 || !is_usual(replay, event, has, record))
         return false;
     int64_t moment = usual_moment(replay, event, has);
     usual_wake(replay, record, moment);
-    record->state = GOLEAK_STATE_RUNNING;
+    record->state = (uint8_t)state;
     record->since = moment;
-    struct goleak_detail *detail = detail_of(replay, record);
-    if (detail->started == GOLEAK_NO_MOMENT && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
-        detail->started = moment;
+    if (event->kind == GOLEAK_EVENT_RUN) {
+        struct goleak_detail *detail = detail_of(replay, record);
+        if (detail->started == GOLEAK_NO_MOMENT && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
+            detail->started = moment;
+        replay->stream.has_wakeups = true;
+    }
+    usual_rest(replay, event, has);
+    return true;
+}
+
+/* Woken by somebody who is known, or whom nobody tells. */
+ALWAYS_INLINE bool usual_ready(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
+                               struct goleak_record *record, struct goleak_record *waker)
+{
+    bool told = (has & GOLEAK_HAS_OTHER) != 0;
+    if ((has & ~(USUAL | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) != 0 || !is_usual(replay, event, has, record) ||
+        (!told && (has & GOLEAK_HAS_OTHER_GOID)) ||
+        (told && (event->other_g == 0 || waker->g != event->other_g || waker->process != record->process ||
+                  (event->flags & GOLEAK_FLAG_NAMED) || ((has & GOLEAK_HAS_OTHER_GOID) && waker->goid == 0) ||
+                  detail_of(replay, record)->extra == 0)))
+        return false;
+    int64_t moment = usual_moment(replay, event, has);
+    usual_wake(replay, record, moment);
+    record->state = GOLEAK_STATE_RUNNABLE;
+    record->since = moment;
     replay->stream.has_wakeups = true;
+    if (told) {
+        if (waker->state == GOLEAK_STATE_WAITING)
+            on_state(replay, waker, GOLEAK_STATE_RUNNING, moment);
+        struct goleak_extra *extra = &replay->extras[detail_of(replay, record)->extra];
+        extra->waker_g = waker->g;
+        extra->waker_goid = waker->goid;
+    }
     usual_rest(replay, event, has);
     return true;
 }
@@ -1276,7 +1306,13 @@ static inline bool step_usual(struct goleak_replay *replay, const struct goleak_
     case GOLEAK_EVENT_CREATE:
         return has == TEXT_CREATE ? usual_create(replay, event, TEXT_CREATE, record, other)
                                   : usual_create(replay, event, has, record, other);
-    case GOLEAK_EVENT_RUN: return usual_run(replay, event, has, record);
+    case GOLEAK_EVENT_RUN: return usual_state(replay, event, has, record, GOLEAK_STATE_RUNNING);
+    case GOLEAK_EVENT_READY: return usual_ready(replay, event, has, record, other);
+    case GOLEAK_EVENT_YIELD: return usual_state(replay, event, has, record, GOLEAK_STATE_RUNNABLE);
+    case GOLEAK_EVENT_SYSCALL: return usual_state(replay, event, has, record, GOLEAK_STATE_SYSCALL);
+    case GOLEAK_EVENT_SYSRETURN:
+        return usual_state(replay, event, has, record,
+                           event->status == 1 ? GOLEAK_STATE_RUNNABLE : GOLEAK_STATE_RUNNING);
     default: return false;
     }
 }
