@@ -1407,7 +1407,7 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
         GOLEAK_PREFETCH(goleak_store_detail_at(store, index));
         GOLEAK_PREFETCH(goleak_store_detail_at(store, of->index));
     }
-    for (size_t i = 0; i < ends; i++)
+    for (size_t i = 0; i < ends && replay->lineage.nodes != NULL; i++)
         GOLEAK_PREFETCH(&replay->lineage.nodes[found[ending[i]].record->parent]);
 }
 
