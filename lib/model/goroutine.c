@@ -5,6 +5,29 @@
 
 #define FIRST_SLOTS_LOG2 10
 
+/* In rows, whose slots are fetched before the first is needed: see replay.c. */
+#define ROW 32
+
+static void put_row(struct goleak_store *store, uint32_t first, uint32_t count)
+{
+    uint64_t hashes[ROW];
+    for (uint32_t i = 0; i < count; i++) {
+        const struct goleak_record *record = goleak_store_at(store, first + i);
+        uint64_t key = record->g != 0 ? record->g : record->goid | GOLEAK_KEY_GOID;
+        hashes[i] = goleak_store_hash(key, record->process);
+        goleak_store_prefetch_slot(store, hashes[i]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct goleak_record *record = goleak_store_at(store, first + i);
+        if (record->g == 0 && record->goid == 0)
+            continue; /* another record has taken over what was known of it */
+        size_t at = (size_t)(hashes[i] >> store->slot_shift);
+        while (store->slots[at] != 0)
+            at = (at + 1) & store->slot_mask;
+        store->slots[at] = (uint64_t)(uint32_t)hashes[i] << 32 | (first + i);
+    }
+}
+
 static bool resize_slots(struct goleak_store *store, unsigned log2)
 {
     size_t count = (size_t)1 << log2;
@@ -16,17 +39,8 @@ static bool resize_slots(struct goleak_store *store, unsigned log2)
     store->slots = slots;
     store->slot_mask = count - 1;
     store->slot_shift = 64 - log2;
-    for (uint32_t index = 1; index <= store->count; index++) {
-        const struct goleak_record *record = goleak_store_at(store, index);
-        if (record->g == 0 && record->goid == 0)
-            continue; /* another record has taken over what was known of it */
-        uint64_t key = record->g != 0 ? record->g : record->goid | GOLEAK_KEY_GOID;
-        uint64_t hash = goleak_store_hash(key, record->process);
-        size_t at = (size_t)(hash >> store->slot_shift);
-        while (slots[at] != 0)
-            at = (at + 1) & store->slot_mask;
-        slots[at] = (uint64_t)(uint32_t)hash << 32 | index;
-    }
+    for (uint32_t index = 1; index <= store->count; index += ROW)
+        put_row(store, index, store->count - index < ROW ? store->count + 1 - index : ROW);
     goleak_free(store->alloc, old, old_count * sizeof *old);
     return true;
 }
