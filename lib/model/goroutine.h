@@ -16,6 +16,7 @@
 #define GOLEAK_MODEL_GOROUTINE_H
 
 #include "base/alloc.h"
+#include "base/compiler.h"
 #include "base/hash.h"
 
 #define GOLEAK_NO_MOMENT GOLEAK_NONE
@@ -128,17 +129,7 @@ static inline uint64_t goleak_store_hash(uint64_t key, uint16_t process)
     return goleak_hash_u64(key ^ (uint64_t)process << 48);
 }
 
-/* A slot: tag (high half of the hash) above the index; 0 is free. */
-/* Macros, because gcc takes a function that only prefetches for one without
- * effect, and drops the calls. */
-#if defined(__GNUC__) || defined(__clang__)
-#define GOLEAK_PREFETCH(at) __builtin_prefetch(at)
-#define GOLEAK_PREFETCHER __attribute__((always_inline)) static inline
-#else
-#define GOLEAK_PREFETCH(at) ((void)(at))
-#define GOLEAK_PREFETCHER static inline
-#endif
-
+/* A slot: tag (low half of the hash) above the index; 0 is free. */
 GOLEAK_PREFETCHER void goleak_store_prefetch_slot(const struct goleak_store *store, uint64_t hash)
 {
     GOLEAK_PREFETCH(&store->slots[hash >> store->slot_shift]);

@@ -15,28 +15,12 @@
  * to wake up (netpoll and the scheduler's own lists do not call it). Being named
  * as spawner or waker ends it as well.
  */
-#include "replay/replay.h"
+#include "replay/process.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#if !defined(__GNUC__) && !defined(__clang__)
-#undef LIKELY
-#undef UNLIKELY
-#define LIKELY(x) (x)
-#define UNLIKELY(x) (x)
-#endif
-
-#if defined(__GNUC__) || defined(__clang__)
-#define ALWAYS_INLINE __attribute__((always_inline)) static inline
-#else
-#define ALWAYS_INLINE static inline
-#endif
-
-#define PROCESSES 1024
 #define FLOW_CPUS 256
 #define FLOW_DEPTHS 256
 
@@ -158,11 +142,6 @@ static bool spawned_on_heap(uint64_t g, uint64_t spawner)
 }
 
 /* ---- records ---- */
-
-static inline uint64_t key_of(const struct goleak_event *event)
-{
-    return event->has & GOLEAK_HAS_G ? event->g : event->goid | GOLEAK_KEY_GOID;
-}
 
 /* Goid 1 is main, whoever else has another. */
 static void learn_goid(struct goleak_record *record, uint64_t goid)
@@ -793,100 +772,6 @@ static enum goleak_status step_nobody(struct goleak_replay *replay, const struct
 
 /* ---- the loop ---- */
 
-static enum goleak_status find_process(struct goleak_replay *replay, uint32_t pid)
-{
-    for (size_t i = 0; i < replay->process_count; i++)
-        if (replay->processes[i].pid == pid) {
-            replay->process = (uint16_t)i;
-            return GOLEAK_OK;
-        }
-    if (replay->process_count == 1 && replay->processes[0].pid == 0 && replay->store.count == 0) {
-        replay->processes[0].pid = pid;
-        replay->process = 0;
-        return GOLEAK_OK;
-    }
-    if (replay->process_count >= PROCESSES) { /* more than we tell apart: they share the last */
-        goleak_health_note(replay->health, GOLEAK_HEALTH_mixed_processes, 1, 0, 0, 0,
-                           "there are more than %d processes: the others count as one", PROCESSES);
-        replay->process = PROCESSES - 1;
-        return GOLEAK_OK;
-    }
-    if (!goleak_grow(replay->alloc, &replay->processes, &replay->process_capacity, replay->process_count + 1,
-                     sizeof *replay->processes))
-        return goleak_alloc_failure(replay->alloc);
-    replay->processes[replay->process_count] = (struct goleak_process){ .pid = pid };
-    replay->process = (uint16_t)replay->process_count++;
-    return GOLEAK_OK;
-}
-
-/* Can an event of this kind follow in this state, where the stream tells all of them? */
-static bool follows(const struct goleak_record *record, uint8_t kind)
-{
-    switch (kind) {
-    case GOLEAK_EVENT_RUN: return record->state == GOLEAK_STATE_RUNNABLE;
-    case GOLEAK_EVENT_READY: return record->state == GOLEAK_STATE_WAITING;
-    case GOLEAK_EVENT_PARK:
-    case GOLEAK_EVENT_END: return record->state == GOLEAK_STATE_RUNNING;
-    default: return true;
-    }
-}
-
-/* The one process that knows this goroutine as a living one, or of several the only one
- * in which the event can follow; -1: none, or several. */
-static int owner_of(const struct goleak_replay *replay, uint64_t key, uint64_t goid, uint8_t kind)
-{
-    int owner = -1, fitting = -1;
-    size_t owners = 0, fit = 0;
-    for (size_t i = 0; i < replay->process_count; i++) {
-        uint16_t process = (uint16_t)i;
-        uint32_t index =
-            goleak_store_find(&replay->store, key, process, goleak_store_hash(key, process));
-        const struct goleak_record *record = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
-        if (record == NULL || record->state == GOLEAK_STATE_ENDED || (goid != 0 && record->goid != goid))
-            continue;
-        owners++;
-        owner = (int)i;
-        if (follows(record, kind)) {
-            fit++;
-            fitting = (int)i;
-        }
-    }
-    return owners == 1 ? owner : fit == 1 ? fitting : -1;
-}
-
-/* Several processes in a stream that tells threads only (perf script's default): a
- * process begins with the creation of goroutine 1, on the thread that has its id; its
- * other threads show whose they are by the goroutines that they run. */
-static enum goleak_status find_thread(struct goleak_replay *replay, const struct goleak_event *event)
-{
-    struct goleak_thread *thread = &replay->threads[event->tid % GOLEAK_THREADS];
-    bool is_main = event->kind == GOLEAK_EVENT_CREATE && (event->has & GOLEAK_HAS_GOID) && event->goid == 1;
-    enum goleak_status status = GOLEAK_OK;
-    if (UNLIKELY(is_main && replay->processes[replay->process].has_main)) {
-        struct goleak_process *first = &replay->processes[0];
-        if (first->pid == 0)
-            first->pid = first->main_tid;
-        status = find_process(replay, event->tid);
-    } else if (thread->tid == event->tid) {
-        replay->process = thread->process;
-    } else if (UNLIKELY(replay->process_count > 1)) {
-        uint64_t goid = event->has & GOLEAK_HAS_GOID ? event->goid : 0;
-        int owner = event->kind == GOLEAK_EVENT_CREATE ? -1 : owner_of(replay, key_of(event), goid, event->kind);
-        if (owner < 0 && (event->has & GOLEAK_HAS_OTHER))
-            owner = owner_of(replay, event->other_g, event->has & GOLEAK_HAS_OTHER_GOID ? event->other_goid : 0,
-                             GOLEAK_EVENT_PARK);
-        if (owner < 0) {
-            /* Nothing tells. It is not remembered: the next event may. */
-            goleak_health_note(replay->health, GOLEAK_HEALTH_mixed_processes, 1, event->position, 0, 0,
-                               "thread %" PRIu32 " may be of any of %zu processes", event->tid, replay->process_count);
-            return GOLEAK_OK;
-        }
-        replay->process = (uint16_t)owner;
-    }
-    *thread = (struct goleak_thread){ event->tid, replay->process };
-    return status;
-}
-
 /* Does the goroutine's life forbid this event? Only asked where the stream's
  * counters can repair the order. */
 static bool is_not_yet(const struct goleak_record *record, const struct goleak_event *event)
@@ -905,7 +790,7 @@ static bool is_ruled(const struct goleak_event *event)
 
 bool goleak_replay_allows(const struct goleak_replay *replay, const struct goleak_event *event)
 {
-    uint64_t key = key_of(event);
+    uint64_t key = goleak_event_key(event);
     uint32_t index =
         goleak_store_find(&replay->store, key, replay->process, goleak_store_hash(key, replay->process));
     return !is_not_yet(index != 0 ? goleak_store_at(&replay->store, index) : NULL, event);
@@ -1329,7 +1214,7 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
                                const struct found *found, enum goleak_replay_mode mode)
 {
     struct goleak_record *record = found->record;
-    uint64_t key = key_of(event), goid;
+    uint64_t key = goleak_event_key(event), goid;
     uint32_t index = record->index;
     if (UNLIKELY(record->g != key || record->process != replay->process)) {
         index = goleak_store_find(&replay->store, key, replay->process, found->hash);
@@ -1384,7 +1269,7 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
     uint64_t others[ROW];
     size_t names = 0, ends = 0;
     for (size_t i = 0; i < count; i++) {
-        found[i].hash = goleak_store_hash(key_of(&events[i]), replay->process);
+        found[i].hash = goleak_store_hash(goleak_event_key(&events[i]), replay->process);
         goleak_store_prefetch_slot(store, found[i].hash);
         naming[names] = ending[ends] = (uint8_t)i;
         names += (events[i].has / GOLEAK_HAS_OTHER) & 1;
@@ -1411,18 +1296,6 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
         GOLEAK_PREFETCH(&replay->lineage.nodes[found[ending[i]].record->parent]);
 }
 
-/* Whose process the event is of. */
-static inline enum goleak_status find_owner(struct goleak_replay *replay, const struct goleak_event *event)
-{
-    if (LIKELY((event->has & (GOLEAK_HAS_PID | GOLEAK_HAS_TID)) == 0))
-        return GOLEAK_OK;
-    if ((event->has & GOLEAK_HAS_PID) == 0)
-        return find_thread(replay, event);
-    if (LIKELY(replay->processes[replay->process].pid == event->pid))
-        return GOLEAK_OK;
-    return find_process(replay, event->pid);
-}
-
 static enum goleak_status run_row(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
                                   enum goleak_replay_mode mode, size_t *done)
 {
@@ -1432,10 +1305,10 @@ static enum goleak_status run_row(struct goleak_replay *replay, const struct gol
     fetch_ahead(replay, events, count, found);
     for (size_t i = 0; i < count; i++) {
         const struct goleak_event *event = &events[i];
-        enum goleak_status status = find_owner(replay, event);
+        enum goleak_status status = goleak_process_find(replay, event);
         if (status == GOLEAK_OK && LIKELY((event->has & whose) != 0)) {
             if (UNLIKELY(replay->process != hashed_for)) /* the process is part of it */
-                found[i].hash = goleak_store_hash(key_of(event), replay->process);
+                found[i].hash = goleak_store_hash(goleak_event_key(event), replay->process);
             status = step(replay, event, &found[i], mode);
         } else if (status == GOLEAK_OK) {
             replay->event_count++;

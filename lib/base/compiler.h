@@ -1,0 +1,25 @@
+/* compiler - what gcc and clang can be told; elsewhere it means nothing. */
+#ifndef GOLEAK_BASE_COMPILER_H
+#define GOLEAK_BASE_COMPILER_H
+
+#if defined(__GNUC__) || defined(__clang__)
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define ALWAYS_INLINE __attribute__((always_inline)) static inline
+#else
+#define LIKELY(x) (x)
+#define UNLIKELY(x) (x)
+#define ALWAYS_INLINE static inline
+#endif
+
+/* Macros, because gcc takes a function that only prefetches for one without
+ * effect, and drops the calls. */
+#if defined(__GNUC__) || defined(__clang__)
+#define GOLEAK_PREFETCH(at) __builtin_prefetch(at)
+#define GOLEAK_PREFETCHER __attribute__((always_inline)) static inline
+#else
+#define GOLEAK_PREFETCH(at) ((void)(at))
+#define GOLEAK_PREFETCHER static inline
+#endif
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * process - whose process an event is of, in streams of several.
+ *
+ * A goroutine is (process, g, incarnation). Most streams are of one process and tell
+ * none; some tell pids, and some threads only.
+ */
+#ifndef GOLEAK_REPLAY_PROCESS_H
+#define GOLEAK_REPLAY_PROCESS_H
+
+#include "base/compiler.h"
+#include "replay/replay.h"
+
+/* The key of the event's own goroutine: see goroutine.h. */
+static inline uint64_t goleak_event_key(const struct goleak_event *event)
+{
+    return event->has & GOLEAK_HAS_G ? event->g : event->goid | GOLEAK_KEY_GOID;
+}
+
+enum goleak_status goleak_process_by_pid(struct goleak_replay *replay, uint32_t pid);
+enum goleak_status goleak_process_by_thread(struct goleak_replay *replay, const struct goleak_event *event);
+
+/* Sets replay->process. */
+static inline enum goleak_status goleak_process_find(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    if (LIKELY((event->has & (GOLEAK_HAS_PID | GOLEAK_HAS_TID)) == 0))
+        return GOLEAK_OK;
+    if ((event->has & GOLEAK_HAS_PID) == 0)
+        return goleak_process_by_thread(replay, event);
+    if (LIKELY(replay->processes[replay->process].pid == event->pid))
+        return GOLEAK_OK;
+    return goleak_process_by_pid(replay, event->pid);
+}
+
+#endif
