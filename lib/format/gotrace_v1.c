@@ -24,9 +24,8 @@ struct goleak_reader {
     struct goleak_v1_file file;
     struct goleak_v1_order order;
     struct goleak_v1_out out;
-    bool prologue;        /* before the first Gomaxprocs */
-    uint32_t open_status; /* slot whose STATUS is the batch's last event; 0: it is another */
-    uint32_t yields[2];   /* strings: why a goroutine yields */
+    bool prologue;      /* before the first Gomaxprocs */
+    uint32_t yields[2]; /* strings: why a goroutine yields */
 };
 
 /* ---- events of goroutines ---- */
@@ -34,23 +33,22 @@ struct goleak_reader {
 /* What most events are: nothing but a change of their goroutine. */
 struct plain {
     uint8_t kind, flags;
+    uint8_t value; /* PARK: reason; YIELD: index of its name */
     uint8_t stack; /* its argument, from 1; 0: none */
-    uint8_t value; /* PARK: reason; YIELD: index of its name; SYSRETURN: status */
     uint32_t has;
 };
 
 #define PARK(why)                                                                                                      \
     {                                                                                                                  \
-        GOLEAK_EVENT_PARK, GOLEAK_FLAG_REASON, 1, GOLEAK_REASON_##why, GOLEAK_HAS_REASON                               \
+        GOLEAK_EVENT_PARK, GOLEAK_FLAG_REASON, GOLEAK_REASON_##why, 1, GOLEAK_HAS_REASON                               \
     }
-#define RUNNABLE GOLEAK_TRACE_RUNNABLE, GOLEAK_HAS_STATUS
 /* Kind 0 is CREATE, which is not plain. */
 static const struct plain plains[GOLEAK_V1_TYPES] = {
     [GOLEAK_V1_GoStart] = { GOLEAK_EVENT_RUN, 0, 0, 0, 0 },
     [GOLEAK_V1_GoStartLocal] = { GOLEAK_EVENT_RUN, 0, 0, 0, 0 },
     [GOLEAK_V1_GoStartLabel] = { GOLEAK_EVENT_RUN, 0, 0, 0, 0 },
     [GOLEAK_V1_GoEnd] = { GOLEAK_EVENT_END, 0, 0, 0, 0 },
-    [GOLEAK_V1_GoSched] = { GOLEAK_EVENT_YIELD, 0, 1, 0, 0 },
+    [GOLEAK_V1_GoSched] = { GOLEAK_EVENT_YIELD, 0, 0, 1, 0 },
     [GOLEAK_V1_GoPreempt] = { GOLEAK_EVENT_YIELD, 0, 1, 1, 0 },
     [GOLEAK_V1_GoStop] = PARK(FOREVER),
     [GOLEAK_V1_GoSleep] = PARK(SLEEP),
@@ -62,46 +60,52 @@ static const struct plain plains[GOLEAK_V1_TYPES] = {
     [GOLEAK_V1_GoBlockCond] = PARK(COND_WAIT),
     [GOLEAK_V1_GoBlockNet] = PARK(NET),
     [GOLEAK_V1_GoBlockGC] = PARK(GC_MARK_ASSIST),
-    [GOLEAK_V1_GoUnblock] = { GOLEAK_EVENT_READY, 0, 3, 0, 0 },
-    [GOLEAK_V1_GoUnblockLocal] = { GOLEAK_EVENT_READY, 0, 2, 0, 0 },
-    [GOLEAK_V1_GoSysCall] = { GOLEAK_EVENT_SYSCALL, 0, 1, 0, 0 },
+    [GOLEAK_V1_GoUnblock] = { GOLEAK_EVENT_READY, 0, 0, 3, 0 },
+    [GOLEAK_V1_GoUnblockLocal] = { GOLEAK_EVENT_READY, 0, 0, 2, 0 },
+    [GOLEAK_V1_GoSysCall] = { GOLEAK_EVENT_SYSCALL, 0, 0, 1, 0 },
     [GOLEAK_V1_GoSysBlock] = { GOLEAK_EVENT_SYSCALL, 0, 0, 0, 0 },
-    [GOLEAK_V1_GoSysExit] = { GOLEAK_EVENT_SYSRETURN, 0, 0, RUNNABLE },
-    [GOLEAK_V1_GoSysExitLocal] = { GOLEAK_EVENT_SYSRETURN, 0, 0, RUNNABLE },
+    [GOLEAK_V1_GoSysExit] = { GOLEAK_EVENT_SYSRETURN, 0, 0, 0, GOLEAK_HAS_STATUS },
+    [GOLEAK_V1_GoSysExitLocal] = { GOLEAK_EVENT_SYSRETURN, 0, 0, 0, GOLEAK_HAS_STATUS },
 };
 
-static inline enum goleak_status add_plain(struct goleak_reader *reader, const struct goleak_v1_event *from)
+static inline struct goleak_event *put_plain(struct goleak_reader *reader, const struct goleak_v1_cursor *from,
+                                             uint32_t slot, uint64_t goid)
+{
+    const struct plain *plain = &plains[from->type];
+    struct goleak_event *event = goleak_v1_add(&reader->out, from, (enum goleak_event_kind)plain->kind, plain->flags,
+                                               plain->value, plain->has);
+    goleak_v1_whose(event, slot, goid);
+    return event;
+}
+
+static enum goleak_status add_plain(struct goleak_reader *reader, const struct goleak_v1_event *from)
 {
     const struct plain *plain = &plains[from->from->type];
-    struct goleak_v1_out *out = &reader->out;
     if (from->subject == 0)
         return GOLEAK_OK;
-    struct goleak_event *event = goleak_v1_add(out, from, (enum goleak_event_kind)plain->kind);
-    goleak_trace_whose(event, &reader->order.gs, from->subject);
-    event->has |= plain->has;
-    event->flags = plain->flags;
-    event->reason = event->status = plain->value;
+    struct goleak_event *event = put_plain(reader, from->from, from->subject, from->goid);
+    event->status = GOLEAK_TRACE_RUNNABLE; /* SYSRETURN */
     event->name = reader->yields[plain->value & 1];
     if (plain->kind == GOLEAK_EVENT_READY)
-        goleak_trace_by(event, &out->order->gs, from->current);
-    if (plain->stack != 0 && !goleak_v1_put_stack(out, event, from->from->arguments[plain->stack - 1]))
-        return goleak_v1_failure(out);
+        goleak_v1_by(event, from->current, from->current_goid);
+    if (plain->stack != 0 && !goleak_v1_put_stack(&reader->out, event, from->from->arguments[plain->stack - 1]))
+        return goleak_v1_failure(&reader->out);
     return GOLEAK_OK;
 }
 
 /* Older than the trace, and `told`. The creation may be told already, as runnable. */
 static enum goleak_status add_status(struct goleak_reader *reader, const struct goleak_v1_event *from, uint8_t told)
 {
+    struct goleak_batch *batch = reader->out.batch;
+    struct goleak_event *event = batch->count != 0 ? &batch->events[batch->count - 1] : NULL;
     if (from->subject == 0)
         return GOLEAK_OK;
-    if (reader->open_status == from->subject && reader->out.batch->count != 0) {
-        reader->out.batch->events[reader->out.batch->count - 1].status = told;
-        return GOLEAK_OK;
+    if (event == NULL || event->kind != GOLEAK_EVENT_STATUS || event->g != (GOLEAK_G_SLOT | from->subject) ||
+        event->status != GOLEAK_TRACE_RUNNABLE) {
+        event = goleak_v1_add(&reader->out, from->from, GOLEAK_EVENT_STATUS, 0, 0, GOLEAK_HAS_STATUS);
+        goleak_v1_whose(event, from->subject, from->goid);
     }
-    struct goleak_event *event = goleak_v1_add(&reader->out, from, GOLEAK_EVENT_STATUS);
-    goleak_trace_whose(event, &reader->order.gs, from->subject);
     event->status = told;
-    event->has |= GOLEAK_HAS_STATUS;
     return GOLEAK_OK;
 }
 
@@ -109,19 +113,19 @@ static enum goleak_status add_create(struct goleak_reader *reader, const struct 
 {
     const uint64_t *arguments = from->from->arguments;
     struct goleak_v1_out *out = &reader->out;
-    uint32_t stack, start;
-    if (!goleak_v1_stack(&reader->file, arguments[1], &stack, &start))
+    uint32_t stack;
+    struct goleak_event *event =
+        reader->prologue ? goleak_v1_add(out, from->from, GOLEAK_EVENT_STATUS, 0, 0, GOLEAK_HAS_STATUS)
+                         : goleak_v1_add(out, from->from, GOLEAK_EVENT_CREATE, 0, 0, 0);
+    if (!goleak_v1_find_stack(out, arguments[1], &stack))
         return goleak_v1_failure(out);
-    struct goleak_event *event = goleak_v1_add(out, from, reader->prologue ? GOLEAK_EVENT_STATUS : GOLEAK_EVENT_CREATE);
-    goleak_trace_whose(event, &reader->order.gs, from->subject);
-    event->name = start;
-    event->has |= start != 0 ? GOLEAK_HAS_START : 0;
-    if (reader->prologue) {
-        event->status = GOLEAK_TRACE_RUNNABLE;
-        event->has |= GOLEAK_HAS_STATUS;
+    event->name = goleak_trace_start_of(&reader->file.frames, stack);
+    event->has |= event->name != 0 ? GOLEAK_HAS_START : 0;
+    event->status = GOLEAK_TRACE_RUNNABLE;
+    goleak_v1_whose(event, from->subject, from->goid);
+    if (reader->prologue)
         return GOLEAK_OK;
-    }
-    goleak_trace_by(event, &out->order->gs, from->current);
+    goleak_v1_by(event, from->current, from->current_goid);
     return goleak_v1_put_stack(out, event, arguments[2]) ? GOLEAK_OK : goleak_v1_failure(out);
 }
 
@@ -129,6 +133,7 @@ static enum goleak_status take(struct goleak_reader *reader, const struct goleak
 {
     struct goleak_v1_out *out = &reader->out;
     enum goleak_status status = GOLEAK_OK;
+    bool told;
     switch (from->from->type) {
     case GOLEAK_V1_GoCreate: return add_create(reader, from);
     case GOLEAK_V1_GoWaiting: return add_status(reader, from, GOLEAK_TRACE_WAITING);
@@ -137,12 +142,76 @@ static enum goleak_status take(struct goleak_reader *reader, const struct goleak
         status = add_plain(reader, from);
         return status == GOLEAK_OK ? goleak_v1_runtime(out, from) : status;
     case GOLEAK_V1_GoSysCall:
-        return goleak_v1_type_behind(&reader->order, from) == GOLEAK_V1_GoSysBlock ? add_plain(reader, from)
-                                                                                   : goleak_v1_runtime(out, from);
-    case GOLEAK_V1_GoSysBlock: /* mostly told by the GoSysCall before it */
-        return from->from->type_before == GOLEAK_V1_GoSysCall ? GOLEAK_OK : add_plain(reader, from);
+        from->from->block_told = goleak_v1_type_behind(&reader->order, from) == GOLEAK_V1_GoSysBlock;
+        return from->from->block_told ? add_plain(reader, from) : goleak_v1_runtime(out, from);
+    case GOLEAK_V1_GoSysBlock:
+        told = from->from->block_told;
+        from->from->block_told = false;
+        return told ? GOLEAK_OK : add_plain(reader, from);
     case GOLEAK_V1_Gomaxprocs: reader->prologue = false; return goleak_v1_runtime(out, from);
     default: return plains[from->from->type].kind != 0 ? add_plain(reader, from) : goleak_v1_runtime(out, from);
+    }
+}
+
+/* ---- the events that most traces consist of ---- */
+
+/* The three that follow take the next event of the P whose turn it is, and go on to the one
+ * behind it. False: it is not as simple as that, and nothing is done. */
+
+static inline bool take_start(struct goleak_reader *reader, struct goleak_v1_cursor *cursor)
+{
+    uint64_t goid;
+    uint32_t slot;
+    const uint8_t *behind = goleak_v1_number(cursor->next, &goid);
+    if (!goleak_v1_order_start(&reader->order, cursor, goid, &slot))
+        return false;
+    cursor->next = behind;
+    put_plain(reader, cursor, slot, goid);
+    return true;
+}
+
+static inline bool take_unblock(struct goleak_reader *reader, struct goleak_v1_cursor *cursor)
+{
+    uint64_t goid, id;
+    uint32_t slot, stack;
+    const uint8_t *behind = goleak_v1_number(goleak_v1_number(cursor->next, &goid), &id);
+    if (!goleak_v1_recent_stack(&reader->out, id, &stack) ||
+        !goleak_v1_order_unblock(&reader->order, cursor, goid, &slot))
+        return false;
+    cursor->next = behind;
+    struct goleak_event *event = put_plain(reader, cursor, slot, goid);
+    goleak_v1_by(event, cursor->current, cursor->current_goid);
+    goleak_v1_told_stack(event, stack);
+    return true;
+}
+
+static inline bool take_stop(struct goleak_reader *reader, struct goleak_v1_cursor *cursor, uint8_t status)
+{
+    uint64_t goid, id;
+    uint32_t slot, stack;
+    const uint8_t *behind = goleak_v1_number(cursor->next, &id);
+    if (!goleak_v1_recent_stack(&reader->out, id, &stack) ||
+        !goleak_v1_order_stop(&reader->order, cursor, status, &slot, &goid))
+        return false;
+    cursor->next = behind;
+    struct goleak_event *event = put_plain(reader, cursor, slot, goid);
+    event->name = reader->yields[event->reason & 1];
+    goleak_v1_told_stack(event, stack);
+    return true;
+}
+
+static inline bool take_simple(struct goleak_reader *reader, struct goleak_v1_cursor *cursor)
+{
+    switch (cursor->type) {
+    case GOLEAK_V1_GoStartLocal: return take_start(reader, cursor);
+    case GOLEAK_V1_GoUnblockLocal: return take_unblock(reader, cursor);
+    case GOLEAK_V1_GoSched: return take_stop(reader, cursor, GOLEAK_TRACE_RUNNABLE);
+    case GOLEAK_V1_GoBlockSend:
+    case GOLEAK_V1_GoBlockRecv:
+    case GOLEAK_V1_GoBlockSelect:
+    case GOLEAK_V1_GoBlockSync:
+    case GOLEAK_V1_GoBlockNet: return take_stop(reader, cursor, GOLEAK_TRACE_WAITING);
+    default: return false;
     }
 }
 
@@ -150,28 +219,49 @@ static enum goleak_status take(struct goleak_reader *reader, const struct goleak
 
 enum goleak_status goleak_v1_push(struct goleak_v1_out *out)
 {
-    out->batch->in_order = out->clock.frequency != 0;
+    out->events += out->batch->count;
+    out->batch->in_order = out->has_time != 0;
     return out->file->env.sink.push(out->file->env.sink.context, &out->batch);
+}
+
+/* Time counts from the first event. */
+static void begin_time(struct goleak_reader *reader)
+{
+    const struct goleak_v1_stamps *samples = &reader->file.samples;
+    const struct goleak_v1_cursor *turn = reader->order.turn;
+    goleak_tickclock_init(&reader->out.clock, reader->file.frequency);
+    reader->out.has_time = reader->file.frequency != 0 ? GOLEAK_HAS_TIME : 0;
+    bool sample = samples->count != 0 && (turn->type == 0 || samples->items[0].ticks < turn->ticks);
+    goleak_tickclock_ns(&reader->out.clock, sample ? samples->items[0].ticks : turn->ticks);
+}
+
+static bool begin(struct goleak_reader *reader)
+{
+    struct goleak_symbols *symbols = reader->file.env.symbols;
+    reader->yields[0] = goleak_symbols_string(symbols, "runtime.Gosched", 15);
+    reader->yields[1] = goleak_symbols_string(symbols, "preempted", 9);
+    if (reader->yields[0] == 0 || reader->yields[1] == 0 || !goleak_v1_out_init(&reader->out) ||
+        !goleak_v1_order_init(&reader->order, &reader->file))
+        return false;
+    begin_time(reader);
+    return true;
 }
 
 static enum goleak_status run(struct goleak_reader *reader)
 {
     struct goleak_v1_out *out = &reader->out;
-    struct goleak_symbols *symbols = reader->file.env.symbols;
-    struct goleak_v1_event event;
-    enum goleak_status status;
-    reader->yields[0] = goleak_symbols_string(symbols, "runtime.Gosched", 15);
-    reader->yields[1] = goleak_symbols_string(symbols, "preempted", 9);
-    if (reader->yields[0] == 0 || reader->yields[1] == 0 || !goleak_v1_order_init(&reader->order, &reader->file))
-        return goleak_v1_failure(out);
-    goleak_tickclock_init(&out->clock, reader->file.frequency);
-    while ((status = goleak_v1_order_next(&reader->order, &event)) == GOLEAK_OK) {
+    enum goleak_status status = begin(reader) ? GOLEAK_OK : goleak_v1_failure(out);
+    while (status == GOLEAK_OK) {
+        struct goleak_v1_event event;
+        struct goleak_v1_cursor *cursor = goleak_v1_order_turn(&reader->order);
         if (out->batch->count == GOLEAK_BATCH_EVENTS && (status = goleak_v1_push(out)) != GOLEAK_OK)
             return status;
-        goleak_tickclock_ns(&out->clock, event.from->ticks);
-        if ((status = take(reader, &event)) != GOLEAK_OK)
-            return status;
-        reader->open_status = reader->prologue && event.from->type == GOLEAK_V1_GoCreate ? event.subject : 0;
+        if (take_simple(reader, cursor)) {
+            goleak_v1_advance(&reader->file, cursor);
+        } else if ((status = goleak_v1_order_next(&reader->order, &event)) == GOLEAK_OK) {
+            status = take(reader, &event);
+            goleak_v1_order_go_on(&reader->order, &event);
+        }
     }
     if (status == GOLEAK_END && out->batch->count != 0)
         status = goleak_v1_push(out);
@@ -194,6 +284,7 @@ static void close_reader(struct goleak_reader *reader)
     goleak_v1_order_release(&reader->order);
     goleak_v1_file_release(&reader->file);
     goleak_batch_free(alloc, reader->out.batch);
+    goleak_v1_out_release(&reader->out);
     goleak_free(alloc, reader, sizeof *reader);
 }
 

@@ -56,16 +56,21 @@ void goleak_v1_advance_far(const struct goleak_v1_file *file, struct goleak_v1_c
         cursor->type = type;
         if (byte >= 0xc0)
             at = goleak_v1_number(at, &value);
-        at = goleak_v1_number(at, &value);
+        cursor->next = goleak_v1_number(at, &value);
         cursor->ticks += value;
-        for (unsigned i = 0; i + 1u < numbers; i++)
-            at = goleak_v1_number(at, &cursor->arguments[i]);
-        if (type == GOLEAK_V1_UserLog) {
-            cursor->text = at;
-            at = goleak_v1_number(at, &value);
-            at += value;
-        }
-        cursor->next = at;
         return;
     }
+}
+
+const uint8_t *goleak_v1_decode(struct goleak_v1_cursor *cursor)
+{
+    const uint8_t *at = cursor->next;
+    uint64_t size;
+    for (unsigned i = 0; i + 1u < goleak_v1_numbers[cursor->type]; i++)
+        at = goleak_v1_number(at, &cursor->arguments[i]);
+    if (cursor->type != GOLEAK_V1_UserLog)
+        return at;
+    cursor->text = at;
+    at = goleak_v1_number(at, &size);
+    return at + size;
 }

@@ -1,6 +1,9 @@
 /*
  * gotrace_v1_cursor - the events of one P of a trace v1, one after the other, decoded where
  * they lie. Their shapes have been checked when the file was read.
+ *
+ * First an event's type and time are decoded, for they say whether its turn has come; then
+ * its numbers.
  */
 #ifndef GOLEAK_FORMAT_GOTRACE_V1_CURSOR_H
 #define GOLEAK_FORMAT_GOTRACE_V1_CURSOR_H
@@ -8,33 +11,34 @@
 #include "format/gotrace_v1_read.h"
 #include "format/varint.h"
 
-/* The next event of a P. */
+/* The next event of a P. What every event needs stands first, in a line of the cache. */
 struct goleak_v1_cursor {
-    uint64_t p;
     uint64_t ticks;
-    const uint8_t *at, *next, *end; /* it, what is behind it, and the batch's end */
-    const uint8_t *text;            /* of a log: behind its numbers */
-    uint64_t arguments[GOLEAK_V1_ARGUMENTS];
-    uint64_t bound; /* stalled: for this goroutine */
+    const uint8_t *at, *next, *end; /* it, its numbers or what is behind them, and the batch's end */
     uint64_t current_goid;
-    uint32_t current;          /* slot of who runs here; 0: nobody */
-    uint32_t recent;           /* slot of the last one that was named here; a guess */
-    uint32_t batch;            /* index + 1 of the batch behind this one; 0: none */
-    uint8_t type, type_before; /* 0: there is no more; it is the first */
+    uint32_t current;      /* slot of who runs here; 0: nobody */
+    uint32_t recent;       /* slot of the last one that was named here; a guess */
+    uint8_t type;          /* 0: there is no more */
+    bool block_told;       /* the GoSysBlock behind a GoSysCall has gone out with it */
+    bool stalled;
+    uint32_t batch;        /* index + 1 of the batch behind this one; 0: none */
+    uint32_t next_stalled; /* index + 1 of another cursor that waits; 0: none */
+    uint64_t bound;        /* stalled: for this goroutine */
+    uint64_t p;
+    uint64_t arguments[GOLEAK_V1_ARGUMENTS]; /* once they are decoded */
+    const uint8_t *text;                     /* of a log: behind its numbers */
 };
 
+/* A number that was checked when the file was read. */
 static inline const uint8_t *goleak_v1_number(const uint8_t *at, uint64_t *out)
 {
     uint64_t value = at[0];
-    if (value < 0x80) {
-        *out = value;
-        return at + 1;
-    }
-    if (at[1] < 0x80) {
-        *out = (value & 0x7f) | (uint64_t)at[1] << 7;
-        return at + 2;
-    }
-    *out = 0;
+    unsigned size = 1;
+    for (; size < 5 && at[size - 1] >= 0x80; size++)
+        value += ((uint64_t)at[size] - 1) << 7 * size;
+    *out = value;
+    if (at[size - 1] < 0x80)
+        return at + size;
     const uint8_t *next = goleak_varint(at, at + 10, out); /* readable: it is padded */
     return next != NULL ? next : at + 1;
 }
@@ -42,26 +46,23 @@ static inline const uint8_t *goleak_v1_number(const uint8_t *at, uint64_t *out)
 /* What is not as plain as most: other events, strings, the end of a batch. */
 void goleak_v1_advance_far(const struct goleak_v1_file *file, struct goleak_v1_cursor *cursor);
 
-/* Decodes the next event. Its shape was checked when the file was read. */
+/* Goes on to the next event; `next` stands behind the numbers of this one. */
 static inline void goleak_v1_advance(const struct goleak_v1_file *file, struct goleak_v1_cursor *cursor)
 {
     const uint8_t *at = cursor->next;
-    cursor->type_before = cursor->type;
-    if (at < cursor->end && file->numbers[*at] != 0) { /* up to three */
-        unsigned more = *at >> 6;
-        uint64_t value;
+    uint64_t ticks;
+    if (at < cursor->end && file->numbers[*at] != 0) {
         cursor->at = at;
         cursor->type = *at & 63;
-        at = goleak_v1_number(at + 1, &value);
-        cursor->ticks += value;
-        if (more != 0)
-            at = goleak_v1_number(at, &cursor->arguments[0]);
-        if (more > 1)
-            at = goleak_v1_number(at, &cursor->arguments[1]);
-        cursor->next = at;
+        cursor->next = goleak_v1_number(at + 1, &ticks);
+        cursor->ticks += ticks;
         return;
     }
     goleak_v1_advance_far(file, cursor);
 }
+
+/* Decodes its numbers; returns what is behind them, where `next` is to stand once its turn
+ * has come. */
+const uint8_t *goleak_v1_decode(struct goleak_v1_cursor *cursor);
 
 #endif

@@ -3,12 +3,6 @@
 
 #include <inttypes.h>
 
-#if defined(__GNUC__) || defined(__clang__)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#else
-#define UNLIKELY(x) (x)
-#endif
-
 /* ---- what an event needs, and what it does ---- */
 
 enum who {
@@ -65,7 +59,12 @@ static const struct rule rules[GOLEAK_V1_TYPES] = {
 /* Never a goroutine's: ids of goroutines are counted from 1. */
 #define COLLECTOR_GOID UINT64_MAX
 
-/* ---- who waits for whom ---- */
+/* ---- whose turn it is ---- */
+
+static struct goleak_v1_cursor *nobody(const struct goleak_v1_order *order)
+{
+    return &order->cursors[order->p_count];
+}
 
 /* Puts `item` in the place of the first. */
 static inline void heap_replace(struct goleak_v1_order *order, struct goleak_v1_waiting item)
@@ -90,98 +89,171 @@ static void heap_put(struct goleak_v1_order *order, uint32_t cursor)
     heap[at] = item;
 }
 
-static void heap_take(struct goleak_v1_order *order)
+static inline void find_limit(struct goleak_v1_order *order)
 {
-    struct goleak_v1_waiting last = order->heap[--order->heap_count];
-    if (order->heap_count != 0)
-        heap_replace(order, last);
+    uint64_t next = order->heap_count != 0 ? order->heap[0].ticks : UINT64_MAX;
+    order->limit = next < order->due ? next : order->due;
+}
+
+/* The earliest of the heap has its turn; nobody, if it is empty. */
+static void give_turn(struct goleak_v1_order *order)
+{
+    order->turn = nobody(order);
+    if (order->heap_count != 0) {
+        order->turn = &order->cursors[order->heap[0].cursor];
+        struct goleak_v1_waiting last = order->heap[--order->heap_count];
+        if (order->heap_count != 0)
+            heap_replace(order, last);
+    }
+    find_limit(order);
+}
+
+void goleak_v1_order_change(struct goleak_v1_order *order)
+{
+    uint64_t ticks = order->turn->ticks;
+    if (order->heap_count == 0 || order->heap[0].ticks >= ticks)
+        return; /* something else is due */
+    struct goleak_v1_cursor *next = &order->cursors[order->heap[0].cursor];
+    heap_replace(order, (struct goleak_v1_waiting) { ticks, (uint32_t)(order->turn - order->cursors) });
+    order->turn = next;
+    find_limit(order);
+}
+
+/* ---- who waits for whom ---- */
+
+static uint32_t *stalled_for(struct goleak_v1_order *order, uint64_t goid)
+{
+    return &order->stalled_for[(size_t)(goleak_hash_u64(goid) >> 40) & order->stalled_mask];
+}
+
+/* Whose turn it is cannot be next. */
+static void stall(struct goleak_v1_order *order)
+{
+    struct goleak_v1_cursor *cursor = order->turn;
+    uint32_t *first = stalled_for(order, cursor->bound);
+    cursor->stalled = true;
+    cursor->next_stalled = *first;
+    *first = (uint32_t)(cursor - order->cursors) + 1;
+    order->stalled_count++;
+    give_turn(order);
+}
+
+/* *link is a stalled one's index + 1; it is none any more. */
+static uint32_t unstall(struct goleak_v1_order *order, uint32_t *link)
+{
+    uint32_t cursor = *link - 1;
+    *link = order->cursors[cursor].next_stalled;
+    order->cursors[cursor].stalled = false;
+    order->stalled_count--;
+    return cursor;
 }
 
 static void give_up(struct goleak_v1_order *order)
 {
     order->hopeless = true;
-    while (order->stalled_count != 0)
-        heap_put(order, order->stalled[--order->stalled_count]);
+    for (size_t i = 0; i <= order->stalled_mask; i++)
+        while (order->stalled_for[i] != 0)
+            heap_put(order, unstall(order, &order->stalled_for[i]));
+    find_limit(order);
 }
 
-/* So much may be looked at: far more than any trace needs that a program has written. */
-static inline bool take_effort(struct goleak_v1_order *order)
+/* So many are looked at: far more may be than any trace needs that a program has written. */
+static bool take_effort(struct goleak_v1_order *order, uint64_t count)
 {
-    if (order->stalled_count <= order->effort) {
-        order->effort -= order->stalled_count;
+    if (count <= order->effort) {
+        order->effort -= count;
         return true;
     }
     give_up(order);
     return false;
 }
 
-/* The goroutine has changed: who waits for it may be ready. */
-static void wake(struct goleak_v1_order *order, uint64_t goid)
+void goleak_v1_order_wake(struct goleak_v1_order *order, uint64_t goid)
 {
-    if (!take_effort(order))
-        return;
-    for (size_t i = 0; i < order->stalled_count;) {
-        uint32_t cursor = order->stalled[i];
-        if (order->cursors[cursor].bound != goid) {
-            i++;
-            continue;
-        }
-        order->stalled[i] = order->stalled[--order->stalled_count];
-        heap_put(order, cursor);
+    for (uint32_t *link = stalled_for(order, goid); *link != 0;) {
+        struct goleak_v1_cursor *cursor = &order->cursors[*link - 1];
+        if (!take_effort(order, 1))
+            return;
+        if (cursor->bound == goid)
+            heap_put(order, unstall(order, link));
+        else
+            link = &cursor->next_stalled;
     }
+    find_limit(order);
 }
 
+/* Nothing can be next: the earliest is, whatever it needs. NULL: too many have been looked at. */
+static struct goleak_v1_cursor *earliest_stalled(struct goleak_v1_order *order)
+{
+    struct goleak_v1_cursor *earliest = NULL;
+    if (!take_effort(order, order->p_count))
+        return NULL;
+    for (size_t i = 0; i < order->p_count; i++) {
+        struct goleak_v1_cursor *cursor = &order->cursors[i];
+        if (cursor->stalled && (earliest == NULL || cursor->ticks < earliest->ticks))
+            earliest = cursor;
+    }
+    return earliest;
+}
+
+static void force(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor)
+{
+    uint32_t *link = stalled_for(order, cursor->bound);
+    while (&order->cursors[*link - 1] != cursor)
+        link = &order->cursors[*link - 1].next_stalled;
+    unstall(order, link);
+    order->turn = cursor;
+}
+
+static void note_forced(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor)
+{
+    goleak_health_note(order->file->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0,
+                       (size_t)(cursor->at - (const uint8_t *)order->file->bytes.data),
+                       "found %s of goroutine %" PRIu64 ", which no event before it has made possible",
+                       goleak_v1_name(cursor->type), cursor->bound);
+}
+
+/* ---- what an event does ---- */
+
 /* Who runs on this P; 0: nobody any more. */
-static inline uint32_t current_of(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor)
+static uint32_t current_of(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor)
 {
     const struct goleak_trace_g *g = &order->gs.gs[cursor->current];
     return g->goid == cursor->current_goid && g->status != GOLEAK_TRACE_NONE ? cursor->current : 0;
 }
 
-/* Who is named; most often it is who was named before on this P: woken, then run. */
-static inline uint32_t find(const struct goleak_v1_order *order, struct goleak_v1_cursor *cursor)
-{
-    const struct goleak_trace_g *g = &order->gs.gs[cursor->recent];
-    if (g->goid != cursor->arguments[0] || g->status == GOLEAK_TRACE_NONE)
-        cursor->recent = goleak_trace_gs_find(&order->gs, cursor->arguments[0]);
-    return cursor->recent;
-}
-
 /* Has its turn come? out->subject: whose it is, if there is such a goroutine. */
-static inline bool is_ready(const struct goleak_v1_order *order, struct goleak_v1_cursor *cursor,
-                            const struct rule *rule, struct goleak_v1_event *out)
+static bool is_ready(const struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, struct goleak_v1_event *out)
 {
+    const struct rule *rule = &rules[cursor->type];
     const struct goleak_trace_g *gs = order->gs.gs;
-    out->from = cursor;
-    out->current = current_of(order, cursor);
-    if (rule->who == CURRENT) {
-        out->subject = out->current;
-        cursor->bound = cursor->current_goid;
-        return out->current == 0 || (rule->needs >> gs[out->current].status & 1);
-    }
-    cursor->bound = cursor->arguments[0];
-    if (rule->who == NAMED) {
-        const struct goleak_trace_g *g = &gs[out->subject = find(order, cursor)];
+    uint64_t named = cursor->arguments[0];
+    uint32_t current = current_of(order, cursor);
+    *out = (struct goleak_v1_event) { cursor, named, cursor->current_goid, 0, current };
+    cursor->bound = named;
+    switch ((enum who)rule->who) {
+    case CURRENT:
+        cursor->bound = out->goid = cursor->current_goid;
+        out->subject = current;
+        return current == 0 || (rule->needs >> gs[current].status & 1);
+    case NAMED: {
+        const struct goleak_trace_g *g = &gs[out->subject = goleak_trace_gs_find(&order->gs, named)];
         return (rule->needs >> g->status & 1) &&
                (rule->seq == ANY || g->seq == (rule->seq == ONE ? 1 : cursor->arguments[1]));
     }
-    out->subject = 0;
-    if (rule->who == NEW)
-        return (out->subject = goleak_trace_gs_find(&order->gs, cursor->arguments[0])) == 0;
-    cursor->bound = COLLECTOR_GOID;
-    return rule->who == NOBODY || cursor->arguments[0] == order->gc_seq;
+    case NEW: return (out->subject = goleak_trace_gs_find(&order->gs, named)) == 0;
+    case COLLECTOR: cursor->bound = COLLECTOR_GOID; return named == order->gc_seq;
+    case NOBODY: break;
+    }
+    return true;
 }
 
-/* What it does to its goroutine, and to who runs here. False: memory. */
-static inline bool apply(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, const struct rule *rule,
-                         struct goleak_v1_event *out)
+/* What it does to its goroutine. False: memory. */
+static bool apply_to(struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor, struct goleak_v1_event *out)
 {
-    if (rule->who == NOBODY)
-        return true;
-    if (rule->who == COLLECTOR)
-        order->gc_seq = cursor->arguments[0] + 1;
-    else if (out->subject == 0 && rule->who != CURRENT)
-        cursor->recent = out->subject = goleak_trace_gs_add(&order->gs, cursor->arguments[0]);
+    const struct rule *rule = &rules[cursor->type];
+    if ((rule->who == NEW || rule->who == NAMED) && out->subject == 0)
+        out->subject = goleak_trace_gs_add(&order->gs, out->goid);
     if (out->subject == 0)
         return rule->who == CURRENT || rule->who == COLLECTOR;
     struct goleak_trace_g *g = &order->gs.gs[out->subject];
@@ -191,33 +263,29 @@ static inline bool apply(struct goleak_v1_order *order, struct goleak_v1_cursor 
         g->status = rule->becomes;
         g->gen = 0;
     }
-    if (rule->becomes == GOLEAK_TRACE_RUNNING) {
-        cursor->current = out->subject;
-        cursor->current_goid = g->goid;
-    }
+    if (cursor->type == GOLEAK_V1_GoEnd)
+        goleak_trace_gs_remove(&order->gs, out->subject);
     return true;
 }
 
-/* Nothing can be next: the earliest is, whatever it needs. False: they all are. */
-static bool force(struct goleak_v1_order *order)
+/* … and to who runs here, and to who waits for it. */
+static bool apply(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, struct goleak_v1_event *out)
 {
-    size_t earliest = 0;
-    if (!take_effort(order))
+    const struct rule *rule = &rules[cursor->type];
+    if (rule->who == NOBODY)
+        return true;
+    if (!apply_to(order, cursor, out))
         return false;
-    for (size_t i = 1; i < order->stalled_count; i++)
-        if (order->cursors[order->stalled[i]].ticks < order->cursors[order->stalled[earliest]].ticks)
-            earliest = i;
-    order->turn = order->stalled[earliest];
-    order->stalled[earliest] = order->stalled[--order->stalled_count];
+    if (rule->who == COLLECTOR)
+        order->gc_seq = cursor->arguments[0] + 1;
+    if (rule->who == NEW || rule->who == NAMED)
+        cursor->recent = out->subject;
+    if (rule->leaves || rule->becomes == GOLEAK_TRACE_RUNNING) {
+        cursor->current = rule->leaves ? 0 : out->subject;
+        cursor->current_goid = rule->leaves ? 0 : out->goid;
+    }
+    goleak_v1_order_changed(order, cursor->bound);
     return true;
-}
-
-static void note_forced(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor)
-{
-    goleak_health_note(order->file->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0,
-                       (size_t)(cursor->at - (const uint8_t *)order->file->bytes.data),
-                       "found %s of goroutine %" PRIu64 ", which no event before it has made possible",
-                       goleak_v1_name(cursor->type), cursor->bound);
 }
 
 /* ---- what comes by its own time ---- */
@@ -244,17 +312,18 @@ static bool take_due(struct goleak_v1_order *order, struct goleak_v1_event *out)
     *cursor = (struct goleak_v1_cursor) { .type = *at & 63, .ticks = order->due, .p = UINT64_MAX, .at = at };
     *out = (struct goleak_v1_event) { .from = cursor };
     find_due(order);
+    find_limit(order);
     if (*at++ >= 0xc0)
         at = goleak_v1_number(at, &skipped);
-    at = goleak_v1_number(at, &skipped);
-    for (unsigned i = 0; i + 1u < goleak_v1_numbers[cursor->type]; i++)
-        at = goleak_v1_number(at, &cursor->arguments[i]);
+    cursor->next = goleak_v1_number(at, &skipped);
+    goleak_v1_decode(cursor);
     if (sample)
         return true;
     out->subject = goleak_trace_gs_find(&order->gs, cursor->arguments[0]);
     struct goleak_trace_g *g = &order->gs.gs[out->subject];
     if (out->subject == 0 || g->status != GOLEAK_TRACE_SYSCALL || g->gen != 0)
         return false; /* the clocks disagree: it is told where it stands */
+    out->goid = g->goid;
     g->gen = 1;
     return true;
 }
@@ -266,93 +335,66 @@ static bool is_return(uint8_t type)
     return type == GOLEAK_V1_GoSysExit || type == GOLEAK_V1_GoSysExitLocal;
 }
 
-/* The event that is out is done with: its P goes on to its next one. */
-static inline void go_on(struct goleak_v1_order *order)
+/* A P with an event has its turn, if any has: *forced if it cannot be. Or what is due before
+ * it: then that is *told. False: there is nothing left. */
+static bool find_turn(struct goleak_v1_order *order, struct goleak_v1_event *out, bool *forced, bool *told)
 {
-    struct goleak_v1_cursor *cursor = &order->cursors[order->turn];
-    const struct rule *rule = &rules[cursor->type];
-    if (rule->leaves) {
-        if (cursor->type == GOLEAK_V1_GoEnd && current_of(order, cursor) != 0)
-            goleak_trace_gs_remove(&order->gs, cursor->current);
-        cursor->current = 0;
-        cursor->current_goid = 0;
+    if (order->turn->type == 0)
+        give_turn(order);
+    else if (order->turn->ticks > order->limit)
+        goleak_v1_order_change(order);
+    struct goleak_v1_cursor *cursor = order->turn;
+    if (cursor->type == 0 && order->stalled_count != 0 && (cursor = earliest_stalled(order)) == NULL) {
+        give_turn(order);
+        cursor = order->turn;
     }
-    if (UNLIKELY(order->stalled_count != 0) && rule->who != NOBODY)
-        wake(order, cursor->bound);
-    goleak_v1_advance(order->file, cursor);
-    if (cursor->type == 0)
-        order->turn = GOLEAK_V1_NO_TURN;
-}
-
-/* Whose turn it is, and when: *forced if it cannot be. False: nobody's. */
-static inline bool find_turn(struct goleak_v1_order *order, uint64_t *ticks, bool *forced)
-{
-    *forced = false;
-    if (order->turn != GOLEAK_V1_NO_TURN) {
-        *ticks = order->cursors[order->turn].ticks;
-        if (order->heap_count == 0 || *ticks <= order->heap[0].ticks)
+    *forced = cursor != order->turn;
+    *told = false;
+    while (order->due != UINT64_MAX && (cursor->type == 0 || order->due < cursor->ticks))
+        if ((*told = take_due(order, out)))
             return true;
-        struct goleak_v1_waiting next = order->heap[0];
-        heap_replace(order, (struct goleak_v1_waiting) { *ticks, order->turn });
-        *ticks = next.ticks;
-        order->turn = next.cursor;
-        return true;
-    }
-    if (order->heap_count == 0 && order->stalled_count != 0 && force(order)) {
-        *forced = true;
-        *ticks = order->cursors[order->turn].ticks;
-        return true;
-    }
-    if (order->heap_count == 0)
-        return false;
-    *ticks = order->heap[0].ticks;
-    order->turn = order->heap[0].cursor;
-    heap_take(order);
-    return true;
+    if (*forced)
+        force(order, cursor);
+    return cursor->type != 0;
 }
 
 enum goleak_status goleak_v1_order_next(struct goleak_v1_order *order, struct goleak_v1_event *out)
 {
-    if (order->out)
-        go_on(order);
-    order->out = false;
-    for (;;) {
-        uint64_t ticks = UINT64_MAX;
-        bool forced, found = find_turn(order, &ticks, &forced);
-        while (UNLIKELY(order->due < ticks)) {
-            if (!take_due(order, out))
-                continue;
-            if (forced) { /* it will be again */
-                order->stalled[order->stalled_count++] = order->turn;
-                order->turn = GOLEAK_V1_NO_TURN;
-            }
-            return GOLEAK_OK;
-        }
-        if (!found)
+    for (bool forced, told;;) {
+        if (!find_turn(order, out, &forced, &told))
             return GOLEAK_END;
-        struct goleak_v1_cursor *cursor = &order->cursors[order->turn];
-        const struct rule *rule = &rules[cursor->type];
-        if (UNLIKELY(!is_ready(order, cursor, rule, out))) {
+        if (told)
+            return GOLEAK_OK;
+        struct goleak_v1_cursor *cursor = order->turn;
+        const uint8_t *behind = goleak_v1_decode(cursor);
+        if (!is_ready(order, cursor, out)) {
             if (!forced && !order->hopeless) {
-                order->stalled[order->stalled_count++] = order->turn;
-                order->turn = GOLEAK_V1_NO_TURN;
+                stall(order);
                 continue;
             }
             note_forced(order, cursor);
         }
-        bool told = order->gs.gs[out->subject].gen != 0 && is_return(cursor->type);
-        if (!apply(order, cursor, rule, out))
+        told = order->gs.gs[out->subject].gen != 0 && is_return(cursor->type);
+        if (!apply(order, cursor, out))
             return goleak_alloc_failure(order->file->env.alloc);
-        if (!told) {
-            order->out = true;
+        cursor->next = behind;
+        if (!told)
             return GOLEAK_OK;
-        }
-        go_on(order);
+        goleak_v1_advance(order->file, cursor);
     }
+}
+
+void goleak_v1_order_go_on(struct goleak_v1_order *order, const struct goleak_v1_event *event)
+{
+    if (event->from != &order->by_time)
+        goleak_v1_advance(order->file, event->from);
 }
 
 uint8_t goleak_v1_type_behind(const struct goleak_v1_order *order, const struct goleak_v1_event *event)
 {
+    const uint8_t *next = event->from->next;
+    if (next < event->from->end && order->file->numbers[*next] != 0)
+        return *next & 63;
     struct goleak_v1_cursor copy = *event->from;
     goleak_v1_advance(order->file, &copy);
     return copy.type;
@@ -361,16 +403,18 @@ uint8_t goleak_v1_type_behind(const struct goleak_v1_order *order, const struct 
 bool goleak_v1_order_init(struct goleak_v1_order *order, struct goleak_v1_file *file)
 {
     struct goleak_alloc *alloc = file->env.alloc;
-    size_t count = file->p_count;
-    *order = (struct goleak_v1_order) { .file = file, .turn = GOLEAK_V1_NO_TURN };
+    size_t count = file->p_count, places = 1;
+    *order = (struct goleak_v1_order) { .file = file, .p_count = count };
     order->effort = ((uint64_t)file->bytes.size + 65536) * 64;
     goleak_trace_gs_init(&order->gs, alloc);
-    order->cursor_count = count + 1; /* none is asked for nothing */
-    order->cursors = goleak_alloc_zeroed(alloc, order->cursor_count * sizeof *order->cursors);
-    order->heap = goleak_alloc_array(alloc, order->cursor_count, sizeof *order->heap);
-    order->stalled = goleak_alloc_array(alloc, order->cursor_count, sizeof *order->stalled);
+    while (places < count)
+        places *= 2;
+    order->stalled_mask = places - 1;
+    order->cursors = goleak_alloc_zeroed(alloc, (count + 1) * sizeof *order->cursors);
+    order->heap = goleak_alloc_array(alloc, count + 1, sizeof *order->heap);
+    order->stalled_for = goleak_alloc_zeroed(alloc, places * sizeof *order->stalled_for);
     /* Slot 0 is none, and has an entry all the same. */
-    if (order->cursors == NULL || order->heap == NULL || order->stalled == NULL ||
+    if (order->cursors == NULL || order->heap == NULL || order->stalled_for == NULL ||
         !goleak_grow(alloc, &order->gs.gs, &order->gs.capacity, 1, sizeof *order->gs.gs))
         return false;
     order->gs.gs[0] = (struct goleak_trace_g) { 0 };
@@ -382,6 +426,7 @@ bool goleak_v1_order_init(struct goleak_v1_order *order, struct goleak_v1_file *
             heap_put(order, i);
     }
     find_due(order);
+    give_turn(order);
     return true;
 }
 
@@ -391,8 +436,8 @@ void goleak_v1_order_release(struct goleak_v1_order *order)
         return;
     struct goleak_alloc *alloc = order->file->env.alloc;
     goleak_trace_gs_release(&order->gs);
-    goleak_free(alloc, order->cursors, order->cursor_count * sizeof *order->cursors);
-    goleak_free(alloc, order->heap, order->heap != NULL ? order->cursor_count * sizeof *order->heap : 0);
-    goleak_free(alloc, order->stalled, order->stalled != NULL ? order->cursor_count * sizeof *order->stalled : 0);
+    goleak_free(alloc, order->cursors, (order->p_count + 1) * sizeof *order->cursors);
+    goleak_free(alloc, order->heap, (order->p_count + 1) * sizeof *order->heap);
+    goleak_free(alloc, order->stalled_for, (order->stalled_mask + 1) * sizeof *order->stalled_for);
     order->file = NULL;
 }

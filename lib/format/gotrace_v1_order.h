@@ -24,8 +24,7 @@
 
 #include "format/gotrace_v1_cursor.h"
 
-#define GOLEAK_V1_NO_TURN UINT32_MAX
-
+/* A P that has not its turn. */
 struct goleak_v1_waiting {
     uint64_t ticks;
     uint32_t cursor;
@@ -34,12 +33,14 @@ struct goleak_v1_waiting {
 struct goleak_v1_order {
     struct goleak_v1_file *file;
     struct goleak_trace_gs gs; /* gen: 1 where its return from a system call was told before its turn */
-    struct goleak_v1_cursor *cursors;
-    uint32_t turn;                  /* the P whose event is next, or out; NO_TURN: not decided */
-    bool out;                       /* it is out */
+    struct goleak_v1_cursor *cursors; /* behind those of the Ps one of nobody, without events */
+    size_t p_count;
+    struct goleak_v1_cursor *turn;  /* whose event is next; of nobody: not decided */
+    uint64_t limit;                 /* as long as its time is not beyond, it stays its turn */
     struct goleak_v1_waiting *heap; /* the other ones, the earliest first */
-    uint32_t *stalled;
-    size_t cursor_count, heap_count, stalled_count;
+    size_t heap_count, stalled_count;
+    uint32_t *stalled_for; /* index + 1 of a cursor, by hash of the goroutine that it waits for */
+    size_t stalled_mask;
     uint64_t effort; /* stalled ones looked at, that more may be before `hopeless` */
     bool hopeless;   /* too many wait for each other: by time alone, from here on */
     uint64_t gc_seq;
@@ -48,9 +49,10 @@ struct goleak_v1_order {
     struct goleak_v1_cursor by_time; /* a sample or return */
 };
 
-/* An event whose turn it is. Valid until the next call. */
+/* An event whose turn it is. */
 struct goleak_v1_event {
-    const struct goleak_v1_cursor *from;
+    struct goleak_v1_cursor *from;
+    uint64_t goid, current_goid;
     uint32_t subject; /* slot of the goroutine that it happens to; 0: none */
     uint32_t current; /* slot of the one that did it; 0: none */
 };
@@ -58,9 +60,85 @@ struct goleak_v1_event {
 /* The file is whole. False: memory. */
 bool goleak_v1_order_init(struct goleak_v1_order *order, struct goleak_v1_file *file);
 void goleak_v1_order_release(struct goleak_v1_order *order);
-/* GOLEAK_END when there is no more. */
+/* The next event, whatever it is; what it does is done. GOLEAK_END when there is no more. */
 enum goleak_status goleak_v1_order_next(struct goleak_v1_order *order, struct goleak_v1_event *out);
+/* That event is done with: its P goes on to the next one. */
+void goleak_v1_order_go_on(struct goleak_v1_order *order, const struct goleak_v1_event *event);
 /* Type of the event behind it on its P; 0: there is none. */
 uint8_t goleak_v1_type_behind(const struct goleak_v1_order *order, const struct goleak_v1_event *event);
+
+/* ---- the events that most traces consist of, a shorter way ---- */
+
+/* The P whose turn it is has changed its time. */
+void goleak_v1_order_change(struct goleak_v1_order *order);
+/* A goroutine has changed: who waits for it may be ready. */
+void goleak_v1_order_wake(struct goleak_v1_order *order, uint64_t goid);
+
+/* Whose turn it is, as far as that is known; type 0: goleak_v1_order_next knows. */
+static inline struct goleak_v1_cursor *goleak_v1_order_turn(struct goleak_v1_order *order)
+{
+    if (order->turn->ticks > order->limit)
+        goleak_v1_order_change(order);
+    return order->turn->ticks <= order->limit ? order->turn : &order->cursors[order->p_count];
+}
+
+static inline void goleak_v1_order_changed(struct goleak_v1_order *order, uint64_t goid)
+{
+    if (order->stalled_count != 0)
+        goleak_v1_order_wake(order, goid);
+}
+
+/* Slot of who is named; mostly it is who was named before on this P: woken, then run. */
+static inline uint32_t goleak_v1_order_find(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor,
+                                            uint64_t goid)
+{
+    return order->gs.gs[cursor->recent].goid == goid ? cursor->recent : goleak_trace_gs_find(&order->gs, goid);
+}
+
+/* A goroutine starts to run here; *slot is its. False: not yet. */
+static inline bool goleak_v1_order_start(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, uint64_t goid,
+                                         uint32_t *slot)
+{
+    struct goleak_trace_g *g = &order->gs.gs[*slot = goleak_v1_order_find(order, cursor, goid)];
+    if (g->status != GOLEAK_TRACE_RUNNABLE)
+        return false;
+    g->status = GOLEAK_TRACE_RUNNING;
+    g->seq++;
+    cursor->current = *slot;
+    cursor->current_goid = goid;
+    goleak_v1_order_changed(order, goid);
+    return true;
+}
+
+/* Whoever runs here, if anybody, lets another one run. */
+static inline bool goleak_v1_order_unblock(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor,
+                                           uint64_t goid, uint32_t *slot)
+{
+    struct goleak_trace_g *g = &order->gs.gs[*slot = goleak_v1_order_find(order, cursor, goid)];
+    bool blocked = g->status == GOLEAK_TRACE_WAITING || g->status == GOLEAK_TRACE_SYSCALL;
+    if (!blocked || order->gs.gs[cursor->current].goid != cursor->current_goid)
+        return false;
+    g->status = GOLEAK_TRACE_RUNNABLE;
+    g->gen = 0;
+    g->seq++;
+    cursor->recent = *slot;
+    goleak_v1_order_changed(order, goid);
+    return true;
+}
+
+/* Who runs here does so no more, and is in that status. */
+static inline bool goleak_v1_order_stop(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, uint8_t status,
+                                        uint32_t *slot, uint64_t *goid)
+{
+    struct goleak_trace_g *g = &order->gs.gs[*slot = cursor->current];
+    *goid = cursor->current_goid;
+    if (g->goid != *goid || g->status != GOLEAK_TRACE_RUNNING)
+        return false;
+    g->status = status;
+    cursor->current = 0;
+    cursor->current_goid = 0;
+    goleak_v1_order_changed(order, *goid);
+    return true;
+}
 
 #endif

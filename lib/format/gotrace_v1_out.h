@@ -8,20 +8,28 @@
 #include "format/gotrace_v1_order.h"
 #include "format/tickclock.h"
 
+/* A stack by the low bits of its id in the trace. */
+struct goleak_v1_recent {
+    uint64_t id;
+    uint32_t stack;
+};
+
 struct goleak_v1_out {
     struct goleak_v1_file *file;
     struct goleak_v1_order *order;
     struct goleak_batch *batch;
     struct goleak_tickclock clock;
+    uint32_t has_time; /* GOLEAK_HAS_TIME, or 0 */
     uint64_t events;
     uint32_t names[2 * GOLEAK_V1_TYPES]; /* strings: of RUNTIME events by type; behind them the ends of regions */
     uint32_t stw[17];
-    /* Stacks by the low bits of their ids: few are in use at a time. */
-    struct {
-        uint64_t id;
-        uint32_t stack;
-    } recent[64];
+    struct goleak_v1_recent *recent; /* a place for every stack of the file, or nearly */
+    size_t recent_mask;
 };
+
+/* The file is whole. False: memory. (gotrace_v1_tables.c) */
+bool goleak_v1_out_init(struct goleak_v1_out *out);
+void goleak_v1_out_release(struct goleak_v1_out *out);
 
 /* A full batch goes out. */
 enum goleak_status goleak_v1_push(struct goleak_v1_out *out);
@@ -30,33 +38,61 @@ enum goleak_status goleak_v1_push(struct goleak_v1_out *out);
 enum goleak_status goleak_v1_runtime(struct goleak_v1_out *out, const struct goleak_v1_event *from);
 
 /* The next event of the batch, with kind, place and time; there is room. */
-static inline struct goleak_event *goleak_v1_add(struct goleak_v1_out *out, const struct goleak_v1_event *from,
-                                                 enum goleak_event_kind kind)
+static inline struct goleak_event *goleak_v1_add(struct goleak_v1_out *out, const struct goleak_v1_cursor *from,
+                                                 enum goleak_event_kind kind, uint8_t flags, uint8_t reason,
+                                                 uint32_t has)
 {
     struct goleak_event *event = &out->batch->events[out->batch->count++];
     event->kind = (uint8_t)kind;
-    event->flags = 0;
-    event->has = out->clock.frequency != 0 ? GOLEAK_HAS_TIME : 0;
-    event->time_ns = out->clock.last_ns;
-    event->position = (size_t)(from->from->at - (const uint8_t *)out->file->bytes.data);
-    out->events++;
+    event->flags = flags;
+    event->reason = reason;
+    event->wait_reason = 0;
+    event->has = has | out->has_time;
+    event->time_ns = goleak_tickclock_ns(&out->clock, from->ticks);
+    event->position = (size_t)(from->at - (const uint8_t *)out->file->bytes.data);
     return event;
 }
 
+/* Whose event it is: a goroutine and its slot. */
+static inline void goleak_v1_whose(struct goleak_event *event, uint32_t slot, uint64_t goid)
+{
+    event->g = GOLEAK_G_SLOT | slot;
+    event->goid = goid;
+    event->has |= GOLEAK_HAS_G | (goid <= INT64_MAX ? GOLEAK_HAS_GOID : 0);
+}
+
+/* Who did it; slot 0: nobody. */
+static inline void goleak_v1_by(struct goleak_event *event, uint32_t slot, uint64_t goid)
+{
+    event->other_g = GOLEAK_G_SLOT | slot;
+    event->other_goid = goid;
+    if (slot != 0)
+        event->has |= GOLEAK_HAS_OTHER | (goid <= INT64_MAX ? GOLEAK_HAS_OTHER_GOID : 0);
+}
+
+/* Our number of a stack, if it was asked for not long ago. */
+static inline bool goleak_v1_recent_stack(const struct goleak_v1_out *out, uint64_t id, uint32_t *stack)
+{
+    const struct goleak_v1_recent *recent = &out->recent[id & out->recent_mask];
+    *stack = recent->stack;
+    return recent->id == id; /* 0 is there from the beginning, and none */
+}
+
+static inline void goleak_v1_told_stack(struct goleak_event *event, uint32_t stack)
+{
+    event->stack = stack;
+    event->has |= stack != 0 ? GOLEAK_HAS_STACK : 0;
+}
+
+/* In any case; 0: the trace does not have it. False: memory. */
+bool goleak_v1_find_stack(struct goleak_v1_out *out, uint64_t id, uint32_t *stack);
+
 static inline bool goleak_v1_put_stack(struct goleak_v1_out *out, struct goleak_event *event, uint64_t id)
 {
-    uint32_t start;
-    if (out->recent[id & 63].id != id) { /* 0 is there from the beginning */
-        uint32_t stack;
-        if (!goleak_v1_stack(out->file, id, &stack, &start))
-            return false;
-        if (stack == 0)
-            return true;
-        out->recent[id & 63].id = id;
-        out->recent[id & 63].stack = stack;
-    }
-    event->stack = out->recent[id & 63].stack;
-    event->has |= event->stack != 0 ? GOLEAK_HAS_STACK : 0;
+    uint32_t stack;
+    if (!goleak_v1_find_stack(out, id, &stack))
+        return false;
+    goleak_v1_told_stack(event, stack);
     return true;
 }
 

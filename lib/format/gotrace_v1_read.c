@@ -34,6 +34,7 @@ static bool add_stamp(struct goleak_v1_file *file, struct goleak_v1_stamps *stam
 {
     if (!goleak_grow(file->env.alloc, &stamps->items, &stamps->capacity, stamps->count + 1, sizeof *stamps->items))
         return false;
+    ticks -= ticks == UINT64_MAX; /* which stands for none */
     stamps->items[stamps->count++] = (struct goleak_v1_stamp) { ticks, at };
     return true;
 }
@@ -166,13 +167,16 @@ static void find_batch(struct goleak_v1_file *file, bool whole)
 #define STEP 64
 
 /* A bit for each byte that ends a number; an event's own byte looks like one, too, unless it
- * has two numbers announced or more. */
+ * has two numbers announced or more. None from where a number may be too long. */
 static inline uint64_t find_ends(const uint8_t *at)
 {
     uint64_t ends = 0;
     for (int i = 0; i < STEP; i += 8)
         ends |= (~goleak_load64((const char *)at + i) & 0x8080808080808080u) * 0x0002040810204081u >> 56 << i;
-    return ends;
+    uint64_t eight = ~ends & ~ends >> 1;
+    eight &= eight >> 2;
+    eight &= eight >> 4;
+    return ends & ((eight & -eight) - 1);
 }
 
 /* Events of up to three numbers are all that most traces consist of; their ends are found 64

@@ -113,7 +113,7 @@ enum goleak_status goleak_v1_runtime(struct goleak_v1_out *out, const struct gol
         return status;
     if (*name == 0 && (*name = goleak_symbols_string(out->file->env.symbols, text, strlen(text))) == 0)
         return goleak_v1_failure(out);
-    struct goleak_event *event = goleak_v1_add(out, from, GOLEAK_EVENT_RUNTIME);
+    struct goleak_event *event = goleak_v1_add(out, from->from, GOLEAK_EVENT_RUNTIME, 0, 0, 0);
     event->name = *name;
     uint64_t *const values[3] = { &event->lock, &event->chan, &event->elem };
     for (int i = 0; i < 3; i++) {
@@ -121,7 +121,7 @@ enum goleak_status goleak_v1_runtime(struct goleak_v1_out *out, const struct gol
             return goleak_v1_failure(out);
         event->has |= runtime->values[i] != NOTHING ? GOLEAK_HAS_LOCK << i : 0;
     }
-    goleak_trace_by(event, &out->order->gs, from->current);
+    goleak_v1_by(event, from->current, from->current_goid);
     if (runtime->stack != 0 && !goleak_v1_put_stack(out, event, from->from->arguments[runtime->stack - 1]))
         return goleak_v1_failure(out);
     return GOLEAK_OK;

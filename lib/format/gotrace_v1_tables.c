@@ -1,20 +1,14 @@
 /* gotrace_v1_tables - strings and stacks of a trace v1 become ours when they are first asked
  * for: most traces have many that no event of a goroutine names. */
-#include "format/gotrace_v1_read.h"
+#include "format/gotrace_v1_out.h"
 
-#include "format/varint.h"
-
-static const uint8_t *take(const struct goleak_v1_file *file, const uint8_t *at, uint64_t *value)
-{
-    *value = 0;
-    const uint8_t *next = goleak_varint(at, (const uint8_t *)file->bytes.data + file->bytes.size, value);
-    return next != NULL ? next : at; /* it was measured before: there is one */
-}
+/* Ids of stacks are mostly counted up; more places than that would not stay in the cache. */
+#define RECENT_MAX ((size_t)1 << 14)
 
 bool goleak_v1_text(struct goleak_v1_file *file, const uint8_t *at, uint32_t *string)
 {
-    uint64_t size = 0;
-    at = take(file, at, &size);
+    uint64_t size;
+    at = goleak_v1_number(at, &size);
     *string = goleak_symbols_string(file->env.symbols, at, (size_t)size);
     return *string != 0;
 }
@@ -29,54 +23,71 @@ static struct goleak_v1_entry *find(struct goleak_v1_file *file, struct goleak_v
 bool goleak_v1_string(struct goleak_v1_file *file, uint64_t id, uint32_t *string)
 {
     struct goleak_v1_entry *entry = find(file, &file->strings, id);
-    *string = entry != NULL ? entry->ours : 0;
-    if (entry == NULL || entry->known)
-        return true;
     uint64_t same;
-    const uint8_t *at = take(file, (const uint8_t *)file->bytes.data + entry->at + 1, &same);
-    entry->known = goleak_v1_text(file, at, &entry->ours);
-    *string = entry->ours;
-    return entry->known;
+    *string = entry != NULL ? entry->ours : 0;
+    if (entry == NULL || entry->at == 0)
+        return true;
+    const uint8_t *at = goleak_v1_number((const uint8_t *)file->bytes.data + entry->at + 1, &same);
+    entry->at = 0;
+    return goleak_v1_text(file, at, &entry->ours) && (*string = entry->ours) != 0;
 }
 
 static bool load_stack(struct goleak_v1_file *file, struct goleak_v1_entry *entry)
 {
     uint64_t value, count, function, name, line;
     const uint8_t *at = (const uint8_t *)file->bytes.data + entry->at + 1;
-    at = take(file, at, &value); /* its length */
-    at = take(file, at, &value);
-    at = take(file, at, &count); /* not more than FRAMES_MAX */
+    at = goleak_v1_number(at, &value); /* its length */
+    at = goleak_v1_number(at, &value);
+    at = goleak_v1_number(at, &count); /* not more than FRAMES_MAX */
     if (!goleak_grow(file->env.alloc, &file->scratch, &file->scratch_capacity, (size_t)count, sizeof *file->scratch))
         return false;
     for (uint64_t i = 0; i < count; i++) {
         uint32_t function_string, file_string;
-        at = take(file, at, &value);
-        at = take(file, at, &function);
-        at = take(file, at, &name);
-        at = take(file, at, &line);
+        at = goleak_v1_number(at, &value);
+        at = goleak_v1_number(at, &function);
+        at = goleak_v1_number(at, &name);
+        at = goleak_v1_number(at, &line);
         if (!goleak_v1_string(file, function, &function_string) || !goleak_v1_string(file, name, &file_string))
             return false;
         file->scratch[i] = goleak_trace_frame(&file->frames, function_string, file_string, line);
         if (file->scratch[i] == 0)
             return false;
     }
-    entry->known = true;
-    if (count == 0)
-        return true;
+    entry->at = 0;
     entry->ours = goleak_symbols_stack(file->env.symbols, file->scratch, (size_t)count);
-    entry->start = goleak_trace_start_of(&file->frames, entry->ours);
-    return entry->ours != 0;
+    return count == 0 || entry->ours != 0;
 }
 
-bool goleak_v1_stack(struct goleak_v1_file *file, uint64_t id, uint32_t *stack, uint32_t *start)
+bool goleak_v1_stack(struct goleak_v1_file *file, uint64_t id, uint32_t *stack)
 {
     struct goleak_v1_entry *entry = find(file, &file->stacks, id);
-    *stack = *start = 0;
-    if (entry == NULL)
+    bool good = entry == NULL || entry->at == 0 || load_stack(file, entry);
+    *stack = good && entry != NULL ? entry->ours : 0;
+    return good;
+}
+
+bool goleak_v1_out_init(struct goleak_v1_out *out)
+{
+    size_t count = 64;
+    while (count < RECENT_MAX && count < 2 * out->file->stacks.count)
+        count *= 2;
+    out->recent = goleak_alloc_zeroed(out->file->env.alloc, count * sizeof *out->recent);
+    out->recent_mask = count - 1;
+    return out->recent != NULL;
+}
+
+void goleak_v1_out_release(struct goleak_v1_out *out)
+{
+    goleak_free(out->file->env.alloc, out->recent, (out->recent_mask + 1) * sizeof *out->recent);
+}
+
+bool goleak_v1_find_stack(struct goleak_v1_out *out, uint64_t id, uint32_t *stack)
+{
+    if (goleak_v1_recent_stack(out, id, stack))
         return true;
-    if (!entry->known && !load_stack(file, entry))
+    if (!goleak_v1_stack(out->file, id, stack))
         return false;
-    *stack = entry->ours;
-    *start = entry->start;
+    if (*stack != 0)
+        out->recent[id & out->recent_mask] = (struct goleak_v1_recent) { id, *stack };
     return true;
 }
