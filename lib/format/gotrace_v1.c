@@ -68,22 +68,14 @@ static const struct plain plains[GOLEAK_V1_TYPES] = {
     [GOLEAK_V1_GoSysExitLocal] = { GOLEAK_EVENT_SYSRETURN, 0, 0, 0, GOLEAK_HAS_STATUS },
 };
 
-static inline struct goleak_event *put_plain(struct goleak_reader *reader, const struct goleak_v1_cursor *from,
-                                             uint32_t slot, uint64_t goid)
-{
-    const struct plain *plain = &plains[from->type];
-    struct goleak_event *event = goleak_v1_add(&reader->out, from, (enum goleak_event_kind)plain->kind, plain->flags,
-                                               plain->value, plain->has);
-    goleak_v1_whose(event, slot, goid);
-    return event;
-}
-
 static enum goleak_status add_plain(struct goleak_reader *reader, const struct goleak_v1_event *from)
 {
     const struct plain *plain = &plains[from->from->type];
     if (from->subject == 0)
         return GOLEAK_OK;
-    struct goleak_event *event = put_plain(reader, from->from, from->subject, from->goid);
+    struct goleak_event *event = goleak_v1_add(&reader->out, from->from, (enum goleak_event_kind)plain->kind,
+                                               plain->flags, plain->value, plain->has);
+    goleak_v1_whose(event, from->subject, from->goid);
     event->status = GOLEAK_TRACE_RUNNABLE; /* SYSRETURN */
     event->name = reader->yields[plain->value & 1];
     if (plain->kind == GOLEAK_EVENT_READY)
@@ -113,14 +105,14 @@ static enum goleak_status add_create(struct goleak_reader *reader, const struct 
 {
     const uint64_t *arguments = from->from->arguments;
     struct goleak_v1_out *out = &reader->out;
-    uint32_t stack;
+    const struct goleak_v1_recent *own = goleak_v1_find_stack(out, arguments[1]);
+    if (own == NULL)
+        return goleak_v1_failure(out);
     struct goleak_event *event =
         reader->prologue ? goleak_v1_add(out, from->from, GOLEAK_EVENT_STATUS, 0, 0, GOLEAK_HAS_STATUS)
                          : goleak_v1_add(out, from->from, GOLEAK_EVENT_CREATE, 0, 0, 0);
-    if (!goleak_v1_find_stack(out, arguments[1], &stack))
-        return goleak_v1_failure(out);
-    event->name = goleak_trace_start_of(&reader->file.frames, stack);
-    event->has |= event->name != 0 ? GOLEAK_HAS_START : 0;
+    event->name = own->start;
+    event->has |= own->start != 0 ? GOLEAK_HAS_START : 0;
     event->status = GOLEAK_TRACE_RUNNABLE;
     goleak_v1_whose(event, from->subject, from->goid);
     if (reader->prologue)
@@ -155,8 +147,28 @@ static enum goleak_status take(struct goleak_reader *reader, const struct goleak
 
 /* ---- the events that most traces consist of ---- */
 
-/* The three that follow take the next event of the P whose turn it is, and go on to the one
- * behind it. False: it is not as simple as that, and nothing is done. */
+/* Those that follow take the next event of the P whose turn it is. False: it is not as simple
+ * as that, and nothing is done. */
+
+static inline bool take_create(struct goleak_reader *reader, struct goleak_v1_cursor *cursor)
+{
+    struct goleak_v1_out *out = &reader->out;
+    uint64_t goid, own_id, id;
+    uint32_t slot;
+    const uint8_t *behind = goleak_v1_number(goleak_v1_number(goleak_v1_number(cursor->next, &goid), &own_id), &id);
+    const struct goleak_v1_recent *own = goleak_v1_recent_stack(out, own_id), *stack = goleak_v1_recent_stack(out, id);
+    if (reader->prologue || own == NULL || stack == NULL ||
+        !goleak_v1_order_create(&reader->order, cursor, goid, &slot))
+        return false;
+    cursor->next = behind;
+    struct goleak_event *event =
+        goleak_v1_add(out, cursor, GOLEAK_EVENT_CREATE, 0, 0, own->start != 0 ? GOLEAK_HAS_START : 0);
+    event->name = own->start;
+    goleak_v1_whose(event, slot, goid);
+    goleak_v1_by(event, cursor->current, cursor->current_goid);
+    goleak_v1_tell_stack(event, stack);
+    return true;
+}
 
 static inline bool take_start(struct goleak_reader *reader, struct goleak_v1_cursor *cursor)
 {
@@ -166,51 +178,76 @@ static inline bool take_start(struct goleak_reader *reader, struct goleak_v1_cur
     if (!goleak_v1_order_start(&reader->order, cursor, goid, &slot))
         return false;
     cursor->next = behind;
-    put_plain(reader, cursor, slot, goid);
+    goleak_v1_whose(goleak_v1_add(&reader->out, cursor, GOLEAK_EVENT_RUN, 0, 0, 0), slot, goid);
     return true;
 }
 
 static inline bool take_unblock(struct goleak_reader *reader, struct goleak_v1_cursor *cursor)
 {
     uint64_t goid, id;
-    uint32_t slot, stack;
+    uint32_t slot;
     const uint8_t *behind = goleak_v1_number(goleak_v1_number(cursor->next, &goid), &id);
-    if (!goleak_v1_recent_stack(&reader->out, id, &stack) ||
-        !goleak_v1_order_unblock(&reader->order, cursor, goid, &slot))
+    const struct goleak_v1_recent *stack = goleak_v1_recent_stack(&reader->out, id);
+    if (stack == NULL || !goleak_v1_order_unblock(&reader->order, cursor, goid, &slot))
         return false;
     cursor->next = behind;
-    struct goleak_event *event = put_plain(reader, cursor, slot, goid);
+    struct goleak_event *event = goleak_v1_add(&reader->out, cursor, GOLEAK_EVENT_READY, 0, 0, 0);
+    goleak_v1_whose(event, slot, goid);
     goleak_v1_by(event, cursor->current, cursor->current_goid);
-    goleak_v1_told_stack(event, stack);
+    goleak_v1_tell_stack(event, stack);
     return true;
 }
 
-static inline bool take_stop(struct goleak_reader *reader, struct goleak_v1_cursor *cursor, uint8_t status)
+/* A park, which has a reason, or a yield, which has a name. */
+static inline bool take_stop(struct goleak_reader *reader, struct goleak_v1_cursor *cursor, bool parks)
 {
     uint64_t goid, id;
-    uint32_t slot, stack;
+    uint32_t slot;
     const uint8_t *behind = goleak_v1_number(cursor->next, &id);
-    if (!goleak_v1_recent_stack(&reader->out, id, &stack) ||
-        !goleak_v1_order_stop(&reader->order, cursor, status, &slot, &goid))
+    const struct goleak_v1_recent *stack = goleak_v1_recent_stack(&reader->out, id);
+    uint8_t status = parks ? GOLEAK_TRACE_WAITING : GOLEAK_TRACE_RUNNABLE;
+    if (stack == NULL || !goleak_v1_order_stop(&reader->order, cursor, status, &slot, &goid))
         return false;
     cursor->next = behind;
-    struct goleak_event *event = put_plain(reader, cursor, slot, goid);
-    event->name = reader->yields[event->reason & 1];
-    goleak_v1_told_stack(event, stack);
+    struct goleak_event *event =
+        parks ? goleak_v1_add(&reader->out, cursor, GOLEAK_EVENT_PARK, GOLEAK_FLAG_REASON, plains[cursor->type].value,
+                              GOLEAK_HAS_REASON)
+              : goleak_v1_add(&reader->out, cursor, GOLEAK_EVENT_YIELD, 0, 0, 0);
+    if (!parks)
+        event->name = reader->yields[plains[cursor->type].value];
+    goleak_v1_whose(event, slot, goid);
+    goleak_v1_tell_stack(event, stack);
+    return true;
+}
+
+static inline bool take_end(struct goleak_reader *reader, struct goleak_v1_cursor *cursor)
+{
+    uint64_t goid;
+    uint32_t slot;
+    if (!goleak_v1_order_end(&reader->order, cursor, &slot, &goid))
+        return false;
+    goleak_v1_whose(goleak_v1_add(&reader->out, cursor, GOLEAK_EVENT_END, 0, 0, 0), slot, goid);
     return true;
 }
 
 static inline bool take_simple(struct goleak_reader *reader, struct goleak_v1_cursor *cursor)
 {
     switch (cursor->type) {
+    case GOLEAK_V1_GoCreate: return take_create(reader, cursor);
     case GOLEAK_V1_GoStartLocal: return take_start(reader, cursor);
     case GOLEAK_V1_GoUnblockLocal: return take_unblock(reader, cursor);
-    case GOLEAK_V1_GoSched: return take_stop(reader, cursor, GOLEAK_TRACE_RUNNABLE);
+    case GOLEAK_V1_GoSched:
+    case GOLEAK_V1_GoPreempt: return take_stop(reader, cursor, false);
+    case GOLEAK_V1_GoSleep:
+    case GOLEAK_V1_GoBlock:
     case GOLEAK_V1_GoBlockSend:
     case GOLEAK_V1_GoBlockRecv:
     case GOLEAK_V1_GoBlockSelect:
     case GOLEAK_V1_GoBlockSync:
-    case GOLEAK_V1_GoBlockNet: return take_stop(reader, cursor, GOLEAK_TRACE_WAITING);
+    case GOLEAK_V1_GoBlockCond:
+    case GOLEAK_V1_GoBlockNet:
+    case GOLEAK_V1_GoBlockGC: return take_stop(reader, cursor, true);
+    case GOLEAK_V1_GoEnd: return take_end(reader, cursor);
     default: return false;
     }
 }

@@ -88,6 +88,12 @@ static inline void goleak_v1_order_changed(struct goleak_v1_order *order, uint64
         goleak_v1_order_wake(order, goid);
 }
 
+/* Who is thought to run here does, or nobody. */
+static inline bool goleak_v1_order_runs(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor)
+{
+    return order->gs.gs[cursor->current].goid == cursor->current_goid;
+}
+
 /* Slot of who is named; mostly it is who was named before on this P: woken, then run. */
 static inline uint32_t goleak_v1_order_find(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor,
                                             uint64_t goid)
@@ -95,7 +101,21 @@ static inline uint32_t goleak_v1_order_find(const struct goleak_v1_order *order,
     return order->gs.gs[cursor->recent].goid == goid ? cursor->recent : goleak_trace_gs_find(&order->gs, goid);
 }
 
-/* A goroutine starts to run here; *slot is its. False: not yet. */
+/* These five are possible or, false, not (yet); and then are done. *slot is the goroutine's. */
+
+static inline bool goleak_v1_order_create(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor,
+                                          uint64_t goid, uint32_t *slot)
+{
+    if (goleak_trace_gs_find(&order->gs, goid) != 0 || !goleak_v1_order_runs(order, cursor) ||
+        (*slot = goleak_trace_gs_add(&order->gs, goid)) == 0)
+        return false;
+    order->gs.gs[*slot].seq = 1;
+    order->gs.gs[*slot].status = GOLEAK_TRACE_RUNNABLE;
+    cursor->recent = *slot;
+    goleak_v1_order_changed(order, goid);
+    return true;
+}
+
 static inline bool goleak_v1_order_start(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, uint64_t goid,
                                          uint32_t *slot)
 {
@@ -110,13 +130,13 @@ static inline bool goleak_v1_order_start(struct goleak_v1_order *order, struct g
     return true;
 }
 
-/* Whoever runs here, if anybody, lets another one run. */
+/* Whoever runs here, if anybody does, lets another one run. */
 static inline bool goleak_v1_order_unblock(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor,
                                            uint64_t goid, uint32_t *slot)
 {
     struct goleak_trace_g *g = &order->gs.gs[*slot = goleak_v1_order_find(order, cursor, goid)];
     bool blocked = g->status == GOLEAK_TRACE_WAITING || g->status == GOLEAK_TRACE_SYSCALL;
-    if (!blocked || order->gs.gs[cursor->current].goid != cursor->current_goid)
+    if (!blocked || !goleak_v1_order_runs(order, cursor))
         return false;
     g->status = GOLEAK_TRACE_RUNNABLE;
     g->gen = 0;
@@ -138,6 +158,15 @@ static inline bool goleak_v1_order_stop(struct goleak_v1_order *order, struct go
     cursor->current = 0;
     cursor->current_goid = 0;
     goleak_v1_order_changed(order, *goid);
+    return true;
+}
+
+static inline bool goleak_v1_order_end(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, uint32_t *slot,
+                                       uint64_t *goid)
+{
+    if (!goleak_v1_order_stop(order, cursor, GOLEAK_TRACE_NONE, slot, goid))
+        return false;
+    goleak_trace_gs_remove(&order->gs, *slot);
     return true;
 }
 

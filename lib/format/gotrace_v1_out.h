@@ -11,7 +11,8 @@
 /* A stack by the low bits of its id in the trace. */
 struct goleak_v1_recent {
     uint64_t id;
-    uint32_t stack;
+    uint32_t stack; /* ours */
+    uint32_t start; /* string: the function of its last frame */
 };
 
 struct goleak_v1_out {
@@ -70,30 +71,29 @@ static inline void goleak_v1_by(struct goleak_event *event, uint32_t slot, uint6
         event->has |= GOLEAK_HAS_OTHER | (goid <= INT64_MAX ? GOLEAK_HAS_OTHER_GOID : 0);
 }
 
-/* Our number of a stack, if it was asked for not long ago. */
-static inline bool goleak_v1_recent_stack(const struct goleak_v1_out *out, uint64_t id, uint32_t *stack)
+/* A stack, if it was asked for not long ago; or NULL. Id 0 is there from the beginning: none. */
+static inline const struct goleak_v1_recent *goleak_v1_recent_stack(const struct goleak_v1_out *out, uint64_t id)
 {
     const struct goleak_v1_recent *recent = &out->recent[id & out->recent_mask];
-    *stack = recent->stack;
-    return recent->id == id; /* 0 is there from the beginning, and none */
+    return recent->id == id ? recent : NULL;
 }
 
-static inline void goleak_v1_told_stack(struct goleak_event *event, uint32_t stack)
+/* In any case; one that the trace does not have is as none. NULL: memory. */
+const struct goleak_v1_recent *goleak_v1_find_stack(struct goleak_v1_out *out, uint64_t id);
+
+static inline void goleak_v1_tell_stack(struct goleak_event *event, const struct goleak_v1_recent *recent)
 {
-    event->stack = stack;
-    event->has |= stack != 0 ? GOLEAK_HAS_STACK : 0;
+    event->stack = recent->stack;
+    event->has |= recent->stack != 0 ? GOLEAK_HAS_STACK : 0;
 }
 
-/* In any case; 0: the trace does not have it. False: memory. */
-bool goleak_v1_find_stack(struct goleak_v1_out *out, uint64_t id, uint32_t *stack);
-
+/* False: memory. */
 static inline bool goleak_v1_put_stack(struct goleak_v1_out *out, struct goleak_event *event, uint64_t id)
 {
-    uint32_t stack;
-    if (!goleak_v1_find_stack(out, id, &stack))
-        return false;
-    goleak_v1_told_stack(event, stack);
-    return true;
+    const struct goleak_v1_recent *recent = goleak_v1_find_stack(out, id);
+    if (recent != NULL)
+        goleak_v1_tell_stack(event, recent);
+    return recent != NULL;
 }
 
 static inline enum goleak_status goleak_v1_failure(const struct goleak_v1_out *out)

@@ -94,10 +94,8 @@ enum goleak_status goleak_v1_file_feed(struct goleak_v1_file *file, const char *
 /* There are no more bytes. */
 enum goleak_status goleak_v1_file_finish(struct goleak_v1_file *file);
 
-/* Our number of a string or stack; 0: the file does not have it. False: memory.
- * (gotrace_v1_tables.c) */
+/* Our number of a string; 0: the file does not have it. False: memory. (gotrace_v1_tables.c) */
 bool goleak_v1_string(struct goleak_v1_file *file, uint64_t id, uint32_t *string);
-bool goleak_v1_stack(struct goleak_v1_file *file, uint64_t id, uint32_t *stack);
 /* Text of `size` bytes in the file, as a string. */
 bool goleak_v1_text(struct goleak_v1_file *file, const uint8_t *at, uint32_t *string);
 

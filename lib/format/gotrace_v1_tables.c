@@ -58,13 +58,15 @@ static bool load_stack(struct goleak_v1_file *file, struct goleak_v1_entry *entr
     return count == 0 || entry->ours != 0;
 }
 
-bool goleak_v1_stack(struct goleak_v1_file *file, uint64_t id, uint32_t *stack)
+static bool find_stack(struct goleak_v1_file *file, uint64_t id, uint32_t *stack)
 {
     struct goleak_v1_entry *entry = find(file, &file->stacks, id);
     bool good = entry == NULL || entry->at == 0 || load_stack(file, entry);
     *stack = good && entry != NULL ? entry->ours : 0;
     return good;
 }
+
+/* ---- those that are asked for again and again ---- */
 
 bool goleak_v1_out_init(struct goleak_v1_out *out)
 {
@@ -81,13 +83,17 @@ void goleak_v1_out_release(struct goleak_v1_out *out)
     goleak_free(out->file->env.alloc, out->recent, (out->recent_mask + 1) * sizeof *out->recent);
 }
 
-bool goleak_v1_find_stack(struct goleak_v1_out *out, uint64_t id, uint32_t *stack)
+const struct goleak_v1_recent *goleak_v1_find_stack(struct goleak_v1_out *out, uint64_t id)
 {
-    if (goleak_v1_recent_stack(out, id, stack))
-        return true;
-    if (!goleak_v1_stack(out->file, id, stack))
-        return false;
-    if (*stack != 0)
-        out->recent[id & out->recent_mask] = (struct goleak_v1_recent) { id, *stack };
-    return true;
+    static const struct goleak_v1_recent none = { 0, 0, 0 };
+    struct goleak_v1_recent *recent = &out->recent[id & out->recent_mask];
+    uint32_t stack;
+    if (recent->id == id)
+        return recent;
+    if (!find_stack(out->file, id, &stack))
+        return NULL;
+    if (stack == 0)
+        return &none;
+    *recent = (struct goleak_v1_recent) { id, stack, goleak_trace_start_of(&out->file->frames, stack) };
+    return recent;
 }
