@@ -170,25 +170,30 @@ static inline bool take_create(struct goleak_reader *reader, struct goleak_v1_cu
     return true;
 }
 
-static inline bool take_start(struct goleak_reader *reader, struct goleak_v1_cursor *cursor)
+static inline bool take_start(struct goleak_reader *reader, struct goleak_v1_cursor *cursor, bool numbered)
 {
-    uint64_t goid;
+    uint64_t goid, seq;
     uint32_t slot;
     const uint8_t *behind = goleak_v1_number(cursor->next, &goid);
-    if (!goleak_v1_order_start(&reader->order, cursor, goid, &slot))
+    if (numbered)
+        behind = goleak_v1_number(behind, &seq);
+    if (!goleak_v1_order_start(&reader->order, cursor, goid, numbered ? &seq : NULL, &slot))
         return false;
     cursor->next = behind;
     goleak_v1_whose(goleak_v1_add(&reader->out, cursor, GOLEAK_EVENT_RUN, 0, 0, 0), slot, goid);
     return true;
 }
 
-static inline bool take_unblock(struct goleak_reader *reader, struct goleak_v1_cursor *cursor)
+static inline bool take_unblock(struct goleak_reader *reader, struct goleak_v1_cursor *cursor, bool numbered)
 {
-    uint64_t goid, id;
+    uint64_t goid, id, seq;
     uint32_t slot;
-    const uint8_t *behind = goleak_v1_number(goleak_v1_number(cursor->next, &goid), &id);
+    const uint8_t *behind = goleak_v1_number(cursor->next, &goid);
+    if (numbered)
+        behind = goleak_v1_number(behind, &seq);
+    behind = goleak_v1_number(behind, &id);
     const struct goleak_v1_recent *stack = goleak_v1_recent_stack(&reader->out, id);
-    if (stack == NULL || !goleak_v1_order_unblock(&reader->order, cursor, goid, &slot))
+    if (stack == NULL || !goleak_v1_order_unblock(&reader->order, cursor, goid, numbered ? &seq : NULL, &slot))
         return false;
     cursor->next = behind;
     struct goleak_event *event = goleak_v1_add(&reader->out, cursor, GOLEAK_EVENT_READY, 0, 0, 0);
@@ -234,8 +239,10 @@ static inline bool take_simple(struct goleak_reader *reader, struct goleak_v1_cu
 {
     switch (cursor->type) {
     case GOLEAK_V1_GoCreate: return take_create(reader, cursor);
-    case GOLEAK_V1_GoStartLocal: return take_start(reader, cursor);
-    case GOLEAK_V1_GoUnblockLocal: return take_unblock(reader, cursor);
+    case GOLEAK_V1_GoStart: return take_start(reader, cursor, true);
+    case GOLEAK_V1_GoStartLocal: return take_start(reader, cursor, false);
+    case GOLEAK_V1_GoUnblock: return take_unblock(reader, cursor, true);
+    case GOLEAK_V1_GoUnblockLocal: return take_unblock(reader, cursor, false);
     case GOLEAK_V1_GoSched:
     case GOLEAK_V1_GoPreempt: return take_stop(reader, cursor, false);
     case GOLEAK_V1_GoSleep:

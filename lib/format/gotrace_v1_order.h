@@ -101,7 +101,8 @@ static inline uint32_t goleak_v1_order_find(const struct goleak_v1_order *order,
     return order->gs.gs[cursor->recent].goid == goid ? cursor->recent : goleak_trace_gs_find(&order->gs, goid);
 }
 
-/* These five are possible or, false, not (yet); and then are done. *slot is the goroutine's. */
+/* These five are possible or, false, not (yet); and then are done. *slot is the goroutine's.
+ * seq: the number that it must have; NULL: any. */
 
 static inline bool goleak_v1_order_create(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor,
                                           uint64_t goid, uint32_t *slot)
@@ -117,10 +118,10 @@ static inline bool goleak_v1_order_create(struct goleak_v1_order *order, struct 
 }
 
 static inline bool goleak_v1_order_start(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, uint64_t goid,
-                                         uint32_t *slot)
+                                         const uint64_t *seq, uint32_t *slot)
 {
     struct goleak_trace_g *g = &order->gs.gs[*slot = goleak_v1_order_find(order, cursor, goid)];
-    if (g->status != GOLEAK_TRACE_RUNNABLE)
+    if (g->status != GOLEAK_TRACE_RUNNABLE || (seq != NULL && g->seq != *seq))
         return false;
     g->status = GOLEAK_TRACE_RUNNING;
     g->seq++;
@@ -132,11 +133,11 @@ static inline bool goleak_v1_order_start(struct goleak_v1_order *order, struct g
 
 /* Whoever runs here, if anybody does, lets another one run. */
 static inline bool goleak_v1_order_unblock(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor,
-                                           uint64_t goid, uint32_t *slot)
+                                           uint64_t goid, const uint64_t *seq, uint32_t *slot)
 {
     struct goleak_trace_g *g = &order->gs.gs[*slot = goleak_v1_order_find(order, cursor, goid)];
     bool blocked = g->status == GOLEAK_TRACE_WAITING || g->status == GOLEAK_TRACE_SYSCALL;
-    if (!blocked || !goleak_v1_order_runs(order, cursor))
+    if (!blocked || (seq != NULL && g->seq != *seq) || !goleak_v1_order_runs(order, cursor))
         return false;
     g->status = GOLEAK_TRACE_RUNNABLE;
     g->gen = 0;

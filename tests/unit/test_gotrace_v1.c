@@ -236,20 +236,28 @@ static void batch(uint64_t p, uint64_t ticks)
     put(ticks);
 }
 
-/* Type, number of numbers, the numbers: the time first. */
-static void event(unsigned type, int count, ...)
+/* The time first. */
+static void numbers(unsigned type, int count, const uint64_t *values)
 {
-    va_list list;
-    va_start(list, count);
     goleak_buf_char(&trace, (char)(type | (unsigned)(count < 4 ? count - 1 : 3) << 6));
     size_t at = trace.size;
     if (count >= 4)
         goleak_buf_char(&trace, 0);
     for (int i = 0; i < count; i++)
-        put((uint64_t)va_arg(list, int));
-    va_end(list);
+        put(values[i]);
     if (count >= 4)
         trace.data[at] = (char)(trace.size - at - 1);
+}
+
+static void event(unsigned type, int count, ...)
+{
+    uint64_t values[8];
+    va_list list;
+    va_start(list, count);
+    for (int i = 0; i < count; i++)
+        values[i] = (uint64_t)va_arg(list, int);
+    va_end(list);
+    numbers(type, count, values);
 }
 
 #define EVENT(type, ...) event(GOLEAK_V1_##type, (int)(sizeof((int[]) { __VA_ARGS__ }) / sizeof(int)), __VA_ARGS__)
@@ -571,6 +579,35 @@ static void an_order_that_is_hopeless_is_by_time(void **state)
     assert_int_not_equal(book.entries[GOLEAK_HEALTH_broken_order].count, 0);
 }
 
+/* Goroutine p + 1 runs on P p and creates the next one; by their clocks all of them do before
+ * the first one is created, the last one first. So all Ps wait, each for another. */
+static void many_ps_wait_for_each_other(void **state)
+{
+    enum { PS = 300 };
+    char line[64];
+    (void)state;
+    begin(21);
+    for (int p = PS; p > 0; p--) {
+        batch((uint64_t)p, 2000 - (uint64_t)p);
+        EVENT(GoStart, 0, p + 1, 1);
+        if (p < PS)
+            EVENT(GoCreate, 0, p + 2, 2, 0);
+        EVENT(GoEnd, 0);
+    }
+    batch(0, 5000);
+    EVENT(GoCreate, 0, 2, 2, 0);
+    footer();
+    assert_int_equal(read_pieces(trace.size, 0), GOLEAK_OK);
+    expect_healthy();
+    assert_int_equal(facts.events, 3 + 3 * PS);
+    const char *at = out.data;
+    for (int p = 1; p <= PS; p++) {
+        snprintf(line, sizeof line, " goid=%d by=%d ts=4000", p + 1, p);
+        at = strstr(at, line);
+        assert_non_null(at);
+    }
+}
+
 static void many_ps_are_merged(void **state)
 {
     struct goleak_buf events;
@@ -586,6 +623,44 @@ static void many_ps_are_merged(void **state)
     for (int turn = 1; turn <= 2; turn++)
         for (int p = 299; p > 0; p--)
             goleak_buf_printf(&events, "runtime HeapAlloc ts=%d %d\n", 1000 * turn + 299 - p, turn);
+    footer();
+    goleak_buf_char(&events, '\0');
+    expect(events.data);
+    expect_healthy();
+    goleak_buf_release(&events);
+}
+
+/* Of every length that a number can have, at every place in the words that are read at once. */
+static void numbers_have_any_length(void **state)
+{
+    struct goleak_buf events;
+    uint64_t ns = 10;
+    (void)state;
+    goleak_buf_init(&events, &alloc);
+    begin(21);
+    goleak_buf_text(&events, BEGUN);
+    for (unsigned i = 0; i < 1024; i++) {
+        uint64_t goid = i % 11 == 0 ? i + 2 : ((uint64_t)1024 << i % 52) + i;
+        uint64_t delta = i % 7 == 0 ? (uint64_t)1 << i % 41 : i % 200;
+        ns += delta;
+        numbers(GOLEAK_V1_GoCreate, 4, (const uint64_t[]) { delta, goid, 2, 1 });
+        goleak_buf_printf(&events, "create #%u goid=%" PRIu64 " by=1 ts=%" PRIu64 " fn=main.f [main.main /m.go:10]\n",
+                          i + 2, goid, ns);
+        EVENT(GoBlockRecv, i % 3 == 0, 3);
+        goleak_buf_printf(&events,
+                          "park #1 goid=1 ts=%" PRIu64 " chan receive [main.f /m.go:21, main.main /m.go:11]\n",
+                          ns += i % 3 == 0);
+        numbers(GOLEAK_V1_GoStartLocal, 2, (const uint64_t[]) { 0, goid });
+        EVENT(GoUnblockLocal, 0, 1, 1);
+        EVENT(GoSched, 0, 0);
+        EVENT(GoStartLocal, 0, 1);
+        goleak_buf_printf(&events,
+                          "run #%u goid=%" PRIu64 " ts=%" PRIu64 "\n"
+                          "ready #1 goid=1 by=%" PRIu64 " ts=%" PRIu64 " [main.main /m.go:10]\n"
+                          "yield #%u goid=%" PRIu64 " ts=%" PRIu64 " runtime.Gosched\n"
+                          "run #1 goid=1 ts=%" PRIu64 "\n",
+                          i + 2, goid, ns, goid, ns, i + 2, goid, ns, ns);
+    }
     footer();
     goleak_buf_char(&events, '\0');
     expect(events.data);
@@ -774,12 +849,14 @@ static void samples_come_out_by_their_own_time(void **state)
     EVENT(CPUSample, 0, 1050, 0, 1, 1);
     EVENT(HeapAlloc, 1, 2);
     EVENT(CPUSample, 0, 1300, 0, 0, 0);
+    numbers(GOLEAK_V1_CPUSample, 5, (const uint64_t[]) { 0, UINT64_MAX, 0, 1, 0 });
     footer();
     expect(BEGUN "runtime CPUSample ts=50 1 0 [main.main /m.go:10]\n"
                  "runtime CPUSample ts=60 1 0 [main.f /m.go:21, main.main /m.go:11]\n"
                  "runtime HeapAlloc by=1 ts=110 1\n"
                  "runtime HeapAlloc ts=201 2\n"
-                 "runtime CPUSample ts=300 0 0\n");
+                 "runtime CPUSample ts=300 0 0\n"
+                 "runtime CPUSample ts=9223372036854775807 1 0\n");
     expect_healthy();
 }
 
@@ -1085,7 +1162,9 @@ int main(void)
         TEST(collections_are_in_the_order_of_their_numbers),
         TEST(an_order_that_cannot_be_is_taken_as_it_comes),
         TEST(an_order_that_is_hopeless_is_by_time),
+        TEST(many_ps_wait_for_each_other),
         TEST(many_ps_are_merged),
+        TEST(numbers_have_any_length),
         TEST(ticks_become_nanoseconds_exactly),
         TEST(long_silence_and_far_clocks_do_not_overflow),
         TEST(without_the_frequency_there_is_no_time),
