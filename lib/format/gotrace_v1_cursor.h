@@ -51,7 +51,7 @@ static inline void goleak_v1_advance(const struct goleak_v1_file *file, struct g
 {
     const uint8_t *at = cursor->next;
     uint64_t ticks;
-    if (at < cursor->end && file->numbers[*at] != 0) {
+    if (at < cursor->end && (file->numbers[*at] & 3) != 0) {
         cursor->at = at;
         cursor->type = *at & 63;
         cursor->next = goleak_v1_number(at + 1, &ticks);

@@ -1,6 +1,7 @@
 /* gotrace_v1_read - see gotrace_v1_read.h. */
 #include "format/gotrace_v1_read.h"
 
+#include "base/bits.h"
 #include "base/digits.h"
 #include "format/gotrace_v1_shape.h"
 #include "format/tickclock.h"
@@ -163,44 +164,67 @@ static void find_batch(struct goleak_v1_file *file, bool whole)
 
 /* ---- all of them ---- */
 
-#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define STEP 64
+
+/* A bit for each of 64 bytes below 0x80. */
+static inline uint64_t find_low(const uint8_t *at)
+{
+    uint64_t low = 0;
+#if defined(__SSE2__) && defined(__x86_64__)
+    for (int i = 0; i < STEP; i += 16)
+        low |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)(at + i))) << i;
+    return ~low;
+#elif defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    for (int i = 0; i < STEP; i += 8)
+        low |= (~goleak_load64((const char *)at + i) & 0x8080808080808080u) * 0x0002040810204081u >> 56 << i;
+    return low;
+#else
+    for (int i = 0; i < STEP; i++)
+        low |= (uint64_t)(at[i] < 0x80) << i;
+    return low;
+#endif
+}
 
 /* A bit for each byte that ends a number; an event's own byte looks like one, too, unless it
  * has two numbers announced or more. None from where a number may be too long. */
 static inline uint64_t find_ends(const uint8_t *at)
 {
-    uint64_t ends = 0;
-    for (int i = 0; i < STEP; i += 8)
-        ends |= (~goleak_load64((const char *)at + i) & 0x8080808080808080u) * 0x0002040810204081u >> 56 << i;
-    uint64_t eight = ~ends & ~ends >> 1;
+    uint64_t ends = find_low(at), eight = ~ends & ~ends >> 1;
     eight &= eight >> 2;
     eight &= eight >> 4;
     return ends & ((eight & -eight) - 1);
 }
 
-/* Events of up to three numbers are all that most traces consist of; their ends are found 64
+/* Without the lowest so many bits. */
+static inline uint64_t skip_bits(uint64_t bits, int count)
+{
+    for (int i = 0; i < count; i++)
+        bits &= bits - 1;
+    return bits;
+}
+
+/* Events of up to four numbers are all that most traces consist of; their ends are found 64
  * bytes at a time. Which end is an event's depends on its first byte alone, and that is
  * foreseen: the processor goes from end to end without waiting for what stands between.
  * Stops at what is not so, or near the end. */
 static const uint8_t *skip_plain(const uint8_t numbers[256], const uint8_t *at, const uint8_t *end)
 {
-    while (end - at >= STEP) {
+    while (end - at > STEP) {
         uint64_t ends = find_ends(at);
-        unsigned next = 0;
+        size_t next = 0;
         for (;;) {
-            uint8_t byte = at[next];
-            if (numbers[byte] == 0)
-                return at + next;
-            uint64_t last = ends & (ends - 1);
-            if (byte >= 1 << 6)
-                last &= last - 1;
+            const uint8_t *event = at + next;
+            if (numbers[*event] == 0)
+                return event;
+            uint64_t last = skip_bits(ends, *event < 1 << 6 ? 1 : 2);
+            if (*event >= 3 << 6) /* the first one is its length */
+                last = skip_bits(last, 2);
             if (last == 0)
                 break;
-            next = (unsigned)__builtin_ctzll(last) + 1;
-            ends = last & (last - 1);
-            if (next == STEP)
-                break;
+            next = goleak_low_zeros(last) + 1;
+            ends = skip_bits(last, 1);
+            if (*event >= 3 << 6 && event + 2 + event[1] != at + next)
+                return event;
         }
         if (next == 0)
             break;
@@ -208,13 +232,6 @@ static const uint8_t *skip_plain(const uint8_t numbers[256], const uint8_t *at, 
     }
     return at;
 }
-#else
-static const uint8_t *skip_plain(const uint8_t numbers[256], const uint8_t *at, const uint8_t *end)
-{
-    (void)numbers, (void)end;
-    return at;
-}
-#endif
 
 static void begin(struct goleak_v1_file *file)
 {
@@ -229,9 +246,9 @@ static void begin(struct goleak_v1_file *file)
                              file->version == 11   ? 18
                              : file->version == 19 ? 20
                                                    : 21);
-    for (unsigned byte = 0; byte < 192; byte++) {
+    for (unsigned byte = 0; byte < 256; byte++) {
         unsigned type = byte & 63, count = goleak_v1_numbers[type];
-        bool special = type == GOLEAK_V1_GoSysExitLocal;
+        bool special = type == GOLEAK_V1_GoSysExit || type == GOLEAK_V1_GoSysExitLocal || type == GOLEAK_V1_UserLog;
         file->numbers[byte] = count == (byte >> 6) + 1 && !special ? (uint8_t)count : 0;
     }
     file->at = HEADER_BYTES;

@@ -68,7 +68,7 @@ struct goleak_v1_file {
     unsigned version;        /* minor, of the header; 0: not read yet */
     bool lost;               /* damage: a batch is being looked for */
     bool refused;            /* no header that we read */
-    uint8_t numbers[256];    /* by an event's first byte: 1, 2, 3 numbers follow; 0: look closely */
+    uint8_t numbers[256];    /* by an event's first byte: so many follow, 4 behind a length; 0: look closely */
     uint64_t frequency;      /* ticks a second; 0: not told */
     bool cut;                /* its end, where the tables are, is missing */
     uint64_t first_ticks;    /* of the first batch */
