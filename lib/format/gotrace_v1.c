@@ -273,10 +273,10 @@ static void begin_time(struct goleak_reader *reader)
 {
     const struct goleak_v1_stamps *samples = &reader->file.samples;
     const struct goleak_v1_cursor *turn = reader->order.turn;
-    goleak_tickclock_init(&reader->out.clock, reader->file.frequency);
     reader->out.has_time = reader->file.frequency != 0 ? GOLEAK_HAS_TIME : 0;
     bool sample = samples->count != 0 && (turn->type == 0 || samples->items[0].ticks < turn->ticks);
-    goleak_tickclock_ns(&reader->out.clock, sample ? samples->items[0].ticks : turn->ticks);
+    goleak_tickclock_init(&reader->out.clock, reader->file.frequency,
+                          sample ? samples->items[0].ticks : turn->ticks);
 }
 
 static bool begin(struct goleak_reader *reader)

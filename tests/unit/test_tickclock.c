@@ -29,8 +29,7 @@ static void steps_of_any_size_are_exact(void **state)
     for (size_t i = 0; i < FREQUENCIES; i++) {
         struct goleak_tickclock clock;
         uint64_t first = 987654321987654321, ticks = 0, random = i;
-        goleak_tickclock_init(&clock, frequencies[i]);
-        expect(&clock, first, 0);
+        goleak_tickclock_init(&clock, frequencies[i], first);
         while (ticks < TICKS_MAX) {
             expect(&clock, first, ticks);
             random = random * 6364136223846793005 + 1442695040888963407;
@@ -50,8 +49,7 @@ static void so_is_every_edge(void **state)
             if (ticks + 1 >= TICKS_MAX)
                 break;
             struct goleak_tickclock clock;
-            goleak_tickclock_init(&clock, frequencies[i]);
-            expect(&clock, 5, 0);
+            goleak_tickclock_init(&clock, frequencies[i], 5);
             for (uint64_t at = ticks - 1; at <= ticks + 1; at++)
                 expect(&clock, 5, at);
         }
@@ -61,7 +59,8 @@ static void time_does_not_go_back(void **state)
 {
     struct goleak_tickclock clock;
     (void)state;
-    goleak_tickclock_init(&clock, 1000000);
+    goleak_tickclock_init(&clock, 1000000, 100);
+    assert_int_equal(goleak_tickclock_ns(&clock, 99), 0);
     assert_int_equal(goleak_tickclock_ns(&clock, 100), 0);
     assert_int_equal(goleak_tickclock_ns(&clock, 200), 100000);
     assert_int_equal(goleak_tickclock_ns(&clock, 150), 100000);
@@ -73,7 +72,7 @@ static void without_a_frequency_there_is_none(void **state)
 {
     struct goleak_tickclock clock;
     (void)state;
-    goleak_tickclock_init(&clock, 0);
+    goleak_tickclock_init(&clock, 0, 100);
     assert_int_equal(goleak_tickclock_ns(&clock, 100), 0);
     assert_int_equal(goleak_tickclock_ns(&clock, 200), 0);
 }
