@@ -340,7 +340,6 @@ static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
     goleak_v1_file_init(&reader->file, env);
     reader->prologue = true;
     reader->out.file = &reader->file;
-    reader->out.order = &reader->order;
     reader->out.batch = goleak_batch_new(env->alloc);
     if (reader->out.batch == NULL) {
         close_reader(reader);

@@ -392,9 +392,6 @@ void goleak_v1_order_go_on(struct goleak_v1_order *order, const struct goleak_v1
 
 uint8_t goleak_v1_type_behind(const struct goleak_v1_order *order, const struct goleak_v1_event *event)
 {
-    const uint8_t *next = event->from->next;
-    if (next < event->from->end && order->file->numbers[*next] != 0)
-        return *next & 63;
     struct goleak_v1_cursor copy = *event->from;
     goleak_v1_advance(order->file, &copy);
     return copy.type;

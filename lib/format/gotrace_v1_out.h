@@ -17,7 +17,6 @@ struct goleak_v1_recent {
 
 struct goleak_v1_out {
     struct goleak_v1_file *file;
-    struct goleak_v1_order *order;
     struct goleak_batch *batch;
     struct goleak_tickclock clock;
     uint32_t has_time; /* GOLEAK_HAS_TIME, or 0 */
