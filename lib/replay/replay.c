@@ -974,11 +974,14 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
  * nothing has been done.
  *
  * `has` is the event's own. It is an argument so that the compiler makes a shorter way
- * for the sets of the article's script, for which it is a constant. */
+ * for the sets of the article's script and of Go's traces, for which it is a constant. */
 
 #define TEXT_PARK (GOLEAK_HAS_G | GOLEAK_HAS_BLOCKED | GOLEAK_HAS_REASON | GOLEAK_HAS_BLOCKED_COUNT)
 #define TEXT_END (GOLEAK_HAS_G | GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)
 #define TEXT_CREATE (TEXT_END | GOLEAK_HAS_OTHER)
+#define TRACE (GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_TIME)
+#define TRACE_PARK (TRACE | GOLEAK_HAS_REASON | GOLEAK_HAS_STACK)
+#define TRACE_READY (TRACE | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_STACK)
 
 /* What usual events may tell. */
 #define USUAL (GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_TIME | GOLEAK_HAS_CPU | GOLEAK_HAS_TID | GOLEAK_HAS_PID | \
@@ -1185,14 +1188,20 @@ static inline bool step_usual(struct goleak_replay *replay, const struct goleak_
     const uint32_t has = event->has;
     switch (event->kind) {
     case GOLEAK_EVENT_PARK:
-        return has == TEXT_PARK ? usual_park(replay, event, TEXT_PARK, record) : usual_park(replay, event, has, record);
+        return has == TEXT_PARK    ? usual_park(replay, event, TEXT_PARK, record)
+               : has == TRACE_PARK ? usual_park(replay, event, TRACE_PARK, record)
+                                   : usual_park(replay, event, has, record);
     case GOLEAK_EVENT_END:
         return has == TEXT_END ? usual_end(replay, event, TEXT_END, record) : usual_end(replay, event, has, record);
     case GOLEAK_EVENT_CREATE:
         return has == TEXT_CREATE ? usual_create(replay, event, TEXT_CREATE, record, other)
                                   : usual_create(replay, event, has, record, other);
-    case GOLEAK_EVENT_RUN: return usual_state(replay, event, has, record, GOLEAK_STATE_RUNNING);
-    case GOLEAK_EVENT_READY: return usual_ready(replay, event, has, record, other);
+    case GOLEAK_EVENT_RUN:
+        return has == TRACE ? usual_state(replay, event, TRACE, record, GOLEAK_STATE_RUNNING)
+                            : usual_state(replay, event, has, record, GOLEAK_STATE_RUNNING);
+    case GOLEAK_EVENT_READY:
+        return has == TRACE_READY ? usual_ready(replay, event, TRACE_READY, record, other)
+                                  : usual_ready(replay, event, has, record, other);
     case GOLEAK_EVENT_YIELD: return usual_state(replay, event, has, record, GOLEAK_STATE_RUNNABLE);
     case GOLEAK_EVENT_SYSCALL: return usual_state(replay, event, has, record, GOLEAK_STATE_SYSCALL);
     case GOLEAK_EVENT_SYSRETURN:
@@ -1296,19 +1305,34 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
         GOLEAK_PREFETCH(&replay->lineage.nodes[found[ending[i]].record->parent]);
 }
 
+static inline void find_now(const struct goleak_replay *replay, const struct goleak_event *event, struct found *found)
+{
+    const struct goleak_store *store = &replay->store;
+    found->hash = goleak_store_hash(goleak_event_key(event), replay->process);
+    found->record = found->other = goleak_store_at(store, goleak_store_seek(store, found->hash));
+    if (event->has & GOLEAK_HAS_OTHER)
+        found->other =
+            goleak_store_at(store, goleak_store_seek(store, goleak_store_hash(event->other_g, replay->process)));
+}
+
+/* So many lie in the cache anyway. */
+#define FEW 4096
+
 static enum goleak_status run_row(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
                                   enum goleak_replay_mode mode, size_t *done)
 {
     const uint32_t whose = GOLEAK_HAS_G | GOLEAK_HAS_GOID;
     struct found found[ROW];
-    uint16_t hashed_for = replay->process;
-    fetch_ahead(replay, events, count, found);
+    uint16_t found_for = replay->process;
+    bool ahead = replay->store.count > FEW;
+    if (ahead)
+        fetch_ahead(replay, events, count, found);
     for (size_t i = 0; i < count; i++) {
         const struct goleak_event *event = &events[i];
         enum goleak_status status = goleak_process_find(replay, event);
         if (status == GOLEAK_OK && LIKELY((event->has & whose) != 0)) {
-            if (UNLIKELY(replay->process != hashed_for)) /* the process is part of it */
-                found[i].hash = goleak_store_hash(goleak_event_key(event), replay->process);
+            if (UNLIKELY(!ahead || replay->process != found_for)) /* the process is part of the hash */
+                find_now(replay, event, &found[i]);
             status = step(replay, event, &found[i], mode);
         } else if (status == GOLEAK_OK) {
             replay->event_count++;
