@@ -17,6 +17,8 @@ struct goleak_site {
     uint8_t proof;       /* GOLEAK_REC_SYSTEM, _USER, _MAIN, _NOT_MAIN bits */
 };
 
+#define GOLEAK_SITES_LAST 256
+
 struct goleak_sites {
     struct goleak_symbols *symbols; /* borrowed */
     struct goleak_intern index;     /* bytes: the two ids; a site's number is its id */
@@ -25,6 +27,7 @@ struct goleak_sites {
     struct goleak_intern pcs;       /* bytes: gopc */
     uint32_t *pc_frames;            /* pc_frames[id - 1]: the frame that a stack gave it */
     size_t pc_capacity;
+    uint32_t last[GOLEAK_SITES_LAST]; /* sites asked for, the last of their place */
 };
 
 bool goleak_sites_init(struct goleak_sites *sites, struct goleak_symbols *symbols, struct goleak_alloc *alloc);

@@ -1008,9 +1008,10 @@ ALWAYS_INLINE int64_t usual_moment(struct goleak_replay *replay, const struct go
 
 ALWAYS_INLINE void usual_rest(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has)
 {
-    if (has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT))
+    if (has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) {
         replay->stream.counted = true;
-    check_counters(replay, event, has);
+        check_counters(replay, event, has);
+    }
     if (has & GOLEAK_HAS_STACK)
         replay->stream.has_stacks = true;
 }
@@ -1104,7 +1105,8 @@ ALWAYS_INLINE bool usual_state(struct goleak_replay *replay, const struct goleak
     if ((has & ~(USUAL | GOLEAK_HAS_STATUS)) != 0 || !is_usual(replay, event, has, record))
         return false;
     int64_t moment = usual_moment(replay, event, has);
-    usual_wake(replay, record, moment);
+    if (record->state == GOLEAK_STATE_WAITING) /* mostly it was woken before */
+        usual_wake(replay, record, moment);
     record->state = (uint8_t)state;
     record->since = moment;
     if (event->kind == GOLEAK_EVENT_RUN) {
@@ -1214,7 +1216,7 @@ static inline bool step_usual(struct goleak_replay *replay, const struct goleak_
 /* Found ahead: the record of the goroutine's hash, mostly the right one, and that of the one
  * it names. One of zeros where there is none. */
 struct found {
-    uint64_t hash;
+    uint64_t key, hash;
     uint32_t index;
     struct goleak_record *record, *other;
 };
@@ -1223,7 +1225,7 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
                                const struct found *found, enum goleak_replay_mode mode)
 {
     struct goleak_record *record = found->record;
-    uint64_t key = goleak_event_key(event), goid;
+    uint64_t key = found->key, goid;
     uint32_t index = record->index;
     if (UNLIKELY(record->g != key || record->process != replay->process)) {
         index = goleak_store_find(&replay->store, key, replay->process, found->hash);
@@ -1278,7 +1280,8 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
     uint64_t others[ROW];
     size_t names = 0, ends = 0;
     for (size_t i = 0; i < count; i++) {
-        found[i].hash = goleak_store_hash(goleak_event_key(&events[i]), replay->process);
+        found[i].key = goleak_event_key(&events[i]);
+        found[i].hash = goleak_store_hash(found[i].key, replay->process);
         goleak_store_prefetch_slot(store, found[i].hash);
         naming[names] = ending[ends] = (uint8_t)i;
         names += (events[i].has / GOLEAK_HAS_OTHER) & 1;
@@ -1308,7 +1311,8 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
 static inline void find_now(const struct goleak_replay *replay, const struct goleak_event *event, struct found *found)
 {
     const struct goleak_store *store = &replay->store;
-    found->hash = goleak_store_hash(goleak_event_key(event), replay->process);
+    found->key = goleak_event_key(event);
+    found->hash = goleak_store_hash(found->key, replay->process);
     found->record = found->other = goleak_store_at(store, goleak_store_seek(store, found->hash));
     if (event->has & GOLEAK_HAS_OTHER)
         found->other =
