@@ -111,6 +111,10 @@ static void give_turn(struct goleak_v1_order *order)
 void goleak_v1_order_change(struct goleak_v1_order *order)
 {
     uint64_t ticks = order->turn->ticks;
+    if (order->turn->type == 0) {
+        give_turn(order);
+        return;
+    }
     if (order->heap_count == 0 || order->heap[0].ticks >= ticks)
         return; /* something else is due */
     struct goleak_v1_cursor *next = &order->cursors[order->heap[0].cursor];
@@ -339,9 +343,7 @@ static bool is_return(uint8_t type)
  * it: then that is *told. False: there is nothing left. */
 static bool find_turn(struct goleak_v1_order *order, struct goleak_v1_event *out, bool *forced, bool *told)
 {
-    if (order->turn->type == 0)
-        give_turn(order);
-    else if (order->turn->ticks > order->limit)
+    if (order->turn->type == 0 || order->turn->ticks > order->limit)
         goleak_v1_order_change(order);
     struct goleak_v1_cursor *cursor = order->turn;
     if (cursor->type == 0 && order->stalled_count != 0 && (cursor = earliest_stalled(order)) == NULL) {

@@ -608,6 +608,26 @@ static void many_ps_wait_for_each_other(void **state)
     }
 }
 
+/* P 0's last event lets an earlier one of P 1 go; P 2 waits for P 3, which is last. */
+static void a_p_without_events_has_no_turn(void **state)
+{
+    (void)state;
+    begin(21);
+    EVENT(GoCreate, 990, 7, 2, 0); /* 2000 */
+    batch(1, 1500);
+    EVENT(GoStart, 0, 7, 1);
+    batch(2, 1600);
+    EVENT(GoStart, 0, 8, 1);
+    batch(3, 3000);
+    EVENT(GoCreate, 0, 8, 2, 0);
+    footer();
+    expect(BEGUN "create #2 goid=7 by=1 ts=1000 fn=main.f\n"
+                 "run #2 goid=7 ts=1000\n"
+                 "create #3 goid=8 ts=2000 fn=main.f\n"
+                 "run #3 goid=8 ts=2000\n");
+    expect_healthy();
+}
+
 static void many_ps_are_merged(void **state)
 {
     struct goleak_buf events;
@@ -1163,6 +1183,7 @@ int main(void)
         TEST(an_order_that_cannot_be_is_taken_as_it_comes),
         TEST(an_order_that_is_hopeless_is_by_time),
         TEST(many_ps_wait_for_each_other),
+        TEST(a_p_without_events_has_no_turn),
         TEST(many_ps_are_merged),
         TEST(numbers_have_any_length),
         TEST(ticks_become_nanoseconds_exactly),
