@@ -170,6 +170,24 @@ static inline const char *goleak_fast_u64(const char *at, uint64_t *out)
     return at + 8 + count;
 }
 
+/* The first blank or control character at or behind `at`; `limit` or a little more where
+ * there is none before it. */
+static inline const char *goleak_find_blank(const char *at, const char *limit)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    for (; at < limit; at += 8) {
+        uint64_t word = goleak_load64(at);
+        uint64_t below = (word - 0x2121212121212121u) & ~word & 0x8080808080808080u;
+        if (below != 0) /* the lowest is right, whatever it borrows from those above */
+            return at + (__builtin_ctzll(below) >> 3);
+    }
+#else
+    while (at < limit && (unsigned char)*at > ' ')
+        at++;
+#endif
+    return at;
+}
+
 /* A counter: sign, up to 9 digits. Stays where it is if there is none. */
 static inline const char *goleak_fast_i32(const char *start, int32_t *out)
 {

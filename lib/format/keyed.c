@@ -97,6 +97,10 @@ enum goleak_event_kind goleak_keyed_kind(const char *name, size_t size, bool *ne
 
 /* ---- keys ---- */
 
+/* How a step of a plan is done: one branch for how a value is written and how wide its
+ * place is. */
+enum run { RUN_HEX_8, RUN_DEC_8, RUN_DEC_4, RUN_DEC_1, RUN_OTHER_NUMBER, RUN_SIGNED, RUN_TEXT };
+
 /* How a value is written. */
 enum how { HEX, DEC, SIGNED, TEXT, GOID, FUNCTION, PARENT, ANY };
 
@@ -338,27 +342,49 @@ struct line_state {
     struct goleak_key_plan plan;     /* what was read; count UINT8_MAX: nothing that can be planned */
 };
 
-static void plan_step(struct line_state *state, const char *name, const char *value, const struct key *key,
-                      enum how how)
+static void plan_step(struct line_state *state, const char *name, const char *value, const char *key_stop,
+                      const struct key *key, enum how how)
 {
     struct goleak_key_plan *plan = &state->plan;
     if (plan->count == UINT8_MAX)
         return;
     bool first = plan->count == 0;
     const char *from = first ? name : name - 1;
+    struct goleak_key_step *step = &plan->steps[plan->count % GOLEAK_PLAN_STEPS];
+    bool prefixed = how == ANY && key_stop - value > 2 && value[0] == '0' && value[1] == 'x';
     if (key == NULL || plan->count == GOLEAK_PLAN_STEPS || (how == SIGNED && key->how != SIGNED) ||
-        (!first && (*from != ' ' || from[-1] == ' ')) ||
-        !goleak_word_set(&plan->steps[plan->count].word, from, (size_t)(value - from))) {
+        (!first && (*from != ' ' || from[-1] == ' ')) || !goleak_word_set(&step->word, from, (size_t)(value - from))) {
         plan->count = UINT8_MAX;
         return;
     }
-    struct goleak_key_step *step = &plan->steps[plan->count++];
+    /* Whether 0x stands before a number is a matter of its type: the same in every line. */
+    if (how == ANY && !prefixed)
+        how = DEC;
+    else if (prefixed && goleak_word_set(&step->word, from, (size_t)(value + 2 - from)))
+        how = HEX;
+    plan->count++;
     step->how = (uint8_t)how;
     step->place = key->place;
-    step->bytes = places[key->place].size;
-    step->flags = places[key->place].flags;
     step->offset = places[key->place].offset;
     step->has = places[key->place].has;
+    step->has_zero = places[key->place].flags & PRESENT_IF_NOT_ZERO ? 0 : step->has;
+}
+
+/* Every step's how is known. */
+static void plan_ready(struct goleak_key_plan *plan)
+{
+    for (struct goleak_key_step *step = plan->steps; step < plan->steps + plan->count; step++) {
+        uint8_t size = places[step->place].size;
+        bool decimal = step->how == DEC || step->how == GOID;
+        bool cut = (places[step->place].flags & CUT) != 0;
+        step->run = step->how == SIGNED                           ? RUN_SIGNED
+                    : step->how == TEXT || step->how == FUNCTION  ? RUN_TEXT
+                    : step->how == HEX && size == 8               ? RUN_HEX_8
+                    : decimal && size == 8                        ? RUN_DEC_8
+                    : decimal && size == 4                        ? RUN_DEC_4
+                    : decimal && size == 1 && !cut                ? RUN_DEC_1
+                                                                  : RUN_OTHER_NUMBER;
+    }
 }
 
 /* Only when the line has turned out to be an event: programs print anything. */
@@ -438,7 +464,7 @@ static enum goleak_keyed_result read_keys(struct goleak_keyed *keyed, const char
         }
         if (!good || stop == NULL || (stop < end && *stop != ' '))
             return complain(problem, value, end, key != NULL ? key->name : "", expected[how]);
-        plan_step(state, name, value, key, how);
+        plan_step(state, name, value, stop, key, how);
         for (at = stop; at < end && *at == ' ';)
             at++;
     }
@@ -491,6 +517,7 @@ static void keep_plan(struct goleak_keyed *keyed, const struct line_state *state
     *plan = state->plan;
     plan->kind = state->event->kind;
     plan->name = name;
+    plan_ready(plan);
 }
 
 enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const char *at, const char *end,
@@ -568,35 +595,18 @@ enum goleak_keyed_result goleak_keyed_arguments(struct goleak_keyed *keyed, cons
         *plan = state.plan;
         plan->kind = kind;
         plan->event_name = name;
+        plan_ready(plan);
     }
     return GOLEAK_KEYED_EVENT;
 }
 
 /* ---- by a plan ---- */
 
-/* put_number, by what the step knows of its place. */
-static inline bool put_planned(struct goleak_event *event, const struct goleak_key_step *step, uint64_t value)
-{
-    char *at = (char *)event + step->offset;
-    if (step->bytes == 8) {
-        event->has |= (step->flags & PRESENT_IF_NOT_ZERO) && value == 0 ? 0 : step->has;
-        memcpy(at, &value, 8); /* 18 digits are below 2^63 */
-        return true;
-    }
-    if (step->bytes == 4) {
-        uint32_t half = (uint32_t)value;
-        event->has |= step->has;
-        memcpy(at, &half, 4);
-        return value <= UINT32_MAX;
-    }
-    return put_number(event, step->place, value);
-}
-
 /* Where a text ends: before the next key, or at the line's end. NULL: at a key that
  * is not the planned one, or what the general way reads otherwise. */
 static const char *plan_text(const struct goleak_key_step *next, const char *at, const char *limit)
 {
-    for (const char *from = at; at < limit; at++) {
+    for (const char *from = at; (at = goleak_find_blank(at, limit)) < limit; at++) {
         if (*at == '\n')
             return at > from && at[-1] != ' ' && at[-1] != '\r' ? at : NULL;
         if (*at == '\0')
@@ -623,39 +633,61 @@ static bool lacks_goroutine(const struct goleak_key_plan *plan, const struct gol
 const char *goleak_keyed_plan_run(struct goleak_keyed *keyed, const struct goleak_key_plan *plan, const char *at,
                                   const char *limit, struct goleak_event *event)
 {
-    *event = (struct goleak_event){ .kind = plan->kind };
+    goleak_event_begin(event, plan->kind);
     for (const struct goleak_key_step *step = plan->steps, *stop = step + plan->count; step < stop; step++) {
         uint64_t number;
         int32_t integer;
+        char *place = (char *)event + step->offset;
         if (at >= limit || !goleak_word_at(&step->word, at))
             return NULL;
         const char *value = at + step->word.size;
-        switch (step->how) {
-        case ANY:
-            if (value[0] == '0' && value[1] == 'x')
+        switch ((enum run)step->run) {
+        case RUN_HEX_8:
+            at = goleak_fast_hex(value, &number);
+            memcpy(place, &number, 8);
+            event->has |= number != 0 ? step->has : step->has_zero;
+            break;
+        case RUN_DEC_8:
+            at = goleak_fast_u64(value, &number); /* 18 digits are below 2^63 */
+            memcpy(place, &number, 8);
+            event->has |= number != 0 ? step->has : step->has_zero;
+            break;
+        case RUN_DEC_4: {
+            at = goleak_fast_u64(value, &number);
+            uint32_t half = (uint32_t)number;
+            memcpy(place, &half, 4);
+            event->has |= step->has;
+            if (number > UINT32_MAX)
+                return NULL;
+            break;
+        }
+        case RUN_DEC_1:
+            at = goleak_fast_u64(value, &number);
+            *(uint8_t *)place = (uint8_t)number;
+            event->has |= step->has;
+            if (number > UINT8_MAX)
+                return NULL;
+            break;
+        case RUN_OTHER_NUMBER:
+            if (step->how == ANY && value[0] == '0' && value[1] == 'x')
                 at = goleak_fast_hex(value += 2, &number);
             else
-                at = goleak_fast_u64(value, &number);
-            break;
-        case HEX:
-            at = goleak_fast_hex(value, &number);
-            break;
-        case SIGNED:
-            at = goleak_fast_i32(value, &integer);
-            if (at == value || !put_signed(event, step->place, integer))
+                at = step->how == HEX ? goleak_fast_hex(value, &number) : goleak_fast_u64(value, &number);
+            if (!put_number(event, step->place, number))
                 return NULL;
-            continue;
-        case TEXT:
-        case FUNCTION:
+            break;
+        case RUN_SIGNED:
+            at = goleak_fast_i32(value, &integer);
+            if (!put_signed(event, step->place, integer))
+                return NULL;
+            break;
+        case RUN_TEXT:
             at = plan_text(step + 1 < stop ? step + 1 : NULL, value, limit);
             if (at == NULL || (step->how == FUNCTION && !put_function(keyed, event, value, at)))
                 return NULL;
             continue;
-        default:
-            at = goleak_fast_u64(value, &number);
-            break;
         }
-        if (at == value || !put_planned(event, step, number))
+        if (at == value)
             return NULL;
     }
     if (lacks_goroutine(plan, event))

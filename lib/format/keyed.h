@@ -38,11 +38,10 @@ struct goleak_keyed_problem {
 struct goleak_key_step {
     struct goleak_word word; /* "goid=", with the blank before it unless it is the first */
     uint8_t how;             /* enum in keyed.c: how the value is written */
+    uint8_t run;             /* … and how it is read, and kept */
     uint8_t place;
-    /* The place's, copied: */
-    uint8_t bytes, flags;
-    uint16_t offset;
-    uint32_t has;
+    uint16_t offset;         /* the place's, in the event */
+    uint32_t has, has_zero;  /* the bits that a value sets, and that a zero sets */
 };
 
 struct goleak_key_plan {

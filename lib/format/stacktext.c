@@ -1,6 +1,7 @@
 /* stacktext - see stacktext.h. */
 #include "format/stacktext.h"
 
+#include "base/digits.h"
 #include "base/hash.h"
 #include "base/number.h"
 
@@ -101,14 +102,33 @@ bool goleak_stacktext_is_frame(const char *at, const char *end)
     return at < end && (*at == ' ' || *at == '\t') && goleak_stacktext_split(at, end, &frame);
 }
 
-/* The bytes by which a block is guessed: its second frame, where the first is the
- * probed function's in each. */
+/* A block is guessed by its bytes, so that what was seen before is read but once, to be
+ * compared. Its second frame (the first is the probed function's in each) tells how long
+ * the shortest of its like is, and every other word up to there which of them it is. */
 #define GUESS_FROM 48
 #define GUESS_BYTES 64
 
-static uint32_t *guess_of(struct goleak_stacktext *text, const char *at)
+static uint32_t *shortest_of(struct goleak_stacktext *text, const char *at, uint64_t *hash)
 {
-    return &text->guesses[goleak_hash_bytes(at + GUESS_FROM, GUESS_BYTES) % GOLEAK_STACK_GUESSES];
+    *hash = goleak_hash_bytes(at + GUESS_FROM, GUESS_BYTES);
+    return &text->shortest[*hash % GOLEAK_STACK_LIKES];
+}
+
+static uint32_t *guess_of(struct goleak_stacktext *text, const char *at, size_t size, uint64_t hash)
+{
+    uint64_t odd = 0x9e3779b97f4a7c15u;
+    for (size_t from = GUESS_FROM + GUESS_BYTES; from + 8 <= size; from += 16, odd += 0x3c6ef372fe94f82au)
+        hash += goleak_load64(at + from) * odd; /* which wait for none before them */
+    return &text->guesses[goleak_hash_u64(hash) % GOLEAK_STACK_GUESSES];
+}
+
+static void remember_guess(struct goleak_stacktext *text, const char *at, size_t size, uint32_t block)
+{
+    uint64_t hash;
+    uint32_t *shortest = shortest_of(text, at, &hash);
+    if (*shortest == 0 || size < *shortest)
+        *shortest = (uint32_t)size;
+    *guess_of(text, at, *shortest, hash) = block;
 }
 
 #define LINES_MOST 256 /* tracers walk no deeper; more is somebody's text */
@@ -126,23 +146,33 @@ static const char *block_end(const char *at, const char *limit)
     return at;
 }
 
+/* The block that stands at `at`, as far as a guess goes; 0: none. */
+static uint32_t guess(struct goleak_stacktext *text, const char *at, size_t left, size_t *size)
+{
+    uint64_t hash;
+    uint32_t *shortest = shortest_of(text, at, &hash);
+    if (*shortest == 0 || *shortest > left)
+        return 0;
+    uint32_t block = *guess_of(text, at, *shortest, hash);
+    const char *known = goleak_intern_get(&text->blocks, block, size);
+    bool right = block != 0 && *size < left && memcmp(known, at, *size) == 0 && at[*size] != ' ' && at[*size] != '\t';
+    return right ? block : 0;
+}
+
 const char *goleak_stacktext_known(struct goleak_stacktext *text, const char *at, const char *limit, uint32_t *stack,
                                    size_t *lines)
 {
-    size_t size = 0;
-    uint32_t *guess = limit - at > GUESS_FROM + GUESS_BYTES ? guess_of(text, at) : NULL;
-    uint32_t block = guess != NULL ? *guess : 0;
-    const char *known = goleak_intern_get(&text->blocks, block, &size);
-    bool right = block != 0 && size < (size_t)(limit - at) && memcmp(known, at, size) == 0 && at[size] != ' ' &&
-                 at[size] != '\t';
-    if (!right) {
+    size_t size = 0, left = (size_t)(limit - at);
+    bool guessable = left > GUESS_FROM + GUESS_BYTES;
+    uint32_t block = guessable ? guess(text, at, left, &size) : 0;
+    if (block == 0) {
         const char *end = block_end(at, limit);
         size = end != NULL ? (size_t)(end - at) : 0;
         block = size != 0 ? goleak_intern_find(&text->blocks, at, size) : 0;
         if (block == 0)
             return NULL;
-        if (guess != NULL)
-            *guess = block;
+        if (guessable)
+            remember_guess(text, at, size, block);
     }
     at += size;
     /* What follows may belong to it. */

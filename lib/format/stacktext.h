@@ -16,11 +16,13 @@
 #include "base/buf.h"
 #include "format/format.h"
 
-#define GOLEAK_STACK_GUESSES 1024
+#define GOLEAK_STACK_LIKES 1024
+#define GOLEAK_STACK_GUESSES 4096
 
 struct goleak_stacktext {
     struct goleak_symbols *symbols;
-    uint32_t guesses[GOLEAK_STACK_GUESSES]; /* blocks, by their first bytes */
+    uint32_t shortest[GOLEAK_STACK_LIKES];  /* size of the shortest block, by its second frame; 0: none */
+    uint32_t guesses[GOLEAK_STACK_GUESSES]; /* blocks, by bytes of as many */
     struct goleak_buf block;    /* the lines so far, each with a newline */
     struct goleak_intern blocks; /* text of the distinct ones */
     struct goleak_stack_block {

@@ -30,5 +30,14 @@ struct goleak_event_sink {
 struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc);
 void goleak_batch_free(struct goleak_alloc *alloc, struct goleak_batch *batch);
 
+/* An event of which nothing is told yet; what `has` does not name stays undefined. */
+static inline void goleak_event_begin(struct goleak_event *event, uint8_t kind)
+{
+    event->kind = kind;
+    event->flags = event->reason = event->wait_reason = 0;
+    event->has = 0;
+    event->stack = event->name = 0;
+    event->status = event->depth = 0;
+}
 
 #endif

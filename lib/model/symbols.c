@@ -108,15 +108,27 @@ uint32_t goleak_symbols_function(struct goleak_symbols *symbols, const char *fun
     return add_frame(symbols, function, size, function, size);
 }
 
+/* "0x450500", without snprintf: creations ask for it. */
+static size_t address_text(char text[18], uint64_t address)
+{
+    size_t digits = 1;
+    while (digits < 16 && address >> (4 * digits) != 0)
+        digits++;
+    text[0] = '0';
+    text[1] = 'x';
+    for (size_t i = 0; i < digits; i++)
+        text[2 + i] = "0123456789abcdef"[address >> (4 * (digits - 1 - i)) & 15];
+    return 2 + digits;
+}
+
 uint32_t goleak_symbols_address(struct goleak_symbols *symbols, uint64_t address, bool after_call)
 {
-    char text[24];
+    char text[18];
     struct goleak_place place;
     const struct goleak_resolver *resolver = symbols->resolver;
     if (resolver != NULL && resolver->at(resolver->context, address, after_call, &place))
         return add_place(symbols, &place);
-    int size = snprintf(text, sizeof text, "0x%" PRIx64, address);
-    return add_frame(symbols, text, (size_t)size, NULL, 0);
+    return add_frame(symbols, text, address_text(text, address), NULL, 0);
 }
 
 void goleak_symbols_address_of(const struct goleak_symbols *symbols, const char *object, size_t size, uint64_t offset,
@@ -146,13 +158,12 @@ static uint32_t learnt_name(const struct goleak_symbols *symbols, uint64_t addre
 
 uint32_t goleak_symbols_start(struct goleak_symbols *symbols, uint64_t address)
 {
-    char text[24];
+    char text[18];
     struct goleak_place place;
     const struct goleak_resolver *resolver = symbols->resolver;
     if (resolver != NULL && resolver->at(resolver->context, address, false, &place))
         return goleak_symbols_string(symbols, place.function, strlen(place.function));
-    int size = snprintf(text, sizeof text, "0x%" PRIx64, address);
-    return goleak_symbols_string(symbols, text, (size_t)size);
+    return goleak_symbols_string(symbols, text, address_text(text, address));
 }
 
 bool goleak_symbols_is_address(const struct goleak_symbols *symbols, uint32_t start, uint64_t *address)

@@ -188,6 +188,21 @@ static void all_ways_read_the_same(void **state)
     }
 }
 
+static void blanks_are_found(void **state)
+{
+    (void)state;
+    for (int byte = 0; byte < 256; byte++)
+        for (size_t at = 0; at < 24; at++) {
+            char text[] = "!\x7f\x80\xff\xa0\xa1goroutine.gowrap1+0xe8 \n and more of it, to be read by eight";
+            text[at] = (char)byte;
+            size_t expected = 0;
+            while ((unsigned char)text[expected] > ' ')
+                expected++;
+            assert_ptr_equal(goleak_find_blank(text, text + 40), text + expected);
+            assert_true(goleak_find_blank(text, text + at) >= text + (at < expected ? at : expected));
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +213,7 @@ int main(void)
         cmocka_unit_test(the_end_is_respected),
         cmocka_unit_test(the_digit_table_is_isxdigits),
         cmocka_unit_test(all_ways_read_the_same),
+        cmocka_unit_test(blanks_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
