@@ -83,7 +83,7 @@ static enum goleak_status look(struct goleak_identity *identity, const char *pat
     goleak_alloc_init(&alloc, options->allocator, options->max_memory_bytes);
     enum goleak_status status = goleak_source_open(&source, &alloc, path, error);
     if (status == GOLEAK_OK)
-        status = goleak_decode_open(&decode, &alloc, source, options->max_memory_bytes / 2, false, error);
+        status = goleak_decode_open(&decode, &alloc, source, options->max_memory_bytes / 2, 0, error);
     if (status == GOLEAK_OK)
         status = goleak_decoder_new(&decoder, options, error);
     while (status == GOLEAK_OK && seen < LOOK_BYTES) {

@@ -1,6 +1,6 @@
 /*
- * load - files around traces: opening, a decode thread where it helps, and which
- * inputs belong together.
+ * load - files around traces: opening, threads where they help, and which inputs
+ * belong together.
  *
  * A recorder tells its losses on standard error, so people keep that in a file
  * of its own (x.txt and x.err). Such a file has messages and no events: what it
@@ -10,7 +10,9 @@
 #include "join.h"
 
 #include "base/error.h"
+#include "base/thread.h"
 #include "input/decode.h"
+#include "reading.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +22,7 @@ struct feed {
     struct goleak_input *input;
     struct goleak_source *source;
     struct goleak_decode *decode;
+    struct goleak_reading *reading; /* instead of decode */
     bool ended;
 };
 
@@ -31,17 +34,47 @@ static enum goleak_status open_feed(struct feed *feed, struct goleak_trace *trac
     return status == GOLEAK_OK ? goleak_input_open(&feed->input, trace, path, error) : status;
 }
 
-/* `index`: how many feeds of this trace may have taken a thread already. */
-static enum goleak_status start_feed(struct feed *feed, struct goleak_trace *trace, size_t index,
-                                     struct goleak_error *error)
+/* A file is read before a thread for it has been started. */
+#define SMALL_BYTES ((uint64_t)512 * 1024)
+
+/* How many threads, beside the caller's, one of `feeds` inputs may have. */
+static unsigned threads_of(const struct feed *feed, const struct goleak_trace *trace, size_t index, size_t feeds)
 {
     unsigned jobs = trace->options.jobs;
-    return goleak_decode_open(&feed->decode, &trace->alloc, feed->source, trace->options.max_memory_bytes / 2,
-                              jobs == 0 || index + 1 < jobs, error);
+    if (jobs != 0) /* one for each, and what is left from the first on */
+        return (unsigned)((jobs - 1) / feeds + (index < (jobs - 1) % feeds));
+    bool small = !goleak_source_can_block(feed->source) && goleak_source_size(feed->source) < SMALL_BYTES;
+    return goleak_thread_cores() == 1 || small ? 0 : 3;
+}
+
+/* Unpacking gains most by a thread, then reading lines and records, then reading bytes. */
+static enum goleak_status start_feed(struct feed *feed, struct goleak_trace *trace, size_t index, size_t feeds,
+                                     struct goleak_error *error)
+{
+    const void *first;
+    size_t size;
+    bool all;
+    unsigned threads = threads_of(feed, trace, index, feeds), how = 0;
+    enum goleak_status status = goleak_source_peek(feed->source, &first, &size, &all, error);
+    if (status != GOLEAK_OK)
+        return status;
+    const char *packing = goleak_unpack_sniff(first, size, all);
+    bool packed = packing != NULL && strcmp(packing, "plain") != 0;
+    bool aside = threads > packed && trace->options.exe == NULL && trace->options.allocator == NULL;
+    if (packed && threads != 0)
+        how = GOLEAK_DECODE_THREAD;
+    else if (aside && threads > 1)
+        how = GOLEAK_DECODE_PLAIN_THREAD;
+    if (aside)
+        status = goleak_reading_open(&feed->reading, feed->input, feed->source, how, error);
+    if (status == GOLEAK_OK && feed->reading == NULL)
+        status = goleak_decode_open(&feed->decode, &trace->alloc, feed->source, trace->options.max_memory_bytes / 2,
+                                    how, error);
+    return status;
 }
 
 /* One run of bytes; at the end the input is finished. */
-static enum goleak_status pump(struct feed *feed, struct goleak_trace *trace, struct goleak_error *error)
+static enum goleak_status pump_run(struct feed *feed, struct goleak_error *error)
 {
     const void *data;
     size_t size;
@@ -50,18 +83,22 @@ static enum goleak_status pump(struct feed *feed, struct goleak_trace *trace, st
     input->bytes = goleak_decode_bytes_read(feed->decode);
     if (status != GOLEAK_OK)
         return status;
-    if (size == 0) {
-        feed->ended = true;
-        return goleak_input_finish(input, error);
-    }
-    status = goleak_input_feed_plain(input, data, size, error);
-    if (status == GOLEAK_OK && trace->options.progress != NULL)
-        trace->options.progress(trace->options.progress_context, input->bytes, goleak_source_size(feed->source));
+    feed->ended = size == 0;
+    return feed->ended ? goleak_input_finish(input, error) : goleak_input_feed_plain(input, data, size, error);
+}
+
+static enum goleak_status pump(struct feed *feed, struct goleak_trace *trace, struct goleak_error *error)
+{
+    enum goleak_status status =
+        feed->reading != NULL ? goleak_reading_next(feed->reading, &feed->ended, error) : pump_run(feed, error);
+    if (status == GOLEAK_OK && !feed->ended && trace->options.progress != NULL)
+        trace->options.progress(trace->options.progress_context, feed->input->bytes, goleak_source_size(feed->source));
     return status;
 }
 
 static void close_feed(struct feed *feed)
 {
+    goleak_reading_close(feed->reading);
     goleak_decode_close(feed->decode);
     goleak_source_close(feed->source);
 }
@@ -71,7 +108,7 @@ static enum goleak_status read_path(struct goleak_trace *trace, const char *path
     struct feed feed;
     enum goleak_status status = open_feed(&feed, trace, path, error);
     if (status == GOLEAK_OK)
-        status = start_feed(&feed, trace, 0, error);
+        status = start_feed(&feed, trace, 0, 1, error);
     while (status == GOLEAK_OK && !feed.ended)
         status = pump(&feed, trace, error);
     close_feed(&feed);
@@ -231,7 +268,7 @@ static enum goleak_status read_group(struct goleak_trace *trace, const char *con
     for (size_t i = 0; i < group->count && status == GOLEAK_OK; i++)
         status = open_feed(&feeds[i], trace, paths[group->indexes[i]], error);
     for (size_t i = 0; i < group->count && status == GOLEAK_OK; i++)
-        status = start_feed(&feeds[i], trace, i, error);
+        status = start_feed(&feeds[i], trace, i, group->count, error);
     if (status == GOLEAK_OK)
         give_pids(feeds, group);
     for (struct feed *feed; status == GOLEAK_OK && (feed = next_feed(feeds, group->count)) != NULL;)

@@ -48,8 +48,8 @@ static enum goleak_status fail_memory(struct goleak_trace *trace, struct goleak_
     return status;
 }
 
-/* A status from below that came without a sentence. */
-static enum goleak_status fail(struct goleak_trace *trace, enum goleak_status status, struct goleak_error *error)
+enum goleak_status goleak_trace_fail(struct goleak_trace *trace, enum goleak_status status,
+                                     struct goleak_error *error)
 {
     if (status >= 0)
         return status;
@@ -275,6 +275,11 @@ void goleak_trace_free(struct goleak_trace *trace)
 
 /* ---- inputs ---- */
 
+struct goleak_event_sink goleak_input_sink(const struct goleak_input *input)
+{
+    return input->lane != NULL ? (struct goleak_event_sink){ goleak_lane_push, input->lane } : input->trace->sink;
+}
+
 static enum goleak_status open_reader(struct goleak_input *input)
 {
     struct goleak_trace *trace = input->trace;
@@ -283,7 +288,7 @@ static enum goleak_status open_reader(struct goleak_input *input)
         .symbols = &trace->symbols,
         .health = &trace->health,
         .reasons = &trace->reasons,
-        .sink = input->lane != NULL ? (struct goleak_event_sink){ goleak_lane_push, input->lane } : trace->sink,
+        .sink = goleak_input_sink(input),
     };
     input->reader = input->format->open(&env);
     return input->reader != NULL ? GOLEAK_OK : goleak_alloc_failure(&trace->alloc);
@@ -388,8 +393,7 @@ void goleak_input_damage(void *context, bool truncated, uint64_t offset, const c
                        0, offset, "%s", sentence);
 }
 
-/* Complaints are of this input from here on. */
-static void begin_reading(struct goleak_input *input)
+void goleak_input_begin(struct goleak_input *input)
 {
     input->trace->health.input = input->path;
     input->trace->health.lost = &input->lost;
@@ -460,7 +464,7 @@ enum goleak_status goleak_input_open(struct goleak_input **out, struct goleak_tr
     input->path = path;
     goleak_buf_init(&input->head, &trace->alloc);
     trace->inputs[trace->input_count++] = input;
-    begin_reading(input);
+    goleak_input_begin(input);
     if (!give_lanes(trace))
         return fail_memory(trace, error);
     *out = input;
@@ -472,8 +476,8 @@ enum goleak_status goleak_input_feed_plain(struct goleak_input *input, const voi
 {
     if (has_failed(input->trace, error))
         return input->trace->failure.status;
-    begin_reading(input);
-    return fail(input->trace, take_plain(input, data, size), error);
+    goleak_input_begin(input);
+    return goleak_trace_fail(input->trace, take_plain(input, data, size), error);
 }
 
 enum goleak_status goleak_input_feed(struct goleak_input *input, const void *data, size_t size,
@@ -485,7 +489,7 @@ enum goleak_status goleak_input_feed(struct goleak_input *input, const void *dat
     if (input->finished)
         return goleak_error_set(error, GOLEAK_E_USAGE, "the input is finished and takes no more bytes");
     enum goleak_status status = GOLEAK_OK;
-    begin_reading(input);
+    goleak_input_begin(input);
     if (input->unpack == NULL)
         status = goleak_unpack_new(&input->unpack, &trace->alloc, 0, take_plain, goleak_input_damage, input,
                                    &trace->failure);
@@ -494,7 +498,7 @@ enum goleak_status goleak_input_feed(struct goleak_input *input, const void *dat
         status = goleak_unpack_feed(input->unpack, data, size, &trace->failure);
     if (status < 0 && trace->failure.path[0] == '\0' && trace->failure.status != GOLEAK_OK)
         snprintf(trace->failure.path, sizeof trace->failure.path, "%s", input->path);
-    return fail(trace, status, error);
+    return goleak_trace_fail(trace, status, error);
 }
 
 /* Nothing in it was of use. */
@@ -521,6 +525,26 @@ static enum goleak_status complain_of_nothing(struct goleak_input *input)
     return error->status;
 }
 
+static enum goleak_status end_reader(struct goleak_input *input)
+{
+    enum goleak_status status = GOLEAK_OK;
+    if (input->unpack != NULL)
+        status = goleak_unpack_finish(input->unpack, &input->trace->failure);
+    if (status == GOLEAK_OK && input->reader == NULL)
+        status = find_format(input, true);
+    if (status == GOLEAK_OK)
+        status = input->format->finish(input->reader);
+    if (status == GOLEAK_OK)
+        input->format->facts(input->reader, &input->facts);
+    return status;
+}
+
+enum goleak_status goleak_input_end(struct goleak_input *input, struct goleak_error *error)
+{
+    goleak_input_begin(input);
+    return goleak_trace_fail(input->trace, end_reader(input), error);
+}
+
 enum goleak_status goleak_input_finish(struct goleak_input *input, struct goleak_error *error)
 {
     struct goleak_trace *trace = input->trace;
@@ -528,25 +552,18 @@ enum goleak_status goleak_input_finish(struct goleak_input *input, struct goleak
         return trace->failure.status;
     if (input->finished)
         return GOLEAK_OK;
-    enum goleak_status status = GOLEAK_OK;
-    begin_reading(input);
-    if (input->unpack != NULL)
-        status = goleak_unpack_finish(input->unpack, &trace->failure);
-    if (status == GOLEAK_OK && input->reader == NULL)
-        status = find_format(input, true);
-    if (status == GOLEAK_OK)
-        status = input->format->finish(input->reader);
+    goleak_input_begin(input);
+    enum goleak_status status = input->elsewhere ? GOLEAK_OK : end_reader(input);
     if (status == GOLEAK_OK && input->lane != NULL)
         status = goleak_lane_finish(input->lane);
     if (status == GOLEAK_OK) {
-        input->format->facts(input->reader, &input->facts);
         input->finished = true;
         if (input->facts.events == 0 && (input->facts.notes == 0 || input->facts.advice != NULL))
             status = complain_of_nothing(input);
         trace->relative_time = trace->relative_time || input->facts.relative_time;
     }
     close_input(input);
-    return fail(trace, status, error);
+    return goleak_trace_fail(trace, status, error);
 }
 
 enum goleak_status goleak_trace_feed(struct goleak_trace *trace, const void *data, size_t size,
@@ -615,8 +632,8 @@ enum goleak_status goleak_trace_finish(struct goleak_trace *trace, struct goleak
         events += trace->inputs[i]->facts.events;
     }
     if (events == 0)
-        return fail(trace, complain_of_nothing(trace->inputs[0]), error);
+        return goleak_trace_fail(trace, complain_of_nothing(trace->inputs[0]), error);
     enum goleak_status status = compute(trace);
     trace->finished = status == GOLEAK_OK;
-    return fail(trace, status, error);
+    return goleak_trace_fail(trace, status, error);
 }

@@ -17,7 +17,7 @@ struct goleak_input {
     struct goleak_trace *trace;
     char *path;
     struct goleak_unpack *unpack;
-    bool unpacked;               /* the loader's thread has done that */
+    bool elsewhere;              /* a thread has read all of it: format and facts are here */
     struct goleak_buf head;      /* until the format is known */
     bool head_full;
     const struct goleak_format *format;
@@ -73,6 +73,15 @@ enum goleak_status goleak_trace_options(struct goleak_options *out, const struct
 /* For the loader: bytes that are unpacked already. */
 enum goleak_status goleak_input_feed_plain(struct goleak_input *input, const void *data, size_t size,
                                            struct goleak_error *error);
+/* No more of them come: the reader's last events go out, and its facts are taken. */
+enum goleak_status goleak_input_end(struct goleak_input *input, struct goleak_error *error);
+/* Complaints are of this input from here on. */
+void goleak_input_begin(struct goleak_input *input);
+/* Where its events go. */
+struct goleak_event_sink goleak_input_sink(const struct goleak_input *input);
+/* Keeps a status from below that came without a sentence, with one. */
+enum goleak_status goleak_trace_fail(struct goleak_trace *trace, enum goleak_status status,
+                                     struct goleak_error *error);
 void goleak_input_damage(void *context, bool truncated, uint64_t offset, const char *sentence);
 
 /* A decoder's input has times that count from its start. */

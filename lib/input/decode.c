@@ -3,19 +3,20 @@
  *
  * Without a thread:   next ─> pump ─> unpack, source
  * With one:           next ─> ring <─ thread ─> pump ─> unpack, source
+ *         plain:      next ─> ring <─ thread ─> source
  *
  * pump is the same loop for both. The thread lends unpack a block of the ring,
- * so that bytes are decoded to where the caller will read them.
+ * so that bytes are decoded to where the caller will read them; plain ones are
+ * read there.
  */
 #include "input/decode.h"
 
 #include "base/error.h"
+#include "base/thread.h"
 #include "input/ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,10 +48,11 @@ struct goleak_decode {
     struct goleak_ring *ring;
     struct goleak_alloc thread_alloc;
     uint64_t base_bytes;              /* its count before it held anything */
+    size_t peeked;                    /* plain bytes in `input`, to go first */
     unsigned char *lent;              /* the block that unpack writes into */
     enum goleak_status thread_status; /* set before the END item */
     struct goleak_error thread_error;
-    int wake[2]; /* a pipe that ends the thread's wait; -1: none */
+    int wake[2]; /* a pipe that ends a wait for the source; -1: none */
 
     /* of the caller's side, with a thread */
     unsigned char *borrowed; /* the block of the last run */
@@ -132,32 +134,48 @@ static bool push_run(struct goleak_decode *decode, const unsigned char *data, si
     return decode->lent != NULL;
 }
 
-static void *run_thread(void *context)
+static void run_packed(struct goleak_decode *decode)
 {
-    struct goleak_decode *decode = context;
-    struct goleak_ring_item end = { .kind = GOLEAK_RING_END };
     const void *data;
     size_t size;
     do
         decode->thread_status = pump(decode, &data, &size, &decode->thread_error);
     while (decode->thread_status == GOLEAK_OK && size > 0 && push_run(decode, data, size));
+}
+
+/* Nothing is to be unpacked: the caller gets the bytes where they were read to. */
+static void run_plain(struct goleak_decode *decode)
+{
+    struct goleak_ring_item item = { .kind = GOLEAK_RING_RUN, .size = decode->peeked };
+    do {
+        item.block = goleak_ring_take(decode->ring);
+        if (item.block == NULL)
+            return;
+        if (decode->peeked != 0)
+            memcpy(item.block, decode->input, decode->peeked);
+        else if (decode->wake[0] >= 0 && !goleak_source_wait(decode->source, decode->wake[0]))
+            return;
+        else
+            decode->thread_status = goleak_source_read(decode->source, item.block, GOLEAK_RING_BLOCK_BYTES, &item.size,
+                                                       &decode->thread_error);
+        decode->read_bytes += decode->peeked != 0 ? 0 : item.size;
+        decode->peeked = 0;
+    } while (decode->thread_status == GOLEAK_OK && item.size != 0 && push(decode, &item));
+}
+
+static void *run_thread(void *context)
+{
+    struct goleak_decode *decode = context;
+    struct goleak_ring_item end = { .kind = GOLEAK_RING_END };
+    if (decode->unpack != NULL)
+        run_packed(decode);
+    else
+        run_plain(decode);
     push(decode, &end);
     return NULL;
 }
 
 /* ---- starting and stopping the thread ------------------------------------- */
-
-/* The caller's signal handlers are to run on the caller's threads. */
-static bool thread_create(struct goleak_decode *decode)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
-        return false;
-    decode->threaded = pthread_create(&decode->thread, NULL, run_thread, decode) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return decode->threaded;
-}
 
 /* A source that can block is waited for together with a pipe. */
 static bool wake_open(struct goleak_decode *decode)
@@ -182,7 +200,7 @@ static void wake_close(struct goleak_decode *decode)
     }
 }
 
-static void wake_thread(struct goleak_decode *decode)
+static void wake_thread(const struct goleak_decode *decode)
 {
     ssize_t sent;
     if (decode->wake[1] < 0)
@@ -190,6 +208,11 @@ static void wake_thread(struct goleak_decode *decode)
     do
         sent = write(decode->wake[1], "", 1);
     while (sent < 0 && errno == EINTR);
+}
+
+static bool is_plain(const struct goleak_decode *decode)
+{
+    return decode->packing == NULL || strcmp(decode->packing, "plain") == 0;
 }
 
 /* Takes down what thread_start made, as far as it came. */
@@ -219,13 +242,19 @@ static enum goleak_status thread_start(struct goleak_decode *decode, uint64_t wi
     /* It counts on from what is in use, so that limit and sentences are one. */
     goleak_alloc_init(&decode->thread_alloc, NULL, decode->alloc->limit_bytes);
     decode->base_bytes = decode->thread_alloc.used_bytes = decode->alloc->used_bytes;
-    status =
-        goleak_unpack_new(&decode->unpack, &decode->thread_alloc, window_limit_bytes, NULL, push_damage, decode, error);
-    if (status < 0)
-        return status;
-    decode->lent = goleak_ring_take(decode->ring);
-    goleak_unpack_give(decode->unpack, decode->input, peeked);
-    if (!wake_open(decode) || !thread_create(decode))
+    if (is_plain(decode)) {
+        decode->peeked = peeked;
+    } else {
+        status = goleak_unpack_new(&decode->unpack, &decode->thread_alloc, window_limit_bytes, NULL, push_damage,
+                                   decode, error);
+        if (status < 0)
+            return status;
+        decode->lent = goleak_ring_take(decode->ring);
+        goleak_unpack_give(decode->unpack, decode->input, peeked);
+    }
+    if (wake_open(decode))
+        decode->threaded = goleak_thread_start(&decode->thread, run_thread, decode);
+    if (!decode->threaded)
         thread_stop(decode); /* the system has none left: it works without */
     return GOLEAK_OK;
 }
@@ -258,7 +287,7 @@ static enum goleak_status peek(struct goleak_decode *decode, size_t *peeked, str
     return GOLEAK_OK;
 }
 
-static enum goleak_status start(struct goleak_decode *decode, uint64_t window_limit_bytes, bool own_thread,
+static enum goleak_status start(struct goleak_decode *decode, uint64_t window_limit_bytes, unsigned how,
                                 struct goleak_error *error)
 {
     size_t peeked;
@@ -266,10 +295,12 @@ static enum goleak_status start(struct goleak_decode *decode, uint64_t window_li
     if (decode->input == NULL)
         return goleak_error_alloc(error, decode->alloc);
     enum goleak_status status = peek(decode, &peeked, error);
-    if (status == GOLEAK_OK && own_thread && decode->packing != NULL && strcmp(decode->packing, "plain") != 0)
+    if (status == GOLEAK_OK && (how & (is_plain(decode) ? GOLEAK_DECODE_PLAIN_THREAD : GOLEAK_DECODE_THREAD)))
         status = thread_start(decode, window_limit_bytes, peeked, error);
     if (status < 0 || decode->threaded)
         return status;
+    if ((how & GOLEAK_DECODE_INTERRUPTIBLE) && !wake_open(decode))
+        return goleak_error_set(error, GOLEAK_E_IO, "the system has no pipe left");
     status = goleak_unpack_new(&decode->unpack, decode->alloc, window_limit_bytes, NULL, pass_damage, decode, error);
     if (status == GOLEAK_OK)
         goleak_unpack_give(decode->unpack, decode->input, peeked);
@@ -277,7 +308,7 @@ static enum goleak_status start(struct goleak_decode *decode, uint64_t window_li
 }
 
 enum goleak_status goleak_decode_open(struct goleak_decode **out, struct goleak_alloc *alloc,
-                                      struct goleak_source *source, uint64_t window_limit_bytes, bool own_thread,
+                                      struct goleak_source *source, uint64_t window_limit_bytes, unsigned how,
                                       struct goleak_error *error)
 {
     *out = NULL;
@@ -292,7 +323,7 @@ enum goleak_status goleak_decode_open(struct goleak_decode **out, struct goleak_
     decode->alloc = alloc;
     decode->source = source;
     decode->wake[0] = decode->wake[1] = -1;
-    status = start(decode, window_limit_bytes, own_thread, error);
+    status = start(decode, window_limit_bytes, how, error);
     if (status < 0) {
         name_source(decode, status, error);
         goleak_decode_close(decode);
@@ -315,7 +346,8 @@ static enum goleak_status next_of_ring(struct goleak_decode *decode, const void 
         goleak_ring_put_back(decode->ring, decode->borrowed);
     decode->borrowed = NULL;
     for (;;) {
-        goleak_ring_pop(decode->ring, &item);
+        if (!goleak_ring_pop(decode->ring, &item))
+            return GOLEAK_OK; /* interrupted */
         decode->shown_bytes = item.read_bytes;
         book(decode, item.used_bytes);
         switch (item.kind) {
@@ -359,6 +391,13 @@ uint64_t goleak_decode_bytes_read(const struct goleak_decode *decode)
 const char *goleak_decode_packing(const struct goleak_decode *decode)
 {
     return decode->packing;
+}
+
+void goleak_decode_interrupt(struct goleak_decode *decode)
+{
+    if (decode->threaded)
+        goleak_ring_stop(decode->ring);
+    wake_thread(decode);
 }
 
 void goleak_decode_close(struct goleak_decode *decode)

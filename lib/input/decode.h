@@ -3,8 +3,8 @@
  *
  * source → unpack → runs. Packed bytes may be read and unpacked in a thread of
  * their own, up to eight runs ahead; the results are the same. Plain bytes are
- * read into one buffer and handed out from there: a thread would gain nothing,
- * so none is started.
+ * read into one buffer and handed out from there; a thread that reads them pays
+ * only where the caller's is the slowest of several.
  *
  * Damage.   See unpack.h; told by goleak_decode_next, on the caller's thread,
  *           before it returns the bytes behind the damage.
@@ -25,9 +25,13 @@
 
 struct goleak_decode;
 
+/* How: a thread for what is packed, for what is plain, and whether another thread may
+ * call goleak_decode_interrupt. */
+enum { GOLEAK_DECODE_THREAD = 1, GOLEAK_DECODE_PLAIN_THREAD = 2, GOLEAK_DECODE_INTERRUPTIBLE = 4 };
+
 /* Reads the first bytes, to see what they are: waits for them. */
 enum goleak_status goleak_decode_open(struct goleak_decode **out, struct goleak_alloc *alloc,
-                                      struct goleak_source *source, uint64_t window_limit_bytes, bool own_thread,
+                                      struct goleak_source *source, uint64_t window_limit_bytes, unsigned how,
                                       struct goleak_error *error);
 
 /* The next run of plain bytes, at most 256 KiB, borrowed until the next call;
@@ -44,5 +48,9 @@ const char *goleak_decode_packing(const struct goleak_decode *decode);
 
 /* At any time; stops the thread and waits for it. NULL is allowed. */
 void goleak_decode_close(struct goleak_decode *decode);
+
+/* From any thread, of a handle that may be interrupted: the call of goleak_decode_next
+ * under way, or the next one, comes back as if the bytes ended. */
+void goleak_decode_interrupt(struct goleak_decode *decode);
 
 #endif

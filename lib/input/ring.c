@@ -99,16 +99,20 @@ bool goleak_ring_push(struct goleak_ring *ring, const struct goleak_ring_item *i
     return going_on;
 }
 
-void goleak_ring_pop(struct goleak_ring *ring, struct goleak_ring_item *item)
+bool goleak_ring_pop(struct goleak_ring *ring, struct goleak_ring_item *item)
 {
     pthread_mutex_lock(&ring->mutex);
-    while (ring->count == 0)
+    while (!ring->stopped && ring->count == 0)
         pthread_cond_wait(&ring->filled, &ring->mutex);
-    *item = ring->slots[ring->first];
-    ring->first = (ring->first + 1) % SLOTS;
-    ring->count--;
-    pthread_cond_signal(&ring->freed);
+    bool going_on = !ring->stopped;
+    if (going_on) {
+        *item = ring->slots[ring->first];
+        ring->first = (ring->first + 1) % SLOTS;
+        ring->count--;
+        pthread_cond_signal(&ring->freed);
+    }
     pthread_mutex_unlock(&ring->mutex);
+    return going_on;
 }
 
 void goleak_ring_put_back(struct goleak_ring *ring, unsigned char *block)
@@ -125,5 +129,6 @@ void goleak_ring_stop(struct goleak_ring *ring)
     pthread_mutex_lock(&ring->mutex);
     ring->stopped = true;
     pthread_cond_signal(&ring->freed);
+    pthread_cond_signal(&ring->filled);
     pthread_mutex_unlock(&ring->mutex);
 }

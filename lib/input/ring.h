@@ -5,7 +5,7 @@
  * One producer, one consumer. Everything is allocated when the ring is made,
  * by its maker: neither thread allocates. A producer that is ahead waits for
  * a block to come back, a consumer that is ahead waits for the next item;
- * goleak_ring_stop ends the producer's waits for good.
+ * goleak_ring_stop ends both waits for good.
  */
 #ifndef GOLEAK_INPUT_RING_H
 #define GOLEAK_INPUT_RING_H
@@ -39,9 +39,10 @@ unsigned char *goleak_ring_take(struct goleak_ring *ring);
 /* The producer's: copies the item; false: stopped. */
 bool goleak_ring_push(struct goleak_ring *ring, const struct goleak_ring_item *item);
 
-/* The consumer's. */
-void goleak_ring_pop(struct goleak_ring *ring, struct goleak_ring_item *item);
+/* The consumer's; false: stopped. */
+bool goleak_ring_pop(struct goleak_ring *ring, struct goleak_ring_item *item);
 void goleak_ring_put_back(struct goleak_ring *ring, unsigned char *block);
+/* Anybody's. */
 void goleak_ring_stop(struct goleak_ring *ring);
 
 #endif

@@ -19,6 +19,8 @@ struct goleak_source {
     bool borrowed_fd; /* standard input is not ours to close */
     bool regular;
     bool ended;
+    unsigned char ahead[8]; /* looked at, and not read yet */
+    size_t ahead_size;
     uint64_t size_bytes;
     uint64_t read_bytes;
     char path[]; /* as it was named */
@@ -143,7 +145,7 @@ bool goleak_source_can_block(const struct goleak_source *source)
 
 bool goleak_source_wait(struct goleak_source *source, int wake_fd)
 {
-    if (source->regular || source->ended)
+    if (source->regular || source->ended || source->ahead_size != 0)
         return true;
     /* poll ignores a negative descriptor. */
     struct pollfd wait[2] = { { .fd = source->fd, .events = POLLIN }, { .fd = wake_fd, .events = POLLIN } };
@@ -159,6 +161,12 @@ enum goleak_status goleak_source_read(struct goleak_source *source, void *buffer
                                       struct goleak_error *error)
 {
     *got = 0;
+    if (source->ahead_size != 0 && room >= source->ahead_size) {
+        *got = source->ahead_size;
+        memcpy(buffer, source->ahead, *got);
+        source->ahead_size = 0;
+        return GOLEAK_OK;
+    }
     if (source->ended || room == 0)
         return GOLEAK_OK;
     if (room > SSIZE_MAX)
@@ -185,6 +193,30 @@ enum goleak_status goleak_source_read(struct goleak_source *source, void *buffer
     goleak_error_set(error, GOLEAK_E_IO, "reading failed behind its first %" PRIu64 " bytes (%s)", source->read_bytes,
                      reason_text(number, reason, sizeof reason));
     return name_path(error, source->path);
+}
+
+enum goleak_status goleak_source_peek(struct goleak_source *source, const void **bytes, size_t *size, bool *all,
+                                      struct goleak_error *error)
+{
+    enum goleak_status status = GOLEAK_OK;
+    size_t got = 1, have = source->ahead_size;
+    off_t from = source->regular ? lseek(source->fd, 0, SEEK_CUR) : -1;
+    source->ahead_size = 0; /* they are in their place */
+    while (status == GOLEAK_OK && have < sizeof source->ahead && got != 0) {
+        status = goleak_source_read(source, source->ahead + have, sizeof source->ahead - have, &got, error);
+        have += got;
+    }
+    source->ahead_size = have;
+    *bytes = source->ahead;
+    *size = have;
+    *all = got == 0;
+    /* Better read twice than from behind a few bytes on: pages are copied fast as a whole. */
+    if (status == GOLEAK_OK && from >= 0 && lseek(source->fd, from, SEEK_SET) == from) {
+        source->read_bytes -= have;
+        source->ahead_size = 0;
+        source->ended = false;
+    }
+    return status;
 }
 
 void goleak_source_close(struct goleak_source *source)

@@ -34,6 +34,10 @@ bool goleak_source_can_block(const struct goleak_source *source);
 enum goleak_status goleak_source_read(struct goleak_source *source, void *buffer, size_t room, size_t *got,
                                       struct goleak_error *error);
 
+/* Its first bytes, 8 of them unless it has no more (*all); they are read again. */
+enum goleak_status goleak_source_peek(struct goleak_source *source, const void **bytes, size_t *size, bool *all,
+                                      struct goleak_error *error);
+
 /* Waits until a read would not wait, true, or until wake_fd (-1: none) has
  * something to read, false. So another thread can end the wait. */
 bool goleak_source_wait(struct goleak_source *source, int wake_fd);

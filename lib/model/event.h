@@ -36,6 +36,7 @@ static inline void goleak_event_begin(struct goleak_event *event, uint8_t kind)
     event->kind = kind;
     event->flags = event->reason = event->wait_reason = 0;
     event->has = 0;
+    event->g = event->goid = event->other_g = event->other_goid = 0;
     event->stack = event->name = 0;
     event->status = event->depth = 0;
 }

@@ -285,6 +285,17 @@ void goleak_reasons_set_range(struct goleak_reasons *reasons, unsigned low, unsi
     fill_table(reasons);
 }
 
+void goleak_reasons_set_as(struct goleak_reasons *reasons, const struct goleak_reasons *told)
+{
+    if (goleak_reasons_is_given(reasons))
+        return;
+    reasons->candidates = told->candidates;
+    reasons->narrowed = true;
+    reasons->from = told->from;
+    memcpy(reasons->text, told->text, sizeof reasons->text);
+    fill_table(reasons);
+}
+
 bool goleak_reasons_is_given(const struct goleak_reasons *reasons)
 {
     return reasons->from != NULL && strcmp(reasons->from, "inferred") != 0;

@@ -41,6 +41,9 @@ bool goleak_reasons_set_version(struct goleak_reasons *reasons, const char *vers
 /* From a header that says as much: 1.LOW to 1.HIGH. */
 void goleak_reasons_set_range(struct goleak_reasons *reasons, unsigned low, unsigned high);
 
+/* What a header told elsewhere. */
+void goleak_reasons_set_as(struct goleak_reasons *reasons, const struct goleak_reasons *told);
+
 /* By an option or a header, not inferred. */
 bool goleak_reasons_is_given(const struct goleak_reasons *reasons);
 

@@ -42,20 +42,25 @@ const char *goleak_symbols_text(const struct goleak_symbols *symbols, uint32_t s
     return goleak_intern_get(&symbols->strings, string, NULL);
 }
 
-static uint32_t add_frame(struct goleak_symbols *symbols, const char *text, size_t size, const char *function,
-                          size_t function_size)
+uint32_t goleak_symbols_frame_as(struct goleak_symbols *symbols, const char *text, size_t size, uint32_t function)
 {
     size_t before = symbols->frames.count;
     if (!goleak_grow(symbols->alloc, &symbols->frame_info, &symbols->frame_capacity, before + 1,
                      sizeof *symbols->frame_info))
         return 0;
+    uint32_t frame = goleak_intern_add(&symbols->frames, text, size);
+    if (frame > before)
+        symbols->frame_info[frame - 1].function = function;
+    return frame;
+}
+
+static uint32_t add_frame(struct goleak_symbols *symbols, const char *text, size_t size, const char *function,
+                          size_t function_size)
+{
     uint32_t name = 0;
     if (function_size != 0 && (name = goleak_symbols_string(symbols, function, function_size)) == 0)
         return 0;
-    uint32_t frame = goleak_intern_add(&symbols->frames, text, size);
-    if (frame > before)
-        symbols->frame_info[frame - 1].function = name;
-    return frame;
+    return goleak_symbols_frame_as(symbols, text, size, name);
 }
 
 /* Longer names than this are cut in a frame's text; Go's own limit on a symbol

@@ -84,6 +84,8 @@ uint32_t goleak_symbols_frame(struct goleak_symbols *symbols, const char *functi
                               bool after_call);
 uint32_t goleak_symbols_frame_line(struct goleak_symbols *symbols, const char *function, size_t size,
                                    const char *file, size_t file_size, uint64_t line);
+/* A frame in the spelling of another table; function: a string of this one, or 0. */
+uint32_t goleak_symbols_frame_as(struct goleak_symbols *symbols, const char *text, size_t size, uint32_t function);
 /* A frame of which only the function is known. */
 uint32_t goleak_symbols_function(struct goleak_symbols *symbols, const char *function, size_t size);
 uint32_t goleak_symbols_address(struct goleak_symbols *symbols, uint64_t address, bool after_call);

@@ -1,0 +1,62 @@
+#!/bin/sh
+# Results do not depend on --jobs, to the byte: the golden cases say the same with
+# any number of threads, and so do text, json and ndjson reports on every recording in
+# testdata/, and below $GOLEAK_CAPTURES. $GOLEAK_REPORT is the tool.
+set -u
+. tests/support/tap.sh
+
+tool=${GOLEAK_REPORT:?}
+
+# ---- the golden cases, with --jobs before whatever they ask for ------------------------
+
+golden() {
+    cat >"$TEST_TMP/goleak-report" <<END
+#!/bin/sh
+case " \$* " in
+*' recorder '*) exec '$tool' "\$@" ;;
+esac
+exec '$tool' --jobs=$1 "\$@"
+END
+    chmod +x "$TEST_TMP/goleak-report"
+    GOLEAK_REPORT=$TEST_TMP/goleak-report sh tests/golden/golden.sh testdata >"$TEST_TMP/out" 2>&1
+    status=$?
+    grep '^not ok' "$TEST_TMP/out"
+    return $status
+}
+
+for jobs in 1 2 4; do
+    check "golden cases with --jobs=$jobs" golden "$jobs"
+done
+
+# ---- recordings ----------------------------------------------------------------------
+
+report() { # JOBS FORMAT FILE: what it says, and its exit status
+    "$tool" --color=never --jobs="$1" --format="$2" "$3" 2>&1
+    echo "status $?"
+}
+
+same() { # FILE...: says which differ
+    differ=
+    for file; do
+        for way in '2 text' '4 json' '3 ndjson'; do
+            report 1 "${way#* }" "$file" >"$TEST_TMP/want"
+            report "${way% *}" "${way#* }" "$file" >"$TEST_TMP/got"
+            cmp "$TEST_TMP/want" "$TEST_TMP/got" || differ="$differ $file"
+        done
+    done
+    [ -z "$differ" ]
+}
+
+# shellcheck disable=SC2046 # no name here has a blank
+check 'the recordings in testdata/' same $(find testdata -type f ! -name '*.case' ! -name '*.md')
+
+if [ -z "${GOLEAK_CAPTURES:-}" ]; then
+    skip 'the recordings in $GOLEAK_CAPTURES' 'it is not set'
+else
+    for folder in "$GOLEAK_CAPTURES"/*/; do
+        # shellcheck disable=SC2046
+        set -- $(find "$folder" -type f ! -name '*.json' ! -name '*.md')
+        [ $# = 0 ] || check "the recordings in $(basename "$folder")" same "$@"
+    done
+fi
+done_testing
