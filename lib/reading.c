@@ -194,6 +194,8 @@ static enum goleak_status push(void *context, struct goleak_batch **batch)
     struct goleak_batch *empty = parcel->batches[parcel->count];
     parcel->batches[parcel->count++] = *batch;
     *batch = empty;
+    empty->count = 0;
+    empty->in_order = false;
     if (parcel->count == PARCEL_BATCHES && !send(reading, false))
         return GOLEAK_E_IO;
     return GOLEAK_OK;
@@ -446,7 +448,6 @@ static enum goleak_status replay(struct goleak_reading *reading, struct parcel *
             return goleak_alloc_failure(reading->alloc);
         renumber(reading, parcel->batches[i]);
         status = sink.push(sink.context, &parcel->batches[i]);
-        parcel->batches[i]->count = 0;
     }
     if (status == GOLEAK_OK && !take_news_before(reading, parcel, parcel->count, &at))
         return goleak_alloc_failure(reading->alloc);

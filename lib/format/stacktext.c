@@ -102,9 +102,9 @@ bool goleak_stacktext_is_frame(const char *at, const char *end)
     return at < end && (*at == ' ' || *at == '\t') && goleak_stacktext_split(at, end, &frame);
 }
 
-/* A block is guessed by its bytes, so that what was seen before is read but once, to be
- * compared. Its second frame (the first is the probed function's in each) tells how long
- * the shortest of its like is, and every other word up to there which of them it is. */
+/* A block is guessed by its bytes, so that what was seen before is not searched for ends
+ * of lines. Its second frame (the first is the probed function's in each) tells how long
+ * the shortest of its like is, and its words up to there which of them it is. */
 #define GUESS_FROM 48
 #define GUESS_BYTES 64
 
@@ -117,9 +117,9 @@ static uint32_t *shortest_of(struct goleak_stacktext *text, const char *at, uint
 static uint32_t *guess_of(struct goleak_stacktext *text, const char *at, size_t size, uint64_t hash)
 {
     uint64_t odd = 0x9e3779b97f4a7c15u;
-    for (size_t from = GUESS_FROM + GUESS_BYTES; from + 8 <= size; from += 16, odd += 0x3c6ef372fe94f82au)
+    for (size_t from = GUESS_FROM + GUESS_BYTES; from + 8 <= size; from += 8, odd += 0x3c6ef372fe94f82au)
         hash += goleak_load64(at + from) * odd; /* which wait for none before them */
-    return &text->guesses[goleak_hash_u64(hash) % GOLEAK_STACK_GUESSES];
+    return &text->guesses[goleak_hash_u64(hash) >> (64 - GOLEAK_STACK_GUESS_BITS)];
 }
 
 static void remember_guess(struct goleak_stacktext *text, const char *at, size_t size, uint32_t block)

@@ -17,12 +17,12 @@
 #include "format/format.h"
 
 #define GOLEAK_STACK_LIKES 1024
-#define GOLEAK_STACK_GUESSES 4096
+#define GOLEAK_STACK_GUESS_BITS 12
 
 struct goleak_stacktext {
     struct goleak_symbols *symbols;
     uint32_t shortest[GOLEAK_STACK_LIKES];  /* size of the shortest block, by its second frame; 0: none */
-    uint32_t guesses[GOLEAK_STACK_GUESSES]; /* blocks, by bytes of as many */
+    uint32_t guesses[1 << GOLEAK_STACK_GUESS_BITS]; /* blocks, by bytes of as many */
     struct goleak_buf block;    /* the lines so far, each with a newline */
     struct goleak_intern blocks; /* text of the distinct ones */
     struct goleak_stack_block {

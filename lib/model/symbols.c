@@ -2,6 +2,7 @@
  * a recording has few distinct stacks and many events. */
 #include "model/symbols.h"
 
+#include "base/hash.h"
 #include "base/number.h"
 
 #include <inttypes.h>
@@ -113,7 +114,7 @@ uint32_t goleak_symbols_function(struct goleak_symbols *symbols, const char *fun
     return add_frame(symbols, function, size, function, size);
 }
 
-/* "0x450500", without snprintf: creations ask for it. */
+/* "0x450500". */
 static size_t address_text(char text[18], uint64_t address)
 {
     size_t digits = 1;
@@ -126,6 +127,14 @@ static size_t address_text(char text[18], uint64_t address)
     return 2 + digits;
 }
 
+static struct goleak_address *find_address(struct goleak_symbols *symbols, uint64_t address)
+{
+    struct goleak_address *found = &symbols->addresses[goleak_hash_u64(address) >> 56];
+    if (found->address != address)
+        *found = (struct goleak_address){ .address = address };
+    return found;
+}
+
 uint32_t goleak_symbols_address(struct goleak_symbols *symbols, uint64_t address, bool after_call)
 {
     char text[18];
@@ -133,7 +142,10 @@ uint32_t goleak_symbols_address(struct goleak_symbols *symbols, uint64_t address
     const struct goleak_resolver *resolver = symbols->resolver;
     if (resolver != NULL && resolver->at(resolver->context, address, after_call, &place))
         return add_place(symbols, &place);
-    return add_frame(symbols, text, address_text(text, address), NULL, 0);
+    struct goleak_address *known = find_address(symbols, address);
+    if (known->frame == 0)
+        known->frame = add_frame(symbols, text, address_text(text, address), NULL, 0);
+    return known->frame;
 }
 
 void goleak_symbols_address_of(const struct goleak_symbols *symbols, const char *object, size_t size, uint64_t offset,
@@ -168,7 +180,10 @@ uint32_t goleak_symbols_start(struct goleak_symbols *symbols, uint64_t address)
     const struct goleak_resolver *resolver = symbols->resolver;
     if (resolver != NULL && resolver->at(resolver->context, address, false, &place))
         return goleak_symbols_string(symbols, place.function, strlen(place.function));
-    return goleak_symbols_string(symbols, text, address_text(text, address));
+    struct goleak_address *known = find_address(symbols, address);
+    if (known->start == 0)
+        known->start = goleak_symbols_string(symbols, text, address_text(text, address));
+    return known->start;
 }
 
 bool goleak_symbols_is_address(const struct goleak_symbols *symbols, uint32_t start, uint64_t *address)

@@ -58,6 +58,13 @@ struct goleak_resolver {
     void (*created)(void *context, uint64_t goid, uint64_t startpc, const char *function, uint64_t position);
 };
 
+/* Addresses whose texts are known: creations ask for few of them, and often. */
+struct goleak_address {
+    uint64_t address;
+    uint32_t start, frame; /* string, frame; 0: not asked for yet */
+};
+#define GOLEAK_ADDRESSES 256
+
 struct goleak_symbols {
     struct goleak_alloc *alloc;
     const struct goleak_resolver *resolver; /* NULL: there is none */
@@ -71,6 +78,7 @@ struct goleak_symbols {
     struct goleak_intern entries; /* bytes: addresses of functions whose names were learnt */
     uint32_t *entry_names;        /* strings */
     size_t entry_capacity;
+    struct goleak_address addresses[GOLEAK_ADDRESSES];
 };
 
 void goleak_symbols_init(struct goleak_symbols *symbols, struct goleak_alloc *alloc);
