@@ -1,6 +1,7 @@
 /* sites - see sites.h. */
 #include "model/sites.h"
 
+#include "base/hash.h"
 #include "base/number.h"
 #include "model/goroutine.h"
 
@@ -69,6 +70,12 @@ static uint8_t prove_site(const struct goleak_sites *sites, const struct goleak_
     return by_start;
 }
 
+/* The id of these 8 bytes, if they are the last of their place. */
+static uint32_t find_last(const struct goleak_intern *intern, uint32_t last, const void *key)
+{
+    return last != 0 && memcmp(goleak_intern_get(intern, last, NULL), key, 8) == 0 ? last : 0;
+}
+
 bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t start, uint32_t *site)
 {
     *site = 0;
@@ -80,10 +87,13 @@ bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t 
         return true;
     }
     const uint32_t key[2] = { created_at, start };
+    uint32_t *last = &sites->last[(created_at * 31 + start) % GOLEAK_SITES_LAST];
+    if ((*site = find_last(&sites->index, *last, key)) != 0)
+        return true;
     size_t before = sites->index.count;
     if (!goleak_grow(sites->index.alloc, &sites->sites, &sites->capacity, before + 2, sizeof *sites->sites))
         return false;
-    *site = goleak_intern_add(&sites->index, key, sizeof key);
+    *last = *site = goleak_intern_add(&sites->index, key, sizeof key);
     if (*site > before) {
         uint64_t address;
         sites->sites[*site] = (struct goleak_site){
@@ -130,10 +140,13 @@ uint32_t goleak_sites_frame_of(const struct goleak_sites *sites, uint64_t gopc)
 
 bool goleak_sites_name(struct goleak_sites *sites, uint64_t gopc, uint32_t frame)
 {
+    uint32_t *last = &sites->last_pcs[goleak_hash_u64(gopc) >> 56];
+    if (find_last(&sites->pcs, *last, &gopc) != 0)
+        return true;
     size_t before = sites->pcs.count;
     if (!goleak_grow(sites->pcs.alloc, &sites->pc_frames, &sites->pc_capacity, before + 1, sizeof *sites->pc_frames))
         return false;
-    uint32_t id = goleak_intern_add(&sites->pcs, &gopc, sizeof gopc);
+    uint32_t id = *last = goleak_intern_add(&sites->pcs, &gopc, sizeof gopc);
     if (id > before)
         sites->pc_frames[id - 1] = frame;
     return id != 0;

@@ -21,6 +21,9 @@ struct goleak_site {
 
 struct goleak_sites {
     struct goleak_symbols *symbols; /* borrowed */
+    /* The last of their place: creations ask for few of them, and often. */
+    uint32_t last[GOLEAK_SITES_LAST];     /* sites, by the two ids */
+    uint32_t last_pcs[GOLEAK_SITES_LAST]; /* ids of gopcs */
     struct goleak_intern index;     /* bytes: the two ids; a site's number is its id */
     struct goleak_site *sites;      /* sites[0]: nothing told */
     size_t capacity;
