@@ -217,6 +217,23 @@ static inline const char *goleak_fast_count(const char *start, int32_t *out)
     return start + count;
 }
 
+/* The first byte that is no blank at or behind `at`; `limit` or a little more where there
+ * is none before it. */
+static inline const char *goleak_fast_blanks(const char *at, const char *limit)
+{
+    if (!GOLEAK_EIGHT) {
+        while (at < limit && *at == ' ')
+            at++;
+        return at;
+    }
+    for (; at < limit; at += 8) {
+        uint64_t other = goleak_load64(at) ^ ' ' * GOLEAK_EACH_BYTE;
+        if (other != 0)
+            return at + goleak_low_zeros(other) / 8;
+    }
+    return at;
+}
+
 /* A word of up to 16 bytes, to be compared with two loads. */
 struct goleak_word {
     uint64_t bytes[2], mask[2];

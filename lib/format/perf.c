@@ -682,7 +682,7 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
     if (reader->comm_size == 0 || reader->comm_size > sizeof reader->comm ||
         memcmp(at, reader->comm, reader->comm_size) != 0 || at[reader->comm_size] != ' ')
         return NULL;
-    if ((at = goleak_skip_blanks(at + reader->comm_size, limit)) >= limit)
+    if ((at = goleak_fast_blanks(at + reader->comm_size, limit)) >= limit)
         return NULL;
     if (reader->columns & GOLEAK_HAS_TID) {
         before = at;
@@ -702,7 +702,7 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
         }
         if (*at != ' ')
             return NULL;
-        if ((at = goleak_skip_blanks(at, limit)) >= limit)
+        if ((at = goleak_fast_blanks(at, limit)) >= limit)
             return NULL;
     }
     if (reader->columns & GOLEAK_HAS_CPU) {
@@ -713,7 +713,7 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
         if (at == before || number > UINT32_MAX || *at != ']' || at[1] != ' ')
             return NULL;
         cpu = (uint32_t)number;
-        if ((at = goleak_skip_blanks(at + 1, limit)) >= limit)
+        if ((at = goleak_fast_blanks(at + 1, limit)) >= limit)
             return NULL;
     }
     if (reader->columns & GOLEAK_HAS_TIME) {
@@ -730,7 +730,7 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
         if (at[0] != ':' || at[1] != ' ')
             return NULL;
         time_ns = (int64_t)(number * 1000000000 + fraction);
-        if ((at = goleak_skip_blanks(at + 1, limit)) >= limit)
+        if ((at = goleak_fast_blanks(at + 1, limit)) >= limit)
             return NULL;
     }
     if (reader->has_period) {
@@ -738,7 +738,7 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
         at = goleak_fast_u64(at, &number);
         if (at == before || *at != ' ')
             return NULL;
-        if ((at = goleak_skip_blanks(at, limit)) >= limit)
+        if ((at = goleak_fast_blanks(at, limit)) >= limit)
             return NULL;
     }
     if (limit - at < 128)

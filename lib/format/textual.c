@@ -1,6 +1,7 @@
 /* textual - see textual.h. */
 #include "format/textual.h"
 
+#include "base/bits.h"
 #include "base/error.h"
 #include "base/hash.h"
 
@@ -27,6 +28,7 @@ void goleak_textual_release(struct goleak_textual *text)
 
 enum goleak_status goleak_textual_push(struct goleak_textual *text)
 {
+    text->bare_spawns = 0;
     return text->env.sink.push(text->env.sink.context, &text->batch);
 }
 
@@ -83,7 +85,7 @@ static struct goleak_event *by_place(struct goleak_textual *text, struct goleak_
     return known != NULL ? known : several ? NULL : possible;
 }
 
-#define STACK_BACK 16
+#define STACK_BACK 16 /* bits of bare_spawns */
 
 /* A stack is printed for itself, so another CPU's line may stand between it and its
  * event: of those, the function that it was taken in tells the right one. */
@@ -102,14 +104,19 @@ static struct goleak_event *owner_of(struct goleak_textual *text, uint32_t stack
         fits = true; /* a script that prints the creation at the entry */
     if (fits && leaf != GOLEAK_LEAF_SPAWN)
         return events[last].has & GOLEAK_HAS_STACK ? NULL : &events[last];
-    for (size_t back = 0; back <= last && back < STACK_BACK; back++) {
-        struct goleak_event *event = &events[last - back];
-        bool could = (kinds[leaf] >> event->kind & 1) != 0 || (back == 0 && fits);
-        if (could && (event->has & GOLEAK_HAS_STACK) == 0)
-            candidates[count++] = event;
+    if (leaf != GOLEAK_LEAF_SPAWN) {
+        for (size_t back = 0; back <= last && back < STACK_BACK; back++) {
+            struct goleak_event *event = &events[last - back];
+            if ((kinds[leaf] >> event->kind & 1) != 0 && (event->has & GOLEAK_HAS_STACK) == 0)
+                return event;
+        }
+        return NULL;
     }
-    if (count == 0 || leaf != GOLEAK_LEAF_SPAWN)
-        return count != 0 ? candidates[0] : NULL;
+    bool is_last = fits && (events[last].has & GOLEAK_HAS_STACK) == 0;
+    for (uint32_t back = text->bare_spawns | is_last; back != 0; back &= back - 1)
+        candidates[count++] = &events[last - goleak_low_zeros(back)];
+    if (count == 0)
+        return NULL;
     uint32_t frame = goleak_symbols_created_at(text->env.symbols, stack);
     if (count > 1)
         return by_place(text, candidates, count, frame);
@@ -125,6 +132,8 @@ static void put_stack(struct goleak_textual *text, uint32_t stack)
         return;
     owner->stack = stack;
     owner->has |= GOLEAK_HAS_STACK;
+    size_t back = (size_t)(&text->batch->events[text->batch->count - 1] - owner);
+    text->bare_spawns &= (uint16_t)~(1u << back);
     if (owner->kind != GOLEAK_EVENT_SPAWN || (owner->has & GOLEAK_HAS_TID) == 0)
         return;
     struct goleak_spawn *spawn = &text->spawns[owner->tid % GOLEAK_SPAWNS];
@@ -211,6 +220,8 @@ enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct 
     struct goleak_event *slot = &text->batch->events[text->batch->count++];
     if (slot != event)
         *slot = *event;
+    bool bare = slot->kind == GOLEAK_EVENT_SPAWN && (slot->has & GOLEAK_HAS_STACK) == 0;
+    text->bare_spawns = (uint16_t)((unsigned)text->bare_spawns << 1 | bare);
     text->open_event = true;
     text->had_stack = text->ignores_frames = false;
     text->events++;

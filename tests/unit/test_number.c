@@ -191,6 +191,12 @@ static void all_ways_read_the_same(void **state)
 static void blanks_are_found(void **state)
 {
     (void)state;
+    for (size_t size = 0; size < 32; size++) {
+        char text[] = "                                                ";
+        text[size] = (char)(size % 2 ? '\t' : 'x');
+        assert_ptr_equal(goleak_fast_blanks(text, text + 40), text + size);
+        assert_true(goleak_fast_blanks(text, text + size) >= text + size);
+    }
     for (int byte = 0; byte < 256; byte++)
         for (size_t at = 0; at < 24; at++) {
             char text[] = "!\x7f\x80\xff\xa0\xa1goroutine.gowrap1+0xe8 \n and more of it, to be read by eight";
