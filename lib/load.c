@@ -16,6 +16,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A file on its way into an input. */
 struct feed {
@@ -130,6 +131,8 @@ struct call {
     struct place *places;
     struct goleak_trace **traces; /* by path; those that were joined under the first's */
     struct goleak_error *errors;
+    struct goleak_identity **identities; /* by path */
+    size_t side_by_side;          /* so many are read at a time */
 };
 
 /* Paths that are recordings of one process. */
@@ -287,11 +290,13 @@ static size_t places_size(const struct call *call)
 static struct goleak_options left_of(const struct call *call)
 {
     struct goleak_options own = *call->options;
+    if (own.max_memory_bytes == 0)
+        return own;
     uint64_t used_bytes = call->alloc.used_bytes - places_size(call);
     for (size_t i = 0; i < call->path_count; i++)
         used_bytes += call->traces[i] != NULL ? call->traces[i]->alloc.used_bytes : 0;
-    if (own.max_memory_bytes != 0) /* a byte at least, 0 would be none */
-        own.max_memory_bytes = own.max_memory_bytes > used_bytes ? own.max_memory_bytes - used_bytes : 1;
+    /* A byte at least, 0 would be none. */
+    own.max_memory_bytes = own.max_memory_bytes > used_bytes ? own.max_memory_bytes - used_bytes : 1;
     return own;
 }
 
@@ -405,18 +410,63 @@ static void gather(struct call *call, struct group *group, size_t first)
         }
 }
 
+/* ---- side by side ---- */
+
+/* Those that are no pipes, and may be read in any order. */
+static uint64_t regular_size(const char *path)
+{
+    struct stat info;
+    return strcmp(path, "-") != 0 && stat(path, &info) == 0 && S_ISREG(info.st_mode) ? (uint64_t)info.st_size : 0;
+}
+
+/* How many threads may read several files. Of a limit each file has what the ones before it
+ * left, and an allocator of the caller's is called by one thread. */
+static size_t threads_of_call(const struct call *call)
+{
+    const struct goleak_options *options = call->options;
+    if (options->allocator != NULL || options->max_memory_bytes != 0)
+        return 1;
+    return options->jobs != 0 ? options->jobs : goleak_thread_cores();
+}
+
+/* How many of those that are left to read are read at a time. The caller's hooks are called
+ * for one after the other, on his thread. One large file is better read by several threads
+ * of its own. */
+static size_t side_by_side(const struct call *call)
+{
+    const struct goleak_options *options = call->options;
+    size_t threads = threads_of_call(call), count = 0;
+    uint64_t sum = 0, largest = 0;
+    for (size_t i = 0; i < call->path_count; i++) {
+        uint64_t size = call->places[i].done ? 0 : regular_size(call->paths[i]);
+        if (!call->places[i].done && size == 0)
+            return 1;
+        count += !call->places[i].done;
+        largest = size > largest ? size : largest;
+        sum += size;
+    }
+    bool alone = options->ended != NULL || options->progress != NULL || largest > sum / 2;
+    return alone ? 1 : count < threads ? count : threads;
+}
+
+/* A goleak_thread_each's. */
+static void read_identity(void *context, size_t index)
+{
+    struct call *call = context;
+    struct goleak_error error = { 0 };
+    struct goleak_options left = left_of(call);
+    if (goleak_identity_read(call->identities[index], call->paths[index], &left, &error) != GOLEAK_OK)
+        refuse(call, index, &error);
+}
+
 /* Loads those that belong together. */
 static enum goleak_status load_groups(struct call *call, struct goleak_identity **identities, struct group *group)
 {
-    for (size_t i = 0; i < call->path_count; i++) {
-        struct goleak_error error = { 0 };
-        struct goleak_options left = left_of(call);
-        identities[i] = goleak_alloc_array(&call->alloc, 1, sizeof *identities[i]);
-        if (identities[i] == NULL)
+    for (size_t i = 0; i < call->path_count; i++)
+        if ((identities[i] = goleak_alloc_array(&call->alloc, 1, sizeof *identities[i])) == NULL)
             return goleak_alloc_failure(&call->alloc);
-        if (goleak_identity_read(identities[i], call->paths[i], &left, &error) != GOLEAK_OK)
-            refuse(call, i, &error);
-    }
+    call->identities = identities;
+    goleak_thread_each(threads_of_call(call), call->path_count, read_identity, call);
     group->identities = (const struct goleak_identity *const *)identities;
     for (size_t i = 0; i < call->path_count; i++) {
         group->count = 2;
@@ -462,22 +512,30 @@ static void tidy(struct call *call)
     }
 }
 
+/* A goleak_thread_each's: what is left of --jobs for each, too. */
+static void load_one(void *context, size_t index)
+{
+    struct call *call = context;
+    if (call->places[index].done)
+        return;
+    call->places[index] = (struct place){ index, 0, true };
+    struct goleak_options left = left_of(call);
+    if (call->side_by_side > 1) /* jobs 0 would start as many as help one */
+        left.jobs = call->options->jobs / call->side_by_side != 0 ? (unsigned)(call->options->jobs / call->side_by_side) : 1;
+    load(&call->traces[index], call->paths[index], &left, &call->errors[index]); /* which tells */
+}
+
 static void load_paths(struct call *call)
 {
     struct goleak_error error;
     enum goleak_status status = call->path_count > 1 ? load_joined(call) : GOLEAK_OK;
     if (status != GOLEAK_OK)
         goleak_error_alloc(&error, &call->alloc);
-    for (size_t i = 0; i < call->path_count; i++) {
-        if (call->places[i].done)
-            continue;
-        call->places[i] = (struct place){ i, 0, true };
-        struct goleak_options left = left_of(call);
-        if (status != GOLEAK_OK)
+    for (size_t i = 0; i < call->path_count && status != GOLEAK_OK; i++)
+        if (!call->places[i].done)
             refuse(call, i, &error);
-        else
-            load(&call->traces[i], call->paths[i], &left, &call->errors[i]); /* which tells */
-    }
+    call->side_by_side = call->path_count > 1 ? side_by_side(call) : 1;
+    goleak_thread_each(call->side_by_side, call->path_count, load_one, call);
     tidy(call);
 }
 

@@ -24,3 +24,46 @@ unsigned goleak_thread_cores(void)
     return 1;
 #endif
 }
+
+/* ---- many things ---- */
+
+#define CREW 64
+
+struct crew {
+    pthread_mutex_t mutex;
+    size_t next, count;
+    void (*work)(void *context, size_t index);
+    void *context;
+};
+
+static void *work_on(void *context)
+{
+    struct crew *crew = context;
+    for (;;) {
+        pthread_mutex_lock(&crew->mutex);
+        size_t index = crew->next;
+        crew->next += index < crew->count;
+        pthread_mutex_unlock(&crew->mutex);
+        if (index == crew->count)
+            return NULL;
+        crew->work(crew->context, index);
+    }
+}
+
+void goleak_thread_each(size_t threads, size_t count, void (*work)(void *context, size_t index), void *context)
+{
+    struct crew crew = { .count = count, .work = work, .context = context };
+    pthread_t others[CREW];
+    size_t started = 0, wanted = threads < count ? threads : count;
+    if (wanted < 2 || pthread_mutex_init(&crew.mutex, NULL) != 0) {
+        for (size_t i = 0; i < count; i++)
+            work(context, i);
+        return;
+    }
+    while (started + 1 < wanted && started < CREW && goleak_thread_start(&others[started], work_on, &crew))
+        started++;
+    work_on(&crew);
+    for (size_t i = 0; i < started; i++)
+        pthread_join(others[i], NULL);
+    pthread_mutex_destroy(&crew.mutex);
+}

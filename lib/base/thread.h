@@ -1,5 +1,5 @@
 /*
- * thread - starting one.
+ * thread - starting one, and doing many things on several.
  *
  * The caller's signal handlers are to run on the caller's threads, so all signals are
  * blocked in ours.
@@ -9,10 +9,15 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /* False: the system has none left. */
 bool goleak_thread_start(pthread_t *thread, void *(*run)(void *context), void *context);
 /* How many can run at once; 1 where nobody knows. */
 unsigned goleak_thread_cores(void);
+
+/* work(context, index) for each index below `count`, on so many threads, the caller's among
+ * them, in any order; returns when all is done. */
+void goleak_thread_each(size_t threads, size_t count, void (*work)(void *context, size_t index), void *context);
 
 #endif

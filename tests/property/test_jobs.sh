@@ -1,7 +1,8 @@
 #!/bin/sh
 # Results do not depend on --jobs, to the byte: the golden cases say the same with
 # any number of threads, and so do text, json and ndjson reports on every recording in
-# testdata/, and below $GOLEAK_CAPTURES. $GOLEAK_REPORT is the tool.
+# testdata/, and below $GOLEAK_CAPTURES, each alone and all of a folder in one report.
+# $GOLEAK_REPORT is the tool.
 set -u
 . tests/support/tap.sh
 
@@ -30,9 +31,19 @@ done
 
 # ---- recordings ----------------------------------------------------------------------
 
-report() { # JOBS FORMAT FILE: what it says, and its exit status
-    "$tool" --color=never --jobs="$1" --format="$2" "$3" 2>&1
+report() { # JOBS FORMAT FILE...: what it says, and its exit status
+    jobs=$1 format=$2
+    shift 2
+    "$tool" --color=never --jobs="$jobs" --format="$format" "$@" 2>&1
     echo "status $?"
+}
+
+together() { # FILE...
+    report 1 json "$@" >"$TEST_TMP/want"
+    for jobs in 2 3 8; do
+        report "$jobs" json "$@" >"$TEST_TMP/got"
+        cmp "$TEST_TMP/want" "$TEST_TMP/got" || return 1
+    done
 }
 
 same() { # FILE...: says which differ
@@ -48,15 +59,19 @@ same() { # FILE...: says which differ
 }
 
 # shellcheck disable=SC2046 # no name here has a blank
-check 'the recordings in testdata/' same $(find testdata -type f ! -name '*.case' ! -name '*.md')
+set -- $(find testdata -type f ! -name '*.case' ! -name '*.md' | sort)
+check 'the recordings in testdata/' same "$@"
+check 'the recordings in testdata/, together' together "$@"
 
 if [ -z "${GOLEAK_CAPTURES:-}" ]; then
     skip 'the recordings in $GOLEAK_CAPTURES' 'it is not set'
 else
     for folder in "$GOLEAK_CAPTURES"/*/; do
         # shellcheck disable=SC2046
-        set -- $(find "$folder" -type f ! -name '*.json' ! -name '*.md')
-        [ $# = 0 ] || check "the recordings in $(basename "$folder")" same "$@"
+        set -- $(find "$folder" -type f ! -name '*.json' ! -name '*.md' | sort)
+        [ $# != 0 ] || continue
+        check "the recordings in $(basename "$folder")" same "$@"
+        check "the recordings in $(basename "$folder"), together" together "$@"
     done
 fi
 done_testing
