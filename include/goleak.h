@@ -23,7 +23,9 @@
  *           Damage in a recording is no failure: it is stepped over and counted.
  * Threads.  No global state. One trace is used by one thread at a time until
  *           goleak_trace_finish; a finished trace is read-only and may be read
- *           by many threads.
+ *           by many threads. Only goleak_trace_load* start threads of their own
+ *           (see jobs), which are gone when they return; hooks and allocators of
+ *           the caller's are called on his thread.
  */
 #ifndef GOLEAK_H
 #define GOLEAK_H
@@ -104,8 +106,8 @@ struct goleak_options {
     uint64_t max_memory_bytes;  /* of all that the traces of one call hold; 0: none */
     const char *go_version;     /* "1.22"; NULL: header, or inferred         */
     const char *input_format;   /* a name of goleak_format_name; NULL: sniff */
-    unsigned jobs;              /* threads in all; 1: none beside the caller;
-                                   0: as many as help                        */
+    unsigned jobs;              /* goleak_trace_load*: threads in all; 1: none
+                                   beside the caller; 0: as many as help     */
     bool include_system;        /* count and show system goroutines          */
     int64_t min_age_ns;         /* younger waits are no leaks, but for those that
                                    nothing can wake at all; 0: none          */
@@ -145,7 +147,7 @@ GOLEAK_API enum goleak_status goleak_input_finish(struct goleak_input *input, st
 /* Ends the recording and computes every result; the trace is frozen then. */
 GOLEAK_API enum goleak_status goleak_trace_finish(struct goleak_trace *trace, struct goleak_error *error);
 
-/* Opens, reads (with a decode thread where it helps) and finishes. */
+/* Opens, reads (with threads where they help) and finishes. */
 GOLEAK_API enum goleak_status goleak_trace_load(struct goleak_trace **out, const char *path,
                                                 const struct goleak_options *options, struct goleak_error *error);
 

@@ -155,7 +155,8 @@ static void decode_with(struct result *result, const struct setup *setup)
     result->status =
         goleak_source_open(&source, setup->alloc, setup->name != NULL ? setup->name : path, &result->error);
     if (result->status == GOLEAK_OK)
-        result->status = goleak_decode_open(&decode, setup->alloc, source, setup->window_limit_bytes, setup->own_thread,
+        result->status = goleak_decode_open(&decode, setup->alloc, source, setup->window_limit_bytes,
+                                            setup->own_thread ? GOLEAK_DECODE_THREAD | GOLEAK_DECODE_PLAIN_THREAD : 0,
                                             &result->error);
     if (result->status == GOLEAK_OK) {
         decode_runs(result, decode, setup);
@@ -372,7 +373,7 @@ static void closing_early(void **state)
         struct goleak_decode *decode;
         goleak_alloc_init(&alloc, NULL, 0);
         assert_int_equal(goleak_source_open(&source, &alloc, path, NULL), GOLEAK_OK);
-        assert_int_equal(goleak_decode_open(&decode, &alloc, source, 0, true, NULL), GOLEAK_OK);
+        assert_int_equal(goleak_decode_open(&decode, &alloc, source, 0, GOLEAK_DECODE_THREAD, NULL), GOLEAK_OK);
         struct timespec pause = { 0, i * 500000 };
         nanosleep(&pause, NULL);
         goleak_decode_close(decode);
@@ -505,7 +506,7 @@ static void thread_memory_is_booked(void **state)
     size_t size;
     goleak_alloc_init(&alloc, NULL, 0);
     assert_int_equal(goleak_source_open(&source, &alloc, path, NULL), GOLEAK_OK);
-    assert_int_equal(goleak_decode_open(&decode, &alloc, source, 0, true, NULL), GOLEAK_OK);
+    assert_int_equal(goleak_decode_open(&decode, &alloc, source, 0, GOLEAK_DECODE_THREAD, NULL), GOLEAK_OK);
     uint64_t before = alloc.used_bytes;
     assert_int_equal(goleak_decode_next(decode, &data, &size, NULL, NULL, NULL), GOLEAK_OK);
     assert_true(size > 0);
