@@ -192,7 +192,7 @@ static void a_silent_pipe_is_left(void **state)
 
 static void failures_are_the_same(void **state)
 {
-    static const char *const texts[] = { "", "\x7f" "ELF\x02\x01\x01", "Fri Nov 20 12:00:00 2026 service started\n",
+    static const char *const texts[] = { "", "\177ELF\2\1\1", "Fri Nov 20 12:00:00 2026 service started\n",
                                          "goleak-recorder-end: events=5\n", "gopark: goroutine=zzz reason=1\n" };
     (void)state;
     for (size_t i = 0; i < COUNT(texts); i++) {
