@@ -44,8 +44,11 @@ static unsigned threads_of(const struct feed *feed, const struct goleak_trace *t
     unsigned jobs = trace->options.jobs;
     if (jobs != 0) /* one for each, and what is left from the first on */
         return (unsigned)((jobs - 1) / feeds + (index < (jobs - 1) % feeds));
+    unsigned cores = goleak_thread_cores();
     bool small = !goleak_source_can_block(feed->source) && goleak_source_size(feed->source) < SMALL_BYTES;
-    return goleak_thread_cores() == 1 || small ? 0 : 3;
+    if (cores == 1 || small)
+        return 0;
+    return feeds == 1 ? 3 : index < cores;
 }
 
 /* Unpacking gains most by a thread, then reading lines and records, then reading bytes. */
@@ -520,8 +523,10 @@ static void load_one(void *context, size_t index)
         return;
     call->places[index] = (struct place){ index, 0, true };
     struct goleak_options left = left_of(call);
-    if (call->side_by_side > 1) /* jobs 0 would start as many as help one */
-        left.jobs = call->options->jobs / call->side_by_side != 0 ? (unsigned)(call->options->jobs / call->side_by_side) : 1;
+    if (call->side_by_side > 1) {
+        left.jobs = (unsigned)(call->options->jobs / call->side_by_side);
+        left.jobs += left.jobs == 0; /* 0 would start as many as help one */
+    }
     load(&call->traces[index], call->paths[index], &left, &call->errors[index]); /* which tells */
 }
 

@@ -42,7 +42,7 @@ struct goleak_textual {
     bool open_event; /* the last event of the batch may get a stack yet */
     bool had_stack;  /* … and has had it: what follows another line is not its own */
     bool ignores_frames; /* they are of a line that was not used */
-    uint16_t bare_spawns; /* of the batch's last events, the last in bit 0: entries of newproc1 without a stack */
+    uint16_t bare_spawns; /* entries of newproc1 without a stack, of the batch's last events; bit 0: the last */
     uint64_t events, notes;
     uint32_t seen;   /* `has` of all keyed events */
     struct goleak_spawn spawns[GOLEAK_SPAWNS];
