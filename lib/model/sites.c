@@ -81,11 +81,6 @@ bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t 
     *site = 0;
     if (created_at == 0 && start == 0)
         return true;
-    uint32_t *last = &sites->last[(created_at * 31 + start) % GOLEAK_SITES_LAST];
-    if (sites->sites[*last].created_at == created_at && sites->sites[*last].start == start) {
-        *site = *last;
-        return true;
-    }
     const uint32_t key[2] = { created_at, start };
     uint32_t *last = &sites->last[(created_at * 31 + start) % GOLEAK_SITES_LAST];
     if ((*site = find_last(&sites->index, *last, key)) != 0)
@@ -103,7 +98,6 @@ bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t 
         };
         sites->sites[*site].proof = prove_site(sites, &sites->sites[*site]);
     }
-    *last = *site;
     return *site != 0;
 }
 

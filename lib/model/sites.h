@@ -30,7 +30,6 @@ struct goleak_sites {
     struct goleak_intern pcs;       /* bytes: gopc */
     uint32_t *pc_frames;            /* pc_frames[id - 1]: the frame that a stack gave it */
     size_t pc_capacity;
-    uint32_t last[GOLEAK_SITES_LAST]; /* sites asked for, the last of their place */
 };
 
 bool goleak_sites_init(struct goleak_sites *sites, struct goleak_symbols *symbols, struct goleak_alloc *alloc);
