@@ -9,6 +9,9 @@
  * complaint, is the same. Only the names of strings and stacks in events have to be put
  * into the real trace's numbers, for its replay adds strings, too.
  *
+ * A format whose reader tells more than that is `alone`: its bytes go into parcels as they
+ * are, and the caller's thread reads them.
+ *
  * Parcels go round: the one that is being filled is the thread's, the first of those
  * that are full the caller's; a mutex hands them over.
  */
@@ -29,6 +32,7 @@ struct parcel {
     struct goleak_batch *batches[PARCEL_BATCHES];
     size_t count;
     struct goleak_buf news; /* struct news, each with its bytes, in multiples of 8 */
+    struct goleak_buf raw;  /* plain bytes, of a format that is `alone` */
     uint64_t read_bytes, used_bytes;
     bool last;
 };
@@ -69,6 +73,7 @@ struct goleak_reading {
     struct goleak_decode *decode;
     uint64_t base_bytes; /* its count before it held anything */
     struct parcel *open;
+    bool alone;          /* bytes are passed on */
     uint64_t told_bytes; /* of the input, in the parcels before */
     struct {
         size_t strings, frames, stacks;
@@ -97,7 +102,7 @@ static struct parcel *take_parcel(struct goleak_reading *reading)
         parcel = &reading->parcels[(reading->first + reading->count) % PARCELS];
     pthread_mutex_unlock(&reading->mutex);
     if (parcel != NULL)
-        parcel->count = parcel->news.size = 0;
+        parcel->count = parcel->news.size = parcel->raw.size = 0;
     return parcel;
 }
 
@@ -201,35 +206,69 @@ static enum goleak_status push(void *context, struct goleak_batch **batch)
     return GOLEAK_OK;
 }
 
-/* One run of bytes; false: no more of them. */
+/* Bytes that the caller's thread is to read, behind what was said of them. False: memory. */
+static bool add_raw(struct goleak_reading *reading, const void *data, size_t size)
+{
+    reading->alone = true;
+    goleak_buf_append(&reading->open->raw, data, size);
+    if (gather_news(reading) && !reading->open->raw.failed)
+        return true;
+    reading->status = goleak_error_alloc(&reading->error, &reading->side->alloc);
+    return false;
+}
+
+/* It is, and its bytes so far are there. */
+static bool begins_alone(const struct goleak_reading *reading)
+{
+    const struct goleak_input *input = reading->side_input;
+    return !reading->alone && input->format != NULL && input->format->alone;
+}
+
+static bool take_run(struct goleak_reading *reading, const void *data, size_t size)
+{
+    const struct goleak_buf *head = &reading->side_input->head;
+    if (reading->alone)
+        return add_raw(reading, data, size) && send(reading, false);
+    reading->status = goleak_input_feed_plain(reading->side_input, data, size, &reading->error);
+    if (reading->status != GOLEAK_OK)
+        return false;
+    if (begins_alone(reading))
+        return add_raw(reading, head->data, head->size) && send(reading, false);
+    return goleak_decode_bytes_read(reading->decode) - reading->told_bytes < PARCEL_BYTES || send(reading, false);
+}
+
+/* False: no more of them. */
 static bool read_run(struct goleak_reading *reading)
 {
     const void *data;
     size_t size;
     reading->status =
         goleak_decode_next(reading->decode, &data, &size, goleak_input_damage, reading->side_input, &reading->error);
-    if (reading->status != GOLEAK_OK || size == 0)
-        return false;
-    reading->status = goleak_input_feed_plain(reading->side_input, data, size, &reading->error);
-    if (reading->status != GOLEAK_OK)
-        return false;
-    if (goleak_decode_bytes_read(reading->decode) - reading->told_bytes < PARCEL_BYTES)
-        return true;
-    return send(reading, false);
+    return reading->status == GOLEAK_OK && size != 0 && take_run(reading, data, size);
+}
+
+static void end_input(struct goleak_reading *reading)
+{
+    const struct goleak_buf *head = &reading->side_input->head;
+    if (reading->status == GOLEAK_OK && !reading->alone)
+        reading->status = goleak_input_end(reading->side_input, &reading->error);
+    if (reading->status != GOLEAK_OK || reading->open == NULL)
+        return;
+    if (begins_alone(reading))
+        add_raw(reading, head->data, head->size);
+    else if (!gather_news(reading))
+        reading->status = goleak_error_alloc(&reading->error, &reading->side->alloc);
 }
 
 static void *run(void *context)
 {
     struct goleak_reading *reading = context;
     reading->open = take_parcel(reading);
-    while (read_run(reading))
+    while (reading->open != NULL && read_run(reading))
         continue;
     if (reading->open == NULL)
         return NULL;
-    if (reading->status == GOLEAK_OK)
-        reading->status = goleak_input_end(reading->side_input, &reading->error);
-    if (reading->status == GOLEAK_OK && reading->open != NULL && !gather_news(reading))
-        reading->status = goleak_error_alloc(&reading->error, &reading->side->alloc);
+    end_input(reading);
     send(reading, true);
     return NULL;
 }
@@ -254,6 +293,7 @@ static bool make_parcels(struct goleak_reading *reading)
     for (size_t i = 0; i < PARCELS; i++) {
         struct parcel *parcel = &reading->parcels[i];
         goleak_buf_init(&parcel->news, &reading->side->alloc);
+        goleak_buf_init(&parcel->raw, &reading->side->alloc);
         for (size_t k = 0; k < PARCEL_BATCHES; k++)
             if ((parcel->batches[k] = goleak_batch_new(reading->alloc)) == NULL)
                 return false;
@@ -279,7 +319,10 @@ static enum goleak_status make_side(struct goleak_reading *reading, struct golea
     side->alloc.used_bytes += reading->base_bytes;
     reading->told.from = side->reasons.from;
     reading->told.candidates = side->reasons.candidates;
-    return goleak_input_open(&reading->side_input, side, reading->input->path, error);
+    status = goleak_input_open(&reading->side_input, side, reading->input->path, error);
+    if (status == GOLEAK_OK)
+        reading->side_input->aside = true;
+    return status;
 }
 
 enum goleak_status goleak_reading_open(struct goleak_reading **out, struct goleak_input *input,
@@ -329,8 +372,10 @@ void goleak_reading_close(struct goleak_reading *reading)
     goleak_decode_close(reading->decode);
     for (size_t i = 0; i < PARCELS && reading->side != NULL; i++) {
         struct parcel *parcel = &reading->parcels[i];
-        if (parcel->news.alloc != NULL)
+        if (parcel->news.alloc != NULL) {
             goleak_buf_release(&parcel->news);
+            goleak_buf_release(&parcel->raw);
+        }
         for (size_t k = 0; k < PARCEL_BATCHES; k++)
             if (parcel->batches[k] != NULL)
                 goleak_batch_free(reading->alloc, parcel->batches[k]);
@@ -451,6 +496,8 @@ static enum goleak_status replay(struct goleak_reading *reading, struct parcel *
     }
     if (status == GOLEAK_OK && !take_news_before(reading, parcel, parcel->count, &at))
         return goleak_alloc_failure(reading->alloc);
+    if (status == GOLEAK_OK && parcel->raw.size != 0)
+        status = goleak_input_feed_plain(input, parcel->raw.data, parcel->raw.size, NULL);
     return status;
 }
 
@@ -469,10 +516,12 @@ enum goleak_status goleak_reading_next(struct goleak_reading *reading, bool *end
     if (status != GOLEAK_OK || !*ended)
         return status;
     /* Behind the last parcel nothing of the thread's changes any more. */
-    input->format = reading->side_input->format;
-    input->facts = reading->side_input->facts;
-    input->elsewhere = reading->status == GOLEAK_OK;
-    if (input->elsewhere)
+    if (!reading->alone) {
+        input->format = reading->side_input->format;
+        input->facts = reading->side_input->facts;
+        input->elsewhere = true;
+    }
+    if (reading->status == GOLEAK_OK)
         return goleak_input_finish(input, error);
     if (error != NULL)
         *error = reading->error;

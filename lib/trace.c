@@ -343,6 +343,12 @@ static enum goleak_status refuse(struct goleak_input *input, const char *advice)
     return error->status;
 }
 
+/* Another's reader gets the bytes; all that were fed stay in `head`. */
+static bool is_anothers(const struct goleak_input *input)
+{
+    return input->aside && input->format != NULL && input->format->alone;
+}
+
 static enum goleak_status find_format(struct goleak_input *input, bool whole)
 {
     bool more = false;
@@ -356,6 +362,8 @@ static enum goleak_status find_format(struct goleak_input *input, bool whole)
         input->format = goleak_format_sniff(input->head.data, input->head.size, whole, &more, advice);
     if (input->format == NULL)
         return more ? GOLEAK_END : refuse(input, advice);
+    if (is_anothers(input))
+        return GOLEAK_OK;
     enum goleak_status status = open_reader(input);
     if (status == GOLEAK_OK)
         status = input->format->feed(input->reader, input->head.data, input->head.size);
@@ -383,6 +391,10 @@ static enum goleak_status take_plain(void *context, const void *data, size_t siz
         if (status < 0)
             return status;
         input->head_full = true;
+        if (is_anothers(input)) {
+            goleak_buf_append(&input->head, bytes, size);
+            return input->head.failed ? goleak_alloc_failure(&input->trace->alloc) : GOLEAK_OK;
+        }
     }
     return size != 0 ? input->format->feed(input->reader, bytes, size) : GOLEAK_OK;
 }
@@ -533,8 +545,9 @@ static enum goleak_status end_reader(struct goleak_input *input)
         status = goleak_unpack_finish(input->unpack, &input->trace->failure);
     if (status == GOLEAK_OK && input->reader == NULL)
         status = find_format(input, true);
-    if (status == GOLEAK_OK)
-        status = input->format->finish(input->reader);
+    if (status != GOLEAK_OK || is_anothers(input))
+        return status;
+    status = input->format->finish(input->reader);
     if (status == GOLEAK_OK)
         input->format->facts(input->reader, &input->facts);
     return status;

@@ -17,6 +17,7 @@ struct goleak_input {
     struct goleak_trace *trace;
     char *path;
     struct goleak_unpack *unpack;
+    bool aside;                  /* of a reading thread, which opens no reader of a format that is `alone` */
     bool elsewhere;              /* a thread has read all of it: format and facts are here */
     struct goleak_buf head;      /* until the format is known */
     bool head_full;

@@ -47,6 +47,9 @@ struct goleak_reader; /* each format's own */
 struct goleak_format {
     const char *name;  /* for --input-format and inputs[].format */
     const char *title; /* for people */
+    /* Its reader tells more than events, strings, frames, stacks, complaints of the one input
+     * and a version of Go in a header: lib/reading.c leaves it to the caller's thread. */
+    bool alone;
     /* `whole`: there are no more bytes than these. */
     enum goleak_sniff (*sniff)(const char *bytes, size_t size, bool whole);
     struct goleak_reader *(*open)(const struct goleak_reader_env *env); /* NULL: memory */
