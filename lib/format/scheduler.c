@@ -4,8 +4,12 @@
 #include "format/varint.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
+
+/* So many threads may be asked in vain in a generation, by its bytes: far more than any needs
+ * that a program has written. */
+#define EFFORT_AT_LEAST 65536
+#define EFFORT_PER_BYTE 2
 
 enum { PROC_NONE, PROC_RUNNING, PROC_IDLE, PROC_SYSCALL, PROC_ABANDONED };
 enum verdict { READY, NOT_YET, NEVER, FAILED };
@@ -39,7 +43,7 @@ void goleak_scheduler_release(struct goleak_scheduler *scheduler)
     goleak_idmap_release(&scheduler->thread_index);
     goleak_free(alloc, scheduler->procs, scheduler->proc_capacity * sizeof *scheduler->procs);
     goleak_free(alloc, scheduler->threads, scheduler->thread_capacity * sizeof *scheduler->threads);
-    goleak_free(alloc, scheduler->turns, scheduler->turn_capacity * sizeof *scheduler->turns);
+    goleak_free(alloc, scheduler->places, scheduler->place_capacity * sizeof *scheduler->places);
     goleak_free(alloc, scheduler->heap, scheduler->heap_capacity * sizeof *scheduler->heap);
 }
 
@@ -581,11 +585,13 @@ static enum verdict force(struct step *step)
 {
     struct goleak_scheduler *scheduler = step->scheduler;
     const struct goleak_trace_event *event = step->event;
+    const char *expected = step->problem != NULL     ? step->problem
+                           : scheduler->effort == 0 ? "what must happen before it, after so much that is out of order"
+                                                    : "what must happen before it in some other thread";
     goleak_health_note(scheduler->generation->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0,
                        scheduler->generation->offset + event->at,
                        "found %s on thread %" PRIu64 " with %" PRIu64 ", expected %s", goleak_trace_event_name(event->type),
-                       step->thread->id, event->argument[0],
-                       step->problem != NULL ? step->problem : "what must happen before it in some other thread");
+                       step->thread->id, event->argument[0], expected);
     step->force = true;
     return advance(step);
 }
@@ -600,33 +606,67 @@ static enum goleak_status hand_out(struct goleak_scheduler *scheduler, const str
     return status;
 }
 
-static int by_time(const void *a, const void *b)
+/* The places of the heap that are asked next, the earliest first: a heap of their own. */
+static bool is_before(const struct goleak_scheduler *scheduler, uint32_t a, uint32_t b)
 {
-    const struct goleak_trace_turn *x = a, *y = b;
-    return x->time < y->time ? -1 : x->time > y->time ? 1 : x->place < y->place ? -1 : x->place > y->place;
+    uint64_t x = time_at(scheduler, a), y = time_at(scheduler, b);
+    return x != y ? x < y : a < b;
 }
 
-/* The first thread, by time, whose event can be; its place in the heap. */
+static void put_place(struct goleak_scheduler *scheduler, size_t *count, uint32_t place)
+{
+    uint32_t *places = scheduler->places;
+    size_t at = (*count)++;
+    for (size_t parent; at > 0 && is_before(scheduler, place, places[parent = (at - 1) / 2]); at = parent)
+        places[at] = places[parent];
+    places[at] = place;
+}
+
+static uint32_t take_place(struct goleak_scheduler *scheduler, size_t *count)
+{
+    uint32_t *places = scheduler->places, first = places[0], last = places[--*count];
+    size_t at = 0;
+    for (size_t child; (child = 2 * at + 1) < *count; at = child) {
+        child += child + 1 < *count && is_before(scheduler, places[child + 1], places[child]);
+        if (!is_before(scheduler, places[child], last))
+            break;
+        places[at] = places[child];
+    }
+    places[at] = last;
+    return first;
+}
+
+static void begin_step(struct goleak_scheduler *scheduler, struct step *step, size_t place)
+{
+    struct goleak_trace_thread *thread = &scheduler->threads[scheduler->heap[place]];
+    *step = (struct step){ .scheduler = scheduler, .thread = thread, .event = &thread->event };
+}
+
+/* The first thread behind the earliest one, by time, whose event can be; its place in the
+ * heap. Where nobody can go, the earliest one is to be forced. */
 static enum verdict choose(struct goleak_scheduler *scheduler, struct step *step, size_t *place)
 {
-    size_t count = scheduler->heap_count;
-    if (!goleak_grow(scheduler->generation->env.alloc, &scheduler->turns, &scheduler->turn_capacity, count,
-                     sizeof *scheduler->turns))
+    size_t count = 0;
+    if (!goleak_grow(scheduler->generation->env.alloc, &scheduler->places, &scheduler->place_capacity,
+                     scheduler->heap_count + 1, sizeof *scheduler->places))
         return FAILED;
-    for (size_t i = 0; i < count; i++)
-        scheduler->turns[i] = (struct goleak_trace_turn){ time_at(scheduler, i), (uint32_t)i };
-    qsort(scheduler->turns, count, sizeof *scheduler->turns, by_time);
-    for (size_t i = 1; i <= count; i++) {
-        /* The earliest one was asked already; where nobody can go, it is the one to force. */
-        *place = scheduler->turns[i % count].place;
-        struct goleak_trace_thread *thread = &scheduler->threads[scheduler->heap[*place]];
-        *step = (struct step){ .scheduler = scheduler, .thread = thread, .event = &thread->event };
-        if (i == count)
+    put_place(scheduler, &count, 0);
+    while (count != 0) {
+        *place = take_place(scheduler, &count);
+        for (size_t child = 2 * *place + 1; child <= 2 * *place + 2 && child < scheduler->heap_count; child++)
+            put_place(scheduler, &count, (uint32_t)child);
+        if (*place == 0) /* it was asked already */
+            continue;
+        if (scheduler->effort == 0)
             break;
+        scheduler->effort--;
+        begin_step(scheduler, step, *place);
         enum verdict verdict = advance(step);
         if (verdict != NOT_YET)
             return verdict;
     }
+    *place = 0;
+    begin_step(scheduler, step, 0);
     return NOT_YET;
 }
 
@@ -635,10 +675,11 @@ enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler)
     struct goleak_alloc *alloc = scheduler->generation->env.alloc;
     if (!collect(scheduler))
         return goleak_alloc_failure(alloc);
+    scheduler->effort = (scheduler->generation->bytes.size + EFFORT_AT_LEAST) * EFFORT_PER_BYTE;
     while (scheduler->heap_count != 0) {
-        struct goleak_trace_thread *thread = &scheduler->threads[scheduler->heap[0]];
-        struct step step = { .scheduler = scheduler, .thread = thread, .event = &thread->event };
+        struct step step;
         size_t place = 0;
+        begin_step(scheduler, &step, place);
         enum verdict verdict = advance(&step);
         if (verdict == NOT_YET)
             verdict = choose(scheduler, &step, &place);

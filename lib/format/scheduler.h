@@ -9,7 +9,8 @@
  * they were read from.)
  *
  *      ready?  --yes--> the states change, the event goes out
- *         \--not yet--> try the thread with the next smallest time
+ *         \--not yet--> try the thread with the next smallest time (within an effort that
+ *                        a trace made to take forever uses up)
  *         \--never----> it is said, and the event is taken as it comes
  */
 #ifndef GOLEAK_FORMAT_SCHEDULER_H
@@ -80,11 +81,9 @@ struct goleak_scheduler {
     size_t thread_count, thread_capacity;
     uint32_t *heap; /* threads that have an event, by its time */
     size_t heap_count, heap_capacity;
-    struct goleak_trace_turn {
-        uint64_t time;
-        uint32_t place;
-    } *turns; /* the heap in the order of time, while somebody is looked for */
-    size_t turn_capacity;
+    uint32_t *places; /* of the heap, while somebody is looked for */
+    size_t place_capacity;
+    uint64_t effort; /* threads that may still be asked in vain */
     bool first_generation;
     goleak_trace_event_fn *take;
     void *context;

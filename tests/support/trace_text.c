@@ -316,7 +316,7 @@ static bool read_values(struct compiler *c, const char **line, const char *names
     const char *at = *line;
     *count = 0;
     for (; *(at = next_word(at)) != '\0' && strncmp(at, "data=", 5) != 0; at += word_size(at)) {
-        size_t size = word_size(at), name = strcspn(names, " "), equals = strcspn(at, "=");
+        size_t size = word_size(at), name = strcspn(names, " "), equals = strcspn(at, "= \t\r\n#");
         if (*count == VALUES)
             return wrong(c, "more than %d arguments", VALUES);
         if (equals < size) {
