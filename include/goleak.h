@@ -491,6 +491,9 @@ enum goleak_event_kind {
 #define GOLEAK_FLAG_REASON 4u  /* `reason` is an enum goleak_reason          */
 #define GOLEAK_FLAG_INFERRED 8u /* … that was read off the stack             */
 
+/* A wait_reason without a number: a trace tells coroutines' waits by kinds of events. */
+#define GOLEAK_WAIT_COROUTINE 254
+
 /* In inputs that tell goids alone, `g` is a number that stands for the goroutine
  * while it lives, and has this bit. */
 #define GOLEAK_G_SLOT ((uint64_t)1 << 62)

@@ -38,7 +38,7 @@ void goleak_generation_clear(struct goleak_generation *generation)
     goleak_idmap_clear(&generation->strings);
     goleak_idmap_clear(&generation->stacks);
     generation->batch_count = generation->sample_count = 0;
-    generation->has_strings = generation->has_stacks = false;
+    generation->has_strings = generation->has_stacks = generation->has_snapshot = false;
     generation->frequency = 0;
     generation->unknown_strings = 0;
 }
@@ -197,8 +197,13 @@ static void load_clock(struct goleak_generation *generation, struct walk *walk)
             goleak_generation_damage(generation, at, "found no clock record, expected a frequency or a snapshot");
             return;
         }
-        if (kind != GOLEAK_TRACE_FREQUENCY)
+        if (kind == GOLEAK_TRACE_CLOCK_SNAPSHOT) {
+            if (generation->has_snapshot)
+                goleak_generation_damage(generation, at, "found a second clock snapshot in generation %" PRIu64
+                                         ", expected one", generation->number);
+            generation->has_snapshot = true;
             continue;
+        }
         if (value == 0 || value > UINT32_MAX || generation->frequency != 0)
             goleak_generation_damage(generation, at, "found %s of %" PRIu64 " ticks a second, expected one",
                                      generation->frequency != 0 ? "a second frequency" : "a frequency", value);

@@ -51,7 +51,7 @@ struct goleak_generation {
     struct goleak_trace_sample *samples;
     size_t sample_count, sample_capacity;
     uint64_t frequency;   /* ticks a second; 0: not told */
-    bool has_strings, has_stacks;
+    bool has_strings, has_stacks, has_snapshot;
     uint64_t unknown_strings; /* mentions of ids that the table does not have */
     bool is_cut;          /* the trace ends within the batch that begins at cut_at */
     size_t cut_at;

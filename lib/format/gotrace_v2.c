@@ -36,7 +36,10 @@ struct goleak_reader {
     size_t parsed;         /* of the generation's bytes, in whole batches */
     uint64_t last_generation; /* its number; 0: none */
     bool ended;            /* the generation has its end mark, or the next one has begun */
-    bool lost;             /* nothing can be found any more behind some damage */
+    bool searching;        /* behind some damage, for a batch */
+    size_t damaged_at, searched; /* in the generation's bytes */
+    char damage[192];      /* what was found there, and what was expected */
+    bool lost;             /* there is none */
     uint64_t frequency;    /* of the last generation that told it */
     int64_t last_ns;
     size_t sample;         /* the next of the generation's samples */
@@ -149,6 +152,13 @@ static void check_goid(struct goleak_reader *reader, const struct goleak_trace_e
                                  ", expected one below 2^63; its goroutine is shown without it", goid);
 }
 
+/* The tracer has no reason for it, the runtime has a word. */
+static void put_coroutine(struct goleak_event *event)
+{
+    event->wait_reason = GOLEAK_WAIT_COROUTINE;
+    event->has |= GOLEAK_HAS_WAIT;
+}
+
 /* A goroutine that is older than the trace shows itself. */
 static enum goleak_status add_status(struct goleak_reader *reader, const struct goleak_trace_event *from)
 {
@@ -166,6 +176,23 @@ static enum goleak_status add_status(struct goleak_reader *reader, const struct 
             event.has |= GOLEAK_HAS_REASON;
             event.flags |= GOLEAK_FLAG_REASON | GOLEAK_FLAG_INFERRED;
         }
+        if (event.reason == GOLEAK_REASON_GENERIC)
+            put_coroutine(&event);
+    }
+    return add(reader, &event, from->at, from->time);
+}
+
+static enum goleak_status add_block(struct goleak_reader *reader, const struct goleak_trace_event *from, uint32_t slot)
+{
+    struct goleak_event event = event_of(reader, GOLEAK_EVENT_PARK, slot);
+    event.flags = GOLEAK_FLAG_REASON;
+    event.has |= GOLEAK_HAS_REASON;
+    if (from->type == GOLEAK_TRACE_GoBlock) {
+        event.reason = reason_of(reader, from->argument[0]);
+        put_own_stack(reader, &event, slot, from->argument[1]);
+    } else { /* it waits for another one to switch to it */
+        event.reason = GOLEAK_REASON_GENERIC;
+        put_coroutine(&event);
     }
     return add(reader, &event, from->at, from->time);
 }
@@ -182,29 +209,11 @@ static enum goleak_status add_create(struct goleak_reader *reader, const struct 
     enum goleak_status status = add(reader, &event, from->at, from->time);
     if (status != GOLEAK_OK || from->type == GOLEAK_TRACE_GoCreate)
         return status;
-    bool blocked = from->type == GOLEAK_TRACE_GoCreateBlocked;
-    event = event_of(reader, blocked ? GOLEAK_EVENT_PARK : GOLEAK_EVENT_SYSCALL, from->subject);
-    if (blocked) { /* a coroutine: its creator switches to it */
-        event.reason = GOLEAK_REASON_GENERIC;
-        event.flags = GOLEAK_FLAG_REASON;
-        event.has |= GOLEAK_HAS_REASON;
-    }
+    if (from->type == GOLEAK_TRACE_GoCreateBlocked)
+        return add_block(reader, from, from->subject);
+    event = event_of(reader, GOLEAK_EVENT_SYSCALL, from->subject);
     return add(reader, &event, from->at, from->time);
 }
-
-static enum goleak_status add_block(struct goleak_reader *reader, const struct goleak_trace_event *from, uint32_t slot)
-{
-    struct goleak_event event = event_of(reader, GOLEAK_EVENT_PARK, slot);
-    event.flags = GOLEAK_FLAG_REASON;
-    event.has |= GOLEAK_HAS_REASON;
-    event.reason = GOLEAK_REASON_GENERIC;
-    if (from->type == GOLEAK_TRACE_GoBlock) {
-        event.reason = reason_of(reader, from->argument[0]);
-        put_own_stack(reader, &event, slot, from->argument[1]);
-    }
-    return add(reader, &event, from->at, from->time);
-}
-
 static enum goleak_status add_unblock(struct goleak_reader *reader, const struct goleak_trace_event *from)
 {
     struct goleak_event event = event_of(reader, GOLEAK_EVENT_READY, from->subject);
@@ -377,6 +386,24 @@ static void note_missing(struct goleak_reader *reader)
                                  " does not have", strings, generation->number);
 }
 
+/* Each generation has a frequency, and from Go 1.25 on what the clock showed at its begin. */
+static void check_clock(struct goleak_reader *reader)
+{
+    struct goleak_generation *generation = &reader->generation;
+    const char *snapshot = reader->version >= 25 && !generation->has_snapshot ? "no clock snapshot" : NULL;
+    if (generation->batch_count == 0)
+        return;
+    if (generation->frequency == 0)
+        goleak_generation_damage(generation, 0, "found no frequency%s%s in generation %" PRIu64
+                                 ", expected one%s; that of %s is used", snapshot != NULL ? " and " : "",
+                                 snapshot != NULL ? snapshot : "", generation->number,
+                                 snapshot != NULL ? " of each" : "",
+                                 reader->frequency != 0 ? "the generation before" : "Linux");
+    else if (snapshot != NULL)
+        goleak_generation_damage(generation, 0, "found %s in generation %" PRIu64 ", expected one", snapshot,
+                                 generation->number);
+}
+
 /* The bytes [0, parsed) are a generation. */
 static enum goleak_status run_generation(struct goleak_reader *reader)
 {
@@ -384,11 +411,9 @@ static enum goleak_status run_generation(struct goleak_reader *reader)
     enum goleak_status status = goleak_generation_load(generation);
     if (status != GOLEAK_OK)
         return status;
+    check_clock(reader);
     if (generation->frequency != 0)
         reader->frequency = generation->frequency;
-    else if (generation->batch_count != 0)
-        goleak_generation_damage(generation, 0, "found no frequency in generation %" PRIu64 ", expected one; that of %s "
-                                 "is used", generation->number, reader->frequency != 0 ? "the one before" : "Linux");
     if (reader->frequency == 0)
         reader->frequency = 15625000;
     reader->sample = 0;
@@ -414,44 +439,136 @@ static void drop(struct goleak_reader *reader)
 /* ---- batches ---- */
 
 struct batch_head {
-    uint64_t gen, m, time;
+    uint64_t gen, m, time, size;
     size_t at, end; /* of the payload */
     bool experimental;
+    bool too_long; /* a number has more than 64 bits */
 };
 
 enum found { WHOLE, CUT, MORE, BROKEN };
 
-static enum found read_head(struct goleak_reader *reader, bool last, struct batch_head *head)
+/* MORE: of bytes, is needed to tell. */
+static enum found read_head(const struct goleak_reader *reader, size_t from, bool last, struct batch_head *head)
 {
-    struct goleak_generation *generation = &reader->generation;
-    const uint8_t *start = (const uint8_t *)generation->bytes.data, *at = start + reader->parsed;
+    const struct goleak_generation *generation = &reader->generation;
+    const uint8_t *start = (const uint8_t *)generation->bytes.data, *at = start + from;
     const uint8_t *end = start + generation->bytes.size;
-    uint64_t size = 0, *const fields[] = { &head->gen, &head->m, &head->time, &size };
+    uint64_t *const fields[] = { &head->gen, &head->m, &head->time, &head->size };
+    *head = (struct batch_head){ .experimental = *at == GOLEAK_TRACE_EXPERIMENTAL_BATCH };
     if (end - at < BATCH_HEADER_MAX && !last)
         return MORE;
-    head->experimental = *at++ == GOLEAK_TRACE_EXPERIMENTAL_BATCH;
-    at += head->experimental && at < end;
+    at += at + head->experimental < end ? 1 + head->experimental : 1;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         const uint8_t *next = goleak_varint(at, end, fields[i]);
-        if (next == NULL && end - at < 10)
-            return MORE;
-        if (next == NULL) {
-            goleak_generation_damage(generation, reader->parsed,
-                                     "found a batch header with a number of more than 64 bits");
-            return BROKEN;
-        }
+        head->too_long = next == NULL && end - at >= 10;
+        if (next == NULL)
+            return head->too_long ? BROKEN : MORE;
         at = next;
     }
-    if (head->gen == 0 || size > BATCH_MAX) {
-        goleak_generation_damage(generation, reader->parsed,
-                                 "found a batch of generation %" PRIu64 " with %" PRIu64
-                                 " bytes, expected a generation from 1 and at most %d bytes",
-                                 head->gen, size, BATCH_MAX);
+    if (head->gen == 0 || head->size > BATCH_MAX)
         return BROKEN;
-    }
     head->at = (size_t)(at - start);
-    head->end = head->at + (size_t)size;
+    head->end = head->at + (size_t)head->size;
     return head->end <= generation->bytes.size ? WHOLE : last ? CUT : MORE;
+}
+
+static bool is_batch(const struct goleak_reader *reader, size_t at)
+{
+    uint8_t kind = (uint8_t)reader->generation.bytes.data[at];
+    return kind == GOLEAK_TRACE_BATCH || (kind == GOLEAK_TRACE_EXPERIMENTAL_BATCH && reader->version >= 23);
+}
+
+static bool is_end_mark(const struct goleak_reader *reader, size_t at)
+{
+    return reader->version >= 26 && (uint8_t)reader->generation.bytes.data[at] == GOLEAK_TRACE_END_OF_GENERATION;
+}
+
+/* ---- finding the way again ---- */
+
+/* A damaged length is of 65536 at most or told at once, so the next batch is not far. */
+#define SEARCH_BYTES ((size_t)1 << 20)
+
+/* What follows the damage is looked for, and then it is said. */
+static void search(struct goleak_reader *reader, const struct batch_head *head)
+{
+    reader->searching = true;
+    reader->damaged_at = reader->searched = reader->parsed;
+    if (head == NULL)
+        snprintf(reader->damage, sizeof reader->damage, "found the byte 0x%02x, expected a batch",
+                 (unsigned char)reader->generation.bytes.data[reader->parsed]);
+    else if (head->too_long)
+        snprintf(reader->damage, sizeof reader->damage, "found a batch header with a number of more than 64 bits");
+    else
+        snprintf(reader->damage, sizeof reader->damage,
+                 "found a batch of generation %" PRIu64 " with %" PRIu64
+                 " bytes, expected a generation from 1 and at most %d bytes",
+                 head->gen, head->size, BATCH_MAX);
+}
+
+/* A batch of generation `gen` or the next one, whose payload begins with what is known. */
+static enum found read_likely(const struct goleak_reader *reader, size_t at, uint64_t gen, bool last,
+                              struct batch_head *head)
+{
+    enum found found = is_batch(reader, at) ? read_head(reader, at, last, head) : BROKEN;
+    if (found == MORE && last)
+        return BROKEN;
+    if (found != WHOLE)
+        return found;
+    bool likely = (gen == 0 ? head->gen <= UINT32_MAX : head->gen == gen || head->gen == gen + 1) && head->size != 0 &&
+                  (head->experimental ||
+                   goleak_trace_begins_payload((uint8_t)reader->generation.bytes.data[head->at]));
+    return likely ? WHOLE : BROKEN;
+}
+
+/* The end of the generation, if the next one or the end of the trace is behind it. */
+static enum found is_end(const struct goleak_reader *reader, size_t at, uint64_t gen, bool last)
+{
+    struct batch_head head;
+    if (at + 1 == reader->generation.bytes.size)
+        return last ? WHOLE : MORE;
+    enum found found = read_likely(reader, at + 1, gen, last, &head);
+    return found == WHOLE && head.gen != gen + 1 ? BROKEN : found;
+}
+
+/* A batch with another one behind it, the end of the generation, or that of the trace. One
+ * alone could be chance. */
+static enum found is_way(const struct goleak_reader *reader, size_t at, bool last)
+{
+    uint64_t number = reader->generation.number, after = reader->last_generation;
+    struct batch_head head, next;
+    if (is_end_mark(reader, at) && number != 0)
+        return is_end(reader, at, number, last);
+    enum found found = read_likely(reader, at, number != 0 ? number : after != 0 ? after + 1 : 0, last, &head);
+    if (found != WHOLE)
+        return found;
+    if (head.end == reader->generation.bytes.size)
+        return last ? WHOLE : MORE;
+    return is_end_mark(reader, head.end) ? is_end(reader, head.end, head.gen, last)
+                                         : read_likely(reader, head.end, head.gen, last, &next);
+}
+
+/* False: more bytes are needed, or the search is over in vain. */
+static bool find_way(struct goleak_reader *reader, bool last)
+{
+    struct goleak_generation *generation = &reader->generation;
+    for (size_t at = reader->searched + 1; at - reader->damaged_at <= SEARCH_BYTES; at++) {
+        enum found found = at < generation->bytes.size ? is_way(reader, at, last) : last ? CUT : MORE;
+        if (found == MORE)
+            return false;
+        if (found == WHOLE) {
+            goleak_generation_damage(generation, reader->damaged_at, "%s; %zu bytes were left out", reader->damage,
+                                     at - reader->damaged_at);
+            reader->parsed = at;
+            reader->searching = false;
+            return true;
+        }
+        if (at >= generation->bytes.size)
+            break;
+        reader->searched = at;
+    }
+    goleak_generation_damage(generation, reader->damaged_at, "%s; what follows cannot be read", reader->damage);
+    reader->lost = true;
+    return false;
 }
 
 static void note_skipped(struct goleak_reader *reader, uint64_t found, uint64_t last)
@@ -465,10 +582,11 @@ static enum goleak_status take_batches(struct goleak_reader *reader, bool last)
 {
     struct goleak_generation *generation = &reader->generation;
     enum goleak_status status = GOLEAK_OK;
-    while (status == GOLEAK_OK && reader->parsed < generation->bytes.size && !reader->lost) {
-        uint8_t kind = (uint8_t)generation->bytes.data[reader->parsed];
+    while (status == GOLEAK_OK && reader->parsed < generation->bytes.size) {
         struct batch_head head;
-        if (kind == GOLEAK_TRACE_END_OF_GENERATION && reader->version >= 26) {
+        if (reader->searching && !find_way(reader, last))
+            return GOLEAK_OK;
+        if (is_end_mark(reader, reader->parsed)) {
             reader->parsed++;
             if (generation->number != 0)
                 status = run_generation(reader);
@@ -477,16 +595,17 @@ static enum goleak_status take_batches(struct goleak_reader *reader, bool last)
             generation->number = 0;
             continue;
         }
-        bool batch = kind == GOLEAK_TRACE_BATCH || (kind == GOLEAK_TRACE_EXPERIMENTAL_BATCH && reader->version >= 23);
-        if (!batch)
-            goleak_generation_damage(generation, reader->parsed,
-                                     "found the byte 0x%02x, expected a batch; what follows cannot be read", kind);
-        enum found found = batch ? read_head(reader, last, &head) : BROKEN;
+        if (!is_batch(reader, reader->parsed)) {
+            search(reader, NULL);
+            continue;
+        }
+        enum found found = read_head(reader, reader->parsed, last, &head);
         if (found == MORE)
             return GOLEAK_OK;
-        reader->lost = found == BROKEN;
-        if (reader->lost)
-            break;
+        if (found == BROKEN) {
+            search(reader, &head);
+            continue;
+        }
         if (found == CUT) { /* what there is of it is used */
             generation->is_cut = true;
             generation->cut_at = head.at;

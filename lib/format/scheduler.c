@@ -580,6 +580,12 @@ const char *goleak_trace_event_name(uint8_t type)
     }
 }
 
+bool goleak_trace_begins_payload(uint8_t first)
+{
+    return argument_counts[first] != 0 || first == GOLEAK_TRACE_STACKS || first == GOLEAK_TRACE_STRINGS ||
+           first == GOLEAK_TRACE_SAMPLES || first == GOLEAK_TRACE_FREQUENCY || first == GOLEAK_TRACE_SYNC;
+}
+
 /* Nothing can be next: the earliest one goes, whatever the rules say. */
 static enum verdict force(struct step *step)
 {

@@ -41,6 +41,8 @@ enum {
 };
 
 const char *goleak_trace_event_name(uint8_t type);
+/* The payload of a batch may begin with this byte. */
+bool goleak_trace_begins_payload(uint8_t first);
 
 /* An event of a thread, with the slots of its goroutines. */
 struct goleak_trace_event {

@@ -127,6 +127,8 @@ static const struct {
     { "runtime.timeSleep", GOLEAK_REASON_SLEEP },
     { "runtime.netpollblock", GOLEAK_REASON_NET },
     { "internal/poll.runtime_pollWait", GOLEAK_REASON_NET },
+    { "runtime.coroswitch*", GOLEAK_REASON_GENERIC },
+    { "runtime.corostart", GOLEAK_REASON_GENERIC },
     { "runtime.bgsweep", GOLEAK_REASON_GC_SWEEP },
     { "runtime.gcBgMarkWorker*", GOLEAK_REASON_SYSTEM_GOROUTINE },
     { "runtime.bgscavenge", GOLEAK_REASON_SYSTEM_GOROUTINE },

@@ -371,6 +371,8 @@ enum goleak_reason goleak_reasons_decode_with_wait(const struct goleak_reasons *
 const char *goleak_reasons_wait_text(const struct goleak_reasons *reasons, int wait)
 {
     const char *text = NULL;
+    if (wait == GOLEAK_WAIT_COROUTINE)
+        return waits[W_COROUTINE].text;
     for (unsigned version = 0; version < GOLEAK_GO_VERSIONS; version++) {
         uint8_t reason;
         if ((reasons->candidates >> version & 1) == 0)

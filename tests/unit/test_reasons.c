@@ -227,6 +227,7 @@ static void pairs_narrow_it_together(void **state)
     (void)state;
     begin(NULL);
     assert_null(goleak_reasons_wait_text(&reasons, 9)); /* the candidates disagree */
+    assert_string_equal(goleak_reasons_wait_text(&reasons, GOLEAK_WAIT_COROUTINE), "coroutine"); /* no number */
     assert_string_equal(goleak_reasons_wait_text(&reasons, 2), "IO wait"); /* in all of them */
     assert_true(goleak_reasons_learn(&reasons, 3, 9));
     assert_string_equal(goleak_reasons_wait_text(&reasons, 9), "select");
