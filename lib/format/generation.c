@@ -16,31 +16,44 @@ void goleak_generation_init(struct goleak_generation *generation, const struct g
 {
     *generation = (struct goleak_generation){ .env = *env };
     goleak_buf_init(&generation->bytes, env->alloc);
-    goleak_idmap_init(&generation->strings, env->alloc);
-    goleak_idmap_init(&generation->stacks, env->alloc);
+    goleak_idmap_init(&generation->strings.index, env->alloc);
+    goleak_idmap_init(&generation->stacks.index, env->alloc);
     goleak_trace_frames_init(&generation->frames, env->symbols, env->alloc);
+}
+
+static void release_table(struct goleak_trace_table *table)
+{
+    goleak_free(table->index.alloc, table->records, table->capacity * sizeof *table->records);
+    goleak_idmap_release(&table->index);
+    table->records = NULL;
+    table->capacity = 0;
 }
 
 void goleak_generation_release(struct goleak_generation *generation)
 {
     struct goleak_alloc *alloc = generation->env.alloc;
     goleak_buf_release(&generation->bytes);
-    goleak_idmap_release(&generation->strings);
-    goleak_idmap_release(&generation->stacks);
+    release_table(&generation->strings);
+    release_table(&generation->stacks);
     goleak_trace_frames_release(&generation->frames);
     goleak_free(alloc, generation->batches, generation->batch_capacity * sizeof *generation->batches);
     goleak_free(alloc, generation->samples, generation->sample_capacity * sizeof *generation->samples);
-    goleak_free(alloc, generation->scratch, generation->scratch_capacity * sizeof *generation->scratch);
+}
+
+static void clear_table(struct goleak_trace_table *table)
+{
+    goleak_idmap_clear(&table->index);
+    table->count = 0;
 }
 
 void goleak_generation_clear(struct goleak_generation *generation)
 {
-    goleak_idmap_clear(&generation->strings);
-    goleak_idmap_clear(&generation->stacks);
+    clear_table(&generation->strings);
+    clear_table(&generation->stacks);
     generation->batch_count = generation->sample_count = 0;
     generation->has_strings = generation->has_stacks = generation->has_snapshot = false;
     generation->frequency = 0;
-    generation->unknown_strings = 0;
+    generation->unknown_strings = generation->unknown_stacks = 0;
 }
 
 void goleak_generation_damage(struct goleak_generation *generation, size_t at, const char *format, ...)
@@ -90,6 +103,22 @@ static size_t offset_of(const struct walk *walk)
     return (size_t)(walk->at - walk->start);
 }
 
+/* A record of a table, whose payload begins at `at`. False: memory. */
+static bool add_record(struct goleak_generation *generation, struct goleak_trace_table *table, const char *what,
+                       size_t record_at, uint64_t id, size_t at)
+{
+    if (id == 0 || goleak_idmap_get(&table->index, id) != 0) {
+        goleak_generation_damage(generation, record_at, "found the %s id %" PRIu64 " a second time, expected it once",
+                                 what, id);
+        return true;
+    }
+    if (table->count >= UINT32_MAX || !goleak_grow(generation->env.alloc, &table->records, &table->capacity,
+                                                   table->count + 1, sizeof *table->records))
+        return false;
+    table->records[table->count++] = (struct goleak_trace_record){ .at = at };
+    return goleak_idmap_put(&table->index, id, (uint32_t)table->count);
+}
+
 /* False: memory. Stops at what it cannot read. */
 static bool load_strings(struct goleak_generation *generation, struct walk *walk)
 {
@@ -97,21 +126,16 @@ static bool load_strings(struct goleak_generation *generation, struct walk *walk
     while (walk->at < walk->end) {
         size_t at = offset_of(walk);
         uint8_t kind = *walk->at++;
-        uint64_t id = number(walk), size = number(walk);
+        uint64_t id = number(walk);
+        size_t payload = offset_of(walk);
+        uint64_t size = number(walk);
         if (kind != GOLEAK_TRACE_STRING || walk->cut || size > (uint64_t)(walk->end - walk->at) || size > STRING_MAX) {
             goleak_generation_damage(generation, at, "found no string record, expected one of at most %d bytes",
                                      STRING_MAX);
             return true;
         }
-        const uint8_t *text = walk->at;
         walk->at += size;
-        if (id == 0 || goleak_idmap_get(&generation->strings, id) != 0) {
-            goleak_generation_damage(generation, at, "found the string id %" PRIu64 " a second time, expected it once",
-                                     id);
-            continue;
-        }
-        uint32_t string = goleak_symbols_string(generation->env.symbols, text, (size_t)size);
-        if (string == 0 || !goleak_idmap_put(&generation->strings, id, string))
+        if (!add_record(generation, &generation->strings, "string", at, id, payload))
             return false;
     }
     return true;
@@ -121,42 +145,90 @@ static bool load_stacks(struct goleak_generation *generation, struct walk *walk)
 {
     generation->has_stacks = true;
     while (walk->at < walk->end) {
-        size_t at = offset_of(walk), count = 0;
+        size_t at = offset_of(walk);
         uint8_t kind = *walk->at++;
-        uint64_t id = number(walk), frames = number(walk);
+        uint64_t id = number(walk);
+        size_t payload = offset_of(walk);
+        uint64_t frames = number(walk);
         if (kind != GOLEAK_TRACE_STACK || walk->cut || frames > FRAMES_MAX) {
             goleak_generation_damage(generation, at, "found no stack record, expected one of at most %d frames",
                                      FRAMES_MAX);
             return true;
         }
-        if (!goleak_grow(generation->env.alloc, &generation->scratch, &generation->scratch_capacity, FRAMES_MAX,
-                         sizeof *generation->scratch))
-            return false;
-        for (; count < frames && !walk->cut; count++) {
-            number(walk); /* pc: frames are known by their text */
-            uint32_t function = goleak_generation_string(generation, number(walk));
-            uint32_t file = goleak_generation_string(generation, number(walk));
-            uint64_t line = number(walk);
-            generation->scratch[count] = goleak_trace_frame(&generation->frames, function, file, line);
-            if (generation->scratch[count] == 0)
-                return false;
-        }
+        for (uint64_t i = 0; i < 4 * frames; i++)
+            number(walk);
         if (walk->cut) {
             goleak_generation_damage(generation, at, "found a stack record that is cut, expected %" PRIu64 " frames",
                                      frames);
             return true;
         }
-        if (id == 0 || goleak_idmap_get(&generation->stacks, id) != 0) {
-            goleak_generation_damage(generation, at, "found the stack id %" PRIu64 " a second time, expected it once",
-                                     id);
-            continue;
-        }
-        uint32_t stack = goleak_symbols_stack(generation->env.symbols, generation->scratch, count);
-        if (count != 0 && (stack == 0 || !goleak_idmap_put(&generation->stacks, id, stack)))
+        if (!add_record(generation, &generation->stacks, "stack", at, id, payload))
             return false;
     }
     return true;
 }
+
+/* ---- what is mentioned ---- */
+
+static struct walk walk_at(struct goleak_generation *generation, const struct goleak_trace_record *record)
+{
+    const uint8_t *start = (const uint8_t *)generation->bytes.data;
+    return (struct walk){ generation, start, start + record->at, start + generation->bytes.size, false };
+}
+
+static uint32_t keep(struct goleak_generation *generation, struct goleak_trace_record *record, uint32_t ours)
+{
+    if (ours == 0 && generation->failure == GOLEAK_OK)
+        generation->failure = goleak_alloc_failure(generation->env.alloc);
+    return record->ours = ours;
+}
+
+uint32_t goleak_generation_string(struct goleak_generation *generation, uint64_t id)
+{
+    uint32_t index = id != 0 ? goleak_idmap_get(&generation->strings.index, id) : 0;
+    if (index == 0) {
+        generation->unknown_strings += id != 0;
+        return 0;
+    }
+    struct goleak_trace_record *record = &generation->strings.records[index - 1];
+    if (record->ours != 0)
+        return record->ours;
+    struct walk walk = walk_at(generation, record);
+    size_t size = (size_t)number(&walk);
+    return keep(generation, record, goleak_symbols_string(generation->env.symbols, walk.at, size));
+}
+
+static uint32_t read_stack(struct goleak_generation *generation, struct walk *walk, size_t count)
+{
+    uint32_t list[FRAMES_MAX];
+    for (size_t i = 0; i < count; i++) {
+        number(walk); /* pc: frames are known by their text */
+        uint32_t function = goleak_generation_string(generation, number(walk));
+        uint32_t file = goleak_generation_string(generation, number(walk));
+        list[i] = goleak_trace_frame(&generation->frames, function, file, number(walk));
+        if (list[i] == 0)
+            return 0;
+    }
+    return goleak_symbols_stack(generation->env.symbols, list, count);
+}
+
+uint32_t goleak_generation_stack(struct goleak_generation *generation, uint64_t id)
+{
+    uint32_t index = id != 0 ? goleak_idmap_get(&generation->stacks.index, id) : 0;
+    if (index != 0) {
+        struct goleak_trace_record *record = &generation->stacks.records[index - 1];
+        if (record->ours != 0)
+            return record->ours;
+        struct walk walk = walk_at(generation, record);
+        size_t count = (size_t)number(&walk);
+        if (count != 0)
+            return keep(generation, record, read_stack(generation, &walk, count));
+    }
+    generation->unknown_stacks += id != 0;
+    return 0;
+}
+
+/* ---- samples, the clock ---- */
 
 static bool load_samples(struct goleak_generation *generation, struct walk *walk)
 {
@@ -225,7 +297,11 @@ enum goleak_status goleak_generation_load(struct goleak_generation *generation)
                                          { GOLEAK_TRACE_STACKS, GOLEAK_TRACE_STACKS },
                                          { GOLEAK_TRACE_SAMPLES, GOLEAK_TRACE_SAMPLES },
                                          { GOLEAK_TRACE_FREQUENCY, GOLEAK_TRACE_SYNC } };
-    const uint8_t *start = (const uint8_t *)generation->bytes.data;
+    struct goleak_buf *bytes = &generation->bytes;
+    if (!goleak_buf_reserve(bytes, GOLEAK_GENERATION_PADDING))
+        return goleak_alloc_failure(generation->env.alloc);
+    memset(bytes->data + bytes->size, 0, GOLEAK_GENERATION_PADDING); /* nobody has written there */
+    const uint8_t *start = (const uint8_t *)bytes->data;
     for (size_t pass = 0; pass < sizeof passes / sizeof *passes; pass++)
         for (size_t i = 0; i < generation->batch_count; i++) {
             struct goleak_trace_batch *batch = &generation->batches[i];
@@ -246,5 +322,5 @@ enum goleak_status goleak_generation_load(struct goleak_generation *generation)
         }
     if (generation->sample_count != 0)
         qsort(generation->samples, generation->sample_count, sizeof *generation->samples, by_time);
-    return GOLEAK_OK;
+    return generation->failure;
 }

@@ -1,6 +1,7 @@
 /*
  * generation - one generation of a Go execution trace v2: its batches, its strings, stacks,
- * samples and clock. Ids hold for one generation only; here they become ours.
+ * samples and clock. Ids hold for one generation only; here they become ours, when they are
+ * mentioned: most stacks of a trace never are, by what is of use.
  *
  *      batch   0x01 gen m time size payload      the first byte of the payload tells what it is
  */
@@ -39,6 +40,16 @@ struct goleak_trace_sample {
     uint32_t stack;
 };
 
+/* Strings, or stacks: where they stand, by their ids. */
+struct goleak_trace_table {
+    struct goleak_idmap index; /* of the record, + 1 */
+    struct goleak_trace_record {
+        size_t at;     /* behind its id, in the generation's bytes */
+        uint32_t ours; /* string or stack; 0: not read yet */
+    } *records;
+    size_t count, capacity;
+};
+
 struct goleak_generation {
     struct goleak_reader_env env;
     struct goleak_trace_frames frames; /* of the whole trace */
@@ -47,16 +58,15 @@ struct goleak_generation {
     struct goleak_buf bytes;
     struct goleak_trace_batch *batches;
     size_t batch_count, batch_capacity;
-    struct goleak_idmap strings, stacks;
+    struct goleak_trace_table strings, stacks;
     struct goleak_trace_sample *samples;
     size_t sample_count, sample_capacity;
     uint64_t frequency;   /* ticks a second; 0: not told */
     bool has_strings, has_stacks, has_snapshot;
-    uint64_t unknown_strings; /* mentions of ids that the table does not have */
+    uint64_t unknown_strings, unknown_stacks; /* mentions of ids that the tables do not have */
+    enum goleak_status failure; /* memory: of whatever was read on mention */
     bool is_cut;          /* the trace ends within the batch that begins at cut_at */
     size_t cut_at;
-    uint32_t *scratch;    /* frames of a stack */
-    size_t scratch_capacity;
 };
 
 void goleak_generation_init(struct goleak_generation *generation, const struct goleak_reader_env *env);
@@ -67,20 +77,15 @@ bool goleak_generation_add(struct goleak_generation *generation, uint64_t m, uin
 /* All batches are there: reads the tables. Batches of events stay in `batches`, the others
  * are taken out (at == end). */
 enum goleak_status goleak_generation_load(struct goleak_generation *generation);
+/* Behind the bytes so many are readable, once it is loaded: numbers are read ahead. */
+#define GOLEAK_GENERATION_PADDING 64
 /* For the next one; the bytes are the caller's to move. */
 void goleak_generation_clear(struct goleak_generation *generation);
 
-/* Our number of a string or stack; 0: the generation does not have it. */
-static inline uint32_t goleak_generation_string(struct goleak_generation *generation, uint64_t id)
-{
-    uint32_t string = id != 0 ? goleak_idmap_get(&generation->strings, id) : 0;
-    generation->unknown_strings += id != 0 && string == 0;
-    return string;
-}
-static inline uint32_t goleak_generation_stack(const struct goleak_generation *generation, uint64_t id)
-{
-    return id != 0 ? goleak_idmap_get(&generation->stacks, id) : 0;
-}
+/* Our number of a string or stack; 0: the generation does not have it, or the memory ended
+ * (`failure`). */
+uint32_t goleak_generation_string(struct goleak_generation *generation, uint64_t id);
+uint32_t goleak_generation_stack(struct goleak_generation *generation, uint64_t id);
 
 /* Damage at an offset in the generation's bytes. What the end of the trace has cut is none:
  * that it is cut is said once. */

@@ -262,7 +262,7 @@ static bool apply_to(struct goleak_v1_order *order, const struct goleak_v1_curso
         return rule->who == CURRENT || rule->who == COLLECTOR;
     struct goleak_trace_g *g = &order->gs.gs[out->subject];
     if (rule->counts)
-        g->seq = (rule->seq == EXACT ? cursor->arguments[1] : rule->who == NEW ? 0 : g->seq) + 1;
+        g->seq = (rule->seq == EXACT ? (uint32_t)cursor->arguments[1] : rule->who == NEW ? 0 : g->seq) + 1;
     if (rule->becomes != GOLEAK_TRACE_NONE) {
         g->status = rule->becomes;
         g->gen = 0;
@@ -405,18 +405,15 @@ bool goleak_v1_order_init(struct goleak_v1_order *order, struct goleak_v1_file *
     size_t count = file->p_count, places = 1;
     *order = (struct goleak_v1_order) { .file = file, .p_count = count };
     order->effort = ((uint64_t)file->bytes.size + 65536) * 64;
-    goleak_trace_gs_init(&order->gs, alloc);
     while (places < count)
         places *= 2;
     order->stalled_mask = places - 1;
     order->cursors = goleak_alloc_zeroed(alloc, (count + 1) * sizeof *order->cursors);
     order->heap = goleak_alloc_array(alloc, count + 1, sizeof *order->heap);
     order->stalled_for = goleak_alloc_zeroed(alloc, places * sizeof *order->stalled_for);
-    /* Slot 0 is none, and has an entry all the same. */
-    if (order->cursors == NULL || order->heap == NULL || order->stalled_for == NULL ||
-        !goleak_grow(alloc, &order->gs.gs, &order->gs.capacity, 1, sizeof *order->gs.gs))
+    if (!goleak_trace_gs_init(&order->gs, alloc) || order->cursors == NULL || order->heap == NULL ||
+        order->stalled_for == NULL)
         return false;
-    order->gs.gs[0] = (struct goleak_trace_g) { 0 };
     for (uint32_t i = 0; i < count; i++) {
         order->cursors[i].p = file->ps[i].p;
         order->cursors[i].batch = file->ps[i].first;

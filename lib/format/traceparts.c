@@ -5,42 +5,90 @@
 
 /* ---- goroutines ---- */
 
-void goleak_trace_gs_init(struct goleak_trace_gs *gs, struct goleak_alloc *alloc)
+#define TABLE_AT_FIRST 64
+
+bool goleak_trace_gs_init(struct goleak_trace_gs *gs, struct goleak_alloc *alloc)
 {
-    *gs = (struct goleak_trace_gs){ .alloc = alloc, .count = 1 };
-    goleak_idmap_init(&gs->slots, alloc);
+    *gs = (struct goleak_trace_gs){ .alloc = alloc, .count = 1, .mask = TABLE_AT_FIRST - 1 };
+    gs->table = goleak_alloc_zeroed(alloc, TABLE_AT_FIRST * sizeof *gs->table);
+    if (gs->table == NULL || !goleak_grow(alloc, &gs->gs, &gs->capacity, 1, sizeof *gs->gs))
+        return false;
+    gs->gs[0] = (struct goleak_trace_g){ 0 };
+    return true;
 }
 
 void goleak_trace_gs_release(struct goleak_trace_gs *gs)
 {
-    goleak_idmap_release(&gs->slots);
+    goleak_free(gs->alloc, gs->table, (gs->mask + 1) * sizeof *gs->table);
     goleak_free(gs->alloc, gs->gs, gs->capacity * sizeof *gs->gs);
+    gs->table = NULL;
     gs->gs = NULL;
     gs->capacity = 0;
+}
+
+static void put(struct goleak_trace_gs *gs, uint32_t slot)
+{
+    size_t at = goleak_trace_gs_home(gs, gs->gs[slot].goid);
+    while (gs->table[at] != 0)
+        at = (at + 1) & gs->mask;
+    gs->table[at] = slot;
+}
+
+/* At most half full. */
+static bool make_room(struct goleak_trace_gs *gs)
+{
+    struct goleak_trace_gs old = *gs;
+    if (gs->living * 2 <= gs->mask)
+        return true;
+    gs->mask = 2 * old.mask + 1;
+    gs->table = goleak_alloc_zeroed(gs->alloc, (gs->mask + 1) * sizeof *gs->table);
+    if (gs->table == NULL) {
+        *gs = old;
+        return false;
+    }
+    for (size_t i = 0; i <= old.mask; i++)
+        if (old.table[i] != 0)
+            put(gs, old.table[i]);
+    goleak_free(gs->alloc, old.table, (old.mask + 1) * sizeof *old.table);
+    return true;
 }
 
 uint32_t goleak_trace_gs_add(struct goleak_trace_gs *gs, uint64_t goid)
 {
     uint32_t slot = gs->free_list;
-    if (slot == 0) {
+    if (!make_room(gs))
+        return 0;
+    if (slot != 0) {
+        gs->free_list = gs->gs[slot].seq;
+    } else {
         if (gs->count >= UINT32_MAX || !goleak_grow(gs->alloc, &gs->gs, &gs->capacity, gs->count + 1, sizeof *gs->gs))
             return 0;
-        slot = (uint32_t)gs->count;
+        slot = (uint32_t)gs->count++;
     }
-    if (!goleak_idmap_put(&gs->slots, goid, slot))
-        return 0;
-    if (slot == gs->count)
-        gs->count++;
-    else
-        gs->free_list = gs->gs[slot].next;
     gs->gs[slot] = (struct goleak_trace_g){ .goid = goid };
+    gs->living++;
+    put(gs, slot);
     return slot;
 }
 
 void goleak_trace_gs_remove(struct goleak_trace_gs *gs, uint32_t slot)
 {
-    goleak_idmap_remove(&gs->slots, gs->gs[slot].goid);
-    gs->gs[slot] = (struct goleak_trace_g){ .next = gs->free_list };
+    size_t gap = goleak_trace_gs_home(gs, gs->gs[slot].goid);
+    while (gs->table[gap] != slot && gs->table[gap] != 0)
+        gap = (gap + 1) & gs->mask;
+    if (gs->table[gap] == 0)
+        return; /* it is not there */
+    /* Those behind move into the gap, unless they would stand before their homes. */
+    for (size_t at = (gap + 1) & gs->mask; gs->table[at] != 0; at = (at + 1) & gs->mask) {
+        size_t home = goleak_trace_gs_home(gs, gs->gs[gs->table[at]].goid);
+        if (((at - home) & gs->mask) < ((at - gap) & gs->mask))
+            continue;
+        gs->table[gap] = gs->table[at];
+        gap = at;
+    }
+    gs->table[gap] = 0;
+    gs->living--;
+    gs->gs[slot] = (struct goleak_trace_g){ .seq = gs->free_list };
     gs->free_list = slot;
 }
 

@@ -19,27 +19,41 @@ enum goleak_trace_status {
 
 struct goleak_trace_g {
     uint64_t goid;
-    uint64_t seq, gen; /* the last sequence number, and the generation that it is of */
-    uint8_t status;    /* enum goleak_trace_status; NONE: the slot is free */
+    uint32_t seq;      /* the last sequence number (of a free slot: the next free one; 0: none) */
+    uint16_t gen;      /* the reader's own mark: for which generation that is */
+    uint8_t status;    /* enum goleak_trace_status */
     bool started_told; /* its start function has gone out */
-    uint32_t next;     /* of the free ones; 0: none */
 };
 
-/* gs[slot]; slot 0 is none. */
+/* gs[slot]; slot 0 is none, and always there. They are found by goid through a table of
+ * slots alone, for whoever asks looks at the goroutine next. */
 struct goleak_trace_gs {
     struct goleak_alloc *alloc;
-    struct goleak_idmap slots;
+    uint32_t *table;
+    size_t mask, living;
     struct goleak_trace_g *gs;
     size_t count, capacity;
     uint32_t free_list;
 };
 
-void goleak_trace_gs_init(struct goleak_trace_gs *gs, struct goleak_alloc *alloc);
+/* False: memory. */
+bool goleak_trace_gs_init(struct goleak_trace_gs *gs, struct goleak_alloc *alloc);
 void goleak_trace_gs_release(struct goleak_trace_gs *gs);
+
+/* Goids are counted up, and asked for in much the same order: four of them stay neighbours
+ * in a line of the cache. */
+static inline size_t goleak_trace_gs_home(const struct goleak_trace_gs *gs, uint64_t goid)
+{
+    return ((size_t)(goleak_hash_u64(goid >> 2) >> 20) << 2 | (size_t)(goid & 3)) & gs->mask;
+}
+
 /* Slot of the goroutine; 0: it is not there. */
 static inline uint32_t goleak_trace_gs_find(const struct goleak_trace_gs *gs, uint64_t goid)
 {
-    return goleak_idmap_get(&gs->slots, goid);
+    size_t at = goleak_trace_gs_home(gs, goid);
+    while (gs->table[at] != 0 && gs->gs[gs->table[at]].goid != goid)
+        at = (at + 1) & gs->mask;
+    return gs->table[at];
 }
 /* A goroutine that is not there yet; 0: memory. */
 uint32_t goleak_trace_gs_add(struct goleak_trace_gs *gs, uint64_t goid);

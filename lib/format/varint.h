@@ -30,4 +30,27 @@ static inline const uint8_t *goleak_varint(const uint8_t *at, const uint8_t *end
     return NULL;
 }
 
+/* Where bytes are readable behind the end (10 for each number), several numbers are read
+ * first, and whether they end where they may is looked at once. What has more than 64 bits
+ * is 0, and goes on at `wrong`, as many zeros. */
+static inline const uint8_t *goleak_varint_ahead(const uint8_t *at, const uint8_t *wrong, uint64_t *out)
+{
+    uint64_t first = at[0], second, third;
+    if (first < 0x80) {
+        *out = first;
+        return at + 1;
+    }
+    if ((second = at[1]) < 0x80) {
+        *out = (first & 0x7f) | second << 7;
+        return at + 2;
+    }
+    if ((third = at[2]) < 0x80) {
+        *out = (first & 0x7f) | (second & 0x7f) << 7 | third << 14;
+        return at + 3;
+    }
+    *out = 0;
+    at = goleak_varint(at, at + 10, out);
+    return at != NULL ? at : wrong;
+}
+
 #endif

@@ -89,7 +89,46 @@ static void another_generation_is_not_the_way(void **state)
     read_damaged(2, "what follows cannot be read");
 }
 
-/* Whatever a flipped bit makes of it: it is read to its end, and time does not go back. */
+/* What analyses read of the runtime's own events is the same as in v1: values, texts, stacks. */
+static void the_runtimes_events_have_their_values(void **state)
+{
+    (void)state;
+    add("Trace Go1.26\nEventBatch 3 -1 0\nSync\nFrequency 15625000\nClockSnapshot 0 0 0 0\n"
+        "EventBatch 3 77 0\nProcStatus 1 5 2\nProcStart 1 5 1\nGoStatus 1 1 77 2\nProcsChange 1 4 1\nGCBegin 1 9 1\n"
+        "STWBegin 1 2 1\nGCSweepBegin 1 1\nGCSweepEnd 1 8192 4096\nUserTaskBegin 1 6 3 2 1\nUserTaskEnd 1 6 1\n"
+        "UserRegionBegin 1 6 2 1\nUserLog 1 6 2 2 1\nGoLabel 1 2\nSpanAlloc 1 1 2 3\nHeapAlloc 1 4096\n"
+        "GoStop 1 2 1\nGoStart 1 1 1\nGoSyscallBegin 1 2 1\n"
+        "EventBatch 3 78 20\nProcSteal 1 5 3 77\nProcStart 1 5 4\nProcStop 1\n"
+        "EventBatch 3 -1 9\nStacks\nStack 1\npc=1 func=3 file=4 line=5\nEventBatch 3 -1 0\nStrings\n"
+        "String 2 data=\"text\"\nString 3 data=\"main.f\"\nString 4 data=\"/f.go\"\nEndOfGeneration\n");
+    reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, 0);
+    /* 9 is the number of "text". */
+    assert_string_equal(reading.events.data,
+                        "64 runtime ts=64 lock=5 chan=2 elem=4d\n"
+                        "68 runtime ts=128 lock=5 chan=4d\n"
+                        "72 status g=4000000000000001 goid=1 ts=192 status=2 fn=runtime.main\n"
+                        "77 runtime by=4000000000000001 bygoid=1 ts=256 lock=4 [main.f /f.go:5]\n"
+                        "81 runtime by=4000000000000001 bygoid=1 ts=320 lock=9 [main.f /f.go:5]\n"
+                        "85 runtime by=4000000000000001 bygoid=1 ts=384 lock=9 [main.f /f.go:5]\n"
+                        "89 runtime by=4000000000000001 bygoid=1 ts=448 [main.f /f.go:5]\n"
+                        "92 runtime by=4000000000000001 bygoid=1 ts=512 lock=2000 chan=1000\n"
+                        "98 runtime by=4000000000000001 bygoid=1 ts=576 lock=6 chan=3 elem=9 [main.f /f.go:5]\n"
+                        "104 runtime by=4000000000000001 bygoid=1 ts=640 lock=6 [main.f /f.go:5]\n"
+                        "108 runtime by=4000000000000001 bygoid=1 ts=704 lock=6 chan=9 [main.f /f.go:5]\n"
+                        "113 runtime by=4000000000000001 bygoid=1 ts=768 lock=6 chan=9 elem=9 [main.f /f.go:5]\n"
+                        "119 runtime by=4000000000000001 bygoid=1 ts=832 lock=9\n"
+                        "122 runtime by=4000000000000001 bygoid=1 ts=896 lock=1 chan=2 elem=3\n"
+                        "127 runtime by=4000000000000001 bygoid=1 ts=960 lock=1000\n"
+                        "131 yield g=4000000000000001 goid=1 ts=1024 [main.f /f.go:5]\n"
+                        "135 run g=4000000000000001 goid=1 ts=1088\n"
+                        "139 syscall g=4000000000000001 goid=1 ts=1152 [main.f /f.go:5]\n"
+                        "157 runtime ts=1344 lock=5 chan=4d elem=4e\n"
+                        "162 runtime ts=1408 lock=5 chan=4e\n"
+                        "166 runtime ts=1472 lock=5 chan=4e\n");
+    reading_expect_healthy();
+}
+
+/* Whatever a flipped bit makes of it: it is read to its end. */
 static void any_byte_may_be_any_other(void **state)
 {
     (void)state;
@@ -116,6 +155,7 @@ int main(void)
         TEST(behind_damage_the_next_batch_is_found),
         TEST(what_is_far_is_not_looked_for),
         TEST(another_generation_is_not_the_way),
+        TEST(the_runtimes_events_have_their_values),
         TEST(any_byte_may_be_any_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,243 @@
+/* gotrace_v2_out - see gotrace_v2_out.h. Here: what is not frequent. */
+#include "format/gotrace_v2_out.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+bool goleak_v2_out_init(struct goleak_v2_out *out, struct goleak_generation *generation, struct goleak_trace_gs *gs)
+{
+    *out = (struct goleak_v2_out){ .generation = generation, .gs = gs, .last_ns = INT64_MIN };
+    out->batch = goleak_batch_new(generation->env.alloc);
+    return out->batch != NULL;
+}
+
+void goleak_v2_out_release(struct goleak_v2_out *out)
+{
+    if (out->generation != NULL)
+        goleak_batch_free(out->generation->env.alloc, out->batch);
+}
+
+static void find_due(struct goleak_v2_out *out)
+{
+    const struct goleak_generation *generation = out->generation;
+    out->due = out->sample < generation->sample_count ? generation->samples[out->sample].time : UINT64_MAX;
+}
+
+void goleak_v2_out_begin(struct goleak_v2_out *out, uint64_t frequency)
+{
+    if (out->clock.frequency != frequency) { /* since the machine's start */
+        int64_t last_ns = out->clock.last_ns;
+        goleak_tickclock_init(&out->clock, frequency, 0);
+        out->clock.last_ns = last_ns;
+    }
+    memset(out->stacks, 0, sizeof out->stacks);
+    for (size_t i = 0; i < sizeof out->reasons / sizeof *out->reasons; i++) {
+        out->reasons[i].id = 0;
+        out->reasons[i].reason = GOLEAK_REASON_UNKNOWN;
+    }
+    out->sample = 0;
+    find_due(out);
+}
+
+enum goleak_status goleak_v2_push(struct goleak_v2_out *out)
+{
+    const struct goleak_event_sink *sink = &out->generation->env.sink;
+    if (out->generation->failure != GOLEAK_OK || out->batch->count == 0)
+        return out->generation->failure;
+    out->pushed += out->batch->count;
+    out->batch->in_order = true;
+    return sink->push(sink->context, &out->batch);
+}
+
+uint32_t goleak_v2_find_stack(struct goleak_v2_out *out, uint64_t id)
+{
+    uint32_t stack = goleak_generation_stack(out->generation, id);
+    if (stack != 0) {
+        out->stacks[id & 255].id = id;
+        out->stacks[id & 255].stack = stack;
+    }
+    return stack;
+}
+
+/* The runtime registers its reasons first, so their ids are the same in all recordings
+ * seen: good enough where the table is missing (5 + the number of the reason). */
+#define FIRST_REASON 5
+
+uint8_t goleak_v2_find_reason(struct goleak_v2_out *out, uint64_t id)
+{
+    size_t size;
+    struct goleak_generation *generation = out->generation;
+    uint32_t string = goleak_generation_string(generation, id);
+    if (string == 0 && !generation->has_strings && id >= FIRST_REASON && id < FIRST_REASON + GOLEAK_REASON_COUNT)
+        return (uint8_t)(id - FIRST_REASON);
+    if (string == 0)
+        return GOLEAK_REASON_UNKNOWN;
+    const char *text = goleak_intern_get(&generation->env.symbols->strings, string, &size);
+    out->reasons[id & 31].id = id;
+    return out->reasons[id & 31].reason = (uint8_t)goleak_trace_reason(text, size);
+}
+
+/* ---- where a goroutine starts ---- */
+
+static void put_start(struct goleak_v2_out *out, struct goleak_event *event, uint32_t slot, uint32_t start)
+{
+    if (event->goid == 1)
+        start = goleak_symbols_string(out->generation->env.symbols, "runtime.main", 12);
+    if (start == 0)
+        return;
+    event->name = start;
+    event->has |= GOLEAK_HAS_START;
+    out->gs->gs[slot].started_told = true;
+}
+
+/* A stack of bgsweep was seen whose outermost frame has no name. */
+void goleak_v2_learn_start(struct goleak_v2_out *out, struct goleak_event *event, uint32_t slot)
+{
+    struct goleak_generation *generation = out->generation;
+    if ((event->has & GOLEAK_HAS_STACK) == 0)
+        return;
+    uint32_t start = goleak_trace_start_of(&generation->frames, event->stack);
+    if (strcmp(goleak_symbols_text(generation->env.symbols, start), "?") != 0)
+        put_start(out, event, slot, start);
+}
+
+/* A goid is a positive int64 (runtime2.go: goid uint64, but counted up from 1). */
+static void check_goid(struct goleak_v2_out *out, uint64_t goid)
+{
+    if (goid > INT64_MAX)
+        goleak_generation_damage(out->generation, out->at, "found goroutine id %" PRIu64
+                                 ", expected one below 2^63; its goroutine is shown without it", goid);
+}
+
+/* ---- the events ---- */
+
+static void infer_reason(struct goleak_v2_out *out, struct goleak_event *event)
+{
+    struct goleak_generation *generation = out->generation;
+    if (!goleak_trace_infer_reason(&generation->frames, event->stack, &event->reason))
+        generation->failure = goleak_alloc_failure(generation->env.alloc);
+    if (event->reason == GOLEAK_REASON_NONE)
+        return;
+    event->has |= GOLEAK_HAS_REASON;
+    event->flags |= GOLEAK_FLAG_REASON | GOLEAK_FLAG_INFERRED;
+    if (event->reason != GOLEAK_REASON_GENERIC)
+        return;
+    event->wait_reason = GOLEAK_WAIT_COROUTINE;
+    event->has |= GOLEAK_HAS_WAIT;
+}
+
+void goleak_v2_status(struct goleak_v2_out *out, uint32_t slot, uint64_t stack)
+{
+    struct goleak_event *event = goleak_v2_of(out, GOLEAK_EVENT_STATUS, slot);
+    event->status = out->gs->gs[slot].status;
+    event->has |= GOLEAK_HAS_STATUS;
+    check_goid(out, event->goid);
+    goleak_v2_put_stack(out, event, stack);
+    bool has_stack = (event->has & GOLEAK_HAS_STACK) != 0;
+    put_start(out, event, slot, goleak_trace_start_of(&out->generation->frames, has_stack ? event->stack : 0));
+    if (event->status == GOLEAK_TRACE_WAITING && has_stack)
+        infer_reason(out, event);
+}
+
+void goleak_v2_create(struct goleak_v2_out *out, uint32_t slot, uint32_t creator, uint64_t entry, uint64_t stack)
+{
+    struct goleak_event *event = goleak_v2_of(out, GOLEAK_EVENT_CREATE, slot);
+    struct goleak_generation *generation = out->generation;
+    check_goid(out, event->goid);
+    goleak_trace_by(event, out->gs, creator);
+    put_start(out, event, slot, goleak_trace_start_of(&generation->frames, goleak_generation_stack(generation, entry)));
+    goleak_v2_put_stack(out, event, stack);
+}
+
+/* ---- the runtime's own ---- */
+
+/* Where the values of an event come from: its arguments, their texts, its thread and P. */
+enum from { NOTHING, FIRST, SECOND, THIRD, TEXT_FIRST, TEXT_SECOND, TEXT_THIRD, THREAD, P };
+
+struct runtime {
+    uint8_t values[3]; /* enum from */
+    uint8_t stack;     /* 0: none; else its argument, from 1 */
+};
+
+/* As v1's are told, see gotrace_v1_runtime.c; what has no line here has its arguments. */
+static struct runtime runtime_of(uint8_t type)
+{
+    switch (type) {
+    case GOLEAK_TRACE_ProcsChange: return (struct runtime){ { FIRST }, 2 };
+    case GOLEAK_TRACE_ProcStart: return (struct runtime){ { FIRST, THREAD }, 0 };
+    case GOLEAK_TRACE_ProcStop: return (struct runtime){ { P, THREAD }, 0 };
+    case GOLEAK_TRACE_ProcSteal: return (struct runtime){ { FIRST, THIRD, THREAD }, 0 };
+    case GOLEAK_TRACE_ProcStatus: return (struct runtime){ { FIRST, SECOND, THREAD }, 0 };
+    case GOLEAK_TRACE_STWBegin: return (struct runtime){ { TEXT_FIRST }, 2 };
+    case GOLEAK_TRACE_GCBegin: return (struct runtime){ { FIRST }, 2 };
+    case GOLEAK_TRACE_GCSweepBegin:
+    case GOLEAK_TRACE_GCMarkAssistBegin: return (struct runtime){ { NOTHING }, 1 };
+    case GOLEAK_TRACE_GoLabel: return (struct runtime){ { TEXT_FIRST }, 0 };
+    case GOLEAK_TRACE_UserTaskBegin: return (struct runtime){ { FIRST, SECOND, TEXT_THIRD }, 4 };
+    case GOLEAK_TRACE_UserTaskEnd: return (struct runtime){ { FIRST }, 2 };
+    case GOLEAK_TRACE_UserRegionBegin:
+    case GOLEAK_TRACE_UserRegionEnd: return (struct runtime){ { FIRST, TEXT_SECOND }, 3 };
+    case GOLEAK_TRACE_UserLog: return (struct runtime){ { FIRST, TEXT_SECOND, TEXT_THIRD }, 4 };
+    case GOLEAK_TRACE_STWEnd:
+    case GOLEAK_TRACE_GCMarkAssistEnd: return (struct runtime){ { NOTHING }, 0 };
+    case GOLEAK_TRACE_GCSweepEnd:
+    case GOLEAK_TRACE_HeapObject:
+    case GOLEAK_TRACE_HeapObjectAlloc:
+    case GOLEAK_TRACE_GoroutineStack:
+    case GOLEAK_TRACE_GoroutineStackAlloc: return (struct runtime){ { FIRST, SECOND }, 0 };
+    case GOLEAK_TRACE_Span:
+    case GOLEAK_TRACE_SpanAlloc: return (struct runtime){ { FIRST, SECOND, THIRD }, 0 };
+    default: return (struct runtime){ { FIRST }, 0 };
+    }
+}
+
+static uint32_t name_of(struct goleak_v2_out *out, const char *text, uint32_t *name)
+{
+    struct goleak_generation *generation = out->generation;
+    if (*name == 0 && (*name = goleak_symbols_string(generation->env.symbols, text, strlen(text))) == 0)
+        generation->failure = goleak_alloc_failure(generation->env.alloc);
+    return *name;
+}
+
+void goleak_v2_runtime(struct goleak_v2_out *out, uint8_t type, const uint64_t argument[GOLEAK_TRACE_ARGUMENTS],
+                       uint64_t thread, uint64_t p, uint32_t current)
+{
+    struct goleak_event *event = goleak_v2_add(out, GOLEAK_EVENT_RUNTIME);
+    struct runtime runtime = runtime_of(type);
+    uint64_t *const values[3] = { &event->lock, &event->chan, &event->elem };
+    event->name = name_of(out, goleak_trace_event_name(type), &out->names[type]);
+    for (int i = 0; i < 3; i++) {
+        enum from from = (enum from)runtime.values[i];
+        event->has |= from != NOTHING ? GOLEAK_HAS_LOCK << i : 0;
+        *values[i] = from == THREAD       ? thread
+                     : from == P          ? p
+                     : from >= TEXT_FIRST ? goleak_generation_string(out->generation, argument[from - TEXT_FIRST])
+                     : from != NOTHING    ? argument[from - FIRST]
+                                          : 0;
+    }
+    if (runtime.stack != 0)
+        goleak_v2_put_stack(out, event, argument[runtime.stack - 1]);
+    goleak_trace_by(event, out->gs, current);
+}
+
+enum goleak_status goleak_v2_samples(struct goleak_v2_out *out, uint64_t until)
+{
+    const struct goleak_generation *generation = out->generation;
+    uint32_t *name = &out->names[GOLEAK_TRACE_SAMPLE];
+    enum goleak_status status = GOLEAK_OK;
+    for (; status == GOLEAK_OK && out->sample < generation->sample_count && out->due <= until; find_due(out)) {
+        const struct goleak_trace_sample *sample = &generation->samples[out->sample++];
+        out->ticks = sample->time;
+        out->at = 0;
+        struct goleak_event *event = goleak_v2_add(out, GOLEAK_EVENT_RUNTIME);
+        event->name = name_of(out, "CPUSample", name);
+        event->lock = sample->g;
+        event->chan = sample->p;
+        event->elem = sample->m;
+        event->stack = sample->stack;
+        event->has |= GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM | (sample->stack != 0 ? GOLEAK_HAS_STACK : 0);
+        if (goleak_v2_out_is_full(out))
+            status = goleak_v2_push(out);
+    }
+    return status;
+}

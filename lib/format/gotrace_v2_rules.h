@@ -1,0 +1,604 @@
+/*
+ * gotrace_v2_rules - when each kind of event can be, what it changes, and what is told of it.
+ * A part of scheduler.c, which calls step() for each event.
+ */
+#ifndef GOLEAK_FORMAT_GOTRACE_V2_RULES_H
+#define GOLEAK_FORMAT_GOTRACE_V2_RULES_H
+
+#include "format/scheduler.h"
+#include "format/varint.h"
+
+#include <string.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define LIKELY(x) (x)
+#define UNLIKELY(x) (x)
+#define INLINE static inline
+#endif
+
+enum { PROC_NONE, PROC_RUNNING, PROC_IDLE, PROC_SYSCALL, PROC_ABANDONED };
+enum verdict { READY, NOT_YET, NEVER, DAMAGED, FAILED };
+
+/* 0: no event; else the number of its arguments, + 1. */
+static const uint8_t argument_counts[256] = {
+    [0] = 0,
+#define X(id, arguments, name) [id] = arguments + 1,
+    GOLEAK_TRACE_EVENTS(X)
+#undef X
+};
+
+struct step {
+    struct goleak_scheduler *scheduler;
+    struct goleak_trace_thread *thread;
+    const uint8_t *behind; /* what was read of the event */
+    uint64_t argument[GOLEAK_TRACE_ARGUMENTS];
+    bool force;          /* take it, whatever the rules say */
+    const char *problem; /* NEVER: what is wrong */
+};
+
+/* ---- threads, Ps and goroutines ---- */
+
+/* Index + 1; 0: memory. May move the threads. */
+static uint32_t thread_of(struct goleak_scheduler *scheduler, uint64_t id)
+{
+    struct goleak_alloc *alloc = scheduler->generation->env.alloc;
+    uint32_t index = goleak_idmap_get(&scheduler->thread_index, id);
+    if (index != 0)
+        return index;
+    if (!goleak_grow(alloc, &scheduler->threads, &scheduler->thread_capacity, scheduler->thread_count + 1,
+                     sizeof *scheduler->threads) ||
+        !goleak_idmap_put(&scheduler->thread_index, id, (uint32_t)scheduler->thread_count + 1))
+        return 0;
+    scheduler->threads[scheduler->thread_count++] = (struct goleak_trace_thread){ .id = id };
+    return (uint32_t)scheduler->thread_count;
+}
+
+static struct goleak_trace_proc *find_proc(const struct goleak_scheduler *scheduler, uint64_t id)
+{
+    uint32_t index = goleak_idmap_get(&scheduler->proc_index, id);
+    return index != 0 ? &scheduler->procs[index - 1] : NULL;
+}
+
+static struct goleak_trace_proc *add_proc(struct goleak_scheduler *scheduler, uint64_t id)
+{
+    struct goleak_alloc *alloc = scheduler->generation->env.alloc;
+    if (!goleak_grow(alloc, &scheduler->procs, &scheduler->proc_capacity, scheduler->proc_count + 1,
+                     sizeof *scheduler->procs) ||
+        !goleak_idmap_put(&scheduler->proc_index, id, (uint32_t)scheduler->proc_count + 1))
+        return NULL;
+    scheduler->procs[scheduler->proc_count] = (struct goleak_trace_proc){ .id = id };
+    return &scheduler->procs[scheduler->proc_count++];
+}
+
+static uint32_t index_of(const struct goleak_scheduler *scheduler, const struct goleak_trace_proc *proc)
+{
+    return (uint32_t)(proc - scheduler->procs) + 1;
+}
+
+/* The P of the thread; NULL: it has none. */
+INLINE struct goleak_trace_proc *own_proc(const struct step *step)
+{
+    return step->thread->p != 0 ? &step->scheduler->procs[step->thread->p - 1] : NULL;
+}
+
+INLINE struct goleak_trace_g *g_at(const struct step *step, uint32_t slot)
+{
+    return &step->scheduler->gs.gs[slot];
+}
+
+INLINE uint32_t find_g(struct goleak_scheduler *scheduler, uint64_t goid)
+{
+    uint32_t *recent = &scheduler->recent[goid & 255];
+    if (UNLIKELY(scheduler->gs.gs[*recent].goid != goid))
+        *recent = goleak_trace_gs_find(&scheduler->gs, goid);
+    return *recent;
+}
+
+/* A new goroutine; 0: memory. */
+static inline uint32_t add_g(struct step *step, uint64_t goid, enum goleak_trace_status status)
+{
+    struct goleak_scheduler *scheduler = step->scheduler;
+    uint32_t slot = goleak_trace_gs_add(&scheduler->gs, goid);
+    if (slot == 0)
+        return 0;
+    scheduler->recent[goid & 255] = slot;
+    scheduler->gs.gs[slot].status = (uint8_t)status;
+    scheduler->gs.gs[slot].gen = scheduler->gen;
+    return slot;
+}
+
+/* ---- what rules are made of ---- */
+
+/* Numbers that are none go on here: see goleak_varint_ahead. */
+static const uint8_t wrong[10 * GOLEAK_TRACE_ARGUMENTS];
+
+/* False: the batch ends within what was read. */
+INLINE bool end_reading(struct step *step, const uint8_t *at)
+{
+    uintptr_t from = (uintptr_t)step->thread->event;
+    step->behind = at;
+    return LIKELY((uintptr_t)at - from <= (uintptr_t)step->thread->end - from);
+}
+
+INLINE bool read_arguments(struct step *step, unsigned count)
+{
+    const uint8_t *at = step->behind;
+    for (unsigned i = 0; i < count; i++)
+        at = goleak_varint_ahead(at, wrong, &step->argument[i]);
+    return end_reading(step, at);
+}
+
+INLINE enum verdict never(struct step *step, const char *problem)
+{
+    step->problem = problem;
+    return step->force ? READY : NEVER;
+}
+
+INLINE bool is_next(const struct step *step, uint64_t gen, uint64_t seq, uint64_t told)
+{
+    return gen == step->scheduler->gen && seq + 1 == told;
+}
+
+INLINE bool is_running(const struct step *step)
+{
+    return g_at(step, step->thread->g)->status == GOLEAK_TRACE_RUNNING; /* nobody does not */
+}
+
+INLINE bool in_syscall(const struct step *step)
+{
+    return g_at(step, step->thread->g)->status == GOLEAK_TRACE_SYSCALL;
+}
+
+/* The goroutine that is named and counted, in the state that the event wants it in; else
+ * NOT_YET. By force one that is not there is made up. */
+INLINE enum verdict named(struct step *step, enum goleak_trace_status wanted, uint32_t *slot)
+{
+    uint64_t goid = step->argument[0], seq = step->argument[1];
+    *slot = find_g(step->scheduler, goid);
+    struct goleak_trace_g *g = g_at(step, *slot);
+    if (LIKELY(g->status == wanted && g->gen == step->scheduler->gen && (uint32_t)seq == g->seq + 1))
+        return READY;
+    if (!step->force)
+        return NOT_YET;
+    if (*slot == 0 && goid != 0 && (*slot = add_g(step, goid, wanted)) == 0)
+        return FAILED;
+    return READY;
+}
+
+/* It is taken, in this state. */
+INLINE void set_named(struct step *step, uint32_t slot, enum goleak_trace_status status)
+{
+    struct goleak_trace_g *g = g_at(step, slot);
+    g->status = (uint8_t)status;
+    g->gen = step->scheduler->gen;
+    g->seq = (uint32_t)step->argument[1];
+}
+
+/* What is not of a goroutine's life. */
+static void tell_runtime(struct step *step, uint32_t current)
+{
+    const struct goleak_trace_proc *proc = own_proc(step);
+    goleak_v2_runtime(&step->scheduler->out, step->thread->type, step->argument, step->thread->id,
+                      proc != NULL ? proc->id : GOLEAK_TRACE_NO_ID, current);
+}
+
+/* ---- statuses ---- */
+
+static enum verdict go_status_told(struct step *step)
+{
+    struct goleak_scheduler *scheduler = step->scheduler;
+    uint64_t goid = step->argument[0], m = step->argument[1], status = step->argument[2];
+    if (goid == 0 || status < GOLEAK_TRACE_RUNNABLE || status > GOLEAK_TRACE_WAITING)
+        return never(step, "a status of 1 to 4 of a goroutine");
+    uint32_t slot = goleak_trace_gs_find(&scheduler->gs, goid);
+    bool fresh = slot == 0;
+    if (fresh) {
+        if (!scheduler->first_generation && never(step, "a goroutine that is known from the generation before") == NEVER)
+            return NEVER;
+        if ((slot = add_g(step, goid, (enum goleak_trace_status)status)) == 0)
+            return FAILED;
+    } else if (g_at(step, slot)->status != status && never(step, "the status that the goroutine has") == NEVER) {
+        return NEVER;
+    }
+    struct goleak_trace_g *g = g_at(step, slot);
+    g->status = (uint8_t)status;
+    g->gen = scheduler->gen;
+    g->seq = 0;
+    scheduler->next_status = slot + 1;
+    if (status == GOLEAK_TRACE_RUNNING) {
+        step->thread->g = slot;
+    } else if (status == GOLEAK_TRACE_SYSCALL) {
+        uint32_t own = (uint32_t)(step->thread - scheduler->threads) + 1;
+        uint32_t thread = m == GOLEAK_TRACE_NO_ID || m == step->thread->id ? own : thread_of(scheduler, m);
+        if (thread == 0)
+            return FAILED;
+        step->thread = &scheduler->threads[own - 1]; /* adding one may have moved them */
+        scheduler->threads[thread - 1].g = slot;
+    }
+    if (fresh)
+        goleak_v2_status(&scheduler->out, slot, step->argument[3]);
+    return READY;
+}
+
+/* Most have no thread: 2^64-1, which takes ten bytes. */
+INLINE bool read_status(struct step *step, bool has_stack)
+{
+    static const uint8_t no_id[10] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1 };
+    const uint8_t *at = goleak_varint_ahead(step->behind, wrong, &step->argument[0]);
+    if (LIKELY(memcmp(at, no_id, sizeof no_id) == 0)) {
+        step->argument[1] = GOLEAK_TRACE_NO_ID;
+        at += sizeof no_id;
+    } else {
+        at = goleak_varint_ahead(at, wrong, &step->argument[1]);
+    }
+    at = goleak_varint_ahead(at, wrong, &step->argument[2]);
+    step->argument[3] = 0;
+    if (has_stack)
+        at = goleak_varint_ahead(at, wrong, &step->argument[3]);
+    return end_reading(step, at);
+}
+
+/* Repeated in every generation: of a goroutine that is known and does nothing it is no news. */
+INLINE enum verdict go_status(struct step *step, bool has_stack)
+{
+    struct goleak_scheduler *scheduler = step->scheduler;
+    if (!read_status(step, has_stack))
+        return DAMAGED;
+    uint32_t slot = scheduler->next_status;
+    struct goleak_trace_g *g = g_at(step, slot < scheduler->gs.count ? slot : 0);
+    uint64_t status = step->argument[2];
+    if (g->goid != step->argument[0] || g->status != status ||
+        (status != GOLEAK_TRACE_WAITING && status != GOLEAK_TRACE_RUNNABLE))
+        return go_status_told(step);
+    g->gen = scheduler->gen;
+    g->seq = 0;
+    scheduler->next_status = slot + 1;
+    return READY;
+}
+
+static enum verdict proc_status(struct step *step)
+{
+    uint64_t status = step->argument[1];
+    if (status < PROC_RUNNING || status > PROC_ABANDONED)
+        return never(step, "a status of 1 to 4 of a P");
+    struct goleak_trace_proc *proc = find_proc(step->scheduler, step->argument[0]);
+    if (proc == NULL) {
+        if ((proc = add_proc(step->scheduler, step->argument[0])) == NULL)
+            return FAILED;
+        proc->status = (uint8_t)status;
+    } else if (status == PROC_ABANDONED && proc->status == PROC_SYSCALL) {
+        status = PROC_SYSCALL;
+    } else if (proc->status != status && never(step, "the status that the P has") == NEVER) {
+        return NEVER;
+    }
+    proc->status = (uint8_t)status;
+    proc->gen = step->scheduler->gen;
+    proc->seq = 0;
+    if (status == PROC_RUNNING || status == PROC_SYSCALL)
+        step->thread->p = index_of(step->scheduler, proc);
+    return READY;
+}
+
+/* ---- Ps ---- */
+
+static enum verdict proc_start(struct step *step)
+{
+    struct goleak_trace_proc *proc = find_proc(step->scheduler, step->argument[0]);
+    bool ready = proc != NULL && proc->status == PROC_IDLE && step->thread->p == 0 &&
+                 is_next(step, proc->gen, proc->seq, step->argument[1]);
+    if (!ready && !step->force)
+        return NOT_YET;
+    if (proc == NULL && (proc = add_proc(step->scheduler, step->argument[0])) == NULL)
+        return FAILED;
+    proc->status = PROC_RUNNING;
+    proc->gen = step->scheduler->gen;
+    proc->seq = step->argument[1];
+    step->thread->p = index_of(step->scheduler, proc);
+    return READY;
+}
+
+static enum verdict proc_steal(struct step *step)
+{
+    struct goleak_scheduler *scheduler = step->scheduler;
+    struct goleak_trace_proc *proc = find_proc(scheduler, step->argument[0]);
+    bool ready = proc != NULL && (proc->status == PROC_SYSCALL || proc->status == PROC_ABANDONED) &&
+                 is_next(step, proc->gen, proc->seq, step->argument[1]);
+    if (!ready && !step->force)
+        return NOT_YET;
+    if (proc == NULL)
+        return READY;
+    if (proc->status == PROC_SYSCALL) {
+        uint32_t thread = goleak_idmap_get(&scheduler->thread_index, step->argument[2]);
+        struct goleak_trace_thread *from = thread != 0 ? &scheduler->threads[thread - 1] : NULL;
+        if ((from == NULL || from->p != index_of(scheduler, proc)) &&
+            never(step, "the thread that has the P") == NEVER)
+            return NEVER;
+        if (from != NULL && from->p == index_of(scheduler, proc))
+            from->p = 0;
+    }
+    proc->status = PROC_IDLE;
+    proc->gen = scheduler->gen;
+    proc->seq = step->argument[1];
+    return READY;
+}
+
+static enum verdict proc_stop(struct step *step)
+{
+    struct goleak_trace_proc *proc = own_proc(step);
+    bool ready = proc != NULL && (proc->status == PROC_RUNNING || proc->status == PROC_SYSCALL);
+    if (!ready && never(step, "a thread that has a P") == NEVER)
+        return NEVER;
+    tell_runtime(step, step->thread->g); /* of the P that it has */
+    if (!ready)
+        return READY;
+    proc->status = PROC_IDLE;
+    step->thread->p = 0;
+    return READY;
+}
+
+/* ---- goroutines come and go ---- */
+
+INLINE enum verdict go_create(struct step *step, enum goleak_trace_status status)
+{
+    struct goleak_v2_out *out = &step->scheduler->out;
+    if (!read_arguments(step, 3))
+        return DAMAGED;
+    uint64_t goid = step->argument[0];
+    uint32_t current = step->thread->g;
+    bool context = step->thread->p != 0 && (current == 0 || is_running(step));
+    if (!context && never(step, "a thread that has a P") == NEVER)
+        return NEVER;
+    if (goid == 0)
+        return never(step, "the id of a new goroutine");
+    uint32_t slot = goleak_trace_gs_find(&step->scheduler->gs, goid);
+    if (slot != 0 && never(step, "the id of a new goroutine") == NEVER)
+        return NEVER;
+    if (slot == 0 && (slot = add_g(step, goid, status)) == 0)
+        return FAILED;
+    goleak_v2_create(out, slot, current, step->argument[1], step->argument[2]);
+    if (status == GOLEAK_TRACE_WAITING)
+        goleak_v2_block_coroutine(out, slot);
+    return READY;
+}
+
+static enum verdict go_create_syscall(struct step *step)
+{
+    struct goleak_v2_out *out = &step->scheduler->out;
+    uint64_t goid = step->argument[0];
+    uint32_t current = step->thread->g;
+    if (current != 0 || goid == 0 || goleak_trace_gs_find(&step->scheduler->gs, goid) != 0)
+        return never(step, "a new goroutine on a thread without one");
+    uint32_t slot = add_g(step, goid, GOLEAK_TRACE_SYSCALL);
+    if (slot == 0)
+        return FAILED;
+    step->thread->g = slot;
+    goleak_v2_create(out, slot, 0, 0, 0);
+    goleak_v2_of(out, GOLEAK_EVENT_SYSCALL, slot);
+    return READY;
+}
+
+/* The goroutine of the thread is no more. */
+INLINE void end_current(struct step *step)
+{
+    uint32_t slot = step->thread->g;
+    step->thread->g = 0;
+    if (slot == 0 || g_at(step, slot)->goid == 0) /* another one, which is an error, has ended it */
+        return;
+    goleak_v2_of(&step->scheduler->out, GOLEAK_EVENT_END, slot);
+    goleak_trace_gs_remove(&step->scheduler->gs, slot);
+}
+
+INLINE enum verdict go_destroy(struct step *step)
+{
+    if (!is_running(step) && never(step, "a thread that runs a goroutine") == NEVER)
+        return NEVER;
+    end_current(step);
+    return READY;
+}
+
+static enum verdict destroy_syscall(struct step *step)
+{
+    struct goleak_trace_proc *proc = own_proc(step);
+    if ((!in_syscall(step) || (proc != NULL && proc->status != PROC_SYSCALL)) &&
+        never(step, "a goroutine in a system call") == NEVER)
+        return NEVER;
+    end_current(step);
+    if (proc != NULL)
+        proc->status = PROC_ABANDONED;
+    step->thread->p = 0;
+    return READY;
+}
+
+/* ---- goroutines run and wait ---- */
+
+INLINE enum verdict go_start(struct step *step)
+{
+    uint32_t slot;
+    if (!read_arguments(step, 2))
+        return DAMAGED;
+    enum verdict verdict = named(step, GOLEAK_TRACE_RUNNABLE, &slot);
+    if (verdict != READY)
+        return verdict;
+    if (slot == 0)
+        return never(step, "a goroutine");
+    if (UNLIKELY(step->thread->p == 0 || step->thread->g != 0) &&
+        never(step, "a thread with a P and without a goroutine") == NEVER)
+        return NEVER;
+    set_named(step, slot, GOLEAK_TRACE_RUNNING);
+    step->thread->g = slot;
+    goleak_v2_of(&step->scheduler->out, GOLEAK_EVENT_RUN, slot);
+    return READY;
+}
+
+INLINE enum verdict go_unblock(struct step *step)
+{
+    uint32_t slot;
+    if (!read_arguments(step, 3))
+        return DAMAGED;
+    enum verdict verdict = named(step, GOLEAK_TRACE_WAITING, &slot);
+    if (verdict != READY)
+        return verdict;
+    if (slot == 0)
+        return never(step, "a goroutine");
+    set_named(step, slot, GOLEAK_TRACE_RUNNABLE);
+    goleak_v2_unblock(&step->scheduler->out, slot, step->thread->g, step->argument[2]);
+    return READY;
+}
+
+/* The current goroutine leaves the thread. */
+INLINE enum verdict go_leave(struct step *step, enum goleak_trace_status status)
+{
+    struct goleak_v2_out *out = &step->scheduler->out;
+    uint32_t slot = step->thread->g;
+    if (!read_arguments(step, 2))
+        return DAMAGED;
+    if (UNLIKELY(!is_running(step)) && never(step, "a thread that runs a goroutine") == NEVER)
+        return NEVER;
+    step->thread->g = 0;
+    if (slot == 0)
+        return READY;
+    g_at(step, slot)->status = (uint8_t)status;
+    if (status == GOLEAK_TRACE_WAITING)
+        goleak_v2_block(out, slot, step->argument[0], step->argument[1]);
+    else
+        goleak_v2_stop(out, slot, step->argument[0], step->argument[1]);
+    return READY;
+}
+
+/* The target is woken, the current one waits or ends, the target runs. */
+static enum verdict go_switch(struct step *step, bool destroy)
+{
+    struct goleak_v2_out *out = &step->scheduler->out;
+    uint32_t slot, current = step->thread->g;
+    if (!is_running(step) && never(step, "a thread that runs a goroutine") == NEVER)
+        return NEVER;
+    enum verdict verdict = named(step, GOLEAK_TRACE_WAITING, &slot);
+    if (verdict != READY)
+        return verdict;
+    if (slot == 0)
+        return never(step, "a goroutine");
+    if (!destroy && current != 0)
+        g_at(step, current)->status = GOLEAK_TRACE_WAITING;
+    set_named(step, slot, GOLEAK_TRACE_RUNNING);
+    goleak_v2_unblock(out, slot, current, 0);
+    if (destroy && current != slot) /* which would be an error */
+        end_current(step);
+    else if (!destroy && current != 0)
+        goleak_v2_block_coroutine(out, current);
+    goleak_v2_of(out, GOLEAK_EVENT_RUN, slot);
+    step->thread->g = slot;
+    return READY;
+}
+
+/* ---- system calls ---- */
+
+INLINE enum verdict syscall_begin(struct step *step)
+{
+    struct goleak_trace_proc *proc = own_proc(step);
+    uint32_t slot = step->thread->g;
+    if (!read_arguments(step, 2))
+        return DAMAGED;
+    uint64_t seq = step->argument[0];
+    bool ready = is_running(step) && proc != NULL && proc->status == PROC_RUNNING &&
+                 is_next(step, proc->gen, proc->seq, seq);
+    if (UNLIKELY(!ready) && never(step, "a goroutine that runs on a P, which is at the step before") == NEVER)
+        return NEVER;
+    if (proc != NULL) {
+        proc->status = PROC_SYSCALL;
+        proc->gen = step->scheduler->gen;
+        proc->seq = seq;
+    }
+    if (slot != 0) {
+        g_at(step, slot)->status = GOLEAK_TRACE_SYSCALL;
+        goleak_v2_syscall(&step->scheduler->out, slot, step->argument[1]);
+    }
+    return READY;
+}
+
+INLINE enum verdict syscall_end(struct step *step)
+{
+    struct goleak_trace_proc *proc = own_proc(step);
+    uint32_t slot = step->thread->g;
+    bool ready = in_syscall(step) && proc != NULL && proc->status == PROC_SYSCALL;
+    if (UNLIKELY(!ready) && never(step, "a goroutine in a system call, on a thread that kept its P") == NEVER)
+        return NEVER;
+    if (proc != NULL)
+        proc->status = PROC_RUNNING;
+    if (slot != 0) {
+        g_at(step, slot)->status = GOLEAK_TRACE_RUNNING;
+        goleak_v2_sysreturn(&step->scheduler->out, slot, GOLEAK_TRACE_RUNNING);
+    }
+    return READY;
+}
+
+static enum verdict syscall_end_blocked(struct step *step)
+{
+    const struct goleak_trace_proc *proc = own_proc(step);
+    uint32_t slot = step->thread->g;
+    if (proc != NULL && proc->status == PROC_SYSCALL && !step->force)
+        return NOT_YET;
+    if (!in_syscall(step) && never(step, "a goroutine in a system call") == NEVER)
+        return NEVER;
+    step->thread->g = 0;
+    if (slot != 0) {
+        g_at(step, slot)->status = GOLEAK_TRACE_RUNNABLE;
+        goleak_v2_sysreturn(&step->scheduler->out, slot, GOLEAK_TRACE_RUNNABLE);
+    }
+    return READY;
+}
+
+/* ---- all of them ---- */
+
+/* Those that are not frequent. */
+static enum verdict rare_step(struct step *step)
+{
+    uint8_t type = step->thread->type;
+    uint32_t current = step->thread->g;
+    enum verdict verdict = READY;
+    if (!read_arguments(step, argument_counts[type] - 1u))
+        return DAMAGED;
+    switch (type) {
+    case GOLEAK_TRACE_GoCreateSyscall: return go_create_syscall(step);
+    case GOLEAK_TRACE_GoSwitch: return go_switch(step, false);
+    case GOLEAK_TRACE_GoSwitchDestroy: return go_switch(step, true);
+    case GOLEAK_TRACE_GoSyscallEndBlocked: return syscall_end_blocked(step);
+    case GOLEAK_TRACE_GoDestroySyscall: return destroy_syscall(step);
+    case GOLEAK_TRACE_ProcStop: return proc_stop(step);
+    case GOLEAK_TRACE_ProcStatus: verdict = proc_status(step); break;
+    case GOLEAK_TRACE_ProcStart: verdict = proc_start(step); break;
+    case GOLEAK_TRACE_ProcSteal: verdict = proc_steal(step); break;
+    default: break; /* the others bind nobody's order */
+    }
+    if (verdict == READY)
+        tell_runtime(step, current);
+    return verdict;
+}
+
+/* The thread's event, if it can be. */
+INLINE enum verdict take_step(struct step *step)
+{
+    struct goleak_v2_out *out = &step->scheduler->out;
+    out->ticks = step->thread->time;
+    step->behind = step->thread->arguments;
+    out->at = (uint64_t)(step->thread->event - (const uint8_t *)step->scheduler->generation->bytes.data);
+    switch (step->thread->type) {
+    case GOLEAK_TRACE_GoStart: return go_start(step);
+    case GOLEAK_TRACE_GoBlock: return go_leave(step, GOLEAK_TRACE_WAITING);
+    case GOLEAK_TRACE_GoUnblock: return go_unblock(step);
+    case GOLEAK_TRACE_GoStop: return go_leave(step, GOLEAK_TRACE_RUNNABLE);
+    case GOLEAK_TRACE_GoCreate: return go_create(step, GOLEAK_TRACE_RUNNABLE);
+    case GOLEAK_TRACE_GoCreateBlocked: return go_create(step, GOLEAK_TRACE_WAITING);
+    case GOLEAK_TRACE_GoDestroy: return go_destroy(step);
+    case GOLEAK_TRACE_GoSyscallBegin: return syscall_begin(step);
+    case GOLEAK_TRACE_GoSyscallEnd: return syscall_end(step);
+    case GOLEAK_TRACE_GoStatus: return go_status(step, false);
+    case GOLEAK_TRACE_GoStatusStack: return go_status(step, true);
+    default: return rare_step(step);
+    }
+}
+
+#endif
