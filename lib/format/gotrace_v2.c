@@ -393,7 +393,7 @@ static enum goleak_status finish(struct goleak_reader *reader)
 static void facts(const struct goleak_reader *reader, struct goleak_reader_facts *out)
 {
     const struct goleak_v2_out *told = &reader->scheduler.out;
-    *out = (struct goleak_reader_facts){ .events = told->pushed + told->batch->count, .form = "v2" };
+    *out = (struct goleak_reader_facts){ .events = goleak_v2_events(told), .form = "v2" };
     if (out->events == 0)
         out->advice = "found a Go execution trace without one event, expected some: was it cut, or stopped at once?";
 }

@@ -4,11 +4,20 @@
 #include <inttypes.h>
 #include <string.h>
 
+static void begin_batch(struct goleak_v2_out *out)
+{
+    out->next = out->batch->events;
+    out->full = out->batch->events + GOLEAK_BATCH_EVENTS - GOLEAK_V2_ROOM + 1;
+}
+
 bool goleak_v2_out_init(struct goleak_v2_out *out, struct goleak_generation *generation, struct goleak_trace_gs *gs)
 {
-    *out = (struct goleak_v2_out){ .generation = generation, .gs = gs, .last_ns = INT64_MIN };
+    *out = (struct goleak_v2_out){ .generation = generation, .gs = gs };
     out->batch = goleak_batch_new(generation->env.alloc);
-    return out->batch != NULL;
+    if (out->batch == NULL)
+        return false;
+    begin_batch(out);
+    return true;
 }
 
 void goleak_v2_out_release(struct goleak_v2_out *out)
@@ -30,11 +39,10 @@ void goleak_v2_out_begin(struct goleak_v2_out *out, uint64_t frequency)
         goleak_tickclock_init(&out->clock, frequency, 0);
         out->clock.last_ns = last_ns;
     }
-    memset(out->stacks, 0, sizeof out->stacks);
-    for (size_t i = 0; i < sizeof out->reasons / sizeof *out->reasons; i++) {
-        out->reasons[i].id = 0;
-        out->reasons[i].reason = GOLEAK_REASON_UNKNOWN;
-    }
+    for (size_t i = 0; i < sizeof out->stacks / sizeof *out->stacks; i++)
+        out->stacks[i] = (struct goleak_v2_stack){ 0 };
+    for (size_t i = 0; i < sizeof out->reasons / sizeof *out->reasons; i++)
+        out->reasons[i] = (struct goleak_v2_reason){ .reason = GOLEAK_REASON_UNKNOWN };
     out->sample = 0;
     find_due(out);
 }
@@ -42,47 +50,55 @@ void goleak_v2_out_begin(struct goleak_v2_out *out, uint64_t frequency)
 enum goleak_status goleak_v2_push(struct goleak_v2_out *out)
 {
     const struct goleak_event_sink *sink = &out->generation->env.sink;
-    if (out->generation->failure != GOLEAK_OK || out->batch->count == 0)
+    size_t count = (size_t)(out->next - out->batch->events);
+    if (out->generation->failure != GOLEAK_OK || count == 0)
         return out->generation->failure;
-    out->pushed += out->batch->count;
+    out->pushed += count;
+    out->batch->count = count;
     out->batch->in_order = true;
-    return sink->push(sink->context, &out->batch);
+    enum goleak_status status = sink->push(sink->context, &out->batch);
+    begin_batch(out);
+    return status;
 }
 
-uint32_t goleak_v2_find_stack(struct goleak_v2_out *out, uint64_t id)
+/* ---- ids ---- */
+
+const struct goleak_v2_stack *goleak_v2_find_stack(struct goleak_v2_out *out, uint64_t id)
 {
+    static const struct goleak_v2_stack none;
+    struct goleak_v2_stack *place = &out->stacks[id & 255];
     uint32_t stack = goleak_generation_stack(out->generation, id);
-    if (stack != 0) {
-        out->stacks[id & 255].id = id;
-        out->stacks[id & 255].stack = stack;
-    }
-    return stack;
+    if (stack == 0)
+        return &none;
+    *place = (struct goleak_v2_stack){ id, stack, goleak_trace_start_of(&out->generation->frames, stack) };
+    return place;
 }
 
 /* The runtime registers its reasons first, so their ids are the same in all recordings
  * seen: good enough where the table is missing (5 + the number of the reason). */
 #define FIRST_REASON 5
 
-uint8_t goleak_v2_find_reason(struct goleak_v2_out *out, uint64_t id)
+const struct goleak_v2_reason *goleak_v2_find_reason(struct goleak_v2_out *out, uint64_t id)
 {
     size_t size;
     struct goleak_generation *generation = out->generation;
     uint32_t string = goleak_generation_string(generation, id);
-    if (string == 0 && !generation->has_strings && id >= FIRST_REASON && id < FIRST_REASON + GOLEAK_REASON_COUNT)
-        return (uint8_t)(id - FIRST_REASON);
-    if (string == 0)
-        return GOLEAK_REASON_UNKNOWN;
     const char *text = goleak_intern_get(&generation->env.symbols->strings, string, &size);
-    out->reasons[id & 31].id = id;
-    return out->reasons[id & 31].reason = (uint8_t)goleak_trace_reason(text, size);
+    bool known = !generation->has_strings && id >= FIRST_REASON && id < FIRST_REASON + GOLEAK_REASON_COUNT;
+    struct goleak_v2_reason *place = &out->reasons[string != 0 ? id & 31 : 32]; /* missing: asked again, and counted */
+    place->id = id;
+    place->string = string;
+    place->reason = (uint8_t)(string != 0 ? goleak_trace_reason(text, size)
+                              : known     ? id - FIRST_REASON
+                                          : GOLEAK_REASON_UNKNOWN);
+    return place;
 }
 
-/* ---- where a goroutine starts ---- */
-
-static void put_start(struct goleak_v2_out *out, struct goleak_event *event, uint32_t slot, uint32_t start)
+void goleak_v2_put_start(struct goleak_v2_out *out, struct goleak_event *event, uint32_t slot, uint32_t start)
 {
+    struct goleak_symbols *symbols = out->generation->env.symbols;
     if (event->goid == 1)
-        start = goleak_symbols_string(out->generation->env.symbols, "runtime.main", 12);
+        start = goleak_symbols_string(symbols, "runtime.main", 12);
     if (start == 0)
         return;
     event->name = start;
@@ -91,25 +107,21 @@ static void put_start(struct goleak_v2_out *out, struct goleak_event *event, uin
 }
 
 /* A stack of bgsweep was seen whose outermost frame has no name. */
-void goleak_v2_learn_start(struct goleak_v2_out *out, struct goleak_event *event, uint32_t slot)
+void goleak_v2_learn_start(struct goleak_v2_out *out, struct goleak_event *event, uint32_t slot, uint32_t start)
 {
-    struct goleak_generation *generation = out->generation;
-    if ((event->has & GOLEAK_HAS_STACK) == 0)
-        return;
-    uint32_t start = goleak_trace_start_of(&generation->frames, event->stack);
-    if (strcmp(goleak_symbols_text(generation->env.symbols, start), "?") != 0)
-        put_start(out, event, slot, start);
+    if (start != 0 && strcmp(goleak_symbols_text(out->generation->env.symbols, start), "?") != 0)
+        goleak_v2_put_start(out, event, slot, start);
 }
 
 /* A goid is a positive int64 (runtime2.go: goid uint64, but counted up from 1). */
-static void check_goid(struct goleak_v2_out *out, uint64_t goid)
+void goleak_v2_bad_goid(struct goleak_v2_out *out, struct goleak_v2_when when, uint64_t goid)
 {
-    if (goid > INT64_MAX)
-        goleak_generation_damage(out->generation, out->at, "found goroutine id %" PRIu64
-                                 ", expected one below 2^63; its goroutine is shown without it", goid);
+    goleak_generation_damage(out->generation, (size_t)(when.position - out->generation->offset),
+                             "found goroutine id %" PRIu64
+                             ", expected one below 2^63; its goroutine is shown without it", goid);
 }
 
-/* ---- the events ---- */
+/* ---- statuses ---- */
 
 static void infer_reason(struct goleak_v2_out *out, struct goleak_event *event)
 {
@@ -126,27 +138,18 @@ static void infer_reason(struct goleak_v2_out *out, struct goleak_event *event)
     event->has |= GOLEAK_HAS_WAIT;
 }
 
-void goleak_v2_status(struct goleak_v2_out *out, uint32_t slot, uint64_t stack)
+void goleak_v2_status(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t slot, uint64_t id)
 {
-    struct goleak_event *event = goleak_v2_of(out, GOLEAK_EVENT_STATUS, slot);
+    const struct goleak_v2_stack *stack = goleak_v2_stack(out, id);
+    struct goleak_event *event = goleak_v2_of(out, when, slot, GOLEAK_EVENT_STATUS, 0,
+                                              GOLEAK_HAS_STATUS | goleak_v2_has_stack(stack));
     event->status = out->gs->gs[slot].status;
-    event->has |= GOLEAK_HAS_STATUS;
-    check_goid(out, event->goid);
-    goleak_v2_put_stack(out, event, stack);
-    bool has_stack = (event->has & GOLEAK_HAS_STACK) != 0;
-    put_start(out, event, slot, goleak_trace_start_of(&out->generation->frames, has_stack ? event->stack : 0));
-    if (event->status == GOLEAK_TRACE_WAITING && has_stack)
+    event->stack = stack->stack;
+    goleak_v2_put_start(out, event, slot, stack->start);
+    if (event->goid > INT64_MAX)
+        goleak_v2_bad_goid(out, when, event->goid);
+    if (event->status == GOLEAK_TRACE_WAITING && stack->stack != 0)
         infer_reason(out, event);
-}
-
-void goleak_v2_create(struct goleak_v2_out *out, uint32_t slot, uint32_t creator, uint64_t entry, uint64_t stack)
-{
-    struct goleak_event *event = goleak_v2_of(out, GOLEAK_EVENT_CREATE, slot);
-    struct goleak_generation *generation = out->generation;
-    check_goid(out, event->goid);
-    goleak_trace_by(event, out->gs, creator);
-    put_start(out, event, slot, goleak_trace_start_of(&generation->frames, goleak_generation_stack(generation, entry)));
-    goleak_v2_put_stack(out, event, stack);
 }
 
 /* ---- the runtime's own ---- */
@@ -199,12 +202,14 @@ static uint32_t name_of(struct goleak_v2_out *out, const char *text, uint32_t *n
     return *name;
 }
 
-void goleak_v2_runtime(struct goleak_v2_out *out, uint8_t type, const uint64_t argument[GOLEAK_TRACE_ARGUMENTS],
-                       uint64_t thread, uint64_t p, uint32_t current)
+void goleak_v2_runtime(struct goleak_v2_out *out, struct goleak_v2_when when, uint8_t type,
+                       const uint64_t argument[GOLEAK_TRACE_ARGUMENTS], uint64_t thread, uint64_t p, uint32_t current)
 {
-    struct goleak_event *event = goleak_v2_add(out, GOLEAK_EVENT_RUNTIME);
     struct runtime runtime = runtime_of(type);
+    const struct goleak_v2_stack *stack = goleak_v2_stack(out, runtime.stack != 0 ? argument[runtime.stack - 1] : 0);
+    struct goleak_event *event = goleak_v2_add(out, when, GOLEAK_EVENT_RUNTIME, 0, goleak_v2_has_stack(stack));
     uint64_t *const values[3] = { &event->lock, &event->chan, &event->elem };
+    event->stack = stack->stack;
     event->name = name_of(out, goleak_trace_event_name(type), &out->names[type]);
     for (int i = 0; i < 3; i++) {
         enum from from = (enum from)runtime.values[i];
@@ -215,8 +220,6 @@ void goleak_v2_runtime(struct goleak_v2_out *out, uint8_t type, const uint64_t a
                      : from != NOTHING    ? argument[from - FIRST]
                                           : 0;
     }
-    if (runtime.stack != 0)
-        goleak_v2_put_stack(out, event, argument[runtime.stack - 1]);
     goleak_trace_by(event, out->gs, current);
 }
 
@@ -227,16 +230,16 @@ enum goleak_status goleak_v2_samples(struct goleak_v2_out *out, uint64_t until)
     enum goleak_status status = GOLEAK_OK;
     for (; status == GOLEAK_OK && out->sample < generation->sample_count && out->due <= until; find_due(out)) {
         const struct goleak_trace_sample *sample = &generation->samples[out->sample++];
-        out->ticks = sample->time;
-        out->at = 0;
-        struct goleak_event *event = goleak_v2_add(out, GOLEAK_EVENT_RUNTIME);
+        struct goleak_v2_when when = { sample->time, generation->offset };
+        uint32_t has = GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM;
+        struct goleak_event *event =
+            goleak_v2_add(out, when, GOLEAK_EVENT_RUNTIME, 0, sample->stack != 0 ? has | GOLEAK_HAS_STACK : has);
         event->name = name_of(out, "CPUSample", name);
         event->lock = sample->g;
         event->chan = sample->p;
         event->elem = sample->m;
         event->stack = sample->stack;
-        event->has |= GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM | (sample->stack != 0 ? GOLEAK_HAS_STACK : 0);
-        if (goleak_v2_out_is_full(out))
+        if (goleak_v2_is_full(out))
             status = goleak_v2_push(out);
     }
     return status;

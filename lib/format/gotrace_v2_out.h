@@ -32,26 +32,32 @@ enum {
 
 const char *goleak_trace_event_name(uint8_t type);
 
+/* What an event has of when and where. */
+struct goleak_v2_when {
+    uint64_t ticks;
+    uint64_t position; /* in the trace */
+};
+
 struct goleak_v2_out {
     struct goleak_generation *generation;
     struct goleak_trace_gs *gs;
     struct goleak_batch *batch;
+    struct goleak_event *next, *full; /* in the batch: where the next event goes, and where it has no room */
     uint64_t pushed; /* events, in batches before this one */
     struct goleak_tickclock clock;
-    int64_t last_ns;
-    uint64_t ticks, at; /* of the event that is being told: its time, and in the generation's bytes */
-    size_t sample;      /* the next one */
-    uint64_t due;       /* its ticks; UINT64_MAX: there is none */
+    size_t sample; /* the next one */
+    uint64_t due;  /* its ticks; UINT64_MAX: there is none */
     uint32_t names[256]; /* strings: of event types */
     /* Of this generation, what was mentioned lately: by the low bits of the ids. */
-    struct {
+    struct goleak_v2_stack {
         uint64_t id;
-        uint32_t stack;
+        uint32_t stack, start; /* the string of its outermost function */
     } stacks[256];
-    struct {
+    struct goleak_v2_reason {
         uint64_t id;
+        uint32_t string;
         uint8_t reason;
-    } reasons[32];
+    } reasons[33]; /* the last: of what is missing */
 };
 
 /* False: memory. */
@@ -62,115 +68,169 @@ void goleak_v2_out_begin(struct goleak_v2_out *out, uint64_t frequency);
 
 /* The most events that are made of one, samples aside. */
 #define GOLEAK_V2_ROOM 4
-static inline bool goleak_v2_out_is_full(const struct goleak_v2_out *out)
+static inline bool goleak_v2_is_full(const struct goleak_v2_out *out)
 {
-    return out->batch->count > GOLEAK_BATCH_EVENTS - GOLEAK_V2_ROOM;
+    return out->next >= out->full;
+}
+static inline uint64_t goleak_v2_events(const struct goleak_v2_out *out)
+{
+    return out->pushed + (uint64_t)(out->next - out->batch->events);
 }
 enum goleak_status goleak_v2_push(struct goleak_v2_out *out);
 /* CPU samples up to this time; leaves room. */
 enum goleak_status goleak_v2_samples(struct goleak_v2_out *out, uint64_t until);
 
 /* Of a goroutine that shows itself for the first time. */
-void goleak_v2_status(struct goleak_v2_out *out, uint32_t slot, uint64_t stack);
-/* stacks: of the new one's entry, and of its creator; 0: none. */
-void goleak_v2_create(struct goleak_v2_out *out, uint32_t slot, uint32_t creator, uint64_t entry, uint64_t stack);
+void goleak_v2_status(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t slot, uint64_t stack);
 /* What is none of a goroutine's life; p: of the thread; NO_ID: it has none. */
-void goleak_v2_runtime(struct goleak_v2_out *out, uint8_t type, const uint64_t argument[GOLEAK_TRACE_ARGUMENTS],
-                       uint64_t thread, uint64_t p, uint32_t current);
-/* The goroutine's own stack, where its start function is not told yet. */
-void goleak_v2_learn_start(struct goleak_v2_out *out, struct goleak_event *event, uint32_t slot);
-/* Not among the last ones. */
-uint32_t goleak_v2_find_stack(struct goleak_v2_out *out, uint64_t id);
-uint8_t goleak_v2_find_reason(struct goleak_v2_out *out, uint64_t id);
+void goleak_v2_runtime(struct goleak_v2_out *out, struct goleak_v2_when when, uint8_t type,
+                       const uint64_t argument[GOLEAK_TRACE_ARGUMENTS], uint64_t thread, uint64_t p, uint32_t current);
+/* What is not among the last ones; the same until the next call. */
+const struct goleak_v2_stack *goleak_v2_find_stack(struct goleak_v2_out *out, uint64_t id);
+const struct goleak_v2_reason *goleak_v2_find_reason(struct goleak_v2_out *out, uint64_t id);
+/* The goroutine's id is none. */
+void goleak_v2_bad_goid(struct goleak_v2_out *out, struct goleak_v2_when when, uint64_t goid);
 
 /* ---- the frequent ones ---- */
 
-static inline uint32_t goleak_v2_stack(struct goleak_v2_out *out, uint64_t id)
+static inline const struct goleak_v2_stack *goleak_v2_stack(struct goleak_v2_out *out, uint64_t id)
 {
-    return out->stacks[id & 255].id == id ? out->stacks[id & 255].stack : goleak_v2_find_stack(out, id);
+    const struct goleak_v2_stack *stack = &out->stacks[id & 255];
+    return stack->id == id ? stack : goleak_v2_find_stack(out, id);
 }
 
-/* The next event of the batch; there is room. */
-static inline struct goleak_event *goleak_v2_add(struct goleak_v2_out *out, enum goleak_event_kind kind)
+static inline const struct goleak_v2_reason *goleak_v2_reason(struct goleak_v2_out *out, uint64_t id)
 {
-    struct goleak_event *event = &out->batch->events[out->batch->count++];
-    int64_t time_ns = goleak_tickclock_ns(&out->clock, out->ticks);
-    /* Threads' clocks are advice: the order is right, so time does not go back. */
-    out->last_ns = time_ns > out->last_ns ? time_ns : out->last_ns;
+    const struct goleak_v2_reason *reason = &out->reasons[id & 31];
+    return reason->id == id ? reason : goleak_v2_find_reason(out, id);
+}
+
+/* The next event of the batch; there is room. Threads' clocks are advice: the order is
+ * right, so time does not go back. */
+static inline struct goleak_event *goleak_v2_add(struct goleak_v2_out *out, struct goleak_v2_when when,
+                                                 enum goleak_event_kind kind, unsigned flags, uint32_t has)
+{
+    struct goleak_event *event = out->next++;
     event->kind = (uint8_t)kind;
-    event->flags = 0;
-    event->has = GOLEAK_HAS_TIME;
-    event->time_ns = out->last_ns;
-    event->position = out->generation->offset + out->at;
+    event->flags = (uint8_t)flags;
+    event->has = GOLEAK_HAS_TIME | has;
+    event->time_ns = goleak_tickclock_ns(&out->clock, when.ticks);
+    event->position = when.position;
     return event;
 }
 
-static inline struct goleak_event *goleak_v2_of(struct goleak_v2_out *out, enum goleak_event_kind kind, uint32_t slot)
+/* GOLEAK_HAS_GOID (or OTHER_GOID), if it is a goid: below 2^63. */
+static inline uint32_t goleak_v2_has_goid(uint64_t goid, uint32_t has)
 {
-    struct goleak_event *event = goleak_v2_add(out, kind);
-    goleak_trace_whose(event, out->gs, slot);
+    return (int64_t)goid >= 0 ? has : 0;
+}
+
+static inline struct goleak_event *goleak_v2_of(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t slot,
+                                                enum goleak_event_kind kind, unsigned flags, uint32_t has)
+{
+    uint64_t goid = out->gs->gs[slot].goid;
+    struct goleak_event *event =
+        goleak_v2_add(out, when, kind, flags, has | GOLEAK_HAS_G | goleak_v2_has_goid(goid, GOLEAK_HAS_GOID));
+    event->g = GOLEAK_G_SLOT | slot;
+    event->goid = goid;
     return event;
 }
 
-static inline void goleak_v2_put_stack(struct goleak_v2_out *out, struct goleak_event *event, uint64_t id)
+/* Which bit a stack needs. */
+static inline uint32_t goleak_v2_has_stack(const struct goleak_v2_stack *stack)
 {
-    event->stack = goleak_v2_stack(out, id);
-    event->has |= event->stack != 0 ? GOLEAK_HAS_STACK : 0;
+    return stack->stack != 0 ? GOLEAK_HAS_STACK : 0;
 }
 
-/* Of a goroutine whose status had no stack, the first stack tells where it started. */
-static inline void goleak_v2_put_own_stack(struct goleak_v2_out *out, struct goleak_event *event, uint32_t slot,
-                                           uint64_t id)
+/* The start function of the goroutine; goroutine 1's is runtime.main, whose frame traces cut
+ * off. */
+void goleak_v2_put_start(struct goleak_v2_out *out, struct goleak_event *event, uint32_t slot, uint32_t start);
+/* The same of one whose status had no stack: by its first stack. */
+void goleak_v2_learn_start(struct goleak_v2_out *out, struct goleak_event *event, uint32_t slot, uint32_t start);
+
+static inline void goleak_v2_with_stack(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t slot,
+                                        enum goleak_event_kind kind, uint64_t id)
 {
-    goleak_v2_put_stack(out, event, id);
+    const struct goleak_v2_stack *stack = goleak_v2_stack(out, id);
+    struct goleak_event *event = goleak_v2_of(out, when, slot, kind, 0, goleak_v2_has_stack(stack));
+    event->stack = stack->stack;
     if (!out->gs->gs[slot].started_told)
-        goleak_v2_learn_start(out, event, slot);
+        goleak_v2_learn_start(out, event, slot, stack->start);
 }
 
-static inline void goleak_v2_block(struct goleak_v2_out *out, uint32_t slot, uint64_t reason, uint64_t stack)
+static inline void goleak_v2_run(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t slot)
 {
-    struct goleak_event *event = goleak_v2_of(out, GOLEAK_EVENT_PARK, slot);
-    event->flags = GOLEAK_FLAG_REASON;
-    event->has |= GOLEAK_HAS_REASON;
-    event->reason = out->reasons[reason & 31].id == reason ? out->reasons[reason & 31].reason
-                                                           : goleak_v2_find_reason(out, reason);
-    goleak_v2_put_own_stack(out, event, slot, stack);
+    goleak_v2_of(out, when, slot, GOLEAK_EVENT_RUN, 0, 0);
+}
+
+static inline void goleak_v2_end(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t slot)
+{
+    goleak_v2_of(out, when, slot, GOLEAK_EVENT_END, 0, 0);
+}
+
+/* stacks: of the new one's entry, and of its creator; 0: none. */
+static inline void goleak_v2_create(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t slot,
+                                    uint32_t creator, uint64_t entry, uint64_t by)
+{
+    uint32_t start = goleak_v2_stack(out, entry)->start;
+    const struct goleak_v2_stack *stack = goleak_v2_stack(out, by);
+    struct goleak_event *event =
+        goleak_v2_of(out, when, slot, GOLEAK_EVENT_CREATE, 0, goleak_v2_has_stack(stack));
+    event->stack = stack->stack;
+    goleak_trace_by(event, out->gs, creator);
+    goleak_v2_put_start(out, event, slot, start);
+    if ((int64_t)event->goid < 0)
+        goleak_v2_bad_goid(out, when, event->goid);
+}
+
+static inline void goleak_v2_block(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t slot,
+                                   uint64_t reason, uint64_t id)
+{
+    uint8_t number = goleak_v2_reason(out, reason)->reason;
+    const struct goleak_v2_stack *stack = goleak_v2_stack(out, id);
+    struct goleak_event *event = goleak_v2_of(out, when, slot, GOLEAK_EVENT_PARK, GOLEAK_FLAG_REASON,
+                                              GOLEAK_HAS_REASON | goleak_v2_has_stack(stack));
+    event->reason = number;
+    event->stack = stack->stack;
+    if (!out->gs->gs[slot].started_told)
+        goleak_v2_learn_start(out, event, slot, stack->start);
 }
 
 /* It waits for another one to switch to it: the tracer has no reason for it, the runtime a word. */
-static inline void goleak_v2_block_coroutine(struct goleak_v2_out *out, uint32_t slot)
+static inline void goleak_v2_block_coroutine(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t slot)
 {
-    struct goleak_event *event = goleak_v2_of(out, GOLEAK_EVENT_PARK, slot);
-    event->flags = GOLEAK_FLAG_REASON;
+    struct goleak_event *event = goleak_v2_of(out, when, slot, GOLEAK_EVENT_PARK, GOLEAK_FLAG_REASON,
+                                              GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT);
     event->reason = GOLEAK_REASON_GENERIC;
     event->wait_reason = GOLEAK_WAIT_COROUTINE;
-    event->has |= GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT;
 }
 
-static inline void goleak_v2_unblock(struct goleak_v2_out *out, uint32_t slot, uint32_t waker, uint64_t stack)
+static inline void goleak_v2_unblock(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t slot,
+                                     uint32_t waker, uint64_t id)
 {
-    struct goleak_event *event = goleak_v2_of(out, GOLEAK_EVENT_READY, slot);
-    goleak_trace_by(event, out->gs, waker);
-    goleak_v2_put_stack(out, event, stack);
+    const struct goleak_v2_stack *stack = goleak_v2_stack(out, id);
+    uint64_t by = out->gs->gs[waker].goid;
+    uint32_t has = waker != 0 ? GOLEAK_HAS_OTHER | goleak_v2_has_goid(by, GOLEAK_HAS_OTHER_GOID) : 0;
+    struct goleak_event *event =
+        goleak_v2_of(out, when, slot, GOLEAK_EVENT_READY, 0, has | goleak_v2_has_stack(stack));
+    event->other_g = waker != 0 ? GOLEAK_G_SLOT | waker : 0;
+    event->other_goid = by;
+    event->stack = stack->stack;
 }
 
-static inline void goleak_v2_stop(struct goleak_v2_out *out, uint32_t slot, uint64_t reason, uint64_t stack)
+static inline void goleak_v2_stop(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t slot,
+                                  uint64_t reason, uint64_t id)
 {
-    struct goleak_event *event = goleak_v2_of(out, GOLEAK_EVENT_YIELD, slot);
-    event->name = goleak_generation_string(out->generation, reason);
-    goleak_v2_put_own_stack(out, event, slot, stack);
+    uint32_t why = goleak_v2_reason(out, reason)->string;
+    struct goleak_event *event = out->next;
+    goleak_v2_with_stack(out, when, slot, GOLEAK_EVENT_YIELD, id);
+    event->name = event->has & GOLEAK_HAS_START ? event->name : why;
 }
 
-static inline void goleak_v2_syscall(struct goleak_v2_out *out, uint32_t slot, uint64_t stack)
+static inline void goleak_v2_sysreturn(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t slot,
+                                       enum goleak_trace_status status)
 {
-    goleak_v2_put_own_stack(out, goleak_v2_of(out, GOLEAK_EVENT_SYSCALL, slot), slot, stack);
-}
-
-static inline void goleak_v2_sysreturn(struct goleak_v2_out *out, uint32_t slot, enum goleak_trace_status status)
-{
-    struct goleak_event *event = goleak_v2_of(out, GOLEAK_EVENT_SYSRETURN, slot);
-    event->status = (uint8_t)status;
-    event->has |= GOLEAK_HAS_STATUS;
+    goleak_v2_of(out, when, slot, GOLEAK_EVENT_SYSRETURN, 0, GOLEAK_HAS_STATUS)->status = (uint8_t)status;
 }
 
 #endif

@@ -124,11 +124,15 @@ INLINE bool end_reading(struct step *step, const uint8_t *at)
     return LIKELY((uintptr_t)at - from <= (uintptr_t)step->thread->end - from);
 }
 
+/* At most five. */
 INLINE bool read_arguments(struct step *step, unsigned count)
 {
     const uint8_t *at = step->behind;
-    for (unsigned i = 0; i < count; i++)
-        at = goleak_varint_ahead(at, wrong, &step->argument[i]);
+    at = count > 0 ? goleak_varint_ahead(at, wrong, &step->argument[0]) : at;
+    at = count > 1 ? goleak_varint_ahead(at, wrong, &step->argument[1]) : at;
+    at = count > 2 ? goleak_varint_ahead(at, wrong, &step->argument[2]) : at;
+    at = count > 3 ? goleak_varint_ahead(at, wrong, &step->argument[3]) : at;
+    at = count > 4 ? goleak_varint_ahead(at, wrong, &step->argument[4]) : at;
     return end_reading(step, at);
 }
 
@@ -178,12 +182,28 @@ INLINE void set_named(struct step *step, uint32_t slot, enum goleak_trace_status
     g->seq = (uint32_t)step->argument[1];
 }
 
+INLINE struct goleak_v2_when when_of(const struct step *step)
+{
+    const struct goleak_trace_thread *thread = step->thread;
+    return (struct goleak_v2_when){ thread->time, step->scheduler->position_of_0 + (uint64_t)(uintptr_t)thread->event };
+}
+
 /* What is not of a goroutine's life. */
 static void tell_runtime(struct step *step, uint32_t current)
 {
     const struct goleak_trace_proc *proc = own_proc(step);
-    goleak_v2_runtime(&step->scheduler->out, step->thread->type, step->argument, step->thread->id,
+    goleak_v2_runtime(&step->scheduler->out, when_of(step), step->thread->type, step->argument, step->thread->id,
                       proc != NULL ? proc->id : GOLEAK_TRACE_NO_ID, current);
+}
+
+/* What is not frequent takes a copy, so that the step can stay in registers. */
+typedef enum verdict rare_fn(struct step *step);
+INLINE enum verdict leave(struct step *step, rare_fn *rule)
+{
+    struct step copy = *step;
+    enum verdict verdict = rule(&copy);
+    *step = copy;
+    return verdict;
 }
 
 /* ---- statuses ---- */
@@ -220,7 +240,7 @@ static enum verdict go_status_told(struct step *step)
         scheduler->threads[thread - 1].g = slot;
     }
     if (fresh)
-        goleak_v2_status(&scheduler->out, slot, step->argument[3]);
+        goleak_v2_status(&scheduler->out, when_of(step), slot, step->argument[3]);
     return READY;
 }
 
@@ -253,7 +273,7 @@ INLINE enum verdict go_status(struct step *step, bool has_stack)
     uint64_t status = step->argument[2];
     if (g->goid != step->argument[0] || g->status != status ||
         (status != GOLEAK_TRACE_WAITING && status != GOLEAK_TRACE_RUNNABLE))
-        return go_status_told(step);
+        return leave(step, go_status_told);
     g->gen = scheduler->gen;
     g->seq = 0;
     scheduler->next_status = slot + 1;
@@ -359,9 +379,9 @@ INLINE enum verdict go_create(struct step *step, enum goleak_trace_status status
         return NEVER;
     if (slot == 0 && (slot = add_g(step, goid, status)) == 0)
         return FAILED;
-    goleak_v2_create(out, slot, current, step->argument[1], step->argument[2]);
+    goleak_v2_create(out, when_of(step), slot, current, step->argument[1], step->argument[2]);
     if (status == GOLEAK_TRACE_WAITING)
-        goleak_v2_block_coroutine(out, slot);
+        goleak_v2_block_coroutine(out, when_of(step), slot);
     return READY;
 }
 
@@ -376,8 +396,8 @@ static enum verdict go_create_syscall(struct step *step)
     if (slot == 0)
         return FAILED;
     step->thread->g = slot;
-    goleak_v2_create(out, slot, 0, 0, 0);
-    goleak_v2_of(out, GOLEAK_EVENT_SYSCALL, slot);
+    goleak_v2_create(out, when_of(step), slot, 0, 0, 0);
+    goleak_v2_of(out, when_of(step), slot, GOLEAK_EVENT_SYSCALL, 0, 0);
     return READY;
 }
 
@@ -388,7 +408,7 @@ INLINE void end_current(struct step *step)
     step->thread->g = 0;
     if (slot == 0 || g_at(step, slot)->goid == 0) /* another one, which is an error, has ended it */
         return;
-    goleak_v2_of(&step->scheduler->out, GOLEAK_EVENT_END, slot);
+    goleak_v2_end(&step->scheduler->out, when_of(step), slot);
     goleak_trace_gs_remove(&step->scheduler->gs, slot);
 }
 
@@ -430,7 +450,7 @@ INLINE enum verdict go_start(struct step *step)
         return NEVER;
     set_named(step, slot, GOLEAK_TRACE_RUNNING);
     step->thread->g = slot;
-    goleak_v2_of(&step->scheduler->out, GOLEAK_EVENT_RUN, slot);
+    goleak_v2_run(&step->scheduler->out, when_of(step), slot);
     return READY;
 }
 
@@ -445,7 +465,7 @@ INLINE enum verdict go_unblock(struct step *step)
     if (slot == 0)
         return never(step, "a goroutine");
     set_named(step, slot, GOLEAK_TRACE_RUNNABLE);
-    goleak_v2_unblock(&step->scheduler->out, slot, step->thread->g, step->argument[2]);
+    goleak_v2_unblock(&step->scheduler->out, when_of(step), slot, step->thread->g, step->argument[2]);
     return READY;
 }
 
@@ -463,9 +483,9 @@ INLINE enum verdict go_leave(struct step *step, enum goleak_trace_status status)
         return READY;
     g_at(step, slot)->status = (uint8_t)status;
     if (status == GOLEAK_TRACE_WAITING)
-        goleak_v2_block(out, slot, step->argument[0], step->argument[1]);
+        goleak_v2_block(out, when_of(step), slot, step->argument[0], step->argument[1]);
     else
-        goleak_v2_stop(out, slot, step->argument[0], step->argument[1]);
+        goleak_v2_stop(out, when_of(step), slot, step->argument[0], step->argument[1]);
     return READY;
 }
 
@@ -484,12 +504,12 @@ static enum verdict go_switch(struct step *step, bool destroy)
     if (!destroy && current != 0)
         g_at(step, current)->status = GOLEAK_TRACE_WAITING;
     set_named(step, slot, GOLEAK_TRACE_RUNNING);
-    goleak_v2_unblock(out, slot, current, 0);
+    goleak_v2_unblock(out, when_of(step), slot, current, 0);
     if (destroy && current != slot) /* which would be an error */
         end_current(step);
     else if (!destroy && current != 0)
-        goleak_v2_block_coroutine(out, current);
-    goleak_v2_of(out, GOLEAK_EVENT_RUN, slot);
+        goleak_v2_block_coroutine(out, when_of(step), current);
+    goleak_v2_run(out, when_of(step), slot);
     step->thread->g = slot;
     return READY;
 }
@@ -514,7 +534,7 @@ INLINE enum verdict syscall_begin(struct step *step)
     }
     if (slot != 0) {
         g_at(step, slot)->status = GOLEAK_TRACE_SYSCALL;
-        goleak_v2_syscall(&step->scheduler->out, slot, step->argument[1]);
+        goleak_v2_with_stack(&step->scheduler->out, when_of(step), slot, GOLEAK_EVENT_SYSCALL, step->argument[1]);
     }
     return READY;
 }
@@ -530,7 +550,7 @@ INLINE enum verdict syscall_end(struct step *step)
         proc->status = PROC_RUNNING;
     if (slot != 0) {
         g_at(step, slot)->status = GOLEAK_TRACE_RUNNING;
-        goleak_v2_sysreturn(&step->scheduler->out, slot, GOLEAK_TRACE_RUNNING);
+        goleak_v2_sysreturn(&step->scheduler->out, when_of(step), slot, GOLEAK_TRACE_RUNNING);
     }
     return READY;
 }
@@ -546,7 +566,7 @@ static enum verdict syscall_end_blocked(struct step *step)
     step->thread->g = 0;
     if (slot != 0) {
         g_at(step, slot)->status = GOLEAK_TRACE_RUNNABLE;
-        goleak_v2_sysreturn(&step->scheduler->out, slot, GOLEAK_TRACE_RUNNABLE);
+        goleak_v2_sysreturn(&step->scheduler->out, when_of(step), slot, GOLEAK_TRACE_RUNNABLE);
     }
     return READY;
 }
@@ -581,10 +601,7 @@ static enum verdict rare_step(struct step *step)
 /* The thread's event, if it can be. */
 INLINE enum verdict take_step(struct step *step)
 {
-    struct goleak_v2_out *out = &step->scheduler->out;
-    out->ticks = step->thread->time;
     step->behind = step->thread->arguments;
-    out->at = (uint64_t)(step->thread->event - (const uint8_t *)step->scheduler->generation->bytes.data);
     switch (step->thread->type) {
     case GOLEAK_TRACE_GoStart: return go_start(step);
     case GOLEAK_TRACE_GoBlock: return go_leave(step, GOLEAK_TRACE_WAITING);
@@ -597,7 +614,7 @@ INLINE enum verdict take_step(struct step *step)
     case GOLEAK_TRACE_GoSyscallEnd: return syscall_end(step);
     case GOLEAK_TRACE_GoStatus: return go_status(step, false);
     case GOLEAK_TRACE_GoStatusStack: return go_status(step, true);
-    default: return rare_step(step);
+    default: return leave(step, rare_step);
     }
 }
 

@@ -31,6 +31,7 @@ void goleak_scheduler_release(struct goleak_scheduler *scheduler)
     goleak_free(alloc, scheduler->threads, scheduler->thread_capacity * sizeof *scheduler->threads);
     goleak_free(alloc, scheduler->places, scheduler->place_capacity * sizeof *scheduler->places);
     goleak_free(alloc, scheduler->heap, scheduler->heap_capacity * sizeof *scheduler->heap);
+    goleak_free(alloc, scheduler->heap_times, scheduler->time_capacity * sizeof *scheduler->heap_times);
 }
 
 const char *goleak_trace_event_name(uint8_t type)
@@ -104,51 +105,58 @@ static inline bool next_event(struct goleak_scheduler *scheduler, struct goleak_
 
 /* ---- the heap of threads ---- */
 
-/* Moves the one at this place to where its time belongs. */
-static inline void sift_down(struct goleak_scheduler *scheduler, size_t at)
+/* Fills the gap at this place with what belongs below; `time` of `thread` goes where it ends. */
+static inline void sift_down(struct goleak_scheduler *scheduler, size_t at, uint64_t time, uint32_t thread)
 {
-    struct goleak_trace_turn *heap = scheduler->heap, turn = heap[at];
+    uint64_t *times = scheduler->heap_times;
+    uint32_t *threads = scheduler->heap;
     size_t count = scheduler->heap_count;
     for (size_t child; (child = 2 * at + 1) < count; at = child) {
-        child += child + 1 < count && heap[child + 1].time < heap[child].time;
-        if (heap[child].time >= turn.time)
+        child += child + 1 < count && times[child + 1] < times[child];
+        if (times[child] >= time)
             break;
-        heap[at] = heap[child];
+        times[at] = times[child];
+        threads[at] = threads[child];
     }
-    heap[at] = turn;
+    times[at] = time;
+    threads[at] = thread;
 }
 
-static void sift_up(struct goleak_scheduler *scheduler, size_t at)
+static size_t sift_up(struct goleak_scheduler *scheduler, size_t at, uint64_t time, uint32_t thread)
 {
-    struct goleak_trace_turn *heap = scheduler->heap, turn = heap[at];
-    for (size_t parent; at > 0 && turn.time < heap[parent = (at - 1) / 2].time; at = parent)
-        heap[at] = heap[parent];
-    heap[at] = turn;
+    for (size_t parent; at > 0 && time < scheduler->heap_times[parent = (at - 1) / 2]; at = parent) {
+        scheduler->heap_times[at] = scheduler->heap_times[parent];
+        scheduler->heap[at] = scheduler->heap[parent];
+    }
+    scheduler->heap_times[at] = time;
+    scheduler->heap[at] = thread;
+    return at;
 }
 
 /* The time up to which the first one stays it. */
 static inline uint64_t time_behind_first(const struct goleak_scheduler *scheduler)
 {
-    const struct goleak_trace_turn *heap = scheduler->heap;
+    const uint64_t *times = scheduler->heap_times;
     size_t count = scheduler->heap_count;
     if (count < 2)
         return UINT64_MAX;
-    return count > 2 && heap[2].time < heap[1].time ? heap[2].time : heap[1].time;
+    return count > 2 && times[2] < times[1] ? times[2] : times[1];
 }
 
 /* The thread at this place has another event, or has left. */
 static inline void move(struct goleak_scheduler *scheduler, size_t place, bool left)
 {
-    struct goleak_trace_turn *turn = &scheduler->heap[place];
-    if (left)
-        *turn = scheduler->heap[--scheduler->heap_count];
-    else
-        turn->time = scheduler->threads[turn->thread].time;
-    if (place >= scheduler->heap_count)
-        return;
-    if (place != 0) /* a damaged thread's time may go back */
-        sift_up(scheduler, place);
-    sift_down(scheduler, place);
+    uint32_t thread = scheduler->heap[place];
+    uint64_t time = scheduler->threads[thread].time;
+    if (UNLIKELY(left)) {
+        thread = scheduler->heap[--scheduler->heap_count];
+        time = scheduler->heap_times[scheduler->heap_count];
+        if (place == scheduler->heap_count)
+            return;
+    }
+    if (UNLIKELY(place != 0)) /* a damaged thread's time may go back */
+        place = sift_up(scheduler, place, time, thread);
+    sift_down(scheduler, place, time, thread);
 }
 
 /* Chains each thread's batches, in the order of the file. */
@@ -178,10 +186,11 @@ static bool collect(struct goleak_scheduler *scheduler)
         if (!next_batch(scheduler, thread))
             continue;
         if (!goleak_grow(generation->env.alloc, &scheduler->heap, &scheduler->heap_capacity, scheduler->heap_count + 1,
-                         sizeof *scheduler->heap))
+                         sizeof *scheduler->heap) ||
+            !goleak_grow(generation->env.alloc, &scheduler->heap_times, &scheduler->time_capacity,
+                         scheduler->heap_count + 1, sizeof *scheduler->heap_times))
             return false;
-        scheduler->heap[scheduler->heap_count++] = (struct goleak_trace_turn){ thread->time, (uint32_t)i };
-        sift_up(scheduler, scheduler->heap_count - 1);
+        sift_up(scheduler, scheduler->heap_count++, thread->time, (uint32_t)i);
     }
     return true;
 }
@@ -190,14 +199,14 @@ static bool collect(struct goleak_scheduler *scheduler)
 
 static void begin(struct goleak_scheduler *scheduler, struct step *step, size_t place)
 {
-    step->thread = &scheduler->threads[scheduler->heap[place].thread];
+    step->thread = &scheduler->threads[scheduler->heap[place]];
     step->problem = NULL;
 }
 
 /* The places of the heap that are asked next, the earliest first: a heap of their own. */
 static bool is_before(const struct goleak_scheduler *scheduler, uint32_t a, uint32_t b)
 {
-    uint64_t x = scheduler->heap[a].time, y = scheduler->heap[b].time;
+    uint64_t x = scheduler->heap_times[a], y = scheduler->heap_times[b];
     return x != y ? x < y : a < b;
 }
 
@@ -293,40 +302,50 @@ static enum verdict go_on(struct step *step, enum verdict verdict, size_t *place
 /* Room for what an event may tell; samples that are due before it. */
 static enum goleak_status prepare(struct goleak_scheduler *scheduler, uint64_t time)
 {
-    enum goleak_status status = goleak_v2_out_is_full(&scheduler->out) ? goleak_v2_push(&scheduler->out) : GOLEAK_OK;
+    enum goleak_status status = goleak_v2_is_full(&scheduler->out) ? goleak_v2_push(&scheduler->out) : GOLEAK_OK;
     return status == GOLEAK_OK ? goleak_v2_samples(&scheduler->out, time) : status;
+}
+
+/* The earliest thread, while it is the earliest. */
+static enum goleak_status run_first(struct goleak_scheduler *scheduler)
+{
+    uint64_t until = time_behind_first(scheduler);
+    struct step step = { .scheduler = scheduler };
+    size_t place = 0;
+    bool more;
+    begin(scheduler, &step, 0);
+    do {
+        if (UNLIKELY(goleak_v2_is_full(&scheduler->out) || step.thread->time >= scheduler->out.due)) {
+            enum goleak_status status = prepare(scheduler, step.thread->time);
+            if (status != GOLEAK_OK)
+                return status;
+        }
+        enum verdict verdict = take_step(&step);
+        if (UNLIKELY(verdict != READY)) {
+            struct step copy = step;
+            verdict = go_on(&copy, verdict, &place);
+            step = copy;
+            if (verdict == FAILED)
+                return goleak_alloc_failure(scheduler->generation->env.alloc);
+        }
+        more = next_event(scheduler, step.thread, step.behind);
+    } while (LIKELY(more && step.thread->time <= until) && place == 0);
+    move(scheduler, place, !more);
+    return GOLEAK_OK;
 }
 
 enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint64_t frequency)
 {
-    struct step step = { .scheduler = scheduler };
+    const struct goleak_generation *generation = scheduler->generation;
+    enum goleak_status status = GOLEAK_OK;
     scheduler->gen = scheduler->gen == UINT16_MAX ? 1 : (uint16_t)(scheduler->gen + 1);
+    scheduler->position_of_0 = generation->offset - (uint64_t)(uintptr_t)generation->bytes.data;
+    scheduler->effort = (generation->bytes.size + EFFORT_AT_LEAST) * EFFORT_PER_BYTE;
     goleak_v2_out_begin(&scheduler->out, frequency);
     if (!collect(scheduler))
-        return goleak_alloc_failure(scheduler->generation->env.alloc);
-    scheduler->effort = (scheduler->generation->bytes.size + EFFORT_AT_LEAST) * EFFORT_PER_BYTE;
-    while (scheduler->heap_count != 0) {
-        uint64_t until = time_behind_first(scheduler);
-        enum verdict verdict;
-        size_t place = 0;
-        bool more;
-        begin(scheduler, &step, 0);
-        do { /* the earliest one, while it is */
-            uint64_t time = step.thread->time;
-            if (UNLIKELY(goleak_v2_out_is_full(&scheduler->out) || time >= scheduler->out.due)) {
-                enum goleak_status status = prepare(scheduler, time);
-                if (status != GOLEAK_OK)
-                    return status;
-            }
-            verdict = take_step(&step);
-            if (UNLIKELY(verdict != READY))
-                verdict = go_on(&step, verdict, &place);
-            if (verdict == FAILED)
-                return goleak_alloc_failure(scheduler->generation->env.alloc);
-            more = next_event(scheduler, step.thread, step.behind);
-        } while (LIKELY(more && place == 0 && step.thread->time <= until));
-        move(scheduler, place, !more);
-    }
+        return goleak_alloc_failure(generation->env.alloc);
+    while (status == GOLEAK_OK && scheduler->heap_count != 0)
+        status = run_first(scheduler);
     scheduler->first_generation = false;
-    return goleak_v2_samples(&scheduler->out, UINT64_MAX);
+    return status == GOLEAK_OK ? goleak_v2_samples(&scheduler->out, UINT64_MAX) : status;
 }

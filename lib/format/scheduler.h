@@ -52,13 +52,12 @@ struct goleak_scheduler {
     size_t proc_count, proc_capacity;
     struct goleak_trace_thread *threads;
     size_t thread_count, thread_capacity;
-    struct goleak_trace_turn {
-        uint64_t time;
-        uint32_t thread;
-    } *heap; /* threads that have an event */
-    size_t heap_count, heap_capacity;
+    uint32_t *heap;       /* threads that have an event, */
+    uint64_t *heap_times; /* and its time: two arrays, for what is written by halves is slow to read whole */
+    size_t heap_count, heap_capacity, time_capacity;
     uint32_t *places; /* of the heap, while somebody is looked for */
     size_t place_capacity;
+    uint64_t position_of_0; /* in the trace, of address 0: positions of events are offsets from there */
     uint64_t effort; /* threads that may still be asked in vain */
     uint16_t gen;    /* counts generations, round and round; 0 is none */
     uint32_t next_status;  /* a guess: slots are told in the order in which they were given */

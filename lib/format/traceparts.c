@@ -6,6 +6,7 @@
 /* ---- goroutines ---- */
 
 #define TABLE_AT_FIRST 64
+#define TABLE_AT_MOST ((uint32_t)1 << 31)
 
 bool goleak_trace_gs_init(struct goleak_trace_gs *gs, struct goleak_alloc *alloc)
 {
@@ -19,7 +20,7 @@ bool goleak_trace_gs_init(struct goleak_trace_gs *gs, struct goleak_alloc *alloc
 
 void goleak_trace_gs_release(struct goleak_trace_gs *gs)
 {
-    goleak_free(gs->alloc, gs->table, (gs->mask + 1) * sizeof *gs->table);
+    goleak_free(gs->alloc, gs->table, ((size_t)gs->mask + 1) * sizeof *gs->table);
     goleak_free(gs->alloc, gs->gs, gs->capacity * sizeof *gs->gs);
     gs->table = NULL;
     gs->gs = NULL;
@@ -28,28 +29,31 @@ void goleak_trace_gs_release(struct goleak_trace_gs *gs)
 
 static void put(struct goleak_trace_gs *gs, uint32_t slot)
 {
-    size_t at = goleak_trace_gs_home(gs, gs->gs[slot].goid);
+    uint64_t goid = gs->gs[slot].goid;
+    uint32_t at = goleak_trace_gs_home(gs, goid);
     while (gs->table[at] != 0)
         at = (at + 1) & gs->mask;
-    gs->table[at] = slot;
+    gs->table[at] = slot | goleak_trace_gs_tag(gs, goid);
 }
 
-/* At most half full. */
+/* At most half full, so slots are below its size. */
 static bool make_room(struct goleak_trace_gs *gs)
 {
     struct goleak_trace_gs old = *gs;
-    if (gs->living * 2 <= gs->mask)
+    if (gs->living < gs->mask / 2)
         return true;
+    if (gs->mask >= TABLE_AT_MOST - 1)
+        return false;
     gs->mask = 2 * old.mask + 1;
-    gs->table = goleak_alloc_zeroed(gs->alloc, (gs->mask + 1) * sizeof *gs->table);
+    gs->table = goleak_alloc_zeroed(gs->alloc, ((size_t)gs->mask + 1) * sizeof *gs->table);
     if (gs->table == NULL) {
         *gs = old;
         return false;
     }
     for (size_t i = 0; i <= old.mask; i++)
         if (old.table[i] != 0)
-            put(gs, old.table[i]);
-    goleak_free(gs->alloc, old.table, (old.mask + 1) * sizeof *old.table);
+            put(gs, old.table[i] & old.mask);
+    goleak_free(gs->alloc, old.table, ((size_t)old.mask + 1) * sizeof *old.table);
     return true;
 }
 
@@ -61,7 +65,7 @@ uint32_t goleak_trace_gs_add(struct goleak_trace_gs *gs, uint64_t goid)
     if (slot != 0) {
         gs->free_list = gs->gs[slot].seq;
     } else {
-        if (gs->count >= UINT32_MAX || !goleak_grow(gs->alloc, &gs->gs, &gs->capacity, gs->count + 1, sizeof *gs->gs))
+        if (!goleak_grow(gs->alloc, &gs->gs, &gs->capacity, gs->count + 1, sizeof *gs->gs))
             return 0;
         slot = (uint32_t)gs->count++;
     }
@@ -73,15 +77,15 @@ uint32_t goleak_trace_gs_add(struct goleak_trace_gs *gs, uint64_t goid)
 
 void goleak_trace_gs_remove(struct goleak_trace_gs *gs, uint32_t slot)
 {
-    size_t gap = goleak_trace_gs_home(gs, gs->gs[slot].goid);
-    while (gs->table[gap] != slot && gs->table[gap] != 0)
-        gap = (gap + 1) & gs->mask;
+    uint32_t gap = goleak_trace_gs_home(gs, gs->gs[slot].goid), mask = gs->mask;
+    while ((gs->table[gap] & mask) != slot && gs->table[gap] != 0)
+        gap = (gap + 1) & mask;
     if (gs->table[gap] == 0)
         return; /* it is not there */
     /* Those behind move into the gap, unless they would stand before their homes. */
-    for (size_t at = (gap + 1) & gs->mask; gs->table[at] != 0; at = (at + 1) & gs->mask) {
-        size_t home = goleak_trace_gs_home(gs, gs->gs[gs->table[at]].goid);
-        if (((at - home) & gs->mask) < ((at - gap) & gs->mask))
+    for (uint32_t at = (gap + 1) & mask; gs->table[at] != 0; at = (at + 1) & mask) {
+        uint32_t home = goleak_trace_gs_home(gs, gs->gs[gs->table[at] & mask].goid);
+        if (((at - home) & mask) < ((at - gap) & mask))
             continue;
         gs->table[gap] = gs->table[at];
         gap = at;

@@ -26,11 +26,16 @@ struct goleak_trace_g {
 };
 
 /* gs[slot]; slot 0 is none, and always there. They are found by goid through a table of
- * slots alone, for whoever asks looks at the goroutine next. */
+ * slots alone, for whoever asks looks at the goroutine next; the bits that no slot has tell
+ * most of the others apart before that:
+ *
+ *      [ tag | slot ]    as many bits for the slot as for a place in the table
+ */
 struct goleak_trace_gs {
     struct goleak_alloc *alloc;
     uint32_t *table;
-    size_t mask, living;
+    uint32_t mask;
+    uint32_t living;
     struct goleak_trace_g *gs;
     size_t count, capacity;
     uint32_t free_list;
@@ -40,20 +45,29 @@ struct goleak_trace_gs {
 bool goleak_trace_gs_init(struct goleak_trace_gs *gs, struct goleak_alloc *alloc);
 void goleak_trace_gs_release(struct goleak_trace_gs *gs);
 
-/* Goids are counted up, and asked for in much the same order: four of them stay neighbours
+/* Goids are counted up, and asked for in much the same order: eight of them stay neighbours
  * in a line of the cache. */
-static inline size_t goleak_trace_gs_home(const struct goleak_trace_gs *gs, uint64_t goid)
+static inline uint32_t goleak_trace_gs_home(const struct goleak_trace_gs *gs, uint64_t goid)
 {
-    return ((size_t)(goleak_hash_u64(goid >> 2) >> 20) << 2 | (size_t)(goid & 3)) & gs->mask;
+    return ((uint32_t)(goleak_hash_u64(goid >> 3) >> 32) << 3 | (uint32_t)(goid & 7)) & gs->mask;
+}
+
+static inline uint32_t goleak_trace_gs_tag(const struct goleak_trace_gs *gs, uint64_t goid)
+{
+    return (uint32_t)goid * 0x9e3779b1u & ~gs->mask;
 }
 
 /* Slot of the goroutine; 0: it is not there. */
 static inline uint32_t goleak_trace_gs_find(const struct goleak_trace_gs *gs, uint64_t goid)
 {
-    size_t at = goleak_trace_gs_home(gs, goid);
-    while (gs->table[at] != 0 && gs->gs[gs->table[at]].goid != goid)
-        at = (at + 1) & gs->mask;
-    return gs->table[at];
+    uint32_t tag = goleak_trace_gs_tag(gs, goid), mask = gs->mask;
+    for (uint32_t at = goleak_trace_gs_home(gs, goid);; at = (at + 1) & mask) {
+        uint32_t entry = gs->table[at];
+        if (entry == 0)
+            return 0;
+        if ((entry & ~mask) == tag && gs->gs[entry & mask].goid == goid)
+            return entry & mask;
+    }
 }
 /* A goroutine that is not there yet; 0: memory. */
 uint32_t goleak_trace_gs_add(struct goleak_trace_gs *gs, uint64_t goid);
