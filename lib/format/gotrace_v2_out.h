@@ -1,6 +1,7 @@
 /*
  * gotrace_v2_out - events of a trace v2 on their way out: built where they will be read, in
- * the batch. What scheduler.c (who knows what happened) says to gotrace_v2_out.c.
+ * the batch. What is frequent is inlined into the rules of gotrace_v2_rules.h, which say what
+ * has happened.
  */
 #ifndef GOLEAK_FORMAT_GOTRACE_V2_OUT_H
 #define GOLEAK_FORMAT_GOTRACE_V2_OUT_H

@@ -5,20 +5,11 @@
 #ifndef GOLEAK_FORMAT_GOTRACE_V2_RULES_H
 #define GOLEAK_FORMAT_GOTRACE_V2_RULES_H
 
+#include "base/compiler.h"
 #include "format/scheduler.h"
 #include "format/varint.h"
 
 #include <string.h>
-
-#if defined(__GNUC__) || defined(__clang__)
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define INLINE static inline __attribute__((always_inline))
-#else
-#define LIKELY(x) (x)
-#define UNLIKELY(x) (x)
-#define INLINE static inline
-#endif
 
 enum { PROC_NONE, PROC_RUNNING, PROC_IDLE, PROC_SYSCALL, PROC_ABANDONED };
 enum verdict { READY, NOT_YET, NEVER, DAMAGED, FAILED };
@@ -80,17 +71,17 @@ static uint32_t index_of(const struct goleak_scheduler *scheduler, const struct 
 }
 
 /* The P of the thread; NULL: it has none. */
-INLINE struct goleak_trace_proc *own_proc(const struct step *step)
+ALWAYS_INLINE struct goleak_trace_proc *own_proc(const struct step *step)
 {
     return step->thread->p != 0 ? &step->scheduler->procs[step->thread->p - 1] : NULL;
 }
 
-INLINE struct goleak_trace_g *g_at(const struct step *step, uint32_t slot)
+ALWAYS_INLINE struct goleak_trace_g *g_at(const struct step *step, uint32_t slot)
 {
     return &step->scheduler->gs.gs[slot];
 }
 
-INLINE uint32_t find_g(struct goleak_scheduler *scheduler, uint64_t goid)
+ALWAYS_INLINE uint32_t find_g(struct goleak_scheduler *scheduler, uint64_t goid)
 {
     uint32_t *recent = &scheduler->recent[goid & 255];
     if (UNLIKELY(scheduler->gs.gs[*recent].goid != goid))
@@ -117,7 +108,7 @@ static inline uint32_t add_g(struct step *step, uint64_t goid, enum goleak_trace
 static const uint8_t wrong[10 * GOLEAK_TRACE_ARGUMENTS];
 
 /* False: the batch ends within what was read. */
-INLINE bool end_reading(struct step *step, const uint8_t *at)
+ALWAYS_INLINE bool end_reading(struct step *step, const uint8_t *at)
 {
     uintptr_t from = (uintptr_t)step->thread->event;
     step->behind = at;
@@ -125,7 +116,7 @@ INLINE bool end_reading(struct step *step, const uint8_t *at)
 }
 
 /* At most five. */
-INLINE bool read_arguments(struct step *step, unsigned count)
+ALWAYS_INLINE bool read_arguments(struct step *step, unsigned count)
 {
     const uint8_t *at = step->behind;
     at = count > 0 ? goleak_varint_ahead(at, wrong, &step->argument[0]) : at;
@@ -136,30 +127,30 @@ INLINE bool read_arguments(struct step *step, unsigned count)
     return end_reading(step, at);
 }
 
-INLINE enum verdict never(struct step *step, const char *problem)
+ALWAYS_INLINE enum verdict never(struct step *step, const char *problem)
 {
     step->problem = problem;
     return step->force ? READY : NEVER;
 }
 
-INLINE bool is_next(const struct step *step, uint64_t gen, uint64_t seq, uint64_t told)
+ALWAYS_INLINE bool is_next(const struct step *step, uint64_t gen, uint64_t seq, uint64_t told)
 {
     return gen == step->scheduler->gen && seq + 1 == told;
 }
 
-INLINE bool is_running(const struct step *step)
+ALWAYS_INLINE bool is_running(const struct step *step)
 {
     return g_at(step, step->thread->g)->status == GOLEAK_TRACE_RUNNING; /* nobody does not */
 }
 
-INLINE bool in_syscall(const struct step *step)
+ALWAYS_INLINE bool in_syscall(const struct step *step)
 {
     return g_at(step, step->thread->g)->status == GOLEAK_TRACE_SYSCALL;
 }
 
 /* The goroutine that is named and counted, in the state that the event wants it in; else
  * NOT_YET. By force one that is not there is made up. */
-INLINE enum verdict named(struct step *step, enum goleak_trace_status wanted, uint32_t *slot)
+ALWAYS_INLINE enum verdict named(struct step *step, enum goleak_trace_status wanted, uint32_t *slot)
 {
     uint64_t goid = step->argument[0], seq = step->argument[1];
     *slot = find_g(step->scheduler, goid);
@@ -174,7 +165,7 @@ INLINE enum verdict named(struct step *step, enum goleak_trace_status wanted, ui
 }
 
 /* It is taken, in this state. */
-INLINE void set_named(struct step *step, uint32_t slot, enum goleak_trace_status status)
+ALWAYS_INLINE void set_named(struct step *step, uint32_t slot, enum goleak_trace_status status)
 {
     struct goleak_trace_g *g = g_at(step, slot);
     g->status = (uint8_t)status;
@@ -182,7 +173,7 @@ INLINE void set_named(struct step *step, uint32_t slot, enum goleak_trace_status
     g->seq = (uint32_t)step->argument[1];
 }
 
-INLINE struct goleak_v2_when when_of(const struct step *step)
+ALWAYS_INLINE struct goleak_v2_when when_of(const struct step *step)
 {
     const struct goleak_trace_thread *thread = step->thread;
     return (struct goleak_v2_when){ thread->time, step->scheduler->position_of_0 + (uint64_t)(uintptr_t)thread->event };
@@ -198,7 +189,7 @@ static void tell_runtime(struct step *step, uint32_t current)
 
 /* What is not frequent takes a copy, so that the step can stay in registers. */
 typedef enum verdict rare_fn(struct step *step);
-INLINE enum verdict leave(struct step *step, rare_fn *rule)
+ALWAYS_INLINE enum verdict leave(struct step *step, rare_fn *rule)
 {
     struct step copy = *step;
     enum verdict verdict = rule(&copy);
@@ -217,7 +208,8 @@ static enum verdict go_status_told(struct step *step)
     uint32_t slot = goleak_trace_gs_find(&scheduler->gs, goid);
     bool fresh = slot == 0;
     if (fresh) {
-        if (!scheduler->first_generation && never(step, "a goroutine that is known from the generation before") == NEVER)
+        if (!scheduler->first_generation &&
+            never(step, "a goroutine that is known from the generation before") == NEVER)
             return NEVER;
         if ((slot = add_g(step, goid, (enum goleak_trace_status)status)) == 0)
             return FAILED;
@@ -245,7 +237,7 @@ static enum verdict go_status_told(struct step *step)
 }
 
 /* Most have no thread: 2^64-1, which takes ten bytes. */
-INLINE bool read_status(struct step *step, bool has_stack)
+ALWAYS_INLINE bool read_status(struct step *step, bool has_stack)
 {
     static const uint8_t no_id[10] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1 };
     const uint8_t *at = goleak_varint_ahead(step->behind, wrong, &step->argument[0]);
@@ -263,7 +255,7 @@ INLINE bool read_status(struct step *step, bool has_stack)
 }
 
 /* Repeated in every generation: of a goroutine that is known and does nothing it is no news. */
-INLINE enum verdict go_status(struct step *step, bool has_stack)
+ALWAYS_INLINE enum verdict go_status(struct step *step, bool has_stack)
 {
     struct goleak_scheduler *scheduler = step->scheduler;
     if (!read_status(step, has_stack))
@@ -362,7 +354,7 @@ static enum verdict proc_stop(struct step *step)
 
 /* ---- goroutines come and go ---- */
 
-INLINE enum verdict go_create(struct step *step, enum goleak_trace_status status)
+ALWAYS_INLINE enum verdict go_create(struct step *step, enum goleak_trace_status status)
 {
     struct goleak_v2_out *out = &step->scheduler->out;
     if (!read_arguments(step, 3))
@@ -402,7 +394,7 @@ static enum verdict go_create_syscall(struct step *step)
 }
 
 /* The goroutine of the thread is no more. */
-INLINE void end_current(struct step *step)
+ALWAYS_INLINE void end_current(struct step *step)
 {
     uint32_t slot = step->thread->g;
     step->thread->g = 0;
@@ -412,7 +404,7 @@ INLINE void end_current(struct step *step)
     goleak_trace_gs_remove(&step->scheduler->gs, slot);
 }
 
-INLINE enum verdict go_destroy(struct step *step)
+ALWAYS_INLINE enum verdict go_destroy(struct step *step)
 {
     if (!is_running(step) && never(step, "a thread that runs a goroutine") == NEVER)
         return NEVER;
@@ -435,7 +427,7 @@ static enum verdict destroy_syscall(struct step *step)
 
 /* ---- goroutines run and wait ---- */
 
-INLINE enum verdict go_start(struct step *step)
+ALWAYS_INLINE enum verdict go_start(struct step *step)
 {
     uint32_t slot;
     if (!read_arguments(step, 2))
@@ -454,7 +446,7 @@ INLINE enum verdict go_start(struct step *step)
     return READY;
 }
 
-INLINE enum verdict go_unblock(struct step *step)
+ALWAYS_INLINE enum verdict go_unblock(struct step *step)
 {
     uint32_t slot;
     if (!read_arguments(step, 3))
@@ -470,7 +462,7 @@ INLINE enum verdict go_unblock(struct step *step)
 }
 
 /* The current goroutine leaves the thread. */
-INLINE enum verdict go_leave(struct step *step, enum goleak_trace_status status)
+ALWAYS_INLINE enum verdict go_leave(struct step *step, enum goleak_trace_status status)
 {
     struct goleak_v2_out *out = &step->scheduler->out;
     uint32_t slot = step->thread->g;
@@ -516,7 +508,7 @@ static enum verdict go_switch(struct step *step, bool destroy)
 
 /* ---- system calls ---- */
 
-INLINE enum verdict syscall_begin(struct step *step)
+ALWAYS_INLINE enum verdict syscall_begin(struct step *step)
 {
     struct goleak_trace_proc *proc = own_proc(step);
     uint32_t slot = step->thread->g;
@@ -539,7 +531,7 @@ INLINE enum verdict syscall_begin(struct step *step)
     return READY;
 }
 
-INLINE enum verdict syscall_end(struct step *step)
+ALWAYS_INLINE enum verdict syscall_end(struct step *step)
 {
     struct goleak_trace_proc *proc = own_proc(step);
     uint32_t slot = step->thread->g;
@@ -599,7 +591,7 @@ static enum verdict rare_step(struct step *step)
 }
 
 /* The thread's event, if it can be. */
-INLINE enum verdict take_step(struct step *step)
+ALWAYS_INLINE enum verdict take_step(struct step *step)
 {
     step->behind = step->thread->arguments;
     switch (step->thread->type) {

@@ -53,15 +53,20 @@ bool goleak_trace_begins_payload(uint8_t first)
 
 /* ---- reading a thread's events ---- */
 
+static size_t offset_of(const struct goleak_scheduler *scheduler, const uint8_t *event)
+{
+    return (size_t)(event - (const uint8_t *)scheduler->generation->bytes.data);
+}
+
 static void note_cut(struct goleak_scheduler *scheduler, const uint8_t *event)
 {
-    goleak_generation_damage(scheduler->generation, (size_t)(event - (const uint8_t *)scheduler->generation->bytes.data),
+    goleak_generation_damage(scheduler->generation, offset_of(scheduler, event),
                              "found an event that is cut by the end of its batch, or a number of more than 64 bits; the "
                              "rest of the batch was left out");
 }
 
 /* The type and the time of the event at `at`. False: the batch has no more. */
-static inline bool read_event(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread, const uint8_t *at)
+ALWAYS_INLINE bool read_event(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread, const uint8_t *at)
 {
     uint64_t delta;
     if (at >= thread->end)
@@ -70,9 +75,9 @@ static inline bool read_event(struct goleak_scheduler *scheduler, struct goleak_
     thread->type = *at;
     thread->arguments = goleak_varint_ahead(at + 1, wrong, &delta);
     if (UNLIKELY(argument_counts[*at] == 0)) {
-        goleak_generation_damage(scheduler->generation,
-                                 (size_t)(at - (const uint8_t *)scheduler->generation->bytes.data),
-                                 "found the event type %u, which is not known; the rest of its batch was left out", *at);
+        goleak_generation_damage(scheduler->generation, offset_of(scheduler, at),
+                                 "found the event type %u, which is not known; the rest of its batch was left out",
+                                 *at);
         return false;
     }
     if (UNLIKELY((uintptr_t)thread->arguments - (uintptr_t)at > (uintptr_t)thread->end - (uintptr_t)at)) {
@@ -273,10 +278,10 @@ static enum verdict force(struct step *step)
     uint64_t first = 0;
     goleak_varint_ahead(thread->arguments, wrong, &first);
     goleak_health_note(scheduler->generation->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0,
-                       scheduler->generation->offset +
-                           (uint64_t)(thread->event - (const uint8_t *)scheduler->generation->bytes.data),
-                       "found %s on thread %" PRIu64 " with %" PRIu64 ", expected %s", goleak_trace_event_name(thread->type),
-                       thread->id, argument_counts[thread->type] > 1 ? first : 0, expected);
+                       scheduler->generation->offset + offset_of(scheduler, thread->event),
+                       "found %s on thread %" PRIu64 " with %" PRIu64 ", expected %s",
+                       goleak_trace_event_name(thread->type), thread->id,
+                       argument_counts[thread->type] > 1 ? first : 0, expected);
     step->force = true;
     enum verdict verdict = take_step(step);
     step->force = false;
@@ -307,29 +312,28 @@ static enum goleak_status prepare(struct goleak_scheduler *scheduler, uint64_t t
 }
 
 /* The earliest thread, while it is the earliest. */
-static enum goleak_status run_first(struct goleak_scheduler *scheduler)
+ALWAYS_INLINE enum goleak_status run_first(struct goleak_scheduler *scheduler, struct step *step)
 {
     uint64_t until = time_behind_first(scheduler);
-    struct step step = { .scheduler = scheduler };
     size_t place = 0;
     bool more;
-    begin(scheduler, &step, 0);
+    begin(scheduler, step, 0);
     do {
-        if (UNLIKELY(goleak_v2_is_full(&scheduler->out) || step.thread->time >= scheduler->out.due)) {
-            enum goleak_status status = prepare(scheduler, step.thread->time);
+        if (UNLIKELY(goleak_v2_is_full(&scheduler->out) || step->thread->time >= scheduler->out.due)) {
+            enum goleak_status status = prepare(scheduler, step->thread->time);
             if (status != GOLEAK_OK)
                 return status;
         }
-        enum verdict verdict = take_step(&step);
+        enum verdict verdict = take_step(step);
         if (UNLIKELY(verdict != READY)) {
-            struct step copy = step;
+            struct step copy = *step;
             verdict = go_on(&copy, verdict, &place);
-            step = copy;
+            *step = copy;
             if (verdict == FAILED)
                 return goleak_alloc_failure(scheduler->generation->env.alloc);
         }
-        more = next_event(scheduler, step.thread, step.behind);
-    } while (LIKELY(more && step.thread->time <= until) && place == 0);
+        more = next_event(scheduler, step->thread, step->behind);
+    } while (LIKELY(more && step->thread->time <= until) && place == 0);
     move(scheduler, place, !more);
     return GOLEAK_OK;
 }
@@ -337,6 +341,7 @@ static enum goleak_status run_first(struct goleak_scheduler *scheduler)
 enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint64_t frequency)
 {
     const struct goleak_generation *generation = scheduler->generation;
+    struct step step = { .scheduler = scheduler };
     enum goleak_status status = GOLEAK_OK;
     scheduler->gen = scheduler->gen == UINT16_MAX ? 1 : (uint16_t)(scheduler->gen + 1);
     scheduler->position_of_0 = generation->offset - (uint64_t)(uintptr_t)generation->bytes.data;
@@ -345,7 +350,7 @@ enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint
     if (!collect(scheduler))
         return goleak_alloc_failure(generation->env.alloc);
     while (status == GOLEAK_OK && scheduler->heap_count != 0)
-        status = run_first(scheduler);
+        status = run_first(scheduler, &step);
     scheduler->first_generation = false;
     return status == GOLEAK_OK ? goleak_v2_samples(&scheduler->out, UINT64_MAX) : status;
 }

@@ -53,7 +53,7 @@ struct goleak_scheduler {
     struct goleak_trace_thread *threads;
     size_t thread_count, thread_capacity;
     uint32_t *heap;       /* threads that have an event, */
-    uint64_t *heap_times; /* and its time: two arrays, for what is written by halves is slow to read whole */
+    uint64_t *heap_times; /* and its time; apart, for what is written by halves is slow to read whole */
     size_t heap_count, heap_capacity, time_capacity;
     uint32_t *places; /* of the heap, while somebody is looked for */
     size_t place_capacity;
