@@ -5,197 +5,7 @@
 #ifndef GOLEAK_FORMAT_GOTRACE_V2_RULES_H
 #define GOLEAK_FORMAT_GOTRACE_V2_RULES_H
 
-#include "base/compiler.h"
-#include "format/scheduler.h"
-#include "format/varint.h"
-
-#include <string.h>
-
-enum { PROC_NONE, PROC_RUNNING, PROC_IDLE, PROC_SYSCALL, PROC_ABANDONED };
-enum verdict { READY, NOT_YET, NEVER, DAMAGED, FAILED };
-
-/* 0: no event; else the number of its arguments, + 1. */
-static const uint8_t argument_counts[256] = {
-    [0] = 0,
-#define X(id, arguments, name) [id] = arguments + 1,
-    GOLEAK_TRACE_EVENTS(X)
-#undef X
-};
-
-struct step {
-    struct goleak_scheduler *scheduler;
-    struct goleak_trace_thread *thread;
-    const uint8_t *behind; /* what was read of the event */
-    uint64_t argument[GOLEAK_TRACE_ARGUMENTS];
-    bool force;          /* take it, whatever the rules say */
-    const char *problem; /* NEVER: what is wrong */
-};
-
-/* ---- threads, Ps and goroutines ---- */
-
-/* Index + 1; 0: memory. May move the threads. */
-static uint32_t thread_of(struct goleak_scheduler *scheduler, uint64_t id)
-{
-    struct goleak_alloc *alloc = scheduler->generation->env.alloc;
-    uint32_t index = goleak_idmap_get(&scheduler->thread_index, id);
-    if (index != 0)
-        return index;
-    if (!goleak_grow(alloc, &scheduler->threads, &scheduler->thread_capacity, scheduler->thread_count + 1,
-                     sizeof *scheduler->threads) ||
-        !goleak_idmap_put(&scheduler->thread_index, id, (uint32_t)scheduler->thread_count + 1))
-        return 0;
-    scheduler->threads[scheduler->thread_count++] = (struct goleak_trace_thread){ .id = id };
-    return (uint32_t)scheduler->thread_count;
-}
-
-static struct goleak_trace_proc *find_proc(const struct goleak_scheduler *scheduler, uint64_t id)
-{
-    uint32_t index = goleak_idmap_get(&scheduler->proc_index, id);
-    return index != 0 ? &scheduler->procs[index - 1] : NULL;
-}
-
-static struct goleak_trace_proc *add_proc(struct goleak_scheduler *scheduler, uint64_t id)
-{
-    struct goleak_alloc *alloc = scheduler->generation->env.alloc;
-    if (!goleak_grow(alloc, &scheduler->procs, &scheduler->proc_capacity, scheduler->proc_count + 1,
-                     sizeof *scheduler->procs) ||
-        !goleak_idmap_put(&scheduler->proc_index, id, (uint32_t)scheduler->proc_count + 1))
-        return NULL;
-    scheduler->procs[scheduler->proc_count] = (struct goleak_trace_proc){ .id = id };
-    return &scheduler->procs[scheduler->proc_count++];
-}
-
-static uint32_t index_of(const struct goleak_scheduler *scheduler, const struct goleak_trace_proc *proc)
-{
-    return (uint32_t)(proc - scheduler->procs) + 1;
-}
-
-/* The P of the thread; NULL: it has none. */
-ALWAYS_INLINE struct goleak_trace_proc *own_proc(const struct step *step)
-{
-    return step->thread->p != 0 ? &step->scheduler->procs[step->thread->p - 1] : NULL;
-}
-
-ALWAYS_INLINE struct goleak_trace_g *g_at(const struct step *step, uint32_t slot)
-{
-    return &step->scheduler->gs.gs[slot];
-}
-
-ALWAYS_INLINE uint32_t find_g(struct goleak_scheduler *scheduler, uint64_t goid)
-{
-    uint32_t *recent = &scheduler->recent[goid & 255];
-    if (UNLIKELY(scheduler->gs.gs[*recent].goid != goid))
-        *recent = goleak_trace_gs_find(&scheduler->gs, goid);
-    return *recent;
-}
-
-/* A new goroutine; 0: memory. */
-static inline uint32_t add_g(struct step *step, uint64_t goid, enum goleak_trace_status status)
-{
-    struct goleak_scheduler *scheduler = step->scheduler;
-    uint32_t slot = goleak_trace_gs_add(&scheduler->gs, goid);
-    if (slot == 0)
-        return 0;
-    scheduler->recent[goid & 255] = slot;
-    scheduler->gs.gs[slot].status = (uint8_t)status;
-    scheduler->gs.gs[slot].gen = scheduler->gen;
-    return slot;
-}
-
-/* ---- what rules are made of ---- */
-
-/* Numbers that are none go on here: see goleak_varint_ahead. */
-static const uint8_t wrong[10 * GOLEAK_TRACE_ARGUMENTS];
-
-/* False: the batch ends within what was read. */
-ALWAYS_INLINE bool end_reading(struct step *step, const uint8_t *at)
-{
-    uintptr_t from = (uintptr_t)step->thread->event;
-    step->behind = at;
-    return LIKELY((uintptr_t)at - from <= (uintptr_t)step->thread->end - from);
-}
-
-/* At most five. */
-ALWAYS_INLINE bool read_arguments(struct step *step, unsigned count)
-{
-    const uint8_t *at = step->behind;
-    at = count > 0 ? goleak_varint_ahead(at, wrong, &step->argument[0]) : at;
-    at = count > 1 ? goleak_varint_ahead(at, wrong, &step->argument[1]) : at;
-    at = count > 2 ? goleak_varint_ahead(at, wrong, &step->argument[2]) : at;
-    at = count > 3 ? goleak_varint_ahead(at, wrong, &step->argument[3]) : at;
-    at = count > 4 ? goleak_varint_ahead(at, wrong, &step->argument[4]) : at;
-    return end_reading(step, at);
-}
-
-ALWAYS_INLINE enum verdict never(struct step *step, const char *problem)
-{
-    step->problem = problem;
-    return step->force ? READY : NEVER;
-}
-
-ALWAYS_INLINE bool is_next(const struct step *step, uint64_t gen, uint64_t seq, uint64_t told)
-{
-    return gen == step->scheduler->gen && seq + 1 == told;
-}
-
-ALWAYS_INLINE bool is_running(const struct step *step)
-{
-    return g_at(step, step->thread->g)->status == GOLEAK_TRACE_RUNNING; /* nobody does not */
-}
-
-ALWAYS_INLINE bool in_syscall(const struct step *step)
-{
-    return g_at(step, step->thread->g)->status == GOLEAK_TRACE_SYSCALL;
-}
-
-/* The goroutine that is named and counted, in the state that the event wants it in; else
- * NOT_YET. By force one that is not there is made up. */
-ALWAYS_INLINE enum verdict named(struct step *step, enum goleak_trace_status wanted, uint32_t *slot)
-{
-    uint64_t goid = step->argument[0], seq = step->argument[1];
-    *slot = find_g(step->scheduler, goid);
-    struct goleak_trace_g *g = g_at(step, *slot);
-    if (LIKELY(g->status == wanted && g->gen == step->scheduler->gen && (uint32_t)seq == g->seq + 1))
-        return READY;
-    if (!step->force)
-        return NOT_YET;
-    if (*slot == 0 && goid != 0 && (*slot = add_g(step, goid, wanted)) == 0)
-        return FAILED;
-    return READY;
-}
-
-/* It is taken, in this state. */
-ALWAYS_INLINE void set_named(struct step *step, uint32_t slot, enum goleak_trace_status status)
-{
-    struct goleak_trace_g *g = g_at(step, slot);
-    g->status = (uint8_t)status;
-    g->gen = step->scheduler->gen;
-    g->seq = (uint32_t)step->argument[1];
-}
-
-ALWAYS_INLINE struct goleak_v2_when when_of(const struct step *step)
-{
-    const struct goleak_trace_thread *thread = step->thread;
-    return (struct goleak_v2_when){ thread->time, step->scheduler->position_of_0 + (uint64_t)(uintptr_t)thread->event };
-}
-
-/* What is not of a goroutine's life. */
-static void tell_runtime(struct step *step, uint32_t current)
-{
-    const struct goleak_trace_proc *proc = own_proc(step);
-    goleak_v2_runtime(&step->scheduler->out, when_of(step), step->thread->type, step->argument, step->thread->id,
-                      proc != NULL ? proc->id : GOLEAK_TRACE_NO_ID, current);
-}
-
-/* What is not frequent takes a copy, so that the step can stay in registers. */
-typedef enum verdict rare_fn(struct step *step);
-ALWAYS_INLINE enum verdict leave(struct step *step, rare_fn *rule)
-{
-    struct step copy = *step;
-    enum verdict verdict = rule(&copy);
-    *step = copy;
-    return verdict;
-}
+#include "format/gotrace_v2_step.h"
 
 /* ---- statuses ---- */
 
@@ -406,6 +216,8 @@ ALWAYS_INLINE void end_current(struct step *step)
 
 ALWAYS_INLINE enum verdict go_destroy(struct step *step)
 {
+    if (!read_arguments(step, 0))
+        return DAMAGED;
     if (!is_running(step) && never(step, "a thread that runs a goroutine") == NEVER)
         return NEVER;
     end_current(step);
@@ -535,6 +347,8 @@ ALWAYS_INLINE enum verdict syscall_end(struct step *step)
 {
     struct goleak_trace_proc *proc = own_proc(step);
     uint32_t slot = step->thread->g;
+    if (!read_arguments(step, 0))
+        return DAMAGED;
     bool ready = in_syscall(step) && proc != NULL && proc->status == PROC_SYSCALL;
     if (UNLIKELY(!ready) && never(step, "a goroutine in a system call, on a thread that kept its P") == NEVER)
         return NEVER;

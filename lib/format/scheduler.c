@@ -65,27 +65,24 @@ static void note_cut(struct goleak_scheduler *scheduler, const uint8_t *event)
                              "rest of the batch was left out");
 }
 
-/* The type and the time of the event at `at`. False: the batch has no more. */
-ALWAYS_INLINE bool read_event(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread, const uint8_t *at)
+/* The event at `at`, any byte of which may be missing. False: the batch has no more. */
+static bool read_with_care(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread, const uint8_t *at)
 {
     uint64_t delta;
     if (at >= thread->end)
         return false;
     thread->event = at;
     thread->type = *at;
-    thread->arguments = goleak_varint_ahead(at + 1, wrong, &delta);
-    if (UNLIKELY(argument_counts[*at] == 0)) {
+    thread->arguments = goleak_varint(at + 1, thread->end, &delta);
+    if (argument_counts[*at] == 0)
         goleak_generation_damage(scheduler->generation, offset_of(scheduler, at),
                                  "found the event type %u, which is not known; the rest of its batch was left out",
                                  *at);
-        return false;
-    }
-    if (UNLIKELY((uintptr_t)thread->arguments - (uintptr_t)at > (uintptr_t)thread->end - (uintptr_t)at)) {
+    else if (thread->arguments == NULL)
         note_cut(scheduler, at);
-        return false;
-    }
-    thread->time += delta;
-    return true;
+    else
+        thread->time += delta;
+    return argument_counts[*at] != 0 && thread->arguments != NULL;
 }
 
 /* The first event of the next batch that has one; false: there is none in this generation. */
@@ -97,15 +94,32 @@ static bool next_batch(struct goleak_scheduler *scheduler, struct goleak_trace_t
         thread->first = batch->next;
         thread->end = start + batch->end;
         thread->time = batch->time;
-        if (read_event(scheduler, thread, start + batch->at))
+        if (read_with_care(scheduler, thread, start + batch->at))
             return true;
     }
     return false;
 }
 
-static inline bool next_event(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread, const uint8_t *at)
+static bool next_with_care(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread, const uint8_t *at)
 {
-    return LIKELY(read_event(scheduler, thread, at)) || next_batch(scheduler, thread);
+    return read_with_care(scheduler, thread, at) || next_batch(scheduler, thread);
+}
+
+/* Type and time, whole. */
+#define PLAIN_BYTES 11
+
+/* The event behind the one that was taken; false: there is none. A time that is no number
+ * after all is found with the arguments: both end nowhere then. */
+ALWAYS_INLINE bool next_event(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread, const uint8_t *at)
+{
+    uint64_t delta;
+    if (UNLIKELY(thread->end - at < PLAIN_BYTES || argument_counts[*at] == 0))
+        return next_with_care(scheduler, thread, at);
+    thread->event = at;
+    thread->type = *at;
+    thread->arguments = goleak_varint_ahead(at + 1, wrong, &delta);
+    thread->time += delta;
+    return true;
 }
 
 /* ---- the heap of threads ---- */
@@ -289,52 +303,48 @@ static enum verdict force(struct step *step)
 }
 
 /* The earliest one's event was not taken: some other, or it all the same. */
-static enum verdict go_on(struct step *step, enum verdict verdict, size_t *place)
+static enum goleak_status go_on(struct goleak_scheduler *scheduler, struct step step, enum verdict verdict)
 {
+    size_t place = 0;
     if (verdict == NOT_YET)
-        verdict = choose(step, place);
+        verdict = choose(&step, &place);
     if (verdict == NOT_YET || verdict == NEVER)
-        verdict = force(step);
+        verdict = force(&step);
+    if (verdict == FAILED)
+        return goleak_alloc_failure(scheduler->generation->env.alloc);
     if (verdict == DAMAGED) {
-        note_cut(step->scheduler, step->thread->event);
-        step->behind = step->thread->end;
+        note_cut(scheduler, step.thread->event);
+        step.behind = step.thread->end;
     }
-    return verdict;
+    move(scheduler, place, !next_with_care(scheduler, step.thread, step.behind));
+    return GOLEAK_OK;
 }
 
 /* ---- the run ---- */
 
-/* Room for what an event may tell; samples that are due before it. */
-static enum goleak_status prepare(struct goleak_scheduler *scheduler, uint64_t time)
-{
-    enum goleak_status status = goleak_v2_is_full(&scheduler->out) ? goleak_v2_push(&scheduler->out) : GOLEAK_OK;
-    return status == GOLEAK_OK ? goleak_v2_samples(&scheduler->out, time) : status;
-}
-
-/* The earliest thread, while it is the earliest. */
+/* The earliest thread, while it is the earliest, and no sample is due. */
 ALWAYS_INLINE enum goleak_status run_first(struct goleak_scheduler *scheduler, struct step *step)
 {
+    struct goleak_v2_out *out = &scheduler->out;
     uint64_t until = time_behind_first(scheduler);
-    size_t place = 0;
     bool more;
     begin(scheduler, step, 0);
+    if (UNLIKELY(step->thread->time >= out->due)) {
+        enum goleak_status status = goleak_v2_samples(out, step->thread->time);
+        if (status != GOLEAK_OK)
+            return status;
+    }
+    until = until < out->due ? until : out->due - 1;
     do {
-        if (UNLIKELY(goleak_v2_is_full(&scheduler->out) || step->thread->time >= scheduler->out.due)) {
-            enum goleak_status status = prepare(scheduler, step->thread->time);
-            if (status != GOLEAK_OK)
-                return status;
-        }
+        enum goleak_status status = UNLIKELY(goleak_v2_is_full(out)) ? goleak_v2_push(out) : GOLEAK_OK;
+        if (UNLIKELY(status != GOLEAK_OK))
+            return status;
         enum verdict verdict = take_step(step);
-        if (UNLIKELY(verdict != READY)) {
-            struct step copy = *step;
-            verdict = go_on(&copy, verdict, &place);
-            *step = copy;
-            if (verdict == FAILED)
-                return goleak_alloc_failure(scheduler->generation->env.alloc);
-        }
+        if (UNLIKELY(verdict != READY))
+            return go_on(scheduler, *step, verdict);
         more = next_event(scheduler, step->thread, step->behind);
-    } while (LIKELY(more && step->thread->time <= until) && place == 0);
-    move(scheduler, place, !more);
+    } while (LIKELY(more && step->thread->time <= until));
+    move(scheduler, 0, !more);
     return GOLEAK_OK;
 }
 
