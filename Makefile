@@ -13,6 +13,7 @@
 #: make conformance GOROOT=DIR   the Go tree's own files for its trace reader (with SAN=... too)
 #: make fuzz F=trace TIME=60     fuzz one reader (no F: each in turn), TIME seconds each
 #: make bench                    speed and memory, as ratios to zstd -dc
+#: make evaluate                 how right the verdicts are, on $GOLEAK_CAPTURES
 #: make cov                      line coverage of the tests, by file
 #: make check-layers             who includes whom, against lib/layers.txt
 #: make lint                     clang-format, clang-tidy, cppcheck: those that are there
@@ -112,8 +113,9 @@ PROPERTY_SRC := $(sort $(wildcard tests/property/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 CONFORM_SRC := $(sort $(wildcard tests/conformance/*.c))
+EVALUATE_SRC := $(sort $(wildcard tests/evaluate/*.c))
 ALL_SRC := $(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(UNIT_SRC) $(PROPERTY_SRC) $(FUZZ_SRC) tests/fuzz/driver.c $(BENCH_SRC) \
-        $(CONFORM_SRC)
+        $(CONFORM_SRC) $(EVALUATE_SRC)
 
 LIB_OBJ := $(LIB_SRC:%.c=$(OBJ)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(OBJ)/%.o)
@@ -123,6 +125,7 @@ PROPERTY := $(PROPERTY_SRC:%.c=$(OBJ)/%)
 FUZZ := $(FUZZ_SRC:%.c=$(OBJ)/%)
 BENCH := $(BENCH_SRC:%.c=$(OBJ)/%)
 GOTEXT := $(OBJ)/tests/conformance/gotext
+EVALUATE := $(OBJ)/tests/evaluate/evaluate
 
 TOOL := $(OUT)/goleak-report
 LIB_A := $(OUT)/libgoleak.a
@@ -214,6 +217,10 @@ $(GOTEXT): %: %.o $(SUPPORT_A) $(LIB_A)
 	$(say) LD $@
 	$(Q)$(LINK) -o $@ $< $(SUPPORT_A) $(LIB_A) $(DEP_LIBS)
 
+$(EVALUATE): %: %.o $(INSIDES)
+	$(say) LD $@
+	$(Q)$(LINK) -o $@ $< $(INSIDES) $(DEP_LIBS) $(CMOCKA_LIBS) -lm
+
 # Programs and scripts alike; tests/run.sh says what it expects of them.
 # What a sanitizer adds to a shared library is not ours to check.
 TESTS := $(sort $(wildcard tests/golden/*.sh)) $(PROPERTY) $(sort $(wildcard tests/property/test_*.sh)) $(FUZZ) \
@@ -226,7 +233,7 @@ TEST_ENV = GOLEAK_REPORT=$(call quote,$(CURDIR)/$(TOOL)) GOLEAK_SO=$(call quote,
         GOLEAK_FEATURES=$(call quote,$(if $(HAVE_ZLIB),zlib) $(if $(SAN),san)) BUILD_DIR=$(OBJ) CC=$(call quote,$(CC))
 
 # Everything that can be compiled, run or not: what warnings are looked for in.
-tests: all $(UNIT) $(PROPERTY) $(FUZZ) $(BENCH) $(GOTEXT)
+tests: all $(UNIT) $(PROPERTY) $(FUZZ) $(BENCH) $(GOTEXT) $(EVALUATE)
 
 check: $(filter $(OBJ)/%,$(TESTS)) $(if $(filter %.sh,$(TESTS)),$(TOOL) $(GOTEXT)) $(if $(filter %exports.sh,$(TESTS)),$(LIB_SO))
 	@$(TEST_ENV) sh tests/run.sh -j $(JOBS) -o $(OBJ)/check $(TESTS)
@@ -271,6 +278,10 @@ cov:
 	@find build/cov -name '*.gcda' -exec rm -f {} + 2>/dev/null || :
 	@+$(MAKE) --no-print-directory check COV=1
 	@sh tests/coverage.sh build/cov $(call quote,$(CC))
+
+evaluate: $(EVALUATE)
+	@if [ -n "$$GOLEAK_CAPTURES" ]; then $(EVALUATE) "$$GOLEAK_CAPTURES"; \
+	else echo 'evaluate: GOLEAK_CAPTURES names no folder of recordings' >&2; exit 2; fi
 
 # ---- keeping it tidy ------------------------------------------------------
 
@@ -324,7 +335,7 @@ help:
 	@sed -n 's/^$(hash): \{0,1\}//p' Makefile
 
 FORCE:
-.PHONY: all tests check check-live conformance golden golden-update check-layers fuzz fuzz-run bench cov lint distcheck install uninstall clean help FORCE
+.PHONY: all tests check check-live conformance golden golden-update check-layers fuzz fuzz-run bench evaluate cov lint distcheck install uninstall clean help FORCE
 .SECONDARY:
 
 -include $(ALL_SRC:%.c=$(OBJ)/%.d)

@@ -1,0 +1,216 @@
+/*
+ * evaluate - how right the verdicts are, for `make evaluate`.
+ *
+ *      evaluate CAPTURES
+ *
+ * Every folder below CAPTURES with a truth.json is a case: its bpftrace.txt and its
+ * trace.out are judged and compared with the truth.
+ *
+ *      by rung          precision and recall, by start function and by goroutine, with
+ *                       Wilson's interval of 95 %, beside the article's rule
+ *      by length        the first 25 … 100 % of each recording's time
+ *      by loss          0 … 10 % of the events taken away, one by one and in bursts
+ *      by count         cases whose truth is a number only
+ *      servers          recordings of healthy servers: nobody may be called a leak
+ *
+ * Cases with loss of their own, and pairs that no recording can tell apart
+ * (docs/VERDICTS.md), are shown and left out of the sums.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/text.h"
+#include "support/told.h"
+#include "support/trial.h"
+
+/* One of each kind; the other of the pair is right or wrong with it. */
+static const char *const untold[] = { "own_idle_pool_local_unreachable" };
+
+static const char *const recordings[] = { "bpftrace.txt", "trace.out" };
+#define RECORDINGS (sizeof recordings / sizeof *recordings)
+
+static struct folders {
+    char **paths;
+    size_t count;
+} cases, servers;
+
+static void add_folder(struct folders *folders, const char *path)
+{
+    folders->paths = realloc(folders->paths, (folders->count + 1) * sizeof *folders->paths);
+    char *kept = malloc(strlen(path) + 1);
+    if (folders->paths == NULL || kept == NULL)
+        abort();
+    folders->paths[folders->count++] = strcpy(kept, path);
+}
+
+static void find_case(const char *folder, const char *path, const char *name, size_t *count)
+{
+    *count += strcmp(name, "truth.json") == 0;
+    if (strcmp(name, "truth.json") == 0)
+        add_folder(&cases, folder);
+    if (strstr(path, "/servers/") != NULL && strstr(name, ".trace.out") != NULL)
+        add_folder(&servers, path);
+}
+
+static bool is_untold(const struct case_truth *truth)
+{
+    bool found = truth->lossy;
+    for (size_t i = 0; i < sizeof untold / sizeof *untold; i++)
+        found = found || strcmp(untold[i], truth->name) == 0;
+    return found;
+}
+
+/* ---- a table ---- */
+
+static void print_rate(const char *label, size_t found, size_t of)
+{
+    double low, high;
+    trial_wilson(found, of, &low, &high);
+    if (of == 0)
+        printf("  %s      -              ", label);
+    else
+        printf("  %s %5.3f [%.3f %.3f]", label, (double)found / (double)of, low, high);
+}
+
+static void print_score(const char *name, const struct trial_score *score, enum trial_by by)
+{
+    size_t called = score->found[by] + score->alarms[by];
+    printf("  %-24s %5zu leaking %5zu found %5zu alarms", name, score->leaking, score->found[by], score->alarms[by]);
+    print_rate("recall", score->found[by], score->leaking);
+    print_rate("precision", score->found[by], called);
+    printf("\n");
+}
+
+static void print_scores(const char *unit, const struct trial_score *score)
+{
+    static const char *const names[TRIAL_BY_COUNT] = { "the article's rule", "certain", "certain, likely",
+                                                       "… and suspect" };
+    printf(" by %s\n", unit);
+    for (int by = 0; by < TRIAL_BY_COUNT; by++)
+        print_score(names[by], score, (enum trial_by)by);
+}
+
+/* All cases whose truth is told by goid, under the same loss. */
+static struct trial run_all(const char *recording, const struct trial *like)
+{
+    struct trial sum = *like;
+    for (size_t i = 0; i < cases.count; i++) {
+        struct case_truth truth;
+        struct trial trial = *like;
+        const char *path = captured(cases.paths[i], recording);
+        char kept[1300];
+        if (path == NULL || !case_read(&truth, cases.paths[i]))
+            continue;
+        snprintf(kept, sizeof kept, "%s", path);
+        if (truth.by_goid && !is_untold(&truth) && trial_run(&trial, &truth, kept)) {
+            trial_add(&sum.function, &trial.function);
+            trial_add(&sum.goroutine, &trial.goroutine);
+        }
+        case_free(&truth);
+    }
+    return sum;
+}
+
+static void print_whole(const char *recording)
+{
+    struct trial whole = TRIAL_WHOLE;
+    whole.explain = true;
+    printf("%s\n", recording);
+    whole = run_all(recording, &whole);
+    print_scores("start function", &whole.function);
+    print_scores("goroutine", &whole.goroutine);
+}
+
+static void print_sweep(const char *recording)
+{
+    static const double parts[] = { 0.25, 0.5, 0.75, 1 }, drops[] = { 0, 0.001, 0.01, 0.02, 0.05, 0.1 };
+    char label[64];
+    printf("%s, by length (certain and likely, by start function)\n", recording);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        struct trial trial = TRIAL_WHOLE;
+        trial.keep = parts[i];
+        trial = run_all(recording, &trial);
+        snprintf(label, sizeof label, "the first %.0f %%", parts[i] * 100);
+        print_score(label, &trial.function, TRIAL_DEFAULT);
+    }
+    for (unsigned burst = 1; burst <= 50; burst += 49) {
+        printf("%s, by loss, %u at a time (certain and likely, then with suspects, by start function)\n", recording,
+               burst);
+        for (size_t i = 0; i < sizeof drops / sizeof *drops; i++) {
+            struct trial trial = TRIAL_WHOLE;
+            trial.drop = drops[i];
+            trial.burst = burst;
+            trial.seed = i + 1;
+            trial = run_all(recording, &trial);
+            snprintf(label, sizeof label, "%.1f %% lost", drops[i] * 100);
+            print_score(label, &trial.function, TRIAL_DEFAULT);
+            print_score("… and suspect", &trial.function, TRIAL_SUSPECT);
+        }
+    }
+}
+
+/* ---- truth by count, and none at all ---- */
+
+static void print_counts(void)
+{
+    size_t right = 0, all = 0;
+    printf("cases whose truth is a count (other versions of Go)\n");
+    for (size_t i = 0; i < cases.count; i++) {
+        struct case_truth truth;
+        if (!case_read(&truth, cases.paths[i]))
+            continue;
+        for (size_t r = 0; r < RECORDINGS && !truth.by_goid && truth.leaked_count >= 0; r++) {
+            struct trial trial = TRIAL_WHOLE;
+            const char *path = captured(cases.paths[i], recordings[r]);
+            char kept[1300];
+            if (path == NULL)
+                continue;
+            snprintf(kept, sizeof kept, "%s", path);
+            if (!trial_run(&trial, &truth, kept))
+                continue;
+            bool is_right = trial.called == (size_t)truth.leaked_count;
+            all++;
+            right += is_right;
+            if (!is_right)
+                printf("  go%-5s %-28s %-13s %zu called, %lld leaked\n", truth.go, truth.name, recordings[r],
+                       trial.called, (long long)truth.leaked_count);
+        }
+        case_free(&truth);
+    }
+    printf("  %zu of %zu exact\n", right, all);
+}
+
+static void print_servers(void)
+{
+    printf("healthy servers\n");
+    for (size_t i = 0; i < servers.count; i++) {
+        struct case_truth truth = { .leaked_count = 0 };
+        struct trial trial = TRIAL_WHOLE;
+        if (!trial_run(&trial, &truth, servers.paths[i]))
+            continue;
+        printf("  %-60s", strstr(servers.paths[i], "/servers/") + 9);
+        for (int v = 0; v < GOLEAK_VERDICT_ENDED; v++)
+            printf(" %s %llu", goleak_verdict_name((enum goleak_verdict)v), (unsigned long long)trial.verdicts[v]);
+        printf("\n");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fprintf(stderr, "usage: evaluate CAPTURES [--short]\n");
+        return 2;
+    }
+    if (visit(argv[1], find_case) == 0) {
+        fprintf(stderr, "evaluate: there is no truth.json below %s\n", argv[1]);
+        return 2;
+    }
+    for (size_t r = 0; r < RECORDINGS; r++)
+        print_whole(recordings[r]);
+    print_counts();
+    print_servers();
+    for (size_t r = 0; r < RECORDINGS && argc == 2; r++)
+        print_sweep(recordings[r]);
+    return 0;
+}
