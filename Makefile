@@ -101,7 +101,7 @@ HAVE_ZLIB := $(shell echo '$(hash)include <zlib.h>' | $(CC) $(CPPFLAGS) $(CFLAGS
 DEP_CFLAGS := $(sort $(call pkg_cflags,libzstd) $(call pkg_cflags,libcjson)) \
         $(if $(HAVE_ZLIB),-DGOLEAK_HAVE_ZLIB $(call pkg_cflags,zlib))
 DEP_LIBS := $(call pkg_libs,libzstd,-lzstd) $(if $(HAVE_ZLIB),$(call pkg_libs,zlib,-lz)) \
-        $(AS_NEEDED) $(call pkg_libs,libcjson,-lcjson)
+        $(AS_NEEDED) $(call pkg_libs,libcjson,-lcjson) -lm
 
 # ---- sources --------------------------------------------------------------
 
@@ -219,7 +219,7 @@ $(GOTEXT): %: %.o $(SUPPORT_A) $(LIB_A)
 
 $(EVALUATE): %: %.o $(INSIDES)
 	$(say) LD $@
-	$(Q)$(LINK) -o $@ $< $(INSIDES) $(DEP_LIBS) $(CMOCKA_LIBS) -lm
+	$(Q)$(LINK) -o $@ $< $(INSIDES) $(DEP_LIBS) $(CMOCKA_LIBS)
 
 # Programs and scripts alike; tests/run.sh says what it expects of them.
 # What a sanitizer adds to a shared library is not ours to check.
@@ -320,7 +320,7 @@ install: all
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))' \
 	'includedir=$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))' '' 'Name: goleak' \
 	'Description: finds leaked goroutines in recordings of Go processes' 'Version: $(VERSION)' \
-	'Requires.private: $(PC_REQUIRES)' 'Libs: -L$${libdir} -lgoleak' 'Libs.private: -pthread' \
+	'Requires.private: $(PC_REQUIRES)' 'Libs: -L$${libdir} -lgoleak' 'Libs.private: -pthread -lm' \
 	'Cflags: -I$${includedir}' >'$(DESTDIR)$(LIBDIR)/pkgconfig/goleak.pc'
 
 uninstall:

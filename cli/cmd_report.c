@@ -124,6 +124,7 @@ static enum goleak_status load(struct run *run)
     options.include_system = from->include_system;
     options.min_age_ns = from->min_age_ns;
     options.exe = from->exe;
+    options.explain_goid = from->explain_goid;
     options.retain_ended = from->sort_created && strcmp(from->format, "ndjson") == 0;
     if (is_streaming(from)) {
         options.ended = stream_ended;
@@ -198,6 +199,7 @@ static void write_report(struct run *run)
     options.color = cli_terminal_color(color, STDOUT_FILENO);
     options.width = cli_terminal_width(STDOUT_FILENO);
     options.top = from->top;
+    options.explain_goid = from->explain_goid;
     options.fail_on = verdict_named(from->fail_on);
     enum goleak_status status = goleak_report_write((const struct goleak_trace *const *)run->traces, run->trace_count,
                                                     from->format, &options, cli_output_write, &run->output, &error);

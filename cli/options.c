@@ -47,6 +47,7 @@ enum id {
     OUTPUT,
     SORT,
     TOP,
+    EXPLAIN,
     INPUT_FORMAT,
     GO_VERSION,
     EXE,
@@ -83,6 +84,8 @@ static const struct option_row rows[] = {
     { OUTPUT, 'o', "output", "FILE", NULL, NULL, NULL,
       "write to FILE, which gets its name when it is whole; '-', as without this, is standard output" },
     { TOP, 0, "top", "N", NULL, "10", NULL, "text: show N groups and sites in each part" },
+    { EXPLAIN, 0, "explain", "GOID", NULL, NULL, NULL,
+      "text: tell the life of this goroutine, event by event, and every rule that was weighed for its verdict" },
     { SORT, 0, "sort", "created", sort_word, NULL, NULL,
       "ndjson: print all goroutines in order of creation, which keeps them all in memory; else those that "
       "ended are printed as they end" },
@@ -204,6 +207,13 @@ static bool set_value(struct cli_options *options, const struct option_row *row,
     case TOP:
         return cli_value_count(value, UINT_MAX, &options->top) ||
                bad_value(options, row, value, "a whole number from 1");
+    case EXPLAIN: {
+        unsigned goid;
+        if (!cli_value_count(value, UINT_MAX, &goid))
+            return bad_value(options, row, value, "the number of a goroutine");
+        options->explain_goid = goid;
+        return true;
+    }
     case JOBS:
         return cli_value_count(value, 1024, &options->jobs) ||
                bad_value(options, row, value, "a whole number from 1 to 1024");
@@ -307,6 +317,8 @@ static bool check_report(struct cli_options *options)
 {
     if (options->file_count == 0)
         return misuse(options, "no FILE is given: name a recording, or use '-' for standard input" SEE_HELP);
+    if (options->explain_goid != 0 && strcmp(options->format, "text") != 0)
+        return misuse(options, "--explain tells in text: it cannot be used with --format=%s" SEE_HELP, options->format);
     const char *meant = meant_command(options->files[0]);
     return meant == NULL || misuse(options, "there is no file '%.*s' (did you mean '" CLI_PROGRAM " %s'?)" SEE_HELP,
                                    SHOWN, options->files[0], meant);

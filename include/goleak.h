@@ -118,8 +118,9 @@ struct goleak_options {
     void *progress_context;
     const char *exe;             /* the recorded program's executable: names and source
                                     lines for addresses, its Go version; or NULL */
+    uint64_t explain_goid;      /* keep the events of this goroutine; 0: of none */
 };
-#define GOLEAK_OPTIONS_INIT { sizeof(struct goleak_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define GOLEAK_OPTIONS_INIT { sizeof(struct goleak_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* ---- making a trace --------------------------------------------------- */
 
@@ -385,8 +386,11 @@ struct goleak_report_options {
     unsigned width;             /* columns of the terminal; 0: 80            */
     unsigned top;               /* groups and sites shown in text; 0: 10     */
     enum goleak_verdict fail_on; /* named in the verdict line                */
+    uint64_t explain_goid;      /* text: tell of this goroutine alone, event by event,
+                                   with every rule that was weighed (goleak_options has
+                                   it, too); 0: of none                      */
 };
-#define GOLEAK_REPORT_OPTIONS_INIT { sizeof(struct goleak_report_options), 0, 0, 0, GOLEAK_VERDICT_LIKELY }
+#define GOLEAK_REPORT_OPTIONS_INIT { sizeof(struct goleak_report_options), 0, 0, 0, GOLEAK_VERDICT_LIKELY, 0 }
 
 /* Writes one report on finished traces in a format of goleak_report_format. */
 GOLEAK_API enum goleak_status goleak_report_write(const struct goleak_trace *const *traces, size_t trace_count,

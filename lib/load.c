@@ -387,7 +387,7 @@ static bool adopt(struct goleak_trace *trace, size_t of, struct goleak_trace *me
             goleak_health_note(&trace->health, (enum goleak_health_id)id, entry->count - told, entry->line,
                                entry->column, entry->offset, "%s", entry->detail);
     }
-    return true;
+    return goleak_trace_judge(trace) == GOLEAK_OK;
 }
 
 /* Who joins paths[first]? Those that join it, and those that join them. */

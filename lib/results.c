@@ -15,7 +15,14 @@ static bool is_from_exe(const struct goleak_trace *trace)
 
 void goleak_trace_view(const struct goleak_trace *trace, struct goleak_view *out)
 {
-    *out = (struct goleak_view){ trace, &trace->model, trace->analyses, is_from_exe(trace) };
+    *out = (struct goleak_view){
+        .trace = trace,
+        .model = &trace->model,
+        .analyses = trace->analyses,
+        .judge = &trace->judge,
+        .story = &trace->replay.story,
+        .exe_told_go = is_from_exe(trace),
+    };
 }
 
 static const void *analysis(const struct goleak_trace *trace, const struct goleak_analysis *which)
@@ -197,12 +204,12 @@ static void fill(const struct goleak_trace *trace, const struct goleak_record *r
     fill_places(trace, record, detail, out);
 }
 
-static void fill_living(const struct goleak_trace *trace, const struct goleak_record *record,
-                        struct goleak_goroutine *out)
+static void fill_living(const struct goleak_trace *trace, uint32_t index, struct goleak_goroutine *out)
 {
+    const struct goleak_store *store = &trace->replay.store;
     struct goleak_judgement judgement;
-    fill(trace, record, goleak_store_detail(&trace->replay.store, record), GOLEAK_NO_MOMENT, out);
-    goleak_judge(&trace->judge, record, &judgement);
+    fill(trace, goleak_store_at(store, index), goleak_store_detail_at(store, index), GOLEAK_NO_MOMENT, out);
+    goleak_judge(&trace->judge, index, &judgement);
     out->verdict = judgement.verdict;
     memcpy(out->evidence, judgement.evidence, sizeof out->evidence);
     out->evidence_count = judgement.evidence_count;
@@ -231,7 +238,7 @@ enum goleak_status goleak_goroutine_next(const struct goleak_trace *trace, struc
         const struct goleak_record *record = goleak_store_at(store, (uint32_t)++iter->position);
         if (!is_shown(trace, record))
             continue;
-        fill_living(trace, record, out);
+        fill_living(trace, (uint32_t)iter->position, out);
         return GOLEAK_OK;
     }
     uint64_t at = iter->position - store->count;
@@ -274,7 +281,6 @@ enum goleak_status goleak_trace_leak(const struct goleak_trace *trace, size_t in
     if (index >= trace->groups.count)
         return GOLEAK_END;
     const struct goleak_group *group = &trace->groups.groups[index];
-    const struct goleak_store *store = &trace->replay.store;
     struct goleak_spawn site = goleak_spawns_at(analysis(trace, &goleak_analysis_spawns), group->site);
     memset(out, 0, sizeof *out);
     out->verdict = group->verdict;
@@ -294,7 +300,7 @@ enum goleak_status goleak_trace_leak(const struct goleak_trace *trace, size_t in
     out->site_ended = site.ended;
     out->example_count = group->example_count;
     for (size_t i = 0; i < group->example_count; i++)
-        fill_living(trace, goleak_store_at(store, group->examples[i]), &out->examples[i]);
+        fill_living(trace, group->examples[i], &out->examples[i]);
     /* The evidence of the oldest stands for all: the same rule put them together. */
     memcpy(out->evidence, out->examples[0].evidence, sizeof out->evidence);
     out->evidence_count = out->examples[0].evidence_count;

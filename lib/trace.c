@@ -83,7 +83,7 @@ static enum goleak_status on_transitions(void *context, const struct goleak_tran
         if (status != GOLEAK_OK)
             return status;
     }
-    return GOLEAK_OK;
+    return goleak_growth_take(&trace->growth, batch);
 }
 
 static enum goleak_status on_ended(void *context, const struct goleak_record *record, int64_t moment)
@@ -112,7 +112,7 @@ static enum goleak_status on_ended(void *context, const struct goleak_record *re
         ended->parent_goid = parent->goid;
     }
     /* Its nodes are given back now: the numbers above stay. */
-    ended->record.parent = ended->detail.node = ended->detail.extra = 0;
+    ended->record.parent = ended->detail.node = 0;
     ended->record.flags &= (uint16_t)~GOLEAK_REC_SPAWNED;
     return GOLEAK_OK;
 }
@@ -167,8 +167,11 @@ static bool make_parts(struct goleak_trace *trace)
     struct goleak_alloc *alloc = &trace->alloc;
     goleak_symbols_init(&trace->symbols, alloc);
     goleak_groups_init(&trace->groups, alloc);
+    goleak_growth_init(&trace->growth, alloc);
     goleak_order_init(&trace->order, alloc, &trace->replay, &trace->health);
     if (!goleak_replay_init(&trace->replay, alloc, &trace->symbols, &trace->reasons, &trace->health))
+        return false;
+    if (!goleak_story_init(&trace->replay.story, alloc, trace->options.explain_goid))
         return false;
     trace->sink = (struct goleak_event_sink){ goleak_order_push, &trace->order };
     trace->replay.include_system = trace->options.include_system;
@@ -222,6 +225,7 @@ enum goleak_status goleak_trace_new(struct goleak_trace **out, const struct gole
     if (trace == NULL)
         return goleak_error_alloc(error, &alloc);
     trace->alloc = alloc;
+    trace->limits = &goleak_limits_default;
     trace->options = own;
     goleak_reasons_init(&trace->reasons);
     status = read_options(trace, error);
@@ -265,6 +269,8 @@ void goleak_trace_free(struct goleak_trace *trace)
     goleak_names_close(&trace->names);
     goleak_free(&trace->alloc, trace->exe, trace->exe != NULL ? strlen(trace->exe) + 1 : 0);
     goleak_groups_release(&trace->groups);
+    goleak_verdict_release(&trace->judge);
+    goleak_growth_release(&trace->growth);
     goleak_merge_release(&trace->merge);
     goleak_order_release(&trace->order);
     goleak_replay_release(&trace->replay);
@@ -602,14 +608,34 @@ static void prepare_judge(struct goleak_trace *trace)
         .symbols = &trace->symbols,
         .sites = &replay->sites,
         .store = &replay->store,
+        .lineage = &replay->lineage,
         .reasons = &trace->reasons,
+        .waits = &replay->waits,
+        .growth = &trace->growth,
+        .health = &trace->health,
+        .limits = trace->limits,
         .ticks = &replay->ticks,
         .has_time = replay->stream.has_time,
         .blocking_told = replay->stream.tells_blocking,
+        .wakeups_told = replay->stream.has_wakeups,
+        .objects_told = replay->stream.has_objects,
+        .stacks_told = replay->stream.has_stacks,
         .include_system = trace->options.include_system,
+        .first = replay->stream.has_time ? replay->first_ns : 0,
         .last = replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count,
+        .events = replay->event_count,
         .min_age_ns = trace->options.min_age_ns,
     };
+}
+
+enum goleak_status goleak_trace_judge(struct goleak_trace *trace)
+{
+    goleak_groups_release(&trace->groups);
+    goleak_groups_init(&trace->groups, &trace->alloc);
+    goleak_verdict_release(&trace->judge);
+    prepare_judge(trace);
+    enum goleak_status status = goleak_verdict_prepare(&trace->judge);
+    return status == GOLEAK_OK ? goleak_groups_fill(&trace->groups, &trace->judge) : status;
 }
 
 static enum goleak_status compute(struct goleak_trace *trace)
@@ -622,11 +648,7 @@ static enum goleak_status compute(struct goleak_trace *trace)
     for (size_t i = 0; i < goleak_analysis_count && status == GOLEAK_OK; i++)
         if (goleak_analyses[i]->finish != NULL)
             status = goleak_analyses[i]->finish(trace->analyses[i]);
-    if (status == GOLEAK_OK) {
-        prepare_judge(trace);
-        status = goleak_groups_fill(&trace->groups, &trace->judge);
-    }
-    return status;
+    return status == GOLEAK_OK ? goleak_trace_judge(trace) : status;
 }
 
 enum goleak_status goleak_trace_finish(struct goleak_trace *trace, struct goleak_error *error)

@@ -53,8 +53,10 @@ struct goleak_trace {
     struct goleak_event_sink sink; /* where readers push: the order, or a decoder's queue */
     struct goleak_model model;
     void *analyses[GOLEAK_ANALYSIS_MAX];
+    struct goleak_growth growth;
     struct goleak_groups groups;
     struct goleak_verdict_input judge;
+    const struct goleak_limits *limits; /* of its rules */
     struct goleak_input **inputs;
     size_t input_count, input_capacity;
     struct goleak_input *fed;    /* by goleak_trace_feed */
@@ -70,6 +72,9 @@ struct goleak_trace {
 /* The defaults, and over them the caller's own, which may be NULL. */
 enum goleak_status goleak_trace_options(struct goleak_options *out, const struct goleak_options *options,
                                         struct goleak_error *error);
+
+/* Verdicts, by what is known of the recording by now. */
+enum goleak_status goleak_trace_judge(struct goleak_trace *trace);
 
 /* For the loader: bytes that are unpacked already. */
 enum goleak_status goleak_input_feed_plain(struct goleak_input *input, const void *data, size_t size,

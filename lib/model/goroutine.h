@@ -58,7 +58,6 @@ struct goleak_detail {
     uint32_t incarnation;
     uint32_t created_stack;
     uint32_t node;    /* its own lineage node; 0 until it spawns */
-    uint32_t extra;   /* index of its rare facts; 0: none */
 };
 
 #define GOLEAK_RECORD_CHUNK 4096

@@ -37,13 +37,12 @@ bool goleak_replay_init(struct goleak_replay *replay, struct goleak_alloc *alloc
     replay->printed.count = replay->printed.blocked = GOLEAK_NONE;
     replay->printed.should_count = replay->printed.should_blocked = GOLEAK_NONE;
     goleak_lineage_init(&replay->lineage, alloc);
+    goleak_waits_init(&replay->waits, alloc);
     if (!goleak_store_init(&replay->store, alloc) || !goleak_sites_init(&replay->sites, symbols, alloc) ||
-        !goleak_grow(alloc, &replay->extras, &replay->extra_capacity, 16, sizeof *replay->extras) ||
         !goleak_grow(alloc, &replay->processes, &replay->process_capacity, 1, sizeof *replay->processes)) {
         goleak_replay_release(replay);
         return false;
     }
-    replay->extra_count = 1;
     replay->processes[0] = (struct goleak_process){ 0 };
     replay->process_count = 1;
     return true;
@@ -58,7 +57,8 @@ void goleak_replay_release(struct goleak_replay *replay)
     goleak_lineage_release(&replay->lineage);
     if (replay->sites.symbols != NULL)
         goleak_sites_release(&replay->sites);
-    goleak_free(alloc, replay->extras, replay->extra_capacity * sizeof *replay->extras);
+    goleak_waits_release(&replay->waits);
+    goleak_story_release(&replay->story, alloc);
     goleak_free(alloc, replay->processes, replay->process_capacity * sizeof *replay->processes);
     goleak_free(alloc, replay->calls, replay->call_capacity * sizeof *replay->calls);
     goleak_free(alloc, replay->call_stack, FLOW_CPUS * FLOW_DEPTHS * sizeof *replay->call_stack);
@@ -71,8 +71,8 @@ void goleak_replay_release(struct goleak_replay *replay)
 enum goleak_status goleak_replay_flush(struct goleak_replay *replay)
 {
     struct goleak_transitions *batch = &replay->transitions;
-    enum goleak_status status = GOLEAK_OK;
-    if (batch->count != 0 && replay->on_transitions != NULL) {
+    enum goleak_status status = replay->waits.failed ? goleak_alloc_failure(replay->alloc) : GOLEAK_OK;
+    if (status == GOLEAK_OK && batch->count != 0 && replay->on_transitions != NULL) {
         goleak_transitions_sort(batch);
         status = replay->on_transitions(replay->context, batch);
     }
@@ -155,21 +155,7 @@ static void learn_goid(struct goleak_record *record, uint64_t goid)
     }
 }
 
-static enum goleak_status extra_of(struct goleak_replay *replay, struct goleak_record *record)
-{
-    struct goleak_detail *detail = detail_of(replay, record);
-    if (detail->extra != 0)
-        return GOLEAK_OK;
-    if (replay->extra_count >= UINT32_MAX || !goleak_grow(replay->alloc, &replay->extras, &replay->extra_capacity,
-                                                          replay->extra_count + 1, sizeof *replay->extras))
-        return goleak_alloc_failure(replay->alloc);
-    detail->extra = (uint32_t)replay->extra_count++;
-    memset(&replay->extras[detail->extra], 0, sizeof *replay->extras);
-    return GOLEAK_OK;
-}
-
-/* A fresh incarnation in a record that may have been used before; its extra
- * block is kept for reuse. */
+/* A fresh incarnation in a record that may have been used before. */
 static void begin_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
     struct goleak_detail *detail = detail_of(replay, record);
@@ -186,12 +172,12 @@ static void begin_life(struct goleak_replay *replay, struct goleak_record *recor
     record->reason = record->raw_reason = GOLEAK_REASON_NONE;
     record->wait = GOLEAK_NO_WAIT;
     record->flags = GOLEAK_REC_SEEN;
-    if (detail->extra != 0)
-        memset(&replay->extras[detail->extra], 0, sizeof *replay->extras);
+    goleak_waits_forget(&replay->waits, record);
 }
 
 static void end_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
+    goleak_waits_end(&replay->waits, record, moment);
     if (record->flags & GOLEAK_REC_BLOCKED) {
         if (is_told(replay, record))
             tell(replay, record, GOLEAK_T_UNBLOCKED, moment, record->since);
@@ -228,6 +214,7 @@ static enum goleak_status end_life(struct goleak_replay *replay, struct goleak_r
     if ((record->flags & GOLEAK_REC_PREEXISTING) == 0)
         replay->script_live--;
     end_lineage(replay, record);
+    goleak_waits_forget(&replay->waits, record);
     record->since = moment;
     return status;
 }
@@ -420,17 +407,32 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
     return status;
 }
 
-static enum goleak_status note_objects(struct goleak_replay *replay, struct goleak_record *record,
-                                       const struct goleak_event *event)
+#define TELLS_OBJECT (GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM)
+
+/* What it waits on, by address; 0: not told. Of a select only one of its channels is
+ * printed, and it need not be the same one again. A semaphore's root serves many: its
+ * own address is that of the waiter's element. */
+static inline uint64_t object_of(const struct goleak_record *record, const struct goleak_event *event)
 {
-    enum goleak_status status = extra_of(replay, record);
-    if (status != GOLEAK_OK)
-        return status;
-    struct goleak_extra *extra = &replay->extras[detail_of(replay, record)->extra];
-    extra->lock = event->has & GOLEAK_HAS_LOCK ? event->lock : 0;
-    extra->chan = event->has & GOLEAK_HAS_CHAN ? event->chan : 0;
-    extra->elem = event->has & GOLEAK_HAS_ELEM ? event->elem : 0;
-    return GOLEAK_OK;
+    if ((event->has & TELLS_OBJECT) == 0 || record->reason == GOLEAK_REASON_SELECT)
+        return 0;
+    if ((event->has & GOLEAK_HAS_CHAN) && event->chan != 0)
+        return event->chan;
+    if (record->reason == GOLEAK_REASON_SYNC && (event->has & GOLEAK_HAS_ELEM) && event->elem != 0)
+        return event->elem;
+    return event->has & GOLEAK_HAS_LOCK ? event->lock : 0;
+}
+
+/* A wait has begun that a verdict may have to explain. The article's script tells too
+ * little for that: its rule needs nothing. */
+static inline void begin_wait(struct goleak_replay *replay, const struct goleak_event *event,
+                              const struct goleak_record *record)
+{
+    if (!replay->stream.has_wakeups && (event->has & (TELLS_OBJECT | GOLEAK_HAS_STACK)) == 0)
+        return;
+    uint64_t object = object_of(record, event);
+    replay->stream.has_objects = replay->stream.has_objects || object != 0;
+    goleak_waits_begin(&replay->waits, record, object);
 }
 
 static void impossible_reason(struct goleak_replay *replay, const struct goleak_event *event, int wait)
@@ -560,8 +562,8 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
     replay->stream.tells_blocking = true;
     if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
         prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
-    if (event->has & (GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM))
-        return note_objects(replay, record, event);
+    if (!again)
+        begin_wait(replay, event, record);
     return GOLEAK_OK;
 }
 
@@ -570,20 +572,13 @@ static enum goleak_status on_ready(struct goleak_replay *replay, const struct go
 {
     replay->stream.has_wakeups = true;
     on_state(replay, record, GOLEAK_STATE_RUNNABLE, moment);
-    if ((event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) == 0)
-        return GOLEAK_OK;
-    uint32_t other;
-    enum goleak_status status = name_other(replay, event, moment, &other);
-    if (status != GOLEAK_OK || other == 0)
-        return status;
-    status = extra_of(replay, record);
-    if (status != GOLEAK_OK)
-        return status;
-    const struct goleak_record *waker = goleak_store_at(&replay->store, other);
-    struct goleak_extra *extra = &replay->extras[detail_of(replay, record)->extra];
-    extra->waker_g = waker->g;
-    extra->waker_goid = waker->goid;
-    return GOLEAK_OK;
+    uint32_t other = 0;
+    enum goleak_status status = GOLEAK_OK;
+    if ((event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) != 0)
+        status = name_other(replay, event, moment, &other);
+    if (status == GOLEAK_OK)
+        goleak_waits_by(&replay->waits, record, other != 0 ? goleak_store_at(&replay->store, other) : NULL);
+    return status;
 }
 
 static void on_run(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
@@ -617,24 +612,6 @@ static enum goleak_status on_status(struct goleak_replay *replay, const struct g
             record->block_stack = event->stack;
     } else if (record->state != state) {
         on_state(replay, record, state, moment);
-    }
-    return GOLEAK_OK;
-}
-
-static enum goleak_status on_struct(struct goleak_replay *replay, const struct goleak_event *event,
-                                    struct goleak_record *record)
-{
-    if (event->has & (GOLEAK_HAS_STACK_BOUNDS | GOLEAK_HAS_WAITSINCE)) {
-        enum goleak_status status = extra_of(replay, record);
-        if (status != GOLEAK_OK)
-            return status;
-        struct goleak_extra *extra = &replay->extras[detail_of(replay, record)->extra];
-        if (event->has & GOLEAK_HAS_STACK_BOUNDS) {
-            extra->stack_lo = event->lock;
-            extra->stack_hi = event->chan;
-        }
-        if (event->has & GOLEAK_HAS_WAITSINCE)
-            extra->waitsince = event->elem;
     }
     return GOLEAK_OK;
 }
@@ -875,8 +852,8 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
         prove(replay, record, GOLEAK_REC_MAIN | GOLEAK_REC_USER, moment);
         on_run(replay, record, moment);
         return GOLEAK_OK;
-    case GOLEAK_EVENT_STRUCT:
-        return on_struct(replay, event, record);
+    case GOLEAK_EVENT_STRUCT: /* it is printed with another event */
+        return GOLEAK_OK;
     case GOLEAK_EVENT_STATUS:
         return on_status(replay, event, record, moment);
     case GOLEAK_EVENT_YIELD:
@@ -963,6 +940,7 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
         replay->lineage.nodes[detail->node].g = g;
     *was = (struct goleak_detail){ 0 };
     *named = (struct goleak_record){ .index = other };
+    goleak_waits_move(&replay->waits, other, own);
     return GOLEAK_OK;
 }
 
@@ -986,7 +964,7 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
 /* What usual events may tell. */
 #define USUAL (GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_TIME | GOLEAK_HAS_CPU | GOLEAK_HAS_TID | GOLEAK_HAS_PID | \
                GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT | GOLEAK_HAS_STACK)
-#define USUAL_PARK (USUAL | GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT | GOLEAK_HAS_BLOCKED)
+#define USUAL_PARK (USUAL | GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT | GOLEAK_HAS_BLOCKED | TELLS_OBJECT)
 
 ALWAYS_INLINE bool is_usual(const struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
                             const struct goleak_record *record)
@@ -1056,6 +1034,7 @@ ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_
         return false;
     int64_t moment = usual_moment(replay, event, has);
     bool blocks = goleak_reason_blocks(reason);
+    goleak_waits_end(&replay->waits, record, moment);
     record->reason = (uint8_t)reason;
     tell_wait(replay, record, moment, blocks);
     record->flags = (uint16_t)((record->flags & ~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED)) |
@@ -1066,6 +1045,7 @@ ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_
     record->wait = has & GOLEAK_HAS_WAIT ? event->wait_reason : GOLEAK_NO_WAIT;
     record->block_stack = has & GOLEAK_HAS_STACK ? event->stack : 0;
     replay->stream.tells_blocking = true;
+    begin_wait(replay, event, record);
     usual_rest(replay, event, has);
     return true;
 }
@@ -1073,6 +1053,7 @@ ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_
 /* The goroutine is awake, if it was not. */
 ALWAYS_INLINE void usual_wake(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
+    goleak_waits_end(&replay->waits, record, moment);
     tell_wait(replay, record, moment, false);
     record->flags &= (uint16_t)~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED);
     record->reason = record->raw_reason = GOLEAK_REASON_NONE;
@@ -1093,6 +1074,7 @@ ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_e
     replay->script_live -= (record->flags & GOLEAK_REC_PREEXISTING) == 0;
     if ((record->flags & GOLEAK_REC_SPAWNED) || record->parent != 0)
         end_lineage(replay, record);
+    goleak_waits_forget(&replay->waits, record);
     record->since = moment;
     usual_rest(replay, event, has);
     return true;
@@ -1127,21 +1109,16 @@ ALWAYS_INLINE bool usual_ready(struct goleak_replay *replay, const struct goleak
     if ((has & ~(USUAL | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) != 0 || !is_usual(replay, event, has, record) ||
         (!told && (has & GOLEAK_HAS_OTHER_GOID)) ||
         (told && (event->other_g == 0 || waker->g != event->other_g || waker->process != record->process ||
-                  (event->flags & GOLEAK_FLAG_NAMED) || ((has & GOLEAK_HAS_OTHER_GOID) && waker->goid == 0) ||
-                  detail_of(replay, record)->extra == 0)))
+                  (event->flags & GOLEAK_FLAG_NAMED) || ((has & GOLEAK_HAS_OTHER_GOID) && waker->goid == 0))))
         return false;
     int64_t moment = usual_moment(replay, event, has);
     usual_wake(replay, record, moment);
     record->state = GOLEAK_STATE_RUNNABLE;
     record->since = moment;
     replay->stream.has_wakeups = true;
-    if (told) {
-        if (waker->state == GOLEAK_STATE_WAITING)
-            on_state(replay, waker, GOLEAK_STATE_RUNNING, moment);
-        struct goleak_extra *extra = &replay->extras[detail_of(replay, record)->extra];
-        extra->waker_g = waker->g;
-        extra->waker_goid = waker->goid;
-    }
+    if (told && waker->state == GOLEAK_STATE_WAITING)
+        on_state(replay, waker, GOLEAK_STATE_RUNNING, moment);
+    goleak_waits_by(&replay->waits, record, told ? waker : NULL);
     usual_rest(replay, event, has);
     return true;
 }
@@ -1235,7 +1212,7 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
             return goleak_alloc_failure(replay->alloc);
         record = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
     }
-    if (LIKELY(record != NULL) && step_usual(replay, event, record, found->other))
+    if (LIKELY(record != NULL && replay->story.goid == 0) && step_usual(replay, event, record, found->other))
         return GOLEAK_OK;
     if (mode == GOLEAK_REPLAY_ASK && is_ruled(event) && is_not_yet(record, event))
         return GOLEAK_END;
@@ -1257,6 +1234,8 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
     replay->event_count++;
     int64_t moment = take_moment(replay, event);
     enum goleak_status status = apply(replay, event, record, index, moment);
+    if (UNLIKELY(replay->story.goid != 0))
+        goleak_story_note(&replay->story, event, record, moment);
     if (UNLIKELY(replay->store.goids.slots != NULL && record->goid != goid) &&
         !goleak_store_note_goid(&replay->store, index))
         return goleak_alloc_failure(replay->alloc);

@@ -15,19 +15,14 @@
 #include "model/lineage.h"
 #include "model/reasons.h"
 #include "model/sites.h"
+#include "model/story.h"
 #include "model/ticks.h"
 #include "model/transition.h"
-
-/* Facts that few streams tell, kept apart from the record. */
-struct goleak_extra {
-    uint64_t lock, chan, elem, stack_lo, stack_hi;
-    uint64_t waker_g, waker_goid;
-    uint64_t waitsince;
-};
+#include "model/waits.h"
 
 /* What the stream prints; decided as it goes. */
 struct goleak_stream {
-    bool has_time, has_wakeups, has_stacks;
+    bool has_time, has_wakeups, has_stacks, has_objects;
     bool tells_blocking; /* prints parks, or a counter of the blocked */
     bool counted;  /* prints the script's counters */
 };
@@ -63,8 +58,8 @@ struct goleak_replay {
     struct goleak_store store;
     struct goleak_lineage lineage;
     struct goleak_sites sites;
-    struct goleak_extra *extras; /* extras[0]: none */
-    size_t extra_count, extra_capacity;
+    struct goleak_waits waits;
+    struct goleak_story story; /* of the one goroutine that somebody asked about */
     struct goleak_process *processes;
     size_t process_count, process_capacity;
     uint16_t process; /* of the last event */

@@ -10,12 +10,16 @@
 
 #include "analysis/analysis.h"
 #include "base/buf.h"
+#include "model/story.h"
+#include "verdict/verdict.h"
 
 /* A trace, and what lies behind the public API. Borrowed. */
 struct goleak_view {
     const struct goleak_trace *trace;
     const struct goleak_model *model;
     void *const *analyses; /* parallel to goleak_analyses */
+    const struct goleak_verdict_input *judge;
+    const struct goleak_story *story;
     bool exe_told_go;      /* the Go version: goleak.h calls that an option */
 };
 

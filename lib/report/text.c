@@ -271,8 +271,14 @@ static void look(struct goleak_text_report *report)
         report->hurt = report->hurt || (health.hurts && health.count != 0);
 }
 
-static void write_one(struct goleak_text_report *report)
+static void write_one(struct goleak_text_report *report, uint64_t explain_goid)
 {
+    if (explain_goid != 0) {
+        goleak_text_write_explain(report, explain_goid);
+        report->page->indent = 0;
+        goleak_buf_release(&report->site);
+        return;
+    }
     goleak_text_write_headline(report);
     goleak_text_write_caveats(report);
     write_recording(report);
@@ -329,13 +335,13 @@ static enum goleak_status write(const struct goleak_view *views, size_t count, s
 {
     struct goleak_page page;
     goleak_page_init(&page, out->alloc, out->write, out->context, out->options.width, out->options.color);
-    if (count > 1)
+    if (count > 1 && out->options.explain_goid == 0)
         write_overview(views, count, &page, out);
     for (size_t i = 0; i < count && !page.refused; i++) {
         struct goleak_text_report report = report_on(&views[i], &page, out);
         if (i != 0)
             write_rule(&page);
-        write_one(&report);
+        write_one(&report, out->options.explain_goid);
     }
     return goleak_page_finish(&page);
 }

@@ -7,6 +7,7 @@
  *      text_sites.c     PEAKS, LIFETIMES, SPAWN SITES
  *      text_tree.c      SPAWN TREE
  *      text_capture.c   CAPTURE
+ *      text_explain.c   the life of one goroutine, instead of all that
  *
  * They stand on text_page (wrapping, colour, escaping), table (columns) and
  * text_words (numbers as words). Each section leaves itself out when it has
@@ -62,5 +63,6 @@ void goleak_text_write_lifetimes(struct goleak_text_report *report);
 void goleak_text_write_spawns(struct goleak_text_report *report);
 void goleak_text_write_tree(struct goleak_text_report *report);
 void goleak_text_write_capture(struct goleak_text_report *report);
+void goleak_text_write_explain(struct goleak_text_report *report, uint64_t goid);
 
 #endif

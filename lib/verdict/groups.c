@@ -26,10 +26,10 @@ static bool is_shown(enum goleak_verdict verdict)
 }
 
 static struct goleak_group *group_of(struct goleak_groups *groups, const struct goleak_verdict_input *input,
-                                     const struct goleak_record *record, const struct goleak_judgement *judgement)
+                                     const struct goleak_record *record, enum goleak_verdict verdict)
 {
     uint32_t blocked_at = goleak_symbols_blocked_at(input->symbols, record->block_stack);
-    const uint32_t key[4] = { (uint32_t)judgement->verdict, (uint32_t)judgement->reason, record->site, blocked_at };
+    const uint32_t key[4] = { (uint32_t)verdict, record->reason, record->site, blocked_at };
     size_t before = groups->index.count;
     if (!goleak_grow(groups->alloc, &groups->groups, &groups->capacity, before + 1, sizeof *groups->groups))
         return NULL;
@@ -38,8 +38,8 @@ static struct goleak_group *group_of(struct goleak_groups *groups, const struct 
         return NULL;
     if (id > before)
         groups->groups[id - 1] = (struct goleak_group){
-            .verdict = judgement->verdict,
-            .reason = judgement->reason,
+            .verdict = verdict,
+            .reason = (enum goleak_reason)record->reason,
             .site = record->site,
             .blocked_at = blocked_at,
             .wait = record->wait,
@@ -83,17 +83,16 @@ static int by_severity(const void *a, const void *b)
 
 enum goleak_status goleak_groups_fill(struct goleak_groups *groups, const struct goleak_verdict_input *input)
 {
-    struct goleak_judgement judgement;
     for (uint32_t i = 1; i <= input->store->count; i++) {
         const struct goleak_record *record = goleak_store_at(input->store, i);
         bool hidden = (record->flags & GOLEAK_REC_SYSTEM) != 0 && !input->include_system;
         if ((record->flags & GOLEAK_REC_SEEN) == 0 || record->state == GOLEAK_STATE_ENDED || hidden)
             continue;
-        goleak_judge(input, record, &judgement);
-        groups->verdicts[judgement.verdict]++;
-        if (!is_shown(judgement.verdict))
+        enum goleak_verdict verdict = goleak_verdict_of(input, i);
+        groups->verdicts[verdict]++;
+        if (!is_shown(verdict))
             continue;
-        struct goleak_group *group = group_of(groups, input, record, &judgement);
+        struct goleak_group *group = group_of(groups, input, record, verdict);
         if (group == NULL)
             return goleak_alloc_failure(groups->alloc);
         group->count++;

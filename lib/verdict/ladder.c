@@ -1,69 +1,381 @@
 /*
- * ladder - the rules, most certain first. See verdict.h.
+ * ladder - the one table of rules, and the one place where they are weighed.
  *
- *      main          the main goroutine: its end is the program's end        waiting
- *      panic-wait    parks because the process is panicking                  waiting
- *      forever       nil channel, select{}: nothing can wake it              certain / likely
- *      too-young     waits for less than --min-age                           waiting
- *      blocked       the article's rule: blocked on a leak-capable reason    likely
- *      alive-only    the script cannot tell blocked from running             suspect
- *      waits         on time, network, or the runtime                        waiting
- *      runs          runnable, running, in a system call                     running
- *      untold        nothing tells                                           unknown
+ *      asked in this order, the first that applies decides alone:
+ *        alive-only    the script cannot tell blocked from running           suspect
+ *        main          the main goroutine: its end is the program's end      waiting
+ *        panic-wait    parks because the process is panicking                waiting
+ *        forever       nil channel, select{}: nothing can wake it            certain / likely
+ *        too-young     waits for less than --min-age                         waiting
+ *        coroutine     created and never ended; it never parks               likely / suspect
+ *        blocked       the article's rule, where nothing more is told        likely
+ *        waits         on time, network, or the runtime                      waiting
+ *        runs          runnable, running, in a system call                   running
+ *
+ *      all the others are of those who are blocked; each speaks for a leak or against it:
+ *
+ *        nothing against                                                     likely
+ *        woken again and again by one that may do so again                   waiting
+ *          … and its site has 30 and more, none ended, and rises             suspect
+ *        anything else against                                               waiting
+ *          … but its site rises, and most of its kind are never woken        likely
+ *        older than the recording, and nothing of the above                  unknown
+ *          … a sender, or one at a lock                                      suspect
+ *        and what was lost may explain it                                    one lower
  */
-#include "verdict/verdict.h"
-
 #include "verdict/rules.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static goleak_rule *const ladder[] = {
-    goleak_rule_alive_only, goleak_rule_main,    goleak_rule_panic, goleak_rule_forever,
-    goleak_rule_young,      goleak_rule_blocked, goleak_rule_waits, goleak_rule_runs,
-};
+const struct goleak_limits goleak_limits_default = GOLEAK_LIMITS_DEFAULT;
 
-struct goleak_evidence *goleak_evidence_add(struct goleak_judgement *judgement, const char *rule, const char *format,
-                                            ...)
+/* What a recording must tell for a rule to be weighed at all. */
+enum need { NEEDS_NOTHING, NEEDS_WAKEUPS, NEEDS_WAKERS, NEEDS_OBJECTS, NEEDS_STACKS, NEEDS_SITE, NEEDS_TIME };
+
+static const struct rule {
+    const char *id;
+    enum goleak_weight weight;
+    enum need need;
+    goleak_rule *applies;
+} rules[] = {
+    { "alive-only", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_alive_only },
+    { "main", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_main },
+    { "panic-wait", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_panic },
+    { "forever", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_forever },
+    { "too-young", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_young },
+    { "coroutine", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_coroutine },
+    { "blocked", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_article },
+    { "waits", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_waits },
+    { "runs", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_runs },
+
+    { "waker-gone", GOLEAK_FOR, NEEDS_WAKERS, goleak_rule_waker_gone },
+    { "never-woken", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_never_woken },
+    { "sender", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_sender },
+    { "rises", GOLEAK_FOR, NEEDS_SITE, goleak_rule_rises },
+    { "never-ends", GOLEAK_FOR, NEEDS_SITE, goleak_rule_never_ends },
+    { "beyond", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_beyond },
+    { "shape", GOLEAK_FOR, NEEDS_NOTHING, goleak_rule_shape },
+    { "spawner-gone", GOLEAK_FOR, NEEDS_NOTHING, goleak_rule_spawner_gone },
+
+    { "serves", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_serves },
+    { "timer", GOLEAK_AGAINST, NEEDS_WAKERS, goleak_rule_timer },
+    { "shared", GOLEAK_AGAINST, NEEDS_OBJECTS, goleak_rule_shared },
+    { "pool", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_pool },
+    { "beside", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_beside },
+    { "child", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_child },
+    { "usual", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_usual },
+    { "early", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_early },
+    { "idler", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_idler },
+    { "older", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_older },
+
+    { "loss", GOLEAK_LOWERS, NEEDS_NOTHING, goleak_rule_loss },
+};
+#define RULES (sizeof rules / sizeof *rules)
+
+/* ---- sentences ---- */
+
+void goleak_say(struct goleak_saying *out, const char *format, ...)
 {
-    if (judgement->evidence_count == GOLEAK_EVIDENCE_MAX)
-        return NULL;
-    struct goleak_evidence *evidence = &judgement->evidence[judgement->evidence_count++];
-    memset(evidence, 0, sizeof *evidence);
-    evidence->rule = rule;
     va_list args;
+    if (out->mute)
+        return;
     va_start(args, format);
-    vsnprintf(evidence->text, sizeof evidence->text, format, args);
+    vsnprintf(out->evidence.text, sizeof out->evidence.text, format, args);
     va_end(args);
-    return evidence;
 }
 
 static void add_value(struct goleak_evidence *evidence, const char *name, int64_t number, const char *text)
 {
-    if (evidence != NULL && evidence->value_count < GOLEAK_EVIDENCE_VALUES)
+    if (evidence->value_count < GOLEAK_EVIDENCE_VALUES)
         evidence->values[evidence->value_count++] = (struct goleak_value){ name, number, text };
 }
 
-void goleak_evidence_number(struct goleak_evidence *evidence, const char *name, int64_t number)
+void goleak_say_number(struct goleak_saying *out, const char *name, int64_t number)
 {
-    add_value(evidence, name, number, NULL);
+    add_value(&out->evidence, name, number, NULL);
 }
 
-void goleak_evidence_text(struct goleak_evidence *evidence, const char *name, const char *text)
+void goleak_say_text(struct goleak_saying *out, const char *name, const char *text)
 {
     if (text != NULL)
-        add_value(evidence, name, 0, text);
+        add_value(&out->evidence, name, 0, text);
 }
 
-void goleak_judge(const struct goleak_verdict_input *input, const struct goleak_record *record,
-                  struct goleak_judgement *out)
+struct goleak_span goleak_span_of(const struct goleak_verdict_input *input, int64_t moments)
 {
-    memset(out, 0, sizeof *out);
-    out->reason = (enum goleak_reason)record->reason;
-    for (size_t i = 0; i < sizeof ladder / sizeof *ladder; i++)
-        if (ladder[i](input, record, out))
-            return;
-    out->verdict = GOLEAK_VERDICT_UNKNOWN;
-    goleak_evidence_add(out, "untold", "nothing was recorded of it that tells whether it runs or waits");
+    static const struct {
+        int64_t ns;
+        const char *name;
+    } units[] = { { 3600000000000, "h" }, { 60000000000, "min" }, { 1000000000, "s" }, { 1000000, "ms" }, { 1000, "us" } };
+    struct goleak_span span;
+    if (!input->has_time) {
+        snprintf(span.text, sizeof span.text, "%" PRId64 " event%s", moments, moments == 1 ? "" : "s");
+        return span;
+    }
+    snprintf(span.text, sizeof span.text, "%" PRId64 " ns", moments);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        double value = (double)moments / (double)units[i].ns;
+        if (value < 1 || (units[i].ns >= 60000000000 && value < 2))
+            continue;
+        snprintf(span.text, sizeof span.text, value < 10 ? "%.1f %s" : "%.0f %s", value, units[i].name);
+        break;
+    }
+    return span;
+}
+
+struct goleak_span goleak_who(const struct goleak_verdict_input *input, uint32_t index)
+{
+    struct goleak_span who;
+    const struct goleak_record *record = index != 0 ? goleak_store_at(input->store, index) : NULL;
+    if (record != NULL && record->goid != 0)
+        snprintf(who.text, sizeof who.text, "goroutine %" PRIu64, record->goid);
+    else if (record != NULL && goleak_g_told(record->g) != 0)
+        snprintf(who.text, sizeof who.text, "the one at %" PRIx64, record->g);
+    else
+        snprintf(who.text, sizeof who.text, "another goroutine");
+    return who;
+}
+
+/* ---- a case ---- */
+
+static struct goleak_case open_case(const struct goleak_verdict_input *input, uint32_t index)
+{
+    const struct goleak_record *record = goleak_store_at(input->store, index);
+    struct goleak_case c = {
+        .input = input,
+        .record = record,
+        .index = index,
+        .blocked = record->state == GOLEAK_STATE_WAITING && (record->flags & GOLEAK_REC_BLOCKED) != 0,
+        .older = (record->flags & GOLEAK_REC_PREEXISTING) != 0,
+        .bare = !input->wakeups_told && !input->objects_told && !input->stacks_told,
+        .waited = record->since != GOLEAK_NO_MOMENT ? input->last - record->since : 0,
+    };
+    if (!c.blocked)
+        return c;
+    c.habit = goleak_waits_here(input->waits, record);
+    c.site = goleak_waits_site(input->waits, record);
+    c.cohort = goleak_cohorts_of(&input->cohorts, record);
+    c.hope = goleak_hope_of(&input->hope, c.index);
+    c.whom = c.index < input->hope.count ? input->hope.whom[c.index] : 0;
+    c.rise = record->site < input->growth->count ? &input->rises[record->site] : &input->rises[input->growth->count];
+    return c;
+}
+
+static bool ask(const struct rule *rule, const struct goleak_case *c, struct goleak_saying *out)
+{
+    out->evidence.rule = rule->id;
+    out->evidence.text[0] = '\0';
+    out->evidence.value_count = 0;
+    out->mute = false;
+    return rule->applies(c, out);
+}
+
+/* For the answer alone. */
+static bool holds(const struct rule *rule, const struct goleak_case *c, enum goleak_verdict *verdict)
+{
+    struct goleak_saying saying;
+    saying.mute = true;
+    saying.evidence.value_count = 0;
+    bool holds = rule->applies(c, &saying);
+    if (holds && rule->weight == GOLEAK_DECIDES)
+        *verdict = saying.verdict;
+    return holds;
+}
+
+static void add_evidence(struct goleak_judgement *judgement, const struct goleak_saying *saying)
+{
+    if (saying->evidence.text[0] != '\0' && judgement->evidence_count < GOLEAK_EVIDENCE_MAX)
+        judgement->evidence[judgement->evidence_count++] = saying->evidence;
+}
+
+/* ---- weighing ---- */
+
+/* Senders and those at a lock do not idle; who waits in a WaitGroup may lead for as long as
+ * the program runs. */
+static bool is_at_work(const struct goleak_case *c)
+{
+    const struct goleak_hope_input known = { .symbols = c->input->symbols, .reasons = c->input->reasons };
+    return c->record->reason == GOLEAK_REASON_CHAN_SEND ||
+           (c->record->reason == GOLEAK_REASON_SYNC && !goleak_waits_in(&known, c->record, "WaitGroup"));
+}
+
+static enum goleak_verdict weigh(const struct goleak_case *c, bool served, bool against)
+{
+    bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_CHILD;
+    bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
+    if (served)
+        return rising && c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created ? GOLEAK_VERDICT_SUSPECT
+                                                                                       : GOLEAK_VERDICT_WAITING;
+    if (rising && most_never)
+        return GOLEAK_VERDICT_LIKELY;
+    if (against || (c->older && c->habit != NULL))
+        return GOLEAK_VERDICT_WAITING;
+    if (c->older)
+        return is_at_work(c) ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_UNKNOWN;
+    return GOLEAK_VERDICT_LIKELY;
+}
+
+/* The sentences of one weight, in the order of the table. */
+static void add_all(const struct goleak_case *c, enum goleak_weight weight, size_t most, struct goleak_judgement *out)
+{
+    struct goleak_saying saying;
+    for (size_t i = 0; i < RULES && out->evidence_count < most; i++)
+        if (rules[i].weight == weight && ask(&rules[i], c, &saying))
+            add_evidence(out, &saying);
+}
+
+struct outcome {
+    enum goleak_verdict verdict;
+    const struct rule *decided; /* by one rule; NULL: it was weighed, or nothing is told */
+    bool lowered;               /* for what was lost */
+};
+
+static struct outcome decide(const struct goleak_case *c)
+{
+    struct outcome outcome = { .verdict = GOLEAK_VERDICT_UNKNOWN };
+    bool against = false, served = false;
+    for (size_t i = 0; i < RULES && rules[i].weight == GOLEAK_DECIDES; i++)
+        if (holds(&rules[i], c, &outcome.verdict)) {
+            outcome.decided = &rules[i];
+            return outcome;
+        }
+    if (!c->blocked)
+        return outcome;
+    for (size_t i = 0; i < RULES; i++) {
+        goleak_rule *rule = rules[i].applies;
+        if (rules[i].weight != GOLEAK_AGAINST || rule == goleak_rule_older || !holds(&rules[i], c, &outcome.verdict))
+            continue;
+        against = true;
+        served = served || rule == goleak_rule_serves || rule == goleak_rule_timer;
+    }
+    outcome.verdict = weigh(c, served, against);
+    outcome.lowered = outcome.verdict == GOLEAK_VERDICT_LIKELY && holds(&rules[RULES - 1], c, &outcome.verdict);
+    if (outcome.lowered)
+        outcome.verdict = GOLEAK_VERDICT_SUSPECT;
+    return outcome;
+}
+
+enum goleak_verdict goleak_verdict_of(const struct goleak_verdict_input *input, uint32_t index)
+{
+    struct goleak_case c = open_case(input, index);
+    return decide(&c).verdict;
+}
+
+static void explain_blocked(const struct goleak_case *c, const struct outcome *outcome, struct goleak_judgement *out)
+{
+    bool is_leak = outcome->verdict == GOLEAK_VERDICT_LIKELY || outcome->lowered;
+    size_t most = GOLEAK_EVIDENCE_MAX - outcome->lowered;
+    if (is_leak || outcome->verdict == GOLEAK_VERDICT_SUSPECT)
+        add_all(c, GOLEAK_FOR, is_leak ? most : most - 1, out);
+    if (!is_leak || out->evidence_count == 0)
+        add_all(c, GOLEAK_AGAINST, most, out);
+    if (outcome->lowered)
+        add_all(c, GOLEAK_LOWERS, GOLEAK_EVIDENCE_MAX, out);
+}
+
+void goleak_judge(const struct goleak_verdict_input *input, uint32_t index, struct goleak_judgement *out)
+{
+    struct goleak_case c = open_case(input, index);
+    struct outcome outcome = decide(&c);
+    struct goleak_saying saying;
+    out->verdict = outcome.verdict;
+    out->reason = (enum goleak_reason)c.record->reason;
+    out->evidence_count = 0;
+    if (outcome.decided != NULL) {
+        if (ask(outcome.decided, &c, &saying))
+            add_evidence(out, &saying);
+    } else if (c.blocked) {
+        explain_blocked(&c, &outcome, out);
+    } else {
+        saying = (struct goleak_saying){ .evidence = { .rule = "untold" } };
+        goleak_say(&saying, "nothing was recorded of it that tells whether it runs or waits");
+        add_evidence(out, &saying);
+    }
+}
+
+/* ---- all that was weighed ---- */
+
+static const char *missing(const struct goleak_verdict_input *input, enum need need, const struct goleak_record *record)
+{
+    switch (need) {
+    case NEEDS_WAKEUPS:
+        return input->wakeups_told ? NULL : "ready and execute events";
+    case NEEDS_WAKERS:
+        return input->waits->tells_wakers ? NULL : "who wakes whom (by= of ready events, or a Go trace)";
+    case NEEDS_OBJECTS:
+        return input->objects_told ? NULL : "what goroutines wait on (chan= and elem= of gopark events)";
+    case NEEDS_STACKS:
+        return input->stacks_told ? NULL : "stacks";
+    case NEEDS_SITE:
+        return record->site != 0 ? NULL : "where goroutines are created (a stack, gopc=, fn=)";
+    default:
+        return NULL;
+    }
+}
+
+size_t goleak_weigh(const struct goleak_verdict_input *input, uint32_t index, struct goleak_weighed *out, size_t room)
+{
+    struct goleak_case c = open_case(input, index);
+    struct goleak_saying saying;
+    size_t count = 0;
+    for (size_t i = 0; i < RULES && count < room; i++) {
+        if (rules[i].weight != GOLEAK_DECIDES && !c.blocked)
+            continue;
+        struct goleak_weighed *weighed = &out[count++];
+        *weighed = (struct goleak_weighed){ .rule = rules[i].id, .weight = rules[i].weight };
+        weighed->needs = missing(input, rules[i].need, c.record);
+        weighed->applies = weighed->needs == NULL && ask(&rules[i], &c, &saying);
+        if (weighed->applies)
+            memcpy(weighed->text, saying.evidence.text, sizeof weighed->text);
+    }
+    return count;
+}
+
+/* ---- once, at the end ---- */
+
+/* The part of the events that is missing. */
+static double part_lost(const struct goleak_verdict_input *input)
+{
+    static const enum goleak_health_id told[] = { GOLEAK_HEALTH_lost_events, GOLEAK_HEALTH_damaged_lines,
+                                                  GOLEAK_HEALTH_implicit_ends };
+    static const enum goleak_health_id untold[] = { GOLEAK_HEALTH_truncated, GOLEAK_HEALTH_damaged_frames,
+                                                    GOLEAK_HEALTH_damaged_records };
+    const struct goleak_health_entry *entries = input->health->entries;
+    double lost = 0;
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        lost += (double)entries[told[i]].count;
+    double part = lost > 0 ? lost / (lost + (double)input->events) : 0;
+    for (size_t i = 0; i < sizeof untold / sizeof *untold; i++)
+        if (entries[untold[i]].count != 0 && part < input->limits->loss_untold)
+            part = input->limits->loss_untold;
+    return part;
+}
+
+enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
+{
+    const struct goleak_hope_input known = { input->store,   input->lineage, input->sites, input->symbols,
+                                             input->reasons, input->waits,   input->limits, input->last };
+    goleak_hope_init(&input->hope, input->alloc);
+    goleak_cohorts_init(&input->cohorts, input->alloc);
+    input->lost = part_lost(input);
+    /* One more for sites of which nothing was seen. */
+    input->rises = goleak_alloc_zeroed(input->alloc, (input->growth->count + 1) * sizeof *input->rises);
+    if (input->rises == NULL)
+        return goleak_alloc_failure(input->alloc);
+    for (size_t site = 0; site < input->growth->count; site++)
+        input->rises[site] = goleak_growth_of(input->growth, (uint32_t)site);
+    enum goleak_status status = goleak_hope_find(&input->hope, &known);
+    return status == GOLEAK_OK ? goleak_cohorts_find(&input->cohorts, &known, &input->hope) : status;
+}
+
+void goleak_verdict_release(struct goleak_verdict_input *input)
+{
+    goleak_hope_release(&input->hope);
+    if (input->rises != NULL)
+        goleak_free(input->alloc, input->rises, (input->growth->count + 1) * sizeof *input->rises);
+    input->rises = NULL;
+    goleak_cohorts_release(&input->cohorts);
 }

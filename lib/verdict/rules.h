@@ -1,17 +1,69 @@
-/* rules - the functions behind the ladder's lines. See ladder.c. */
+/* rules - the functions behind the lines of the table in ladder.c, and what they look at. */
 #ifndef GOLEAK_VERDICT_RULES_H
 #define GOLEAK_VERDICT_RULES_H
 
 #include "verdict/verdict.h"
 
-#define GOLEAK_RULE(name)                                                                                             \
-    bool goleak_rule_##name(const struct goleak_verdict_input *input, const struct goleak_record *record,             \
-                            struct goleak_judgement *out)
+/* One goroutine before the rules: all that is known of it, found once. */
+struct goleak_case {
+    const struct goleak_verdict_input *input;
+    const struct goleak_record *record;
+    uint32_t index; /* of the record */
+    bool blocked;   /* on the leak-capable set */
+    bool older;     /* than the recording */
+    bool bare;      /* neither wake-ups, objects nor stacks: the article's own form */
+    int64_t waited; /* in moments; 0: not told */
+    const struct goleak_habit *habit; /* here; NULL: it was never woken here */
+    const struct goleak_wait_site *site; /* NULL: no wait there ever ended */
+    const struct goleak_cohort *cohort;
+    enum goleak_hope_kind hope;
+    uint32_t whom; /* the one on which its hope rests */
+    const struct goleak_rise *rise; /* of its spawn site */
+};
+
+/* What a rule that applies has to say. */
+struct goleak_saying {
+    enum goleak_verdict verdict; /* of one that decides */
+    bool mute; /* nobody will read it */
+    struct goleak_evidence evidence;
+};
+
+/* True: it applies, and *out says how. */
+typedef bool goleak_rule(const struct goleak_case *c, struct goleak_saying *out);
+
+#define GOLEAK_RULE(name) bool goleak_rule_##name(const struct goleak_case *c, struct goleak_saying *out)
 
 /* states.c: what the state alone decides */
-goleak_rule goleak_rule_alive_only, goleak_rule_main, goleak_rule_panic, goleak_rule_young, goleak_rule_waits,
-    goleak_rule_runs;
-/* blocked.c: the article's rule, and what cannot wake by construction */
-goleak_rule goleak_rule_forever, goleak_rule_blocked;
+goleak_rule goleak_rule_alive_only, goleak_rule_main, goleak_rule_panic, goleak_rule_forever, goleak_rule_young,
+    goleak_rule_coroutine, goleak_rule_article, goleak_rule_waits, goleak_rule_runs;
+/* signals.c: what speaks for a leak */
+goleak_rule goleak_rule_waker_gone, goleak_rule_never_woken, goleak_rule_sender, goleak_rule_rises, goleak_rule_never_ends,
+    goleak_rule_beyond, goleak_rule_shape, goleak_rule_spawner_gone;
+/* counter.c: what speaks against it */
+goleak_rule goleak_rule_serves, goleak_rule_timer, goleak_rule_shared, goleak_rule_pool, goleak_rule_beside,
+    goleak_rule_child, goleak_rule_usual, goleak_rule_early, goleak_rule_idler, goleak_rule_older;
+/* loss.c: what was lost */
+goleak_rule goleak_rule_loss;
+
+void goleak_say(struct goleak_saying *out, const char *format, ...)
+#if defined(__GNUC__) || defined(__clang__)
+    __attribute__((format(printf, 2, 3)))
+#endif
+    ;
+void goleak_say_number(struct goleak_saying *out, const char *name, int64_t number);
+void goleak_say_text(struct goleak_saying *out, const char *name, const char *text);
+
+/* "912 s", "0.4 ms", "17 events" */
+struct goleak_span {
+    char text[32];
+};
+struct goleak_span goleak_span_of(const struct goleak_verdict_input *input, int64_t moments);
+/* "goroutine 17", "goroutine at c000102000", "another goroutine" */
+struct goleak_span goleak_who(const struct goleak_verdict_input *input, uint32_t record);
+
+/* Its waker or its object's, who would have to come again, have all ended or are stuck. */
+bool goleak_is_deserted(const struct goleak_case *c);
+/* The count of its site rises through the recording. */
+bool goleak_is_rising(const struct goleak_case *c);
 
 #endif

@@ -1,86 +1,140 @@
-/* states - rules that look at a goroutine's state alone. See ladder.c. */
+/* states - rules that decide by a goroutine's state alone. See ladder.c. */
 #include "verdict/rules.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 GOLEAK_RULE(alive_only)
 {
-    (void)record;
-    if (input->blocking_told)
+    if (c->input->blocking_told)
         return false;
     out->verdict = GOLEAK_VERDICT_SUSPECT;
-    goleak_evidence_add(out, "alive-only",
-                        "alive at the end; this script does not print gopark, so nothing tells whether it is blocked");
+    goleak_say(out,
+               "alive at the end; this script does not print gopark, so nothing tells whether it is blocked");
     return true;
 }
 
 GOLEAK_RULE(main)
 {
-    (void)input;
-    if ((record->flags & GOLEAK_REC_MAIN) == 0 || record->state != GOLEAK_STATE_WAITING)
+    if ((c->record->flags & GOLEAK_REC_MAIN) == 0 || c->record->state != GOLEAK_STATE_WAITING)
         return false;
     out->verdict = GOLEAK_VERDICT_WAITING;
-    goleak_evidence_add(out, "main", "the main goroutine: its end is the program's end, so it does not leak");
+    goleak_say(out, "the main goroutine: its end is the program's end, so it does not leak");
     return true;
 }
 
 GOLEAK_RULE(panic)
 {
-    (void)input;
-    if (record->state != GOLEAK_STATE_WAITING || (record->flags & GOLEAK_REC_PANIC) == 0)
+    if (c->record->state != GOLEAK_STATE_WAITING || (c->record->flags & GOLEAK_REC_PANIC) == 0)
         return false;
     out->verdict = GOLEAK_VERDICT_WAITING;
-    goleak_evidence_add(out, "panic-wait", "parked because the process was panicking");
+    goleak_say(out, "parked because the process was panicking");
+    return true;
+}
+
+/* How long it has waited, in words of the recording's own clock. */
+static void say_wait(const struct goleak_case *c, struct goleak_saying *out)
+{
+    goleak_say_text(out, "reason", goleak_reason_name((enum goleak_reason)c->record->reason));
+    if (c->record->since != GOLEAK_NO_MOMENT)
+        goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
+}
+
+/* Whose reason nothing printed: it parked before there was a recording. */
+static const char *how_known(const struct goleak_record *record)
+{
+    return record->flags & GOLEAK_REC_INFERRED ? " (since before the recording began; read off its stack)" : "";
+}
+
+GOLEAK_RULE(forever)
+{
+    if (!c->blocked || c->record->reason != GOLEAK_REASON_FOREVER)
+        return false;
+    bool proven = (c->record->flags & GOLEAK_REC_NOT_MAIN) != 0;
+    out->verdict = proven ? GOLEAK_VERDICT_CERTAIN : GOLEAK_VERDICT_LIKELY;
+    goleak_say(out, "blocked forever (a nil channel or an empty select)%s: nothing can wake it%s",
+               how_known(c->record), proven ? "" : "; it may be the main goroutine, which is then no leak");
+    say_wait(c, out);
     return true;
 }
 
 /* How long it has waited; GOLEAK_NONE where the recording tells no time. */
-static int64_t wait_ns(const struct goleak_verdict_input *input, const struct goleak_record *record)
+static int64_t wait_ns(const struct goleak_case *c)
 {
+    const struct goleak_verdict_input *input = c->input;
     if (input->has_time)
-        return input->last - record->since;
-    int64_t since = goleak_ticks_ns(input->ticks, record->since), last = goleak_ticks_ns(input->ticks, input->last);
+        return c->waited;
+    int64_t since = goleak_ticks_ns(input->ticks, c->record->since), last = goleak_ticks_ns(input->ticks, input->last);
     return since == GOLEAK_NONE || last == GOLEAK_NONE ? GOLEAK_NONE : last - since;
 }
 
 GOLEAK_RULE(young)
 {
-    if (input->min_age_ns == 0 || (record->flags & GOLEAK_REC_BLOCKED) == 0)
+    if (c->input->min_age_ns == 0 || !c->blocked)
         return false;
-    int64_t waited_ns = wait_ns(input, record);
-    if (waited_ns == GOLEAK_NONE || waited_ns >= input->min_age_ns)
+    int64_t waited_ns = wait_ns(c);
+    if (waited_ns == GOLEAK_NONE || waited_ns >= c->input->min_age_ns)
         return false;
     out->verdict = GOLEAK_VERDICT_WAITING;
-    struct goleak_evidence *evidence = goleak_evidence_add(
-        out, "too-young", "waited for %" PRId64 " ns, less than the minimum age", waited_ns);
-    goleak_evidence_number(evidence, "wait_ns", waited_ns);
-    goleak_evidence_number(evidence, "min_age_ns", input->min_age_ns);
+    goleak_say(out, "waited for %" PRId64 " ns, less than the minimum age", waited_ns);
+    goleak_say_number(out, "wait_ns", waited_ns);
+    goleak_say_number(out, "min_age_ns", c->input->min_age_ns);
+    return true;
+}
+
+/* Whether a coroutine is in use cannot be seen: the runtime switches to it without any of
+ * the functions that are traced. One that was left behind is old, or nobody can ask it. */
+GOLEAK_RULE(coroutine)
+{
+    uint32_t start = c->input->sites->sites[c->record->site].start;
+    if (strcmp(goleak_symbols_text(c->input->symbols, start), "runtime.corostart") != 0 || c->blocked ||
+        c->record->created == GOLEAK_NO_MOMENT)
+        return false;
+    const struct goleak_node *parent =
+        c->record->parent != 0 ? goleak_lineage_at(c->input->lineage, c->record->parent) : NULL;
+    bool deserted = parent != NULL && !parent->alive;
+    int64_t age = c->input->last - c->record->created;
+    bool old = age > (c->input->last - c->input->first) / 2;
+    out->verdict = deserted || old ? GOLEAK_VERDICT_LIKELY : GOLEAK_VERDICT_SUSPECT;
+    goleak_say(out, "a coroutine (iter.Pull) that was created %s before the end and never ended%s: its stop was not called",
+               goleak_span_of(c->input, age).text, deserted ? ", though its creator has" : "");
+    goleak_say_number(out, c->input->has_time ? "age_ns" : "age_events", age);
+    return true;
+}
+
+GOLEAK_RULE(article)
+{
+    if (!c->blocked || !c->bare)
+        return false;
+    out->verdict = GOLEAK_VERDICT_LIKELY;
+    goleak_say(out,
+               "blocked on \"%s\" at the end; the recording does not tell who could wake it, so the article's rule "
+               "decides: collect ready and execute events, and stacks, to tell",
+               goleak_reason_name((enum goleak_reason)c->record->reason));
+    say_wait(c, out);
     return true;
 }
 
 GOLEAK_RULE(waits)
 {
-    (void)input;
-    if (record->state != GOLEAK_STATE_WAITING)
+    if (c->record->state != GOLEAK_STATE_WAITING || c->blocked)
         return false;
-    if (record->reason == GOLEAK_REASON_UNKNOWN) {
+    if (c->record->reason == GOLEAK_REASON_UNKNOWN) {
         out->verdict = GOLEAK_VERDICT_UNKNOWN;
-        goleak_evidence_add(out, "waits", "parked, but for a reason that is not told or has no name");
+        goleak_say(out, "parked, but for a reason that is not told or has no name");
         return true;
     }
     out->verdict = GOLEAK_VERDICT_WAITING;
-    const char *name = goleak_reason_name((enum goleak_reason)record->reason);
-    struct goleak_evidence *evidence =
-        goleak_evidence_add(out, "waits", "parked on \"%s\", which something outside ends", name);
-    goleak_evidence_text(evidence, "reason", name);
+    const char *name = goleak_reason_name((enum goleak_reason)c->record->reason);
+    goleak_say(out, "parked on \"%s\", which something outside ends", name);
+    goleak_say_text(out, "reason", name);
     return true;
 }
 
 GOLEAK_RULE(runs)
 {
-    (void)input;
-    if (record->state != GOLEAK_STATE_RUNNABLE && record->state != GOLEAK_STATE_RUNNING &&
-        record->state != GOLEAK_STATE_SYSCALL)
+    if (c->record->state != GOLEAK_STATE_RUNNABLE && c->record->state != GOLEAK_STATE_RUNNING &&
+        c->record->state != GOLEAK_STATE_SYSCALL)
         return false;
     out->verdict = GOLEAK_VERDICT_RUNNING;
     return true;

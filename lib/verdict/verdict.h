@@ -1,10 +1,10 @@
 /*
  * verdict - which of the living leaked, and why one should believe it.
  *
- * Every rule has an id and a sentence. Rules are asked in
- * the order of the ladder (ladder.c); the first that applies gives the verdict
- * and its evidence. Groups (verdict, reason, creation site, block site) are what
- * reports show.
+ * Every rule has an id and a sentence, and one line in the table of ladder.c. First the
+ * rules that decide alone are asked; then, of who is blocked, all that speak for a leak
+ * and all that speak against one, which are weighed in one place (weigh.c). Groups
+ * (verdict, reason, creation site, block site) are what reports show.
  *
  * Layers: knows the model, not the replay; what the stream can tell at all is in
  * struct goleak_verdict_input.
@@ -17,19 +17,36 @@
 #include "model/reasons.h"
 #include "model/sites.h"
 #include "model/ticks.h"
+#include "verdict/cohort.h"
+#include "verdict/growth.h"
+#include "verdict/hope.h"
 
 struct goleak_verdict_input {
     struct goleak_alloc *alloc;
     const struct goleak_symbols *symbols;
     const struct goleak_sites *sites;
     const struct goleak_store *store;
+    const struct goleak_lineage *lineage;
     const struct goleak_reasons *reasons;
+    const struct goleak_waits *waits;
+    const struct goleak_growth *growth;
+    const struct goleak_health_book *health;
+    const struct goleak_limits *limits;
     const struct goleak_ticks *ticks; /* time where there is no other */
     bool has_time;
     bool blocking_told;  /* the stream prints parks: blocked and running can be told apart */
+    bool wakeups_told;   /* … and wake-ups */
+    bool objects_told;   /* … and what goroutines wait on */
+    bool stacks_told;
     bool include_system;
-    int64_t last;        /* moment of the last event */
+    int64_t first, last; /* moments of the first and the last event */
+    uint64_t events;
     int64_t min_age_ns;  /* 0: none */
+    /* Worked out once, at the end (goleak_verdict_prepare). */
+    struct goleak_hope hope;
+    struct goleak_cohorts cohorts;
+    struct goleak_rise *rises; /* by spawn site */
+    double lost; /* the part of the events that is lost */
 };
 
 struct goleak_judgement {
@@ -39,23 +56,34 @@ struct goleak_judgement {
     size_t evidence_count;
 };
 
-/* One rule of the ladder: true if it decides. */
-typedef bool goleak_rule(const struct goleak_verdict_input *input, const struct goleak_record *record,
-                         struct goleak_judgement *out);
+/* Fills what is worked out once. */
+enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input);
+void goleak_verdict_release(struct goleak_verdict_input *input);
 
-/* ladder.c: the rules, the first that applies decides. */
-void goleak_judge(const struct goleak_verdict_input *input, const struct goleak_record *record,
-                  struct goleak_judgement *out);
+/* Of one of the living, by its index in the store. */
+void goleak_judge(const struct goleak_verdict_input *input, uint32_t index, struct goleak_judgement *out);
+/* The same without a word. */
+enum goleak_verdict goleak_verdict_of(const struct goleak_verdict_input *input, uint32_t index);
 
-/* Adds evidence; returns where its values go. NULL when there is no room. */
-struct goleak_evidence *goleak_evidence_add(struct goleak_judgement *judgement, const char *rule, const char *format,
-                                            ...)
-#if defined(__GNUC__) || defined(__clang__)
-    __attribute__((format(printf, 3, 4)))
-#endif
-    ;
-void goleak_evidence_number(struct goleak_evidence *evidence, const char *name, int64_t number);
-void goleak_evidence_text(struct goleak_evidence *evidence, const char *name, const char *text);
+/* What a rule does in a verdict. */
+enum goleak_weight {
+    GOLEAK_DECIDES, /* alone, by its place in the table */
+    GOLEAK_FOR,     /* a leak */
+    GOLEAK_AGAINST, /* it */
+    GOLEAK_LOWERS   /* the verdict, for what the recording lost */
+};
+
+/* One rule that was weighed, as --explain shows it. */
+struct goleak_weighed {
+    const char *rule;
+    enum goleak_weight weight;
+    bool applies;
+    const char *needs; /* what the recording would have to tell; NULL: it does */
+    char text[224];    /* its sentence, where it applies */
+};
+
+/* All rules in the order of the table, as far as there is room; returns how many. */
+size_t goleak_weigh(const struct goleak_verdict_input *input, uint32_t index, struct goleak_weighed *out, size_t room);
 
 /* ---- groups (groups.c) ---- */
 

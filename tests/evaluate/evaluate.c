@@ -8,6 +8,9 @@
  *
  *      by rung          precision and recall, by start function and by goroutine, with
  *                       Wilson's interval of 95 %, beside the article's rule
+ *      by limits        the numbers that rules compare with, halved and doubled; and
+ *                       cross-validated: each fifth of the cases is judged by the limits
+ *                       that were best on the others
  *      by length        the first 25 … 100 % of each recording's time
  *      by loss          0 … 10 % of the events taken away, one by one and in bursts
  *      by count         cases whose truth is a number only
@@ -23,6 +26,7 @@
 #include "support/text.h"
 #include "support/told.h"
 #include "support/trial.h"
+#include "verdict/limits.h"
 
 /* One of each kind; the other of the pair is right or wrong with it. */
 static const char *const untold[] = { "own_idle_pool_local_unreachable" };
@@ -150,6 +154,99 @@ static void print_sweep(const char *recording)
     }
 }
 
+/* ---- other limits ---- */
+
+#define FOLDS 5
+
+/* Each limit halved and doubled, one at a time; the first setting is the rules' own. */
+#define LIMITS(X)                                                                                                     \
+    X(habit_waits) X(patience) X(together) X(chances) X(rise_created) X(rise_trend) X(rise_share)               \
+    X(endless_created) X(usual_least) X(usual_part) X(early_least) X(early_part) X(early_share)
+
+static struct setting {
+    struct goleak_limits limits;
+    char name[40];
+    struct trial_score folds[FOLDS];
+} settings[64];
+static size_t setting_count;
+
+static void make_settings(void)
+{
+    settings[0] = (struct setting) { .limits = GOLEAK_LIMITS_DEFAULT, .name = "the rules' own" };
+    setting_count = 1;
+#define X(limit)                                                                                                      \
+    settings[setting_count] = settings[0];                                                                            \
+    snprintf(settings[setting_count].name, sizeof settings->name, #limit " halved");                                  \
+    settings[setting_count++].limits.limit /= 2;                                                                      \
+    settings[setting_count] = settings[0];                                                                            \
+    snprintf(settings[setting_count].name, sizeof settings->name, #limit " doubled");                                 \
+    settings[setting_count++].limits.limit *= 2;
+    LIMITS(X)
+#undef X
+}
+
+static void try_settings(const char *recording)
+{
+    for (size_t s = 0; s < setting_count; s++)
+        memset(settings[s].folds, 0, sizeof settings[s].folds);
+    for (size_t i = 0; i < cases.count; i++) {
+        struct case_truth truth;
+        char kept[1300];
+        const char *path = captured(cases.paths[i], recording);
+        if (path == NULL || !case_read(&truth, cases.paths[i]))
+            continue;
+        snprintf(kept, sizeof kept, "%s", path);
+        for (size_t s = 0; s < setting_count && truth.by_goid && !is_untold(&truth); s++) {
+            struct trial trial = TRIAL_WHOLE;
+            trial.limits = &settings[s].limits;
+            if (trial_run(&trial, &truth, kept))
+                trial_add(&settings[s].folds[i % FOLDS], &trial.function);
+        }
+        case_free(&truth);
+    }
+}
+
+/* 2 found / (called + leaking): recall and precision in one. */
+static double harmonic(const struct trial_score *score)
+{
+    size_t found = score->found[TRIAL_DEFAULT], all = found + score->alarms[TRIAL_DEFAULT] + score->leaking;
+    return all != 0 ? 2 * (double)found / (double)all : 0;
+}
+
+static struct trial_score all_but(const struct setting *setting, size_t fold)
+{
+    struct trial_score sum = { .leaking = 0 };
+    for (size_t f = 0; f < FOLDS; f++)
+        if (f != fold)
+            trial_add(&sum, &setting->folds[f]);
+    return sum;
+}
+
+/* Each fifth of the cases is judged by the setting that was best on the other four. */
+static void print_validation(const char *recording)
+{
+    struct trial_score sum = { .leaking = 0 };
+    printf("%s, limits halved and doubled (certain and likely, by start function; those that change anything)\n",
+           recording);
+    make_settings();
+    try_settings(recording);
+    struct trial_score own = all_but(&settings[0], FOLDS);
+    for (size_t s = 0; s < setting_count; s++) {
+        struct trial_score score = all_but(&settings[s], FOLDS);
+        if (s == 0 || memcmp(&score, &own, sizeof own) != 0)
+            print_score(settings[s].name, &score, TRIAL_DEFAULT);
+    }
+    for (size_t fold = 0; fold < FOLDS; fold++) {
+        size_t best = 0;
+        for (size_t s = 1; s < setting_count; s++) {
+            struct trial_score score = all_but(&settings[s], fold), least = all_but(&settings[best], fold);
+            best = harmonic(&score) > harmonic(&least) ? s : best;
+        }
+        trial_add(&sum, &settings[best].folds[fold]);
+    }
+    print_score("cross-validated", &sum, TRIAL_DEFAULT);
+}
+
 /* ---- truth by count, and none at all ---- */
 
 static void print_counts(void)
@@ -210,6 +307,8 @@ int main(int argc, char **argv)
         print_whole(recordings[r]);
     print_counts();
     print_servers();
+    for (size_t r = 0; r < RECORDINGS && argc == 2; r++)
+        print_validation(recordings[r]);
     for (size_t r = 0; r < RECORDINGS && argc == 2; r++)
         print_sweep(recordings[r]);
     return 0;

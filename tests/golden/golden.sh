@@ -49,7 +49,9 @@
 #                        |). Without a < its standard input is the file `stdin`, if
 #                        one was made, else empty
 #   sh COMMAND           any shell line; goleak-report is on its path, and `lives FILE`,
-#                        which prints each goroutine of its ndjson on a short line
+#                        which prints each goroutine of its ndjson on a short line, and
+#                        `verdicts FILE`, which prints of each that is parked the verdict,
+#                        the rules, and the first sentence
 #
 # What is expected of the last run:
 #
@@ -103,6 +105,31 @@ $0 != "" {
         told("started_ns", "started") told("blocked_since_ns", "since") told("ended_ns", "ended") \
         told("created_at", "created_at") told("start_function", "start") told("blocked_at", "at")
 }'
+exit $status
+END
+cat >"$work/bin/verdicts" <<'END' && chmod +x "$work/bin/verdicts" || exit 2
+#!/bin/sh
+lines=$(goleak-report -f ndjson "$@")
+status=$?
+printf '%s\n' "$lines" | awk '
+function part(from, text,    rest) {
+    rest = text
+    if (!match(rest, from)) return ""
+    return substr(rest, RSTART + RLENGTH)
+}
+$0 != "" {
+    goid = part("\"goid\":", $0); sub(/[,}].*/, "", goid)
+    verdict = part("\"verdict\":\"", $0); sub(/".*/, "", verdict)
+    if (verdict == "ended" || verdict == "running") next
+    evidence = part("\"evidence\":\\[", $0); sub(/\],"created_at".*/, "", evidence)
+    rules = ""
+    first = part("\"text\":\"", evidence); sub(/","values".*/, "", first)
+    while (match(evidence, /"rule":"[^"]*"/)) {
+        rules = rules " " substr(evidence, RSTART + 8, RLENGTH - 9)
+        evidence = substr(evidence, RSTART + RLENGTH)
+    }
+    print goid, verdict rules ": " first
+}' | sort -n
 exit $status
 END
 

@@ -165,6 +165,15 @@ static struct goleak_trace *load(const char *path, bool include_system)
     return trace;
 }
 
+/* The article's rule, which is all that the model knows, decides only where nothing more
+ * is told. */
+static bool is_articles(const struct goleak_trace *trace)
+{
+    struct goleak_capture capture;
+    goleak_trace_capture(trace, &capture);
+    return !capture.has_wakeups && !capture.has_stacks;
+}
+
 /* leaks: of the truth; UINT64_MAX: not known. */
 static void check_recording(const char *path, uint64_t leaks)
 {
@@ -188,7 +197,10 @@ static void check_recording(const char *path, uint64_t leaks)
     if (scan.events.count != 0) {
         struct naive want;
         naive_replay(&want, &scan.events, true, true);
-        expect(path, "leaks, by the naive model", all.leaks, want.leaks);
+        if (is_articles(trace))
+            expect(path, "leaks, by the naive model", all.leaks, want.leaks);
+        else
+            expect(path, "leaks that the naive model has not", all.leaks > want.leaks, 0);
         expect(path, "live, by the naive model", all.live_at_end, want.live);
         expect(path, "blocked, by the naive model", all.blocked_at_end, want.blocked);
         expect(path, "peak_live, by the naive model", all.peak_live, want.peak_live);
@@ -241,7 +253,9 @@ static uint64_t true_leaks(const char *folder)
     struct bytes text = { 0 };
     uint64_t leaks = UINT64_MAX;
     snprintf(path, sizeof path, "%s/truth.json", folder);
-    if (has(folder, "own_mixed_server") || has(folder, "own_http_leak") || !bytes_read(&text, path))
+    /* What cannot be told from an idle pool, docs/VERDICTS.md says. */
+    if (has(folder, "own_mixed_server") || has(folder, "own_http_leak") || has(folder, "own_idle_pool") ||
+        !bytes_read(&text, path))
         return leaks;
     cJSON *truth = cJSON_Parse(text.data);
     const cJSON *leaked = cJSON_GetObjectItemCaseSensitive(truth, "leaked");

@@ -80,7 +80,7 @@ static void expect_near(const char *what, int64_t goid, int64_t one, int64_t lat
 static void check_pair(const struct told *one, const struct told *two, int64_t most_ns, size_t strangers)
 {
     expect("goroutines in the other", two->count, one->count + strangers);
-    expect("leaks in the other", two->summary.leaks, one->summary.leaks);
+    expect("blocked in the other", two->summary.blocked_at_end, one->summary.blocked_at_end);
     expect("created in the other", two->summary.created, one->summary.created);
     for (size_t i = 0; i < one->count; i++) {
         const struct goleak_goroutine *x = &one->lives[i], *y = told_find(two, x);
@@ -214,7 +214,7 @@ static void check_joined(const struct told *alone, const char *one, const char *
         expect("created, together", told.summary.created, alone->summary.created);
         expect("ended, together", told.summary.ended, alone->summary.ended);
         expect("live, together", told.summary.live_at_end, alone->summary.live_at_end);
-        expect("leaks, together", told.summary.leaks, alone->summary.leaks);
+        expect("blocked, together", told.summary.blocked_at_end, alone->summary.blocked_at_end);
         /* Two events closer than the clocks are apart may change places. */
         uint64_t peak = told.summary.peak_live, peak_alone = alone->summary.peak_live;
         expect("peak_live far from alone", peak > peak_alone + 1 || peak + 1 < peak_alone, 0);

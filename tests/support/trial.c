@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "support/bytes.h"
 
 /* ---- what is true ---- */
@@ -67,6 +68,7 @@ struct thief {
     double drop;
     unsigned burst, left; /* of a burst that goes on */
     uint64_t random;
+    const struct goleak_limits *limits;
 };
 
 static double next_random(struct thief *thief)
@@ -109,6 +111,8 @@ static struct goleak_trace *load_without(struct thief *thief, const struct bytes
     if (goleak_trace_new(&trace, &options, &error) != GOLEAK_OK)
         return NULL;
     thief->trace = trace;
+    if (thief->limits != NULL)
+        trace->limits = thief->limits;
     thief->to = trace->sink;
     trace->sink = (struct goleak_event_sink) { steal, thief };
     if (goleak_trace_feed(trace, bytes->data, bytes->size, &error) != GOLEAK_OK ||
@@ -217,6 +221,8 @@ static void score(struct trial *trial, const struct case_truth *truth, struct fu
     while (goleak_goroutine_next(trace, &iter, &life) == GOLEAK_OK) {
         bool leaks = has_goid(&truth->leaked, life.goid);
         call(called, &life);
+        if (trial->explain && leaks && !called[TRIAL_DEFAULT] && getenv("EACH") != NULL)
+            printf("    missed goroutine %lld %s %s: %s\n", (long long)life.goid, life.start_function, path, life.evidence[0].text);
         trial->called += called[TRIAL_DEFAULT];
         if (!is_blocked(&life) && (trial->keep < 1 || !leaks))
             leaks = false; /* not yet, in a part of the recording */
@@ -238,7 +244,7 @@ bool trial_run(struct trial *trial, const struct case_truth *truth, const char *
     struct bytes bytes = { 0 };
     struct functions functions = { 0 };
     struct goleak_capture capture;
-    struct thief none = { .until = INT64_MAX, .burst = 1 }, thief = none;
+    struct thief none = { .until = INT64_MAX, .burst = 1, .limits = trial->limits }, thief = none;
     struct goleak_trace *whole = bytes_read(&bytes, path) ? load_without(&none, &bytes) : NULL, *part = NULL;
     if (whole != NULL) {
         learn_names(&functions, whole);
@@ -247,7 +253,7 @@ bool trial_run(struct trial *trial, const struct case_truth *truth, const char *
             thief.until = capture.first_ns + (int64_t)((double)capture.duration_ns * trial->keep);
         thief.drop = trial->drop;
         thief.burst = trial->burst;
-        thief.random = trial->seed * 0x9e3779b97f4a7c15u + 1;
+        thief.random = goleak_hash_bytes(truth->name, strlen(truth->name)) ^ trial->seed * 0x9e3779b97f4a7c15u;
         part = trial->keep < 1 || trial->drop > 0 ? load_without(&thief, &bytes) : whole;
     }
     if (part != NULL)

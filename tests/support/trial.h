@@ -50,6 +50,7 @@ struct trial {
     double drop;    /* this part of its events is lost … */
     unsigned burst; /* … so many at a time */
     uint64_t seed;
+    const struct goleak_limits *limits; /* NULL: the rules' own */
     bool explain;   /* wrong ones are printed */
     struct trial_score goroutine, function;
     size_t called; /* certain and likely */

@@ -448,7 +448,7 @@ static void hostile_names_stay_text(void **state)
 static void a_group_tells_its_story(void **state)
 {
     static const char *const lines[] = {
-        "\n  1. likely   1 goroutine blocked sending to a channel (chan send)\n",
+        "\n  1. suspect  1 goroutine blocked sending to a channel (chan send)\n",
         "\n     function    main.g\n",
         "\n     blocked at  main.g+0x3\n",
         "\n     waiting     0 ns, since 3 s after the start\n",

@@ -1,0 +1,64 @@
+/* story - see story.h. */
+#include "model/story.h"
+
+#define KEPT (GOLEAK_STORY_FIRST + GOLEAK_STORY_LAST)
+
+bool goleak_story_init(struct goleak_story *story, struct goleak_alloc *alloc, uint64_t goid)
+{
+    *story = (struct goleak_story){ .goid = goid };
+    if (goid == 0)
+        return true;
+    story->chapters = goleak_alloc_array(alloc, KEPT, sizeof *story->chapters);
+    return story->chapters != NULL;
+}
+
+void goleak_story_release(struct goleak_story *story, struct goleak_alloc *alloc)
+{
+    if (story->chapters != NULL)
+        goleak_free(alloc, story->chapters, KEPT * sizeof *story->chapters);
+    *story = (struct goleak_story){ .goid = 0 };
+}
+
+/* It is the one whom another's event names. */
+static bool is_other(const struct goleak_story *story, const struct goleak_event *event)
+{
+    if (event->has & GOLEAK_HAS_OTHER_GOID)
+        return event->other_goid == story->goid;
+    return (event->has & GOLEAK_HAS_OTHER) && story->g != 0 && event->other_g == story->g;
+}
+
+void goleak_story_note(struct goleak_story *story, const struct goleak_event *event,
+                       const struct goleak_record *record, int64_t moment)
+{
+    bool own = record->goid == story->goid;
+    if (!own && !is_other(story, event))
+        return;
+    if (own)
+        story->g = record->state != GOLEAK_STATE_ENDED ? record->g : 0;
+    size_t at = story->count < GOLEAK_STORY_FIRST
+                    ? (size_t)story->count
+                    : GOLEAK_STORY_FIRST + (size_t)((story->count - GOLEAK_STORY_FIRST) % GOLEAK_STORY_LAST);
+    story->count++;
+    story->chapters[at] = (struct goleak_chapter){
+        .event = *event,
+        .moment = moment,
+        .goid = record->goid,
+        .g = record->g,
+        .reason = record->reason,
+        .of_other = !own,
+    };
+}
+
+const struct goleak_chapter *goleak_story_at(const struct goleak_story *story, size_t index, uint64_t *left_out)
+{
+    uint64_t kept = story->count < KEPT ? story->count : KEPT;
+    *left_out = 0;
+    if (index >= kept)
+        return NULL;
+    if (index < GOLEAK_STORY_FIRST)
+        return &story->chapters[index];
+    if (index == GOLEAK_STORY_FIRST)
+        *left_out = story->count - kept;
+    uint64_t number = story->count - kept + index; /* of all events */
+    return &story->chapters[GOLEAK_STORY_FIRST + (size_t)((number - GOLEAK_STORY_FIRST) % GOLEAK_STORY_LAST)];
+}

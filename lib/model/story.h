@@ -1,0 +1,40 @@
+/*
+ * story - what happened to one goroutine that somebody asked about, event by event.
+ *
+ * The first events and the last ones are kept; of what lies between only the number.
+ */
+#ifndef GOLEAK_MODEL_STORY_H
+#define GOLEAK_MODEL_STORY_H
+
+#include "model/goroutine.h"
+
+#define GOLEAK_STORY_FIRST 64
+#define GOLEAK_STORY_LAST 192
+
+struct goleak_chapter {
+    struct goleak_event event;
+    int64_t moment;
+    uint64_t goid, g;  /* of the event's own goroutine */
+    uint8_t reason;    /* enum goleak_reason, of a park */
+    bool of_other;     /* it did this to another one: started it, or woke it */
+};
+
+struct goleak_story {
+    uint64_t goid; /* 0: nobody asked */
+    uint64_t g;    /* its address, while it lives */
+    uint64_t count;
+    struct goleak_chapter *chapters; /* FIRST + LAST of them */
+};
+
+/* False: memory. goid 0 is no question. */
+bool goleak_story_init(struct goleak_story *story, struct goleak_alloc *alloc, uint64_t goid);
+void goleak_story_release(struct goleak_story *story, struct goleak_alloc *alloc);
+
+/* An event of this goroutine has been taken. */
+void goleak_story_note(struct goleak_story *story, const struct goleak_event *event,
+                       const struct goleak_record *record, int64_t moment);
+
+/* Chapter `index` of those that are kept; NULL past the last. *left_out: how many are missing before it. */
+const struct goleak_chapter *goleak_story_at(const struct goleak_story *story, size_t index, uint64_t *left_out);
+
+#endif

@@ -1,0 +1,271 @@
+/* waits - see waits.h. */
+#include "model/waits.h"
+
+#include <string.h>
+
+#define SLOTS_FIRST 64
+
+void goleak_waits_init(struct goleak_waits *waits, struct goleak_alloc *alloc)
+{
+    *waits = (struct goleak_waits){ .alloc = alloc, .habit_count = 1, .site_count = 1 };
+}
+
+void goleak_waits_release(struct goleak_waits *waits)
+{
+    struct goleak_alloc *alloc = waits->alloc;
+    if (alloc == NULL)
+        return;
+    goleak_free(alloc, waits->waiters, waits->waiter_capacity * sizeof *waits->waiters);
+    goleak_free(alloc, waits->habits, waits->habit_capacity * sizeof *waits->habits);
+    goleak_free(alloc, waits->sites, waits->site_capacity * sizeof *waits->sites);
+    goleak_free(alloc, waits->slots, waits->slots != NULL ? (waits->slot_mask + 1) * sizeof *waits->slots : 0);
+    goleak_waits_init(waits, alloc);
+}
+
+/* ---- places ---- */
+
+static uint32_t place_of(const struct goleak_record *record, uint64_t object)
+{
+    uint64_t key = object != 0 ? object : (uint64_t)record->block_stack << 1 | 1;
+    uint32_t place = (uint32_t)(goleak_hash_u64(key ^ (uint64_t)record->process << 48 ^ (uint64_t)record->reason << 56) >> 32);
+    return object != 0 ? place | 1 : (place & ~1u) | 2;
+}
+
+static bool make_room(struct goleak_waits *waits, uint32_t index)
+{
+    size_t before = waits->waiter_count;
+    if (index < before)
+        return true;
+    if (!goleak_grow(waits->alloc, &waits->waiters, &waits->waiter_capacity, (size_t)index + 1, sizeof *waits->waiters))
+        return false;
+    waits->waiter_count = (size_t)index + 1;
+    memset(waits->waiters + before, 0, (waits->waiter_count - before) * sizeof *waits->waiters);
+    return true;
+}
+
+void goleak_waits_begin(struct goleak_waits *waits, const struct goleak_record *record, uint64_t object)
+{
+    if (!make_room(waits, record->index)) {
+        waits->failed = true;
+        return;
+    }
+    waits->waiters[record->index].place = place_of(record, object);
+    waits->waiters[record->index].woken = 0;
+}
+
+void goleak_waits_move(struct goleak_waits *waits, uint32_t from, uint32_t to)
+{
+    if (from >= waits->waiter_count)
+        return;
+    if (!make_room(waits, to)) {
+        waits->failed = true;
+        return;
+    }
+    waits->waiters[to] = waits->waiters[from];
+    waits->waiters[from] = (struct goleak_waiter){ 0 };
+}
+
+/* ---- habits ---- */
+
+static struct goleak_habit *take_habit(struct goleak_waits *waits)
+{
+    uint32_t index = waits->free_habits;
+    if (index != 0) {
+        waits->free_habits = waits->habits[index].next;
+    } else {
+        if (waits->habit_count >= UINT32_MAX || !goleak_grow(waits->alloc, &waits->habits, &waits->habit_capacity,
+                                                             waits->habit_count + 1, sizeof *waits->habits))
+            return NULL;
+        index = (uint32_t)waits->habit_count++;
+    }
+    waits->habits[index] = (struct goleak_habit){ 0 };
+    return &waits->habits[index];
+}
+
+/* Puts the habit of this place first; makes it if need be. 0: memory. */
+static uint32_t find_habit(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t place)
+{
+    uint32_t before = 0, least = 0, count = 0;
+    for (uint32_t at = waiter->habits; at != 0; before = at, at = waits->habits[at].next, count++) {
+        struct goleak_habit *habit = &waits->habits[at];
+        if (habit->place != place) {
+            least = least == 0 || habit->ended <= waits->habits[least].ended ? at : least;
+            continue;
+        }
+        if (before != 0) {
+            waits->habits[before].next = habit->next;
+            habit->next = waiter->habits;
+            waiter->habits = at;
+        }
+        return at;
+    }
+    if (count >= GOLEAK_HABITS) { /* the least one is forgotten: its block stays in the list */
+        uint32_t next = waits->habits[least].next;
+        waits->habits[least] = (struct goleak_habit){ .place = place, .next = next };
+        return find_habit(waits, waiter, place);
+    }
+    struct goleak_habit *fresh = take_habit(waits);
+    if (fresh == NULL)
+        return 0;
+    fresh->place = place;
+    fresh->next = waiter->habits;
+    waiter->habits = (uint32_t)(fresh - waits->habits);
+    return waiter->habits;
+}
+
+void goleak_waits_drop(struct goleak_waits *waits, uint32_t index)
+{
+    struct goleak_waiter *waiter = &waits->waiters[index];
+    while (waiter->habits != 0) {
+        uint32_t next = waits->habits[waiter->habits].next;
+        waits->habits[waiter->habits].place = 0;
+        waits->habits[waiter->habits].next = waits->free_habits;
+        waits->free_habits = waiter->habits;
+        waiter->habits = next;
+    }
+    *waiter = (struct goleak_waiter){ 0 };
+}
+
+/* ---- wait sites ---- */
+
+static bool is_site(const struct goleak_wait_site *at, const struct goleak_record *record)
+{
+    return at->site == record->site && at->stack == record->block_stack && at->reason == record->reason;
+}
+
+static size_t hash_site(uint32_t site, uint32_t stack, uint8_t reason)
+{
+    return (size_t)(goleak_hash_u64((uint64_t)site << 32 ^ (uint64_t)stack << 8 ^ reason) >> 16);
+}
+
+static bool grow_slots(struct goleak_waits *waits)
+{
+    size_t count = waits->slots != NULL ? (waits->slot_mask + 1) * 2 : SLOTS_FIRST;
+    uint32_t *slots = goleak_alloc_zeroed(waits->alloc, count * sizeof *slots);
+    if (slots == NULL)
+        return false;
+    for (uint32_t i = 1; i < waits->site_count; i++) {
+        const struct goleak_wait_site *site = &waits->sites[i];
+        size_t at = hash_site(site->site, site->stack, site->reason) & (count - 1);
+        while (slots[at] != 0)
+            at = (at + 1) & (count - 1);
+        slots[at] = i;
+    }
+    goleak_free(waits->alloc, waits->slots, waits->slots != NULL ? (waits->slot_mask + 1) * sizeof *slots : 0);
+    waits->slots = slots;
+    waits->slot_mask = count - 1;
+    return true;
+}
+
+/* Where it is, or would be put. */
+static size_t find_slot(const struct goleak_waits *waits, const struct goleak_record *record)
+{
+    size_t at = hash_site(record->site, record->block_stack, record->reason) & waits->slot_mask;
+    while (waits->slots[at] != 0 && !is_site(&waits->sites[waits->slots[at]], record))
+        at = (at + 1) & waits->slot_mask;
+    return at;
+}
+
+static struct goleak_wait_site *add_site(struct goleak_waits *waits, const struct goleak_record *record)
+{
+    if (waits->last_site != 0 && is_site(&waits->sites[waits->last_site], record))
+        return &waits->sites[waits->last_site];
+    if ((waits->slots == NULL || waits->site_count * 2 > waits->slot_mask) && !grow_slots(waits))
+        return NULL;
+    size_t at = find_slot(waits, record);
+    if (waits->slots[at] == 0) {
+        if (waits->site_count >= UINT32_MAX || !goleak_grow(waits->alloc, &waits->sites, &waits->site_capacity,
+                                                            waits->site_count + 1, sizeof *waits->sites))
+            return NULL;
+        waits->sites[waits->site_count] = (struct goleak_wait_site){
+            .site = record->site, .stack = record->block_stack, .reason = record->reason
+        };
+        waits->slots[at] = (uint32_t)waits->site_count++;
+    }
+    waits->last_site = waits->slots[at];
+    return &waits->sites[waits->last_site];
+}
+
+static unsigned bucket_of(uint64_t waited)
+{
+    unsigned bucket = 0;
+    for (unsigned step = 32; step != 0; step /= 2)
+        if (waited >> step != 0) {
+            waited >>= step;
+            bucket += step;
+        }
+    return bucket;
+}
+
+/* ---- the end of a wait ---- */
+
+void goleak_waits_ended(struct goleak_waits *waits, const struct goleak_record *record, int64_t waited)
+{
+    struct goleak_waiter *waiter = &waits->waiters[record->index];
+    if (waiter->place == 0) /* it parked before anything was kept */
+        return;
+    if ((record->flags & GOLEAK_REC_BLOCKED) == 0) {
+        waiter->naps++;
+        return;
+    }
+    uint32_t habit = find_habit(waits, waiter, waiter->place);
+    struct goleak_wait_site *site = add_site(waits, record);
+    waits->failed = waits->failed || habit == 0 || site == NULL;
+    if (waits->failed)
+        return;
+    if (waited < 0)
+        waited = 0;
+    waiter->woken = habit;
+    waits->habits[habit].ended++;
+    if (waited > waits->habits[habit].longest)
+        waits->habits[habit].longest = waited;
+    site->ended++;
+    site->buckets[bucket_of((uint64_t)waited)]++;
+    if (waited > site->longest)
+        site->longest = waited;
+}
+
+void goleak_waits_woken(struct goleak_waits *waits, const struct goleak_record *record,
+                        const struct goleak_record *waker)
+{
+    struct goleak_waiter *waiter = &waits->waiters[record->index];
+    if (waker != NULL)
+        waits->tells_wakers = true;
+    if (waiter->woken == 0)
+        return;
+    struct goleak_habit *habit = &waits->habits[waiter->woken];
+    waiter->woken = 0;
+    if (waker == NULL) {
+        habit->nobody++;
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (habit->wakers[i] == waker->index && habit->serials[i] == (uint32_t)waker->serial)
+            return;
+        if (habit->wakers[i] != 0)
+            continue;
+        habit->wakers[i] = waker->index;
+        habit->serials[i] = (uint32_t)waker->serial;
+        return;
+    }
+    habit->others = true;
+}
+
+/* ---- what is known ---- */
+
+const struct goleak_habit *goleak_waits_here(const struct goleak_waits *waits, const struct goleak_record *record)
+{
+    const struct goleak_waiter *waiter = goleak_waits_of(waits, record);
+    for (uint32_t at = waiter != NULL ? waiter->habits : 0; at != 0; at = waits->habits[at].next)
+        if (waits->habits[at].place == waiter->place)
+            return &waits->habits[at];
+    return NULL;
+}
+
+const struct goleak_wait_site *goleak_waits_site(const struct goleak_waits *waits, const struct goleak_record *record)
+{
+    if (waits->slots == NULL)
+        return NULL;
+    uint32_t site = waits->slots[find_slot(waits, record)];
+    return site != 0 ? &waits->sites[site] : NULL;
+}

@@ -1,0 +1,122 @@
+/*
+ * waits - what became of the waits: the memory that verdicts rest on.
+ *
+ * Of each goroutine: the places where it has waited (a channel, a lock; where the
+ * stream tells no objects, a reason and a stack), how often such a wait ended, and who
+ * ended it. Of each wait site (spawn site, reason, block stack): how long the waits
+ * took that ended. Only waits on the leak-capable set are kept, and only while their
+ * goroutine lives; a goroutine that never woke up has no more than its 16 bytes, and in a
+ * recording of which nothing is kept not even these.
+ *
+ *      goleak_waits_begin     it parks
+ *      goleak_waits_end       it wakes up ...
+ *      goleak_waits_by        ... and this is who woke it
+ *      goleak_waits_forget    it ended: a new life begins with nothing
+ */
+#ifndef GOLEAK_MODEL_WAITS_H
+#define GOLEAK_MODEL_WAITS_H
+
+#include "model/goroutine.h"
+
+/* No more places of one goroutine are kept apart: the one with the fewest waits goes. */
+#define GOLEAK_HABITS 8
+
+/* A place: a hash, equal for equal ones; odd where it is an object. */
+static inline bool goleak_place_is_object(uint32_t place)
+{
+    return (place & 1) != 0;
+}
+
+/* One place where a goroutine has waited, and what came of it. */
+struct goleak_habit {
+    uint32_t place; /* 0: free */
+    uint32_t next;  /* habit of the same goroutine; 0: none */
+    uint32_t ended; /* waits that ended */
+    uint32_t nobody; /* of these ended by no goroutine: a timer, or the stream does not tell */
+    uint32_t wakers[2], serials[2]; /* records, and their serials' low halves; 0: none */
+    int64_t longest;
+    bool others; /* and more wakers than two */
+};
+
+struct goleak_waiter {
+    uint32_t place;  /* of the present wait, or the last one; 0: there was none */
+    uint32_t habits; /* list; the one that was used last stands first */
+    uint32_t woken;  /* habit of the wait that has just ended; 0: none */
+    uint32_t naps;   /* waits that ended and were not on the leak-capable set: sleep, net */
+};
+
+#define GOLEAK_WAIT_BUCKETS 64
+
+/* Durations of the waits that ended: bucket b counts those of 2^b to 2^(b+1) - 1. */
+struct goleak_wait_site {
+    uint32_t site, stack; /* spawn site, block stack */
+    uint8_t reason;
+    uint64_t ended;
+    int64_t longest;
+    uint32_t buckets[GOLEAK_WAIT_BUCKETS];
+};
+
+struct goleak_waits {
+    struct goleak_alloc *alloc;
+    struct goleak_waiter *waiters; /* by index of the record */
+    size_t waiter_count, waiter_capacity;
+    struct goleak_habit *habits; /* habits[0]: none */
+    size_t habit_count, habit_capacity;
+    uint32_t free_habits;
+    struct goleak_wait_site *sites; /* sites[0]: none */
+    size_t site_count, site_capacity;
+    uint32_t *slots; /* by key, open addressing */
+    size_t slot_mask;
+    uint32_t last_site; /* that was asked for */
+    bool tells_wakers;  /* some wake-up told who did it */
+    bool failed;        /* memory ended where nobody could be told */
+};
+
+void goleak_waits_init(struct goleak_waits *waits, struct goleak_alloc *alloc);
+void goleak_waits_release(struct goleak_waits *waits);
+
+/* The record has parked, on an object if that is told. */
+void goleak_waits_begin(struct goleak_waits *waits, const struct goleak_record *record, uint64_t object);
+void goleak_waits_ended(struct goleak_waits *waits, const struct goleak_record *record, int64_t waited);
+void goleak_waits_woken(struct goleak_waits *waits, const struct goleak_record *record,
+                        const struct goleak_record *waker);
+void goleak_waits_drop(struct goleak_waits *waits, uint32_t index);
+/* A record takes over what another was. */
+void goleak_waits_move(struct goleak_waits *waits, uint32_t from, uint32_t to);
+
+/* If it waits, its wait is over at this moment. The record is as it was. */
+static inline void goleak_waits_end(struct goleak_waits *waits, const struct goleak_record *record, int64_t moment)
+{
+    if (record->index < waits->waiter_count && record->state == GOLEAK_STATE_WAITING)
+        goleak_waits_ended(waits, record, moment - record->since);
+}
+
+/* Who ended the last wait; NULL: no goroutine, or it is not told. */
+static inline void goleak_waits_by(struct goleak_waits *waits, const struct goleak_record *record,
+                                   const struct goleak_record *waker)
+{
+    if (record->index < waits->waiter_count)
+        goleak_waits_woken(waits, record, waker);
+}
+
+static inline void goleak_waits_forget(struct goleak_waits *waits, const struct goleak_record *record)
+{
+    if (record->index < waits->waiter_count && waits->waiters[record->index].place != 0)
+        goleak_waits_drop(waits, record->index);
+}
+
+/* NULL: nothing is kept of it. */
+static inline const struct goleak_waiter *goleak_waits_of(const struct goleak_waits *waits,
+                                                          const struct goleak_record *record)
+{
+    if (record->index >= waits->waiter_count || waits->waiters[record->index].place == 0)
+        return NULL;
+    return &waits->waiters[record->index];
+}
+
+/* What it knows of the place where it waits now; NULL: it never woke up there. */
+const struct goleak_habit *goleak_waits_here(const struct goleak_waits *waits, const struct goleak_record *record);
+/* The wait site of a blocked goroutine; NULL: no wait there ever ended. */
+const struct goleak_wait_site *goleak_waits_site(const struct goleak_waits *waits, const struct goleak_record *record);
+
+#endif

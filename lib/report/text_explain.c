@@ -1,0 +1,200 @@
+/*
+ * text_explain - the life of one goroutine, event by event, and every rule that was
+ * weighed for its verdict; for --explain.
+ *
+ *      goroutine 22 (main.Gather.func1): likely
+ *
+ *      LIFE
+ *        2.5 ms     created by goroutine 1 at main.Gather+0x45
+ *        2.6 ms     blocks: chan send, on 14000124060
+ *      RULES
+ *        never-woken   for       waiting for 117 ms, and never woken here
+ *        timer         against   does not apply
+ */
+#include "report/text_parts.h"
+
+#include <stdio.h>
+
+#define RULES_MOST 64
+
+static struct goleak_word who(const char *word, uint64_t goid, uint64_t g)
+{
+    struct goleak_word out;
+    if (goid != 0)
+        snprintf(out.text, sizeof out.text, "%sgoroutine %llu", word, (unsigned long long)goid);
+    else if (goleak_g_told(g) != 0)
+        snprintf(out.text, sizeof out.text, "%sg %llx", word, (unsigned long long)g);
+    else
+        snprintf(out.text, sizeof out.text, "%s", "");
+    return out;
+}
+
+static struct goleak_word other(const char *word, const struct goleak_event *event)
+{
+    return who(word, event->has & GOLEAK_HAS_OTHER_GOID ? event->other_goid : 0,
+               event->has & GOLEAK_HAS_OTHER ? event->other_g : 0);
+}
+
+static void write_place(struct goleak_text_report *report, const char *word, uint32_t frame)
+{
+    if (frame == 0)
+        return;
+    goleak_page_words(report->page, GOLEAK_PLAIN, word);
+    goleak_page_name(report->page, GOLEAK_PLAIN, goleak_symbols_frame_text(report->view->model->symbols, frame));
+}
+
+/* What it did to another one. */
+static void write_deed(struct goleak_text_report *report, const struct goleak_chapter *chapter)
+{
+    const char *word = chapter->event.kind == GOLEAK_EVENT_CREATE  ? "starts "
+                       : chapter->event.kind == GOLEAK_EVENT_READY ? "wakes "
+                                                                   : "is named by an event of ";
+    goleak_page_words(report->page, GOLEAK_PLAIN, who(word, chapter->goid, chapter->g).text);
+}
+
+static void write_park(struct goleak_text_report *report, const struct goleak_chapter *chapter)
+{
+    const struct goleak_event *event = &chapter->event;
+    const char *reason = goleak_reason_name((enum goleak_reason)chapter->reason);
+    uint64_t object = (event->has & GOLEAK_HAS_CHAN) && event->chan != 0   ? event->chan
+                      : (event->has & GOLEAK_HAS_LOCK) && event->lock != 0 ? event->lock
+                                                                           : 0;
+    goleak_page_print(report->page, GOLEAK_BOLD, "blocks: %s", reason != NULL ? reason : "for an unknown reason");
+    if (object != 0)
+        goleak_page_print(report->page, GOLEAK_PLAIN, ", on %llx", (unsigned long long)object);
+    if (event->has & GOLEAK_HAS_STACK)
+        write_place(report, " at ", goleak_symbols_blocked_at(report->view->model->symbols, event->stack));
+}
+
+static void write_chapter(struct goleak_text_report *report, const struct goleak_chapter *chapter)
+{
+    const struct goleak_event *event = &chapter->event;
+    struct goleak_page *page = report->page;
+    if (chapter->of_other) {
+        write_deed(report, chapter);
+        return;
+    }
+    switch (event->kind) {
+    case GOLEAK_EVENT_CREATE:
+        goleak_page_print(page, GOLEAK_PLAIN, "created%s", other(" by ", event).text);
+        if (event->has & GOLEAK_HAS_STACK)
+            write_place(report, " at ", goleak_symbols_created_at(report->view->model->symbols, event->stack));
+        break;
+    case GOLEAK_EVENT_PARK:
+        write_park(report, chapter);
+        break;
+    case GOLEAK_EVENT_READY: {
+        struct goleak_word by = other(" by ", event);
+        goleak_page_print(page, GOLEAK_PLAIN, "woken%s", by.text[0] != '\0' ? by.text : ", by no goroutine that is told");
+        break;
+    }
+    case GOLEAK_EVENT_RUN:
+        goleak_page_words(page, GOLEAK_PLAIN, "runs");
+        break;
+    case GOLEAK_EVENT_END:
+        goleak_page_words(page, GOLEAK_PLAIN, "ends");
+        break;
+    default:
+        goleak_page_words(page, GOLEAK_PLAIN, goleak_event_kind_name((enum goleak_event_kind)event->kind));
+        break;
+    }
+}
+
+static void write_life(struct goleak_text_report *report, const struct goleak_story *story)
+{
+    struct goleak_page *page = report->page;
+    const struct goleak_chapter *chapter;
+    uint64_t left_out;
+    goleak_text_heading(report, "LIFE", NULL);
+    for (size_t i = 0; (chapter = goleak_story_at(story, i, &left_out)) != NULL; i++) {
+        if (left_out != 0) {
+            page->indent = 2;
+            goleak_page_print(page, GOLEAK_DIM, "… %s", goleak_words_counted(left_out, "event").text);
+            goleak_page_end_line(page);
+        }
+        int64_t since = report->capture.first_ns != GOLEAK_NONE ? chapter->moment - report->capture.first_ns : chapter->moment;
+        page->indent = 0;
+        goleak_page_pad(page, 2);
+        goleak_page_print(page, GOLEAK_PLAIN, "%s", goleak_text_span(report, since).text);
+        page->indent = 14;
+        goleak_page_pad(page, page->indent);
+        write_chapter(report, chapter);
+        goleak_page_end_line(page);
+    }
+}
+
+static void write_rule(struct goleak_text_report *report, const struct goleak_weighed *weighed)
+{
+    static const char *const weights[] = { "decides", "for", "against", "lowers" };
+    struct goleak_page *page = report->page;
+    page->indent = 0;
+    goleak_page_pad(page, 2);
+    goleak_page_raw(page, weighed->applies ? GOLEAK_BOLD : GOLEAK_DIM, weighed->rule);
+    goleak_page_pad(page, 16);
+    goleak_page_raw(page, weighed->applies ? GOLEAK_PLAIN : GOLEAK_DIM, weights[weighed->weight]);
+    page->indent = 25;
+    goleak_page_pad(page, page->indent);
+    if (weighed->applies)
+        goleak_page_words(page, GOLEAK_PLAIN, weighed->text[0] != '\0' ? weighed->text : "it does");
+    else if (weighed->needs != NULL)
+        goleak_page_print(page, GOLEAK_DIM, "cannot tell: collect %s", weighed->needs);
+    else
+        goleak_page_words(page, GOLEAK_DIM, "does not apply");
+    goleak_page_end_line(page);
+}
+
+static void write_rules(struct goleak_text_report *report, uint32_t index)
+{
+    struct goleak_weighed weighed[RULES_MOST];
+    size_t count = goleak_weigh(report->view->judge, index, weighed, RULES_MOST);
+    goleak_text_heading(report, "RULES", NULL);
+    for (size_t i = 0; i < count; i++)
+        write_rule(report, &weighed[i]);
+}
+
+/* Its record: the living one, or one that has ended and whose address is not used again. */
+static uint32_t find_record(const struct goleak_store *store, uint64_t goid)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 1; i <= store->count; i++) {
+        const struct goleak_record *record = goleak_store_at(store, i);
+        if (record->goid == goid && (record->flags & GOLEAK_REC_SEEN) &&
+            (found == 0 || record->state != GOLEAK_STATE_ENDED))
+            found = i;
+    }
+    return found;
+}
+
+void goleak_text_write_explain(struct goleak_text_report *report, uint64_t goid)
+{
+    const struct goleak_model *model = report->view->model;
+    struct goleak_page *page = report->page;
+    uint32_t index = find_record(model->store, goid);
+    const struct goleak_record *record = index != 0 ? goleak_store_at(model->store, index) : NULL;
+    bool alive = record != NULL && record->state != GOLEAK_STATE_ENDED;
+    struct goleak_judgement judgement;
+    page->indent = 2;
+    goleak_page_words(page, GOLEAK_PLAIN, report->path);
+    goleak_page_print(page, GOLEAK_BOLD, ": goroutine %llu", (unsigned long long)goid);
+    if (record == NULL && report->view->story->count == 0) {
+        goleak_page_words(page, GOLEAK_PLAIN, " is not in this recording");
+        goleak_page_end_line(page);
+        return;
+    }
+    const char *start = record != NULL ? goleak_site_start(model, record->site) : NULL;
+    if (start != NULL) {
+        goleak_page_words(page, GOLEAK_PLAIN, ", ");
+        goleak_page_name(page, GOLEAK_PLAIN, start);
+        goleak_page_words(page, GOLEAK_PLAIN, ",");
+    }
+    if (alive) {
+        goleak_judge(report->view->judge, index, &judgement);
+        goleak_page_print(page, GOLEAK_PLAIN, " is %s", goleak_verdict_name(judgement.verdict));
+    } else {
+        goleak_page_words(page, GOLEAK_PLAIN, " has ended");
+    }
+    goleak_page_end_line(page);
+    write_life(report, report->view->story);
+    if (alive)
+        write_rules(report, index);
+}

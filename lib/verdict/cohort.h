@@ -1,0 +1,53 @@
+/*
+ * cohort - those who are blocked alike: the same spawn site, reason and block stack.
+ *
+ * One goroutine says little; that all of its kind wait, or that most of them are woken
+ * again and again, says more. Also, how long waits took in the whole process.
+ */
+#ifndef GOLEAK_VERDICT_COHORT_H
+#define GOLEAK_VERDICT_COHORT_H
+
+#include "base/intern.h"
+#include "verdict/hope.h"
+
+struct goleak_cohort {
+    uint64_t count;  /* blocked at the end */
+    int64_t longest; /* has the oldest of them waited */
+    uint64_t served; /* of these woken here more than once, by somebody who may do so again */
+    uint64_t going_on[GOLEAK_WAIT_BUCKETS]; /* how long they have waited, as in goleak_wait_site */
+};
+
+/* Those who wait for one object. */
+struct goleak_crowd {
+    uint32_t place;
+    uint32_t count : 31, woken : 1; /* woken: some of them was ever woken there */
+};
+
+/* The waits for one reason that ended, in the whole process. */
+struct goleak_pool {
+    uint64_t ended;
+    uint64_t buckets[GOLEAK_WAIT_BUCKETS];
+};
+
+struct goleak_cohorts {
+    struct goleak_alloc *alloc;
+    struct goleak_intern index; /* bytes: the key */
+    struct goleak_cohort *cohorts;
+    struct goleak_crowd *places; /* sorted */
+    size_t capacity, place_count, place_capacity;
+    struct goleak_pool pools[GOLEAK_REASON_COUNT];
+};
+
+void goleak_cohorts_init(struct goleak_cohorts *cohorts, struct goleak_alloc *alloc);
+void goleak_cohorts_release(struct goleak_cohorts *cohorts);
+enum goleak_status goleak_cohorts_find(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
+                                       const struct goleak_hope *hope);
+/* Of a blocked goroutine; NULL: of none. */
+const struct goleak_cohort *goleak_cohorts_of(const struct goleak_cohorts *cohorts, const struct goleak_record *record);
+const struct goleak_crowd *goleak_cohorts_crowd(const struct goleak_cohorts *cohorts, const struct goleak_waits *waits,
+                                                const struct goleak_record *record);
+
+/* The bucket of a duration. */
+unsigned goleak_wait_bucket(int64_t waited);
+
+#endif

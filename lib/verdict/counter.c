@@ -1,0 +1,166 @@
+/* counter - what speaks against a leak, of a goroutine that is blocked. See ladder.c. */
+#include "verdict/rules.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- it was woken before ---- */
+
+GOLEAK_RULE(serves)
+{
+    const struct goleak_habit *habit = c->habit;
+    if (!goleak_is_habit(habit, c->input->limits, c->record, c->waited) || goleak_is_deserted(c))
+        return false;
+    if (c->hope == GOLEAK_HOPE_WAKER)
+        goleak_say(out, "woken here %" PRIu32 " times before, and %s, which did so, is not stuck", habit->ended,
+                   goleak_who(c->input, c->whom).text);
+    else if (habit->others)
+        goleak_say(out, "woken here %" PRIu32 " times before, by many: others may come", habit->ended);
+    else if (habit->wakers[0] == 0 && (habit->nobody == 0 || !c->input->waits->tells_wakers))
+        goleak_say(out, "woken here %" PRIu32 " times before; the recording does not tell by whom", habit->ended);
+    else
+        return false;
+    goleak_say_number(out, "waits_ended", habit->ended);
+    return true;
+}
+
+GOLEAK_RULE(timer)
+{
+    if (c->habit == NULL || !goleak_hope_timer(c->input->waits, c->input->limits, c->record, c->waited))
+        return false;
+    goleak_say(out, "%" PRIu32 " waits here were ended by no goroutine but a timer, the longest after %s",
+               c->habit->nobody, goleak_span_of(c->input, c->habit->longest).text);
+    goleak_say_number(out, "waits_ended", c->habit->nobody);
+    return true;
+}
+
+GOLEAK_RULE(shared)
+{
+    if (c->hope != GOLEAK_HOPE_PEER)
+        return false;
+    goleak_say(out, "%s waits on the same object, and was woken on it before by one that is not stuck",
+               goleak_who(c->input, c->whom).text);
+    return true;
+}
+
+/* Where objects are told, those on the same one are known (shared), and only most of a
+ * place's goroutines speak for one on another. */
+GOLEAK_RULE(pool)
+{
+    uint64_t least = c->input->objects_told && c->cohort != NULL ? c->cohort->count / 2 + 1 : 1;
+    if (c->cohort == NULL || c->cohort->count < 2 || c->cohort->served < least)
+        return false;
+    goleak_say(out, "%" PRIu64 " of the %" PRIu64 " that wait like it were woken here before: an idle pool",
+               c->cohort->served, c->cohort->count);
+    goleak_say_number(out, "served", (int64_t)c->cohort->served);
+    goleak_say_number(out, "waiting", (int64_t)c->cohort->count);
+    return true;
+}
+
+/* ---- somebody may come to wake it ---- */
+
+static const char *doing(const struct goleak_record *record)
+{
+    return record->state != GOLEAK_STATE_WAITING                  ? "is running"
+           : record->reason == GOLEAK_REASON_SLEEP                ? "sleeps"
+           : record->reason == GOLEAK_REASON_NET                  ? "waits for the network"
+           : (record->flags & GOLEAK_REC_BLOCKED) == 0            ? "waits on something outside"
+                                                                  : "hopes itself";
+}
+
+GOLEAK_RULE(beside)
+{
+    if (c->hope != GOLEAK_HOPE_BESIDE)
+        return false;
+    goleak_say(out, "%s, which the same call started beside it, %s: it may be the one to wake it",
+               goleak_who(c->input, c->whom).text, doing(goleak_store_at(c->input->store, c->whom)));
+    return true;
+}
+
+GOLEAK_RULE(child)
+{
+    if (c->hope != GOLEAK_HOPE_CHILD)
+        return false;
+    goleak_say(out, "%s, which it started, %s: it may be the one to wake it", goleak_who(c->input, c->whom).text,
+               doing(goleak_store_at(c->input->store, c->whom)));
+    return true;
+}
+
+/* ---- it has not waited long ---- */
+
+GOLEAK_RULE(usual)
+{
+    /* Without the stack, a lock that is held for long hides one that is never given back. */
+    if (c->site == NULL || c->site->ended < c->input->limits->usual_least || c->record->block_stack == 0)
+        return false;
+    uint64_t longer = 0;
+    for (size_t b = goleak_wait_bucket(c->waited) + 1; b < GOLEAK_WAIT_BUCKETS; b++)
+        longer += c->site->buckets[b];
+    if (longer * c->input->limits->usual_part < c->site->ended)
+        return false;
+    goleak_say(out, "waiting for %s; %" PRIu64 " of the %" PRIu64 " waits here that ended took longer",
+               goleak_span_of(c->input, c->waited).text, longer, c->site->ended);
+    goleak_say_number(out, "longer", (int64_t)longer);
+    goleak_say_number(out, "waits_ended", (int64_t)c->site->ended);
+    return true;
+}
+
+/* Of all that wait like it: the youngest of many leaks is one of them. */
+GOLEAK_RULE(early)
+{
+    int64_t duration = c->input->last - c->input->first;
+    if (c->record->reason >= GOLEAK_REASON_COUNT || c->cohort == NULL || c->cohort->longest > duration / (int64_t)c->input->limits->early_share)
+        return false;
+    const struct goleak_pool *pool = &c->input->cohorts.pools[c->record->reason];
+    uint64_t longer = 0;
+    for (size_t b = goleak_wait_bucket(c->waited) + 1; b < GOLEAK_WAIT_BUCKETS; b++)
+        longer += pool->buckets[b];
+    if (pool->ended < c->input->limits->early_least || longer * c->input->limits->early_part < pool->ended)
+        return false;
+    goleak_say(out, "waiting for %s only; of the waits for this reason that ended, %" PRIu64 " of %" PRIu64
+                    " took longer", goleak_span_of(c->input, c->waited).text, longer, pool->ended);
+    goleak_say_number(out, "longer", (int64_t)longer);
+    goleak_say_number(out, "waits_ended", (int64_t)pool->ended);
+    return true;
+}
+
+/* ---- it is known to idle ---- */
+
+/* Functions of the standard library that wait for as long as their owner keeps them. */
+static const struct {
+    const char *function;
+    enum goleak_reason reason;
+    const char *why;
+} idlers[] = {
+    { "net/http.(*persistConn).writeLoop", GOLEAK_REASON_SELECT, "keeps an HTTP connection for the next request" },
+    { "net/http.(*http2serverConn).serve", GOLEAK_REASON_SELECT, "serves an HTTP/2 connection" },
+    { "os/signal.loop", GOLEAK_REASON_SELECT, "waits for signals" },
+    { "os/signal.NotifyContext.func1", GOLEAK_REASON_SELECT, "waits for a signal" },
+    { "database/sql.(*DB).connectionOpener", GOLEAK_REASON_SELECT, "keeps a database open" },
+};
+
+GOLEAK_RULE(idler)
+{
+    const uint32_t *frames;
+    size_t count = goleak_symbols_stack_frames(c->input->symbols, c->record->block_stack, &frames);
+    for (size_t i = 0; i < count; i++) {
+        const char *function = goleak_symbols_frame_function(c->input->symbols, frames[i]);
+        for (size_t k = 0; k < sizeof idlers / sizeof *idlers; k++)
+            if (c->record->reason == idlers[k].reason && strcmp(function, idlers[k].function) == 0) {
+                goleak_say(out, "%s %s", function, idlers[k].why);
+                return true;
+            }
+    }
+    return false;
+}
+
+/* Of one that is older than the recording nobody knows who started it, when it began to
+ * wait, or what it has been woken by. */
+GOLEAK_RULE(older)
+{
+    if (!c->older)
+        return false;
+    goleak_say(out, "older than the recording%s: collect from the program's start to tell who started it and who wakes it",
+               c->habit != NULL ? "" : ", and never woken in it");
+    return true;
+}

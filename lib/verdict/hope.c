@@ -1,0 +1,357 @@
+/* hope - see hope.h. */
+#include "verdict/hope.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void goleak_hope_init(struct goleak_hope *hope, struct goleak_alloc *alloc)
+{
+    *hope = (struct goleak_hope){ .alloc = alloc };
+}
+
+void goleak_hope_release(struct goleak_hope *hope)
+{
+    if (hope->alloc == NULL)
+        return;
+    goleak_free(hope->alloc, hope->kinds, hope->count * sizeof *hope->kinds);
+    goleak_free(hope->alloc, hope->whom, hope->count * sizeof *hope->whom);
+    goleak_hope_init(hope, hope->alloc);
+}
+
+static bool lives(const struct goleak_record *record)
+{
+    return (record->flags & GOLEAK_REC_SEEN) && record->state != GOLEAK_STATE_ENDED;
+}
+
+static bool is_stuck(const struct goleak_record *record)
+{
+    return lives(record) && (record->flags & GOLEAK_REC_BLOCKED);
+}
+
+uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak_habit *habit, int which)
+{
+    uint32_t index = habit->wakers[which];
+    if (index == 0)
+        return 0;
+    const struct goleak_record *waker = goleak_store_at(store, index);
+    return (uint32_t)waker->serial == habit->serials[which] && waker->state != GOLEAK_STATE_ENDED ? index : 0;
+}
+
+bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_limits *limits,
+                       const struct goleak_record *record, int64_t waited)
+{
+    const struct goleak_habit *habit = goleak_waits_here(waits, record);
+    if (habit == NULL || habit->nobody == 0 || !waits->tells_wakers)
+        return false;
+    /* A select may have another timer each time; a channel has one, which may be stopped. */
+    return record->reason == GOLEAK_REASON_SELECT || waited / limits->patience <= habit->longest;
+}
+
+/* ---- who is connected with whom ---- */
+
+/* Sorted, so that all of one key stand together. */
+struct link {
+    uint64_t key;
+    int64_t created;
+    uint32_t record;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct link *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    if (x->created != y->created)
+        return x->created < y->created ? -1 : 1;
+    return x->record < y->record ? -1 : x->record > y->record;
+}
+
+struct links {
+    struct link *all;
+    size_t count, capacity;
+};
+
+static void sort(struct links *links)
+{
+    if (links->count != 0)
+        qsort(links->all, links->count, sizeof *links->all, by_key);
+}
+
+/* The first that is not before this key and moment. */
+static size_t find(const struct links *links, uint64_t key, int64_t created)
+{
+    size_t low = 0, high = links->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct link *at = &links->all[middle];
+        if (at->key < key || (at->key == key && at->created < created))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct search {
+    const struct goleak_hope_input *input;
+    struct goleak_hope *hope;
+    struct links acting; /* by spawner and spawning function */
+    struct links woken;  /* those who wait, by who woke them there */
+    struct links places; /* those who wait, by what for */
+    uint32_t *nodes;     /* records by lineage node */
+    uint32_t *queue;     /* hopeful ones whose relations are not looked at yet */
+    size_t queued;
+    bool failed;
+};
+
+static void add(struct search *search, struct links *links, uint64_t key, int64_t created, uint32_t record)
+{
+    if (!search->failed && goleak_grow(search->hope->alloc, &links->all, &links->capacity, links->count + 1,
+                                       sizeof *links->all))
+        links->all[links->count++] = (struct link){ key, created, record };
+    else
+        search->failed = true;
+}
+
+bool goleak_waits_in(const struct goleak_hope_input *input, const struct goleak_record *record, const char *part)
+{
+    const char *told = record->wait != GOLEAK_NO_WAIT ? goleak_reasons_wait_text(input->reasons, record->wait) : NULL;
+    const uint32_t *frames;
+    size_t count = goleak_symbols_stack_frames(input->symbols, record->block_stack, &frames);
+    if (told != NULL && strstr(told, part) != NULL)
+        return true;
+    for (size_t i = 0; i < count; i++)
+        if (strstr(goleak_symbols_frame_function(input->symbols, frames[i]), part) != NULL)
+            return true;
+    return false;
+}
+
+bool goleak_is_habit(const struct goleak_habit *habit, const struct goleak_limits *limits,
+                     const struct goleak_record *record, int64_t waited)
+{
+    if (habit == NULL || habit->ended < limits->habit_waits)
+        return false;
+    return record->reason != GOLEAK_REASON_CHAN_SEND || waited / limits->patience <= habit->longest;
+}
+
+static const char *start_of(const struct search *search, const struct goleak_record *record)
+{
+    return goleak_symbols_text(search->input->symbols, search->input->sites->sites[record->site].start);
+}
+
+/* Goroutines that package os/signal starts for its caller: it waits for a signal. */
+static bool is_for_signals(const struct search *search, const struct goleak_record *record)
+{
+    return goleak_text_begins(start_of(search, record), "os/signal.");
+}
+
+/* The function that started it; of those of os/signal the caller's. */
+static uint32_t spawning_function(const struct search *search, const struct goleak_record *record)
+{
+    const struct goleak_symbols *symbols = search->input->symbols;
+    uint32_t frame = search->input->sites->sites[record->site].created_at;
+    const uint32_t *frames;
+    size_t count = is_for_signals(search, record)
+                       ? goleak_symbols_stack_frames(
+                             symbols, goleak_store_detail(search->input->store, record)->created_stack, &frames) : 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *function = goleak_symbols_frame_function(symbols, frames[i]);
+        frame = frames[i];
+        if (!goleak_text_begins(function, "os/signal.") && !goleak_text_begins(function, "sync.") &&
+            !goleak_text_begins(function, "runtime."))
+            break;
+    }
+    return frame != 0 ? symbols->frame_info[frame - 1].function : 0;
+}
+
+/* Who was started by the same goroutine, in the same function; 0: not told. */
+static uint64_t family_of(const struct search *search, const struct goleak_record *record)
+{
+    uint32_t function = record->parent != 0 ? spawning_function(search, record) : 0;
+    return function != 0 ? (uint64_t)record->parent << 32 | function : 0;
+}
+
+/* It slept again and again, and woke nobody of these. */
+static bool had_its_chance(const struct search *search, const struct goleak_record *record)
+{
+    const struct goleak_waiter *waiter = goleak_waits_of(search->input->waits, record);
+    return waiter != NULL && waiter->naps >= search->input->limits->chances;
+}
+
+/* May wake others that it has to do with. A coroutine runs only while it is asked. */
+static bool may_help(const struct search *search, const struct goleak_record *record)
+{
+    return (record->flags & (GOLEAK_REC_SYSTEM | GOLEAK_REC_MAIN)) == 0 &&
+           strcmp(start_of(search, record), "runtime.corostart") != 0;
+}
+
+static bool is_wait_group(const struct search *search, const struct goleak_record *record)
+{
+    return record->reason == GOLEAK_REASON_SYNC && goleak_waits_in(search->input, record, "WaitGroup");
+}
+
+static void give(struct search *search, uint32_t index, enum goleak_hope_kind kind, uint32_t whom)
+{
+    if (search->hope->kinds[index] != GOLEAK_HOPE_NONE)
+        return;
+    search->hope->kinds[index] = (uint8_t)kind;
+    search->hope->whom[index] = whom;
+    search->queue[search->queued++] = index;
+}
+
+/* Everyone's place in the relations. */
+static void collect(struct search *search)
+{
+    const struct goleak_store *store = search->input->store;
+    for (uint32_t i = 1; i <= store->count; i++) {
+        const struct goleak_record *record = goleak_store_at(store, i);
+        if (!lives(record))
+            continue;
+        if (record->flags & GOLEAK_REC_SPAWNED)
+            search->nodes[goleak_store_detail(store, record)->node] = i;
+        bool signals = is_for_signals(search, record);
+        if ((signals || (!is_stuck(record) && may_help(search, record))) && family_of(search, record) != 0)
+            add(search, &search->acting, family_of(search, record), record->created, i);
+        if (!is_stuck(record))
+            continue;
+        const struct goleak_waiter *waiter = goleak_waits_of(search->input->waits, record);
+        const struct goleak_habit *habit = goleak_waits_here(search->input->waits, record);
+        if (waiter != NULL && goleak_place_is_object(waiter->place))
+            add(search, &search->places, waiter->place, record->created, i);
+        bool often = goleak_is_habit(habit, search->input->limits, record, search->input->last - record->since);
+        for (int which = 0; often && which < 2; which++) {
+            uint32_t waker = goleak_hope_waker(store, habit, which);
+            if (waker != 0)
+                add(search, &search->woken, waker, record->created, i);
+        }
+    }
+    sort(&search->acting);
+    sort(&search->woken);
+    sort(&search->places);
+}
+
+/* One that was started together with it and acts. */
+static uint32_t find_beside(const struct search *search, const struct goleak_record *record)
+{
+    uint64_t family = family_of(search, record);
+    if (family == 0 || record->created == GOLEAK_NO_MOMENT)
+        return 0;
+    bool group = is_wait_group(search, record);
+    int64_t near = (search->input->last - record->since) / search->input->limits->together;
+    for (size_t at = find(&search->acting, family, record->created - near); at < search->acting.count; at++) {
+        const struct link *link = &search->acting.all[at];
+        if (link->key != family || link->created > record->created + near)
+            return 0;
+        const struct goleak_record *other = goleak_store_at(search->input->store, link->record);
+        if (other != record && (group || is_for_signals(search, other) || !had_its_chance(search, other)))
+            return link->record;
+    }
+    return 0;
+}
+
+/* Who needs nobody's help. */
+static void begin(struct search *search)
+{
+    const struct goleak_hope_input *input = search->input;
+    for (uint32_t i = 1; i <= input->store->count; i++) {
+        const struct goleak_record *record = goleak_store_at(input->store, i);
+        if (!lives(record))
+            continue;
+        if (!is_stuck(record) || (record->flags & GOLEAK_REC_SYSTEM))
+            give(search, i, GOLEAK_HOPE_ACTS, 0);
+        else if (goleak_hope_timer(input->waits, input->limits, record, input->last - record->since))
+            give(search, i, GOLEAK_HOPE_TIMER, 0);
+    }
+}
+
+static void look_beside(struct search *search)
+{
+    const struct goleak_store *store = search->input->store;
+    for (uint32_t i = 1; i <= store->count; i++) {
+        const struct goleak_record *record = goleak_store_at(store, i);
+        uint32_t beside = is_stuck(record) ? find_beside(search, record) : 0;
+        if (beside != 0)
+            give(search, i, GOLEAK_HOPE_BESIDE, beside);
+    }
+}
+
+static void give_all(struct search *search, const struct links *links, uint64_t key, enum goleak_hope_kind kind,
+                     uint32_t whom)
+{
+    for (size_t at = find(links, key, INT64_MIN); at < links->count && links->all[at].key == key; at++)
+        if (links->all[at].record != whom)
+            give(search, links->all[at].record, kind, whom);
+}
+
+/* Its fellows at the same object, and those whom it has woken. */
+static void spread(struct search *search, uint32_t index)
+{
+    const struct goleak_record *record = goleak_store_at(search->input->store, index);
+    const struct goleak_waiter *waiter = goleak_waits_of(search->input->waits, record);
+    give_all(search, &search->woken, index, GOLEAK_HOPE_WAKER, index);
+    if (search->hope->kinds[index] == GOLEAK_HOPE_WAKER && waiter != NULL && goleak_place_is_object(waiter->place))
+        give_all(search, &search->places, waiter->place, GOLEAK_HOPE_PEER, index);
+}
+
+/* The nearest one that is alive: what was handed on goes through those who have ended. */
+static uint32_t find_ancestor(const struct search *search, uint32_t node)
+{
+    while (node != 0 && search->nodes[node] == 0)
+        node = search->input->lineage->nodes[node].parent;
+    return node != 0 ? search->nodes[node] : 0;
+}
+
+static void spread_up(struct search *search, uint32_t index)
+{
+    const struct goleak_record *record = goleak_store_at(search->input->store, index);
+    uint8_t kind = search->hope->kinds[index];
+    bool acts = kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_BESIDE || kind == GOLEAK_HOPE_CHILD;
+    uint32_t parent = acts ? find_ancestor(search, record->parent) : 0;
+    const struct goleak_record *above = parent != 0 ? goleak_store_at(search->input->store, parent) : NULL;
+    if (above != NULL && is_stuck(above) && may_help(search, record) &&
+        (!had_its_chance(search, record) || is_wait_group(search, above)))
+        give(search, parent, GOLEAK_HOPE_CHILD, index);
+}
+
+/* What others were seen to do comes first, what they might do after it. */
+static void search_all(struct search *search)
+{
+    size_t at = 0;
+    begin(search);
+    for (; at < search->queued; at++)
+        spread(search, search->queue[at]);
+    look_beside(search);
+    for (size_t up = 0; up < search->queued; up++) {
+        if (up >= at)
+            spread(search, search->queue[up]);
+        spread_up(search, search->queue[up]);
+    }
+}
+
+static void release(struct search *search, size_t nodes, size_t records)
+{
+    struct goleak_alloc *alloc = search->hope->alloc;
+    goleak_free(alloc, search->acting.all, search->acting.capacity * sizeof *search->acting.all);
+    goleak_free(alloc, search->woken.all, search->woken.capacity * sizeof *search->woken.all);
+    goleak_free(alloc, search->places.all, search->places.capacity * sizeof *search->places.all);
+    goleak_free(alloc, search->nodes, nodes * sizeof *search->nodes);
+    goleak_free(alloc, search->queue, records * sizeof *search->queue);
+}
+
+enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct goleak_hope_input *input)
+{
+    size_t records = (size_t)input->store->count + 1, nodes = input->lineage->count + 1;
+    struct search search = { .input = input, .hope = hope };
+    hope->kinds = goleak_alloc_zeroed(hope->alloc, records * sizeof *hope->kinds);
+    hope->whom = goleak_alloc_zeroed(hope->alloc, records * sizeof *hope->whom);
+    search.nodes = goleak_alloc_zeroed(hope->alloc, nodes * sizeof *search.nodes);
+    search.queue = goleak_alloc_zeroed(hope->alloc, records * sizeof *search.queue);
+    hope->count = records;
+    search.failed = hope->kinds == NULL || hope->whom == NULL || search.nodes == NULL || search.queue == NULL;
+    if (!search.failed)
+        collect(&search);
+    if (!search.failed)
+        search_all(&search);
+    release(&search, nodes, records);
+    return search.failed ? goleak_alloc_failure(hope->alloc) : GOLEAK_OK;
+}

@@ -1,0 +1,81 @@
+/*
+ * hope - who of the blocked may still be woken, by whom that the recording knows.
+ *
+ * All who are blocked at the end are taken to be stuck, and then one after the other is
+ * let off: whoever is known to a goroutine that is not stuck itself. What remains is the
+ * greatest set of goroutines that can only wait for each other.
+ *
+ *      acts        it is not blocked at all: it runs, sleeps, reads from the network
+ *      timer       a timer ended its waits at this place before
+ *      waker       who woke it here before (more than once) lives and is not stuck
+ *      peer        another one that waits on the same object has such a waker
+ *      beside      the same call of the same function started another one, at about the
+ *                  same time, that acts: they may share what it waits on
+ *      child       it started one that is not stuck, and may have handed it what it waits on
+ *
+ * One that has slept often since, and woke nobody, had its chance; but whoever waits in a
+ * WaitGroup waits for it to end.
+ */
+#ifndef GOLEAK_VERDICT_HOPE_H
+#define GOLEAK_VERDICT_HOPE_H
+
+#include "model/lineage.h"
+#include "model/reasons.h"
+#include "model/sites.h"
+#include "model/waits.h"
+#include "verdict/limits.h"
+
+enum goleak_hope_kind {
+    GOLEAK_HOPE_NONE,
+    GOLEAK_HOPE_ACTS,
+    GOLEAK_HOPE_TIMER,
+    GOLEAK_HOPE_WAKER,
+    GOLEAK_HOPE_PEER,
+    GOLEAK_HOPE_BESIDE,
+    GOLEAK_HOPE_CHILD
+};
+
+struct goleak_hope {
+    struct goleak_alloc *alloc;
+    uint8_t *kinds;  /* by record: enum goleak_hope_kind */
+    uint32_t *whom;  /* by record: on which other one its hope rests; 0: on none */
+    size_t count;
+};
+
+/* What it is worked out from; all borrowed. */
+struct goleak_hope_input {
+    const struct goleak_store *store;
+    const struct goleak_lineage *lineage;
+    const struct goleak_sites *sites;
+    const struct goleak_symbols *symbols;
+    const struct goleak_reasons *reasons;
+    const struct goleak_waits *waits;
+    const struct goleak_limits *limits;
+    int64_t last; /* moment of the last event */
+};
+
+/* It waits in a function of this name, by its wait reason or its stack. */
+bool goleak_waits_in(const struct goleak_hope_input *input, const struct goleak_record *record, const char *part);
+
+void goleak_hope_init(struct goleak_hope *hope, struct goleak_alloc *alloc);
+void goleak_hope_release(struct goleak_hope *hope);
+enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct goleak_hope_input *input);
+
+static inline enum goleak_hope_kind goleak_hope_of(const struct goleak_hope *hope, uint32_t index)
+{
+    return index < hope->count ? (enum goleak_hope_kind)hope->kinds[index] : GOLEAK_HOPE_NONE;
+}
+
+/* The waker that a habit names, if it lives; 0: it has ended. */
+uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak_habit *habit, int which);
+
+/* It has been woken here often enough to be an idle one that waits for the next time. Of a
+ * sender only while that takes not much longer than it did: idle ones receive. */
+bool goleak_is_habit(const struct goleak_habit *habit, const struct goleak_limits *limits,
+                     const struct goleak_record *record, int64_t waited);
+
+/* A timer ended waits here, and the present one is not longer than that explains. */
+bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_limits *limits,
+                       const struct goleak_record *record, int64_t waited);
+
+#endif

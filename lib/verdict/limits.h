@@ -1,0 +1,37 @@
+/*
+ * limits - the numbers that rules compare with, all in one place.
+ *
+ * None is fitted to a program. `make evaluate` tries others of them (cross-validation).
+ */
+#ifndef GOLEAK_VERDICT_LIMITS_H
+#define GOLEAK_VERDICT_LIMITS_H
+
+#include <stdint.h>
+
+struct goleak_limits {
+    uint32_t habit_waits;    /* that ended make a habit: one may be a handshake */
+    int64_t patience;        /* a timer's channel is believed for so many times its longest wait,
+                                and a sender's habit, too: senders do not idle */
+    int64_t together;        /* two were started together if less than 1/N of the wait lies between */
+    uint32_t chances;        /* whoever slept so often had its chance to wake: by the rule of
+                                succession the next time has a probability below 1 in 20 */
+    uint64_t rise_created;   /* fewer births are no trend … */
+    double rise_trend;       /* … nor is less (standard deviations: 1 in 100 by chance) … */
+    uint64_t rise_share;     /* … nor a rise in less than 1/N of the parts */
+    uint64_t endless_created; /* so many births without an end are no warming-up any more */
+    uint64_t usual_least, usual_part; /* of so many waits here 1/N took longer */
+    uint64_t early_least, early_part, early_share; /* the same of the process, in the last 1/N of its time */
+    double loss_chance;      /* what chance does less often is no chance */
+    double loss_untold;      /* the part of the events that is taken to be lost where nobody counted */
+};
+
+#define GOLEAK_LIMITS_DEFAULT                                                                                         \
+    {                                                                                                                 \
+        .habit_waits = 2, .patience = 10, .together = 10, .chances = 20, .rise_created = 10,                    \
+        .rise_trend = 2.33, .rise_share = 3, .endless_created = 30, .usual_least = 20, .usual_part = 20,              \
+        .early_least = 5, .early_part = 10, .early_share = 10, .loss_chance = 0.05, .loss_untold = 0.02               \
+    }
+
+extern const struct goleak_limits goleak_limits_default;
+
+#endif

@@ -1,0 +1,212 @@
+/* signals - what speaks for a leak, of a goroutine that is blocked. See ladder.c. */
+#include "verdict/rules.h"
+
+#include "verdict/statistics.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- the waker's side ---- */
+
+bool goleak_is_deserted(const struct goleak_case *c)
+{
+    const struct goleak_habit *habit = c->habit;
+    if (habit == NULL || habit->wakers[0] == 0 || habit->others || habit->nobody != 0 || c->hope != GOLEAK_HOPE_NONE)
+        return false;
+    for (int i = 0; i < 2; i++) {
+        uint32_t waker = goleak_hope_waker(c->input->store, habit, i);
+        if (waker != 0 && goleak_hope_of(&c->input->hope, waker) != GOLEAK_HOPE_NONE)
+            return false;
+    }
+    return true;
+}
+
+/* "goroutine 17 ended", "goroutine 17 is blocked itself" */
+static const char *fate(const struct goleak_case *c, int which)
+{
+    return goleak_hope_waker(c->input->store, c->habit, which) != 0 ? "is blocked itself" : "has ended";
+}
+
+GOLEAK_RULE(waker_gone)
+{
+    if (!goleak_is_deserted(c))
+        return false;
+    const struct goleak_habit *habit = c->habit;
+    uint32_t alive = goleak_hope_waker(c->input->store, habit, 0);
+    if (habit->wakers[1] != 0)
+        goleak_say(out, "only two goroutines ever woke it here: one %s, the other %s", fate(c, 0), fate(c, 1));
+    else if (alive != 0)
+        goleak_say(out, "only %s ever woke it here, and is blocked itself", goleak_who(c->input, alive).text);
+    else
+        goleak_say(out, "only one goroutine ever woke it here (%" PRIu32 " time%s), and has ended", habit->ended,
+                   habit->ended == 1 ? "" : "s");
+    goleak_say_number(out, "waits_ended", habit->ended);
+    return true;
+}
+
+GOLEAK_RULE(never_woken)
+{
+    if (!c->input->wakeups_told) {
+        goleak_say(out,
+                   "blocked on \"%s\" at the end; the recording does not tell wake-ups, so the article's rule decides",
+                   goleak_reason_name((enum goleak_reason)c->record->reason));
+        return c->habit == NULL;
+    }
+    if (c->habit != NULL && c->habit->ended >= c->input->limits->habit_waits)
+        return false;
+    if (c->habit != NULL) {
+        goleak_say(out, "woken here once only, and waiting again for %s", goleak_span_of(c->input, c->waited).text);
+        goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
+        return true;
+    }
+    const struct goleak_crowd *place = goleak_cohorts_crowd(&c->input->cohorts, c->input->waits, c->record);
+    bool object = place != NULL;
+    struct goleak_span span = goleak_span_of(c->input, c->waited);
+    if (object && place->count > 1)
+        goleak_say(out, "waiting for %s, and never woken here; %" PRIu32 " wait on the same object, %s", span.text,
+                   (uint32_t)place->count, place->woken ? "some of which were woken before" : "and none was ever woken on it");
+    else
+        goleak_say(out, "waiting for %s, and never woken here before", span.text);
+    goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
+    if (object)
+        goleak_say_number(out, "waiters", place->count);
+    return true;
+}
+
+/* Receivers idle, senders do not. */
+GOLEAK_RULE(sender)
+{
+    if (c->habit == NULL || c->habit->ended < c->input->limits->habit_waits ||
+        goleak_is_habit(c->habit, c->input->limits, c->record, c->waited))
+        return false;
+    goleak_say(out, "a sender that was received from %" PRIu32 " times here, each within %s, and now waits for %s",
+               c->habit->ended, goleak_span_of(c->input, c->habit->longest).text,
+               goleak_span_of(c->input, c->waited).text);
+    goleak_say_number(out, "waits_ended", c->habit->ended);
+    goleak_say_number(out, c->input->has_time ? "longest_ns" : "longest_events", c->habit->longest);
+    return true;
+}
+
+/* ---- the site's side ---- */
+
+bool goleak_is_rising(const struct goleak_case *c)
+{
+    const struct goleak_limits *limits = c->input->limits;
+    return c->record->site != 0 && c->rise->created >= limits->rise_created && c->rise->trend >= limits->rise_trend &&
+           c->rise->rising * limits->rise_share >= c->rise->parts && c->rise->parts > 4;
+}
+
+GOLEAK_RULE(rises)
+{
+    if (!goleak_is_rising(c))
+        return false;
+    goleak_say(out, "of this place's goroutines more and more are alive: %" PRIu64 " at the end; their number rose in "
+                    "%zu of %zu parts of the recording", c->rise->alive, c->rise->rising, c->rise->parts);
+    goleak_say_number(out, "alive", (int64_t)c->rise->alive);
+    goleak_say_number(out, "rising_parts", (int64_t)c->rise->rising);
+    goleak_say_number(out, "parts", (int64_t)c->rise->parts);
+    return true;
+}
+
+GOLEAK_RULE(never_ends)
+{
+    if (c->record->site == 0 || c->rise->ended != 0 || c->rise->created < 2)
+        return false;
+    /* The rule of three: with none of n ended, the rate of ends is below 3/n at 95 %. */
+    goleak_say(out, "created %" PRIu64 " here, ended 0", c->rise->created);
+    goleak_say_number(out, "created", (int64_t)c->rise->created);
+    goleak_say_number(out, "ended", 0);
+    return true;
+}
+
+/* Those that go on are censored, not dropped; this one's own wait is not evidence for
+ * itself. */
+static double part_that_takes_longer(const struct goleak_case *c)
+{
+    uint64_t ended[GOLEAK_WAIT_BUCKETS];
+    for (size_t b = 0; b < GOLEAK_WAIT_BUCKETS; b++)
+        ended[b] = c->site->buckets[b];
+    return goleak_survival(ended, c->cohort->going_on, GOLEAK_WAIT_BUCKETS, goleak_wait_bucket(c->site->longest));
+}
+
+/* A duration that 99.9 % of the waits that ended were below: a bucket's upper end. */
+static int64_t most_took(const struct goleak_wait_site *site)
+{
+    uint64_t left = site->ended / 1000;
+    for (size_t b = GOLEAK_WAIT_BUCKETS; b-- != 0; ) {
+        if (site->buckets[b] > left)
+            return b < 62 && (int64_t)1 << (b + 1) < site->longest ? (int64_t)1 << (b + 1) : site->longest;
+        left -= site->buckets[b];
+    }
+    return site->longest;
+}
+
+GOLEAK_RULE(beyond)
+{
+    if (c->site == NULL || c->cohort == NULL || c->site->ended < 3 || c->waited / 2 <= c->site->longest)
+        return false;
+    struct goleak_span span = goleak_span_of(c->input, c->waited);
+    bool many = c->site->ended >= 1000;
+    goleak_say(out, "waiting for %s; %s of the %" PRIu64 " waits here that ended took under %s (%.0f %% of all go on)",
+               span.text, many ? "99.9 %" : "each", c->site->ended,
+               goleak_span_of(c->input, many ? most_took(c->site) : c->site->longest).text,
+               part_that_takes_longer(c) * 100);
+    goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
+    goleak_say_number(out, "waits_ended", (int64_t)c->site->ended);
+    goleak_say_number(out, c->input->has_time ? "longest_ns" : "longest_events", c->site->longest);
+    return true;
+}
+
+/* ---- the spawner's side ---- */
+
+static bool has_spawner_gone(const struct goleak_case *c)
+{
+    return c->record->parent != 0 && !goleak_lineage_at(c->input->lineage, c->record->parent)->alive;
+}
+
+GOLEAK_RULE(spawner_gone)
+{
+    if (!has_spawner_gone(c))
+        return false;
+    const struct goleak_node *parent = goleak_lineage_at(c->input->lineage, c->record->parent);
+    if (parent->goid != 0)
+        goleak_say(out, "goroutine %" PRIu64 ", which started it, has ended", parent->goid);
+    else
+        goleak_say(out, "the goroutine that started it has ended");
+    goleak_say_number(out, "spawner_goid", (int64_t)parent->goid);
+    return true;
+}
+
+static bool waits_in(const struct goleak_case *c, const char *part)
+{
+    const struct goleak_hope_input known = { .symbols = c->input->symbols, .reasons = c->input->reasons };
+    return goleak_waits_in(&known, c->record, part);
+}
+
+/* The classic ones. */
+static const char *shape_of(const struct goleak_case *c)
+{
+    switch (c->record->reason) {
+    case GOLEAK_REASON_CHAN_SEND:
+        return has_spawner_gone(c) ? "a sender whose starter left without receiving (an early return, or a timeout)"
+               : c->habit == NULL  ? "a sender that nobody receives from" : NULL;
+    case GOLEAK_REASON_CHAN_RECV:
+        return goleak_is_deserted(c) ? "a receiver whose channel was not closed by its last sender" : NULL;
+    case GOLEAK_REASON_COND_WAIT:
+        return "a waiter that no Signal or Broadcast has reached";
+    case GOLEAK_REASON_SYNC:
+        return waits_in(c, "WaitGroup")                           ? "a Wait without enough calls of Done"
+               : waits_in(c, "Mutex") || waits_in(c, "semacquire") ? "a lock that was not given back" : NULL;
+    default:
+        return NULL;
+    }
+}
+
+GOLEAK_RULE(shape)
+{
+    const char *shape = shape_of(c);
+    if (shape == NULL)
+        return false;
+    goleak_say(out, "the shape of a known leak: %s", shape);
+    return true;
+}

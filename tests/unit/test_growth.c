@@ -1,0 +1,119 @@
+/* test_growth - how the count of a site went on, whatever the length of the recording. */
+#include "support/load.h"
+#include "verdict/growth.h"
+
+static struct goleak_alloc heap;
+static struct goleak_growth growth;
+
+static int set_up(void **state)
+{
+    (void)state;
+    goleak_alloc_init(&heap, NULL, 0);
+    goleak_growth_init(&growth, &heap);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    goleak_growth_release(&growth);
+    assert_int_equal(heap.used_bytes, 0);
+    return 0;
+}
+
+static void tell(enum goleak_transition_kind kind, uint32_t site)
+{
+    static struct goleak_transitions batch;
+    batch.count = 1;
+    batch.all[0] = (struct goleak_transition){ .kind = (uint8_t)kind, .site = site };
+    goleak_transitions_sort(&batch);
+    assert_int_equal(goleak_growth_take(&growth, &batch), GOLEAK_OK);
+}
+
+/* Something else goes on: the clock of the parts. */
+static void others(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        tell(GOLEAK_T_BLOCKED, 9);
+        tell(GOLEAK_T_UNBLOCKED, 9);
+    }
+}
+
+static void a_site_that_leaks_rises(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        tell(GOLEAK_T_CREATED, 1);
+        others(7);
+        tell(GOLEAK_T_CREATED, 2);
+        tell(GOLEAK_T_ENDED, 2);
+    }
+    struct goleak_rise rise = goleak_growth_of(&growth, 1);
+    assert_int_equal(rise.created, 200);
+    assert_int_equal(rise.ended, 0);
+    assert_int_equal(rise.alive, 200);
+    assert_int_equal(rise.rising, rise.parts);
+    assert_in_range(rise.parts, GOLEAK_GROWTH_PARTS / 2, GOLEAK_GROWTH_PARTS);
+    assert_true(rise.trend > 3);
+    assert_true(rise.slope > 5);
+    rise = goleak_growth_of(&growth, 2);
+    assert_int_equal(rise.created, 200);
+    assert_int_equal(rise.ended, 200);
+    assert_true(rise.trend < 2);
+}
+
+static void a_burst_at_the_start_is_no_rise(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 500; i++)
+        tell(GOLEAK_T_CREATED, 1);
+    others(300);
+    struct goleak_rise rise = goleak_growth_of(&growth, 1);
+    assert_int_equal(rise.alive, 500);
+    assert_int_equal(rise.rising, 1);
+    assert_true(rise.trend < 2);
+}
+
+static void a_quiet_end_does_not_hide_a_rise(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        tell(GOLEAK_T_CREATED, 1);
+        others(3);
+    }
+    /* nothing happens for hours */
+    assert_true(goleak_growth_of(&growth, 1).trend > 3);
+}
+
+static void late_proof_takes_back(void **state)
+{
+    (void)state;
+    tell(GOLEAK_T_CREATED, 1);
+    tell(GOLEAK_T_CREATED, 1);
+    tell(GOLEAK_T_RETRACTED, 1);
+    assert_int_equal(goleak_growth_of(&growth, 1).created, 1);
+    assert_int_equal(goleak_growth_of(&growth, 1).alive, 1);
+    tell(GOLEAK_T_CREATED, 0);
+    tell(GOLEAK_T_MOVED, 3);
+    assert_int_equal(goleak_growth_of(&growth, 0).alive, 0);
+    assert_int_equal(goleak_growth_of(&growth, 3).created, 1);
+}
+
+static void a_site_that_was_never_seen_has_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(goleak_growth_of(&growth, 77).created, 0);
+    assert_int_equal(goleak_growth_of(&growth, 77).parts, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_site_that_leaks_rises, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_burst_at_the_start_is_no_rise, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_quiet_end_does_not_hide_a_rise, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(late_proof_takes_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_site_that_was_never_seen_has_nothing, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

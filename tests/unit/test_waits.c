@@ -1,0 +1,200 @@
+/* test_waits - what is kept of waits that ended, and that nothing of it outlives its goroutine. */
+#include "model/waits.h"
+#include "support/load.h"
+
+static struct goleak_alloc heap;
+static struct goleak_waits waits;
+
+static int set_up(void **state)
+{
+    (void)state;
+    goleak_alloc_init(&heap, NULL, 0);
+    goleak_waits_init(&waits, &heap);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    goleak_waits_release(&waits);
+    assert_int_equal(heap.used_bytes, 0);
+    return 0;
+}
+
+static struct goleak_record parked(enum goleak_reason reason, uint32_t stack)
+{
+    return (struct goleak_record){
+        .index = 7,
+        .site = 3,
+        .state = GOLEAK_STATE_WAITING,
+        .flags = goleak_reason_can_leak(reason) ? GOLEAK_REC_BLOCKED : 0,
+        .reason = (uint8_t)reason,
+        .block_stack = stack,
+    };
+}
+
+/* waker 0: nobody */
+static void wait_once(const struct goleak_record *record, uint64_t object, int64_t waited, uint32_t waker)
+{
+    const struct goleak_record other = { .index = waker, .serial = waker * 100u };
+    goleak_waits_begin(&waits, record, object);
+    goleak_waits_end(&waits, record, waited);
+    goleak_waits_by(&waits, record, waker != 0 ? &other : NULL);
+}
+
+static void a_place_remembers_who_woke_there(void **state)
+{
+    struct goleak_record record = parked(GOLEAK_REASON_CHAN_RECV, 0);
+    (void)state;
+    assert_null(goleak_waits_of(&waits, &record));
+    wait_once(&record, 0xc000, 10, 7);
+    wait_once(&record, 0xc000, 30, 7);
+    wait_once(&record, 0xd000, 5, 0);
+    goleak_waits_begin(&waits, &record, 0xc000);
+    const struct goleak_habit *here = goleak_waits_here(&waits, &record);
+    assert_non_null(here);
+    assert_int_equal(here->ended, 2);
+    assert_int_equal(here->longest, 30);
+    assert_int_equal(here->wakers[0], 7);
+    assert_int_equal(here->serials[0], 700);
+    assert_int_equal(here->wakers[1], 0);
+    assert_int_equal(here->nobody, 0);
+    assert_false(here->others);
+    goleak_waits_begin(&waits, &record, 0xd000);
+    assert_int_equal(goleak_waits_here(&waits, &record)->nobody, 1);
+    goleak_waits_begin(&waits, &record, 0xe000);
+    assert_null(goleak_waits_here(&waits, &record));
+}
+
+static void three_wakers_are_many(void **state)
+{
+    struct goleak_record record = parked(GOLEAK_REASON_CHAN_RECV, 0);
+    (void)state;
+    for (uint32_t waker = 1; waker <= 3; waker++)
+        wait_once(&record, 0xc000, 10, waker);
+    assert_true(goleak_waits_here(&waits, &record)->others);
+}
+
+static void without_an_object_reason_and_stack_are_the_place(void **state)
+{
+    struct goleak_record record = parked(GOLEAK_REASON_SELECT, 5);
+    (void)state;
+    wait_once(&record, 0, 10, 7);
+    assert_false(goleak_place_is_object(goleak_waits_of(&waits, &record)->place));
+    record.block_stack = 6;
+    goleak_waits_begin(&waits, &record, 0);
+    assert_null(goleak_waits_here(&waits, &record));
+    record.block_stack = 5;
+    goleak_waits_begin(&waits, &record, 0);
+    assert_non_null(goleak_waits_here(&waits, &record));
+    goleak_waits_begin(&waits, &record, 0xc000);
+    assert_true(goleak_place_is_object(goleak_waits_of(&waits, &record)->place));
+}
+
+/* A wait that began before anything was kept is none. */
+static void what_was_not_seen_to_begin_is_not_counted(void **state)
+{
+    struct goleak_record early = parked(GOLEAK_REASON_CHAN_RECV, 0), late = early;
+    (void)state;
+    late.index = 5000;
+    goleak_waits_end(&waits, &early, 10);
+    assert_int_equal(waits.waiter_count, 0);
+    goleak_waits_begin(&waits, &late, 0xc000);
+    goleak_waits_end(&waits, &early, 10);
+    assert_null(goleak_waits_of(&waits, &early));
+    assert_null(goleak_waits_site(&waits, &early));
+}
+
+static void one_takes_over_what_another_was(void **state)
+{
+    struct goleak_record named = parked(GOLEAK_REASON_CHAN_RECV, 0), shown = named;
+    (void)state;
+    shown.index = 900;
+    wait_once(&named, 0xc000, 10, 1);
+    goleak_waits_move(&waits, named.index, shown.index);
+    assert_null(goleak_waits_of(&waits, &named));
+    assert_int_equal(goleak_waits_here(&waits, &shown)->ended, 1);
+}
+
+static void sleeps_are_counted_and_no_more(void **state)
+{
+    struct goleak_record record = parked(GOLEAK_REASON_SLEEP, 0);
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        goleak_waits_begin(&waits, &record, 0);
+        goleak_waits_end(&waits, &record, 1);
+    }
+    assert_int_equal(goleak_waits_of(&waits, &record)->naps, 5);
+    assert_null(goleak_waits_here(&waits, &record));
+    assert_int_equal(waits.site_count, 1);
+}
+
+static void a_site_has_a_histogram(void **state)
+{
+    struct goleak_record record = parked(GOLEAK_REASON_SYNC, 9), other = parked(GOLEAK_REASON_SYNC, 8);
+    (void)state;
+    wait_once(&record, 0xc000, 0, 1);
+    wait_once(&record, 0xc000, 1, 1);
+    wait_once(&record, 0xc000, 1023, 1);
+    wait_once(&record, 0xc000, 1024, 1);
+    wait_once(&other, 0xc000, INT64_MAX, 1);
+    wait_once(&other, 0xc000, -5, 1); /* a clock that jumped */
+    const struct goleak_wait_site *site = goleak_waits_site(&waits, &record);
+    assert_non_null(site);
+    assert_int_equal(site->ended, 4);
+    assert_int_equal(site->longest, 1024);
+    assert_int_equal(site->buckets[0], 2);
+    assert_int_equal(site->buckets[9], 1);
+    assert_int_equal(site->buckets[10], 1);
+    assert_int_equal(goleak_waits_site(&waits, &other)->buckets[62], 1);
+    record.site = 4;
+    assert_null(goleak_waits_site(&waits, &record));
+}
+
+static void many_sites_are_found_again(void **state)
+{
+    (void)state;
+    for (uint32_t i = 1; i <= 3000; i++) {
+        struct goleak_record record = parked(GOLEAK_REASON_SYNC, i);
+        wait_once(&record, 0, i, 1);
+    }
+    for (uint32_t i = 1; i <= 3000; i++) {
+        struct goleak_record record = parked(GOLEAK_REASON_SYNC, i);
+        assert_int_equal(goleak_waits_site(&waits, &record)->longest, i);
+    }
+}
+
+/* What is kept is bounded by places a goroutine, not by waits; and is given back. */
+static void places_are_bounded_and_the_least_goes(void **state)
+{
+    struct goleak_record record = parked(GOLEAK_REASON_CHAN_RECV, 0);
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        wait_once(&record, 0xc000, 1, 7);
+    for (uint64_t object = 1; object <= 1000; object++)
+        wait_once(&record, 0x10000 + object * 96, 1, 7);
+    assert_int_equal(waits.habit_count, 1 + GOLEAK_HABITS);
+    goleak_waits_begin(&waits, &record, 0xc000);
+    assert_int_equal(goleak_waits_here(&waits, &record)->ended, 3);
+    goleak_waits_forget(&waits, &record);
+    assert_null(goleak_waits_here(&waits, &record));
+    for (uint64_t object = 1; object <= GOLEAK_HABITS; object++)
+        wait_once(&record, object * 96, 1, 7);
+    assert_int_equal(waits.habit_count, 1 + GOLEAK_HABITS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_place_remembers_who_woke_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(three_wakers_are_many, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_an_object_reason_and_stack_are_the_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_not_seen_to_begin_is_not_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_takes_over_what_another_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sleeps_are_counted_and_no_more, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_site_has_a_histogram, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_sites_are_found_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(places_are_bounded_and_the_least_goes, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
