@@ -16,6 +16,7 @@ void goleak_cohorts_release(struct goleak_cohorts *cohorts)
         return;
     goleak_intern_release(&cohorts->index);
     goleak_free(cohorts->alloc, cohorts->cohorts, cohorts->capacity * sizeof *cohorts->cohorts);
+    goleak_free(cohorts->alloc, cohorts->ids, cohorts->id_count * sizeof *cohorts->ids);
     goleak_free(cohorts->alloc, cohorts->places, cohorts->place_capacity * sizeof *cohorts->places);
     *cohorts = (struct goleak_cohorts){ .alloc = NULL };
 }
@@ -43,24 +44,29 @@ unsigned goleak_wait_bucket(int64_t waited)
     return bucket;
 }
 
-static bool add(struct goleak_cohorts *cohorts, const struct goleak_record *record, int64_t waited, bool served)
+static bool is_key(struct key a, struct key b)
 {
-    struct key key = key_of(record);
-    size_t before = cohorts->index.count;
+    return a.site == b.site && a.stack == b.stack && a.reason == b.reason;
+}
+
+/* Its cohort's id, which is the last one's most of the time. 0: memory. */
+static uint32_t id_of(struct goleak_cohorts *cohorts, const struct goleak_symbols *symbols, struct key key,
+                      uint32_t last)
+{
+    size_t before = cohorts->index.count, size;
+    if (last != 0) {
+        struct key of_last;
+        memcpy(&of_last, goleak_intern_get(&cohorts->index, last, &size), sizeof of_last);
+        if (is_key(of_last, key))
+            return last;
+    }
     if (!goleak_grow(cohorts->alloc, &cohorts->cohorts, &cohorts->capacity, before + 1, sizeof *cohorts->cohorts))
-        return false;
+        return 0;
     uint32_t id = goleak_intern_add(&cohorts->index, &key, sizeof key);
-    if (id == 0)
-        return false;
-    struct goleak_cohort *cohort = &cohorts->cohorts[id - 1];
     if (id > before)
-        memset(cohort, 0, sizeof *cohort);
-    cohort->count++;
-    cohort->served += served;
-    if (waited > cohort->longest)
-        cohort->longest = waited;
-    cohort->going_on[goleak_wait_bucket(waited)]++;
-    return true;
+        cohorts->cohorts[id - 1] =
+            (struct goleak_cohort){ .idler = goleak_idler_of(symbols, key.stack, (uint8_t)key.reason) };
+    return id;
 }
 
 static bool add_place(struct goleak_cohorts *cohorts, uint32_t place, bool woken)
@@ -114,6 +120,11 @@ static void pool(struct goleak_cohorts *cohorts, const struct goleak_hope_input 
 enum goleak_status goleak_cohorts_find(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
                                        const struct goleak_hope *hope)
 {
+    uint32_t id = 0;
+    cohorts->id_count = (size_t)input->store->count + 1;
+    cohorts->ids = goleak_alloc_zeroed(cohorts->alloc, cohorts->id_count * sizeof *cohorts->ids);
+    if (cohorts->ids == NULL)
+        return goleak_alloc_failure(cohorts->alloc);
     for (uint32_t i = 1; i <= input->store->count; i++) {
         const struct goleak_record *record = goleak_store_at(input->store, i);
         if (!is_blocked(record))
@@ -123,20 +134,21 @@ enum goleak_status goleak_cohorts_find(struct goleak_cohorts *cohorts, const str
         bool often = goleak_is_habit(habit, input->limits, record, input->last - record->since);
         bool served = often && goleak_hope_of(hope, i) != GOLEAK_HOPE_NONE;
         bool told = waiter != NULL && goleak_place_is_object(waiter->place);
-        if (!add(cohorts, record, input->last - record->since, served) ||
-            (told && !add_place(cohorts, waiter->place, habit != NULL)))
+        int64_t waited = input->last - record->since;
+        id = id_of(cohorts, input->symbols, key_of(record), id);
+        if (id == 0 || (told && !add_place(cohorts, waiter->place, habit != NULL)))
             return goleak_alloc_failure(cohorts->alloc);
+        struct goleak_cohort *cohort = &cohorts->cohorts[id - 1];
+        cohorts->ids[i] = id;
+        cohort->count++;
+        cohort->served += served;
+        cohort->going_on[goleak_wait_bucket(waited)]++;
+        if (waited > cohort->longest)
+            cohort->longest = waited;
     }
     merge_places(cohorts);
     pool(cohorts, input);
     return GOLEAK_OK;
-}
-
-const struct goleak_cohort *goleak_cohorts_of(const struct goleak_cohorts *cohorts, const struct goleak_record *record)
-{
-    struct key key = key_of(record);
-    uint32_t id = is_blocked(record) ? goleak_intern_find(&cohorts->index, &key, sizeof key) : 0;
-    return id != 0 ? &cohorts->cohorts[id - 1] : NULL;
 }
 
 const struct goleak_crowd *goleak_cohorts_crowd(const struct goleak_cohorts *cohorts, const struct goleak_waits *waits,

@@ -13,6 +13,7 @@
 struct goleak_cohort {
     uint64_t count;  /* blocked at the end */
     int64_t longest; /* has the oldest of them waited */
+    uint8_t idler;   /* of goleak_idlers; 0: none */
     uint64_t served; /* of these woken here more than once, by somebody who may do so again */
     uint64_t going_on[GOLEAK_WAIT_BUCKETS]; /* how long they have waited, as in goleak_wait_site */
 };
@@ -33,6 +34,8 @@ struct goleak_cohorts {
     struct goleak_alloc *alloc;
     struct goleak_intern index; /* bytes: the key */
     struct goleak_cohort *cohorts;
+    uint32_t *ids; /* by record; 0: of none */
+    size_t id_count;
     struct goleak_crowd *places; /* sorted */
     size_t capacity, place_count, place_capacity;
     struct goleak_pool pools[GOLEAK_REASON_COUNT];
@@ -43,7 +46,23 @@ void goleak_cohorts_release(struct goleak_cohorts *cohorts);
 enum goleak_status goleak_cohorts_find(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
                                        const struct goleak_hope *hope);
 /* Of a blocked goroutine; NULL: of none. */
-const struct goleak_cohort *goleak_cohorts_of(const struct goleak_cohorts *cohorts, const struct goleak_record *record);
+static inline const struct goleak_cohort *goleak_cohorts_of(const struct goleak_cohorts *cohorts,
+                                                            const struct goleak_record *record)
+{
+    uint32_t id = record->index < cohorts->id_count ? cohorts->ids[record->index] : 0;
+    return id != 0 ? &cohorts->cohorts[id - 1] : NULL;
+}
+
+/* Functions that wait for as long as their owner keeps them (idlers.c). */
+struct goleak_idler {
+    const char *function;
+    enum goleak_reason reason;
+    const char *why;
+};
+extern const struct goleak_idler goleak_idlers[];
+/* The one that a goroutine waits in; 0: none. */
+uint8_t goleak_idler_of(const struct goleak_symbols *symbols, uint32_t stack, uint8_t reason);
+
 const struct goleak_crowd *goleak_cohorts_crowd(const struct goleak_cohorts *cohorts, const struct goleak_waits *waits,
                                                 const struct goleak_record *record);
 

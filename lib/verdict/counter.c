@@ -2,7 +2,6 @@
 #include "verdict/rules.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 /* ---- it was woken before ---- */
 
@@ -126,32 +125,13 @@ GOLEAK_RULE(early)
 
 /* ---- it is known to idle ---- */
 
-/* Functions of the standard library that wait for as long as their owner keeps them. */
-static const struct {
-    const char *function;
-    enum goleak_reason reason;
-    const char *why;
-} idlers[] = {
-    { "net/http.(*persistConn).writeLoop", GOLEAK_REASON_SELECT, "keeps an HTTP connection for the next request" },
-    { "net/http.(*http2serverConn).serve", GOLEAK_REASON_SELECT, "serves an HTTP/2 connection" },
-    { "os/signal.loop", GOLEAK_REASON_SELECT, "waits for signals" },
-    { "os/signal.NotifyContext.func1", GOLEAK_REASON_SELECT, "waits for a signal" },
-    { "database/sql.(*DB).connectionOpener", GOLEAK_REASON_SELECT, "keeps a database open" },
-};
-
 GOLEAK_RULE(idler)
 {
-    const uint32_t *frames;
-    size_t count = goleak_symbols_stack_frames(c->input->symbols, c->record->block_stack, &frames);
-    for (size_t i = 0; i < count; i++) {
-        const char *function = goleak_symbols_frame_function(c->input->symbols, frames[i]);
-        for (size_t k = 0; k < sizeof idlers / sizeof *idlers; k++)
-            if (c->record->reason == idlers[k].reason && strcmp(function, idlers[k].function) == 0) {
-                goleak_say(out, "%s %s", function, idlers[k].why);
-                return true;
-            }
-    }
-    return false;
+    if (c->cohort == NULL || c->cohort->idler == 0)
+        return false;
+    const struct goleak_idler *idler = &goleak_idlers[c->cohort->idler];
+    goleak_say(out, "%s %s", idler->function, idler->why);
+    return true;
 }
 
 /* Of one that is older than the recording nobody knows who started it, when it began to

@@ -95,6 +95,11 @@ static size_t find(const struct links *links, uint64_t key, int64_t created)
 struct search {
     const struct goleak_hope_input *input;
     struct goleak_hope *hope;
+    struct kin { /* what its site tells of a goroutine */
+        uint32_t function; /* string: that started it; 0: not told */
+        bool signals;      /* package os/signal started it for its caller */
+        bool coroutine;    /* it runs only while it is asked */
+    } *kin;                /* by spawn site */
     struct links acting; /* by spawner and spawning function */
     struct links woken;  /* those who wait, by who woke them there */
     struct links places; /* those who wait, by what for */
@@ -134,41 +139,47 @@ bool goleak_is_habit(const struct goleak_habit *habit, const struct goleak_limit
     return record->reason != GOLEAK_REASON_CHAN_SEND || waited / limits->patience <= habit->longest;
 }
 
-static const char *start_of(const struct search *search, const struct goleak_record *record)
+static struct kin *kin_of(const struct search *search, const struct goleak_record *record)
 {
-    return goleak_symbols_text(search->input->symbols, search->input->sites->sites[record->site].start);
+    return &search->kin[record->site];
 }
 
-/* Goroutines that package os/signal starts for its caller: it waits for a signal. */
-static bool is_for_signals(const struct search *search, const struct goleak_record *record)
-{
-    return goleak_text_begins(start_of(search, record), "os/signal.");
-}
-
-/* The function that started it; of those of os/signal the caller's. */
-static uint32_t spawning_function(const struct search *search, const struct goleak_record *record)
+static void find_kin(struct search *search)
 {
     const struct goleak_symbols *symbols = search->input->symbols;
-    uint32_t frame = search->input->sites->sites[record->site].created_at;
+    for (uint32_t site = 0; site < goleak_sites_count(search->input->sites); site++) {
+        const struct goleak_site *at = goleak_sites_at(search->input->sites, site);
+        const char *start = goleak_symbols_text(symbols, at->start);
+        search->kin[site] = (struct kin){
+            .function = at->created_at != 0 ? symbols->frame_info[at->created_at - 1].function : 0,
+            .signals = goleak_text_begins(start, "os/signal."),
+            .coroutine = strcmp(start, "runtime.corostart") == 0,
+        };
+    }
+}
+
+/* Of a goroutine that os/signal started, the caller's function. */
+static uint32_t signals_function(const struct search *search, const struct goleak_record *record)
+{
+    const struct goleak_symbols *symbols = search->input->symbols;
     const uint32_t *frames;
-    size_t count = is_for_signals(search, record)
-                       ? goleak_symbols_stack_frames(
-                             symbols, goleak_store_detail(search->input->store, record)->created_stack, &frames) : 0;
+    uint32_t stack = goleak_store_detail(search->input->store, record)->created_stack;
+    size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
     for (size_t i = 0; i < count; i++) {
         const char *function = goleak_symbols_frame_function(symbols, frames[i]);
-        frame = frames[i];
         if (!goleak_text_begins(function, "os/signal.") && !goleak_text_begins(function, "sync.") &&
             !goleak_text_begins(function, "runtime."))
-            break;
+            return symbols->frame_info[frames[i] - 1].function;
     }
-    return frame != 0 ? symbols->frame_info[frame - 1].function : 0;
+    return 0;
 }
 
 /* Who was started by the same goroutine, in the same function; 0: not told. */
 static uint64_t family_of(const struct search *search, const struct goleak_record *record)
 {
-    uint32_t function = record->parent != 0 ? spawning_function(search, record) : 0;
-    return function != 0 ? (uint64_t)record->parent << 32 | function : 0;
+    const struct kin *kin = kin_of(search, record);
+    uint32_t function = kin->signals ? signals_function(search, record) : kin->function;
+    return record->parent != 0 && function != 0 ? (uint64_t)record->parent << 32 | function : 0;
 }
 
 /* It slept again and again, and woke nobody of these. */
@@ -178,11 +189,10 @@ static bool had_its_chance(const struct search *search, const struct goleak_reco
     return waiter != NULL && waiter->naps >= search->input->limits->chances;
 }
 
-/* May wake others that it has to do with. A coroutine runs only while it is asked. */
+/* May wake others that it has to do with. */
 static bool may_help(const struct search *search, const struct goleak_record *record)
 {
-    return (record->flags & (GOLEAK_REC_SYSTEM | GOLEAK_REC_MAIN)) == 0 &&
-           strcmp(start_of(search, record), "runtime.corostart") != 0;
+    return (record->flags & (GOLEAK_REC_SYSTEM | GOLEAK_REC_MAIN)) == 0 && !kin_of(search, record)->coroutine;
 }
 
 static bool is_wait_group(const struct search *search, const struct goleak_record *record)
@@ -209,7 +219,7 @@ static void collect(struct search *search)
             continue;
         if (record->flags & GOLEAK_REC_SPAWNED)
             search->nodes[goleak_store_detail(store, record)->node] = i;
-        bool signals = is_for_signals(search, record);
+        bool signals = kin_of(search, record)->signals;
         if ((signals || (!is_stuck(record) && may_help(search, record))) && family_of(search, record) != 0)
             add(search, &search->acting, family_of(search, record), record->created, i);
         if (!is_stuck(record))
@@ -243,7 +253,7 @@ static uint32_t find_beside(const struct search *search, const struct goleak_rec
         if (link->key != family || link->created > record->created + near)
             return 0;
         const struct goleak_record *other = goleak_store_at(search->input->store, link->record);
-        if (other != record && (group || is_for_signals(search, other) || !had_its_chance(search, other)))
+        if (other != record && (group || kin_of(search, other)->signals || !had_its_chance(search, other)))
             return link->record;
     }
     return 0;
@@ -331,6 +341,7 @@ static void search_all(struct search *search)
 static void release(struct search *search, size_t nodes, size_t records)
 {
     struct goleak_alloc *alloc = search->hope->alloc;
+    goleak_free(alloc, search->kin, goleak_sites_count(search->input->sites) * sizeof *search->kin);
     goleak_free(alloc, search->acting.all, search->acting.capacity * sizeof *search->acting.all);
     goleak_free(alloc, search->woken.all, search->woken.capacity * sizeof *search->woken.all);
     goleak_free(alloc, search->places.all, search->places.capacity * sizeof *search->places.all);
@@ -347,9 +358,12 @@ enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct golea
     search.nodes = goleak_alloc_zeroed(hope->alloc, nodes * sizeof *search.nodes);
     search.queue = goleak_alloc_zeroed(hope->alloc, records * sizeof *search.queue);
     hope->count = records;
-    search.failed = hope->kinds == NULL || hope->whom == NULL || search.nodes == NULL || search.queue == NULL;
-    if (!search.failed)
+    search.kin = goleak_alloc_array(hope->alloc, goleak_sites_count(input->sites), sizeof *search.kin);
+    search.failed = search.kin == NULL || hope->kinds == NULL || hope->whom == NULL || search.nodes == NULL || search.queue == NULL;
+    if (!search.failed) {
+        find_kin(&search);
         collect(&search);
+    }
     if (!search.failed)
         search_all(&search);
     release(&search, nodes, records);

@@ -1,0 +1,26 @@
+/* idlers - functions of the standard library that wait for as long as their owner keeps them. */
+#include "verdict/cohort.h"
+
+#include <string.h>
+
+const struct goleak_idler goleak_idlers[] = {
+    { "", GOLEAK_REASON_NONE, "" }, /* none */
+    { "net/http.(*persistConn).writeLoop", GOLEAK_REASON_SELECT, "keeps an HTTP connection for the next request" },
+    { "net/http.(*http2serverConn).serve", GOLEAK_REASON_SELECT, "serves an HTTP/2 connection" },
+    { "os/signal.loop", GOLEAK_REASON_SELECT, "waits for signals" },
+    { "os/signal.NotifyContext.func1", GOLEAK_REASON_SELECT, "waits for a signal" },
+    { "database/sql.(*DB).connectionOpener", GOLEAK_REASON_SELECT, "keeps a database open" },
+};
+
+uint8_t goleak_idler_of(const struct goleak_symbols *symbols, uint32_t stack, uint8_t reason)
+{
+    const uint32_t *frames;
+    size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
+    for (size_t i = 0; i < count; i++) {
+        const char *function = goleak_symbols_frame_function(symbols, frames[i]);
+        for (uint8_t k = 1; k < sizeof goleak_idlers / sizeof *goleak_idlers; k++)
+            if (reason == goleak_idlers[k].reason && strcmp(function, goleak_idlers[k].function) == 0)
+                return k;
+    }
+    return 0;
+}
