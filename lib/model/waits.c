@@ -27,7 +27,8 @@ void goleak_waits_release(struct goleak_waits *waits)
 static uint32_t place_of(const struct goleak_record *record, uint64_t object)
 {
     uint64_t key = object != 0 ? object : (uint64_t)record->block_stack << 1 | 1;
-    uint32_t place = (uint32_t)(goleak_hash_u64(key ^ (uint64_t)record->process << 48 ^ (uint64_t)record->reason << 56) >> 32);
+    key ^= (uint64_t)record->process << 48 ^ (uint64_t)record->reason << 56;
+    uint32_t place = (uint32_t)(goleak_hash_u64(key) >> 32);
     return object != 0 ? place | 1 : (place & ~1u) | 2;
 }
 

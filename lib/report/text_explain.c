@@ -85,7 +85,8 @@ static void write_chapter(struct goleak_text_report *report, const struct goleak
         break;
     case GOLEAK_EVENT_READY: {
         struct goleak_word by = other(" by ", event);
-        goleak_page_print(page, GOLEAK_PLAIN, "woken%s", by.text[0] != '\0' ? by.text : ", by no goroutine that is told");
+        goleak_page_print(page, GOLEAK_PLAIN, "woken%s",
+                          by.text[0] != '\0' ? by.text : ", by no goroutine that is told");
         break;
     }
     case GOLEAK_EVENT_RUN:
@@ -112,7 +113,7 @@ static void write_life(struct goleak_text_report *report, const struct goleak_st
             goleak_page_print(page, GOLEAK_DIM, "… %s", goleak_words_counted(left_out, "event").text);
             goleak_page_end_line(page);
         }
-        int64_t since = report->capture.first_ns != GOLEAK_NONE ? chapter->moment - report->capture.first_ns : chapter->moment;
+        int64_t first = report->view->judge->first, since = chapter->moment - first;
         page->indent = 0;
         goleak_page_pad(page, 2);
         goleak_page_print(page, GOLEAK_PLAIN, "%s", goleak_text_span(report, since).text);

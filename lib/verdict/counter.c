@@ -87,15 +87,25 @@ GOLEAK_RULE(child)
 
 /* ---- it has not waited long ---- */
 
+static uint64_t above(const uint64_t *buckets, int64_t waited)
+{
+    uint64_t longer = 0;
+    for (size_t b = goleak_wait_bucket(waited) + 1; b < GOLEAK_WAIT_BUCKETS; b++)
+        longer += buckets[b];
+    return longer;
+}
+
 GOLEAK_RULE(usual)
 {
+    const struct goleak_limits *limits = c->input->limits;
+    uint64_t buckets[GOLEAK_WAIT_BUCKETS];
     /* Without the stack, a lock that is held for long hides one that is never given back. */
-    if (c->site == NULL || c->site->ended < c->input->limits->usual_least || c->record->block_stack == 0)
+    if (c->site == NULL || c->site->ended < limits->usual_least || c->record->block_stack == 0)
         return false;
-    uint64_t longer = 0;
-    for (size_t b = goleak_wait_bucket(c->waited) + 1; b < GOLEAK_WAIT_BUCKETS; b++)
-        longer += c->site->buckets[b];
-    if (longer * c->input->limits->usual_part < c->site->ended)
+    for (size_t b = 0; b < GOLEAK_WAIT_BUCKETS; b++)
+        buckets[b] = c->site->buckets[b];
+    uint64_t longer = above(buckets, c->waited);
+    if (longer * limits->usual_part < c->site->ended)
         return false;
     goleak_say(out, "waiting for %s; %" PRIu64 " of the %" PRIu64 " waits here that ended took longer",
                goleak_span_of(c->input, c->waited).text, longer, c->site->ended);
@@ -107,14 +117,13 @@ GOLEAK_RULE(usual)
 /* Of all that wait like it: the youngest of many leaks is one of them. */
 GOLEAK_RULE(early)
 {
-    int64_t duration = c->input->last - c->input->first;
-    if (c->record->reason >= GOLEAK_REASON_COUNT || c->cohort == NULL || c->cohort->longest > duration / (int64_t)c->input->limits->early_share)
+    const struct goleak_limits *limits = c->input->limits;
+    int64_t share = (c->input->last - c->input->first) / (int64_t)limits->early_share;
+    if (c->record->reason >= GOLEAK_REASON_COUNT || c->cohort == NULL || c->cohort->longest > share)
         return false;
     const struct goleak_pool *pool = &c->input->cohorts.pools[c->record->reason];
-    uint64_t longer = 0;
-    for (size_t b = goleak_wait_bucket(c->waited) + 1; b < GOLEAK_WAIT_BUCKETS; b++)
-        longer += pool->buckets[b];
-    if (pool->ended < c->input->limits->early_least || longer * c->input->limits->early_part < pool->ended)
+    uint64_t longer = above(pool->buckets, c->waited);
+    if (pool->ended < limits->early_least || longer * limits->early_part < pool->ended)
         return false;
     goleak_say(out, "waiting for %s only; of the waits for this reason that ended, %" PRIu64 " of %" PRIu64
                     " took longer", goleak_span_of(c->input, c->waited).text, longer, pool->ended);
@@ -140,7 +149,7 @@ GOLEAK_RULE(older)
 {
     if (!c->older)
         return false;
-    goleak_say(out, "older than the recording%s: collect from the program's start to tell who started it and who wakes it",
-               c->habit != NULL ? "" : ", and never woken in it");
+    goleak_say(out, "older than the recording%s: collect from the program's start to tell who started it and "
+                    "who wakes it", c->habit != NULL ? "" : ", and never woken in it");
     return true;
 }

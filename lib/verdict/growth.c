@@ -94,7 +94,9 @@ struct goleak_rise goleak_growth_of(const struct goleak_growth *growth, uint32_t
     rise.created = site.created;
     rise.ended = site.ended;
     rise.alive = site.alive > 0 ? (uint64_t)site.alive : 0;
-    rise.trend = goleak_trend(series, rise.parts);
-    rise.slope = goleak_slope(series, rise.parts);
+    if (rise.created > 1) { /* of many sites nothing more is asked */
+        rise.trend = goleak_trend(series, rise.parts);
+        rise.slope = rise.trend > 0 ? goleak_slope(series, rise.parts) : 0;
+    }
     return rise;
 }

@@ -227,7 +227,7 @@ static void collect(struct search *search)
         const struct goleak_waiter *waiter = goleak_waits_of(search->input->waits, record);
         const struct goleak_habit *habit = goleak_waits_here(search->input->waits, record);
         if (waiter != NULL && goleak_place_is_object(waiter->place))
-            add(search, &search->places, waiter->place, record->created, i);
+            add(search, &search->places, waiter->place, 0, i);
         bool often = goleak_is_habit(habit, search->input->limits, record, search->input->last - record->since);
         for (int which = 0; often && which < 2; which++) {
             uint32_t waker = goleak_hope_waker(store, habit, which);
@@ -240,6 +240,9 @@ static void collect(struct search *search)
     sort(&search->places);
 }
 
+/* So many of a family are looked at. */
+#define BESIDE_MOST 64
+
 /* One that was started together with it and acts. */
 static uint32_t find_beside(const struct search *search, const struct goleak_record *record)
 {
@@ -248,7 +251,8 @@ static uint32_t find_beside(const struct search *search, const struct goleak_rec
         return 0;
     bool group = is_wait_group(search, record);
     int64_t near = (search->input->last - record->since) / search->input->limits->together;
-    for (size_t at = find(&search->acting, family, record->created - near); at < search->acting.count; at++) {
+    size_t first = find(&search->acting, family, record->created - near);
+    for (size_t at = first; at < search->acting.count && at < first + BESIDE_MOST; at++) {
         const struct link *link = &search->acting.all[at];
         if (link->key != family || link->created > record->created + near)
             return 0;
@@ -293,6 +297,17 @@ static void give_all(struct search *search, const struct links *links, uint64_t 
             give(search, links->all[at].record, kind, whom);
 }
 
+/* All who wait on one object, once: the first of them is marked. */
+static void give_fellows(struct search *search, uint32_t place, uint32_t whom)
+{
+    size_t first = find(&search->places, place, INT64_MIN);
+    if (first == search->places.count || search->places.all[first].key != place ||
+        search->places.all[first].created < 0)
+        return;
+    search->places.all[first].created = -1;
+    give_all(search, &search->places, place, GOLEAK_HOPE_PEER, whom);
+}
+
 /* Its fellows at the same object, and those whom it has woken. */
 static void spread(struct search *search, uint32_t index)
 {
@@ -300,7 +315,7 @@ static void spread(struct search *search, uint32_t index)
     const struct goleak_waiter *waiter = goleak_waits_of(search->input->waits, record);
     give_all(search, &search->woken, index, GOLEAK_HOPE_WAKER, index);
     if (search->hope->kinds[index] == GOLEAK_HOPE_WAKER && waiter != NULL && goleak_place_is_object(waiter->place))
-        give_all(search, &search->places, waiter->place, GOLEAK_HOPE_PEER, index);
+        give_fellows(search, waiter->place, index);
 }
 
 /* The nearest one that is alive: what was handed on goes through those who have ended. */
@@ -359,7 +374,8 @@ enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct golea
     search.queue = goleak_alloc_zeroed(hope->alloc, records * sizeof *search.queue);
     hope->count = records;
     search.kin = goleak_alloc_array(hope->alloc, goleak_sites_count(input->sites), sizeof *search.kin);
-    search.failed = search.kin == NULL || hope->kinds == NULL || hope->whom == NULL || search.nodes == NULL || search.queue == NULL;
+    search.failed = search.kin == NULL || hope->kinds == NULL || hope->whom == NULL || search.nodes == NULL ||
+                    search.queue == NULL;
     if (!search.failed) {
         find_kin(&search);
         collect(&search);

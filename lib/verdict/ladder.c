@@ -109,7 +109,9 @@ struct goleak_span goleak_span_of(const struct goleak_verdict_input *input, int6
     static const struct {
         int64_t ns;
         const char *name;
-    } units[] = { { 3600000000000, "h" }, { 60000000000, "min" }, { 1000000000, "s" }, { 1000000, "ms" }, { 1000, "us" } };
+    } units[] = {
+        { 3600000000000, "h" }, { 60000000000, "min" }, { 1000000000, "s" }, { 1000000, "ms" }, { 1000, "us" }
+    };
     struct goleak_span span;
     if (!input->has_time) {
         snprintf(span.text, sizeof span.text, "%" PRId64 " event%s", moments, moments == 1 ? "" : "s");
@@ -205,10 +207,10 @@ static bool is_at_work(const struct goleak_case *c)
 static enum goleak_verdict weigh(const struct goleak_case *c, bool served, bool against)
 {
     bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_CHILD;
+    bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
     if (served)
-        return rising && c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created ? GOLEAK_VERDICT_SUSPECT
-                                                                                       : GOLEAK_VERDICT_WAITING;
+        return rising && endless ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_WAITING;
     if (rising && most_never)
         return GOLEAK_VERDICT_LIKELY;
     if (against || (c->older && c->habit != NULL))

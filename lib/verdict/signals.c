@@ -64,7 +64,8 @@ GOLEAK_RULE(never_woken)
     struct goleak_span span = goleak_span_of(c->input, c->waited);
     if (object && place->count > 1)
         goleak_say(out, "waiting for %s, and never woken here; %" PRIu32 " wait on the same object, %s", span.text,
-                   (uint32_t)place->count, place->woken ? "some of which were woken before" : "and none was ever woken on it");
+                   (uint32_t)place->count,
+                   place->woken ? "some of which were woken before" : "and none was ever woken on it");
     else
         goleak_say(out, "waiting for %s, and never woken here before", span.text);
     goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
@@ -101,7 +102,8 @@ GOLEAK_RULE(rises)
     if (!goleak_is_rising(c))
         return false;
     goleak_say(out, "of this place's goroutines more and more are alive: %" PRIu64 " at the end; their number rose in "
-                    "%zu of %zu parts of the recording", c->rise->alive, c->rise->rising, c->rise->parts);
+                    "%zu of %zu parts of the recording, by about %.1f each", c->rise->alive, c->rise->rising,
+               c->rise->parts, c->rise->slope);
     goleak_say_number(out, "alive", (int64_t)c->rise->alive);
     goleak_say_number(out, "rising_parts", (int64_t)c->rise->rising);
     goleak_say_number(out, "parts", (int64_t)c->rise->parts);

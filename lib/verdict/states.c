@@ -96,7 +96,8 @@ GOLEAK_RULE(coroutine)
     int64_t age = c->input->last - c->record->created;
     bool old = age > (c->input->last - c->input->first) / 2;
     out->verdict = deserted || old ? GOLEAK_VERDICT_LIKELY : GOLEAK_VERDICT_SUSPECT;
-    goleak_say(out, "a coroutine (iter.Pull) that was created %s before the end and never ended%s: its stop was not called",
+    goleak_say(out,
+               "a coroutine (iter.Pull) that was created %s before the end and never ended%s: its stop was not called",
                goleak_span_of(c->input, age).text, deserted ? ", though its creator has" : "");
     goleak_say_number(out, c->input->has_time ? "age_ns" : "age_events", age);
     return true;

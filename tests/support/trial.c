@@ -221,8 +221,6 @@ static void score(struct trial *trial, const struct case_truth *truth, struct fu
     while (goleak_goroutine_next(trace, &iter, &life) == GOLEAK_OK) {
         bool leaks = has_goid(&truth->leaked, life.goid);
         call(called, &life);
-        if (trial->explain && leaks && !called[TRIAL_DEFAULT] && getenv("EACH") != NULL)
-            printf("    missed goroutine %lld %s %s: %s\n", (long long)life.goid, life.start_function, path, life.evidence[0].text);
         trial->called += called[TRIAL_DEFAULT];
         if (!is_blocked(&life) && (trial->keep < 1 || !leaks))
             leaks = false; /* not yet, in a part of the recording */
