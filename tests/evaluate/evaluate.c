@@ -3,7 +3,7 @@
  *
  *      evaluate CAPTURES
  *
- * Every folder below CAPTURES with a truth.json is a case: its bpftrace.txt and its
+ * Every folder below CAPTURES with a truth.json is a case: its bpftrace.txt, perf.txt and
  * trace.out are judged and compared with the truth.
  *
  *      by rung          precision and recall, by start function and by goroutine, with
@@ -31,7 +31,7 @@
 /* One of each kind; the other of the pair is right or wrong with it. */
 static const char *const untold[] = { "own_idle_pool_local_unreachable" };
 
-static const char *const recordings[] = { "bpftrace.txt", "trace.out" };
+static const char *const recordings[] = { "bpftrace.txt", "perf.txt", "trace.out" };
 #define RECORDINGS (sizeof recordings / sizeof *recordings)
 
 static struct folders {

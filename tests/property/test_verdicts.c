@@ -81,6 +81,12 @@ static void test_text(void **state)
     check("bpftrace.txt");
 }
 
+static void test_perf(void **state)
+{
+    (void)state;
+    check("perf.txt");
+}
+
 static void test_traces(void **state)
 {
     (void)state;
@@ -133,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_perf),
         cmocka_unit_test(test_traces),
         cmocka_unit_test(test_loss),
         cmocka_unit_test(test_servers),
