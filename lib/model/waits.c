@@ -214,8 +214,6 @@ void goleak_waits_ended(struct goleak_waits *waits, const struct goleak_record *
     waits->failed = waits->failed || habit == 0 || site == NULL;
     if (waits->failed)
         return;
-    if (waited < 0)
-        waited = 0;
     waiter->woken = habit;
     waits->habits[habit].ended++;
     if (waited > waits->habits[habit].longest)

@@ -84,11 +84,21 @@ void goleak_waits_drop(struct goleak_waits *waits, uint32_t index);
 /* A record takes over what another was. */
 void goleak_waits_move(struct goleak_waits *waits, uint32_t from, uint32_t to);
 
+/* How long it has been in its state at a moment; 0 where that is not told, whatever the
+ * recording claims for times. */
+static inline int64_t goleak_waited(const struct goleak_record *record, int64_t moment)
+{
+    if (record->since == GOLEAK_NO_MOMENT || record->since > moment)
+        return 0;
+    uint64_t waited = (uint64_t)moment - (uint64_t)record->since;
+    return waited < INT64_MAX ? (int64_t)waited : INT64_MAX;
+}
+
 /* If it waits, its wait is over at this moment. The record is as it was. */
 static inline void goleak_waits_end(struct goleak_waits *waits, const struct goleak_record *record, int64_t moment)
 {
     if (record->index < waits->waiter_count && record->state == GOLEAK_STATE_WAITING)
-        goleak_waits_ended(waits, record, moment - record->since);
+        goleak_waits_ended(waits, record, goleak_waited(record, moment));
 }
 
 /* Who ended the last wait; NULL: no goroutine, or it is not told. */

@@ -131,10 +131,10 @@ enum goleak_status goleak_cohorts_find(struct goleak_cohorts *cohorts, const str
             continue;
         const struct goleak_habit *habit = goleak_waits_here(input->waits, record);
         const struct goleak_waiter *waiter = goleak_waits_of(input->waits, record);
-        bool often = goleak_is_habit(habit, input->limits, record, input->last - record->since);
+        bool often = goleak_is_habit(habit, input->limits, record, goleak_waited(record, input->last));
         bool served = often && goleak_hope_of(hope, i) != GOLEAK_HOPE_NONE;
         bool told = waiter != NULL && goleak_place_is_object(waiter->place);
-        int64_t waited = input->last - record->since;
+        int64_t waited = goleak_waited(record, input->last);
         id = id_of(cohorts, input->symbols, key_of(record), id);
         if (id == 0 || (told && !add_place(cohorts, waiter->place, habit != NULL)))
             return goleak_alloc_failure(cohorts->alloc);

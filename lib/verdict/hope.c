@@ -228,7 +228,7 @@ static void collect(struct search *search)
         const struct goleak_habit *habit = goleak_waits_here(search->input->waits, record);
         if (waiter != NULL && goleak_place_is_object(waiter->place))
             add(search, &search->places, waiter->place, 0, i);
-        bool often = goleak_is_habit(habit, search->input->limits, record, search->input->last - record->since);
+        bool often = goleak_is_habit(habit, search->input->limits, record, goleak_waited(record, search->input->last));
         for (int which = 0; often && which < 2; which++) {
             uint32_t waker = goleak_hope_waker(store, habit, which);
             if (waker != 0)
@@ -250,11 +250,11 @@ static uint32_t find_beside(const struct search *search, const struct goleak_rec
     if (family == 0 || record->created == GOLEAK_NO_MOMENT)
         return 0;
     bool group = is_wait_group(search, record);
-    int64_t near = (search->input->last - record->since) / search->input->limits->together;
+    int64_t near = (goleak_waited(record, search->input->last)) / search->input->limits->together;
     size_t first = find(&search->acting, family, record->created - near);
     for (size_t at = first; at < search->acting.count && at < first + BESIDE_MOST; at++) {
         const struct link *link = &search->acting.all[at];
-        if (link->key != family || link->created > record->created + near)
+        if (link->key != family || link->created - record->created > near)
             return 0;
         const struct goleak_record *other = goleak_store_at(search->input->store, link->record);
         if (other != record && (group || kin_of(search, other)->signals || !had_its_chance(search, other)))
@@ -273,7 +273,7 @@ static void begin(struct search *search)
             continue;
         if (!is_stuck(record) || (record->flags & GOLEAK_REC_SYSTEM))
             give(search, i, GOLEAK_HOPE_ACTS, 0);
-        else if (goleak_hope_timer(input->waits, input->limits, record, input->last - record->since))
+        else if (goleak_hope_timer(input->waits, input->limits, record, goleak_waited(record, input->last)))
             give(search, i, GOLEAK_HOPE_TIMER, 0);
     }
 }

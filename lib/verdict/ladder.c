@@ -153,7 +153,7 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
         .blocked = record->state == GOLEAK_STATE_WAITING && (record->flags & GOLEAK_REC_BLOCKED) != 0,
         .older = (record->flags & GOLEAK_REC_PREEXISTING) != 0,
         .bare = !input->wakeups_told && !input->objects_told && !input->stacks_told,
-        .waited = record->since != GOLEAK_NO_MOMENT ? input->last - record->since : 0,
+        .waited = goleak_waited(record, input->last),
     };
     if (!c.blocked)
         return c;
