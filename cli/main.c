@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd_convert.h"
 #include "cmd_recorder.h"
 #include "cmd_report.h"
 #include "diag.h"
@@ -89,6 +90,7 @@ static enum cli_exit run(const struct cli_options *options)
     switch (options->action) {
     case CLI_ACTION_MISUSE: cli_diag_say(&diag, CLI_ERROR, NULL, "%s", options->problem); return CLI_EXIT_TROUBLE;
     case CLI_ACTION_REPORT: return cli_report(options, &diag);
+    case CLI_ACTION_CONVERT: return cli_convert(options, &diag);
     case CLI_ACTION_RECORDER: return cli_recorder(options, &diag);
     default: return about(options->action, &diag);
     }

@@ -10,6 +10,10 @@
 
 #include "values.h"
 
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+#define GOLEAK_LEVEL_TEXT TEXT(GOLEAK_WRITER_LEVEL)
+
 /* ---- the table ------------------------------------------------------------ */
 
 static const char *word_of(const char *const *words, size_t count, size_t index)
@@ -57,6 +61,8 @@ enum id {
     STRICT,
     MAX_MEMORY,
     JOBS,
+    FORCE,
+    LEVEL,
     ARCH,
     OBJECTS,
     MINIMAL,
@@ -110,6 +116,10 @@ static const struct option_row rows[] = {
     { MAX_MEMORY, 0, "max-memory", "SIZE", NULL, NULL, "Resources",
       "give up rather than use more, in the whole process, such as 64M or 2G; at least " CLI_MEMORY_LEAST_TEXT },
     { JOBS, 0, "jobs", "N", NULL, NULL, NULL, "use N threads in all; 1 is none beside the main one" },
+
+    { FORCE, 0, "force", NULL, NULL, NULL, "The .glk of 'convert'", "overwrite a file that is there" },
+    { LEVEL, 0, "level", "N", NULL, GOLEAK_LEVEL_TEXT, NULL,
+      "pack it more tightly, up to 19, or faster, down to 1; 0 does not pack it" },
 
     { ARCH, 0, "arch", "NAME", arch_word, NULL, "The script of 'recorder'", "the machine, where neither --exe nor this one tells" },
     { OBJECTS, 0, "objects", NULL, NULL, NULL, NULL,
@@ -200,6 +210,7 @@ static bool set_value(struct cli_options *options, const struct option_row *row,
     switch (row->id) {
     case OUTPUT:
         options->output = strcmp(value, "-") == 0 ? NULL : value;
+        options->output_given = true;
         return *value != '\0' || bad_value(options, row, value, "the name of a file, or '-'");
     case EXE:
         options->exe = value;
@@ -217,6 +228,11 @@ static bool set_value(struct cli_options *options, const struct option_row *row,
     case JOBS:
         return cli_value_count(value, 1024, &options->jobs) ||
                bad_value(options, row, value, "a whole number from 1 to 1024");
+    case LEVEL:
+        if (strcmp(value, "0") == 0)
+            options->level = 0;
+        return strcmp(value, "0") == 0 || cli_value_count(value, 19, &options->level) ||
+               bad_value(options, row, value, "a whole number from 0 to 19");
     case GO_VERSION:
         return cli_value_go_version(value, &options->go_version) ||
                bad_value(options, row, value, "a Go version such as 1.22");
@@ -239,6 +255,7 @@ static void set_flag(struct cli_options *options, const struct option_row *row)
     case INCLUDE_SYSTEM: options->include_system = true; break;
     case STRICT: options->strict = true; break;
     case QUIET: options->quiet = true; break;
+    case FORCE: options->force = true; break;
     case OBJECTS: options->objects = true; break;
     case MINIMAL: options->minimal = true; break;
     case HELP: options->action = CLI_ACTION_HELP; break;
@@ -258,10 +275,12 @@ static bool set(struct cli_options *options, const struct option_row *row, const
 
 /* ---- sub-commands ----------------------------------------------------------- */
 
+#define CONVERT_WORD "convert"
 #define RECORDER_WORD "recorder"
 
-/* Which options belong to the report, and which to the recorder: bits by action. */
+/* Which options belong to the report, and which to a sub-command: bits by action. */
 #define FOR_REPORT (1u << CLI_ACTION_REPORT)
+#define FOR_CONVERT (1u << CLI_ACTION_CONVERT)
 #define FOR_RECORDER (1u << CLI_ACTION_RECORDER)
 
 static unsigned actions_of(enum id id)
@@ -270,13 +289,19 @@ static unsigned actions_of(enum id id)
     case ARCH:
     case OBJECTS:
     case MINIMAL: return FOR_RECORDER;
+    case FORCE:
+    case LEVEL: return FOR_CONVERT;
+    case INPUT_FORMAT:
+    case MAX_MEMORY:
+    case JOBS:
+    case PROGRESS: return FOR_REPORT | FOR_CONVERT;
     case OUTPUT:
     case GO_VERSION:
     case EXE:
     case COLOR:
     case QUIET:
     case HELP:
-    case VERSION: return FOR_REPORT | FOR_RECORDER;
+    case VERSION: return FOR_REPORT | FOR_CONVERT | FOR_RECORDER;
     default: return FOR_REPORT;
     }
 }
@@ -286,16 +311,18 @@ static bool check_belonging(struct cli_options *options, const bool *given)
     for (size_t i = 0; i < ROW_COUNT; i++) {
         if (!given[i] || actions_of(rows[i].id) & 1u << options->action)
             continue;
-        if (options->action == CLI_ACTION_RECORDER)
-            return misuse(options, "option '--%s' has no meaning for 'recorder'" SEE_HELP, rows[i].name);
-        return misuse(options, "option '--%s' belongs to 'recorder'" SEE_HELP, rows[i].name);
+        if (options->action != CLI_ACTION_REPORT)
+            return misuse(options, "option '--%s' has no meaning for '%s'" SEE_HELP, rows[i].name,
+                          options->action == CLI_ACTION_CONVERT ? CONVERT_WORD : RECORDER_WORD);
+        return misuse(options, "option '--%s' belongs to '%s'" SEE_HELP, rows[i].name,
+                      actions_of(rows[i].id) & FOR_CONVERT ? CONVERT_WORD : RECORDER_WORD);
     }
     return true;
 }
 
 static const char *command_word(size_t index)
 {
-    static const char *const words[] = { RECORDER_WORD };
+    static const char *const words[] = { CONVERT_WORD, RECORDER_WORD };
     return word_of(words, sizeof words / sizeof words[0], index);
 }
 
@@ -303,14 +330,17 @@ static const char *command_word(size_t index)
  * right, it stands behind "--". */
 static const char *meant_command(const char *word)
 {
-    if (word[strspn(word, "abcdefghijklmnopqrstuvwxyz")] != '\0' || strcmp(word, RECORDER_WORD) == 0 ||
-        access(word, F_OK) == 0)
+    if (word[strspn(word, "abcdefghijklmnopqrstuvwxyz")] != '\0' ||
+        cli_word_index(word, strlen(word), command_word) != SIZE_MAX || access(word, F_OK) == 0)
         return NULL;
     if (strcmp(word, "help") == 0)
         return "--help";
     if (strcmp(word, "version") == 0)
         return "--version";
-    return cli_word_nearest(word, command_word) != NULL ? RECORDER_WORD " TOOL" : NULL;
+    const char *nearest = cli_word_nearest(word, command_word);
+    return nearest == NULL                        ? NULL
+           : strcmp(nearest, CONVERT_WORD) == 0 ? CONVERT_WORD " FILE... -o OUT"
+                                                  : RECORDER_WORD " TOOL";
 }
 
 static bool check_report(struct cli_options *options)
@@ -322,6 +352,15 @@ static bool check_report(struct cli_options *options)
     const char *meant = meant_command(options->files[0]);
     return meant == NULL || misuse(options, "there is no file '%.*s' (did you mean '" CLI_PROGRAM " %s'?)" SEE_HELP,
                                    SHOWN, options->files[0], meant);
+}
+
+static bool check_convert(struct cli_options *options)
+{
+    if (options->file_count == 0)
+        return misuse(options, CONVERT_WORD ": no FILE is given: name a recording, or use '-' for standard input" SEE_HELP);
+    if (!options->output_given)
+        return misuse(options, CONVERT_WORD ": no output is named: give -o FILE, or '-o -' for standard output" SEE_HELP);
+    return true;
 }
 
 static bool check_recorder(struct cli_options *options)
@@ -402,14 +441,18 @@ static void make_getopt_tables(char *letters, struct option *longs)
 
 static bool is_running(const struct cli_options *options)
 {
-    return options->action == CLI_ACTION_REPORT || options->action == CLI_ACTION_RECORDER;
+    return options->action == CLI_ACTION_REPORT || options->action == CLI_ACTION_CONVERT ||
+           options->action == CLI_ACTION_RECORDER;
 }
 
 /* The first word is a sub-command or a FILE; a FILE of that name is ./recorder. */
 static void take_word(struct cli_options *options, const char *word)
 {
-    if (options->action == CLI_ACTION_REPORT && options->file_count == 0 && strcmp(word, RECORDER_WORD) == 0)
+    bool first = options->action == CLI_ACTION_REPORT && options->file_count == 0;
+    if (first && strcmp(word, RECORDER_WORD) == 0)
         options->action = CLI_ACTION_RECORDER;
+    else if (first && strcmp(word, CONVERT_WORD) == 0)
+        options->action = CLI_ACTION_CONVERT;
     else
         options->files[options->file_count++] = word;
 }
@@ -461,6 +504,8 @@ void cli_options_parse(struct cli_options *out, int argc, char **argv)
         return;
     if (out->action == CLI_ACTION_RECORDER)
         check_recorder(out);
+    else if (out->action == CLI_ACTION_CONVERT)
+        check_convert(out);
     else
         check_report(out);
 }
@@ -519,12 +564,15 @@ static void print_row(FILE *out, const struct option_row *row)
 void cli_options_help(FILE *out)
 {
     fputs("Usage: " CLI_PROGRAM " [OPTION]... FILE...\n"
+          "       " CLI_PROGRAM " convert FILE... -o OUT [OPTION]...\n"
           "       " CLI_PROGRAM " recorder TOOL [OPTION]...\n\n"
           "Says which goroutines leaked in a recorded Go process, why, since when, and who\n"
           "started them. FILE is a recording, plain or packed with zstd or gzip; '-' is\n"
           "standard input. Several recordings of one process are joined, those of others\n"
           "reported side by side, and a file with what the recorder printed on its standard\n"
-          "error is read together with its recording.\n\n",
+          "error is read together with its recording.\n\n"
+          "'convert' writes FILE, or several of one process, as one compact file, OUT, of\n"
+          "which reports are the same; its name ends in .glk.\n",
           out);
     char tools[80];
     fprintf(out, "'recorder' prints a script for TOOL, %s,\nthat records what a report can use best.\n",
@@ -544,6 +592,7 @@ void cli_options_help(FILE *out)
           "  " CLI_PROGRAM " trace.zst\n"
           "  " CLI_PROGRAM " --json -o report.json --min-age=10s trace.txt trace.err\n"
           "  zstd -dc trace.zst | " CLI_PROGRAM " --format=ndjson - | grep '\"likely\"'\n"
+          "  " CLI_PROGRAM " convert trace.txt trace.err -o trace.glk\n"
           "  " CLI_PROGRAM " recorder bpftrace --exe=./app -o app.bt\n",
           out);
 }

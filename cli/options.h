@@ -21,6 +21,7 @@
 
 enum cli_action {
     CLI_ACTION_REPORT,
+    CLI_ACTION_CONVERT,
     CLI_ACTION_RECORDER,
     CLI_ACTION_HELP,
     CLI_ACTION_VERSION,
@@ -55,6 +56,11 @@ struct cli_options {
     bool strict;
     bool quiet;
     enum cli_when color, progress;
+
+    /* convert */
+    bool output_given; /* '-' too */
+    bool force;
+    unsigned level;    /* 0: not packed */
 
     /* recorder */
     const char *exe, *arch; /* NULL: not given */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,60 @@ bool cli_output_open(struct cli_output *output, const char *name)
     return !output->atomic || prepare_directory(output);
 }
 
+/* ---- signals -------------------------------------------------------------- */
+
+/* The stand-in, for who may do little: NULL, there is none. */
+static char *volatile guarded;
+
+static void end_by_signal(int number)
+{
+    const char *path = guarded;
+    if (path != NULL)
+        (void)unlink(path);
+    signal(number, SIG_DFL); /* it comes again when this returns */
+    raise(number);
+}
+
+static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+
+static void catch_ends(void)
+{
+    struct sigaction action, old;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = end_by_signal;
+    sigemptyset(&action.sa_mask);
+    /* Who runs it in the background may have told it to ignore them. */
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (sigaction(ends[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(ends[i], &action, NULL);
+}
+
+/* Creates the stand-in; no signal comes between that and its guard. */
+static int create_guarded(char *path)
+{
+    sigset_t set, before;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        sigaddset(&set, ends[i]);
+    sigprocmask(SIG_BLOCK, &set, &before);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int error = errno;
+    if (fd >= 0) {
+        guarded = path;
+        catch_ends();
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return fd;
+}
+
+static void forget_temporary(struct cli_output *output)
+{
+    guarded = NULL;
+    free(output->temporary);
+    output->temporary = NULL;
+}
+
 /* A name of its own, however long the target's is: NAME_MAX would refuse a
  * suffix to a long one. */
 static bool create_temporary(struct cli_output *output)
@@ -93,7 +148,7 @@ static bool create_temporary(struct cli_output *output)
         output->temporary = join(output->target, directory_size(output->target), name);
         if (output->temporary == NULL)
             return fail_write(output, ENOMEM);
-        output->fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        output->fd = create_guarded(output->temporary);
         if (output->fd < 0 && errno != EEXIST)
             break;
     }
@@ -172,6 +227,37 @@ bool cli_output_write(void *context, const void *data, size_t size)
 
 /* ---- the end -------------------------------------------------------------- */
 
+/* Under its name, or not at all. Without links, on some file systems, somebody else's
+ * file of that name may be replaced in the moment between looking and renaming. */
+static bool put_in_place(const struct cli_output *output)
+{
+    if (!output->keep)
+        return rename(output->temporary, output->target) == 0;
+    if (link(output->temporary, output->target) == 0) {
+        unlink(output->temporary);
+        return true;
+    }
+    if (errno == EEXIST)
+        return false;
+    if (access(output->target, F_OK) == 0) {
+        errno = EEXIST;
+        return false;
+    }
+    return rename(output->temporary, output->target) == 0;
+}
+
+/* A name is in the folder's own bytes; where those cannot be synced, it was tried. */
+static void sync_folder(const struct cli_output *output)
+{
+    char *folder = join(output->target, directory_size(output->target), ".");
+    int fd = folder != NULL ? open(folder, O_RDONLY | O_CLOEXEC) : -1;
+    free(folder);
+    if (fd < 0)
+        return;
+    (void)fsync(fd);
+    close(fd);
+}
+
 bool cli_output_commit(struct cli_output *output)
 {
     if (output->failed)
@@ -180,13 +266,18 @@ bool cli_output_commit(struct cli_output *output)
         return false;
     int fd = output->fd;
     output->fd = -1;
+    bool synced = fd < 0 || !output->durable || output->temporary == NULL || fsync(fd) == 0;
+    int error = errno;
     /* A full disk or a lost network mount may tell only now. */
     if (fd >= 0 && close(fd) != 0 && errno != EINTR && !output->closed_pipe)
         return fail_write(output, errno);
-    if (output->temporary != NULL && rename(output->temporary, output->target) != 0)
+    if (!synced && error != EINVAL) /* some file systems have no sync */
+        return fail_write(output, error);
+    if (output->temporary != NULL && !put_in_place(output))
         return fail(output, "cannot be put in place", errno);
-    free(output->temporary);
-    output->temporary = NULL;
+    if (output->temporary != NULL && output->durable)
+        sync_folder(output);
+    forget_temporary(output);
     return true;
 }
 
@@ -197,9 +288,8 @@ void cli_output_discard(struct cli_output *output)
     output->fd = -1;
     if (output->temporary != NULL)
         unlink(output->temporary);
-    free(output->temporary);
+    forget_temporary(output);
     free(output->target);
-    output->temporary = NULL;
     output->target = NULL;
 }
 

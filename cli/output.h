@@ -22,6 +22,8 @@ struct cli_output {
     int fd;           /* -1: not open yet */
     mode_t mode;      /* of the file to be replaced; 0: there is none */
     bool atomic;      /* through `temporary` */
+    bool keep;        /* what has come to stand under that name meanwhile is not replaced */
+    bool durable;     /* it has its name only when the disk has its bytes */
     bool closed_pipe; /* nobody reads any more */
     bool failed;
     char problem[256]; /* a sentence, when failed */
@@ -33,7 +35,8 @@ struct cli_output {
  * file yet, so that an interrupted analysis leaves nothing behind. */
 bool cli_output_open(struct cli_output *output, const char *name);
 
-/* A goleak_write_fn; false when the output failed or nobody reads it. */
+/* A goleak_write_fn; the stand-in that it creates goes when a signal ends the process
+ * (hang-up, interrupt, quit, terminate). False when the output failed or nobody reads it. */
 bool cli_output_write(void *output, const void *data, size_t size);
 
 /* Flushes, closes, and puts the file in its place. False: `problem` says why;

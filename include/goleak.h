@@ -540,6 +540,93 @@ GOLEAK_API const char *goleak_decoder_frame(const struct goleak_decoder *decoder
 GOLEAK_API const char *goleak_event_kind_name(enum goleak_event_kind kind);
 GOLEAK_API void goleak_decoder_free(struct goleak_decoder *decoder);
 
+/* ---- recording into the compact binary format (docs/FORMAT-GLK.md) ------ */
+
+/* Where events come from: a recording that is converted, or the tool that records. */
+struct goleak_writer_source {
+    const char *name;       /* what reports call it: the path of a recording, a tool */
+    const char *format;     /* "dtrace", …, or a tool's own word                */
+    uint32_t pid;           /* of events that do not tell theirs; 0: not known  */
+    bool messages;          /* what a recorder said beside: complaints, no events */
+};
+
+/* Start from GOLEAK_WRITER_OPTIONS_INIT. */
+struct goleak_writer_options {
+    size_t size;
+    const struct goleak_allocator *allocator; /* NULL: malloc               */
+    uint64_t max_memory_bytes; /* 0: no limit                                   */
+    int level;              /* of zstd, 1 to 19; 0: nothing is packed           */
+};
+#define GOLEAK_WRITER_LEVEL 12
+#define GOLEAK_WRITER_OPTIONS_INIT { sizeof(struct goleak_writer_options), 0, 0, GOLEAK_WRITER_LEVEL }
+
+/* Writes a .glk of events as they happen. A sketch of a tool that records into it:
+ *
+ *      struct goleak_writer_source source = { .name = "mytool", .format = "mytool" };
+ *      goleak_writer_new(&writer, &source, 1, NULL, write_to_file, file, &error);
+ *      event = (struct goleak_event){ .kind = GOLEAK_EVENT_PARK, .has = GOLEAK_HAS_G | GOLEAK_HAS_TIME, … };
+ *      goleak_writer_event(writer, 0, &event, &error);
+ *      goleak_writer_finish(writer, &error);
+ *      goleak_writer_free(writer);
+ *
+ * Several sources are recordings of one process side by side: a reader merges them.
+ * Owner.    Names and options are copied. `write` gets whole blocks, in their order.
+ * Errors.   What fails sticks: GOLEAK_E_IO where `write` refused, GOLEAK_E_MEMORY,
+ *           GOLEAK_E_USAGE. What was written before it can be read.
+ * Memory.   2 MiB a source, and what its goroutines' addresses, names and stacks take.
+ * Threads.  One thread at a time uses a writer. */
+struct goleak_writer;
+GOLEAK_API enum goleak_status goleak_writer_new(struct goleak_writer **out, const struct goleak_writer_source *sources,
+                                                size_t source_count, const struct goleak_writer_options *options,
+                                                goleak_write_fn *write, void *context, struct goleak_error *error);
+
+/* The number of a text, for goleak_event.name of this source; 0 when memory ends. */
+GOLEAK_API uint32_t goleak_writer_name(struct goleak_writer *writer, size_t source, const char *text);
+
+/* One frame of a stack: a function and a place in a file; or, where file is NULL, a
+ * function and an offset in it; or, where function is NULL too, an address. */
+struct goleak_writer_frame {
+    const char *function, *file;
+    uint64_t line;   /* of the file */
+    uint64_t offset; /* in the function, or the address */
+};
+/* The number of a stack, leaf first, for goleak_event.stack of this source; 0 for no
+ * frames, and when memory ends. */
+GOLEAK_API uint32_t goleak_writer_stack(struct goleak_writer *writer, size_t source,
+                                        const struct goleak_writer_frame *frames, size_t count);
+
+/* The event as it was seen; readers put events in order by time. Fields whose bit is
+ * not in `has` are not looked at; `position` is. */
+GOLEAK_API enum goleak_status goleak_writer_event(struct goleak_writer *writer, size_t source,
+                                                  const struct goleak_event *event, struct goleak_error *error);
+
+/* The recorded program's Go version, "1.26"; before its first event. */
+GOLEAK_API enum goleak_status goleak_writer_go_version(struct goleak_writer *writer, size_t source, const char *version,
+                                                       struct goleak_error *error);
+
+/* Something is wrong with what is recorded: `name` as in goleak_health ("lost_events"),
+ * how often, and a sentence about it. */
+GOLEAK_API enum goleak_status goleak_writer_complain(struct goleak_writer *writer, size_t source, const char *name,
+                                                     uint64_t count, const char *sentence, struct goleak_error *error);
+
+/* Writes out what there is: a reader of the file gets as far, whatever happens next.
+ * Small blocks pack badly: once a second is often enough. */
+GOLEAK_API enum goleak_status goleak_writer_flush(struct goleak_writer *writer, struct goleak_error *error);
+/* Flushes, and writes the end: without it a reader calls the recording incomplete. */
+GOLEAK_API enum goleak_status goleak_writer_finish(struct goleak_writer *writer, struct goleak_error *error);
+GOLEAK_API void goleak_writer_free(struct goleak_writer *writer); /* NULL is allowed */
+
+/* Reads the recordings at `paths`, in any format, as goleak_trace_load_all does, and
+ * writes them as one .glk: a report on it is the report on them. Several must be
+ * recordings of one process, or messages beside one. Of the options those count that
+ * say how to read (allocator, max_memory_bytes, go_version, input_format, jobs, exe,
+ * progress). errors[i] (path_count of them) tells what is wrong with paths[i]; then, and
+ * where `write` refuses, what has been written is no whole recording.
+ * Returns the first failure. */
+GOLEAK_API enum goleak_status goleak_convert(const char *const *paths, size_t path_count,
+                                             const struct goleak_options *options, int level, goleak_write_fn *write,
+                                             void *context, struct goleak_error *errors);
+
 #ifdef __cplusplus
 }
 #endif

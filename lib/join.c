@@ -125,6 +125,30 @@ enum goleak_status goleak_identity_read(struct goleak_identity *out, const char 
     return status == GOLEAK_E_MEMORY || status == GOLEAK_E_LIMIT ? status : GOLEAK_OK;
 }
 
+/* ---- names ---- */
+
+/* Up to the first dot of its last part: "trace" of "x/trace.txt.zst". */
+static size_t stem_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    const char *dot = strchr(name, '.');
+    return dot != NULL ? (size_t)(dot - path) : strlen(path);
+}
+
+size_t goleak_paths_alike(const char *a, const char *b)
+{
+    size_t size = 0;
+    while (a[size] != '\0' && a[size] == b[size])
+        size++;
+    return size;
+}
+
+bool goleak_paths_are_neighbours(const char *a, const char *b)
+{
+    return stem_of(a) == stem_of(b) && strncmp(a, b, stem_of(b)) == 0 && strcmp(a, b) != 0;
+}
+
 /* ---- comparing ---- */
 
 enum alike { ALIKE_NO, ALIKE_UNKNOWN, ALIKE_YES };

@@ -33,6 +33,10 @@ struct goleak_identity {
  * where memory ends, with its sentence. */
 enum goleak_status goleak_identity_read(struct goleak_identity *out, const char *path,
                                         const struct goleak_options *options, struct goleak_error *error);
+/* How many characters they begin alike with; and whether two names are those of one
+ * recording and what stands beside it: x/trace.txt and x/trace.err. */
+size_t goleak_paths_alike(const char *a, const char *b);
+bool goleak_paths_are_neighbours(const char *a, const char *b);
 bool goleak_identity_joins(const struct goleak_identity *a, const struct goleak_identity *b);
 
 #endif

@@ -7,30 +7,21 @@
  * says is entered in the health of the recording that it stands beside, the one
  * whose name begins most like its own.
  */
+#include "feed.h"
 #include "join.h"
 
 #include "base/error.h"
 #include "base/thread.h"
-#include "input/decode.h"
-#include "reading.h"
+#include "format/glk.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* A file on its way into an input. */
-struct feed {
-    struct goleak_input *input;
-    struct goleak_source *source;
-    struct goleak_decode *decode;
-    struct goleak_reading *reading; /* instead of decode */
-    bool ended;
-};
-
-static enum goleak_status open_feed(struct feed *feed, struct goleak_trace *trace, const char *path,
+enum goleak_status goleak_feed_open(struct goleak_feed *feed, struct goleak_trace *trace, const char *path,
                                     struct goleak_error *error)
 {
-    *feed = (struct feed){ 0 };
+    *feed = (struct goleak_feed){ 0 };
     enum goleak_status status = goleak_source_open(&feed->source, &trace->alloc, path, error);
     return status == GOLEAK_OK ? goleak_input_open(&feed->input, trace, path, error) : status;
 }
@@ -39,7 +30,7 @@ static enum goleak_status open_feed(struct feed *feed, struct goleak_trace *trac
 #define SMALL_BYTES ((uint64_t)512 * 1024)
 
 /* How many threads, beside the caller's, one of `feeds` inputs may have. */
-static unsigned threads_of(const struct feed *feed, const struct goleak_trace *trace, size_t index, size_t feeds)
+static unsigned threads_of(const struct goleak_feed *feed, const struct goleak_trace *trace, size_t index, size_t feeds)
 {
     unsigned jobs = trace->options.jobs;
     if (jobs != 0) /* one for each, and what is left from the first on */
@@ -51,8 +42,38 @@ static unsigned threads_of(const struct feed *feed, const struct goleak_trace *t
     return feeds == 1 ? 3 : index < cores;
 }
 
+/* The first bytes of an input, unpacked. */
+struct beginning {
+    char bytes[16];
+    size_t size;
+};
+
+static enum goleak_status keep_beginning(void *context, const void *data, size_t size)
+{
+    struct beginning *beginning = context;
+    size_t room = sizeof beginning->bytes - beginning->size;
+    memcpy(beginning->bytes + beginning->size, data, size < room ? size : room);
+    beginning->size += size < room ? size : room;
+    return GOLEAK_OK;
+}
+
+/* A .glk may hold several recordings, whose lanes and names are the trace's own: it is not
+ * read aside. It would gain little: its reader is not what takes the time. */
+static bool is_glk(struct goleak_trace *trace, const void *first, size_t size)
+{
+    struct beginning beginning = { .size = 0 };
+    struct goleak_unpack *unpack = NULL;
+    struct goleak_error error;
+    if (goleak_unpack_new(&unpack, &trace->alloc, trace->options.max_memory_bytes / 2, keep_beginning, NULL, &beginning,
+                          &error) == GOLEAK_OK &&
+        goleak_unpack_feed(unpack, first, size, &error) == GOLEAK_OK)
+        goleak_unpack_finish(unpack, &error);
+    goleak_unpack_free(unpack);
+    return goleak_format_glk.sniff(beginning.bytes, beginning.size, false) == GOLEAK_SNIFF_YES;
+}
+
 /* Unpacking gains most by a thread, then reading lines and records, then reading bytes. */
-static enum goleak_status start_feed(struct feed *feed, struct goleak_trace *trace, size_t index, size_t feeds,
+enum goleak_status goleak_feed_start(struct goleak_feed *feed, struct goleak_trace *trace, size_t index, size_t feeds,
                                      struct goleak_error *error)
 {
     const void *first;
@@ -64,7 +85,8 @@ static enum goleak_status start_feed(struct feed *feed, struct goleak_trace *tra
         return status;
     const char *packing = goleak_unpack_sniff(first, size, all);
     bool packed = packing != NULL && strcmp(packing, "plain") != 0;
-    bool aside = threads > packed && trace->options.exe == NULL && trace->options.allocator == NULL;
+    bool aside = threads > packed && trace->options.exe == NULL && trace->options.allocator == NULL &&
+                 !feed->here && !is_glk(trace, first, size);
     if (packed && threads != 0)
         how = GOLEAK_DECODE_THREAD;
     else if (aside && threads > 1)
@@ -78,7 +100,7 @@ static enum goleak_status start_feed(struct feed *feed, struct goleak_trace *tra
 }
 
 /* One run of bytes; at the end the input is finished. */
-static enum goleak_status pump_run(struct feed *feed, struct goleak_error *error)
+static enum goleak_status pump_run(struct goleak_feed *feed, struct goleak_error *error)
 {
     const void *data;
     size_t size;
@@ -91,7 +113,7 @@ static enum goleak_status pump_run(struct feed *feed, struct goleak_error *error
     return feed->ended ? goleak_input_finish(input, error) : goleak_input_feed_plain(input, data, size, error);
 }
 
-static enum goleak_status pump(struct feed *feed, struct goleak_trace *trace, struct goleak_error *error)
+enum goleak_status goleak_feed_pump(struct goleak_feed *feed, struct goleak_trace *trace, struct goleak_error *error)
 {
     enum goleak_status status =
         feed->reading != NULL ? goleak_reading_next(feed->reading, &feed->ended, error) : pump_run(feed, error);
@@ -100,7 +122,7 @@ static enum goleak_status pump(struct feed *feed, struct goleak_trace *trace, st
     return status;
 }
 
-static void close_feed(struct feed *feed)
+void goleak_feed_close(struct goleak_feed *feed)
 {
     goleak_reading_close(feed->reading);
     goleak_decode_close(feed->decode);
@@ -109,13 +131,13 @@ static void close_feed(struct feed *feed)
 
 static enum goleak_status read_path(struct goleak_trace *trace, const char *path, struct goleak_error *error)
 {
-    struct feed feed;
-    enum goleak_status status = open_feed(&feed, trace, path, error);
+    struct goleak_feed feed;
+    enum goleak_status status = goleak_feed_open(&feed, trace, path, error);
     if (status == GOLEAK_OK)
-        status = start_feed(&feed, trace, 0, 1, error);
+        status = goleak_feed_start(&feed, trace, 0, 1, error);
     while (status == GOLEAK_OK && !feed.ended)
-        status = pump(&feed, trace, error);
-    close_feed(&feed);
+        status = goleak_feed_pump(&feed, trace, error);
+    goleak_feed_close(&feed);
     return status;
 }
 
@@ -179,15 +201,6 @@ static bool is_messages(const struct goleak_trace *trace)
            trace->inputs[0]->facts.events == 0 && trace->inputs[0]->facts.notes != 0;
 }
 
-/* Up to the first dot of its last part: "trace" of "x/trace.txt.zst". */
-static size_t stem_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
-    const char *dot = strchr(name, '.');
-    return dot != NULL ? (size_t)(dot - path) : strlen(path);
-}
-
 static bool is_read(const struct call *call, size_t index)
 {
     const struct place *place = &call->places[index];
@@ -207,20 +220,10 @@ static bool is_silent_companion(const struct call *call, size_t index)
         return false;
     const char *path = call->paths[index];
     for (size_t i = 0; i < call->path_count; i++) {
-        const char *other = call->paths[i];
-        if (is_read(call, i) && stem_of(other) == stem_of(path) && strncmp(other, path, stem_of(path)) == 0 &&
-            strcmp(other, path) != 0)
+        if (is_read(call, i) && goleak_paths_are_neighbours(call->paths[i], path))
             return true;
     }
     return false;
-}
-
-static size_t common_prefix(const char *a, const char *b)
-{
-    size_t size = 0;
-    while (a[size] != '\0' && a[size] == b[size])
-        size++;
-    return size;
 }
 
 /* The recording that a message file stands beside; NULL: none. */
@@ -231,7 +234,7 @@ static const struct place *find_neighbour(const struct call *call, size_t messag
     for (size_t i = 0; i < call->path_count; i++) {
         if (i == messages || !is_read(call, i))
             continue;
-        size_t size = common_prefix(call->paths[messages], call->paths[i]) + 1;
+        size_t size = goleak_paths_alike(call->paths[messages], call->paths[i]) + 1;
         /* Of equally like names, the one given last before it. */
         if (size > best_size || (size == best_size && i < messages)) {
             best = &call->places[i];
@@ -244,10 +247,10 @@ static const struct place *find_neighbour(const struct call *call, size_t messag
 /* ---- recordings of one process ---- */
 
 /* The one whose time is behind the others': the merge waits for it. */
-static struct feed *next_feed(struct feed *feeds, size_t count)
+static struct goleak_feed *next_feed(struct goleak_feed *feeds, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (!feeds[i].ended && goleak_lane_is_wanted(feeds[i].input->lane))
+        if (!feeds[i].ended && goleak_input_is_wanted(feeds[i].input))
             return &feeds[i];
     for (size_t i = 0; i < count; i++)
         if (!feeds[i].ended)
@@ -256,7 +259,7 @@ static struct feed *next_feed(struct feed *feeds, size_t count)
 }
 
 /* Events that do not tell their process are of the only one that the others name. */
-static void give_pids(struct feed *feeds, const struct group *group)
+static void give_pids(struct goleak_feed *feeds, const struct group *group)
 {
     uint32_t pid = 0;
     for (size_t i = 0; i < group->count; i++)
@@ -269,18 +272,18 @@ static void give_pids(struct feed *feeds, const struct group *group)
 static enum goleak_status read_group(struct goleak_trace *trace, const char *const *paths, const struct group *group,
                                      struct goleak_error *error)
 {
-    struct feed feeds[GOLEAK_LANES] = { { 0 } };
+    struct goleak_feed feeds[GOLEAK_LANES] = { { 0 } };
     enum goleak_status status = GOLEAK_OK;
     for (size_t i = 0; i < group->count && status == GOLEAK_OK; i++)
-        status = open_feed(&feeds[i], trace, paths[group->indexes[i]], error);
+        status = goleak_feed_open(&feeds[i], trace, paths[group->indexes[i]], error);
     for (size_t i = 0; i < group->count && status == GOLEAK_OK; i++)
-        status = start_feed(&feeds[i], trace, i, group->count, error);
+        status = goleak_feed_start(&feeds[i], trace, i, group->count, error);
     if (status == GOLEAK_OK)
         give_pids(feeds, group);
-    for (struct feed *feed; status == GOLEAK_OK && (feed = next_feed(feeds, group->count)) != NULL;)
-        status = pump(feed, trace, error);
+    for (struct goleak_feed *feed; status == GOLEAK_OK && (feed = next_feed(feeds, group->count)) != NULL;)
+        status = goleak_feed_pump(feed, trace, error);
     for (size_t i = 0; i < group->count; i++)
-        close_feed(&feeds[i]);
+        goleak_feed_close(&feeds[i]);
     return status;
 }
 

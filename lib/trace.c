@@ -287,6 +287,61 @@ struct goleak_event_sink goleak_input_sink(const struct goleak_input *input)
     return input->lane != NULL ? (struct goleak_event_sink){ goleak_lane_push, input->lane } : input->trace->sink;
 }
 
+static struct goleak_lane *add_lane(struct goleak_trace *trace, struct goleak_input *input, const char *name)
+{
+    if (trace->merge.alloc == NULL &&
+        !goleak_merge_init(&trace->merge, &trace->alloc, &trace->replay, &trace->health))
+        return NULL;
+    struct goleak_lane *lane = goleak_merge_lane(&trace->merge, name);
+    if (lane != NULL)
+        lane->lost = &input->lost;
+    return lane;
+}
+
+/* One of several recordings in one input: each gets a lane, as if it were a file of its
+ * own. Not where the input is not merged with those before it, nor in a decoder. */
+static enum goleak_status open_part(void *context, const char *name, uint32_t pid, struct goleak_event_sink *sink)
+{
+    struct goleak_input *input = context;
+    struct goleak_trace *trace = input->trace;
+    if (trace->sink.push != goleak_order_push || (input->lane == NULL && trace->input_count > 1))
+        return GOLEAK_OK;
+    struct goleak_lane *lane = input->parts == 0 ? input->lane : NULL;
+    if (lane == NULL && (lane = add_lane(trace, input, name)) == NULL) {
+        if (trace->merge.lane_count < GOLEAK_LANES)
+            return goleak_alloc_failure(&trace->alloc);
+        return goleak_error_set(&trace->failure, GOLEAK_E_USAGE,
+                                "found more recordings to merge, expected no more than %d", GOLEAK_LANES);
+    }
+    if (input->parts == 0)
+        input->lane = lane;
+    else if (input->parts == 1)
+        input->first_part = lane->index;
+    input->parts++;
+    lane->input = name;
+    lane->pid = pid != 0 ? pid : lane->pid;
+    *sink = (struct goleak_event_sink){ goleak_lane_push, lane };
+    return GOLEAK_OK;
+}
+
+static struct goleak_lane *lane_of(const struct goleak_input *input, size_t part)
+{
+    return part == 0 ? input->lane : input->trace->merge.lanes[input->first_part + part - 1];
+}
+
+static size_t lane_count(const struct goleak_input *input)
+{
+    return input->lane == NULL ? 0 : input->parts > 1 ? input->parts : 1;
+}
+
+bool goleak_input_is_wanted(const struct goleak_input *input)
+{
+    for (size_t i = 0; i < lane_count(input); i++)
+        if (goleak_lane_is_wanted(lane_of(input, i)))
+            return true;
+    return false;
+}
+
 static enum goleak_status open_reader(struct goleak_input *input)
 {
     struct goleak_trace *trace = input->trace;
@@ -296,6 +351,8 @@ static enum goleak_status open_reader(struct goleak_input *input)
         .health = &trace->health,
         .reasons = &trace->reasons,
         .sink = goleak_input_sink(input),
+        .open_part = open_part,
+        .part_context = input,
     };
     input->reader = input->format->open(&env);
     return input->reader != NULL ? GOLEAK_OK : goleak_alloc_failure(&trace->alloc);
@@ -441,17 +498,10 @@ static bool give_lanes(struct goleak_trace *trace)
 {
     if (trace->input_count < 2 || !is_merged(trace))
         return true;
-    if (trace->merge.alloc == NULL &&
-        !goleak_merge_init(&trace->merge, &trace->alloc, &trace->replay, &trace->health))
-        return false;
     for (size_t i = 0; i < trace->input_count; i++) {
         struct goleak_input *input = trace->inputs[i];
-        if (input->lane != NULL)
-            continue;
-        input->lane = goleak_merge_lane(&trace->merge, input->path);
-        if (input->lane == NULL)
+        if (input->lane == NULL && (input->lane = add_lane(trace, input, input->path)) == NULL)
             return false;
-        input->lane->lost = &input->lost;
     }
     return true;
 }
@@ -574,8 +624,8 @@ enum goleak_status goleak_input_finish(struct goleak_input *input, struct goleak
         return GOLEAK_OK;
     goleak_input_begin(input);
     enum goleak_status status = input->elsewhere ? GOLEAK_OK : end_reader(input);
-    if (status == GOLEAK_OK && input->lane != NULL)
-        status = goleak_lane_finish(input->lane);
+    for (size_t i = 0; i < lane_count(input) && status == GOLEAK_OK; i++)
+        status = goleak_lane_finish(lane_of(input, i));
     if (status == GOLEAK_OK) {
         input->finished = true;
         if (input->facts.events == 0 && (input->facts.notes == 0 || input->facts.advice != NULL))

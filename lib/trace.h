@@ -24,6 +24,7 @@ struct goleak_input {
     const struct goleak_format *format;
     struct goleak_reader *reader;
     struct goleak_lane *lane;    /* its events are merged with other inputs'; NULL: not so */
+    size_t parts, first_part;    /* recordings in it, the first in `lane`; of merge.lanes, the second's */
     struct goleak_reader_facts facts;
     uint64_t bytes;
     uint64_t lost;               /* events, by what it says itself */
@@ -89,6 +90,9 @@ struct goleak_event_sink goleak_input_sink(const struct goleak_input *input);
 enum goleak_status goleak_trace_fail(struct goleak_trace *trace, enum goleak_status status,
                                      struct goleak_error *error);
 void goleak_input_damage(void *context, bool truncated, uint64_t offset, const char *sentence);
+
+/* Does the merge wait for this input, and no other more? */
+bool goleak_input_is_wanted(const struct goleak_input *input);
 
 /* A decoder's input has times that count from its start. */
 bool goleak_decoder_is_relative(const struct goleak_decoder *decoder);

@@ -24,6 +24,10 @@ struct goleak_reader_env {
     struct goleak_health_book *health;
     struct goleak_reasons *reasons; /* for a version in a header */
     struct goleak_event_sink sink;
+    /* A format that holds recordings of one process side by side opens a stream for each,
+     * before their first event: *sink is where its events go. NULL: all go to `sink`. */
+    enum goleak_status (*open_part)(void *context, const char *name, uint32_t pid, struct goleak_event_sink *sink);
+    void *part_context;
 };
 
 /* What a reader knows of its input at any time. */

@@ -9,6 +9,7 @@
 
 #include "format/bpftrace.h"
 #include "format/dtrace.h"
+#include "format/glk.h"
 #include "format/gotrace_v1.h"
 #include "format/gotrace_v2.h"
 #include "format/perf.h"
@@ -21,6 +22,7 @@
 
 const struct goleak_format *const goleak_formats[] = {
     /* A magic at the front. */
+    &goleak_format_glk,
     &goleak_format_gotrace_v2,
     &goleak_format_gotrace_v1,
     /* Its lines are like no other's. */

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static const struct {
     const char *name, *meaning;
@@ -31,6 +32,22 @@ void goleak_health_note(struct goleak_health_book *book, enum goleak_health_id i
     va_start(args, format);
     vsnprintf(entry->detail, sizeof entry->detail, format, args);
     va_end(args);
+}
+
+bool goleak_health_find(const char *name, enum goleak_health_id *id)
+{
+    for (int i = 0; i < GOLEAK_HEALTH_COUNT; i++)
+        if (strcmp(kinds[i].name, name) == 0) {
+            if (id != NULL)
+                *id = (enum goleak_health_id)i;
+            return true;
+        }
+    return false;
+}
+
+const char *goleak_health_name(enum goleak_health_id id)
+{
+    return kinds[id].name;
 }
 
 void goleak_health_get(const struct goleak_health_book *book, enum goleak_health_id id, struct goleak_health *out)

@@ -43,6 +43,9 @@ static inline bool goleak_health_is_first(const struct goleak_health_book *book,
     return book->entries[id].detail[0] == '\0';
 }
 
+/* The id of a name ("lost_events"); false: there is none. `id` may be NULL. */
+bool goleak_health_find(const char *name, enum goleak_health_id *id);
+const char *goleak_health_name(enum goleak_health_id id);
 void goleak_health_get(const struct goleak_health_book *book, enum goleak_health_id id, struct goleak_health *out);
 bool goleak_health_complete(const struct goleak_health_book *book);
 

@@ -296,6 +296,27 @@ void goleak_reasons_set_as(struct goleak_reasons *reasons, const struct goleak_r
     fill_table(reasons);
 }
 
+void goleak_reasons_restore(struct goleak_reasons *reasons, unsigned low, unsigned high, const char *from,
+                            const char *text)
+{
+    static const char *const words[] = { "header", "option", "exe" };
+    uint32_t set = 0;
+    for (unsigned minor = GOLEAK_GO_OLDEST; minor <= GOLEAK_GO_NEWEST; minor++)
+        if (minor >= low && minor <= high)
+            set |= GOLEAK_GO_BIT(minor);
+    if (strcmp(from, "inferred") == 0)
+        goleak_reasons_restrict(reasons, set);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(from, words[i]) != 0 || set == 0 || goleak_reasons_is_given(reasons))
+            continue;
+        reasons->candidates = set;
+        reasons->narrowed = true;
+        reasons->from = words[i];
+        snprintf(reasons->text, sizeof reasons->text, "%s", text);
+        fill_table(reasons);
+    }
+}
+
 bool goleak_reasons_is_given(const struct goleak_reasons *reasons)
 {
     return reasons->from != NULL && strcmp(reasons->from, "inferred") != 0;

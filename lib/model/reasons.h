@@ -44,6 +44,10 @@ void goleak_reasons_set_range(struct goleak_reasons *reasons, unsigned low, unsi
 /* What a header told elsewhere. */
 void goleak_reasons_set_as(struct goleak_reasons *reasons, const struct goleak_reasons *told);
 
+/* What another reader has learnt, as goleak_reasons has it: 1.LOW to 1.HIGH. */
+void goleak_reasons_restore(struct goleak_reasons *reasons, unsigned low, unsigned high, const char *from,
+                            const char *text);
+
 /* By an option or a header, not inferred. */
 bool goleak_reasons_is_given(const struct goleak_reasons *reasons);
 

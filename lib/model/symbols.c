@@ -16,6 +16,7 @@ void goleak_symbols_init(struct goleak_symbols *symbols, struct goleak_alloc *al
     goleak_intern_init(&symbols->frames, alloc);
     goleak_intern_init(&symbols->stacks, alloc);
     goleak_intern_init(&symbols->entries, alloc);
+    goleak_idmap_init(&symbols->places, alloc);
 }
 
 void goleak_symbols_release(struct goleak_symbols *symbols)
@@ -24,12 +25,16 @@ void goleak_symbols_release(struct goleak_symbols *symbols)
     goleak_intern_release(&symbols->frames);
     goleak_intern_release(&symbols->stacks);
     goleak_intern_release(&symbols->entries);
+    goleak_idmap_release(&symbols->places);
+    goleak_free(symbols->alloc, symbols->place_info, symbols->place_capacity * sizeof *symbols->place_info);
     goleak_free(symbols->alloc, symbols->entry_names, symbols->entry_capacity * sizeof *symbols->entry_names);
     goleak_free(symbols->alloc, symbols->frame_info, symbols->frame_capacity * sizeof *symbols->frame_info);
     goleak_free(symbols->alloc, symbols->stack_sites, symbols->stack_capacity * sizeof *symbols->stack_sites);
     symbols->frame_info = NULL;
     symbols->stack_sites = NULL;
     symbols->entry_names = NULL;
+    symbols->place_info = NULL;
+    symbols->place_count = symbols->place_capacity = 0;
     symbols->frame_capacity = symbols->stack_capacity = symbols->entry_capacity = 0;
 }
 
@@ -135,12 +140,64 @@ static struct goleak_address *find_address(struct goleak_symbols *symbols, uint6
     return found;
 }
 
+uint32_t goleak_symbols_frame_told(struct goleak_symbols *symbols, uint32_t function, const char *rest, size_t size)
+{
+    char text[2 * NAME_MAX_BYTES + 32];
+    size_t name_size;
+    const char *name = goleak_intern_get(&symbols->strings, function, &name_size);
+    if (name_size > NAME_MAX_BYTES)
+        name_size = NAME_MAX_BYTES;
+    if (size > sizeof text - name_size)
+        size = sizeof text - name_size;
+    memcpy(text, name, name_size);
+    if (size != 0)
+        memcpy(text + name_size, rest, size);
+    return add_frame(symbols, text, name_size + size, name, name_size);
+}
+
+static uint64_t place_key(uint64_t address, bool after_call)
+{
+    return address << 1 | after_call;
+}
+
+bool goleak_symbols_add_place(struct goleak_symbols *symbols, uint64_t address, bool after_call, const char *function,
+                              size_t size, const char *file, size_t file_size, uint32_t line)
+{
+    if (goleak_idmap_get(&symbols->places, place_key(address, after_call)) != 0)
+        return true;
+    uint32_t name = goleak_symbols_string(symbols, function, size);
+    uint32_t path = file_size != 0 ? goleak_symbols_string(symbols, file, file_size) : 0;
+    if (name == 0 || (file_size != 0 && path == 0) || symbols->place_count >= UINT32_MAX - 1 ||
+        !goleak_grow(symbols->alloc, &symbols->place_info, &symbols->place_capacity, symbols->place_count + 1,
+                     sizeof *symbols->place_info) ||
+        !goleak_idmap_put(&symbols->places, place_key(address, after_call), (uint32_t)symbols->place_count + 1))
+        return false;
+    symbols->place_info[symbols->place_count++] = (struct goleak_place){
+        .function = goleak_symbols_text(symbols, name),
+        .file = path != 0 ? goleak_symbols_text(symbols, path) : NULL,
+        .line = line,
+    };
+    return true;
+}
+
+/* By the executable, or by what the recording tells itself. */
+static bool find_place(const struct goleak_symbols *symbols, uint64_t address, bool after_call,
+                       struct goleak_place *place)
+{
+    const struct goleak_resolver *resolver = symbols->resolver;
+    if (resolver != NULL && resolver->at(resolver->context, address, after_call, place))
+        return true;
+    uint32_t told = goleak_idmap_get(&symbols->places, place_key(address, after_call));
+    if (told != 0)
+        *place = symbols->place_info[told - 1];
+    return told != 0;
+}
+
 uint32_t goleak_symbols_address(struct goleak_symbols *symbols, uint64_t address, bool after_call)
 {
     char text[18];
     struct goleak_place place;
-    const struct goleak_resolver *resolver = symbols->resolver;
-    if (resolver != NULL && resolver->at(resolver->context, address, after_call, &place))
+    if (find_place(symbols, address, after_call, &place))
         return add_place(symbols, &place);
     struct goleak_address *known = find_address(symbols, address);
     if (known->frame == 0)
@@ -177,8 +234,7 @@ uint32_t goleak_symbols_start(struct goleak_symbols *symbols, uint64_t address)
 {
     char text[18];
     struct goleak_place place;
-    const struct goleak_resolver *resolver = symbols->resolver;
-    if (resolver != NULL && resolver->at(resolver->context, address, false, &place))
+    if (find_place(symbols, address, false, &place))
         return goleak_symbols_string(symbols, place.function, strlen(place.function));
     struct goleak_address *known = find_address(symbols, address);
     if (known->start == 0)

@@ -8,6 +8,7 @@
 #ifndef GOLEAK_MODEL_SYMBOLS_H
 #define GOLEAK_MODEL_SYMBOLS_H
 
+#include "base/idmap.h"
 #include "base/intern.h"
 
 #include <string.h>
@@ -79,6 +80,9 @@ struct goleak_symbols {
     uint32_t *entry_names;        /* strings */
     size_t entry_capacity;
     struct goleak_address addresses[GOLEAK_ADDRESSES];
+    struct goleak_idmap places; /* by address, twice, and 1 after a call: what the recording tells itself */
+    struct goleak_place *place_info;
+    size_t place_count, place_capacity;
 };
 
 void goleak_symbols_init(struct goleak_symbols *symbols, struct goleak_alloc *alloc);
@@ -97,6 +101,13 @@ uint32_t goleak_symbols_frame_as(struct goleak_symbols *symbols, const char *tex
 /* A frame of which only the function is known. */
 uint32_t goleak_symbols_function(struct goleak_symbols *symbols, const char *function, size_t size);
 uint32_t goleak_symbols_address(struct goleak_symbols *symbols, uint64_t address, bool after_call);
+/* A frame as it was told: the function's name (a string, 0: only the address is known) and
+ * what stands behind it in the frame's text. */
+uint32_t goleak_symbols_frame_told(struct goleak_symbols *symbols, uint32_t function, const char *rest, size_t size);
+/* The recording itself tells what is at an address; asked where no executable answers.
+ * file_size 0: not known. False: memory. */
+bool goleak_symbols_add_place(struct goleak_symbols *symbols, uint64_t address, bool after_call, const char *function,
+                              size_t size, const char *file, size_t file_size, uint32_t line);
 /* Leaves *address as it is where nobody knows. */
 void goleak_symbols_address_of(const struct goleak_symbols *symbols, const char *object, size_t size, uint64_t offset,
                                uint64_t *address);

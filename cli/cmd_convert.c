@@ -1,0 +1,105 @@
+/*
+ * cmd_convert - see cmd_convert.h.
+ *
+ * The file gets its name when all of it is on the disk: whatever ends the process, what
+ * stood there before stands there still, or the whole new file does.
+ */
+#include "cmd_convert.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "output.h"
+
+/* Of all FILEs for the progress line; 0 where one is a pipe or missing. */
+static uint64_t total_bytes(const struct cli_options *options)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < options->file_count; i++) {
+        struct stat info;
+        if (strcmp(options->files[i], "-") == 0 || stat(options->files[i], &info) != 0 || !S_ISREG(info.st_mode))
+            return 0;
+        total += (uint64_t)info.st_size;
+    }
+    return total;
+}
+
+/* What must be there still afterwards, and what is no place for bytes. */
+static bool check_output(const struct cli_options *options, struct cli_diag *diag)
+{
+    struct stat info;
+    for (size_t i = 0; i < options->file_count; i++)
+        if (cli_output_is_input(options->output, options->files[i])) {
+            cli_diag_say(diag, CLI_ERROR, options->files[i],
+                         "is the recording and the output at once: give the output another name");
+            return false;
+        }
+    if (options->output != NULL && !options->force && lstat(options->output, &info) == 0 &&
+        (S_ISREG(info.st_mode) || S_ISLNK(info.st_mode))) {
+        cli_diag_say(diag, CLI_ERROR, options->output, "is there already: --force overwrites it");
+        return false;
+    }
+    if (options->output == NULL && isatty(STDOUT_FILENO) && !options->force) {
+        cli_diag_say(diag, CLI_ERROR, NULL, "standard output is a terminal, which cannot show a .glk: give -o FILE");
+        return false;
+    }
+    return true;
+}
+
+static bool run(const struct cli_options *from, struct cli_output *output, struct goleak_error *errors,
+                struct cli_diag *diag)
+{
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    options.max_memory_bytes = from->max_memory_bytes > 0 ? from->max_memory_bytes - CLI_MEMORY_RESERVE : 0;
+    options.go_version = from->go_version;
+    options.input_format = from->input_format;
+    options.jobs = from->jobs;
+    options.exe = from->exe;
+    cli_progress_begin(&diag->progress, from->quiet ? CLI_WHEN_NEVER : from->progress, total_bytes(from));
+    if (diag->progress.wanted) {
+        options.progress = cli_progress_update;
+        options.progress_context = &diag->progress;
+    }
+    enum goleak_status status = goleak_convert(from->files, from->file_count, &options, (int)from->level,
+                                               cli_output_write, output, errors);
+    cli_progress_end(&diag->progress);
+    if (output->closed_pipe)
+        return true; /* whoever read it has enough */
+    if (output->failed) {
+        cli_diag_say(diag, CLI_ERROR, output->name, "%s", output->problem);
+        return false;
+    }
+    for (size_t i = 0; i < from->file_count; i++)
+        if (errors[i].status < 0)
+            cli_diag_failure(diag, &errors[i]);
+    return status >= 0;
+}
+
+static bool commit(struct cli_output *output, struct cli_diag *diag)
+{
+    if (cli_output_commit(output))
+        return true;
+    cli_diag_say(diag, CLI_ERROR, output->name, "%s", output->problem);
+    return false;
+}
+
+enum cli_exit cli_convert(const struct cli_options *options, struct cli_diag *diag)
+{
+    struct cli_output output = { .fd = -1 };
+    struct goleak_error *errors = calloc(options->file_count, sizeof *errors);
+    bool done = errors != NULL && check_output(options, diag);
+    if (errors == NULL)
+        cli_diag_say(diag, CLI_ERROR, NULL, "out of memory");
+    if (done && !cli_output_open(&output, options->output)) {
+        cli_diag_say(diag, CLI_ERROR, output.name, "%s", output.problem);
+        done = false;
+    }
+    output.durable = true;
+    output.keep = !options->force;
+    done = done && run(options, &output, errors, diag) && commit(&output, diag);
+    cli_output_discard(&output);
+    free(errors);
+    return done ? CLI_EXIT_CLEAN : CLI_EXIT_TROUBLE;
+}

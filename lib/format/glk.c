@@ -1,0 +1,837 @@
+/*
+ * glk - our own compact binary format: what `goleak-report convert` writes.
+ *
+ *      89 'G' 'L' 'K' 0d 0a 1a 0a · version
+ *      block: sources
+ *      block: events of a source; first what they mention for the first time, then columns
+ *      …
+ *      block: end, with an index that nobody needs to read it
+ *
+ * It carries events as another format's reader pushed them, in the same batches, and
+ * what that reader said beside: complaints, the Go version. So a report on it is the
+ * report on its source. docs/FORMAT-GLK.md has all of it, glk_layout.h the numbers.
+ *
+ * A block that is damaged or missing costs its events, and what it told for the first
+ * time until the tables begin anew: glk_tables.h.
+ */
+#include "format/glk.h"
+
+#include "base/xxh64.h"
+#include "format/glk_events.h"
+#include "format/varint.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <zstd.h>
+
+/* No block is smaller: to tell how many may be missing from the bytes that are. */
+#define BLOCK_LEAST 12
+
+/* One recording of those that the file holds. */
+struct stream {
+    const char *name; /* interned */
+    const char *format;
+    uint32_t pid;
+    bool messages;   /* beside the others: it has no events */
+    struct goleak_event_sink sink;
+    struct goleak_batch *batch;
+    struct goleak_glk_tables tables;
+    int64_t last_ns; /* of the events that are said to be in order */
+    bool doubt;      /* what a lost block told may be missing */
+};
+
+/* A complaint or a Go version, and the event of the block before which it comes. */
+struct remark {
+    uint64_t event;
+    const uint8_t *at, *end;
+    uint8_t item;
+};
+
+struct goleak_reader {
+    struct goleak_reader_env env;
+    const char *path;       /* of the input, for health */
+    struct goleak_buf bytes;
+    size_t parsed;          /* of them */
+    uint64_t offset;        /* of bytes.data[0] */
+    bool began, ended, lost, closed; /* lost: nothing in it can be read. closed: the trailer was there */
+    uint64_t number;        /* of the next block */
+    uint64_t skipped;       /* bytes since the last whole block */
+    uint64_t broken_at;     /* where they begin */
+    struct stream *streams;
+    size_t stream_count, stream_capacity;
+    struct goleak_buf plain[2];
+    ZSTD_DCtx *zstd;
+    uint64_t booked_bytes;
+    struct goleak_glk_events *block;
+    struct remark *remarks;
+    size_t remark_count, remark_capacity;
+    uint64_t events, notes;
+    uint64_t lost_events;   /* of blocks whose columns are damaged */
+    const char *form;       /* interned */
+    bool relative;
+    unsigned version;
+};
+
+/* ---- complaints ---- */
+
+static void damage(struct goleak_reader *reader, uint64_t at, const char *format, ...)
+#if defined(__GNUC__) || defined(__clang__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+static void damage(struct goleak_reader *reader, uint64_t at, const char *format, ...)
+{
+    char sentence[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    reader->env.health->input = reader->path;
+    goleak_health_note(reader->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, reader->offset + at, "%s", sentence);
+}
+
+static void truncated(struct goleak_reader *reader, const char *sentence)
+{
+    reader->env.health->input = reader->path;
+    goleak_health_note(reader->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, reader->offset + reader->bytes.size, "%s",
+                       sentence);
+}
+
+static enum goleak_status memory(const struct goleak_reader *reader)
+{
+    return goleak_alloc_failure(reader->env.alloc);
+}
+
+/* ---- numbers ---- */
+
+static bool get_number(const uint8_t **at, const uint8_t *end, uint64_t *out)
+{
+    const uint8_t *next = goleak_varint(*at, end, out);
+    if (next == NULL)
+        return false;
+    *at = next;
+    return true;
+}
+
+/* A text, interned. False: damage, or memory (then *failed is set). */
+static bool get_text(struct goleak_reader *reader, const uint8_t **at, const uint8_t *end, const char **out,
+                     bool *failed)
+{
+    uint64_t size;
+    *failed = false;
+    if (!get_number(at, end, &size) || size > (uint64_t)(end - *at))
+        return false;
+    uint32_t id = goleak_symbols_string(reader->env.symbols, *at, (size_t)size);
+    *failed = id == 0;
+    *out = goleak_symbols_text(reader->env.symbols, id);
+    *at += size;
+    return !*failed;
+}
+
+/* ---- streams ---- */
+
+static enum goleak_status add_stream(struct goleak_reader *reader, const char *name, const char *format, uint32_t pid)
+{
+    struct goleak_alloc *alloc = reader->env.alloc;
+    if (!goleak_grow(alloc, &reader->streams, &reader->stream_capacity, reader->stream_count + 1,
+                     sizeof *reader->streams))
+        return memory(reader);
+    struct stream *stream = &reader->streams[reader->stream_count];
+    *stream = (struct stream){ .name = name, .format = format, .pid = pid, .sink = reader->env.sink };
+    stream->last_ns = INT64_MIN;
+    stream->batch = goleak_batch_new(alloc);
+    if (stream->batch == NULL)
+        return memory(reader);
+    goleak_glk_tables_init(&stream->tables, alloc, reader->env.symbols);
+    stream->tables.unknown_gs = (uint32_t)reader->stream_count << 20;
+    reader->stream_count++;
+    return GOLEAK_OK;
+}
+
+static size_t count_recordings(const struct goleak_reader *reader)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < reader->stream_count; i++)
+        count += !reader->streams[i].messages;
+    return count;
+}
+
+/* What a report calls the variety: the format of the source, and its own. */
+static enum goleak_status name_form(struct goleak_reader *reader, const char *form)
+{
+    char text[160];
+    size_t count = count_recordings(reader), first = 0;
+    while (first + 1 < reader->stream_count && reader->streams[first].messages)
+        first++;
+    const char *format = reader->stream_count != 0 ? reader->streams[first].format : "";
+    if (count > 1)
+        snprintf(text, sizeof text, "%zu recordings", count);
+    else
+        snprintf(text, sizeof text, "%.64s%s%.64s", format, form[0] != '\0' ? " " : "", form);
+    uint32_t id = goleak_symbols_string(reader->env.symbols, text, strlen(text));
+    reader->form = id != 0 ? goleak_symbols_text(reader->env.symbols, id) : NULL;
+    return id != 0 ? GOLEAK_OK : memory(reader);
+}
+
+static enum goleak_status open_streams(struct goleak_reader *reader)
+{
+    enum goleak_status status = name_form(reader, "");
+    bool several = count_recordings(reader) > 1;
+    for (size_t i = 0; i < reader->stream_count && status == GOLEAK_OK; i++) {
+        struct stream *stream = &reader->streams[i];
+        if (reader->env.open_part != NULL && several && !stream->messages)
+            status = reader->env.open_part(reader->env.part_context, stream->name, stream->pid, &stream->sink);
+    }
+    return status;
+}
+
+static enum goleak_status push(struct goleak_reader *reader, struct stream *stream)
+{
+    if (stream->batch->count == 0)
+        return GOLEAK_OK;
+    reader->env.health->input = stream->name;
+    enum goleak_status status = stream->sink.push(stream->sink.context, &stream->batch);
+    stream->batch->in_order = stream->batch->has_slots = false;
+    return status;
+}
+
+/* ---- what comes between events ---- */
+
+static enum goleak_status take_note(struct goleak_reader *reader, const struct stream *stream, const uint8_t *at,
+                                    const uint8_t *end, const char **problem)
+{
+    uint64_t count, line, column, offset;
+    const char *name, *sentence;
+    bool failed = false;
+    enum goleak_health_id id;
+    *problem = "found a complaint that cannot be read";
+    if (!get_number(&at, end, &count) || !get_number(&at, end, &line) || !get_number(&at, end, &column) ||
+        !get_number(&at, end, &offset) || !get_text(reader, &at, end, &name, &failed) ||
+        !get_text(reader, &at, end, &sentence, &failed))
+        return failed ? memory(reader) : GOLEAK_OK;
+    *problem = NULL;
+    reader->env.health->input = stream->name;
+    if (goleak_health_find(name, &id))
+        goleak_health_note(reader->env.health, id, count, line, column, offset, "%s", sentence);
+    else
+        goleak_health_note(reader->env.health, GOLEAK_HEALTH_unknown_keys, 1, line, column, offset,
+                           "the complaint %.64s: %.200s", name, sentence);
+    return GOLEAK_OK;
+}
+
+static enum goleak_status take_go(struct goleak_reader *reader, const uint8_t *at, const uint8_t *end,
+                                  const char **problem)
+{
+    uint64_t low, high;
+    const char *from, *text;
+    bool failed = false;
+    *problem = "found a Go version that cannot be read";
+    if (!get_number(&at, end, &low) || !get_number(&at, end, &high) || low > 999 || high > 999 ||
+        !get_text(reader, &at, end, &from, &failed) || !get_text(reader, &at, end, &text, &failed))
+        return failed ? memory(reader) : GOLEAK_OK;
+    *problem = NULL;
+    goleak_reasons_restore(reader->env.reasons, (unsigned)low, (unsigned)high, from, text);
+    return GOLEAK_OK;
+}
+
+/* Those that come before this event. */
+static enum goleak_status say_until(struct goleak_reader *reader, const struct stream *stream, uint64_t event,
+                                    size_t *next, const char **problem)
+{
+    enum goleak_status status = GOLEAK_OK;
+    for (; *next < reader->remark_count && reader->remarks[*next].event < event && status == GOLEAK_OK; (*next)++) {
+        const struct remark *remark = &reader->remarks[*next];
+        const char *own = NULL;
+        status = remark->item == GOLEAK_GLK_NOTE ? take_note(reader, stream, remark->at, remark->end, &own)
+                                                 : take_go(reader, remark->at, remark->end, &own);
+        *problem = own != NULL ? own : *problem;
+    }
+    return status;
+}
+
+/* ---- the tables of a block ---- */
+
+static enum goleak_status take_source(struct goleak_reader *reader, const uint8_t *at, const uint8_t *end,
+                                      const char **problem)
+{
+    uint64_t flags, pid;
+    const char *name, *format;
+    bool failed = false;
+    *problem = "found a source that cannot be read";
+    if (!get_number(&at, end, &flags) || !get_number(&at, end, &pid) || !get_text(reader, &at, end, &name, &failed) ||
+        !get_text(reader, &at, end, &format, &failed))
+        return failed ? memory(reader) : GOLEAK_OK;
+    *problem = "found more sources than a file may have";
+    if (reader->stream_count >= GOLEAK_GLK_SOURCES)
+        return GOLEAK_OK;
+    *problem = NULL;
+    enum goleak_status status = add_stream(reader, name, format, pid <= UINT32_MAX ? (uint32_t)pid : 0);
+    if (status == GOLEAK_OK)
+        reader->streams[reader->stream_count - 1].messages = (flags & GOLEAK_GLK_MESSAGES) != 0;
+    return status;
+}
+
+static enum goleak_status take_facts(struct goleak_reader *reader, const uint8_t *at, const uint8_t *end,
+                                     const char **problem)
+{
+    uint64_t source, events, notes, bytes;
+    const char *format, *form;
+    bool failed = false;
+    *problem = "found the facts of a source that cannot be read";
+    if (!get_number(&at, end, &source) || !get_number(&at, end, &events) || !get_number(&at, end, &notes) ||
+        !get_number(&at, end, &bytes) || !get_text(reader, &at, end, &format, &failed) ||
+        !get_text(reader, &at, end, &form, &failed))
+        return failed ? memory(reader) : GOLEAK_OK;
+    *problem = NULL;
+    reader->notes += notes;
+    bool named = source < reader->stream_count && !reader->streams[source].messages;
+    if (named)
+        reader->streams[source].format = format;
+    return named ? name_form(reader, form) : GOLEAK_OK;
+}
+
+static enum goleak_status add_remark(struct goleak_reader *reader, uint8_t item, const uint8_t *at, const uint8_t *end,
+                                     const char **problem)
+{
+    uint64_t event;
+    *problem = "found a complaint without its place";
+    if (!get_number(&at, end, &event))
+        return GOLEAK_OK;
+    *problem = NULL;
+    if (!goleak_grow(reader->env.alloc, &reader->remarks, &reader->remark_capacity, reader->remark_count + 1,
+                     sizeof *reader->remarks))
+        return memory(reader);
+    reader->remarks[reader->remark_count++] = (struct remark){ event, at, end, item };
+    return GOLEAK_OK;
+}
+
+/* `stream` is NULL in blocks that are of none. */
+static enum goleak_status take_tables(struct goleak_reader *reader, struct stream *stream, const uint8_t *at,
+                                      const uint8_t *end, uint64_t gap_max, const char **problem)
+{
+    enum goleak_status status = GOLEAK_OK;
+    *problem = NULL;
+    reader->remark_count = 0;
+    while (at < end && status == GOLEAK_OK) {
+        uint64_t size;
+        const char *own = NULL;
+        uint8_t item = *at++;
+        if (!get_number(&at, end, &size) || size > (uint64_t)(end - at)) {
+            *problem = "found an item that is longer than its tables";
+            return GOLEAK_OK;
+        }
+        const uint8_t *next = at + size;
+        switch (item) {
+        case GOLEAK_GLK_SOURCE: status = stream == NULL ? take_source(reader, at, next, &own) : GOLEAK_OK; break;
+        case GOLEAK_GLK_FACTS: status = stream == NULL ? take_facts(reader, at, next, &own) : GOLEAK_OK; break;
+        case GOLEAK_GLK_NOTE:
+        case GOLEAK_GLK_GO: status = add_remark(reader, item, at, next, &own); break;
+        default:
+            if (stream != NULL) /* what is unknown there is skipped */
+                status = goleak_glk_tables_take(&stream->tables, (enum goleak_glk_item)item, at, next, gap_max, &own);
+            break;
+        }
+        *problem = own != NULL ? own : *problem;
+        at = next;
+    }
+    return status;
+}
+
+/* ---- the events of a block ---- */
+
+/* That they are in order is a claim, on which what follows relies. */
+static bool are_in_order(struct stream *stream)
+{
+    const struct goleak_batch *batch = stream->batch;
+    bool good = true;
+    int64_t last_ns = stream->last_ns;
+    for (size_t i = 0; i < batch->count; i++) {
+        good &= (batch->events[i].has & GOLEAK_HAS_TIME) != 0 && batch->events[i].time_ns >= last_ns;
+        last_ns = batch->events[i].time_ns;
+    }
+    if (good)
+        stream->last_ns = last_ns;
+    return good;
+}
+
+/* The program of an executable that is given may lie elsewhere: its first creations tell. */
+static void tell_creations(const struct goleak_reader *reader, const struct goleak_event *events, size_t count)
+{
+    const struct goleak_resolver *resolver = reader->env.symbols->resolver;
+    for (size_t i = 0; resolver != NULL && i < count; i++) {
+        const struct goleak_event *event = &events[i];
+        if (event->kind == GOLEAK_EVENT_CREATE && event->has & GOLEAK_HAS_STARTPC)
+            resolver->created(resolver->context, event->has & GOLEAK_HAS_GOID ? event->goid : 0, event->startpc,
+                              event->has & GOLEAK_HAS_START ? goleak_symbols_text(reader->env.symbols, event->name) : NULL,
+                              event->position);
+    }
+}
+
+static void put_hints(const struct goleak_glk_events *block, struct goleak_batch *batch, size_t from, size_t count)
+{
+    batch->has_slots = true;
+    memcpy(batch->slots + from, block->slots, count * sizeof *batch->slots);
+    memcpy(batch->other_slots + from, block->others, count * sizeof *batch->other_slots);
+}
+
+static enum goleak_status run_events(struct goleak_reader *reader, struct stream *stream,
+                                     const struct goleak_glk_head *head, const char **problem)
+{
+    struct goleak_glk_events *block = reader->block;
+    enum goleak_status status = GOLEAK_OK;
+    size_t next = 0;
+    while (block->at < block->count && status == GOLEAK_OK && *problem == NULL) {
+        struct goleak_batch *batch = stream->batch;
+        size_t from = batch->count, part = GOLEAK_BATCH_EVENTS - from, left = block->count - block->at;
+        part = part < left ? part : left;
+        status = goleak_glk_events_next(block, batch->events + from, part, problem);
+        if (status != GOLEAK_OK || *problem != NULL)
+            break;
+        put_hints(block, batch, from, part);
+        tell_creations(reader, batch->events + from, part);
+        batch->count += part;
+        status = say_until(reader, stream, block->at, &next, problem);
+        if (status != GOLEAK_OK || batch->count < GOLEAK_BATCH_EVENTS)
+            continue;
+        batch->in_order = (head->flags & GOLEAK_GLK_IN_ORDER) != 0 && are_in_order(stream);
+        status = push(reader, stream);
+    }
+    reader->events += block->at - block->unknown;
+    if (status == GOLEAK_OK)
+        status = say_until(reader, stream, UINT64_MAX, &next, problem);
+    if (status == GOLEAK_OK && head->flags & GOLEAK_GLK_IN_ORDER && stream->batch->count != 0)
+        stream->batch->in_order = are_in_order(stream);
+    if (status == GOLEAK_OK && head->flags & GOLEAK_GLK_CUT)
+        status = push(reader, stream);
+    return status;
+}
+
+/* What the block lacked. */
+static void complain(struct goleak_reader *reader, const struct goleak_glk_head *head, uint64_t at)
+{
+    const struct goleak_glk_events *block = reader->block;
+    if (block->unknown != 0) {
+        reader->env.health->input = reader->path;
+        goleak_health_note(reader->env.health, GOLEAK_HEALTH_unknown_events, block->unknown, 0, 0, reader->offset + at,
+                           "block %" PRIu64 " has events of a kind that this version does not know", head->number);
+    }
+    if (block->lost_gs + block->lost_goids + block->lost_names + block->lost_stacks != 0)
+        damage(reader, at,
+               "block %" PRIu64 " mentions what a lost block told: %" PRIu64 " events lack their goroutine's address, %"
+               PRIu64 " its goid, %" PRIu64 " a name, %" PRIu64 " a stack",
+               head->number, block->lost_gs, block->lost_goids, block->lost_names, block->lost_stacks);
+}
+
+/* ---- blocks ---- */
+
+/* The section's plain bytes, readable behind their end; NULL: damage, or memory. */
+static const uint8_t *unpack(struct goleak_reader *reader, struct goleak_buf *plain, const uint8_t *packed,
+                             uint64_t packed_size, uint64_t plain_size, bool *failed)
+{
+    *failed = false;
+    if (packed_size == plain_size)
+        return packed;
+    struct goleak_alloc *alloc = reader->env.alloc;
+    plain->size = 0;
+    *failed = !goleak_buf_reserve(plain, (size_t)plain_size + GOLEAK_GLK_PAD);
+    if (*failed)
+        return NULL;
+    if (reader->zstd == NULL) {
+        reader->zstd = ZSTD_createDCtx();
+        *failed = reader->zstd == NULL;
+        if (*failed) {
+            alloc->over_limit = false;
+            return NULL;
+        }
+        reader->booked_bytes = ZSTD_sizeof_DCtx(reader->zstd);
+        alloc->used_bytes += reader->booked_bytes;
+    }
+    size_t size = ZSTD_decompressDCtx(reader->zstd, plain->data, (size_t)plain_size, packed, (size_t)packed_size);
+    return !ZSTD_isError(size) && size == plain_size ? (const uint8_t *)plain->data : NULL;
+}
+
+/* A section: *out NULL where it is damaged. */
+static enum goleak_status get_section(struct goleak_reader *reader, struct goleak_buf *plain, const uint8_t *packed,
+                                      uint64_t packed_size, uint64_t plain_size, uint32_t sum, const uint8_t **out)
+{
+    bool failed = false;
+    *out = NULL;
+    if (packed_size == 0) /* there is none */
+        *out = packed;
+    else if ((uint32_t)goleak_xxh64(packed, (size_t)packed_size) == sum)
+        *out = unpack(reader, plain, packed, packed_size, plain_size, &failed);
+    return failed ? memory(reader) : GOLEAK_OK;
+}
+
+static void doubt_all(struct goleak_reader *reader)
+{
+    for (size_t i = 0; i < reader->stream_count; i++) {
+        reader->streams[i].doubt = true;
+        goleak_glk_tables_doubt(&reader->streams[i].tables);
+    }
+}
+
+/* The numbers of blocks tell what is missing before this one; false: it was there before. */
+static bool check_number(struct goleak_reader *reader, const struct goleak_glk_head *head, uint64_t *missing)
+{
+    *missing = 0;
+    if (head->number < reader->number) {
+        damage(reader, reader->parsed, "found block %" PRIu64 " again, expected block %" PRIu64 "; it was skipped",
+               head->number, reader->number);
+        return false;
+    }
+    uint64_t possible = reader->skipped / BLOCK_LEAST + 1;
+    *missing = head->number - reader->number;
+    if (*missing != 0) {
+        if (reader->skipped == 0)
+            damage(reader, reader->parsed, "found block %" PRIu64 ", expected block %" PRIu64 ": those between are missing",
+                   head->number, reader->number);
+        doubt_all(reader);
+    }
+    *missing = *missing < possible ? *missing : possible;
+    reader->number = head->number + 1;
+    return true;
+}
+
+static enum goleak_status take_events(struct goleak_reader *reader, struct stream *stream,
+                                      const struct goleak_glk_head *head, const uint8_t *columns)
+{
+    const char *problem = NULL;
+    size_t next = 0;
+    enum goleak_status status = GOLEAK_OK;
+    uint64_t at = reader->parsed;
+    reader->relative = reader->relative || (head->flags & GOLEAK_GLK_RELATIVE) != 0;
+    if (columns != NULL && head->events != 0)
+        status = goleak_glk_events_open(reader->block, &stream->tables, columns, (size_t)head->columns_plain,
+                                        (size_t)head->events, &problem);
+    else
+        reader->block->count = reader->block->at = 0, reader->block->unknown = 0;
+    if (status == GOLEAK_OK && problem == NULL && columns != NULL)
+        status = run_events(reader, stream, head, &problem);
+    else if (status == GOLEAK_OK)
+        status = say_until(reader, stream, UINT64_MAX, &next, &problem);
+    if (status != GOLEAK_OK)
+        return status;
+    if (problem != NULL) {
+        damage(reader, at, "%s, in block %" PRIu64 " of events", problem, head->number);
+        goleak_glk_tables_doubt(&stream->tables);
+    } else if (columns != NULL && head->events != 0) {
+        complain(reader, head, at);
+    }
+    return GOLEAK_OK;
+}
+
+/* The block that names the sources may be lost; their events are not. */
+static enum goleak_status find_stream(struct goleak_reader *reader, const struct goleak_glk_head *head)
+{
+    enum goleak_status status = GOLEAK_OK;
+    if (head->source < reader->stream_count)
+        return GOLEAK_OK;
+    damage(reader, reader->parsed, "found events of source %" PRIu64 ", expected one that the file names%s",
+           head->source, head->source < GOLEAK_GLK_SOURCES ? "; they are used without its name" : "");
+    while (head->source < GOLEAK_GLK_SOURCES && reader->stream_count <= head->source && status == GOLEAK_OK)
+        status = add_stream(reader, reader->path, "", 0);
+    return status;
+}
+
+/* A whole block lies at `parsed`. *damaged: some of its bytes are not what was written. */
+static enum goleak_status take_block(struct goleak_reader *reader, const struct goleak_glk_head *head, bool *damaged)
+{
+    const uint8_t *packed = (const uint8_t *)reader->bytes.data + reader->parsed + head->bytes, *tables, *columns;
+    const char *problem = NULL;
+    uint64_t missing;
+    struct stream *stream = NULL;
+    bool is_events = head->kind == GOLEAK_GLK_EVENT_BLOCK;
+    *damaged = false;
+    if (!check_number(reader, head, &missing) || head->kind == 0 || head->kind > GOLEAK_GLK_END_BLOCK)
+        return GOLEAK_OK;
+    enum goleak_status status = get_section(reader, &reader->plain[0], packed, head->tables_packed, head->tables_plain,
+                                            head->tables_sum, &tables);
+    if (status == GOLEAK_OK)
+        status = get_section(reader, &reader->plain[1], packed + head->tables_packed, head->columns_packed,
+                             head->columns_plain, head->columns_sum, &columns);
+    if (status != GOLEAK_OK)
+        return status;
+    *damaged = tables == NULL || columns == NULL;
+    if (*damaged)
+        damage(reader, reader->parsed, "the %s of block %" PRIu64 " do not match their checksum: %" PRIu64 " events %s",
+               tables == NULL ? "tables" : "columns", head->number, head->events,
+               columns == NULL ? "are lost" : "lack what they mention for the first time");
+    if (is_events) {
+        status = find_stream(reader, head);
+        if (status != GOLEAK_OK || head->source >= reader->stream_count)
+            return status;
+        stream = &reader->streams[head->source];
+        if (head->flags & GOLEAK_GLK_FRESH) {
+            goleak_glk_tables_clear(&stream->tables);
+            stream->doubt = false;
+        }
+        stream->doubt = stream->doubt || *damaged;
+    }
+    reader->remark_count = 0;
+    if (tables != NULL)
+        status = take_tables(reader, stream, tables, tables + head->tables_plain,
+                             stream != NULL && stream->doubt ? (missing + 1) * GOLEAK_GLK_NEW_MAX * 2 : 0, &problem);
+    if (status == GOLEAK_OK && problem != NULL)
+        damage(reader, reader->parsed, "%s, in block %" PRIu64, problem, head->number);
+    if (status == GOLEAK_OK && head->kind == GOLEAK_GLK_SOURCE_BLOCK)
+        status = open_streams(reader);
+    if (status == GOLEAK_OK && is_events)
+        status = take_events(reader, stream, head, columns);
+    if (columns == NULL && stream != NULL)
+        goleak_glk_tables_doubt(&stream->tables);
+    reader->ended = reader->ended || head->kind == GOLEAK_GLK_END_BLOCK;
+    return status;
+}
+
+static const char *check_sizes(const struct goleak_glk_head *head)
+{
+    const uint64_t sizes[] = { head->tables_packed, head->tables_plain, head->columns_packed, head->columns_plain };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        if (sizes[i] > GOLEAK_GLK_SECTION_MAX)
+            return "a section of more than 4 MiB";
+    if (head->events > GOLEAK_GLK_VALUES_MAX)
+        return "more than 131072 events";
+    return head->events > head->columns_plain ? "more events than bytes" : NULL;
+}
+
+/* ---- the file ---- */
+
+enum found { WHOLE, MORE, BROKEN };
+
+static enum found find_block(const struct goleak_reader *reader, struct goleak_glk_head *head, const char **problem)
+{
+    const uint8_t *at = (const uint8_t *)reader->bytes.data + reader->parsed;
+    size_t left = reader->bytes.size - reader->parsed;
+    *problem = NULL;
+    switch (goleak_glk_head_get(head, at, left)) {
+    case GOLEAK_GLK_MORE: return MORE;
+    case GOLEAK_GLK_BROKEN: return BROKEN;
+    default: break;
+    }
+    *problem = check_sizes(head);
+    if (*problem != NULL)
+        return BROKEN;
+    return left - head->bytes < head->tables_packed + head->columns_packed ? MORE : WHOLE;
+}
+
+/* The bytes here are no block: goes on to where one may begin. */
+static void skip(struct goleak_reader *reader, size_t least)
+{
+    const char *data = reader->bytes.data;
+    size_t from = reader->parsed + least;
+    if (reader->skipped == 0)
+        reader->broken_at = reader->offset + reader->parsed;
+    const char *mark = from < reader->bytes.size
+                           ? memchr(data + from, (unsigned char)GOLEAK_GLK_MARK[0], reader->bytes.size - from)
+                           : NULL;
+    size_t to = mark != NULL ? (size_t)(mark - data) : reader->bytes.size;
+    reader->skipped += to - reader->parsed;
+    reader->parsed = to;
+}
+
+/* Says once what was skipped. */
+static void tell_skipped(struct goleak_reader *reader)
+{
+    if (reader->skipped == 0)
+        return;
+    uint64_t at = reader->broken_at - reader->offset; /* may lie before: it wraps, and back */
+    damage(reader, at, "found %" PRIu64 " bytes that are no block, expected block %" PRIu64 "; they were skipped",
+           reader->skipped, reader->number);
+    doubt_all(reader);
+}
+
+/* Behind the end: where it began. False: more bytes are needed to tell. */
+static bool take_trailer(struct goleak_reader *reader, bool last)
+{
+    const char *at = reader->bytes.data + reader->parsed;
+    size_t left = reader->bytes.size - reader->parsed;
+    if (!reader->closed && left < GOLEAK_GLK_TRAILER && !last)
+        return false;
+    if (!reader->closed && left >= GOLEAK_GLK_TRAILER &&
+        memcmp(at + 8, GOLEAK_GLK_TRAILER_MAGIC, GOLEAK_GLK_TRAILER - 8) == 0) {
+        reader->closed = true;
+        reader->parsed += GOLEAK_GLK_TRAILER;
+        left -= GOLEAK_GLK_TRAILER;
+    }
+    if (left != 0 && !reader->lost) {
+        damage(reader, reader->parsed, "found bytes behind the end of the recording, expected none");
+        reader->lost = true; /* so it is said once */
+    }
+    reader->parsed = reader->bytes.size;
+    return true;
+}
+
+static enum goleak_status take_blocks(struct goleak_reader *reader, bool last)
+{
+    enum goleak_status status = GOLEAK_OK;
+    while (status == GOLEAK_OK && reader->parsed < reader->bytes.size) {
+        struct goleak_glk_head head;
+        const char *problem;
+        bool damaged;
+        if (reader->ended) {
+            take_trailer(reader, last);
+            break;
+        }
+        enum found found = find_block(reader, &head, &problem);
+        if (found == MORE && !last)
+            break;
+        if (found == MORE && reader->skipped == 0)
+            break; /* finish tells */
+        if (found != WHOLE) {
+            if (problem != NULL)
+                damage(reader, reader->parsed, "found a block with %s, expected fewer", problem);
+            skip(reader, 1);
+            continue;
+        }
+        tell_skipped(reader);
+        status = take_block(reader, &head, &damaged);
+        reader->skipped = 0;
+        /* Bytes may have been lost or put in: the next block is looked for from its head on,
+         * unless it stands where it should. */
+        size_t size = head.bytes + (size_t)head.tables_packed + (size_t)head.columns_packed;
+        size_t next = reader->parsed + size;
+        bool follows = next + GOLEAK_GLK_MARK_BYTES > reader->bytes.size ||
+                       memcmp(reader->bytes.data + next, GOLEAK_GLK_MARK, GOLEAK_GLK_MARK_BYTES) == 0;
+        reader->parsed += damaged && !follows ? head.bytes : size;
+    }
+    return status;
+}
+
+static void drop_parsed(struct goleak_reader *reader)
+{
+    size_t left = reader->bytes.size - reader->parsed;
+    if (reader->parsed == 0)
+        return;
+    memmove(reader->bytes.data, reader->bytes.data + reader->parsed, left);
+    reader->offset += reader->parsed;
+    reader->bytes.size = left;
+    reader->parsed = 0;
+}
+
+static void read_start(struct goleak_reader *reader)
+{
+    const uint8_t *at = (const uint8_t *)reader->bytes.data;
+    reader->began = true;
+    if (memcmp(at, GOLEAK_GLK_MAGIC, GOLEAK_GLK_MAGIC_BYTES) != 0) { /* --input-format insisted, or it is damaged */
+        damage(reader, 0, "found no start of a .glk, expected the bytes 89 47 4c 4b 0d 0a 1a 0a");
+        return;
+    }
+    reader->version = at[8] | (unsigned)at[9] << 8;
+    reader->parsed = GOLEAK_GLK_FILE_HEAD;
+    if (reader->version == GOLEAK_GLK_VERSION)
+        return;
+    damage(reader, 8, "found version %u of the format, expected %d: it was written by a newer goleak-report",
+           reader->version, GOLEAK_GLK_VERSION);
+    reader->lost = true;
+}
+
+/* ---- the reader ---- */
+
+static void close_reader(struct goleak_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    struct goleak_alloc *alloc = reader->env.alloc;
+    for (size_t i = 0; i < reader->stream_count; i++) {
+        goleak_batch_free(alloc, reader->streams[i].batch);
+        goleak_glk_tables_release(&reader->streams[i].tables);
+    }
+    goleak_free(alloc, reader->streams, reader->stream_capacity * sizeof *reader->streams);
+    goleak_free(alloc, reader->remarks, reader->remark_capacity * sizeof *reader->remarks);
+    if (reader->block != NULL)
+        goleak_glk_events_release(reader->block, alloc);
+    goleak_free(alloc, reader->block, sizeof *reader->block);
+    goleak_buf_release(&reader->bytes);
+    goleak_buf_release(&reader->plain[0]);
+    goleak_buf_release(&reader->plain[1]);
+    ZSTD_freeDCtx(reader->zstd);
+    alloc->used_bytes -= reader->booked_bytes;
+    goleak_free(alloc, reader, sizeof *reader);
+}
+
+static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
+{
+    struct goleak_reader *reader = goleak_alloc_zeroed(env->alloc, sizeof *reader);
+    if (reader == NULL)
+        return NULL;
+    reader->env = *env;
+    reader->path = env->health->input;
+    goleak_buf_init(&reader->bytes, env->alloc);
+    goleak_buf_init(&reader->plain[0], env->alloc);
+    goleak_buf_init(&reader->plain[1], env->alloc);
+    reader->block = goleak_alloc_array(env->alloc, 1, sizeof *reader->block);
+    if (reader->block == NULL) {
+        close_reader(reader);
+        return NULL;
+    }
+    goleak_glk_events_init(reader->block, env->alloc);
+    return reader;
+}
+
+static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, size_t size)
+{
+    if (reader->lost)
+        return GOLEAK_OK;
+    goleak_buf_append(&reader->bytes, bytes, size);
+    if (reader->bytes.failed || !goleak_buf_reserve(&reader->bytes, GOLEAK_GLK_PAD))
+        return memory(reader);
+    if (!reader->began && reader->bytes.size >= GOLEAK_GLK_FILE_HEAD)
+        read_start(reader);
+    enum goleak_status status = reader->began && !reader->lost ? take_blocks(reader, false) : GOLEAK_OK;
+    drop_parsed(reader);
+    return status;
+}
+
+static enum goleak_status finish(struct goleak_reader *reader)
+{
+    enum goleak_status status = reader->began && !reader->lost ? take_blocks(reader, true) : GOLEAK_OK;
+    if (status != GOLEAK_OK)
+        return status;
+    tell_skipped(reader);
+    if (!reader->ended && reader->version <= GOLEAK_GLK_VERSION)
+        truncated(reader, reader->parsed < reader->bytes.size
+                              ? "the recording ends in the middle of a block; it is reported up to there"
+                              : "the recording lacks its end: whoever wrote it was stopped, or it is cut");
+    else if (reader->ended && !reader->closed)
+        truncated(reader, "the recording lacks its last bytes; all of its events are there");
+    for (size_t i = 0; i < reader->stream_count && status == GOLEAK_OK; i++)
+        status = push(reader, &reader->streams[i]);
+    return status;
+}
+
+static void facts(const struct goleak_reader *reader, struct goleak_reader_facts *out)
+{
+    *out = (struct goleak_reader_facts){
+        .events = reader->events,
+        .notes = reader->notes,
+        .form = reader->form,
+        .relative_time = reader->relative,
+    };
+    if (reader->version > GOLEAK_GLK_VERSION)
+        out->advice = "found a .glk of a newer version of the format: it takes a newer goleak-report to read it";
+    else if (reader->events == 0 && reader->notes == 0)
+        out->advice = "found a .glk without one event, expected some: was it cut?";
+}
+
+static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)
+{
+    (void)whole;
+    return size >= GOLEAK_GLK_MAGIC_BYTES && memcmp(bytes, GOLEAK_GLK_MAGIC, GOLEAK_GLK_MAGIC_BYTES) == 0
+               ? GOLEAK_SNIFF_YES
+               : GOLEAK_SNIFF_NO;
+}
+
+const struct goleak_format goleak_format_glk = {
+    .name = "glk",
+    .title = "goleak recording",
+    .sniff = sniff,
+    .open = open_reader,
+    .feed = feed,
+    .finish = finish,
+    .facts = facts,
+    .close = close_reader,
+};

@@ -1,0 +1,471 @@
+/* glk_events - see glk_events.h. */
+#include "format/glk_events.h"
+
+#include "format/varint.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* A shape in the file: six bytes and five numbers. */
+#define SHAPE_LEAST 11
+#define KNOWN_HAS ((GOLEAK_HAS_STATUS << 1) - 1)
+
+void goleak_glk_events_init(struct goleak_glk_events *events, struct goleak_alloc *alloc)
+{
+    (void)alloc;
+    memset(events, 0, sizeof *events);
+}
+
+void goleak_glk_events_release(struct goleak_glk_events *events, struct goleak_alloc *alloc)
+{
+    goleak_free(alloc, events->shapes, events->shape_capacity * sizeof *events->shapes);
+    events->shapes = NULL;
+}
+
+/* ---- the head of a block ---- */
+
+static bool get_number(const uint8_t **at, const uint8_t *end, uint64_t *out)
+{
+    const uint8_t *next = goleak_varint(*at, end, out);
+    if (next == NULL)
+        return false;
+    *at = next;
+    return true;
+}
+
+static uint64_t head_of(uint8_t kind, const uint8_t *bytes, uint32_t has)
+{
+    struct goleak_event event = { .kind = kind, .flags = bytes[1], .reason = bytes[2], .wait_reason = bytes[3] };
+    uint64_t head;
+    event.has = has;
+    static_assert(offsetof(struct goleak_event, has) == 4 && offsetof(struct goleak_event, g) == 8, "the first eight");
+    memcpy(&head, &event, sizeof head);
+    return head;
+}
+
+static bool get_shape(struct goleak_glk_shape *shape, const uint8_t **at, const uint8_t *end)
+{
+    uint64_t has, fields, count, blocked, position;
+    const uint8_t *bytes = *at;
+    if (end - *at < SHAPE_LEAST)
+        return false;
+    *at += 6;
+    if (!get_number(at, end, &has) || !get_number(at, end, &fields) || !get_number(at, end, &count) ||
+        !get_number(at, end, &blocked) || !get_number(at, end, &position))
+        return false;
+    bool known = bytes[0] < GOLEAK_EVENT_KIND_COUNT;
+    *shape = (struct goleak_glk_shape){
+        .head = head_of(known ? bytes[0] : GOLEAK_EVENT_OTHER, bytes, (uint32_t)has & KNOWN_HAS),
+        .fields = (uint32_t)fields,
+        .count = (int32_t)goleak_unzigzag(count),
+        .blocked = (int32_t)goleak_unzigzag(blocked),
+        .position = (uint32_t)position,
+        .status = bytes[4],
+        .depth = bytes[5],
+        .unknown = known ? 0 : bytes[0],
+    };
+    return true;
+}
+
+/* An event has a field where `has` says so, whatever its shape's other bits claim: what it
+ * tells must be there. */
+static bool is_consistent(const struct goleak_glk_shape *shape)
+{
+    static const struct {
+        uint32_t has, fields;
+    } pairs[] = {
+        { GOLEAK_HAS_G, GOLEAK_GLK_BIT(GOLEAK_GLK_G) },
+        { GOLEAK_HAS_OTHER, GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_G) },
+        { GOLEAK_HAS_TIME, GOLEAK_GLK_BIT(GOLEAK_GLK_TIME) },
+        { GOLEAK_HAS_GOID, GOLEAK_GLK_BIT(GOLEAK_GLK_GOID) | GOLEAK_GLK_KNOWS_GOID },
+        { GOLEAK_HAS_OTHER_GOID, GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_GOID) | GOLEAK_GLK_KNOWS_OTHER_GOID },
+        { GOLEAK_HAS_STACK, GOLEAK_GLK_BIT(GOLEAK_GLK_STACK) },
+        { GOLEAK_HAS_START, GOLEAK_GLK_BIT(GOLEAK_GLK_NAME) },
+        { GOLEAK_HAS_LOCK | GOLEAK_HAS_STACK_BOUNDS, GOLEAK_GLK_BIT(GOLEAK_GLK_LOCK) },
+        { GOLEAK_HAS_CHAN | GOLEAK_HAS_STACK_BOUNDS, GOLEAK_GLK_BIT(GOLEAK_GLK_CHAN) },
+        { GOLEAK_HAS_ELEM | GOLEAK_HAS_WAITSINCE, GOLEAK_GLK_BIT(GOLEAK_GLK_ELEM) },
+        { GOLEAK_HAS_GOPC, GOLEAK_GLK_BIT(GOLEAK_GLK_GOPC) },
+        { GOLEAK_HAS_STARTPC, GOLEAK_GLK_BIT(GOLEAK_GLK_STARTPC) },
+        { GOLEAK_HAS_CPU, GOLEAK_GLK_BIT(GOLEAK_GLK_CPU) },
+        { GOLEAK_HAS_TID, GOLEAK_GLK_BIT(GOLEAK_GLK_TID) },
+        { GOLEAK_HAS_PID, GOLEAK_GLK_BIT(GOLEAK_GLK_PID) },
+    };
+    struct goleak_event event;
+    memcpy(&event, &shape->head, sizeof shape->head);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if ((event.has & pairs[i].has) != 0 && (shape->fields & pairs[i].fields) == 0)
+            return false;
+    return true;
+}
+
+static enum goleak_status get_shapes(struct goleak_glk_events *events, const uint8_t **at, const uint8_t *end,
+                                     const char **problem)
+{
+    uint64_t count;
+    struct goleak_alloc *alloc = events->tables->alloc;
+    *problem = "found shapes of events that cannot be read";
+    if (!get_number(at, end, &count) || count > (uint64_t)(end - *at) / SHAPE_LEAST || count > 65536)
+        return GOLEAK_OK;
+    size_t room = count < 256 ? 256 : (size_t)count;
+    if (!goleak_grow(alloc, &events->shapes, &events->shape_capacity, room, sizeof *events->shapes))
+        return goleak_alloc_failure(alloc);
+    memset(events->shapes, 0, room * sizeof *events->shapes); /* any byte is a number of one */
+    events->any = 0;
+    events->all = UINT32_MAX;
+    events->has_unknown = false;
+    events->shape_count = (size_t)count;
+    for (size_t i = 0; i < events->shape_count; i++) {
+        struct goleak_glk_shape *shape = &events->shapes[i];
+        if (!get_shape(shape, at, end))
+            return GOLEAK_OK;
+        *problem = "found a shape of events that tell what no column has";
+        if (!is_consistent(shape))
+            return GOLEAK_OK;
+        *problem = "found shapes of events that cannot be read";
+        events->any |= shape->fields;
+        events->all &= shape->fields;
+        events->has_unknown = events->has_unknown || shape->unknown != 0;
+    }
+    *problem = NULL;
+    return GOLEAK_OK;
+}
+
+static void get_columns(struct goleak_glk_events *events, const uint8_t *at, const uint8_t *end, const char **problem)
+{
+    size_t dictionaries = 0;
+    for (size_t field = 0; field < GOLEAK_GLK_FIELDS; field++)
+        events->columns[field].planes = NULL;
+    while (at < end) {
+        uint8_t field = *at++;
+        struct goleak_glk_column unknown, *column = field < GOLEAK_GLK_FIELDS ? &events->columns[field] : &unknown;
+        *problem = "found a column twice";
+        if (column != &unknown && column->planes != NULL)
+            return;
+        at = column != &unknown ? goleak_glk_column_open(column, at, end, events->dictionaries, &dictionaries, problem)
+                                : goleak_glk_column_skip(at, end, problem);
+        if (at == NULL)
+            return;
+    }
+    *problem = NULL;
+    for (unsigned field = 0; field < GOLEAK_GLK_FIELDS; field++)
+        if ((events->any >> field & 1) != 0 && events->columns[field].planes == NULL)
+            *problem = "found events that tell what no column has";
+}
+
+enum goleak_status goleak_glk_events_open(struct goleak_glk_events *events, struct goleak_glk_tables *tables,
+                                          const uint8_t *at, size_t size, size_t count, const char **problem)
+{
+    const uint8_t *end = at + size;
+    uint64_t position, first, blocked;
+    events->tables = tables;
+    events->count = count;
+    events->at = 0;
+    events->unlisted = false;
+    events->lost_names = events->lost_stacks = events->lost_gs = events->lost_goids = events->unknown = 0;
+    *problem = "found columns that end before their first numbers do";
+    if (!get_number(&at, end, &position) || !get_number(&at, end, &first) || !get_number(&at, end, &blocked))
+        return GOLEAK_OK;
+    memset(events->lanes, 0, sizeof events->lanes);
+    events->lanes[0] = position;
+    events->last_count = (int32_t)goleak_unzigzag(first);
+    events->last_blocked = (int32_t)goleak_unzigzag(blocked);
+    enum goleak_status status = get_shapes(events, &at, end, problem);
+    if (status != GOLEAK_OK || *problem != NULL)
+        return status;
+    events->wide = events->shape_count > 256;
+    *problem = "found fewer shapes' numbers than the block has events";
+    if ((uint64_t)(end - at) < (uint64_t)count << events->wide)
+        return GOLEAK_OK;
+    events->numbers = at;
+    get_columns(events, at + (count << events->wide), end, problem);
+    if (*problem == NULL && events->any & (GOLEAK_GLK_KNOWS_GOID | GOLEAK_GLK_KNOWS_OTHER_GOID |
+                                           GOLEAK_GLK_BIT(GOLEAK_GLK_GOID) | GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_GOID)) &&
+        !goleak_glk_tables_goids(tables))
+        return goleak_alloc_failure(tables->alloc);
+    return GOLEAK_OK;
+}
+
+/* ---- events ---- */
+
+#define HAS(field) (events->any >> (field) & 1)
+
+/* What needs no column: the counters and the place go on from event to event. */
+static void put_shapes(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
+{
+    const struct goleak_glk_shape *shapes = events->shapes;
+    const uint8_t *low = events->numbers + events->at, *high = low + events->count;
+    uint32_t last_count = (uint32_t)events->last_count, last_blocked = (uint32_t)events->last_blocked;
+    uint64_t position = events->lanes[0];
+    size_t listed = events->shape_count;
+    bool unlisted = false;
+    for (size_t i = 0; i < count; i++) {
+        size_t number = low[i];
+        if (events->wide)
+            number |= (size_t)high[i] << 8;
+        unlisted |= number >= listed;
+        const struct goleak_glk_shape *shape = &shapes[events->wide && number >= listed ? 0 : number];
+        struct goleak_event *event = &out[i];
+        memcpy(event, &shape->head, sizeof shape->head);
+        events->fields[i] = shape->fields;
+        event->count = (int32_t)(last_count += (uint32_t)shape->count);
+        event->blocked_count = (int32_t)(last_blocked += (uint32_t)shape->blocked);
+        event->position = position += shape->position;
+        event->status = shape->status;
+        event->depth = shape->depth;
+    }
+    events->last_count = (int32_t)last_count;
+    events->last_blocked = (int32_t)last_blocked;
+    if (!HAS(GOLEAK_GLK_POSITION))
+        events->lanes[0] = position;
+    events->unlisted = events->unlisted || unlisted;
+}
+
+/* The next values of a column, one for each event that has it; false: it has fewer. */
+static bool next_values(struct goleak_glk_events *events, enum goleak_glk_field field, uint64_t *values, size_t count)
+{
+    struct goleak_glk_column *column = &events->columns[field];
+    size_t wanted = count;
+    if ((events->all >> field & 1) == 0) {
+        uint32_t sum = 0;
+        for (size_t i = 0; i < count; i++)
+            sum += events->fields[i] >> field & 1;
+        wanted = sum;
+    }
+    if (wanted > column->count - column->at)
+        return false;
+    goleak_glk_column_next(column, values, wanted);
+    return true;
+}
+
+/* For each event: `value` is its own, or, where it has none, any. */
+#define SPREAD(field, statement)                                                                                      \
+    do {                                                                                                              \
+        if (!HAS(field))                                                                                              \
+            break;                                                                                                    \
+        const uint64_t *at = events->values;                                                                          \
+        const uint32_t *fields = events->fields;                                                                      \
+        if (!next_values(events, field, events->values, count))                                                       \
+            return false;                                                                                             \
+        if (events->all >> (field) & 1)                                                                               \
+            for (size_t i = 0; i < count; i++) {                                                                      \
+                const uint64_t value = at[i];                                                                         \
+                statement;                                                                                            \
+            }                                                                                                         \
+        else                                                                                                          \
+            for (size_t i = 0; i < count; i++) {                                                                      \
+                const uint64_t value = *at;                                                                           \
+                at += fields[i] >> (field) & 1;                                                                       \
+                statement;                                                                                            \
+            }                                                                                                         \
+    } while (0)
+
+static void count_lost(struct goleak_glk_events *events, const struct goleak_event *out, size_t count, uint64_t unknown)
+{
+    for (size_t i = 0; i < count; i++)
+        events->lost_gs += (out[i].has & GOLEAK_HAS_G && out[i].g == unknown) ||
+                           (out[i].has & GOLEAK_HAS_OTHER && out[i].other_g == unknown);
+}
+
+/* Addresses; what has none is one goroutine that nothing is known of. */
+static bool put_gs(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
+{
+    const uint64_t *slots = events->tables->slots;
+    const uint64_t unknown = events->tables->slot_count;
+    uint32_t *own = events->slots, *others = events->others;
+    bool lost = false;
+    if (slots == NULL && (HAS(GOLEAK_GLK_G) || HAS(GOLEAK_GLK_OTHER_G)))
+        return false;
+    SPREAD(GOLEAK_GLK_G, {
+        uint64_t slot = value < unknown ? value : unknown;
+        out[i].g = slots[slot];
+        own[i] = (uint32_t)slot;
+        lost |= slot == unknown;
+    });
+    SPREAD(GOLEAK_GLK_OTHER_G, {
+        uint64_t slot = value < unknown ? value : unknown;
+        out[i].other_g = slots[slot];
+        others[i] = (uint32_t)slot;
+        lost |= slot == unknown;
+    });
+    if (lost)
+        count_lost(events, out, count, slots[unknown]);
+    return true;
+}
+
+/* In the order of the events: each may change what the next one's slot is known to be. */
+static bool put_goids(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
+{
+    const uint32_t own = GOLEAK_GLK_BIT(GOLEAK_GLK_GOID), other = GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_GOID);
+    const uint64_t *values = events->values, *other_values = events->lane_values;
+    uint64_t *goids = events->tables->goids, lost = 0;
+    const size_t nobody = events->tables->slot_count; /* of events without a g */
+    if ((events->any & (own | other | GOLEAK_GLK_KNOWS_GOID | GOLEAK_GLK_KNOWS_OTHER_GOID)) == 0)
+        return true;
+    if ((HAS(GOLEAK_GLK_GOID) && !next_values(events, GOLEAK_GLK_GOID, events->values, count)) ||
+        (HAS(GOLEAK_GLK_OTHER_GOID) && !next_values(events, GOLEAK_GLK_OTHER_GOID, events->lane_values, count)))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t fields = events->fields[i];
+        if (fields & (own | GOLEAK_GLK_KNOWS_GOID)) {
+            size_t slot = fields & GOLEAK_GLK_BIT(GOLEAK_GLK_G) ? events->slots[i] : nobody;
+            uint64_t goid = fields & own ? *values++ : goids[slot];
+            goids[slot] = goid;
+            out[i].goid = goid;
+            if (goid == 0 && (fields & own) == 0)
+                out[i].has &= ~GOLEAK_HAS_GOID, lost++;
+        }
+        if (fields & (other | GOLEAK_GLK_KNOWS_OTHER_GOID)) {
+            size_t slot = fields & GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_G) ? events->others[i] : nobody;
+            uint64_t goid = fields & other ? *other_values++ : goids[slot];
+            goids[slot] = goid;
+            out[i].other_goid = goid;
+            if (goid == 0 && (fields & other) == 0)
+                out[i].has &= ~GOLEAK_HAS_OTHER_GOID, lost++;
+        }
+    }
+    goids[nobody] = 0;
+    events->lost_goids += lost;
+    return true;
+}
+
+static bool put_positions(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
+{
+    const uint64_t *values = events->values, *lanes = events->lane_values;
+    uint64_t folded = events->lanes[0], before = folded;
+    if (!HAS(GOLEAK_GLK_POSITION))
+        return true;
+    if (!next_values(events, GOLEAK_GLK_POSITION, events->values, count) ||
+        (HAS(GOLEAK_GLK_LANE) && !next_values(events, GOLEAK_GLK_LANE, events->lane_values, count)))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t step = out[i].position - before; /* what its shape adds */
+        before = out[i].position;
+        size_t own = events->fields[i] >> GOLEAK_GLK_POSITION & 1, lane = own & (events->fields[i] >> GOLEAK_GLK_LANE & 1);
+        size_t at = lane != 0 ? *lanes & (GOLEAK_GLK_LANES - 1) : 0;
+        events->lanes[at] += step + (own != 0 ? *values : 0);
+        out[i].position = events->lanes[at];
+        values += own;
+        lanes += lane;
+    }
+    return true;
+}
+
+/* A value of its own goes on from there. */
+static bool put_counts(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
+{
+    uint32_t more = 0;
+    if (HAS(GOLEAK_GLK_COUNT)) {
+        const uint64_t *values = events->values;
+        if (!next_values(events, GOLEAK_GLK_COUNT, events->values, count))
+            return false;
+        for (size_t i = 0; i < count; i++) {
+            if (events->fields[i] >> GOLEAK_GLK_COUNT & 1)
+                more = (uint32_t)*values++ - (uint32_t)out[i].count;
+            out[i].count = (int32_t)((uint32_t)out[i].count + more);
+        }
+        events->last_count = (int32_t)((uint32_t)events->last_count + more);
+    }
+    more = 0;
+    if (HAS(GOLEAK_GLK_BLOCKED)) {
+        const uint64_t *values = events->values;
+        if (!next_values(events, GOLEAK_GLK_BLOCKED, events->values, count))
+            return false;
+        for (size_t i = 0; i < count; i++) {
+            if (events->fields[i] >> GOLEAK_GLK_BLOCKED & 1)
+                more = (uint32_t)*values++ - (uint32_t)out[i].blocked_count;
+            out[i].blocked_count = (int32_t)((uint32_t)out[i].blocked_count + more);
+        }
+        events->last_blocked = (int32_t)((uint32_t)events->last_blocked + more);
+    }
+    return true;
+}
+
+static uint64_t text_of(const struct goleak_glk_events *events, uint64_t number)
+{
+    return goleak_glk_id(&events->tables->strings, number);
+}
+
+/* Arguments that are texts become ids of ours. */
+static void put_texts(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
+{
+    if ((events->any & (GOLEAK_GLK_TEXT_LOCK | GOLEAK_GLK_TEXT_CHAN | GOLEAK_GLK_TEXT_ELEM)) == 0)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t fields = events->fields[i];
+        if (fields & GOLEAK_GLK_TEXT_LOCK)
+            out[i].lock = text_of(events, out[i].lock);
+        if (fields & GOLEAK_GLK_TEXT_CHAN)
+            out[i].chan = text_of(events, out[i].chan);
+        if (fields & GOLEAK_GLK_TEXT_ELEM)
+            out[i].elem = text_of(events, out[i].elem);
+    }
+}
+
+/* What is in a hole of the tables is not told. */
+static bool put_names(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
+{
+    const struct goleak_glk_ids *strings = &events->tables->strings, *stacks = &events->tables->stacks;
+    uint32_t lost_names = 0, lost_stacks = 0;
+    SPREAD(GOLEAK_GLK_NAME, {
+        out[i].name = goleak_glk_id(strings, value);
+        lost_names |= out[i].name == 0;
+    });
+    SPREAD(GOLEAK_GLK_STACK, {
+        out[i].stack = goleak_glk_id(stacks, value);
+        lost_stacks |= out[i].stack == 0;
+    });
+    for (size_t i = 0; lost_names != 0 && i < count; i++)
+        if (events->fields[i] >> GOLEAK_GLK_NAME & 1 && out[i].has & GOLEAK_HAS_START && out[i].name == 0)
+            out[i].has &= ~GOLEAK_HAS_START, events->lost_names++;
+    for (size_t i = 0; lost_stacks != 0 && i < count; i++)
+        if (events->fields[i] >> GOLEAK_GLK_STACK & 1 && out[i].stack == 0)
+            out[i].has &= ~GOLEAK_HAS_STACK, events->lost_stacks++;
+    return true;
+}
+
+static bool put_values(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
+{
+    SPREAD(GOLEAK_GLK_TIME, out[i].time_ns = (int64_t)value);
+    SPREAD(GOLEAK_GLK_LOCK, out[i].lock = value);
+    SPREAD(GOLEAK_GLK_CHAN, out[i].chan = value);
+    SPREAD(GOLEAK_GLK_ELEM, out[i].elem = value);
+    SPREAD(GOLEAK_GLK_GOPC, out[i].gopc = value);
+    SPREAD(GOLEAK_GLK_STARTPC, out[i].startpc = value);
+    SPREAD(GOLEAK_GLK_CPU, out[i].cpu = (uint32_t)value);
+    SPREAD(GOLEAK_GLK_TID, out[i].tid = (uint32_t)value);
+    SPREAD(GOLEAK_GLK_PID, out[i].pid = (uint32_t)value);
+    return true;
+}
+
+/* Kinds that this version does not know go by their word. */
+static void put_unknown(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
+{
+    for (size_t i = 0; events->has_unknown && i < count; i++) {
+        size_t number = events->numbers[events->at + i];
+        if (events->wide)
+            number |= (size_t)events->numbers[events->count + events->at + i] << 8;
+        uint8_t kind = number < events->shape_count ? events->shapes[number].unknown : 0;
+        if (kind == 0)
+            continue;
+        out[i].name = events->tables->words[kind];
+        events->unknown++;
+    }
+}
+
+enum goleak_status goleak_glk_events_next(struct goleak_glk_events *events, struct goleak_event *out, size_t count,
+                                          const char **problem)
+{
+    *problem = NULL;
+    put_shapes(events, out, count);
+    if (!put_gs(events, out, count) || !put_goids(events, out, count) || !put_counts(events, out, count) ||
+        !put_positions(events, out, count) || !put_names(events, out, count) || !put_values(events, out, count))
+        *problem = "found a column with fewer values than its events have";
+    else if (events->unlisted)
+        *problem = "found an event of a shape that is not in the list";
+    if (*problem != NULL)
+        return GOLEAK_OK;
+    put_texts(events, out, count);
+    put_unknown(events, out, count);
+    events->at += count;
+    return GOLEAK_OK;
+}

@@ -1,0 +1,60 @@
+/*
+ * glk_events - the events of one block, made of its columns.
+ *
+ * Column by column, 256 events at a time, into the batch that will be pushed: no branch
+ * hangs on what an event is. A column that only some of the events have is read on by one
+ * where an event has it; where it has not, the field gets what comes next, and nobody
+ * looks at it.
+ */
+#ifndef GOLEAK_FORMAT_GLK_EVENTS_H
+#define GOLEAK_FORMAT_GLK_EVENTS_H
+
+#include "format/glk_column.h"
+#include "format/glk_tables.h"
+
+/* What the events of one shape have in common. */
+struct goleak_glk_shape {
+    uint64_t head; /* an event's first eight bytes */
+    uint32_t fields, position;
+    int32_t count, blocked;
+    uint8_t status, depth;
+    uint8_t unknown; /* its kind is none of this version's: the number */
+};
+
+#define GOLEAK_GLK_LANES 256
+
+struct goleak_glk_events {
+    struct goleak_glk_tables *tables;
+    struct goleak_glk_shape *shapes;
+    size_t shape_count, shape_capacity;
+    const uint8_t *numbers; /* of shapes, by event; above 256 of them a second plane */
+    bool wide;
+    size_t count, at;
+    int32_t last_count, last_blocked;
+    uint64_t lanes[GOLEAK_GLK_LANES];
+    uint32_t any, all; /* fields that some event has, and those that all have */
+    bool has_unknown, unlisted; /* unlisted: a number without a shape was met */
+    struct goleak_glk_column columns[GOLEAK_GLK_FIELDS];
+    uint64_t dictionaries[GOLEAK_GLK_FIELDS * GOLEAK_GLK_DICTIONARY_MAX];
+    uint64_t values[GOLEAK_GLK_STEP + 1];
+    uint64_t lane_values[GOLEAK_GLK_STEP + 1];
+    uint32_t fields[GOLEAK_GLK_STEP];
+    uint32_t slots[GOLEAK_GLK_STEP], others[GOLEAK_GLK_STEP];
+    /* Counted, of the block: what its tables do not have. */
+    uint64_t lost_names, lost_stacks, lost_gs, lost_goids, unknown;
+};
+
+void goleak_glk_events_init(struct goleak_glk_events *events, struct goleak_alloc *alloc);
+void goleak_glk_events_release(struct goleak_glk_events *events, struct goleak_alloc *alloc);
+
+/* Opens a section of columns, with GOLEAK_GLK_PAD readable bytes behind; both it and the
+ * tables stay while events are read. Damage: *problem is its sentence. */
+enum goleak_status goleak_glk_events_open(struct goleak_glk_events *events, struct goleak_glk_tables *tables,
+                                          const uint8_t *at, size_t size, size_t count, const char **problem);
+
+/* The next `count` events, no more than are left and at most GOLEAK_GLK_STEP. Damage:
+ * *problem is its sentence, and there are no more. */
+enum goleak_status goleak_glk_events_next(struct goleak_glk_events *events, struct goleak_event *out, size_t count,
+                                          const char **problem);
+
+#endif

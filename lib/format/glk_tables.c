@@ -1,0 +1,293 @@
+/* glk_tables - see glk_tables.h. */
+#include "format/glk_tables.h"
+
+#include "base/number.h"
+#include "format/glk_column.h"
+#include "format/varint.h"
+
+#include <string.h>
+
+/* Of a goroutine whose address was lost with a block: shown without one (GOLEAK_G_SLOT). */
+#define LOST_G (GOLEAK_G_SLOT | (uint64_t)1 << 31)
+
+void goleak_glk_tables_init(struct goleak_glk_tables *tables, struct goleak_alloc *alloc,
+                            struct goleak_symbols *symbols)
+{
+    *tables = (struct goleak_glk_tables){ .alloc = alloc, .symbols = symbols };
+}
+
+static void release_ids(struct goleak_alloc *alloc, struct goleak_glk_ids *ids)
+{
+    goleak_free(alloc, ids->of, ids->capacity * sizeof *ids->of);
+}
+
+void goleak_glk_tables_release(struct goleak_glk_tables *tables)
+{
+    struct goleak_alloc *alloc = tables->alloc;
+    if (alloc == NULL)
+        return;
+    release_ids(alloc, &tables->strings);
+    release_ids(alloc, &tables->frames);
+    release_ids(alloc, &tables->stacks);
+    goleak_free(alloc, tables->slots, tables->slot_capacity * sizeof *tables->slots);
+    goleak_free(alloc, tables->goids, tables->goid_capacity * sizeof *tables->goids);
+    goleak_free(alloc, tables->list, tables->list_capacity * sizeof *tables->list);
+    goleak_free(alloc, tables->scratch, (GOLEAK_GLK_STEP + GOLEAK_GLK_DICTIONARY_MAX) * sizeof *tables->scratch);
+    tables->alloc = NULL;
+}
+
+void goleak_glk_tables_clear(struct goleak_glk_tables *tables)
+{
+    tables->strings.count = tables->frames.count = tables->stacks.count = 0;
+    tables->slot_count = tables->goid_count = 0;
+}
+
+void goleak_glk_tables_doubt(struct goleak_glk_tables *tables)
+{
+    tables->goid_count = 0;
+}
+
+bool goleak_glk_tables_goids(struct goleak_glk_tables *tables)
+{
+    size_t want = tables->slot_count + 1;
+    if (tables->goid_count >= want)
+        return true;
+    if (!goleak_grow(tables->alloc, &tables->goids, &tables->goid_capacity, want, sizeof *tables->goids))
+        return false;
+    memset(tables->goids + tables->goid_count, 0, (want - tables->goid_count) * sizeof *tables->goids);
+    tables->goid_count = want;
+    return true;
+}
+
+/* ---- reading ---- */
+
+static bool get_number(const uint8_t **at, const uint8_t *end, uint64_t *out)
+{
+    const uint8_t *next = goleak_varint(*at, end, out);
+    if (next == NULL)
+        return false;
+    *at = next;
+    return true;
+}
+
+static bool get_text(const uint8_t **at, const uint8_t *end, const char **text, size_t *size)
+{
+    uint64_t bytes;
+    if (!get_number(at, end, &bytes) || bytes > (uint64_t)(end - *at))
+        return false;
+    *text = (const char *)*at;
+    *size = (size_t)bytes;
+    *at += bytes;
+    return true;
+}
+
+/* Up to `first`: what stood between is lost. */
+static bool skip_to(struct goleak_glk_tables *tables, struct goleak_glk_ids *ids, uint64_t first)
+{
+    if (!goleak_grow(tables->alloc, &ids->of, &ids->capacity, (size_t)first + 1, sizeof *ids->of))
+        return false;
+    while (ids->count <= first)
+        ids->of[ids->count++] = 0;
+    return true;
+}
+
+static bool add_id(struct goleak_glk_tables *tables, struct goleak_glk_ids *ids, uint32_t id)
+{
+    if (!goleak_grow(tables->alloc, &ids->of, &ids->capacity, ids->count + 1, sizeof *ids->of))
+        return false;
+    ids->of[ids->count++] = id;
+    return true;
+}
+
+/* What an item says of where it begins; `known` numbers were told. */
+static bool get_first(const uint8_t **at, const uint8_t *end, size_t known, uint64_t gap_max, uint64_t *first,
+                      const char **problem)
+{
+    *problem = "found a table that ends before its first number does";
+    if (!get_number(at, end, first))
+        return false;
+    *problem = "found a table that begins with a number that was told already";
+    if (*first < known)
+        return false;
+    *problem = "found a table that begins behind numbers that nothing has told";
+    return *first - known <= gap_max;
+}
+
+static size_t told(const struct goleak_glk_ids *ids)
+{
+    return ids->count != 0 ? ids->count - 1 : 0;
+}
+
+static enum goleak_status take_string(struct goleak_glk_tables *tables, const uint8_t **at, const uint8_t *end,
+                                      bool *good)
+{
+    const char *text;
+    size_t size;
+    *good = get_text(at, end, &text, &size);
+    if (!*good)
+        return GOLEAK_OK;
+    uint32_t id = goleak_symbols_string(tables->symbols, text, size);
+    return id != 0 && add_id(tables, &tables->strings, id) ? GOLEAK_OK : goleak_alloc_failure(tables->alloc);
+}
+
+static enum goleak_status take_frame(struct goleak_glk_tables *tables, const uint8_t **at, const uint8_t *end,
+                                     bool *good)
+{
+    const char *text;
+    size_t size;
+    uint64_t function;
+    *good = get_number(at, end, &function) && get_text(at, end, &text, &size);
+    if (!*good)
+        return GOLEAK_OK;
+    uint32_t id = goleak_symbols_frame_told(tables->symbols, goleak_glk_id(&tables->strings, function), text, size);
+    return id != 0 && add_id(tables, &tables->frames, id) ? GOLEAK_OK : goleak_alloc_failure(tables->alloc);
+}
+
+/* A frame that its recording had no line for: an executable that is given now may. */
+static uint32_t resolve(struct goleak_glk_tables *tables, uint32_t frame, bool after_call)
+{
+    struct goleak_symbols *symbols = tables->symbols;
+    uint64_t number;
+    size_t size, name_size;
+    if (symbols->resolver == NULL || frame == 0)
+        return frame;
+    const char *text = goleak_intern_get(&symbols->frames, frame, &size), *end = text + size;
+    const char *name = goleak_intern_get(&symbols->strings, symbols->frame_info[frame - 1].function, &name_size);
+    const char *rest = text + (name_size <= size ? name_size : size);
+    const char *sign = name_size != 0 ? "+0x" : "0x";
+    if (!goleak_text_begins(rest, sign) || goleak_parse_hex(rest + strlen(sign), end, &number) != end)
+        return frame;
+    return goleak_symbols_frame(symbols, name, name_size, number, after_call);
+}
+
+static enum goleak_status take_stack(struct goleak_glk_tables *tables, const uint8_t **at, const uint8_t *end,
+                                     bool *good)
+{
+    uint64_t count, frame;
+    uint32_t id = 0;
+    bool whole = true;
+    *good = get_number(at, end, &count) && count <= (uint64_t)(end - *at);
+    if (!*good)
+        return GOLEAK_OK;
+    if (!goleak_grow(tables->alloc, &tables->list, &tables->list_capacity, (size_t)count, sizeof *tables->list))
+        return goleak_alloc_failure(tables->alloc);
+    for (uint64_t i = 0; i < count; i++) {
+        *good = get_number(at, end, &frame);
+        if (!*good)
+            return GOLEAK_OK;
+        uint32_t known = goleak_glk_id(&tables->frames, frame);
+        tables->list[i] = resolve(tables, known, i != 0);
+        if (known != 0 && tables->list[i] == 0)
+            return goleak_alloc_failure(tables->alloc);
+        whole = whole && known != 0;
+    }
+    /* One with a hole is a hole: what is left of it would tell another place. */
+    if (whole && count != 0 && (id = goleak_symbols_stack(tables->symbols, tables->list, (size_t)count)) == 0)
+        return goleak_alloc_failure(tables->alloc);
+    return add_id(tables, &tables->stacks, id) ? GOLEAK_OK : goleak_alloc_failure(tables->alloc);
+}
+
+typedef enum goleak_status take_fn(struct goleak_glk_tables *tables, const uint8_t **at, const uint8_t *end, bool *good);
+
+static enum goleak_status take_list(struct goleak_glk_tables *tables, struct goleak_glk_ids *ids, take_fn *take,
+                                    const uint8_t *at, const uint8_t *end, uint64_t gap_max, const char **problem)
+{
+    uint64_t first;
+    if (!get_first(&at, end, told(ids), gap_max, &first, problem))
+        return GOLEAK_OK;
+    if (!skip_to(tables, ids, first))
+        return goleak_alloc_failure(tables->alloc);
+    *problem = NULL;
+    for (size_t taken = 0; at < end; taken++) {
+        bool good = taken < GOLEAK_GLK_NEW_MAX;
+        enum goleak_status status = good ? take(tables, &at, end, &good) : GOLEAK_OK;
+        if (!good)
+            *problem = "found a table with an entry that cannot be read";
+        if (status != GOLEAK_OK || !good)
+            return status;
+    }
+    return GOLEAK_OK;
+}
+
+static bool grow_slots(struct goleak_glk_tables *tables, size_t count)
+{
+    return goleak_grow(tables->alloc, &tables->slots, &tables->slot_capacity, count + 1, sizeof *tables->slots);
+}
+
+static enum goleak_status take_slots(struct goleak_glk_tables *tables, const uint8_t *at, const uint8_t *end,
+                                     uint64_t gap_max, const char **problem)
+{
+    uint64_t first;
+    struct goleak_glk_column column;
+    size_t dictionary = 0;
+    if (tables->scratch == NULL)
+        tables->scratch =
+            goleak_alloc_array(tables->alloc, GOLEAK_GLK_STEP + GOLEAK_GLK_DICTIONARY_MAX, sizeof *tables->scratch);
+    if (tables->scratch == NULL)
+        return goleak_alloc_failure(tables->alloc);
+    if (!get_first(&at, end, tables->slot_count, gap_max, &first, problem) ||
+        goleak_glk_column_open(&column, at, end, tables->scratch + GOLEAK_GLK_STEP, &dictionary, problem) == NULL)
+        return GOLEAK_OK;
+    *problem = NULL;
+    if (!grow_slots(tables, (size_t)first + column.count))
+        return goleak_alloc_failure(tables->alloc);
+    while (tables->slot_count < first)
+        tables->slots[tables->slot_count++] = LOST_G | (tables->unknown_gs++ & INT32_MAX);
+    for (size_t left = column.count, part; left != 0; left -= part) {
+        part = left < GOLEAK_GLK_STEP ? left : GOLEAK_GLK_STEP;
+        goleak_glk_column_next(&column, tables->scratch, part);
+        memcpy(tables->slots + tables->slot_count, tables->scratch, part * sizeof *tables->slots);
+        tables->slot_count += part;
+    }
+    tables->slots[tables->slot_count] = LOST_G | INT32_MAX;
+    return GOLEAK_OK;
+}
+
+/* The names of addresses, for who has no executable that tells them. */
+static enum goleak_status take_places(struct goleak_glk_tables *tables, const uint8_t *at, const uint8_t *end,
+                                      const char **problem)
+{
+    while (at < end) {
+        uint64_t address, line, after_call;
+        const char *function, *file;
+        size_t function_size, file_size;
+        *problem = "found the place of an address that cannot be read";
+        if (!get_number(&at, end, &address) || !get_number(&at, end, &after_call) || after_call > 1 ||
+            !get_text(&at, end, &function, &function_size) || !get_text(&at, end, &file, &file_size) ||
+            !get_number(&at, end, &line))
+            return GOLEAK_OK;
+        *problem = NULL;
+        if (!goleak_symbols_add_place(tables->symbols, address, after_call != 0, function, function_size, file,
+                                      file_size, line <= UINT32_MAX ? (uint32_t)line : 0))
+            return goleak_alloc_failure(tables->alloc);
+    }
+    return GOLEAK_OK;
+}
+
+static enum goleak_status take_kind(struct goleak_glk_tables *tables, const uint8_t *at, const uint8_t *end,
+                                    const char **problem)
+{
+    *problem = "found an event kind without a number";
+    if (at == end)
+        return GOLEAK_OK;
+    *problem = NULL;
+    uint32_t word = goleak_symbols_string(tables->symbols, at + 1, (size_t)(end - at - 1));
+    tables->words[*at] = word;
+    return word != 0 ? GOLEAK_OK : goleak_alloc_failure(tables->alloc);
+}
+
+enum goleak_status goleak_glk_tables_take(struct goleak_glk_tables *tables, enum goleak_glk_item item,
+                                          const uint8_t *at, const uint8_t *end, uint64_t gap_max,
+                                          const char **problem)
+{
+    *problem = NULL;
+    switch (item) {
+    case GOLEAK_GLK_STRINGS: return take_list(tables, &tables->strings, take_string, at, end, gap_max, problem);
+    case GOLEAK_GLK_FRAMES: return take_list(tables, &tables->frames, take_frame, at, end, gap_max, problem);
+    case GOLEAK_GLK_STACKS: return take_list(tables, &tables->stacks, take_stack, at, end, gap_max, problem);
+    case GOLEAK_GLK_SLOTS: return take_slots(tables, at, end, gap_max, problem);
+    case GOLEAK_GLK_PLACES: return take_places(tables, at, end, problem);
+    case GOLEAK_GLK_KIND: return take_kind(tables, at, end, problem);
+    default: return GOLEAK_OK;
+    }
+}

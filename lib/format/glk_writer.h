@@ -1,0 +1,36 @@
+/*
+ * glk_writer - what a converter asks of a goleak_writer beyond goleak.h: events whose
+ * names and stacks are a reader's, and what that reader knows besides.
+ */
+#ifndef GOLEAK_FORMAT_GLK_WRITER_H
+#define GOLEAK_FORMAT_GLK_WRITER_H
+
+#include "model/health.h"
+#include "model/reasons.h"
+#include "model/symbols.h"
+
+/* The ids in this source's events are of these symbols, which outlive the writer's last
+ * call for it. Before its first event. */
+void goleak_writer_borrow(struct goleak_writer *writer, size_t source, const struct goleak_symbols *symbols);
+
+/* Events as a reader has pushed them: the reader of the .glk will push the same batches.
+ * `relative`: by its facts, times count from the recording's start. */
+enum goleak_status goleak_writer_batch(struct goleak_writer *writer, size_t source, const struct goleak_event *events,
+                                       size_t count, bool in_order, bool relative, struct goleak_error *error);
+
+/* A complaint, as the health book has it; `entry->input` is not looked at. */
+enum goleak_status goleak_writer_note(struct goleak_writer *writer, size_t source, const char *name, uint64_t count,
+                                      const struct goleak_health_entry *entry, struct goleak_error *error);
+
+/* What is known of the Go version by now. */
+enum goleak_status goleak_writer_go(struct goleak_writer *writer, size_t source, const struct goleak_reasons *reasons,
+                                    struct goleak_error *error);
+
+/* What its bytes have turned out to be. */
+void goleak_writer_format(struct goleak_writer *writer, size_t source, const char *format);
+
+/* At the end: what reports tell of the source. */
+void goleak_writer_facts(struct goleak_writer *writer, size_t source, uint64_t events, uint64_t notes, uint64_t bytes,
+                         const char *form);
+
+#endif
