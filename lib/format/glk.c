@@ -55,7 +55,7 @@ struct goleak_reader {
     struct goleak_buf bytes;
     size_t parsed;          /* of them */
     uint64_t offset;        /* of bytes.data[0] */
-    bool began, ended, lost, closed; /* lost: nothing in it can be read. closed: the trailer was there */
+    bool began, ended, lost, closed; /* lost: nothing in it can be read. closed: no trailer is missing */
     uint64_t number;        /* of the next block */
     uint64_t skipped;       /* bytes since the last whole block */
     uint64_t broken_at;     /* where they begin */
@@ -288,7 +288,7 @@ static enum goleak_status take_facts(struct goleak_reader *reader, const uint8_t
     *problem = NULL;
     reader->notes += notes;
     bool named = source < reader->stream_count && !reader->streams[source].messages;
-    if (named)
+    if (named && format[0] != '\0')
         reader->streams[source].format = format;
     return named ? name_form(reader, form) : GOLEAK_OK;
 }
@@ -370,13 +370,6 @@ static void tell_creations(const struct goleak_reader *reader, const struct gole
     }
 }
 
-static void put_hints(const struct goleak_glk_events *block, struct goleak_batch *batch, size_t from, size_t count)
-{
-    batch->has_slots = true;
-    memcpy(batch->slots + from, block->slots, count * sizeof *batch->slots);
-    memcpy(batch->other_slots + from, block->others, count * sizeof *batch->other_slots);
-}
-
 static enum goleak_status run_events(struct goleak_reader *reader, struct stream *stream,
                                      const struct goleak_glk_head *head, const char **problem)
 {
@@ -387,12 +380,10 @@ static enum goleak_status run_events(struct goleak_reader *reader, struct stream
         struct goleak_batch *batch = stream->batch;
         size_t from = batch->count, part = GOLEAK_BATCH_EVENTS - from, left = block->count - block->at;
         part = part < left ? part : left;
-        status = goleak_glk_events_next(block, batch->events + from, part, problem);
+        status = goleak_glk_events_next(block, batch, part, problem);
         if (status != GOLEAK_OK || *problem != NULL)
             break;
-        put_hints(block, batch, from, part);
         tell_creations(reader, batch->events + from, part);
-        batch->count += part;
         status = say_until(reader, stream, block->at, &next, problem);
         if (status != GOLEAK_OK || batch->count < GOLEAK_BATCH_EVENTS)
             continue;
@@ -583,7 +574,10 @@ static enum goleak_status take_block(struct goleak_reader *reader, const struct 
         status = take_events(reader, stream, head, columns);
     if (columns == NULL && stream != NULL)
         goleak_glk_tables_doubt(&stream->tables);
-    reader->ended = reader->ended || head->kind == GOLEAK_GLK_END_BLOCK;
+    if (head->kind == GOLEAK_GLK_END_BLOCK) {
+        reader->ended = true;
+        reader->closed = (head->flags & GOLEAK_GLK_INDEXED) == 0;
+    }
     return status;
 }
 

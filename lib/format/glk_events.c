@@ -19,7 +19,9 @@ void goleak_glk_events_init(struct goleak_glk_events *events, struct goleak_allo
 void goleak_glk_events_release(struct goleak_glk_events *events, struct goleak_alloc *alloc)
 {
     goleak_free(alloc, events->shapes, events->shape_capacity * sizeof *events->shapes);
+    goleak_free(alloc, events->history, events->history_capacity * sizeof *events->history);
     events->shapes = NULL;
+    events->history = NULL;
 }
 
 /* ---- the head of a block ---- */
@@ -74,8 +76,8 @@ static bool is_consistent(const struct goleak_glk_shape *shape)
     static const struct {
         uint32_t has, fields;
     } pairs[] = {
-        { GOLEAK_HAS_G, GOLEAK_GLK_BIT(GOLEAK_GLK_G) },
-        { GOLEAK_HAS_OTHER, GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_G) },
+        { GOLEAK_HAS_G, GOLEAK_GLK_TELLS_G },
+        { GOLEAK_HAS_OTHER, GOLEAK_GLK_TELLS_OTHER },
         { GOLEAK_HAS_TIME, GOLEAK_GLK_BIT(GOLEAK_GLK_TIME) },
         { GOLEAK_HAS_GOID, GOLEAK_GLK_BIT(GOLEAK_GLK_GOID) | GOLEAK_GLK_KNOWS_GOID },
         { GOLEAK_HAS_OTHER_GOID, GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_GOID) | GOLEAK_GLK_KNOWS_OTHER_GOID },
@@ -178,6 +180,11 @@ enum goleak_status goleak_glk_events_open(struct goleak_glk_events *events, stru
         return GOLEAK_OK;
     events->numbers = at;
     get_columns(events, at + (count << events->wide), end, problem);
+    if (*problem == NULL && events->any & (GOLEAK_GLK_BIT(GOLEAK_GLK_BACK) | GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_BACK))) {
+        if (!goleak_grow(tables->alloc, &events->history, &events->history_capacity, count, sizeof *events->history))
+            return goleak_alloc_failure(tables->alloc);
+        memset(events->history, 0, count * sizeof *events->history);
+    }
     if (*problem == NULL && events->any & (GOLEAK_GLK_KNOWS_GOID | GOLEAK_GLK_KNOWS_OTHER_GOID |
                                            GOLEAK_GLK_BIT(GOLEAK_GLK_GOID) | GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_GOID)) &&
         !goleak_glk_tables_goids(tables))
@@ -190,20 +197,15 @@ enum goleak_status goleak_glk_events_open(struct goleak_glk_events *events, stru
 #define HAS(field) (events->any >> (field) & 1)
 
 /* What needs no column: the counters and the place go on from event to event. */
-static void put_shapes(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
+static inline void put_shapes_of(struct goleak_glk_events *events, struct goleak_event *out, size_t count, bool wide)
 {
     const struct goleak_glk_shape *shapes = events->shapes;
     const uint8_t *low = events->numbers + events->at, *high = low + events->count;
     uint32_t last_count = (uint32_t)events->last_count, last_blocked = (uint32_t)events->last_blocked;
     uint64_t position = events->lanes[0];
-    size_t listed = events->shape_count;
-    bool unlisted = false;
     for (size_t i = 0; i < count; i++) {
-        size_t number = low[i];
-        if (events->wide)
-            number |= (size_t)high[i] << 8;
-        unlisted |= number >= listed;
-        const struct goleak_glk_shape *shape = &shapes[events->wide && number >= listed ? 0 : number];
+        size_t number = wide ? low[i] | (size_t)high[i] << 8 : low[i];
+        const struct goleak_glk_shape *shape = &shapes[wide && number >= events->shape_count ? 0 : number];
         struct goleak_event *event = &out[i];
         memcpy(event, &shape->head, sizeof shape->head);
         events->fields[i] = shape->fields;
@@ -217,46 +219,80 @@ static void put_shapes(struct goleak_glk_events *events, struct goleak_event *ou
     events->last_blocked = (int32_t)last_blocked;
     if (!HAS(GOLEAK_GLK_POSITION))
         events->lanes[0] = position;
-    events->unlisted = events->unlisted || unlisted;
 }
 
-/* The next values of a column, one for each event that has it; false: it has fewer. */
+static void put_shapes(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
+{
+    const uint8_t *low = events->numbers + events->at, *high = low + events->count;
+    size_t last = 0;
+    uint8_t last_low = 0;
+    if (events->wide) {
+        for (size_t i = 0; i < count; i++)
+            last = last > (low[i] | (size_t)high[i] << 8) ? last : low[i] | (size_t)high[i] << 8;
+        put_shapes_of(events, out, count, true);
+    } else {
+        for (size_t i = 0; i < count; i++)
+            last_low = last_low > low[i] ? last_low : low[i];
+        last = last_low;
+        put_shapes_of(events, out, count, false);
+    }
+    events->unlisted = events->unlisted || last >= events->shape_count;
+}
+
+/* Which events have a field: their places among those at hand, and how many. */
+static size_t list_those_with(struct goleak_glk_events *events, enum goleak_glk_field field, size_t count)
+{
+    const uint32_t *fields = events->fields;
+    uint8_t *list = events->list;
+    size_t listed = 0;
+    for (size_t i = 0; i < count; i++) {
+        list[listed] = (uint8_t)i;
+        listed += fields[i] >> field & 1;
+    }
+    return listed;
+}
+
+/* The next values of a column; false: it has fewer. */
 static bool next_values(struct goleak_glk_events *events, enum goleak_glk_field field, uint64_t *values, size_t count)
 {
     struct goleak_glk_column *column = &events->columns[field];
-    size_t wanted = count;
-    if ((events->all >> field & 1) == 0) {
-        uint32_t sum = 0;
-        for (size_t i = 0; i < count; i++)
-            sum += events->fields[i] >> field & 1;
-        wanted = sum;
-    }
-    if (wanted > column->count - column->at)
+    if (count > column->count - column->at)
         return false;
-    goleak_glk_column_next(column, values, wanted);
+    goleak_glk_column_next(column, values, count);
     return true;
 }
 
-/* For each event: `value` is its own, or, where it has none, any. */
+/* The same, one for each event that has the field. */
+static bool next_of_those(struct goleak_glk_events *events, enum goleak_glk_field field, uint64_t *values, size_t count)
+{
+    bool all = (events->all >> field & 1) != 0;
+    return next_values(events, field, values, all ? count : list_those_with(events, field, count));
+}
+
+/* For each event `i` that has the field: `value` is its own. */
 #define SPREAD(field, statement)                                                                                      \
     do {                                                                                                              \
+        const uint64_t *const values = events->values;                                                                \
         if (!HAS(field))                                                                                              \
             break;                                                                                                    \
-        const uint64_t *at = events->values;                                                                          \
-        const uint32_t *fields = events->fields;                                                                      \
-        if (!next_values(events, field, events->values, count))                                                       \
-            return false;                                                                                             \
-        if (events->all >> (field) & 1)                                                                               \
+        if (events->all >> (field) & 1) {                                                                             \
+            if (!next_values(events, field, events->values, count))                                                   \
+                return false;                                                                                         \
             for (size_t i = 0; i < count; i++) {                                                                      \
-                const uint64_t value = at[i];                                                                         \
+                const uint64_t value = values[i];                                                                     \
                 statement;                                                                                            \
             }                                                                                                         \
-        else                                                                                                          \
-            for (size_t i = 0; i < count; i++) {                                                                      \
-                const uint64_t value = *at;                                                                           \
-                at += fields[i] >> (field) & 1;                                                                       \
+        } else {                                                                                                      \
+            const uint8_t *const list = events->list;                                                                 \
+            size_t listed = list_those_with(events, field, count);                                                    \
+            if (!next_values(events, field, events->values, listed))                                                  \
+                return false;                                                                                         \
+            for (size_t k = 0; k < listed; k++) {                                                                     \
+                const size_t i = list[k];                                                                             \
+                const uint64_t value = values[k];                                                                     \
                 statement;                                                                                            \
             }                                                                                                         \
+        }                                                                                                             \
     } while (0)
 
 static void count_lost(struct goleak_glk_events *events, const struct goleak_event *out, size_t count, uint64_t unknown)
@@ -266,23 +302,64 @@ static void count_lost(struct goleak_glk_events *events, const struct goleak_eve
                            (out[i].has & GOLEAK_HAS_OTHER && out[i].other_g == unknown);
 }
 
+/* The slots of g where some are those of events before: one after the other, for each
+ * may be what the next one refers to. */
+static bool put_near_slots(struct goleak_glk_events *events, size_t count)
+{
+    const uint64_t *values = events->values, *back = events->more_values;
+    const uint64_t unknown = events->tables->slot_count;
+    uint32_t *history = events->history + events->at;
+    if ((HAS(GOLEAK_GLK_G) && !next_of_those(events, GOLEAK_GLK_G, events->values, count)) ||
+        !next_of_those(events, GOLEAK_GLK_BACK, events->more_values, count))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        size_t told = events->fields[i] >> GOLEAK_GLK_G & 1, near = events->fields[i] >> GOLEAK_GLK_BACK & 1;
+        uint64_t far = *back <= events->at + i ? *back : 0;
+        uint64_t slot = near != 0 ? history[i - far] : *values;
+        values += told;
+        back += near;
+        history[i] = events->slots[i] = (uint32_t)(slot < unknown ? slot : unknown);
+    }
+    return true;
+}
+
 /* Addresses; what has none is one goroutine that nothing is known of. */
 static bool put_gs(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
 {
     const uint64_t *slots = events->tables->slots;
     const uint64_t unknown = events->tables->slot_count;
+    const uint32_t *history = events->history != NULL ? events->history + events->at : NULL;
     uint32_t *own = events->slots, *others = events->others;
     bool lost = false;
-    if (slots == NULL && (HAS(GOLEAK_GLK_G) || HAS(GOLEAK_GLK_OTHER_G)))
+    if (slots == NULL && (events->any & (GOLEAK_GLK_TELLS_G | GOLEAK_GLK_TELLS_OTHER)) != 0)
         return false;
-    SPREAD(GOLEAK_GLK_G, {
-        uint64_t slot = value < unknown ? value : unknown;
-        out[i].g = slots[slot];
-        own[i] = (uint32_t)slot;
-        lost |= slot == unknown;
-    });
+    if (HAS(GOLEAK_GLK_BACK)) {
+        if (!put_near_slots(events, count))
+            return false;
+        for (size_t i = 0; i < count; i++) {
+            out[i].g = slots[own[i]];
+            lost |= own[i] == unknown;
+        }
+    } else {
+        SPREAD(GOLEAK_GLK_G, {
+            uint64_t slot = value < unknown ? value : unknown;
+            out[i].g = slots[slot];
+            own[i] = (uint32_t)slot;
+            lost |= slot == unknown;
+        });
+        if (HAS(GOLEAK_GLK_OTHER_BACK))
+            memcpy(events->history + events->at, own, count * sizeof *own);
+    }
     SPREAD(GOLEAK_GLK_OTHER_G, {
         uint64_t slot = value < unknown ? value : unknown;
+        out[i].other_g = slots[slot];
+        others[i] = (uint32_t)slot;
+        lost |= slot == unknown;
+    });
+    SPREAD(GOLEAK_GLK_OTHER_BACK, {
+        uint64_t far = value <= events->at + i ? value : 0;
+        uint64_t slot = history[i - far];
+        slot = slot < unknown ? slot : unknown;
         out[i].other_g = slots[slot];
         others[i] = (uint32_t)slot;
         lost |= slot == unknown;
@@ -296,18 +373,18 @@ static bool put_gs(struct goleak_glk_events *events, struct goleak_event *out, s
 static bool put_goids(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
 {
     const uint32_t own = GOLEAK_GLK_BIT(GOLEAK_GLK_GOID), other = GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_GOID);
-    const uint64_t *values = events->values, *other_values = events->lane_values;
+    const uint64_t *values = events->values, *other_values = events->more_values;
     uint64_t *goids = events->tables->goids, lost = 0;
     const size_t nobody = events->tables->slot_count; /* of events without a g */
     if ((events->any & (own | other | GOLEAK_GLK_KNOWS_GOID | GOLEAK_GLK_KNOWS_OTHER_GOID)) == 0)
         return true;
-    if ((HAS(GOLEAK_GLK_GOID) && !next_values(events, GOLEAK_GLK_GOID, events->values, count)) ||
-        (HAS(GOLEAK_GLK_OTHER_GOID) && !next_values(events, GOLEAK_GLK_OTHER_GOID, events->lane_values, count)))
+    if ((HAS(GOLEAK_GLK_GOID) && !next_of_those(events, GOLEAK_GLK_GOID, events->values, count)) ||
+        (HAS(GOLEAK_GLK_OTHER_GOID) && !next_of_those(events, GOLEAK_GLK_OTHER_GOID, events->more_values, count)))
         return false;
     for (size_t i = 0; i < count; i++) {
         uint32_t fields = events->fields[i];
         if (fields & (own | GOLEAK_GLK_KNOWS_GOID)) {
-            size_t slot = fields & GOLEAK_GLK_BIT(GOLEAK_GLK_G) ? events->slots[i] : nobody;
+            size_t slot = fields & GOLEAK_GLK_TELLS_G ? events->slots[i] : nobody;
             uint64_t goid = fields & own ? *values++ : goids[slot];
             goids[slot] = goid;
             out[i].goid = goid;
@@ -315,7 +392,7 @@ static bool put_goids(struct goleak_glk_events *events, struct goleak_event *out
                 out[i].has &= ~GOLEAK_HAS_GOID, lost++;
         }
         if (fields & (other | GOLEAK_GLK_KNOWS_OTHER_GOID)) {
-            size_t slot = fields & GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_G) ? events->others[i] : nobody;
+            size_t slot = fields & GOLEAK_GLK_TELLS_OTHER ? events->others[i] : nobody;
             uint64_t goid = fields & other ? *other_values++ : goids[slot];
             goids[slot] = goid;
             out[i].other_goid = goid;
@@ -330,12 +407,12 @@ static bool put_goids(struct goleak_glk_events *events, struct goleak_event *out
 
 static bool put_positions(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
 {
-    const uint64_t *values = events->values, *lanes = events->lane_values;
+    const uint64_t *values = events->values, *lanes = events->more_values;
     uint64_t folded = events->lanes[0], before = folded;
     if (!HAS(GOLEAK_GLK_POSITION))
         return true;
-    if (!next_values(events, GOLEAK_GLK_POSITION, events->values, count) ||
-        (HAS(GOLEAK_GLK_LANE) && !next_values(events, GOLEAK_GLK_LANE, events->lane_values, count)))
+    if (!next_of_those(events, GOLEAK_GLK_POSITION, events->values, count) ||
+        (HAS(GOLEAK_GLK_LANE) && !next_of_those(events, GOLEAK_GLK_LANE, events->more_values, count)))
         return false;
     for (size_t i = 0; i < count; i++) {
         uint64_t step = out[i].position - before; /* what its shape adds */
@@ -356,7 +433,7 @@ static bool put_counts(struct goleak_glk_events *events, struct goleak_event *ou
     uint32_t more = 0;
     if (HAS(GOLEAK_GLK_COUNT)) {
         const uint64_t *values = events->values;
-        if (!next_values(events, GOLEAK_GLK_COUNT, events->values, count))
+        if (!next_of_those(events, GOLEAK_GLK_COUNT, events->values, count))
             return false;
         for (size_t i = 0; i < count; i++) {
             if (events->fields[i] >> GOLEAK_GLK_COUNT & 1)
@@ -368,7 +445,7 @@ static bool put_counts(struct goleak_glk_events *events, struct goleak_event *ou
     more = 0;
     if (HAS(GOLEAK_GLK_BLOCKED)) {
         const uint64_t *values = events->values;
-        if (!next_values(events, GOLEAK_GLK_BLOCKED, events->values, count))
+        if (!next_of_those(events, GOLEAK_GLK_BLOCKED, events->values, count))
             return false;
         for (size_t i = 0; i < count; i++) {
             if (events->fields[i] >> GOLEAK_GLK_BLOCKED & 1)
@@ -452,10 +529,14 @@ static void put_unknown(struct goleak_glk_events *events, struct goleak_event *o
     }
 }
 
-enum goleak_status goleak_glk_events_next(struct goleak_glk_events *events, struct goleak_event *out, size_t count,
+enum goleak_status goleak_glk_events_next(struct goleak_glk_events *events, struct goleak_batch *batch, size_t count,
                                           const char **problem)
 {
+    struct goleak_event *out = batch->events + batch->count;
     *problem = NULL;
+    batch->has_slots = true;
+    events->slots = batch->slots + batch->count;
+    events->others = batch->other_slots + batch->count;
     put_shapes(events, out, count);
     if (!put_gs(events, out, count) || !put_goids(events, out, count) || !put_counts(events, out, count) ||
         !put_positions(events, out, count) || !put_names(events, out, count) || !put_values(events, out, count))
@@ -466,6 +547,7 @@ enum goleak_status goleak_glk_events_next(struct goleak_glk_events *events, stru
         return GOLEAK_OK;
     put_texts(events, out, count);
     put_unknown(events, out, count);
+    batch->count += count;
     events->at += count;
     return GOLEAK_OK;
 }

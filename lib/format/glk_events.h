@@ -2,9 +2,8 @@
  * glk_events - the events of one block, made of its columns.
  *
  * Column by column, 256 events at a time, into the batch that will be pushed: no branch
- * hangs on what an event is. A column that only some of the events have is read on by one
- * where an event has it; where it has not, the field gets what comes next, and nobody
- * looks at it.
+ * hangs on what an event is. Of a column that only some of the events have, the places of
+ * these are listed first.
  */
 #ifndef GOLEAK_FORMAT_GLK_EVENTS_H
 #define GOLEAK_FORMAT_GLK_EVENTS_H
@@ -37,9 +36,12 @@ struct goleak_glk_events {
     struct goleak_glk_column columns[GOLEAK_GLK_FIELDS];
     uint64_t dictionaries[GOLEAK_GLK_FIELDS * GOLEAK_GLK_DICTIONARY_MAX];
     uint64_t values[GOLEAK_GLK_STEP + 1];
-    uint64_t lane_values[GOLEAK_GLK_STEP + 1];
+    uint64_t more_values[GOLEAK_GLK_STEP + 1];
     uint32_t fields[GOLEAK_GLK_STEP];
-    uint32_t slots[GOLEAK_GLK_STEP], others[GOLEAK_GLK_STEP];
+    uint8_t list[GOLEAK_GLK_STEP + 1];
+    uint32_t *slots, *others; /* of the batch */
+    uint32_t *history;        /* slots of g, by event of the block, where some refer to them */
+    size_t history_capacity;
     /* Counted, of the block: what its tables do not have. */
     uint64_t lost_names, lost_stacks, lost_gs, lost_goids, unknown;
 };
@@ -52,9 +54,9 @@ void goleak_glk_events_release(struct goleak_glk_events *events, struct goleak_a
 enum goleak_status goleak_glk_events_open(struct goleak_glk_events *events, struct goleak_glk_tables *tables,
                                           const uint8_t *at, size_t size, size_t count, const char **problem);
 
-/* The next `count` events, no more than are left and at most GOLEAK_GLK_STEP. Damage:
- * *problem is its sentence, and there are no more. */
-enum goleak_status goleak_glk_events_next(struct goleak_glk_events *events, struct goleak_event *out, size_t count,
+/* The next `count` events, behind those of the batch; no more than are left, and at most
+ * GOLEAK_GLK_STEP. Damage: *problem is its sentence, and there are no more. */
+enum goleak_status goleak_glk_events_next(struct goleak_glk_events *events, struct goleak_batch *batch, size_t count,
                                           const char **problem);
 
 #endif

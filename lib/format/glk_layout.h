@@ -48,6 +48,7 @@ enum goleak_glk_kind { GOLEAK_GLK_SOURCE_BLOCK = 1, GOLEAK_GLK_EVENT_BLOCK = 2, 
 #define GOLEAK_GLK_CUT 2u       /* a batch ends with this block */
 #define GOLEAK_GLK_RELATIVE 4u  /* times count from the recording's start */
 #define GOLEAK_GLK_FRESH 8u     /* the tables begin anew */
+#define GOLEAK_GLK_INDEXED 16u  /* of the end: it has an index, and the trailer follows */
 
 /* Items of the tables. */
 enum goleak_glk_item {
@@ -88,12 +89,16 @@ enum goleak_glk_field {
     GOLEAK_GLK_CPU,
     GOLEAK_GLK_TID,
     GOLEAK_GLK_PID,
+    GOLEAK_GLK_BACK,       /* instead of a slot: that of g so many events before  */
+    GOLEAK_GLK_OTHER_BACK,
     GOLEAK_GLK_FIELDS
 };
 
 /* What a shape tells besides an event's first bytes: which columns its events have, and
  * more; bits. */
 #define GOLEAK_GLK_BIT(field) (1u << (field))
+#define GOLEAK_GLK_TELLS_G (GOLEAK_GLK_BIT(GOLEAK_GLK_G) | GOLEAK_GLK_BIT(GOLEAK_GLK_BACK))
+#define GOLEAK_GLK_TELLS_OTHER (GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_G) | GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_BACK))
 /* Told, though without a value in the column: it is as expected. */
 #define GOLEAK_GLK_KNOWS_GOID (1u << 24)
 #define GOLEAK_GLK_KNOWS_OTHER_GOID (1u << 25)

@@ -26,6 +26,8 @@
 /* Places in the recording that are remembered, to tell the next one from. */
 #define LANES 32
 #define NEAR 4096
+/* So far back an event refers to another's slot. */
+#define REACH 255
 /* Where they made too many shapes, the next blocks do not try; then one does. */
 #define TRY_AGAIN 16
 /* Sections below this are not worth packing. */
@@ -49,7 +51,7 @@ struct source {
     struct goleak_symbols own;
     char *name, *format, *form;
     uint32_t pid;
-    bool messages;
+    bool messages, format_told;
     bool in_order, relative, partial; /* partial: the last batch was not full */
     struct goleak_event *events; /* GOLEAK_GLK_BLOCK_EVENTS */
     size_t count;
@@ -61,9 +63,11 @@ struct source {
     unsigned unfolded; /* blocks since places in the recording went into shapes */
     uint64_t since; /* events */
     struct numbers strings, frames, stacks;
+    uint32_t frames_told;      /* up to this id, ever */
     struct goleak_idmap slots; /* address to slot + 1 */
-    uint64_t *goids;           /* by slot */
-    size_t goid_capacity;
+    struct known *known;       /* by slot */
+    size_t known_capacity;
+    size_t mentions, repeated; /* of slots in the last block; within REACH events of another */
     struct goleak_idmap places; /* hashed, see put_place */
     uint8_t *texts; /* by string of the symbols: 0 not looked at, else 1 + goleak_glk_texts */
     size_t text_capacity;
@@ -84,6 +88,12 @@ struct shape {
     int8_t count, blocked; /* more than the event before printed */
     uint32_t has, fields;
     uint32_t position;
+};
+
+/* What is known of a slot. */
+struct known {
+    uint64_t goid;
+    uint64_t seen; /* the last event of its own, since the tables began, from 1 */
 };
 
 /* A slot's goid before it was changed. */
@@ -274,13 +284,9 @@ static bool string_number(struct goleak_writer *writer, struct source *source, u
     return give_number(writer, &source->strings, id, out);
 }
 
-static bool frame_number(struct goleak_writer *writer, struct source *source, uint32_t id, uint32_t *out)
+static bool tell_frame(struct goleak_writer *writer, struct source *source, uint32_t id, uint32_t *out)
 {
     size_t size, function_size;
-    if (has_number(&source->frames, id)) {
-        *out = source->frames.of[id];
-        return true;
-    }
     const char *text = goleak_intern_get(&source->symbols->frames, id, &size);
     uint32_t function = source->symbols->frame_info[id - 1].function, string;
     const char *name = goleak_intern_get(&source->symbols->strings, function, &function_size);
@@ -292,6 +298,20 @@ static bool frame_number(struct goleak_writer *writer, struct source *source, ui
     goleak_glk_put_number(&writer->new_frames, size - function_size);
     goleak_buf_append(&writer->new_frames, text + function_size, size - function_size);
     return give_number(writer, &source->frames, id, out);
+}
+
+/* Where all else is equal, reports go by what was met first: so frames are told in that
+ * order, those too that no event of the block has. */
+static bool frame_number(struct goleak_writer *writer, struct source *source, uint32_t id, uint32_t *out)
+{
+    for (; source->frames_told < id; source->frames_told++)
+        if (!has_number(&source->frames, source->frames_told + 1) &&
+            !tell_frame(writer, source, source->frames_told + 1, out))
+            return false;
+    if (!has_number(&source->frames, id))
+        return tell_frame(writer, source, id, out);
+    *out = source->frames.of[id];
+    return true;
 }
 
 static bool stack_number(struct goleak_writer *writer, struct source *source, uint32_t id, uint32_t *out)
@@ -323,14 +343,12 @@ static bool slot_of(struct goleak_writer *writer, struct source *source, uint64_
         return true;
     }
     *slot = (uint32_t)source->slots.count;
-    size_t before = source->goid_capacity;
     if (source->slots.count >= UINT32_MAX - 1 || !goleak_idmap_put(&source->slots, g, *slot + 1) ||
-        !goleak_grow(&writer->alloc, &source->goids, &source->goid_capacity, (size_t)*slot + 1, sizeof *source->goids) ||
+        !goleak_grow(&writer->alloc, &source->known, &source->known_capacity, (size_t)*slot + 1, sizeof *source->known) ||
         !goleak_grow(&writer->alloc, &writer->new_slots, &writer->new_slot_capacity, writer->new_slot_count + 1,
                      sizeof *writer->new_slots))
         return fail_memory(writer);
-    if (source->goid_capacity > before)
-        memset(source->goids + before, 0, (source->goid_capacity - before) * sizeof *source->goids);
+    source->known[*slot] = (struct known){ 0 };
     writer->new_slots[writer->new_slot_count++] = g;
     return true;
 }
@@ -363,8 +381,6 @@ static void begin_tables(struct source *source)
     forget_numbers(&source->stacks);
     goleak_idmap_clear(&source->slots);
     goleak_idmap_clear(&source->places);
-    if (source->goids != NULL)
-        memset(source->goids, 0, source->goid_capacity * sizeof *source->goids);
     source->since = 0;
     source->began = true;
 }
@@ -426,6 +442,9 @@ struct going {
     bool fold; /* small steps of the position go into the shapes */
     uint64_t lanes[LANES];
     unsigned lane_count, next_lane;
+    uint64_t first, event; /* since the tables began, from 1; first: the one before the block's first */
+    bool refer;            /* to slots of events before */
+    size_t mentions, repeated;
 };
 
 static void add_value(struct goleak_writer *writer, struct shape *shape, enum goleak_glk_field field, uint64_t value)
@@ -529,32 +548,48 @@ static void add_goid(struct goleak_writer *writer, struct source *source, struct
                      uint64_t goid, const uint32_t *slot)
 {
     enum goleak_glk_field field = other ? GOLEAK_GLK_OTHER_GOID : GOLEAK_GLK_GOID;
-    if (slot != NULL && goid != 0 && source->goids[*slot] == goid) {
+    if (slot != NULL && goid != 0 && source->known[*slot].goid == goid) {
         shape->fields |= other ? GOLEAK_GLK_KNOWS_OTHER_GOID : GOLEAK_GLK_KNOWS_GOID;
         return;
     }
     add_value(writer, shape, field, goid);
     if (slot == NULL)
         return;
-    writer->undo[writer->undo_count++] = (struct undo){ source->goids[*slot], *slot };
-    source->goids[*slot] = goid;
+    writer->undo[writer->undo_count++] = (struct undo){ source->known[*slot].goid, *slot };
+    source->known[*slot].goid = goid;
+}
+
+/* A slot, or how far back its own last event is. */
+static void add_slot(struct goleak_writer *writer, struct source *source, struct shape *shape, struct going *going,
+                     bool other, uint32_t slot)
+{
+    uint64_t seen = source->known[slot].seen;
+    bool near = seen > going->first && seen < going->event && going->event - seen <= REACH;
+    going->mentions++;
+    going->repeated += near;
+    if (near && going->refer)
+        add_value(writer, shape, other ? GOLEAK_GLK_OTHER_BACK : GOLEAK_GLK_BACK, going->event - seen);
+    else
+        add_value(writer, shape, other ? GOLEAK_GLK_OTHER_G : GOLEAK_GLK_G, slot);
 }
 
 static bool add_goroutines(struct goleak_writer *writer, struct source *source, const struct goleak_event *event,
-                           struct shape *shape)
+                           struct shape *shape, struct going *going)
 {
     uint32_t slot, other;
     bool has_g = (event->has & GOLEAK_HAS_G) != 0, has_other = (event->has & GOLEAK_HAS_OTHER) != 0;
     if (has_g) {
         if (!slot_of(writer, source, event->g, &slot))
             return false;
-        add_value(writer, shape, GOLEAK_GLK_G, slot);
+        add_slot(writer, source, shape, going, false, slot);
     }
     if (has_other) {
         if (!slot_of(writer, source, event->other_g, &other))
             return false;
-        add_value(writer, shape, GOLEAK_GLK_OTHER_G, other);
+        add_slot(writer, source, shape, going, true, other);
     }
+    if (has_g)
+        source->known[slot].seen = going->event;
     if (event->has & GOLEAK_HAS_GOID)
         add_goid(writer, source, shape, false, event->goid, has_g ? &slot : NULL);
     if (event->has & GOLEAK_HAS_OTHER_GOID)
@@ -604,7 +639,7 @@ static bool add_event(struct goleak_writer *writer, struct source *source, const
     shape.status = has & GOLEAK_HAS_STATUS ? event->status : 0;
     shape.depth = event->kind == GOLEAK_EVENT_CALL || event->kind == GOLEAK_EVENT_RETURN ? event->depth : 0;
     shape.has = has;
-    if (!add_goroutines(writer, source, event, &shape) || !add_places(writer, source, event, &shape) ||
+    if (!add_goroutines(writer, source, event, &shape, going) || !add_places(writer, source, event, &shape) ||
         !add_objects(writer, source, event, &shape))
         return false;
     if (has & GOLEAK_HAS_TIME)
@@ -655,6 +690,8 @@ static unsigned codings_of(enum goleak_glk_field field)
     case GOLEAK_GLK_OTHER_G:
     case GOLEAK_GLK_STACK:
     case GOLEAK_GLK_NAME:
+    case GOLEAK_GLK_BACK:
+    case GOLEAK_GLK_OTHER_BACK:
     case GOLEAK_GLK_LANE:
     case GOLEAK_GLK_POSITION: return plain;
     default: return plain | GOLEAK_GLK_MAY(GOLEAK_GLK_DICTIONARY);
@@ -716,7 +753,10 @@ static size_t add_events(struct goleak_writer *writer, struct source *source, si
     goleak_glk_put_number(&writer->columns, going.lanes[0]);
     goleak_glk_put_signed(&writer->columns, going.count);
     goleak_glk_put_signed(&writer->columns, going.blocked);
+    going.first = going.event = source->since;
+    going.refer = source->repeated * 8 >= source->mentions;
     for (size_t i = from; i < to; i++) {
+        going.event++;
         if (!add_event(writer, source, &events[i], &going, &writer->shape_of[count]))
             return 0;
         count++;
@@ -727,6 +767,8 @@ static size_t add_events(struct goleak_writer *writer, struct source *source, si
         if (new_bytes(writer) > TABLES_FULL || source->frames.count - frames > GOLEAK_GLK_NEW_MAX / 2)
             break;
     }
+    source->mentions = going.mentions;
+    source->repeated = going.repeated;
     return count;
 }
 
@@ -765,7 +807,7 @@ static void undo_goids(struct goleak_writer *writer, struct source *source)
 {
     while (writer->undo_count != 0) {
         const struct undo *undo = &writer->undo[--writer->undo_count];
-        source->goids[undo->slot] = undo->goid;
+        source->known[undo->slot].goid = undo->goid;
     }
 }
 
@@ -805,9 +847,10 @@ static bool put_events(struct goleak_writer *writer, struct source *source, size
     return put_block(writer, &head) && (count == 0 || note_index(writer, &head, offset));
 }
 
-static void put_source(struct goleak_writer *writer, const struct source *source)
+static void put_source(struct goleak_writer *writer, struct source *source)
 {
     struct goleak_buf *out = &writer->new_strings;
+    source->format_told = source->format[0] != '\0';
     out->size = 0;
     goleak_glk_put_number(out, source->messages ? GOLEAK_GLK_MESSAGES : 0);
     goleak_glk_put_number(out, source->pid);
@@ -861,7 +904,7 @@ static void put_facts(struct goleak_writer *writer, size_t index)
     goleak_glk_put_number(out, source->has_facts ? source->facts_events : source->total);
     goleak_glk_put_number(out, source->notes_told);
     goleak_glk_put_number(out, source->bytes);
-    put_text(out, source->format);
+    put_text(out, source->format_told ? "" : source->format);
     put_text(out, source->form);
     put_item(writer, GOLEAK_GLK_FACTS, out->data, out->size);
 }
@@ -889,19 +932,23 @@ static void put_index(struct goleak_writer *writer)
         put_item(writer, GOLEAK_GLK_INDEX, out->data, out->size);
 }
 
-/* The last bytes of a file are where its end begins: so that the index can be found. */
+/* Where there is an index, the last bytes of a file are where its block begins. Where one
+ * block holds all, it would be the larger part. */
 static bool put_end(struct goleak_writer *writer)
 {
+    bool indexed = writer->index_count > 1;
     struct goleak_glk_head head = { .kind = GOLEAK_GLK_END_BLOCK, .first_ns = INT64_MIN };
+    head.flags = indexed ? GOLEAK_GLK_INDEXED : 0;
     if (!put_beginning(writer))
         return false;
     uint64_t offset = writer->offset;
     begin_block(writer);
     for (size_t i = 0; i < writer->source_count; i++)
         put_facts(writer, i);
-    put_index(writer);
-    if (!put_block(writer, &head))
-        return false;
+    if (indexed)
+        put_index(writer);
+    if (!put_block(writer, &head) || !indexed)
+        return writer->failure.status == GOLEAK_OK;
     uint8_t trailer[GOLEAK_GLK_TRAILER];
     for (unsigned i = 0; i < 8; i++)
         trailer[i] = (uint8_t)(offset >> (8 * i));
@@ -965,7 +1012,7 @@ static void release_source(struct goleak_writer *writer, struct source *source)
     free_text(writer, source->form);
     goleak_free(alloc, source->events, GOLEAK_GLK_BLOCK_EVENTS * sizeof *source->events);
     goleak_free(alloc, source->notes, source->note_capacity * sizeof *source->notes);
-    goleak_free(alloc, source->goids, source->goid_capacity * sizeof *source->goids);
+    goleak_free(alloc, source->known, source->known_capacity * sizeof *source->known);
     goleak_free(alloc, source->texts, source->text_capacity);
 }
 
