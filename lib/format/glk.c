@@ -59,6 +59,7 @@ struct goleak_reader {
     uint64_t number;        /* of the next block */
     uint64_t skipped;       /* bytes since the last whole block */
     uint64_t broken_at;     /* where they begin */
+    uint64_t end_at;        /* where the end block begins */
     struct stream *streams;
     size_t stream_count, stream_capacity;
     struct goleak_buf plain[2];
@@ -525,6 +526,7 @@ static enum goleak_status find_stream(struct goleak_reader *reader, const struct
            head->source, head->source < GOLEAK_GLK_SOURCES ? "; they are used without its name" : "");
     while (head->source < GOLEAK_GLK_SOURCES && reader->stream_count <= head->source && status == GOLEAK_OK)
         status = add_stream(reader, reader->path, "", 0);
+    doubt_all(reader);
     return status;
 }
 
@@ -576,6 +578,7 @@ static enum goleak_status take_block(struct goleak_reader *reader, const struct 
         goleak_glk_tables_doubt(&stream->tables);
     if (head->kind == GOLEAK_GLK_END_BLOCK) {
         reader->ended = true;
+        reader->end_at = reader->offset + reader->parsed;
         reader->closed = (head->flags & GOLEAK_GLK_INDEXED) == 0;
     }
     return status;
@@ -647,6 +650,12 @@ static bool take_trailer(struct goleak_reader *reader, bool last)
         return false;
     if (!reader->closed && left >= GOLEAK_GLK_TRAILER &&
         memcmp(at + 8, GOLEAK_GLK_TRAILER_MAGIC, GOLEAK_GLK_TRAILER - 8) == 0) {
+        uint64_t begin = 0;
+        for (unsigned i = 0; i < 8; i++)
+            begin |= (uint64_t)(uint8_t)at[i] << (8 * i);
+        if (begin != reader->end_at)
+            damage(reader, reader->parsed, "found that the end begins at 0x%" PRIx64 ", but it is at 0x%" PRIx64, begin,
+                   reader->end_at);
         reader->closed = true;
         reader->parsed += GOLEAK_GLK_TRAILER;
         left -= GOLEAK_GLK_TRAILER;
@@ -714,7 +723,7 @@ static void read_start(struct goleak_reader *reader)
         damage(reader, 0, "found no start of a .glk, expected the bytes 89 47 4c 4b 0d 0a 1a 0a");
         return;
     }
-    reader->version = at[8] | (unsigned)at[9] << 8;
+    reader->version = at[8] | (unsigned)at[9] << 8 | (unsigned)at[10] << 16 | (unsigned)at[11] << 24;
     reader->parsed = GOLEAK_GLK_FILE_HEAD;
     if (reader->version == GOLEAK_GLK_VERSION)
         return;

@@ -2,7 +2,7 @@
  * glk_layout - what reader and writer of our own format must agree on. The whole of it
  * is docs/FORMAT-GLK.md; names here are that document's.
  *
- *      file    89 'G' 'L' 'K' 0d 0a 1a 0a · version u16 · reserved u16 · block…
+ *      file    89 'G' 'L' 'K' 0d 0a 1a 0a · version u32 · block…
  *      block   b7 'G' 'B' · size of the head u8 · head · sum u32 · tables · columns
  *      head    kind u8 · flags u8 · number · source · tables: packed, plain [sum u32] ·
  *              columns: packed, plain [sum u32] · events · first_ns · span_ns

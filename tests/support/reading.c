@@ -1,12 +1,15 @@
 /* reading - see reading.h. */
 #include "support/reading.h"
 
+#include "format/glk_layout.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 struct reading reading;
 uint64_t reading_limit_bytes;
+bool reading_all;
 static size_t reading_fail_at; /* the request that fails; 0: none */
 const char *reading_padding;
 
@@ -19,6 +22,7 @@ int reading_set_up(void **state)
 {
     (void)state;
     reading_limit_bytes = 0;
+    reading_all = false;
     reading_fail_at = 0;
     return 0;
 }
@@ -72,6 +76,21 @@ static void show_dump(const struct goleak_event *event)
         bytes_format(&reading.events, " waitsince=%" PRIu64, event->elem);
 }
 
+/* All that other tests do not ask for: arguments that are texts, flags. */
+static void show_rest(const struct goleak_event *event)
+{
+    const uint64_t values[] = { event->lock, event->chan, event->elem };
+    bool named = event->kind == GOLEAK_EVENT_RUNTIME || event->kind == GOLEAK_EVENT_YIELD;
+    const char *name = named ? goleak_symbols_text(&symbols, event->name) : "";
+    unsigned texts = event->kind == GOLEAK_EVENT_RUNTIME ? goleak_glk_texts(name) : 0;
+    bytes_format(&reading.events, " %s flags=%x", name, event->flags);
+    for (unsigned i = 0; i < 3; i++)
+        if (texts >> i & 1)
+            bytes_format(&reading.events, " \"%s\"", goleak_symbols_text(&symbols, (uint32_t)values[i]));
+        else if (event->has & GOLEAK_HAS_LOCK << i)
+            bytes_format(&reading.events, " %" PRIx64, values[i]);
+}
+
 static void show(const struct goleak_event *event)
 {
     bytes_format(&reading.events, "%" PRIu64 " %s", event->position,
@@ -93,9 +112,13 @@ static void show(const struct goleak_event *event)
     show_dec(event, GOLEAK_HAS_CPU, "cpu", event->cpu);
     show_dec(event, GOLEAK_HAS_PID, "pid", event->pid);
     show_dec(event, GOLEAK_HAS_TID, "tid", event->tid);
-    show_hex(event, GOLEAK_HAS_LOCK, "lock", event->lock);
-    show_hex(event, GOLEAK_HAS_CHAN, "chan", event->chan);
-    show_hex(event, GOLEAK_HAS_ELEM, "elem", event->elem);
+    if (reading_all) {
+        show_rest(event);
+    } else {
+        show_hex(event, GOLEAK_HAS_LOCK, "lock", event->lock);
+        show_hex(event, GOLEAK_HAS_CHAN, "chan", event->chan);
+        show_hex(event, GOLEAK_HAS_ELEM, "elem", event->elem);
+    }
     show_hex(event, GOLEAK_HAS_GOPC, "gopc", event->gopc);
     show_hex(event, GOLEAK_HAS_STARTPC, "startpc", event->startpc);
     show_dec(event, GOLEAK_HAS_STATUS, "status", event->status);
@@ -115,7 +138,10 @@ static enum goleak_status take(void *context, struct goleak_batch **batch)
     assert_true((*batch)->count != 0 && (*batch)->count <= GOLEAK_BATCH_EVENTS);
     for (size_t i = 0; i < (*batch)->count; i++)
         show(&(*batch)->events[i]);
+    if (reading_all)
+        bytes_format(&reading.events, "# %zu%s\n", (*batch)->count, (*batch)->in_order ? ", in order" : "");
     (*batch)->count = 0;
+    (*batch)->in_order = false;
     return GOLEAK_OK;
 }
 
@@ -135,7 +161,11 @@ void reading_pieces(const struct goleak_format *format, const void *bytes, size_
     goleak_reasons_init(&reading.reasons);
     goleak_symbols_init(&symbols, &alloc);
     bytes_text(&reading.events, "");
-    const struct goleak_reader_env env = { &alloc, &symbols, &reading.book, &reading.reasons, { take, NULL } };
+    const struct goleak_reader_env env = { .alloc = &alloc,
+                                           .symbols = &symbols,
+                                           .health = &reading.book,
+                                           .reasons = &reading.reasons,
+                                           .sink = { take, NULL } };
     struct goleak_reader *reader = format->open(&env);
     reading.status = reader != NULL ? GOLEAK_OK : goleak_alloc_failure(&alloc);
     for (size_t at = 0; at < size && reading.status == GOLEAK_OK;) {

@@ -31,6 +31,10 @@ extern struct reading reading;
 /* A memory limit for all readings to come; 0: none. */
 extern uint64_t reading_limit_bytes;
 
+/* All readings to come show all that an event has, in lines that are for comparing only:
+ * where batches end, too. */
+extern bool reading_all;
+
 /* Around each test: it is not left from another, nor is the last reading. */
 int reading_set_up(void **state);
 int reading_tear_down(void **state);

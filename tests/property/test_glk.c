@@ -1,0 +1,503 @@
+/*
+ * A .glk says what its source says: the same events, field by field, the same complaints
+ * in the same places, the same reports but for what names the file. Of one that is cut or
+ * damaged, anywhere, what is left is reported, and the damage told.
+ *
+ * On recordings of testdata, and on everything below $GOLEAK_CAPTURES that is read; of
+ * these it is told which are not smaller than their source packed with zstd -19.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <goleak.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "format/glk.h"
+#include "support/fail_alloc.h"
+#include "support/glk_bytes.h"
+#include "support/outcome.h"
+#include "support/reading.h"
+#include "support/recordings.h"
+#include "support/text.h"
+
+/* Larger ones are compared by their reports alone. */
+#define EVENTS_BYTES ((size_t)4 << 20)
+
+/* ---- the same ------------------------------------------------------------------- */
+
+/* Removes "key":"value", or "key":null, with the comma behind. */
+static void drop_member(struct bytes *text, const char *key)
+{
+    struct bytes out = { 0 };
+    const char *at = text->data, *found;
+    while ((found = strstr(at, key)) != NULL) {
+        bytes_add(&out, at, (size_t)(found - at));
+        at = strchr(found, ',') + 1;
+    }
+    bytes_text(&out, at);
+    bytes_free(text);
+    *text = out;
+}
+
+/* The name of the source is that of its complaints in the .glk, too. */
+static void drop_name(struct bytes *text, const char *path)
+{
+    struct bytes out = { 0 };
+    char quoted[1300];
+    const char *at = text->data, *found;
+    snprintf(quoted, sizeof quoted, "\"%s\"", path);
+    while ((found = strstr(at, quoted)) != NULL) {
+        bytes_add(&out, at, (size_t)(found - at));
+        bytes_text(&out, "\"*\"");
+        at = found + strlen(quoted);
+    }
+    bytes_text(&out, at);
+    bytes_free(text);
+    *text = out;
+}
+
+static void forget(struct outcome *outcome, const char *path)
+{
+    if (outcome->status != GOLEAK_OK)
+        return;
+    drop_member(&outcome->text, "\"format\":");
+    drop_member(&outcome->text, "\"form\":");
+    drop_name(&outcome->text, path);
+}
+
+static void same_reports(const char *path, const struct bytes *glk, size_t piece)
+{
+    struct outcome want = { 0 }, got = { 0 };
+    outcome_of_file(&want, path, NULL);
+    if (piece == 0)
+        outcome_of(&got, glk, NULL, 0, NULL);
+    else
+        outcome_of_pieces(&got, glk, piece, NULL);
+    forget(&want, path);
+    forget(&got, path);
+    if (!outcome_equal(&want, &got))
+        fail_msg("%s, in pieces of %zu: %s", path, piece, outcome_difference(&want, &got));
+    outcome_free(&want);
+    outcome_free(&got);
+}
+
+/* As the readers push them. */
+static void same_events(const char *path, const struct bytes *glk)
+{
+    struct bytes plain = { 0 }, events = { 0 };
+    char advice[256];
+    bool more;
+    assert_true(bytes_read(&plain, path));
+    const struct goleak_format *format = goleak_format_sniff(plain.data, plain.size, true, &more, advice);
+    if (format == NULL || plain.size > EVENTS_BYTES) { /* packed with gzip, or too long a text */
+        bytes_free(&plain);
+        return;
+    }
+    reading_set_up(NULL);
+    reading_all = true;
+    reading_pieces(format, plain.data, plain.size, 0);
+    bytes_add(&events, reading.events.data, reading.events.size);
+    struct goleak_health_book book = reading.book;
+    struct goleak_reader_facts facts = reading.facts;
+    reading_pieces(&goleak_format_glk, glk->data, glk->size, 0);
+    if (!bytes_equal(&events, &reading.events)) {
+        size_t at = 0;
+        while (events.data[at] == reading.events.data[at])
+            at++;
+        while (at != 0 && events.data[at - 1] != '\n')
+            at--;
+        fail_msg("%s: the event\n%.300s\nbecame\n%.300s", path, events.data + at, reading.events.data + at);
+    }
+    for (int i = 0; i < GOLEAK_HEALTH_COUNT; i++) {
+        const struct goleak_health_entry *a = &book.entries[i], *b = &reading.book.entries[i];
+        if (a->count != b->count || a->line != b->line || a->column != b->column || a->offset != b->offset ||
+            strcmp(a->detail, b->detail) != 0)
+            fail_msg("%s: %s: found %llu, %s; expected %llu, %s", path, goleak_health_name((enum goleak_health_id)i),
+                     (unsigned long long)b->count, b->detail, (unsigned long long)a->count, a->detail);
+    }
+    assert_int_equal(reading.facts.events, facts.events);
+    assert_int_equal(reading.facts.notes, facts.notes);
+    assert_int_equal(reading.facts.relative_time, facts.relative_time);
+    bytes_free(&events);
+    bytes_free(&plain);
+    reading_tear_down(NULL);
+}
+
+/* In a file of its own; its path in static storage. */
+static const char *write_recording(size_t index, const struct bytes *recording)
+{
+    static char path[600];
+    const char *folder = getenv("TEST_TMP");
+    snprintf(path, sizeof path, "%s/recording-%zu", folder != NULL ? folder : "/tmp", index);
+    assert_true(bytes_write(recording, path));
+    return path;
+}
+
+static void test_bundled(void **state)
+{
+    (void)state;
+    struct bytes recording = { 0 }, glk = { 0 }, plain = { 0 };
+    for (size_t i = 0; recording_get(i, &recording) != NULL; i++) {
+        const char *path = write_recording(i, &recording);
+        enum goleak_status status = glk_bytes_convert(&glk, path, GOLEAK_WRITER_LEVEL);
+        if (status == GOLEAK_OK) {
+            same_events(path, &glk);
+            same_reports(path, &glk, 0);
+            same_reports(path, &glk, 1);
+            same_reports(path, &glk, 1000);
+            assert_int_equal(glk_bytes_convert(&plain, path, 0), GOLEAK_OK);
+            same_reports(path, &plain, 0);
+        } else { /* what is no recording is none for both */
+            struct outcome outcome = { 0 };
+            outcome_of_file(&outcome, path, NULL);
+            assert_int_equal(outcome.status, status);
+            outcome_free(&outcome);
+        }
+        unlink(path);
+        bytes_clear(&recording);
+        bytes_clear(&glk);
+        bytes_clear(&plain);
+    }
+    bytes_free(&recording);
+    bytes_free(&glk);
+    bytes_free(&plain);
+}
+
+/* ---- cut and damaged --------------------------------------------------------------- */
+
+/* Small ones of several kinds, in several blocks. */
+static void make_small(struct bytes *out, int level)
+{
+    static const char *const names[] = { "chan receive", "main.worker", "main.go" };
+    const struct goleak_writer_source sources[] = { { .name = "small", .format = "test" } };
+    struct goleak_writer_options options = GOLEAK_WRITER_OPTIONS_INIT;
+    struct goleak_writer *writer;
+    struct goleak_error error;
+    options.level = level;
+    assert_int_equal(goleak_writer_new(&writer, sources, 1, &options, glk_bytes_write, out, &error), GOLEAK_OK);
+    for (uint64_t i = 0; i < 120; i++) {
+        struct goleak_writer_frame frames[] = { { .function = names[1], .file = names[2], .line = i % 5 + 1 },
+                                                { .function = "runtime.goexit", .offset = 1 } };
+        struct goleak_event event = { .kind = i % 3 == 0 ? GOLEAK_EVENT_CREATE : GOLEAK_EVENT_PARK };
+        event.g = 0xc000100000 + i / 3 * 0x1c0;
+        event.goid = 7 + i / 3;
+        event.time_ns = (int64_t)(1000 + i * 17);
+        event.reason = GOLEAK_REASON_CHAN_RECV;
+        event.flags = GOLEAK_FLAG_REASON;
+        event.position = i + 1;
+        event.has = GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_TIME;
+        event.has |= event.kind == GOLEAK_EVENT_PARK ? GOLEAK_HAS_REASON | GOLEAK_HAS_STACK : 0;
+        event.stack = goleak_writer_stack(writer, 0, frames, 2);
+        assert_int_equal(goleak_writer_event(writer, 0, &event, &error), GOLEAK_OK);
+        if (i % 40 == 39)
+            assert_int_equal(goleak_writer_flush(writer, &error), GOLEAK_OK);
+        if (i == 50)
+            assert_int_equal(goleak_writer_complain(writer, 0, "lost_events", 3, "three were lost", &error), GOLEAK_OK);
+    }
+    assert_int_equal(goleak_writer_finish(writer, &error), GOLEAK_OK);
+    goleak_writer_free(writer);
+}
+
+/* What was complained of besides what the whole complains of. */
+static uint64_t complaints(struct goleak_trace *trace)
+{
+    static const char *const names[] = { "damaged_records", "truncated", "unknown_events", "unknown_keys" };
+    uint64_t sum = 0;
+    for (size_t i = 0; i < COUNT(names); i++)
+        sum += outcome_health(trace, names[i]);
+    return sum;
+}
+
+struct result {
+    enum goleak_status status;
+    uint64_t complaints, created;
+};
+
+static struct result result_of(const void *bytes, size_t size)
+{
+    struct goleak_trace *trace;
+    struct goleak_error error;
+    struct goleak_summary sum = { 0 };
+    struct result result = { 0 };
+    char *copy = malloc(size + 1); /* of its own size, so that reading behind it is noticed */
+    assert_non_null(copy);
+    copy = realloc(copy, size != 0 ? size : 1);
+    memcpy(copy, bytes, size);
+    assert_int_equal(goleak_trace_new(&trace, NULL, &error), GOLEAK_OK);
+    result.status = goleak_trace_feed(trace, copy, size, &error);
+    if (result.status == GOLEAK_OK)
+        result.status = goleak_trace_finish(trace, &error);
+    if (result.status == GOLEAK_OK) {
+        goleak_trace_summary(trace, &sum);
+        result.complaints = complaints(trace);
+        result.created = sum.created;
+    } else {
+        assert_string_not_equal(error.message, "");
+    }
+    goleak_trace_free(trace);
+    free(copy);
+    return result;
+}
+
+static bool is_nothing(enum goleak_status status)
+{
+    return status == GOLEAK_E_EMPTY || status == GOLEAK_E_FORMAT || status == GOLEAK_E_NOEVENTS;
+}
+
+static void test_prefixes(void **state)
+{
+    (void)state;
+    for (int level = 0; level <= 3; level += 3) {
+        struct bytes glk = { 0 };
+        make_small(&glk, level);
+        struct result whole = result_of(glk.data, glk.size);
+        assert_int_equal(whole.status, GOLEAK_OK);
+        assert_int_equal(whole.created, 40);
+        assert_int_equal(whole.complaints, 0);
+        uint64_t before = 0;
+        for (size_t size = 0; size < glk.size; size++) {
+            struct result result = result_of(glk.data, size);
+            if (!is_nothing(result.status))
+                assert_int_equal(result.status, GOLEAK_OK);
+            if (result.status == GOLEAK_OK && result.complaints == 0)
+                fail_msg("the first %zu bytes of %zu are called whole", size, glk.size);
+            assert_true(result.created >= before); /* the more there is, the more is told */
+            before = result.created;
+        }
+        assert_int_equal(before, 40); /* all but the very end */
+        bytes_free(&glk);
+    }
+}
+
+static void test_flips(void **state)
+{
+    (void)state;
+    static const uint8_t masks[] = { 0x01, 0x80, 0xff };
+    for (int level = 0; level <= 3; level += 3) {
+        struct bytes glk = { 0 };
+        make_small(&glk, level);
+        for (size_t at = 0; at < glk.size; at++)
+            for (size_t i = 0; i < COUNT(masks); i++) {
+                glk.data[at] = (char)(glk.data[at] ^ masks[i]);
+                struct result result = result_of(glk.data, glk.size);
+                glk.data[at] = (char)(glk.data[at] ^ masks[i]);
+                if (!is_nothing(result.status))
+                    assert_int_equal(result.status, GOLEAK_OK);
+                if (result.status == GOLEAK_OK && result.complaints == 0)
+                    fail_msg("byte %zu of %zu, changed by %02x: nothing is said", at, glk.size, masks[i]);
+                /* No more than one of the three blocks of events is lost. */
+                if (result.status == GOLEAK_OK && result.created < 26)
+                    fail_msg("byte %zu of %zu, changed by %02x: only %llu of 40 creations are left", at, glk.size,
+                             masks[i], (unsigned long long)result.created);
+                assert_true(result.created <= 40);
+            }
+        bytes_free(&glk);
+    }
+}
+
+/* Bytes left out, and bytes put in. */
+static void test_shifts(void **state)
+{
+    (void)state;
+    struct bytes glk = { 0 }, other = { 0 };
+    make_small(&glk, 3);
+    for (size_t at = 12; at < glk.size; at += 3) {
+        for (size_t gone = 1; gone < 20 && at + gone <= glk.size; gone += 9) {
+            bytes_clear(&other);
+            bytes_add(&other, glk.data, at);
+            bytes_add(&other, glk.data + at + gone, glk.size - at - gone);
+            struct result result = result_of(other.data, other.size);
+            if (result.status != GOLEAK_OK)
+                fail_msg("%zu bytes gone at %zu of %zu: status %d", gone, at, glk.size, (int)result.status);
+            assert_true(result.complaints != 0);
+        }
+        bytes_clear(&other);
+        bytes_add(&other, glk.data, at);
+        bytes_text(&other, "\xb7GB\x03put in");
+        bytes_add(&other, glk.data + at, glk.size - at);
+        struct result result = result_of(other.data, other.size);
+        assert_int_equal(result.status, GOLEAK_OK);
+        assert_true(result.complaints != 0 && result.created >= 26);
+    }
+    bytes_free(&glk);
+    bytes_free(&other);
+}
+
+/* Whoever writes wrong numbers can write right checksums. */
+static void test_hostile(void **state)
+{
+    (void)state;
+    static const uint8_t values[] = { 0x00, 0x01, 0x7f, 0x80, 0xff };
+    struct bytes glk = { 0 }, other = { 0 };
+    make_small(&glk, 0);
+    for (size_t at = 12; at < glk.size; at++)
+        for (size_t i = 0; i < COUNT(values); i++) {
+            bytes_clear(&other);
+            bytes_add(&other, glk.data, glk.size);
+            other.data[at] = (char)values[i];
+            glk_bytes_mend(&other);
+            struct result result = result_of(other.data, other.size);
+            if (!is_nothing(result.status))
+                assert_int_equal(result.status, GOLEAK_OK);
+        }
+    bytes_free(&glk);
+    bytes_free(&other);
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    struct bytes glk = { 0 };
+    struct goleak_error error;
+    make_small(&glk, 3);
+    for (size_t n = 1;; n++) {
+        struct fail_alloc heap;
+        struct goleak_options options = GOLEAK_OPTIONS_INIT;
+        struct goleak_trace *trace = NULL;
+        fail_alloc_init(&heap, n, false);
+        options.allocator = &heap.allocator;
+        enum goleak_status status = goleak_trace_new(&trace, &options, &error);
+        if (status == GOLEAK_OK)
+            status = goleak_trace_feed(trace, glk.data, glk.size, &error);
+        if (status == GOLEAK_OK)
+            status = goleak_trace_finish(trace, &error);
+        goleak_trace_free(trace);
+        assert_true(fail_alloc_is_clean(&heap));
+        if (!heap.failed)
+            break;
+        if (status != GOLEAK_E_MEMORY && status != GOLEAK_OK)
+            fail_msg("request %zu fails: status %d: %s", n, (int)status, error.message);
+    }
+    for (size_t n = 1;; n++) {
+        struct fail_alloc heap;
+        struct goleak_options options = GOLEAK_OPTIONS_INIT;
+        struct bytes out = { 0 };
+        const char *path = "testdata/bpftrace/own_leaky.stacks.txt";
+        fail_alloc_init(&heap, n, false);
+        options.allocator = &heap.allocator;
+        options.jobs = 1;
+        enum goleak_status status = goleak_convert(&path, 1, &options, 3, glk_bytes_write, &out, &error);
+        bytes_free(&out);
+        assert_true(fail_alloc_is_clean(&heap));
+        if (!heap.failed)
+            break;
+        if (status != GOLEAK_E_MEMORY && status != GOLEAK_OK)
+            fail_msg("request %zu of a conversion fails: status %d: %s", n, (int)status, error.message);
+    }
+    bytes_free(&glk);
+}
+
+/* ---- all of them --------------------------------------------------------------------- */
+
+struct tally {
+    size_t recordings, smaller, short_ones, traces, others;
+};
+
+/* Packed with zstd -19: as it lies there, or here. */
+static size_t packed_size(const char *path)
+{
+    struct stat info;
+    struct bytes raw = { 0 };
+    assert_int_equal(stat(path, &info), 0);
+    if (has(path, ".zst"))
+        return (size_t)info.st_size;
+    assert_true(bytes_read_raw(&raw, path));
+    size_t room = ZSTD_compressBound(raw.size), size;
+    char *packed = malloc(room);
+    assert_non_null(packed);
+    size = ZSTD_compress(packed, room, raw.data, raw.size, 19);
+    assert_false(ZSTD_isError(size));
+    free(packed);
+    bytes_free(&raw);
+    return size;
+}
+
+/* Below this the parts of a .glk that it always has are what it consists of. */
+#define SHORT_BYTES 4096
+
+static void compare_size(struct tally *tally, const char *path, size_t size)
+{
+    size_t before = packed_size(path);
+    tally->recordings++;
+    if (size < before)
+        tally->smaller++;
+    else if (before < SHORT_BYTES)
+        tally->short_ones++;
+    else if (has(path, "trace.out") || has(path, ".trace"))
+        tally->traces++;
+    else
+        tally->others++;
+    if (size >= before && before >= SHORT_BYTES)
+        print_message("# %s: %zu bytes, as .glk %zu\n", path, before, size);
+}
+
+static void check_file(struct tally *tally, const char *path)
+{
+    struct bytes glk = { 0 };
+    if (glk_bytes_convert(&glk, path, GOLEAK_WRITER_LEVEL) == GOLEAK_OK) {
+        same_events(path, &glk);
+        same_reports(path, &glk, 0);
+        compare_size(tally, path, glk.size);
+    }
+    bytes_free(&glk);
+}
+
+static void check_folder(struct tally *tally, const char *folder)
+{
+    DIR *directory = opendir(folder);
+    assert_non_null(directory);
+    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        char path[1200];
+        struct stat info;
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (stat(path, &info) != 0)
+            continue;
+        if (S_ISDIR(info.st_mode))
+            check_folder(tally, path);
+        else if (S_ISREG(info.st_mode))
+            check_file(tally, path);
+    }
+    closedir(directory);
+}
+
+static void test_captures(void **state)
+{
+    (void)state;
+    struct tally tally = { 0 };
+    const char *folder = getenv("GOLEAK_CAPTURES");
+    if (folder == NULL || folder[0] == '\0') {
+        print_message("SKIP GOLEAK_CAPTURES does not name a folder of recordings\n");
+        skip();
+    }
+    check_folder(&tally, folder);
+    print_message("# %zu recordings, of which %zu are smaller as .glk than with zstd -19\n", tally.recordings,
+                  tally.smaller);
+    print_message("# %zu are not, for they are less than %d bytes: names, shapes and heads are most of their .glk\n",
+                  tally.short_ones, SHORT_BYTES);
+    print_message("# %zu are not, for they are Go traces: those have each thread's events for themselves, so that who\n"
+                  "# runs, and where an event lies, need no telling\n",
+                  tally.traces);
+    assert_true(tally.recordings > 0);
+    assert_int_equal(tally.others, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bundled), cmocka_unit_test(test_prefixes), cmocka_unit_test(test_flips),
+        cmocka_unit_test(test_shifts),  cmocka_unit_test(test_hostile),  cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_captures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
