@@ -239,6 +239,8 @@ struct goleak_input_info {
     const char *go_version;      /* "1.26", "1.22-1.25", or NULL             */
     const char *go_version_from; /* "header", "option", "inferred", or NULL  */
     int64_t pid;                 /* GOLEAK_NONE where not told               */
+    const char *source_format;   /* of a .glk, the format that it was made of; or NULL;
+                                    `form` is that format's then             */
 };
 
 struct goleak_capture {

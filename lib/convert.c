@@ -199,8 +199,7 @@ static void sort_out(struct convert *convert)
         bool recording = convert->path_count == 1 || is_pipe(convert->paths[i]) || convert->identities[i]->timed;
         if (recording || read_messages(convert, part, &error))
             continue;
-        bool has_events = error.status == GOLEAK_E_IO && part->trace != NULL && part->feed.input != NULL &&
-                          part->feed.input->reader != NULL;
+        bool has_events = error.status == GOLEAK_E_IO && part->feed.input != NULL && part->feed.input->format != NULL;
         close_part(part);
         if (has_events)
             continue; /* a recording without times */
@@ -306,6 +305,23 @@ static enum goleak_status tell_messages(struct convert *convert, struct part *pa
     return status;
 }
 
+/* Messages alone are no recording; its own trace says so. */
+static enum goleak_status check_events(struct convert *convert)
+{
+    struct part *first = NULL;
+    struct goleak_error error;
+    for (size_t i = 0; i < convert->part_count; i++) {
+        const struct part *part = &convert->parts[i];
+        if (!part->messages && part->feed.input->facts.events != 0)
+            return GOLEAK_OK;
+        first = first == NULL && !part->messages ? &convert->parts[i] : first;
+    }
+    enum goleak_status status = goleak_trace_finish(first->trace, &error);
+    if (status != GOLEAK_OK)
+        refuse(convert, first->path, &error);
+    return status;
+}
+
 static enum goleak_status run(struct convert *convert)
 {
     enum goleak_status status = GOLEAK_OK;
@@ -322,6 +338,8 @@ static enum goleak_status run(struct convert *convert)
     }
     for (struct part *part; status == GOLEAK_OK && (part = next_part(convert)) != NULL;)
         status = pump(convert, part);
+    if (status == GOLEAK_OK)
+        status = check_events(convert);
     for (size_t i = 0; i < convert->part_count && status == GOLEAK_OK; i++)
         if (convert->parts[i].messages)
             status = tell_messages(convert, &convert->parts[i]);

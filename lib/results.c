@@ -136,6 +136,7 @@ enum goleak_status goleak_trace_input(const struct goleak_trace *trace, size_t i
         .go_version = trace->reasons.text[0] != '\0' ? trace->reasons.text : NULL,
         .go_version_from = is_from_exe(trace) ? "option" : trace->reasons.from,
         .pid = pid != 0 ? pid : GOLEAK_NONE,
+        .source_format = input->facts.source,
     };
     return GOLEAK_OK;
 }

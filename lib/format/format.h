@@ -35,6 +35,7 @@ struct goleak_reader_facts {
     uint64_t events;       /* pushed, of kinds that this version knows */
     uint64_t notes;        /* messages of a recorder about itself */
     const char *form;      /* variety of the format, or NULL */
+    const char *source;    /* of a recording that was another format's: that format; or NULL */
     bool relative_time;    /* times count from the recording's start */
     const char *advice;    /* why there is no event, and what to do; NULL: not known */
 };

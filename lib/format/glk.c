@@ -70,7 +70,8 @@ struct goleak_reader {
     size_t remark_count, remark_capacity;
     uint64_t events, notes;
     uint64_t lost_events;   /* of blocks whose columns are damaged */
-    const char *form;       /* interned */
+    const char *form;       /* interned: of the first source */
+    const char *source;     /* … and the formats of all */
     bool relative;
     unsigned version;
 };
@@ -160,26 +161,30 @@ static size_t count_recordings(const struct goleak_reader *reader)
     return count;
 }
 
-/* What a report calls the variety: the format of the source, and its own. */
-static enum goleak_status name_form(struct goleak_reader *reader, const char *form)
+/* The formats of the sources, each once: "bpftrace, perf". */
+static enum goleak_status name_formats(struct goleak_reader *reader)
 {
-    char text[160];
-    size_t count = count_recordings(reader), first = 0;
-    while (first + 1 < reader->stream_count && reader->streams[first].messages)
-        first++;
-    const char *format = reader->stream_count != 0 ? reader->streams[first].format : "";
-    if (count > 1)
-        snprintf(text, sizeof text, "%zu recordings", count);
-    else
-        snprintf(text, sizeof text, "%.64s%s%.64s", format, form[0] != '\0' ? " " : "", form);
-    uint32_t id = goleak_symbols_string(reader->env.symbols, text, strlen(text));
-    reader->form = id != 0 ? goleak_symbols_text(reader->env.symbols, id) : NULL;
-    return id != 0 ? GOLEAK_OK : memory(reader);
+    char text[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < reader->stream_count && used < sizeof text; i++) {
+        const char *format = reader->streams[i].format;
+        bool again = reader->streams[i].messages || format[0] == '\0';
+        for (size_t k = 0; k < i; k++)
+            again = again || (!reader->streams[k].messages && strcmp(reader->streams[k].format, format) == 0);
+        if (!again)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%.64s", used != 0 ? ", " : "", format);
+    }
+    reader->source = NULL;
+    uint32_t id = used != 0 ? goleak_symbols_string(reader->env.symbols, text, strlen(text)) : 0;
+    if (used != 0 && id == 0)
+        return memory(reader);
+    reader->source = used != 0 ? goleak_symbols_text(reader->env.symbols, id) : NULL;
+    return GOLEAK_OK;
 }
 
 static enum goleak_status open_streams(struct goleak_reader *reader)
 {
-    enum goleak_status status = name_form(reader, "");
+    enum goleak_status status = name_formats(reader);
     bool several = count_recordings(reader) > 1;
     for (size_t i = 0; i < reader->stream_count && status == GOLEAK_OK; i++) {
         struct stream *stream = &reader->streams[i];
@@ -291,7 +296,9 @@ static enum goleak_status take_facts(struct goleak_reader *reader, const uint8_t
     bool named = source < reader->stream_count && !reader->streams[source].messages;
     if (named && format[0] != '\0')
         reader->streams[source].format = format;
-    return named ? name_form(reader, form) : GOLEAK_OK;
+    if (named && form[0] != '\0' && reader->form == NULL)
+        reader->form = form;
+    return name_formats(reader);
 }
 
 static enum goleak_status add_remark(struct goleak_reader *reader, uint8_t item, const uint8_t *at, const uint8_t *end,
@@ -812,6 +819,7 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
         .events = reader->events,
         .notes = reader->notes,
         .form = reader->form,
+        .source = reader->source,
         .relative_time = reader->relative,
     };
     if (reader->version > GOLEAK_GLK_VERSION)

@@ -24,6 +24,7 @@ static void write_inputs(const struct goleak_view *views, size_t count, struct g
             goleak_json_text(json, "go_version", input.go_version);
             goleak_json_text(json, "go_version_from", input.go_version_from);
             goleak_json_i64(json, "pid", input.pid);
+            goleak_json_text(json, "source_format", input.source_format);
             goleak_json_close(json, '}');
         }
     goleak_json_close(json, ']');

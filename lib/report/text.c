@@ -119,6 +119,8 @@ static void write_inputs(struct goleak_text_report *report)
         else
             goleak_page_print(report->page, GOLEAK_PLAIN, "%s",
                               input.format_title != NULL ? input.format_title : "unknown format");
+        if (input.source_format != NULL)
+            goleak_page_print(report->page, GOLEAK_PLAIN, " of %s", input.source_format);
         if (input.form != NULL)
             goleak_page_print(report->page, GOLEAK_PLAIN, " (%s form)", input.form);
         goleak_page_print(report->page, GOLEAK_PLAIN, ", %s, %s", goleak_words_counted(input.events, "event").text,
@@ -262,7 +264,7 @@ static void look(struct goleak_text_report *report)
         /* Not a recorder's messages, wherever they stand among the inputs. */
         if (i == 0 || (input.events != 0 && report->inputs == 0)) {
             report->path = strcmp(input.path, "-") == 0 ? "standard input" : input.path;
-            report->format = input.format;
+            report->format = input.source_format != NULL ? input.source_format : input.format;
             report->form = input.form;
         }
         report->inputs += input.events != 0;

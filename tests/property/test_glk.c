@@ -41,7 +41,8 @@ static void drop_member(struct bytes *text, const char *key)
     const char *at = text->data, *found;
     while ((found = strstr(at, key)) != NULL) {
         bytes_add(&out, at, (size_t)(found - at));
-        at = strchr(found, ',') + 1;
+        at = found + strcspn(found, ",}");
+        at += *at == ',';
     }
     bytes_text(&out, at);
     bytes_free(text);
@@ -70,7 +71,7 @@ static void forget(struct outcome *outcome, const char *path)
     if (outcome->status != GOLEAK_OK)
         return;
     drop_member(&outcome->text, "\"format\":");
-    drop_member(&outcome->text, "\"form\":");
+    drop_member(&outcome->text, "\"source_format\":");
     drop_name(&outcome->text, path);
 }
 

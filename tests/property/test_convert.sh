@@ -1,0 +1,70 @@
+#!/bin/sh
+# convert, killed at any moment: under the output's name stands the old file or a whole new
+# one, and handled signals leave no litter beside it. $GOLEAK_REPORT is the tool.
+set -u
+. tests/support/tap.sh
+
+tool=${GOLEAK_REPORT:?}
+here=$PWD
+cd "$TEST_TMP" || exit 1
+
+# A recording that takes a while: one run of the article's program after the other.
+zstd -dcq "$here/testdata/dtrace/own_http_leak.txt.zst" >one.txt 2>/dev/null || cp "$here/testdata/dtrace/own_leaky.events.txt" one.txt
+i=0
+: >many.txt
+while [ $i -lt 12 ]; do
+    cat one.txt one.txt one.txt one.txt >>many.txt
+    i=$((i + 1))
+done
+echo 'the old file' >old
+"$tool" convert many.txt -o whole.glk || exit 1
+
+# stop SIGNAL DELAY - a conversion over the old file, ended after DELAY seconds
+stop() {
+    cp old out.glk
+    "$tool" convert --force many.txt -o out.glk 2>/dev/null &
+    pid=$!
+    sleep "$2"
+    kill -"$1" $pid 2>/dev/null
+    wait $pid 2>/dev/null
+}
+
+is_old_or_whole() {
+    cmp -s old out.glk || cmp -s whole.glk out.glk
+}
+
+no_litter() {
+    test -z "$(find . -name '.goleak-report-*')"
+}
+
+for signal in TERM INT HUP KILL; do
+    for delay in 0 0.01 0.03 0.06 0.1 0.2 0.5; do
+        stop $signal $delay
+        check "$signal after $delay s: the old file, or the whole new one" is_old_or_whole
+        [ $signal = KILL ] || check "$signal after $delay s: no litter" no_litter
+        rm -f .goleak-report-*
+    done
+done
+
+# A pipe that feeds it breaks off: what came is a recording, called incomplete or not by its own marks.
+head -c 100000 many.txt | "$tool" convert - -o cut.glk
+check 'what came through a pipe that ended is whole' "$tool" --json --fail-on=never cut.glk
+
+# The other way round: whoever reads the output goes away.
+"$tool" convert many.txt -o - | head -c 10 >/dev/null
+check 'a reader that goes away is no failure' sh -c "'$tool' convert many.txt -o - | head -c 10 >/dev/null"
+
+# Somebody else's file of that name, which came while it ran, stays.
+rm -f late.glk
+mkfifo feed
+"$tool" convert feed -o late.glk 2>err &
+pid=$!
+{
+    cat one.txt
+    cp old late.glk
+} >feed
+wait $pid
+check 'without --force a file that came meanwhile stays' cmp old late.glk
+check '... and that is told' grep -q 'late.glk: error: cannot be put in place' err
+check '... without litter' no_litter
+done_testing
