@@ -266,7 +266,7 @@ fuzz:
 	else engine=driver; san=address,undefined; fi; \
 	$(MAKE) --no-print-directory fuzz-run CONFIG=fuzz-$$engine ENGINE=$$engine SAN=$$san CC=$(call quote,$(FUZZ_CC))
 
-fuzz-run: $(F:%=$(OBJ)/tests/fuzz/fuzz_%) $(GOTEXT)
+fuzz-run: $(F:%=$(OBJ)/tests/fuzz/fuzz_%) $(GOTEXT) $(TOOL)
 	@sh tests/fuzz/fuzz.sh $(OBJ) $(ENGINE) $(TIME) $(F)
 
 # ---- measuring ------------------------------------------------------------

@@ -82,6 +82,17 @@ static void try_base(const uint64_t *values, size_t count, uint64_t base, uint64
     }
 }
 
+/* The least value, but for those that lie far from nearly all. */
+static uint64_t least_near(const uint64_t *values, size_t count, int64_t low, int64_t high)
+{
+    uint64_t width = (uint64_t)high - (uint64_t)low, room = (uint64_t)low - (uint64_t)INT64_MIN;
+    int64_t bound = width < room ? (int64_t)((uint64_t)low - width) : INT64_MIN, least = low;
+    for (size_t i = 0; i < count; i++)
+        if ((int64_t)values[i] >= bound && (int64_t)values[i] < least)
+            least = (int64_t)values[i];
+    return (uint64_t)least;
+}
+
 static struct plan plan_of(const uint64_t *values, size_t count)
 {
     struct plan best = { .step = 1, .cost = SIZE_MAX };
@@ -101,7 +112,9 @@ static struct plan plan_of(const uint64_t *values, size_t count)
     for (size_t i = 0; i < sampled; i++)
         samples[i] = values[i * count / sampled];
     qsort(samples, sampled, sizeof *samples, by_value);
-    try_base(values, count, samples[sampled / 32], step, &best);
+    size_t edge = sampled / 32;
+    uint64_t near = least_near(values, count, (int64_t)samples[edge], (int64_t)samples[sampled - 1 - edge]);
+    try_base(values, count, near, step, &best);
     try_base(values, count, samples[sampled / 2], step, &best);
     return best;
 }

@@ -4,7 +4,8 @@
 #
 #   fuzz.sh BUILD_FOLDER libfuzzer|driver SECONDS TARGET...
 #
-# Go's execution traces are text in testdata/: fuzz_trace gets their bytes.
+# Go's execution traces are text in testdata/: fuzz_trace gets their bytes. fuzz_glk gets what
+# convert makes of the recordings there.
 #
 # The log, the inputs found and a crashing input stay in BUILD_FOLDER/fuzz/TARGET.
 set -u
@@ -27,6 +28,16 @@ make_seeds() {
     done
 }
 
+# make_glk_seeds FOLDER - not packed, so that a changed byte changes what it means
+make_glk_seeds() {
+    rm -rf "$1" && mkdir -p "$1" || return 1
+    count=0
+    for recording in testdata/*/*.txt testdata/*/*.zst testdata/*/*.json "$folder"/traces/*.trace; do
+        count=$((count + 1))
+        "$build/goleak-report" convert --level=0 "$recording" -o "$1/$count.glk" 2>/dev/null || rm -f "$1/$count.glk"
+    done
+}
+
 failed=0
 for target; do
     program=$build/tests/fuzz/fuzz_$target
@@ -36,6 +47,10 @@ for target; do
     if [ "$target" = trace ]; then
         seeds=$folder/seeds
         make_seeds "$seeds" || exit 2
+    fi
+    if [ "$target" = glk ]; then
+        seeds=$folder/seeds
+        make_seeds "$folder/traces" && make_glk_seeds "$seeds" || exit 2
     fi
     rm -f "$folder"/crash-* "$folder"/leak-* "$folder"/timeout-* "$folder"/oom-*
     if [ "$engine" = libfuzzer ]; then

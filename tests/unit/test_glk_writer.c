@@ -1,0 +1,430 @@
+/* test_glk_writer - a tool that records into a .glk: what it gets back, and what it is told. */
+#include "support/load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "format/glk.h"
+#include "format/glk_layout.h"
+#include "support/glk_bytes.h"
+#include "support/reading.h"
+
+static struct goleak_error error;
+
+static struct goleak_writer *open_writer(struct bytes *out, size_t sources, int level)
+{
+    static const struct goleak_writer_source all[] = { { .name = "one", .format = "tool", .pid = 42 },
+                                                       { .name = "two", .format = "other", .pid = 42 } };
+    struct goleak_writer_options options = GOLEAK_WRITER_OPTIONS_INIT;
+    struct goleak_writer *writer;
+    options.level = level;
+    assert_int_equal(goleak_writer_new(&writer, all, sources, &options, glk_bytes_write, out, &error), GOLEAK_OK);
+    return writer;
+}
+
+static void add(struct goleak_writer *writer, size_t source, const struct goleak_event *event)
+{
+    if (goleak_writer_event(writer, source, event, &error) != GOLEAK_OK)
+        fail_msg("%s", error.message);
+}
+
+static void close_writer(struct goleak_writer *writer)
+{
+    assert_int_equal(goleak_writer_finish(writer, &error), GOLEAK_OK);
+    goleak_writer_free(writer);
+}
+
+static void read_back(const struct bytes *glk)
+{
+    reading_all = true;
+    reading_pieces(&goleak_format_glk, glk->data, glk->size, 0);
+    assert_int_equal(reading.status, GOLEAK_OK);
+}
+
+/* ---- events ---------------------------------------------------------------------- */
+
+/* Every field that there is, with values that no other field has. */
+static struct goleak_event full_event(uint64_t n)
+{
+    return (struct goleak_event){
+        .kind = (uint8_t)(n % GOLEAK_EVENT_KIND_COUNT),
+        .flags = (uint8_t)(n % 16),
+        .reason = (uint8_t)(n % 20),
+        .wait_reason = (uint8_t)(n % 30),
+        .g = 0xc000000000 + n % 5 * 0x1c0,
+        .goid = 7 + n / 3,
+        .time_ns = (int64_t)(n * 1001) - (n % 7 == 0 ? 5000 : 0),
+        .other_g = 0xc000000000 + n % 3 * 0x1c0,
+        .other_goid = n % 4,
+        .count = (int32_t)(n * n) - 7,
+        .blocked_count = (int32_t)(n % 3) - 1,
+        .position = n * n * 100 % 7919,
+        .lock = n << 50,
+        .chan = 0xc0000a0000 + n,
+        .elem = ~n,
+        .gopc = 0x400000 + n % 4,
+        .startpc = 0x500000 + n % 4,
+        .cpu = (uint32_t)(n % 4),
+        .tid = (uint32_t)(1000 + n % 6),
+        .pid = 77,
+        .status = (uint8_t)(n % 5),
+        .depth = (uint8_t)n,
+    };
+}
+
+static uint32_t has_of(uint64_t n)
+{
+    uint32_t all = (GOLEAK_HAS_STATUS << 1) - 1;
+    return n % 11 == 0 ? all : (uint32_t)(n * UINT64_C(2654435761)) & all;
+}
+
+/* Without the library's own writer: the same line for an event as `reading` makes of it. */
+static void all_fields_come_back(void **state)
+{
+    (void)state;
+    struct bytes glk = { 0 };
+    struct goleak_writer *writer = open_writer(&glk, 1, 3);
+    enum { EVENTS = 40000 };
+    struct goleak_event *events = calloc(EVENTS, sizeof *events);
+    assert_non_null(events);
+    const struct goleak_writer_frame frames[] = { { .function = "main.f", .file = "/a/main.go", .line = 7 },
+                                                  { .function = "main.main", .offset = 0x45 },
+                                                  { .offset = 0x4b0000 } };
+    for (uint64_t n = 0; n < EVENTS; n++) {
+        char name[32];
+        struct goleak_event *event = &events[n];
+        *event = full_event(n);
+        event->has = has_of(n);
+        snprintf(name, sizeof name, "main.f%u", (unsigned)(n % 100));
+        event->name = goleak_writer_name(writer, 0, name);
+        event->stack = goleak_writer_stack(writer, 0, frames, n % 3 + 1);
+        add(writer, 0, event);
+    }
+    close_writer(writer);
+
+    struct goleak_decoder *decoder;
+    const struct goleak_event *got;
+    assert_int_equal(goleak_decoder_new(&decoder, NULL, &error), GOLEAK_OK);
+    assert_int_equal(goleak_decoder_feed(decoder, glk.data, glk.size, &error), GOLEAK_OK);
+    assert_int_equal(goleak_decoder_finish(decoder, &error), GOLEAK_OK);
+    for (uint64_t n = 0; n < EVENTS; n++) {
+        const struct goleak_event *want = &events[n];
+        char name[32];
+        assert_int_equal(goleak_decoder_next(decoder, &got), GOLEAK_OK);
+        assert_int_equal(got->kind, want->kind);
+        assert_int_equal(got->flags, want->flags);
+        assert_int_equal(got->has, want->has);
+        assert_int_equal(got->position, want->position);
+#define SAME(bit, field)                                                                                              \
+    if ((want->has & (bit)) && got->field != want->field)                                                             \
+        fail_msg("event %u: " #field " is %llx, expected %llx", (unsigned)n, (unsigned long long)got->field,          \
+                 (unsigned long long)want->field)
+        SAME(GOLEAK_HAS_G, g);
+        SAME(GOLEAK_HAS_GOID, goid);
+        SAME(GOLEAK_HAS_TIME, time_ns);
+        SAME(GOLEAK_HAS_OTHER, other_g);
+        SAME(GOLEAK_HAS_OTHER_GOID, other_goid);
+        SAME(GOLEAK_HAS_REASON, reason);
+        SAME(GOLEAK_HAS_WAIT, wait_reason);
+        SAME(GOLEAK_HAS_COUNT, count);
+        SAME(GOLEAK_HAS_BLOCKED_COUNT, blocked_count);
+        SAME(GOLEAK_HAS_CPU, cpu);
+        SAME(GOLEAK_HAS_TID, tid);
+        SAME(GOLEAK_HAS_PID, pid);
+        SAME(GOLEAK_HAS_LOCK | GOLEAK_HAS_STACK_BOUNDS, lock);
+        SAME(GOLEAK_HAS_CHAN | GOLEAK_HAS_STACK_BOUNDS, chan);
+        SAME(GOLEAK_HAS_ELEM | GOLEAK_HAS_WAITSINCE, elem);
+        SAME(GOLEAK_HAS_GOPC, gopc);
+        SAME(GOLEAK_HAS_STARTPC, startpc);
+        SAME(GOLEAK_HAS_STATUS, status);
+        if (want->kind == GOLEAK_EVENT_CALL || want->kind == GOLEAK_EVENT_RETURN)
+            assert_int_equal(got->depth, want->depth);
+        if (want->kind == GOLEAK_EVENT_LOST)
+            assert_int_equal(got->count, want->count);
+        snprintf(name, sizeof name, "main.f%u", (unsigned)(n % 100));
+        if (want->has & GOLEAK_HAS_START || want->kind == GOLEAK_EVENT_CALL || want->kind == GOLEAK_EVENT_OTHER)
+            assert_string_equal(goleak_decoder_name(decoder, got->name), name);
+        if (want->has & GOLEAK_HAS_STACK) {
+            static const char *const texts[] = { "main.f /a/main.go:7", "main.main+0x45", "0x4b0000" };
+            for (size_t i = 0; i <= n % 3; i++)
+                assert_string_equal(goleak_decoder_frame(decoder, got->stack, i), texts[i]);
+            assert_null(goleak_decoder_frame(decoder, got->stack, n % 3 + 1));
+        }
+    }
+    assert_int_equal(goleak_decoder_next(decoder, &got), GOLEAK_END);
+    goleak_decoder_free(decoder);
+    free(events);
+    bytes_free(&glk);
+}
+
+static struct goleak_event park(uint64_t g, int64_t time_ns)
+{
+    return (struct goleak_event){ .kind = GOLEAK_EVENT_PARK,
+                                  .flags = GOLEAK_FLAG_REASON,
+                                  .reason = GOLEAK_REASON_CHAN_SEND,
+                                  .has = GOLEAK_HAS_G | GOLEAK_HAS_TIME | GOLEAK_HAS_REASON,
+                                  .g = g,
+                                  .time_ns = time_ns };
+}
+
+static void flushed_events_can_be_read(void **state)
+{
+    (void)state;
+    struct bytes glk = { 0 };
+    struct goleak_writer *writer = open_writer(&glk, 1, 9);
+    struct goleak_event event = park(0xc000102000, 5);
+    add(writer, 0, &event);
+    assert_int_equal(goleak_writer_flush(writer, &error), GOLEAK_OK);
+    size_t size = glk.size;
+    add(writer, 0, &event);
+    assert_int_equal(glk.size, size); /* not yet */
+    reading_pieces(&goleak_format_glk, glk.data, glk.size, 0);
+    assert_string_equal(reading.events.data, "0 park g=c000102000 reason=6 ts=5\n");
+    assert_int_equal(reading_count(GOLEAK_HEALTH_truncated), 1);
+    assert_int_equal(reading_count(GOLEAK_HEALTH_damaged_records), 0);
+    close_writer(writer);
+    reading_pieces(&goleak_format_glk, glk.data, glk.size, 0);
+    assert_string_equal(reading.events.data, "0 park g=c000102000 reason=6 ts=5\n0 park g=c000102000 reason=6 ts=5\n");
+    reading_expect_healthy();
+    assert_string_equal(reading.facts.source, "tool");
+    bytes_free(&glk);
+}
+
+static void sources_are_merged(void **state)
+{
+    (void)state;
+    struct bytes glk = { 0 };
+    struct goleak_writer *writer = open_writer(&glk, 2, 9);
+    for (int64_t n = 0; n < 1000; n++) {
+        struct goleak_event event = park(0xc000102000 + (uint64_t)n % 3 * 0x1c0, 1000000 + n * 1000000);
+        add(writer, 0, &event);
+        event.time_ns += 300;
+        if (n % 2 == 0)
+            add(writer, 1, &event);
+    }
+    close_writer(writer);
+    struct goleak_trace *trace = load_pieces(NULL, glk.data, glk.size, 0);
+    assert_int_equal(load_count(trace, "seen_twice"), 500);
+    assert_int_equal(load_input(trace).events, 1500);
+    assert_string_equal(load_input(trace).source_format, "tool, other");
+    assert_int_equal(load_goroutine_count(trace), 3);
+    goleak_trace_free(trace);
+    bytes_free(&glk);
+}
+
+static void complaints_and_the_version_arrive(void **state)
+{
+    (void)state;
+    struct bytes glk = { 0 };
+    struct goleak_writer *writer = open_writer(&glk, 1, 9);
+    struct goleak_event event = park(0xc000102000, 5);
+    assert_int_equal(goleak_writer_go_version(writer, 0, "1.26.1", &error), GOLEAK_OK);
+    add(writer, 0, &event);
+    assert_int_equal(goleak_writer_complain(writer, 0, "lost_events", 3, "a buffer was full", &error), GOLEAK_OK);
+    assert_int_equal(goleak_writer_complain(writer, 0, "lost_events", 4, "again", &error), GOLEAK_OK);
+    close_writer(writer);
+    struct goleak_trace *trace = load_pieces(NULL, glk.data, glk.size, 1);
+    struct goleak_health health = load_health(trace, "lost_events");
+    assert_int_equal(health.count, 7);
+    assert_string_equal(health.detail, "a buffer was full");
+    assert_string_equal(health.input, "one");
+    assert_string_equal(load_input(trace).go_version, "1.26");
+    assert_string_equal(load_input(trace).go_version_from, "header");
+    assert_false(load_capture(trace).complete);
+    goleak_trace_free(trace);
+    bytes_free(&glk);
+}
+
+/* Addresses come and go by the million: tables begin anew, and what was told before them is
+ * told again. */
+static void tables_begin_anew(void **state)
+{
+    (void)state;
+    struct bytes glk = { 0 };
+    struct goleak_writer *writer = open_writer(&glk, 1, 1);
+    enum { EVENTS = 1300000 };
+    for (uint64_t n = 0; n < EVENTS; n++) {
+        struct goleak_event event = { .kind = GOLEAK_EVENT_CREATE, .position = n + 1 };
+        event.has = GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_START;
+        event.g = 0xc000000000 + n % 1000 * 0x1c0;
+        event.goid = n % 1000 + 7;
+        event.name = goleak_writer_name(writer, 0, n % 2 != 0 ? "main.odd" : "main.even");
+        add(writer, 0, &event);
+    }
+    close_writer(writer);
+    struct goleak_decoder *decoder;
+    const struct goleak_event *got;
+    uint64_t n = 0;
+    assert_int_equal(goleak_decoder_new(&decoder, NULL, &error), GOLEAK_OK);
+    for (size_t at = 0; at < glk.size; at += 65536) {
+        size_t left = glk.size - at;
+        assert_int_equal(goleak_decoder_feed(decoder, glk.data + at, left < 65536 ? left : 65536, &error), GOLEAK_OK);
+        while (goleak_decoder_next(decoder, &got) == GOLEAK_OK) {
+            if (got->g != 0xc000000000 + n % 1000 * 0x1c0 || got->goid != n % 1000 + 7 || got->position != n + 1 ||
+                strcmp(goleak_decoder_name(decoder, got->name), n % 2 != 0 ? "main.odd" : "main.even") != 0)
+                fail_msg("event %llu came back wrong", (unsigned long long)n);
+            n++;
+        }
+    }
+    assert_int_equal(goleak_decoder_finish(decoder, &error), GOLEAK_OK);
+    while (goleak_decoder_next(decoder, &got) == GOLEAK_OK)
+        n++;
+    assert_int_equal(n, EVENTS);
+    goleak_decoder_free(decoder);
+    bytes_free(&glk);
+}
+
+/* ---- what it refuses ---------------------------------------------------------------- */
+
+static bool refuse(void *context, const void *data, size_t size)
+{
+    (void)data;
+    (void)size;
+    return ++*(int *)context < 2;
+}
+
+static void failures_stick(void **state)
+{
+    (void)state;
+    int writes = 0;
+    const struct goleak_writer_source source = { .name = "x" };
+    struct goleak_writer *writer;
+    struct goleak_event event = park(1, 1);
+    assert_int_equal(goleak_writer_new(&writer, &source, 1, NULL, refuse, &writes, &error), GOLEAK_OK);
+    add(writer, 0, &event);
+    assert_int_equal(goleak_writer_flush(writer, &error), GOLEAK_E_IO);
+    assert_int_equal(goleak_writer_event(writer, 0, &event, &error), GOLEAK_E_IO);
+    assert_int_equal(goleak_writer_finish(writer, &error), GOLEAK_E_IO);
+    assert_string_equal(error.message, "the output took no more bytes");
+    assert_int_equal(writes, 2);
+    goleak_writer_free(writer);
+    goleak_writer_free(NULL);
+}
+
+static void misuse_is_told(void **state)
+{
+    (void)state;
+    struct bytes glk = { 0 };
+    const struct goleak_writer_source source = { .name = "x" };
+    struct goleak_writer_options options = GOLEAK_WRITER_OPTIONS_INIT;
+    struct goleak_writer *writer;
+    struct goleak_event event = park(1, 1);
+    assert_int_equal(goleak_writer_new(&writer, &source, 0, NULL, glk_bytes_write, &glk, &error), GOLEAK_E_USAGE);
+    options.level = 20;
+    assert_int_equal(goleak_writer_new(&writer, &source, 1, &options, glk_bytes_write, &glk, &error), GOLEAK_E_USAGE);
+    assert_null(writer);
+    options.level = 3;
+    options.size = 1;
+    assert_int_equal(goleak_writer_new(&writer, &source, 1, &options, glk_bytes_write, &glk, &error), GOLEAK_E_USAGE);
+    writer = open_writer(&glk, 1, 3);
+    assert_int_equal(goleak_writer_event(writer, 1, &event, &error), GOLEAK_E_USAGE);
+    event.kind = GOLEAK_EVENT_KIND_COUNT;
+    assert_int_equal(goleak_writer_event(writer, 0, &event, &error), GOLEAK_E_USAGE);
+    assert_int_equal(goleak_writer_complain(writer, 0, "no_such_thing", 1, "", &error), GOLEAK_E_USAGE);
+    assert_int_equal(goleak_writer_go_version(writer, 0, "two", &error), GOLEAK_E_USAGE);
+    assert_int_equal(goleak_writer_name(writer, 9, "x"), 0);
+    assert_int_equal(goleak_writer_stack(writer, 0, NULL, 0), 0);
+    assert_int_equal(goleak_writer_finish(writer, &error), GOLEAK_OK);
+    event.kind = GOLEAK_EVENT_PARK;
+    assert_int_equal(goleak_writer_event(writer, 0, &event, &error), GOLEAK_E_USAGE);
+    assert_int_equal(goleak_writer_finish(writer, &error), GOLEAK_E_USAGE);
+    goleak_writer_free(writer);
+    bytes_free(&glk);
+}
+
+static void a_limit_is_told(void **state)
+{
+    (void)state;
+    struct bytes glk = { 0 };
+    const struct goleak_writer_source source = { .name = "x" };
+    struct goleak_writer_options options = GOLEAK_WRITER_OPTIONS_INIT;
+    struct goleak_writer *writer;
+    options.max_memory_bytes = 1 << 20;
+    assert_int_equal(goleak_writer_new(&writer, &source, 1, &options, glk_bytes_write, &glk, &error), GOLEAK_E_LIMIT);
+    bytes_free(&glk);
+}
+
+/* ---- room to grow -------------------------------------------------------------------- */
+
+/* A byte of the first block of events, which is not packed, and all checksums right. */
+static void change(struct bytes *glk, const char *from, size_t size, const char *to)
+{
+    for (size_t at = 0; at + size <= glk->size; at++)
+        if (memcmp(glk->data + at, from, size) == 0) {
+            memcpy(glk->data + at, to, size);
+            glk_bytes_mend(glk);
+            return;
+        }
+    fail_msg("the bytes are not there");
+}
+
+static void unknown_kinds_are_counted(void **state)
+{
+    (void)state;
+    struct bytes glk = { 0 };
+    struct goleak_writer *writer = open_writer(&glk, 1, 0);
+    struct goleak_event event = park(0xc000102000, 5);
+    add(writer, 0, &event);
+    event.kind = GOLEAK_EVENT_YIELD;
+    event.flags = 0x55; /* to be found by */
+    event.has = GOLEAK_HAS_G;
+    event.name = 0;
+    add(writer, 0, &event);
+    close_writer(writer);
+    change(&glk, "\x11\x55", 2, "\x63\x55");
+    read_back(&glk);
+    assert_int_equal(reading_count(GOLEAK_HEALTH_unknown_events), 1);
+    assert_int_equal(reading_count(GOLEAK_HEALTH_damaged_records), 0);
+    assert_int_equal(reading.facts.events, 1);
+    assert_non_null(strstr(reading.events.data, " other "));
+    bytes_free(&glk);
+}
+
+static void unknown_columns_blocks_and_items_are_skipped(void **state)
+{
+    (void)state;
+    struct bytes glk = { 0 }, more = { 0 };
+    struct goleak_buf block;
+    struct goleak_alloc alloc;
+    struct goleak_writer *writer = open_writer(&glk, 1, 0);
+    struct goleak_event event = park(0xc000102000, 5);
+    event.has |= GOLEAK_HAS_CPU;
+    event.cpu = 0x31;
+    add(writer, 0, &event);
+    close_writer(writer);
+    /* The column of CPUs, field 16, becomes that of field 99; its bit in the shape goes. */
+    change(&glk, "\x10\x00\x03\x01", 4, "\x63\x00\x03\x01");
+    reading_pieces(&goleak_format_glk, glk.data, glk.size, 0);
+    assert_int_equal(reading_count(GOLEAK_HEALTH_damaged_records), 1); /* the shape says that it is there */
+    /* A block of an unknown kind, between the first and the others. */
+    goleak_alloc_init(&alloc, NULL, 0);
+    goleak_buf_init(&block, &alloc);
+    struct goleak_glk_head head = { .kind = 77, .number = 0, .first_ns = INT64_MIN };
+    goleak_glk_head_put(&block, &head);
+    bytes_add(&more, GOLEAK_GLK_MAGIC "\x01\0\0", GOLEAK_GLK_FILE_HEAD);
+    bytes_add(&more, block.data, block.size);
+    reading_pieces(&goleak_format_glk, more.data, more.size, 0);
+    assert_int_equal(reading_count(GOLEAK_HEALTH_damaged_records), 0);
+    assert_int_equal(reading_count(GOLEAK_HEALTH_truncated), 1);
+    goleak_buf_release(&block);
+    bytes_free(&glk);
+    bytes_free(&more);
+}
+
+int main(void)
+{
+#define TEST(test) cmocka_unit_test_setup_teardown(test, reading_set_up, reading_tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(all_fields_come_back),
+        TEST(flushed_events_can_be_read),
+        TEST(sources_are_merged),
+        TEST(complaints_and_the_version_arrive),
+        TEST(tables_begin_anew),
+        TEST(failures_stick),
+        TEST(misuse_is_told),
+        TEST(a_limit_is_told),
+        TEST(unknown_kinds_are_counted),
+        TEST(unknown_columns_blocks_and_items_are_skipped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
