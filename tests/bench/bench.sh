@@ -5,7 +5,8 @@
 # BENCH_MB (300) is a text's size, BENCH_ROUNDS (7) how often each is measured,
 # BENCH_LIVE ("100000 1500000") the live goroutines of each recording, BENCH_OF
 # ("dtrace perf bpftrace go1.26 go1.21") whose recordings. The inputs are made once and
-# stay in the build folder. Where $GOLEAK_CAPTURES has large recordings by perf and
+# stay in the build folder. The D scripts' ("dtrace") are converted to .glk, too: not packed
+# (.0.glk), packed as convert does, and the first packed by zstd as a whole. Where $GOLEAK_CAPTURES has large recordings by perf and
 # bpftrace, and Go's execution traces, they are measured, too. BENCH_GO is a go command
 # whose `go tool trace` is measured beside: it takes gigabytes and minutes.
 set -eu
@@ -24,6 +25,32 @@ compare() {
         '.zst, one thread' "'$GOLEAK_REPORT' --jobs 1 '$2.zst'" \
         '.zst, decode thread' "'$GOLEAK_REPORT' '$2.zst'" \
         '.zst, json' "'$GOLEAK_REPORT' --json '$2.zst'"
+}
+
+# compare_glk TITLE TEXT: of the text, its .glk.
+compare_glk() {
+    glk=${2%.txt}.glk plain=${2%.txt}.0.glk
+    if [ ! -f "$plain.zst" ]; then
+        "$GOLEAK_REPORT" convert --quiet --force "$2" -o "$glk"
+        "$GOLEAK_REPORT" convert --quiet --force --level=0 "$2" -o "$plain"
+        zstd -q -3 -f "$plain"
+    fi
+    events=$("$GOLEAK_REPORT" --json --fail-on=never "$glk" 2>/dev/null |
+        sed 's/.*"bytes":[0-9]*,"events":\([0-9]*\),.*/\1/;q')
+    echo "$1 as .glk, $events events:"
+    for file in "$2.zst" "$plain" "$glk"; do
+        wc -c <"$file" | awk -v events="$events" -v name="${file##*/}" \
+            '{ printf "%-44s %7.2f B an event\n", name, $1 / events }'
+    done
+    "$BUILD_DIR/tests/bench/timing" "$rounds" \
+        'zstd -dc of the text' "zstd -dc '$2.zst'" \
+        '.glk, not packed, one thread' "'$GOLEAK_REPORT' --jobs 1 '$plain'" \
+        '.glk, one thread' "'$GOLEAK_REPORT' --jobs 1 '$glk'" \
+        '.glk, not packed, .zst, one thread' "'$GOLEAK_REPORT' --jobs 1 '$plain.zst'" \
+        '.glk, not packed, .zst, decode thread' "'$GOLEAK_REPORT' '$plain.zst'" \
+        'convert the text' "'$GOLEAK_REPORT' convert --quiet '$2' -o - | cat" |
+        awk -v events="$events" '{ print }
+            match($0, /[0-9.]+ s cpu/) && !/zstd -dc/ { printf "%-44s %7.2f ns an event\n", "", substr($0, RSTART) * 1e9 / events }'
 }
 
 # unpack PACKED PLAIN: PLAIN and PLAIN.zst, at the level that all ratios are to.
@@ -75,6 +102,7 @@ for what in ${BENCH_OF:-dtrace perf bpftrace go1.26 go1.21}; do
         bpftrace) title='bpftrace text, stacks' ;;
         esac
         compare "$title, $megabytes MB, up to $live live goroutines" "$text"
+        [ "$what" != dtrace ] || compare_glk "$title, $megabytes MB, up to $live live goroutines" "$text"
     done
     for packed in "${GOLEAK_CAPTURES:-/nowhere}/big/$what"-*.txt.zst; do
         [ -f "$packed" ] || continue
