@@ -30,8 +30,10 @@
 #define REACH 255
 /* Where they made too many shapes, the next blocks do not try; then one does. */
 #define TRY_AGAIN 16
-/* Sections below this are not worth packing. */
+/* Sections below this are not worth packing; those below the other are packed as tightly as
+ * can be, where the caller does not ask for speed: it takes no time. */
 #define PACK_LEAST 48
+#define PACK_SMALL ((size_t)32 << 10)
 
 struct note {
     size_t at; /* the event before which it comes, in the block */
@@ -184,11 +186,12 @@ static bool pack(struct goleak_writer *writer, const struct goleak_buf *plain, s
     *out = plain;
     if (writer->level == 0 || plain->size < PACK_LEAST)
         return true;
+    bool tightly = plain->size < PACK_SMALL && writer->level >= GOLEAK_WRITER_LEVEL;
     packed->size = 0;
     if (!goleak_buf_reserve(packed, ZSTD_compressBound(plain->size)))
         return fail_memory(writer);
-    size_t size =
-        ZSTD_compressCCtx(writer->zstd, packed->data, packed->capacity, plain->data, plain->size, writer->level);
+    size_t size = ZSTD_compressCCtx(writer->zstd, packed->data, packed->capacity, plain->data, plain->size,
+                                    tightly ? GOLEAK_GLK_LEVEL_MAX : writer->level);
     if (ZSTD_isError(size))
         return fail_memory(writer); /* the only thing that it lacks */
     packed->size = size;
