@@ -265,8 +265,12 @@ static bool next_values(struct goleak_glk_events *events, enum goleak_glk_field 
 /* The same, one for each event that has the field. */
 static bool next_of_those(struct goleak_glk_events *events, enum goleak_glk_field field, uint64_t *values, size_t count)
 {
-    bool all = (events->all >> field & 1) != 0;
-    return next_values(events, field, values, all ? count : list_those_with(events, field, count));
+    uint32_t sum = 0;
+    if (events->all >> field & 1)
+        return next_values(events, field, values, count);
+    for (size_t i = 0; i < count; i++)
+        sum += events->fields[i] >> field & 1;
+    return next_values(events, field, values, sum);
 }
 
 /* For each event `i` that has the field: `value` is its own. */
@@ -304,22 +308,28 @@ static void count_lost(struct goleak_glk_events *events, const struct goleak_eve
 
 /* The slots of g where some are those of events before: one after the other, for each
  * may be what the next one refers to. */
-static bool put_near_slots(struct goleak_glk_events *events, size_t count)
+static bool put_near_gs(struct goleak_glk_events *events, struct goleak_event *out, size_t count, bool *lost)
 {
-    const uint64_t *values = events->values, *back = events->more_values;
-    const uint64_t unknown = events->tables->slot_count;
-    uint32_t *history = events->history + events->at;
+    const uint64_t *values = events->values, *back = events->more_values, *slots = events->tables->slots;
+    const size_t unknown = events->tables->slot_count;
+    uint32_t *history = events->history, *own = events->slots;
+    size_t here = events->at;
+    bool any = false;
     if ((HAS(GOLEAK_GLK_G) && !next_of_those(events, GOLEAK_GLK_G, events->values, count)) ||
         !next_of_those(events, GOLEAK_GLK_BACK, events->more_values, count))
         return false;
-    for (size_t i = 0; i < count; i++) {
-        size_t told = events->fields[i] >> GOLEAK_GLK_G & 1, near = events->fields[i] >> GOLEAK_GLK_BACK & 1;
-        uint64_t far = *back <= events->at + i ? *back : 0;
-        uint64_t slot = near != 0 ? history[i - far] : *values;
-        values += told;
+    for (size_t i = 0; i < count; i++, here++) {
+        uint32_t fields = events->fields[i];
+        size_t near = fields >> GOLEAK_GLK_BACK & 1, there = *back <= here ? here - *back : here;
+        uint64_t slot = near != 0 ? history[there] : *values;
+        values += fields >> GOLEAK_GLK_G & 1;
         back += near;
-        history[i] = events->slots[i] = (uint32_t)(slot < unknown ? slot : unknown);
+        slot = slot < unknown ? slot : unknown;
+        history[here] = own[i] = (uint32_t)slot;
+        out[i].g = slots[slot];
+        any |= slot == unknown;
     }
+    *lost = any;
     return true;
 }
 
@@ -328,18 +338,14 @@ static bool put_gs(struct goleak_glk_events *events, struct goleak_event *out, s
 {
     const uint64_t *slots = events->tables->slots;
     const uint64_t unknown = events->tables->slot_count;
-    const uint32_t *history = events->history != NULL ? events->history + events->at : NULL;
+    const uint32_t *history = events->history;
     uint32_t *own = events->slots, *others = events->others;
     bool lost = false;
     if (slots == NULL && (events->any & (GOLEAK_GLK_TELLS_G | GOLEAK_GLK_TELLS_OTHER)) != 0)
         return false;
     if (HAS(GOLEAK_GLK_BACK)) {
-        if (!put_near_slots(events, count))
+        if (!put_near_gs(events, out, count, &lost))
             return false;
-        for (size_t i = 0; i < count; i++) {
-            out[i].g = slots[own[i]];
-            lost |= own[i] == unknown;
-        }
     } else {
         SPREAD(GOLEAK_GLK_G, {
             uint64_t slot = value < unknown ? value : unknown;
@@ -357,8 +363,8 @@ static bool put_gs(struct goleak_glk_events *events, struct goleak_event *out, s
         lost |= slot == unknown;
     });
     SPREAD(GOLEAK_GLK_OTHER_BACK, {
-        uint64_t far = value <= events->at + i ? value : 0;
-        uint64_t slot = history[i - far];
+        size_t here = events->at + i;
+        uint64_t slot = history[value <= here ? here - value : here];
         slot = slot < unknown ? slot : unknown;
         out[i].other_g = slots[slot];
         others[i] = (uint32_t)slot;

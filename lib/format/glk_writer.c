@@ -757,7 +757,7 @@ static size_t add_events(struct goleak_writer *writer, struct source *source, si
     goleak_glk_put_signed(&writer->columns, going.count);
     goleak_glk_put_signed(&writer->columns, going.blocked);
     going.first = going.event = source->since;
-    going.refer = source->repeated * 8 >= source->mentions;
+    going.refer = source->repeated * 2 >= source->mentions; /* else it is not worth the reader's time */
     for (size_t i = from; i < to; i++) {
         going.event++;
         if (!add_event(writer, source, &events[i], &going, &writer->shape_of[count]))

@@ -102,7 +102,14 @@ for what in ${BENCH_OF:-dtrace perf bpftrace go1.26 go1.21}; do
         bpftrace) title='bpftrace text, stacks' ;;
         esac
         compare "$title, $megabytes MB, up to $live live goroutines" "$text"
-        [ "$what" != dtrace ] || compare_glk "$title, $megabytes MB, up to $live live goroutines" "$text"
+        [ "$what" = dtrace ] || continue
+        compare_glk "$title, $megabytes MB, up to $live live goroutines" "$text"
+        text=$folder/$what-$megabytes-$live.time.txt
+        if [ ! -f "$text.zst" ]; then
+            "$BUILD_DIR/tests/bench/gen_$what" "$megabytes" "$live" time >"$text"
+            zstd -q -3 -f "$text"
+        fi
+        compare_glk "$title with ts=, $megabytes MB, up to $live live goroutines" "$text"
     done
     for packed in "${GOLEAK_CAPTURES:-/nowhere}/big/$what"-*.txt.zst; do
         [ -f "$packed" ] || continue

@@ -1,16 +1,18 @@
 /*
  * gen_dtrace - writes a recording as the article's full script prints it.
  *
- *      gen_dtrace MEGABYTES LIVE
+ *      gen_dtrace MEGABYTES LIVE [time]
  *
  * Grows to LIVE goroutines, then creates, parks and ends at random around that
  * number, with addresses taken again as the runtime's free list does (last freed,
- * first used). The counters are right; the same arguments give the same bytes.
+ * first used). The counters are right; the same arguments give the same bytes. With
+ * `time` each line has ts=, too, some microseconds more than the one before.
  */
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FIRST_G UINT64_C(0xc000102000)
 #define G_BYTES UINT64_C(0x1c0)
@@ -18,12 +20,26 @@
 
 static uint64_t random_state = 88172645463325252u;
 
+static int tells_time;
+static uint64_t now_ns = UINT64_C(2301457009214);
+
 static uint64_t below(uint64_t limit)
 {
     random_state ^= random_state << 13;
     random_state ^= random_state >> 7;
     random_state ^= random_state << 17;
     return (random_state >> 11) % limit;
+}
+
+/* The end of a line of so many characters; how many there are with it. */
+static int end_line(int printed)
+{
+    int more = 0;
+    if (tells_time) {
+        now_ns += 200 + below(4000);
+        more = printf(" ts=%" PRIu64, now_ns);
+    }
+    return printed < 0 || more < 0 || putchar('\n') < 0 ? -1 : printed + more + 1;
 }
 
 /* order[0 .. live) are the living, order[live ..) the free list, its top first. */
@@ -51,8 +67,8 @@ static int create(struct world *world)
     if (world->live == world->addresses)
         world->order[world->addresses] = world->addresses, world->addresses++;
     uint64_t g = world->order[world->live++];
-    return printf("newproc1: goroutine=%" PRIx64 " parent=%" PRIu64 " count=%" PRIu64 " blocked_count=%" PRIu64 "\n",
-                  FIRST_G + g * G_BYTES, parent, world->live, world->blocked_count);
+    return end_line(printf("newproc1: goroutine=%" PRIx64 " parent=%" PRIu64 " count=%" PRIu64
+                           " blocked_count=%" PRIu64, FIRST_G + g * G_BYTES, parent, world->live, world->blocked_count));
 }
 
 static int end(struct world *world)
@@ -62,8 +78,8 @@ static int end(struct world *world)
     world->order[world->live] = g;
     world->blocked_count -= world->blocked[g];
     world->blocked[g] = 0;
-    return printf("godestroy: goroutine=%" PRIx64 " count=%" PRIu64 " blocked_count=%" PRIu64 "\n",
-                  FIRST_G + g * G_BYTES, world->live, world->blocked_count);
+    return end_line(printf("godestroy: goroutine=%" PRIx64 " count=%" PRIu64 " blocked_count=%" PRIu64,
+                           FIRST_G + g * G_BYTES, world->live, world->blocked_count));
 }
 
 static int park(struct world *world)
@@ -75,19 +91,21 @@ static int park(struct world *world)
     world->blocked_count += blocked;
     world->blocked_count -= world->blocked[g];
     world->blocked[g] = blocked;
-    return printf("gopark: goroutine=%" PRIx64 " blocked=%d reason=%u blocked_count=%" PRIu64 "\n",
-                  FIRST_G + g * G_BYTES, blocked, reason, world->blocked_count);
+    return end_line(printf("gopark: goroutine=%" PRIx64 " blocked=%d reason=%u blocked_count=%" PRIu64,
+                           FIRST_G + g * G_BYTES, blocked, reason, world->blocked_count));
 }
 
 int main(int argc, char **argv)
 {
+    tells_time = argc == 4 && strcmp(argv[3], "time") == 0;
+    argc -= tells_time;
     uint64_t limit = argc == 3 ? strtoull(argv[1], NULL, 10) * 1000000 : 0;
     uint64_t target = argc == 3 ? strtoull(argv[2], NULL, 10) : 0;
     struct world world = { .room = target + target / 8 + 16 };
     world.order = calloc(world.room, sizeof *world.order);
     world.blocked = calloc(world.room, 1);
     if (limit == 0 || target == 0 || world.order == NULL || world.blocked == NULL) {
-        fprintf(stderr, "usage: gen_dtrace MEGABYTES LIVE\n");
+        fprintf(stderr, "usage: gen_dtrace MEGABYTES LIVE [time]\n");
         return 2;
     }
     int printed = 0;
