@@ -139,15 +139,28 @@ static void put_planes(struct goleak_buf *out, const uint64_t *values, size_t co
     }
 }
 
+/* What a patch is more than the base, as a number that is small on both sides of it. */
+static uint64_t patch_of(uint64_t value, const struct plan *plan)
+{
+    return goleak_zigzag((int64_t)(value - plan->base));
+}
+
 static void put_patches(struct goleak_buf *out, const uint64_t *values, size_t count, const struct plan *plan)
 {
     size_t before = 0;
+    unsigned width = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!is_inside(values[i], plan) && bytes_of(patch_of(values[i], plan)) > width)
+            width = bytes_of(patch_of(values[i], plan));
     goleak_glk_put_number(out, plan->patches);
+    goleak_buf_char(out, (char)width);
     for (size_t i = 0; i < count; i++) {
         if (is_inside(values[i], plan))
             continue;
+        uint64_t patch = patch_of(values[i], plan);
         goleak_glk_put_number(out, i - before);
-        goleak_glk_put_signed(out, (int64_t)values[i]);
+        for (unsigned byte = 0; byte < width; byte++)
+            goleak_buf_char(out, (char)(patch >> (8 * byte)));
         before = i;
     }
 }
@@ -256,31 +269,43 @@ static bool get_signed(const uint8_t **at, const uint8_t *end, uint64_t *out)
     return true;
 }
 
-/* The next patch, or none: then its place is behind all values. */
-static bool next_patch(struct goleak_glk_column *column)
+static uint64_t load64(const uint8_t *at)
 {
-    uint64_t gap, value;
-    if (column->patches_left == 0) {
-        column->patch_at = UINT64_MAX;
-        return true;
-    }
-    column->patches_left--;
-    if (!get_number(&column->patches, column->end, &gap) || !get_signed(&column->patches, column->end, &value) ||
-        gap >= column->count || column->patch_at + gap >= column->count)
-        return false;
-    column->patch_at += gap;
-    column->patch = value;
-    return true;
+    uint64_t value = 0;
+    for (unsigned i = 0; i < 8; i++)
+        value |= (uint64_t)at[i] << (8 * i);
+    return value;
 }
 
-/* So that reading them later cannot fail. */
-static bool check_patches(const struct goleak_glk_column *column)
+/* The next patch, or none: then its place is behind all values. */
+static void next_patch(struct goleak_glk_column *column)
 {
-    struct goleak_glk_column copy = *column;
-    while (copy.patches_left != 0)
-        if (!next_patch(&copy))
-            return false;
-    return true;
+    uint64_t gap = 0;
+    bool more = column->patches_left != 0;
+    const uint8_t *at = more ? goleak_varint(column->patches, column->end, &gap) : NULL;
+    bool good = at != NULL && gap < column->count && column->patch_at + gap < column->count &&
+                (size_t)(column->end - at) >= column->patch_width;
+    if (!good) {
+        column->broken = column->broken || more;
+        column->patches_left = 0;
+        column->patch_at = UINT64_MAX;
+        return;
+    }
+    column->patches_left--;
+    column->patch_at += gap;
+    /* What is behind the column's end can be read, too: GOLEAK_GLK_PAD. */
+    uint64_t patch = load64(at) & (UINT64_MAX >> (64 - 8 * column->patch_width));
+    column->patch = column->base + (uint64_t)goleak_unzigzag(patch);
+    column->patches = at + column->patch_width;
+}
+
+static bool open_patches(struct goleak_glk_column *column)
+{
+    const uint8_t *end = column->end;
+    if (!get_number(&column->patches, end, &column->patches_left) || column->patches == end)
+        return false;
+    column->patch_width = *column->patches++;
+    return column->patch_width >= 1 && column->patch_width <= 8;
 }
 
 static bool get_dictionary(struct goleak_glk_column *column, const uint8_t **at, const uint8_t *end, uint64_t *values,
@@ -337,11 +362,10 @@ const uint8_t *goleak_glk_column_open(struct goleak_glk_column *column, const ui
     column->patches = at;
     column->end = next;
     *problem = "found a column whose patches cannot be read";
-    if (coding & PATCHED && (!get_number(&column->patches, next, &column->patches_left) || !check_patches(column)))
+    if (coding & PATCHED && !open_patches(column))
         return NULL;
-    if (!next_patch(column))
-        return NULL;
-    return next;
+    next_patch(column);
+    return column->broken ? NULL : next;
 }
 
 const uint8_t *goleak_glk_column_skip(const uint8_t *at, const uint8_t *end, const char **problem)
@@ -398,7 +422,7 @@ void goleak_glk_column_next(struct goleak_glk_column *column, uint64_t *out, siz
     expand(column, out, count);
     while (column->patch_at < column->at + count) {
         out[column->patch_at - column->at] = column->patch;
-        next_patch(column); /* has been checked */
+        next_patch(column);
     }
     if (column->coding == GOLEAK_GLK_DELTA) {
         uint64_t value = column->before;

@@ -61,6 +61,8 @@ struct goleak_glk_column {
     size_t dictionary_count;
     const uint8_t *patches, *end;
     uint64_t patch_at, patch, patches_left;
+    unsigned patch_width;
+    bool broken; /* its patches cannot be read to their end: the values from here on are wrong */
 };
 
 /* Opens the column at `at`; returns where it ends, NULL: damage, with

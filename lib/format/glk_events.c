@@ -259,7 +259,7 @@ static bool next_values(struct goleak_glk_events *events, enum goleak_glk_field 
     if (count > column->count - column->at)
         return false;
     goleak_glk_column_next(column, values, count);
-    return true;
+    return !column->broken;
 }
 
 /* The same, one for each event that has the field. */
@@ -546,7 +546,7 @@ enum goleak_status goleak_glk_events_next(struct goleak_glk_events *events, stru
     put_shapes(events, out, count);
     if (!put_gs(events, out, count) || !put_goids(events, out, count) || !put_counts(events, out, count) ||
         !put_positions(events, out, count) || !put_names(events, out, count) || !put_values(events, out, count))
-        *problem = "found a column with fewer values than its events have";
+        *problem = "found a column with fewer values than its events have, or with patches that cannot be read";
     else if (events->unlisted)
         *problem = "found an event of a shape that is not in the list";
     if (*problem != NULL)

@@ -240,6 +240,7 @@ static enum goleak_status take_slots(struct goleak_glk_tables *tables, const uin
         tables->slot_count += part;
     }
     tables->slots[tables->slot_count] = LOST_G | INT32_MAX;
+    *problem = column.broken ? "found a column of addresses whose patches cannot be read" : NULL;
     return GOLEAK_OK;
 }
 
