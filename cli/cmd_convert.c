@@ -62,8 +62,8 @@ static bool run(const struct cli_options *from, struct cli_output *output, struc
         options.progress = cli_progress_update;
         options.progress_context = &diag->progress;
     }
-    enum goleak_status status = goleak_convert(from->files, from->file_count, &options, (int)from->level,
-                                               cli_output_write, output, errors);
+    enum goleak_status status =
+        goleak_convert(from->files, from->file_count, &options, (int)from->level, cli_output_write, output, errors);
     cli_progress_end(&diag->progress);
     if (output->closed_pipe)
         return true; /* whoever read it has enough */

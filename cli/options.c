@@ -357,9 +357,11 @@ static bool check_report(struct cli_options *options)
 static bool check_convert(struct cli_options *options)
 {
     if (options->file_count == 0)
-        return misuse(options, CONVERT_WORD ": no FILE is given: name a recording, or use '-' for standard input" SEE_HELP);
+        return misuse(options, CONVERT_WORD ": no FILE is given: name a recording, or use '-' for standard "
+                                            "input" SEE_HELP);
     if (!options->output_given)
-        return misuse(options, CONVERT_WORD ": no output is named: give -o FILE, or '-o -' for standard output" SEE_HELP);
+        return misuse(options, CONVERT_WORD ": no output is named: give -o FILE, or '-o -' for standard "
+                                            "output" SEE_HELP);
     return true;
 }
 

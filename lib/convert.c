@@ -24,7 +24,7 @@ struct part {
     size_t path, source; /* indexes of the call's paths and of the writer's sources */
     struct goleak_trace *trace;
     struct goleak_feed feed;
-    bool messages;       /* a recorder's, or nothing at all: it has been read already */
+    bool messages; /* a recorder's, or nothing at all: it has been read already */
     uint64_t told[GOLEAK_HEALTH_COUNT];
     int64_t newest_ns;
 };
@@ -105,7 +105,7 @@ static enum goleak_status open_part(struct convert *convert, struct part *part, 
     enum goleak_status status = goleak_trace_new(&part->trace, &convert->options, error);
     if (status != GOLEAK_OK)
         return status;
-    part->trace->sink = (struct goleak_event_sink){ push, part };
+    part->trace->sink = (struct goleak_event_sink) { push, part };
     status = goleak_feed_open(&part->feed, part->trace, convert->paths[part->path], error);
     part->feed.here = true; /* the tap looks at the reader */
     return status == GOLEAK_OK
@@ -118,7 +118,7 @@ static void close_part(struct part *part)
     goleak_feed_close(&part->feed);
     goleak_trace_free(part->trace);
     part->trace = NULL;
-    part->feed = (struct goleak_feed){ 0 };
+    part->feed = (struct goleak_feed) { 0 };
 }
 
 static void show_progress(struct convert *convert)
@@ -176,14 +176,15 @@ static bool read_messages(struct convert *convert, struct part *part, struct gol
 static struct part *add_part(struct convert *convert, size_t path)
 {
     struct part *part = &convert->parts[convert->part_count++];
-    *part = (struct part){ .convert = convert, .path = path, .newest_ns = INT64_MIN };
+    *part = (struct part) { .convert = convert, .path = path, .newest_ns = INT64_MIN };
     return part;
 }
 
 /* Nothing of ours in a file that is named like a recording: the recorder had nothing to say. */
 static bool is_silent(const struct convert *convert, size_t path, const struct goleak_error *error)
 {
-    bool nothing = error->status == GOLEAK_E_EMPTY || error->status == GOLEAK_E_FORMAT || error->status == GOLEAK_E_NOEVENTS;
+    bool nothing =
+        error->status == GOLEAK_E_EMPTY || error->status == GOLEAK_E_FORMAT || error->status == GOLEAK_E_NOEVENTS;
     for (size_t i = 0; i < convert->path_count && nothing && !error->has_offset; i++)
         if (i != path && goleak_paths_are_neighbours(convert->paths[i], convert->paths[path]))
             return true;
@@ -373,7 +374,7 @@ static enum goleak_status open_writer(struct convert *convert, int level, goleak
     for (size_t i = 0; i < convert->part_count; i++) {
         struct part *part = &convert->parts[i];
         part->source = i;
-        sources[i] = (struct goleak_writer_source){
+        sources[i] = (struct goleak_writer_source) {
             .name = convert->paths[part->path],
             .format = "",
             .pid = pid,

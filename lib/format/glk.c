@@ -34,7 +34,7 @@ struct stream {
     const char *name; /* interned */
     const char *format;
     uint32_t pid;
-    bool messages;   /* beside the others: it has no events */
+    bool messages; /* beside the others: it has no events */
     struct goleak_event_sink sink;
     struct goleak_batch *batch;
     struct goleak_glk_tables tables;
@@ -51,15 +51,15 @@ struct remark {
 
 struct goleak_reader {
     struct goleak_reader_env env;
-    const char *path;       /* of the input, for health */
+    const char *path; /* of the input, for health */
     struct goleak_buf bytes;
-    size_t parsed;          /* of them */
-    uint64_t offset;        /* of bytes.data[0] */
+    size_t parsed;                   /* of them */
+    uint64_t offset;                 /* of bytes.data[0] */
     bool began, ended, lost, closed; /* lost: nothing in it can be read. closed: no trailer is missing */
-    uint64_t number;        /* of the next block */
-    uint64_t skipped;       /* bytes since the last whole block */
-    uint64_t broken_at;     /* where they begin */
-    uint64_t end_at;        /* where the end block begins */
+    uint64_t number;                 /* of the next block */
+    uint64_t skipped;                /* bytes since the last whole block */
+    uint64_t broken_at;              /* where they begin */
+    uint64_t end_at;                 /* where the end block begins */
     struct stream *streams;
     size_t stream_count, stream_capacity;
     struct goleak_buf plain[2];
@@ -69,9 +69,9 @@ struct goleak_reader {
     struct remark *remarks;
     size_t remark_count, remark_capacity;
     uint64_t events, notes;
-    uint64_t lost_events;   /* of blocks whose columns are damaged */
-    const char *form;       /* interned: of the first source */
-    const char *source;     /* … and the formats of all */
+    uint64_t lost_events; /* of blocks whose columns are damaged */
+    const char *form;     /* interned: of the first source */
+    const char *source;   /* … and the formats of all */
     bool relative;
     unsigned version;
 };
@@ -142,7 +142,7 @@ static enum goleak_status add_stream(struct goleak_reader *reader, const char *n
                      sizeof *reader->streams))
         return memory(reader);
     struct stream *stream = &reader->streams[reader->stream_count];
-    *stream = (struct stream){ .name = name, .format = format, .pid = pid, .sink = reader->env.sink };
+    *stream = (struct stream) { .name = name, .format = format, .pid = pid, .sink = reader->env.sink };
     stream->last_ns = INT64_MIN;
     stream->batch = goleak_batch_new(alloc);
     if (stream->batch == NULL)
@@ -312,7 +312,7 @@ static enum goleak_status add_remark(struct goleak_reader *reader, uint8_t item,
     if (!goleak_grow(reader->env.alloc, &reader->remarks, &reader->remark_capacity, reader->remark_count + 1,
                      sizeof *reader->remarks))
         return memory(reader);
-    reader->remarks[reader->remark_count++] = (struct remark){ event, at, end, item };
+    reader->remarks[reader->remark_count++] = (struct remark) { event, at, end, item };
     return GOLEAK_OK;
 }
 
@@ -368,12 +368,13 @@ static bool are_in_order(struct stream *stream)
 /* The program of an executable that is given may lie elsewhere: its first creations tell. */
 static void tell_creations(const struct goleak_reader *reader, const struct goleak_event *events, size_t count)
 {
-    const struct goleak_resolver *resolver = reader->env.symbols->resolver;
+    const struct goleak_symbols *symbols = reader->env.symbols;
+    const struct goleak_resolver *resolver = symbols->resolver;
     for (size_t i = 0; resolver != NULL && i < count; i++) {
         const struct goleak_event *event = &events[i];
         if (event->kind == GOLEAK_EVENT_CREATE && event->has & GOLEAK_HAS_STARTPC)
             resolver->created(resolver->context, event->has & GOLEAK_HAS_GOID ? event->goid : 0, event->startpc,
-                              event->has & GOLEAK_HAS_START ? goleak_symbols_text(reader->env.symbols, event->name) : NULL,
+                              event->has & GOLEAK_HAS_START ? goleak_symbols_text(symbols, event->name) : NULL,
                               event->position);
     }
 }
@@ -419,8 +420,8 @@ static void complain(struct goleak_reader *reader, const struct goleak_glk_head 
     }
     if (block->lost_gs + block->lost_goids + block->lost_names + block->lost_stacks != 0)
         damage(reader, at,
-               "block %" PRIu64 " mentions what a lost block told: %" PRIu64 " events lack their goroutine's address, %"
-               PRIu64 " its goid, %" PRIu64 " a name, %" PRIu64 " a stack",
+               "block %" PRIu64 " mentions what a lost block told: %" PRIu64
+               " events lack their goroutine's address, %" PRIu64 " its goid, %" PRIu64 " a name, %" PRIu64 " a stack",
                head->number, block->lost_gs, block->lost_goids, block->lost_names, block->lost_stacks);
 }
 
@@ -486,8 +487,9 @@ static bool check_number(struct goleak_reader *reader, const struct goleak_glk_h
     *missing = head->number - reader->number;
     if (*missing != 0) {
         if (reader->skipped == 0)
-            damage(reader, reader->parsed, "found block %" PRIu64 ", expected block %" PRIu64 ": those between are missing",
-                   head->number, reader->number);
+            damage(reader, reader->parsed,
+                   "found block %" PRIu64 ", expected block %" PRIu64 ": those between are missing", head->number,
+                   reader->number);
         doubt_all(reader);
     }
     *missing = *missing < possible ? *missing : possible;
@@ -815,7 +817,7 @@ static enum goleak_status finish(struct goleak_reader *reader)
 
 static void facts(const struct goleak_reader *reader, struct goleak_reader_facts *out)
 {
-    *out = (struct goleak_reader_facts){
+    *out = (struct goleak_reader_facts) {
         .events = reader->events,
         .notes = reader->notes,
         .form = reader->form,

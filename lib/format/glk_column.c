@@ -78,7 +78,7 @@ static void try_base(const uint64_t *values, size_t count, uint64_t base, uint64
         outside -= needs[width];
         size_t cost = width * count + outside * PATCH_BYTES;
         if (cost < best->cost)
-            *best = (struct plan){ .base = base, .step = step, .width = width, .patches = outside, .cost = cost };
+            *best = (struct plan) { .base = base, .step = step, .width = width, .patches = outside, .cost = cost };
     }
 }
 
@@ -101,9 +101,9 @@ static struct plan plan_of(const uint64_t *values, size_t count)
     for (size_t i = 0; i < count; i++) {
         if ((int64_t)values[i] < (int64_t)least)
             least = values[i];
+        bool more = (int64_t)values[i] > (int64_t)values[0];
         if (step != 1 && values[i] != values[0])
-            step = common_divisor((int64_t)values[i] > (int64_t)values[0] ? values[i] - values[0] : values[0] - values[i],
-                                  step);
+            step = common_divisor(more ? values[i] - values[0] : values[0] - values[i], step);
     }
     step = step == 0 ? 1 : step;
     try_base(values, count, least, step, &best);
@@ -330,7 +330,7 @@ const uint8_t *goleak_glk_column_open(struct goleak_glk_column *column, const ui
                                       uint64_t *values, size_t *value_count, const char **problem)
 {
     uint64_t size, count;
-    *column = (struct goleak_glk_column){ .planes = at };
+    *column = (struct goleak_glk_column) { .planes = at };
     *problem = "found a column that ends before its head does";
     if (at == end)
         return NULL;
@@ -347,7 +347,8 @@ const uint8_t *goleak_glk_column_open(struct goleak_glk_column *column, const ui
     if (column->width > 8 || column->coding >= GOLEAK_GLK_CODINGS || coding & 0x80u)
         return NULL;
     *problem = "found a column that ends before its head does";
-    if (!get_number(&at, next, &count) || !get_signed(&at, next, &column->base) || !get_number(&at, next, &column->step) ||
+    if (!get_number(&at, next, &count) || !get_signed(&at, next, &column->base) ||
+        !get_number(&at, next, &column->step) ||
         (column->coding == GOLEAK_GLK_DELTA && !get_signed(&at, next, &column->before)))
         return NULL;
     *problem = "found a column whose dictionary cannot be read";

@@ -56,7 +56,7 @@ static bool get_shape(struct goleak_glk_shape *shape, const uint8_t **at, const 
         !get_number(at, end, &blocked) || !get_number(at, end, &position))
         return false;
     bool known = bytes[0] < GOLEAK_EVENT_KIND_COUNT;
-    *shape = (struct goleak_glk_shape){
+    *shape = (struct goleak_glk_shape) {
         .head = head_of(known ? bytes[0] : GOLEAK_EVENT_OTHER, bytes, (uint32_t)has & KNOWN_HAS),
         .fields = (uint32_t)fields,
         .count = (int32_t)goleak_unzigzag(count),
@@ -185,8 +185,9 @@ enum goleak_status goleak_glk_events_open(struct goleak_glk_events *events, stru
             return goleak_alloc_failure(tables->alloc);
         memset(events->history, 0, count * sizeof *events->history);
     }
-    if (*problem == NULL && events->any & (GOLEAK_GLK_KNOWS_GOID | GOLEAK_GLK_KNOWS_OTHER_GOID |
-                                           GOLEAK_GLK_BIT(GOLEAK_GLK_GOID) | GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_GOID)) &&
+    if (*problem == NULL &&
+        events->any & (GOLEAK_GLK_KNOWS_GOID | GOLEAK_GLK_KNOWS_OTHER_GOID | GOLEAK_GLK_BIT(GOLEAK_GLK_GOID) |
+                       GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_GOID)) &&
         !goleak_glk_tables_goids(tables))
         return goleak_alloc_failure(tables->alloc);
     return GOLEAK_OK;
@@ -194,7 +195,7 @@ enum goleak_status goleak_glk_events_open(struct goleak_glk_events *events, stru
 
 /* ---- events ---- */
 
-#define HAS(field) (events->any >> (field) & 1)
+#define HAS(field) (events->any >> (field)&1)
 
 /* What needs no column: the counters and the place go on from event to event. */
 static inline void put_shapes_of(struct goleak_glk_events *events, struct goleak_event *out, size_t count, bool wide)
@@ -274,29 +275,29 @@ static bool next_of_those(struct goleak_glk_events *events, enum goleak_glk_fiel
 }
 
 /* For each event `i` that has the field: `value` is its own. */
-#define SPREAD(field, statement)                                                                                      \
-    do {                                                                                                              \
-        const uint64_t *const values = events->values;                                                                \
-        if (!HAS(field))                                                                                              \
-            break;                                                                                                    \
-        if (events->all >> (field) & 1) {                                                                             \
-            if (!next_values(events, field, events->values, count))                                                   \
-                return false;                                                                                         \
-            for (size_t i = 0; i < count; i++) {                                                                      \
-                const uint64_t value = values[i];                                                                     \
-                statement;                                                                                            \
-            }                                                                                                         \
-        } else {                                                                                                      \
-            const uint8_t *const list = events->list;                                                                 \
-            size_t listed = list_those_with(events, field, count);                                                    \
-            if (!next_values(events, field, events->values, listed))                                                  \
-                return false;                                                                                         \
-            for (size_t k = 0; k < listed; k++) {                                                                     \
-                const size_t i = list[k];                                                                             \
-                const uint64_t value = values[k];                                                                     \
-                statement;                                                                                            \
-            }                                                                                                         \
-        }                                                                                                             \
+#define SPREAD(field, statement)                                                                                       \
+    do {                                                                                                               \
+        const uint64_t *const values = events->values;                                                                 \
+        if (!HAS(field))                                                                                               \
+            break;                                                                                                     \
+        if (events->all >> (field)&1) {                                                                                \
+            if (!next_values(events, field, events->values, count))                                                    \
+                return false;                                                                                          \
+            for (size_t i = 0; i < count; i++) {                                                                       \
+                const uint64_t value = values[i];                                                                      \
+                statement;                                                                                             \
+            }                                                                                                          \
+        } else {                                                                                                       \
+            const uint8_t *const list = events->list;                                                                  \
+            size_t listed = list_those_with(events, field, count);                                                     \
+            if (!next_values(events, field, events->values, listed))                                                   \
+                return false;                                                                                          \
+            for (size_t k = 0; k < listed; k++) {                                                                      \
+                const size_t i = list[k];                                                                              \
+                const uint64_t value = values[k];                                                                      \
+                statement;                                                                                             \
+            }                                                                                                          \
+        }                                                                                                              \
     } while (0)
 
 static void count_lost(struct goleak_glk_events *events, const struct goleak_event *out, size_t count, uint64_t unknown)
@@ -423,7 +424,8 @@ static bool put_positions(struct goleak_glk_events *events, struct goleak_event 
     for (size_t i = 0; i < count; i++) {
         uint64_t step = out[i].position - before; /* what its shape adds */
         before = out[i].position;
-        size_t own = events->fields[i] >> GOLEAK_GLK_POSITION & 1, lane = own & (events->fields[i] >> GOLEAK_GLK_LANE & 1);
+        uint32_t fields = events->fields[i];
+        size_t own = fields >> GOLEAK_GLK_POSITION & 1, lane = own & (fields >> GOLEAK_GLK_LANE & 1);
         size_t at = lane != 0 ? *lanes & (GOLEAK_GLK_LANES - 1) : 0;
         events->lanes[at] += step + (own != 0 ? *values : 0);
         out[i].position = events->lanes[at];

@@ -76,7 +76,7 @@ enum goleak_glk_found goleak_glk_head_get(struct goleak_glk_head *head, const ui
     if (end - start < GOLEAK_GLK_MARK_BYTES + 3 || get_sum(end) != (uint32_t)goleak_xxh64(start, (size_t)(end - start)))
         return GOLEAK_GLK_BROKEN;
     at += GOLEAK_GLK_MARK_BYTES + 1;
-    *head = (struct goleak_glk_head){ .kind = at[0], .flags = at[1], .bytes = (size_t)(end - start) + 4 };
+    *head = (struct goleak_glk_head) { .kind = at[0], .flags = at[1], .bytes = (size_t)(end - start) + 4 };
     head->first_ns = INT64_MIN;
     at = goleak_varint(at + 2, end, &head->number);
     at = at != NULL ? goleak_varint(at, end, &head->source) : NULL;
@@ -96,7 +96,7 @@ unsigned goleak_glk_texts(const char *name)
         const char *name;
         unsigned texts;
     } kinds[] = {
-        { "STWBegin", 1 },      { "GoLabel", 1 },       { "UserTaskBegin", 4 },
+        { "STWBegin", 1 },        { "GoLabel", 1 },       { "UserTaskBegin", 4 },
         { "UserRegionBegin", 2 }, { "UserRegionEnd", 2 }, { "UserLog", 6 },
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

@@ -13,7 +13,7 @@
 void goleak_glk_tables_init(struct goleak_glk_tables *tables, struct goleak_alloc *alloc,
                             struct goleak_symbols *symbols)
 {
-    *tables = (struct goleak_glk_tables){ .alloc = alloc, .symbols = symbols };
+    *tables = (struct goleak_glk_tables) { .alloc = alloc, .symbols = symbols };
 }
 
 static void release_ids(struct goleak_alloc *alloc, struct goleak_glk_ids *ids)
@@ -187,7 +187,9 @@ static enum goleak_status take_stack(struct goleak_glk_tables *tables, const uin
     return add_id(tables, &tables->stacks, id) ? GOLEAK_OK : goleak_alloc_failure(tables->alloc);
 }
 
-typedef enum goleak_status take_fn(struct goleak_glk_tables *tables, const uint8_t **at, const uint8_t *end, bool *good);
+/* Takes one entry. */
+typedef enum goleak_status take_fn(struct goleak_glk_tables *tables, const uint8_t **at, const uint8_t *end,
+                                   bool *good);
 
 static enum goleak_status take_list(struct goleak_glk_tables *tables, struct goleak_glk_ids *ids, take_fn *take,
                                     const uint8_t *at, const uint8_t *end, uint64_t gap_max, const char **problem)
@@ -278,8 +280,7 @@ static enum goleak_status take_kind(struct goleak_glk_tables *tables, const uint
 }
 
 enum goleak_status goleak_glk_tables_take(struct goleak_glk_tables *tables, enum goleak_glk_item item,
-                                          const uint8_t *at, const uint8_t *end, uint64_t gap_max,
-                                          const char **problem)
+                                          const uint8_t *at, const uint8_t *end, uint64_t gap_max, const char **problem)
 {
     *problem = NULL;
     switch (item) {

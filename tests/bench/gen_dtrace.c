@@ -67,8 +67,8 @@ static int create(struct world *world)
     if (world->live == world->addresses)
         world->order[world->addresses] = world->addresses, world->addresses++;
     uint64_t g = world->order[world->live++];
-    return end_line(printf("newproc1: goroutine=%" PRIx64 " parent=%" PRIu64 " count=%" PRIu64
-                           " blocked_count=%" PRIu64, FIRST_G + g * G_BYTES, parent, world->live, world->blocked_count));
+    return end_line(printf("newproc1: goroutine=%" PRIx64 " parent=%" PRIu64 " count=%" PRIu64 " blocked_count=%" PRIu64,
+                           FIRST_G + g * G_BYTES, parent, world->live, world->blocked_count));
 }
 
 static int end(struct world *world)

@@ -496,8 +496,8 @@ static void test_captures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bundled), cmocka_unit_test(test_prefixes), cmocka_unit_test(test_flips),
-        cmocka_unit_test(test_shifts),  cmocka_unit_test(test_hostile),  cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_bundled),  cmocka_unit_test(test_prefixes), cmocka_unit_test(test_flips),
+        cmocka_unit_test(test_shifts),   cmocka_unit_test(test_hostile),  cmocka_unit_test(test_memory),
         cmocka_unit_test(test_captures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,8 @@ static uint8_t *find_sum(const uint8_t **at, const uint8_t *end, uint64_t *packe
 static void mend_block(uint8_t *block, size_t left)
 {
     uint64_t number, source, packed[2] = { 0 };
-    const uint8_t *at = block + GOLEAK_GLK_MARK_BYTES + 3, *end = block + GOLEAK_GLK_MARK_BYTES + 1 + block[GOLEAK_GLK_MARK_BYTES];
+    const uint8_t *at = block + GOLEAK_GLK_MARK_BYTES + 3;
+    const uint8_t *end = block + GOLEAK_GLK_MARK_BYTES + 1 + block[GOLEAK_GLK_MARK_BYTES];
     if (end + 4 > block + left || at > end)
         return;
     at = goleak_varint(at, end, &number);

@@ -8,7 +8,9 @@
 #include "base/hash.h"
 #include "format/glk_column.h"
 
-#define ALL (GOLEAK_GLK_MAY(GOLEAK_GLK_PLAIN) | GOLEAK_GLK_MAY(GOLEAK_GLK_DELTA) | GOLEAK_GLK_MAY(GOLEAK_GLK_DICTIONARY))
+#define PLAIN GOLEAK_GLK_MAY(GOLEAK_GLK_PLAIN)
+#define DELTA GOLEAK_GLK_MAY(GOLEAK_GLK_DELTA)
+#define ALL (PLAIN | DELTA | GOLEAK_GLK_MAY(GOLEAK_GLK_DICTIONARY))
 #define MOST 3000
 
 static struct goleak_alloc alloc;
@@ -127,9 +129,9 @@ static void any_values(void **state)
         for (unsigned turn = 0; turn < 8; turn++) {
             size_t count = 1 + (size_t)(random_value() % MOST);
             for (size_t i = 0; i < count; i++)
-                values[i] = (bits != 0 ? random_value() >> (64 - bits) : 0) - (turn & 1 ? UINT64_C(1) << (bits / 2) : 0);
-            round_trip(count, turn & 2 ? ALL : turn & 4 ? GOLEAK_GLK_MAY(GOLEAK_GLK_PLAIN) : GOLEAK_GLK_MAY(GOLEAK_GLK_DELTA),
-                       &coding);
+                values[i] =
+                    (bits != 0 ? random_value() >> (64 - bits) : 0) - (turn & 1 ? UINT64_C(1) << (bits / 2) : 0);
+            round_trip(count, turn & 2 ? ALL : turn & 4 ? PLAIN : DELTA, &coding);
         }
 }
 
@@ -141,7 +143,9 @@ static void hostile(void **state)
     for (unsigned turn = 0; turn < 6; turn++) {
         struct goleak_buf out;
         for (size_t i = 0; i < 40; i++)
-            values[i] = turn < 2 ? random_value() : turn < 4 ? i * 3 + (i == 7 ? 1u << 30 : 0) : UINT64_C(1) << 40 << (i % 5);
+            values[i] = turn < 2   ? random_value()
+                        : turn < 4 ? i * 3 + (i == 7 ? 1u << 30 : 0)
+                                   : UINT64_C(1) << 40 << (i % 5);
         size_t size = put(&out, 40, turn & 1 ? ALL : GOLEAK_GLK_MAY(GOLEAK_GLK_PLAIN));
         for (size_t at = 0; at < size; at++)
             for (unsigned byte = 0; byte < 256; byte += 5) {
@@ -172,9 +176,12 @@ int main(void)
 {
     goleak_alloc_init(&alloc, NULL, 0);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(constants_take_no_planes), cmocka_unit_test(one_value_and_none),
-        cmocka_unit_test(steps_are_found),          cmocka_unit_test(what_sticks_out_is_patched),
-        cmocka_unit_test(few_values_get_a_dictionary), cmocka_unit_test(any_values),
+        cmocka_unit_test(constants_take_no_planes),
+        cmocka_unit_test(one_value_and_none),
+        cmocka_unit_test(steps_are_found),
+        cmocka_unit_test(what_sticks_out_is_patched),
+        cmocka_unit_test(few_values_get_a_dictionary),
+        cmocka_unit_test(any_values),
         cmocka_unit_test(hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

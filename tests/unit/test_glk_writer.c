@@ -46,7 +46,7 @@ static void read_back(const struct bytes *glk)
 /* Every field that there is, with values that no other field has. */
 static struct goleak_event full_event(uint64_t n)
 {
-    return (struct goleak_event){
+    return (struct goleak_event) {
         .kind = (uint8_t)(n % GOLEAK_EVENT_KIND_COUNT),
         .flags = (uint8_t)(n % 16),
         .reason = (uint8_t)(n % 20),
@@ -115,10 +115,10 @@ static void all_fields_come_back(void **state)
         assert_int_equal(got->flags, want->flags);
         assert_int_equal(got->has, want->has);
         assert_int_equal(got->position, want->position);
-#define SAME(bit, field)                                                                                              \
-    if ((want->has & (bit)) && got->field != want->field)                                                             \
-        fail_msg("event %u: " #field " is %llx, expected %llx", (unsigned)n, (unsigned long long)got->field,          \
-                 (unsigned long long)want->field)
+#define SAME(bit, field)                                                                                               \
+    if ((want->has & (bit)) && got->field != want->field)                                                              \
+    fail_msg("event %u: " #field " is %llx, expected %llx", (unsigned)n, (unsigned long long)got->field,               \
+             (unsigned long long)want->field)
         SAME(GOLEAK_HAS_G, g);
         SAME(GOLEAK_HAS_GOID, goid);
         SAME(GOLEAK_HAS_TIME, time_ns);
@@ -159,12 +159,12 @@ static void all_fields_come_back(void **state)
 
 static struct goleak_event park(uint64_t g, int64_t time_ns)
 {
-    return (struct goleak_event){ .kind = GOLEAK_EVENT_PARK,
-                                  .flags = GOLEAK_FLAG_REASON,
-                                  .reason = GOLEAK_REASON_CHAN_SEND,
-                                  .has = GOLEAK_HAS_G | GOLEAK_HAS_TIME | GOLEAK_HAS_REASON,
-                                  .g = g,
-                                  .time_ns = time_ns };
+    return (struct goleak_event) { .kind = GOLEAK_EVENT_PARK,
+                                   .flags = GOLEAK_FLAG_REASON,
+                                   .reason = GOLEAK_REASON_CHAN_SEND,
+                                   .has = GOLEAK_HAS_G | GOLEAK_HAS_TIME | GOLEAK_HAS_REASON,
+                                   .g = g,
+                                   .time_ns = time_ns };
 }
 
 static void flushed_events_can_be_read(void **state)
