@@ -183,8 +183,7 @@ static void nearest_option_is_named(void **state)
                                            { "ouput", "output" },    { "include-sytem", "include-system" } };
     /* What the contract promises for later must not be taken for something else. */
     static const char *const far[] = {
-        "",     "x", "at", "since", "until", "group-by", "baseline", "write-baseline", "ignore-file",
-        "force"
+        "", "x", "at", "since", "until", "group-by", "baseline", "write-baseline", "ignore-file"
     };
     (void)state;
     for (size_t i = 0; i < COUNT(near); i++) {
@@ -330,10 +329,40 @@ static void unbuilt_words_are_files(void **state)
 {
     struct cli_options o;
     (void)state;
-    parse(&o, "convert", "x", NULL);
+    parse(&o, "diff", "x", NULL);
     assert_int_equal(o.action, CLI_ACTION_REPORT);
     assert_int_equal(o.file_count, 2);
-    assert_string_equal(o.files[0], "convert");
+    assert_string_equal(o.files[0], "diff");
+    cli_options_release(&o);
+}
+
+static void convert_takes_files_and_an_output(void **state)
+{
+    struct cli_options o;
+    (void)state;
+    parse(&o, "convert", "a.txt", "-o", "a.glk", "b.txt", "--force", "--level=0", "--exe=app", NULL);
+    assert_int_equal(o.action, CLI_ACTION_CONVERT);
+    assert_int_equal(o.file_count, 2);
+    assert_string_equal(o.files[1], "b.txt");
+    assert_string_equal(o.output, "a.glk");
+    assert_true(o.force);
+    assert_int_equal(o.level, 0);
+    cli_options_release(&o);
+    parse(&o, "convert", "-", "-o", "-", NULL);
+    assert_int_equal(o.action, CLI_ACTION_CONVERT);
+    assert_null(o.output);
+    assert_int_equal(o.level, GOLEAK_WRITER_LEVEL);
+    assert_false(o.force);
+    cli_options_release(&o);
+    parse(&o, "convert", "a.txt", NULL);
+    assert_int_equal(o.action, CLI_ACTION_MISUSE);
+    cli_options_release(&o);
+    parse(&o, "a.txt", "--level=3", NULL);
+    assert_int_equal(o.action, CLI_ACTION_MISUSE);
+    assert_non_null(strstr(o.problem, "belongs to 'convert'"));
+    cli_options_release(&o);
+    parse(&o, "./convert", NULL);
+    assert_int_equal(o.action, CLI_ACTION_REPORT);
     cli_options_release(&o);
 }
 
@@ -484,6 +513,7 @@ int main(void)
         cmocka_unit_test(presets_hold),
         cmocka_unit_test(options_stand_anywhere),
         cmocka_unit_test(the_last_one_wins),
+        cmocka_unit_test(convert_takes_files_and_an_output),
         cmocka_unit_test(recorder_is_the_first_word_or_a_file),
         cmocka_unit_test(unbuilt_words_are_files),
         cmocka_unit_test(words_near_to_commands_are_told),
