@@ -16,6 +16,7 @@
  */
 #include "format/glk.h"
 
+#include "base/number.h"
 #include "base/xxh64.h"
 #include "format/glk_events.h"
 #include "format/varint.h"
@@ -69,7 +70,8 @@ struct goleak_reader {
     struct remark *remarks;
     size_t remark_count, remark_capacity;
     uint64_t events, notes;
-    uint64_t lost_events; /* of blocks whose columns are damaged */
+    uint32_t *named; /* by stack of the symbols: as an executable has it; 0: not looked up */
+    size_t named_capacity;
     const char *form;     /* interned: of the first source */
     const char *source;   /* … and the formats of all */
     bool relative;
@@ -379,6 +381,55 @@ static void tell_creations(const struct goleak_reader *reader, const struct gole
     }
 }
 
+/* A frame that its recording had no line for: an executable that is given now may. */
+static uint32_t name_frame(struct goleak_symbols *symbols, uint32_t frame, bool after_call)
+{
+    uint64_t number;
+    size_t size, name_size;
+    const char *text = goleak_intern_get(&symbols->frames, frame, &size), *end = text + size;
+    const char *name = goleak_intern_get(&symbols->strings, symbols->frame_info[frame - 1].function, &name_size);
+    const char *rest = text + (name_size <= size ? name_size : size);
+    const char *sign = name_size != 0 ? "+0x" : "0x";
+    if (!goleak_text_begins(rest, sign) || goleak_parse_hex(rest + strlen(sign), end, &number) != end)
+        return frame;
+    return goleak_symbols_frame(symbols, name, name_size, number, after_call);
+}
+
+/* The stack as the executable has it, looked up once. 0: memory. */
+static uint32_t name_stack(struct goleak_reader *reader, uint32_t stack)
+{
+    struct goleak_symbols *symbols = reader->env.symbols;
+    struct goleak_alloc *alloc = reader->env.alloc;
+    const uint32_t *frames;
+    size_t before = reader->named_capacity;
+    if (!goleak_grow(alloc, &reader->named, &reader->named_capacity, (size_t)stack + 1, sizeof *reader->named))
+        return 0;
+    memset(reader->named + before, 0, (reader->named_capacity - before) * sizeof *reader->named);
+    if (reader->named[stack] != 0)
+        return reader->named[stack];
+    size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
+    uint32_t *list = goleak_alloc_array(alloc, count, sizeof *list);
+    bool good = list != NULL;
+    for (size_t i = 0; i < count && good; i++)
+        good = (list[i] = name_frame(symbols, frames[i], i != 0)) != 0;
+    uint32_t named = good ? goleak_symbols_stack(symbols, list, count) : 0;
+    goleak_free(alloc, list, count * sizeof *list);
+    reader->named[stack] = named;
+    return named;
+}
+
+/* Behind the creations, which tell where the program lies. */
+static bool name_stacks(struct goleak_reader *reader, struct goleak_event *events, size_t count)
+{
+    if (reader->env.symbols->resolver == NULL)
+        return true;
+    for (size_t i = 0; i < count; i++)
+        if (events[i].has & GOLEAK_HAS_STACK && events[i].stack != 0 &&
+            (events[i].stack = name_stack(reader, events[i].stack)) == 0)
+            return false;
+    return true;
+}
+
 static enum goleak_status run_events(struct goleak_reader *reader, struct stream *stream,
                                      const struct goleak_glk_head *head, const char **problem)
 {
@@ -393,6 +444,8 @@ static enum goleak_status run_events(struct goleak_reader *reader, struct stream
         if (status != GOLEAK_OK || *problem != NULL)
             break;
         tell_creations(reader, batch->events + from, part);
+        if (!name_stacks(reader, batch->events + from, part))
+            return memory(reader);
         status = say_until(reader, stream, block->at, &next, problem);
         if (status != GOLEAK_OK || batch->count < GOLEAK_BATCH_EVENTS)
             continue;
@@ -753,6 +806,7 @@ static void close_reader(struct goleak_reader *reader)
         goleak_glk_tables_release(&reader->streams[i].tables);
     }
     goleak_free(alloc, reader->streams, reader->stream_capacity * sizeof *reader->streams);
+    goleak_free(alloc, reader->named, reader->named_capacity * sizeof *reader->named);
     goleak_free(alloc, reader->remarks, reader->remark_capacity * sizeof *reader->remarks);
     if (reader->block != NULL)
         goleak_glk_events_release(reader->block, alloc);

@@ -1,7 +1,6 @@
 /* glk_tables - see glk_tables.h. */
 #include "format/glk_tables.h"
 
-#include "base/number.h"
 #include "format/glk_column.h"
 #include "format/varint.h"
 
@@ -143,23 +142,6 @@ static enum goleak_status take_frame(struct goleak_glk_tables *tables, const uin
     return id != 0 && add_id(tables, &tables->frames, id) ? GOLEAK_OK : goleak_alloc_failure(tables->alloc);
 }
 
-/* A frame that its recording had no line for: an executable that is given now may. */
-static uint32_t resolve(struct goleak_glk_tables *tables, uint32_t frame, bool after_call)
-{
-    struct goleak_symbols *symbols = tables->symbols;
-    uint64_t number;
-    size_t size, name_size;
-    if (symbols->resolver == NULL || frame == 0)
-        return frame;
-    const char *text = goleak_intern_get(&symbols->frames, frame, &size), *end = text + size;
-    const char *name = goleak_intern_get(&symbols->strings, symbols->frame_info[frame - 1].function, &name_size);
-    const char *rest = text + (name_size <= size ? name_size : size);
-    const char *sign = name_size != 0 ? "+0x" : "0x";
-    if (!goleak_text_begins(rest, sign) || goleak_parse_hex(rest + strlen(sign), end, &number) != end)
-        return frame;
-    return goleak_symbols_frame(symbols, name, name_size, number, after_call);
-}
-
 static enum goleak_status take_stack(struct goleak_glk_tables *tables, const uint8_t **at, const uint8_t *end,
                                      bool *good)
 {
@@ -175,11 +157,8 @@ static enum goleak_status take_stack(struct goleak_glk_tables *tables, const uin
         *good = get_number(at, end, &frame);
         if (!*good)
             return GOLEAK_OK;
-        uint32_t known = goleak_glk_id(&tables->frames, frame);
-        tables->list[i] = resolve(tables, known, i != 0);
-        if (known != 0 && tables->list[i] == 0)
-            return goleak_alloc_failure(tables->alloc);
-        whole = whole && known != 0;
+        tables->list[i] = goleak_glk_id(&tables->frames, frame);
+        whole = whole && tables->list[i] != 0;
     }
     /* One with a hole is a hole: what is left of it would tell another place. */
     if (whole && count != 0 && (id = goleak_symbols_stack(tables->symbols, tables->list, (size_t)count)) == 0)

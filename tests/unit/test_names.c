@@ -7,6 +7,7 @@
 #include "names.h"
 #include "support/bytes.h"
 #include "support/fail_alloc.h"
+#include "support/glk_bytes.h"
 #include "support/go_exe.h"
 #include "support/load.h"
 
@@ -318,6 +319,21 @@ static bool collect(void *context, const void *data, size_t size)
     return true;
 }
 
+static void expect_named(const struct goleak_trace *trace)
+{
+    struct goleak_goroutine g = load_goroutine(trace, A);
+    assert_string_equal(g.created_at, "main.main " MAIN ":20");
+    assert_string_equal(g.start_function, "main.worker");
+    assert_string_equal(goleak_stack_frame(trace, g.stack, 0), "main.worker " MAIN ":12");
+    assert_string_equal(goleak_stack_frame(trace, g.stack, 1), "main.worker " MAIN ":12");
+    assert_string_equal(goleak_stack_frame(trace, g.stack, 2), "main.main " MAIN ":19");
+    assert_string_equal(goleak_stack_frame(trace, g.stack, 3), "0x10");
+    assert_string_equal(goleak_stack_frame(trace, g.stack, 4), "main.nobody+0x7");
+    assert_null(goleak_stack_frame(trace, g.stack, 5));
+    assert_string_equal(load_input(trace).go_version, "1.26");
+    assert_int_equal(load_count(trace, "other_program"), 0);
+}
+
 static void expect_places(const struct go_exe exe, uint64_t shift)
 {
     struct bytes recording = { 0 };
@@ -339,18 +355,25 @@ static void expect_places(const struct go_exe exe, uint64_t shift)
                  shift + text + GO_EXE_WORKER + 0x18, shift + text + GO_EXE_MAIN + 0x11);
     for (size_t step = 0; step < 3; step++) {
         struct goleak_trace *trace = load_pieces(&options, recording.data, recording.size, step);
-        struct goleak_goroutine g = load_goroutine(trace, A);
-        assert_string_equal(g.created_at, "main.main " MAIN ":20");
-        assert_string_equal(g.start_function, "main.worker");
-        assert_string_equal(goleak_stack_frame(trace, g.stack, 0), "main.worker " MAIN ":12");
-        assert_string_equal(goleak_stack_frame(trace, g.stack, 1), "main.worker " MAIN ":12");
-        assert_string_equal(goleak_stack_frame(trace, g.stack, 2), "main.main " MAIN ":19");
-        assert_string_equal(goleak_stack_frame(trace, g.stack, 3), "0x10");
-        assert_string_equal(goleak_stack_frame(trace, g.stack, 4), "main.nobody+0x7");
-        assert_null(goleak_stack_frame(trace, g.stack, 5));
-        assert_string_equal(load_input(trace).go_version, "1.26");
-        assert_int_equal(load_count(trace, "other_program"), 0);
+        expect_named(trace);
+        assert_string_equal(load_input(trace).go_version_from, "option");
         goleak_trace_free(trace);
+    }
+    /* The same as a .glk: the program is given when it is made, or when it is read. */
+    for (int when = 0; when < 2; when++) {
+        struct bytes glk = { 0 };
+        char text_path[128];
+        const char *paths[] = { text_path };
+        snprintf(text_path, sizeof text_path, "%s/trace.txt", folder);
+        assert_true(bytes_write(&recording, text_path));
+        options.exe = when == 0 ? path : NULL;
+        assert_int_equal(goleak_convert(paths, 1, &options, 3, glk_bytes_write, &glk, &error), GOLEAK_OK);
+        unlink(text_path);
+        options.exe = when == 0 ? NULL : path;
+        struct goleak_trace *trace = load_pieces(&options, glk.data, glk.size, 0);
+        expect_named(trace);
+        goleak_trace_free(trace);
+        bytes_free(&glk);
     }
     bytes_free(&recording);
 }
