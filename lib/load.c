@@ -12,7 +12,6 @@
 
 #include "base/error.h"
 #include "base/thread.h"
-#include "format/glk.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -42,36 +41,6 @@ static unsigned threads_of(const struct goleak_feed *feed, const struct goleak_t
     return feeds == 1 ? 3 : index < cores;
 }
 
-/* The first bytes of an input, unpacked. */
-struct beginning {
-    char bytes[16];
-    size_t size;
-};
-
-static enum goleak_status keep_beginning(void *context, const void *data, size_t size)
-{
-    struct beginning *beginning = context;
-    size_t room = sizeof beginning->bytes - beginning->size;
-    memcpy(beginning->bytes + beginning->size, data, size < room ? size : room);
-    beginning->size += size < room ? size : room;
-    return GOLEAK_OK;
-}
-
-/* A .glk may hold several recordings, whose lanes and names are the trace's own: it is not
- * read aside. It would gain little: its reader is not what takes the time. */
-static bool is_glk(struct goleak_trace *trace, const void *first, size_t size)
-{
-    struct beginning beginning = { .size = 0 };
-    struct goleak_unpack *unpack = NULL;
-    struct goleak_error error;
-    if (goleak_unpack_new(&unpack, &trace->alloc, trace->options.max_memory_bytes / 2, keep_beginning, NULL, &beginning,
-                          &error) == GOLEAK_OK &&
-        goleak_unpack_feed(unpack, first, size, &error) == GOLEAK_OK)
-        goleak_unpack_finish(unpack, &error);
-    goleak_unpack_free(unpack);
-    return goleak_format_glk.sniff(beginning.bytes, beginning.size, false) == GOLEAK_SNIFF_YES;
-}
-
 /* Unpacking gains most by a thread, then reading lines and records, then reading bytes. */
 enum goleak_status goleak_feed_start(struct goleak_feed *feed, struct goleak_trace *trace, size_t index, size_t feeds,
                                      struct goleak_error *error)
@@ -85,8 +54,8 @@ enum goleak_status goleak_feed_start(struct goleak_feed *feed, struct goleak_tra
         return status;
     const char *packing = goleak_unpack_sniff(first, size, all);
     bool packed = packing != NULL && strcmp(packing, "plain") != 0;
-    bool aside = threads > packed && trace->options.exe == NULL && trace->options.allocator == NULL &&
-                 !feed->here && !is_glk(trace, first, size);
+    bool aside =
+        threads > packed && trace->options.exe == NULL && trace->options.allocator == NULL && !feed->here;
     if (packed && threads != 0)
         how = GOLEAK_DECODE_THREAD;
     else if (aside && threads > 1)

@@ -901,4 +901,5 @@ const struct goleak_format goleak_format_glk = {
     .finish = finish,
     .facts = facts,
     .close = close_reader,
+    .alone = true, /* lanes of several recordings, names of addresses, reasons as they were */
 };

@@ -50,6 +50,21 @@ done
 head -c 100000 many.txt | "$tool" convert - -o cut.glk
 check 'what came through a pipe that ended is whole' "$tool" --json --fail-on=never cut.glk
 
+# Whatever thread it is read on: two recordings in one file, plain and packed, by name and
+# through a pipe.
+"$tool" convert "$here/testdata/bpftrace/own_leaky.txt" "$here/testdata/perf/own_leaky.txt.zst" -o two.glk
+zstd -q two.glk -o two.glk.zst
+same_on_threads() {
+    "$tool" --json --jobs 1 two.glk 2>/dev/null | sed 's/"bytes":[0-9]*//; s/two[.]glk/-/g' >want
+    for jobs in 1 2 3 4; do
+        "$tool" --json --jobs $jobs two.glk 2>/dev/null | sed 's/"bytes":[0-9]*//; s/two[.]glk/-/g' | cmp want - || return 1
+        "$tool" --json --jobs $jobs - <two.glk.zst 2>/dev/null | sed 's/"bytes":[0-9]*//' | cmp want - || return 1
+        cat two.glk | "$tool" --json --jobs $jobs - 2>/dev/null | sed 's/"bytes":[0-9]*//' | cmp want - || return 1
+    done
+    grep -q '"seen_twice":359' want
+}
+check 'with any number of threads it says the same' same_on_threads
+
 # The other way round: whoever reads the output goes away.
 "$tool" convert many.txt -o - | head -c 10 >/dev/null
 check 'a reader that goes away is no failure' sh -c "'$tool' convert many.txt -o - | head -c 10 >/dev/null"
