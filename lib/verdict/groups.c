@@ -76,9 +76,8 @@ static int by_severity(const void *a, const void *b)
         return x->oldest_since < y->oldest_since ? -1 : 1;
     if (x->reason != y->reason)
         return x->reason < y->reason ? -1 : 1;
-    if (x->site != y->site)
-        return x->site < y->site ? -1 : 1;
-    return x->blocked_at < y->blocked_at ? -1 : x->blocked_at > y->blocked_at;
+    /* Numbers of sites and frames are those of the reader's tables: they tell nothing. */
+    return x->first_serial < y->first_serial ? -1 : x->first_serial > y->first_serial;
 }
 
 enum goleak_status goleak_groups_fill(struct goleak_groups *groups, const struct goleak_verdict_input *input)
@@ -96,6 +95,8 @@ enum goleak_status goleak_groups_fill(struct goleak_groups *groups, const struct
         if (group == NULL)
             return goleak_alloc_failure(groups->alloc);
         group->count++;
+        if (group->count == 1 || record->serial < group->first_serial)
+            group->first_serial = record->serial;
         if (group->wait != record->wait) /* not the same for all: not said */
             group->wait = GOLEAK_NO_WAIT;
         if (record->since < group->oldest_since)

@@ -94,6 +94,7 @@ struct goleak_group {
     uint8_t wait;
     uint64_t count;
     int64_t oldest_since, youngest_since; /* moments */
+    uint64_t first_serial; /* of the goroutine that was first */
     uint32_t examples[GOLEAK_LEAK_EXAMPLES]; /* indices into the store */
     size_t example_count;
 };
