@@ -21,6 +21,8 @@ static void put_row(struct goleak_store *store, uint32_t first, uint32_t count)
         const struct goleak_record *record = goleak_store_at(store, first + i);
         if (record->g == 0 && record->goid == 0)
             continue; /* another record has taken over what was known of it */
+        if (goleak_store_numbered(store, record->g) == first + i)
+            continue;
         size_t at = (size_t)(hashes[i] >> store->slot_shift);
         while (store->slots[at] != 0)
             at = (at + 1) & store->slot_mask;
@@ -81,8 +83,31 @@ void goleak_store_release(struct goleak_store *store)
     goleak_free(store->alloc, store->blocks, store->block_capacity * sizeof *store->blocks);
     goleak_free(store->alloc, store->chunks, store->chunk_capacity * sizeof *store->chunks);
     goleak_free(store->alloc, store->goids.slots, store->goids.slots != NULL ? (store->goids.mask + 1) * sizeof(uint32_t) : 0);
+    goleak_free(store->alloc, store->numbered, store->numbered_capacity * sizeof *store->numbered);
     goleak_free(store->alloc, store->slots, store->slots != NULL ? (store->slot_mask + 1) * sizeof *store->slots : 0);
     *store = (struct goleak_store){ .alloc = store->alloc };
+}
+
+/* Readers number from 1 as goroutines come; what is far beyond their count is a claim. */
+#define NUMBERS_BEYOND 65536
+
+/* False: it must go into the slots. */
+static bool put_number(struct goleak_store *store, uint64_t key, uint32_t index)
+{
+    size_t number = (uint32_t)key, before = store->numbered_count;
+    if (!goleak_g_is_slot(key) || number > (size_t)index + NUMBERS_BEYOND)
+        return false;
+    if (number >= before) {
+        if (!goleak_grow(store->alloc, &store->numbered, &store->numbered_capacity, number + 1,
+                         sizeof *store->numbered))
+            return false;
+        memset(store->numbered + before, 0, (number + 1 - before) * sizeof *store->numbered);
+        store->numbered_count = number + 1;
+    }
+    if (store->numbered[number] != 0)
+        return false; /* another process's */
+    store->numbered[number] = index;
+    return true;
 }
 
 uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t process, uint64_t hash)
@@ -92,7 +117,7 @@ uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t pro
         return 0;
     if (index / GOLEAK_RECORD_CHUNK >= store->chunk_count && !add_chunk(store))
         return 0;
-    if ((size_t)index * 2 > store->slot_mask + 1 && !resize_slots(store, 64 - store->slot_shift + 1))
+    if (store->hashed * 2 > store->slot_mask && !resize_slots(store, 64 - store->slot_shift + 1))
         return 0;
     struct goleak_record *record = goleak_store_at(store, index);
     memset(record, 0, sizeof *record);
@@ -106,11 +131,14 @@ uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t pro
         store->has_addresses = true;
     }
     record->process = process;
+    store->count = index;
+    if (put_number(store, key, index))
+        return index;
     size_t at = (size_t)(hash >> store->slot_shift);
     while (store->slots[at] != 0)
         at = (at + 1) & store->slot_mask;
     store->slots[at] = (uint64_t)(uint32_t)hash << 32 | index;
-    store->count = index;
+    store->hashed++;
     return index;
 }
 

@@ -80,6 +80,9 @@ struct goleak_store {
     uint64_t *slots;
     size_t slot_mask; /* number of slots - 1 */
     unsigned slot_shift;
+    size_t hashed;     /* records that the slots name; the others: */
+    uint32_t *numbered; /* by the number in the key (goleak_g_is_slot); 0: in the slots, or nowhere */
+    size_t numbered_count, numbered_capacity;
 };
 
 bool goleak_store_init(struct goleak_store *store, struct goleak_alloc *alloc);
@@ -134,10 +137,19 @@ GOLEAK_PREFETCHER void goleak_store_prefetch_slot(const struct goleak_store *sto
     GOLEAK_PREFETCH(&store->slots[hash >> store->slot_shift]);
 }
 
+/* The record whose key has this number; 0: none, or only its slot knows. */
+static inline uint32_t goleak_store_numbered(const struct goleak_store *store, uint64_t key)
+{
+    return goleak_g_is_slot(key) && (uint32_t)key < store->numbered_count ? store->numbered[(uint32_t)key] : 0;
+}
+
 /* Index of the record whose slot has the tag of this hash: nearly always the right one, but
  * it has not been looked at. 0 if there is none. */
-static inline uint32_t goleak_store_seek(const struct goleak_store *store, uint64_t hash)
+static inline uint32_t goleak_store_seek(const struct goleak_store *store, uint64_t key, uint64_t hash)
 {
+    uint32_t index = goleak_store_numbered(store, key);
+    if (index != 0)
+        return index;
     size_t at = (size_t)(hash >> store->slot_shift);
     uint64_t slot = store->slots[at];
     while (slot != 0 && (uint32_t)(slot >> 32) != (uint32_t)hash)
@@ -149,7 +161,9 @@ static inline uint32_t goleak_store_seek(const struct goleak_store *store, uint6
 static inline uint32_t goleak_store_find(const struct goleak_store *store, uint64_t key, uint16_t process,
                                          uint64_t hash)
 {
-    uint32_t tag = (uint32_t)hash;
+    uint32_t tag = (uint32_t)hash, index = goleak_store_numbered(store, key);
+    if (index != 0 && goleak_store_at(store, index)->g == key && goleak_store_at(store, index)->process == process)
+        return index;
     for (size_t at = (size_t)(hash >> store->slot_shift);; at = (at + 1) & store->slot_mask) {
         uint64_t slot = store->slots[at];
         if (slot == 0)

@@ -1271,13 +1271,13 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
         goleak_store_prefetch_slot(store, others[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        found[i].index = goleak_store_seek(store, found[i].hash);
+        found[i].index = goleak_store_seek(store, found[i].key, found[i].hash);
         found[i].record = found[i].other = goleak_store_at(store, found[i].index);
         GOLEAK_PREFETCH(found[i].record);
     }
     for (size_t i = 0; i < names; i++) {
         struct found *of = &found[naming[i]];
-        uint32_t index = goleak_store_seek(store, others[i]);
+        uint32_t index = goleak_store_seek(store, events[naming[i]].other_g, others[i]);
         of->other = goleak_store_at(store, index);
         GOLEAK_PREFETCH(of->other);
         GOLEAK_PREFETCH(goleak_store_detail_at(store, index));
@@ -1292,10 +1292,10 @@ static inline void find_now(const struct goleak_replay *replay, const struct gol
     const struct goleak_store *store = &replay->store;
     found->key = goleak_event_key(event);
     found->hash = goleak_store_hash(found->key, replay->process);
-    found->record = found->other = goleak_store_at(store, goleak_store_seek(store, found->hash));
+    found->record = found->other = goleak_store_at(store, goleak_store_seek(store, found->key, found->hash));
     if (event->has & GOLEAK_HAS_OTHER)
-        found->other =
-            goleak_store_at(store, goleak_store_seek(store, goleak_store_hash(event->other_g, replay->process)));
+        found->other = goleak_store_at(
+            store, goleak_store_seek(store, event->other_g, goleak_store_hash(event->other_g, replay->process)));
 }
 
 /* So many lie in the cache anyway. */
