@@ -82,12 +82,13 @@ static int by_severity(const void *a, const void *b)
 
 enum goleak_status goleak_groups_fill(struct goleak_groups *groups, const struct goleak_verdict_input *input)
 {
+    struct goleak_alike last = { .cohort = 0 };
     for (uint32_t i = 1; i <= input->store->count; i++) {
         const struct goleak_record *record = goleak_store_at(input->store, i);
         bool hidden = (record->flags & GOLEAK_REC_SYSTEM) != 0 && !input->include_system;
         if ((record->flags & GOLEAK_REC_SEEN) == 0 || record->state == GOLEAK_STATE_ENDED || hidden)
             continue;
-        enum goleak_verdict verdict = goleak_verdict_of(input, i);
+        enum goleak_verdict verdict = goleak_verdict_of(input, i, &last);
         groups->verdicts[verdict]++;
         if (!is_shown(verdict))
             continue;

@@ -260,10 +260,24 @@ static struct outcome decide(const struct goleak_case *c)
     return outcome;
 }
 
-enum goleak_verdict goleak_verdict_of(const struct goleak_verdict_input *input, uint32_t index)
+/* Where no wait of the place ever ended, nothing but the cohort, the flags and the hope
+ * tells one of them from another: of many leaks one is judged. */
+enum goleak_verdict goleak_verdict_of(const struct goleak_verdict_input *input, uint32_t index,
+                                      struct goleak_alike *last)
 {
+    const struct goleak_record *record = goleak_store_at(input->store, index);
+    const struct goleak_cohorts *cohorts = &input->cohorts;
+    uint32_t cohort = index < cohorts->id_count ? cohorts->ids[index] : 0;
+    uint8_t hope = (uint8_t)goleak_hope_of(&input->hope, index);
+    const struct goleak_waiter *waiter = goleak_waits_of(input->waits, record);
+    bool never_woken = waiter == NULL || waiter->habits == 0;
+    if (cohort != 0 && never_woken && cohort == last->cohort && record->flags == last->flags && hope == last->hope)
+        return last->verdict;
     struct goleak_case c = open_case(input, index);
-    return decide(&c).verdict;
+    enum goleak_verdict verdict = decide(&c).verdict;
+    bool alike = never_woken && c.site == NULL && input->min_age_ns == 0 && !c.older;
+    *last = (struct goleak_alike){ alike ? cohort : 0, record->flags, hope, verdict };
+    return verdict;
 }
 
 static void explain_blocked(const struct goleak_case *c, const struct outcome *outcome, struct goleak_judgement *out)

@@ -62,8 +62,17 @@ void goleak_verdict_release(struct goleak_verdict_input *input);
 
 /* Of one of the living, by its index in the store. */
 void goleak_judge(const struct goleak_verdict_input *input, uint32_t index, struct goleak_judgement *out);
+/* The last of those who were judged alike; zero is none. */
+struct goleak_alike {
+    uint32_t cohort; /* 0: none */
+    uint16_t flags;
+    uint8_t hope;
+    enum goleak_verdict verdict;
+};
+
 /* The same without a word. */
-enum goleak_verdict goleak_verdict_of(const struct goleak_verdict_input *input, uint32_t index);
+enum goleak_verdict goleak_verdict_of(const struct goleak_verdict_input *input, uint32_t index,
+                                      struct goleak_alike *last);
 
 /* What a rule does in a verdict. */
 enum goleak_weight {
