@@ -36,11 +36,11 @@ static void put(struct goleak_trace_gs *gs, uint32_t slot)
     gs->table[at] = slot | goleak_trace_gs_tag(gs, goid);
 }
 
-/* At most half full, so slots are below its size. */
+/* At most four fifths full, so slots are below its size. */
 static bool make_room(struct goleak_trace_gs *gs)
 {
     struct goleak_trace_gs old = *gs;
-    if (gs->living < gs->mask / 2)
+    if (gs->living < gs->mask - gs->mask / 5)
         return true;
     if (gs->mask >= TABLE_AT_MOST - 1)
         return false;

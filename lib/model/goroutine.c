@@ -21,7 +21,7 @@ static void put_row(struct goleak_store *store, uint32_t first, uint32_t count)
         const struct goleak_record *record = goleak_store_at(store, first + i);
         if (record->g == 0 && record->goid == 0)
             continue; /* another record has taken over what was known of it */
-        if (goleak_store_numbered(store, record->g) == first + i)
+        if (record->g != 0 && goleak_store_numbered(store, record->g) == first + i)
             continue;
         size_t at = (size_t)(hashes[i] >> store->slot_shift);
         while (store->slots[at] != 0)
@@ -97,6 +97,8 @@ static bool put_number(struct goleak_store *store, uint64_t key, uint32_t index)
     size_t number = (uint32_t)key, before = store->numbered_count;
     if (!goleak_g_is_slot(key) || number > (size_t)index + NUMBERS_BEYOND)
         return false;
+    if (number == index)
+        return number >= before || store->numbered[number] == 0;
     if (number >= before) {
         if (!goleak_grow(store->alloc, &store->numbered, &store->numbered_capacity, number + 1,
                          sizeof *store->numbered))

@@ -81,7 +81,7 @@ struct goleak_store {
     size_t slot_mask; /* number of slots - 1 */
     unsigned slot_shift;
     size_t hashed;     /* records that the slots name; the others: */
-    uint32_t *numbered; /* by the number in the key (goleak_g_is_slot); 0: in the slots, or nowhere */
+    uint32_t *numbered; /* by the number in the key (goleak_g_is_slot), where that is not the index itself */
     size_t numbered_count, numbered_capacity;
 };
 
@@ -137,10 +137,16 @@ GOLEAK_PREFETCHER void goleak_store_prefetch_slot(const struct goleak_store *sto
     GOLEAK_PREFETCH(&store->slots[hash >> store->slot_shift]);
 }
 
-/* The record whose key has this number; 0: none, or only its slot knows. */
+/* The record whose key has this number, unless it is another process's; 0: none, or only
+ * its slot knows. Readers number goroutines as they come, so it is mostly the index. */
 static inline uint32_t goleak_store_numbered(const struct goleak_store *store, uint64_t key)
 {
-    return goleak_g_is_slot(key) && (uint32_t)key < store->numbered_count ? store->numbered[(uint32_t)key] : 0;
+    uint32_t number = (uint32_t)key;
+    if (!goleak_g_is_slot(key))
+        return 0;
+    if (number < store->numbered_count && store->numbered[number] != 0)
+        return store->numbered[number];
+    return number <= store->count ? number : 0;
 }
 
 /* Index of the record whose slot has the tag of this hash: nearly always the right one, but

@@ -11,6 +11,8 @@
 #include "model/goroutine.h"
 #include "support/fail_alloc.h"
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 static struct fail_alloc heap;
 static struct goleak_alloc alloc;
 static struct goleak_store store;
@@ -105,6 +107,31 @@ static void a_goid_that_is_learnt_later_changes_nothing(void **state)
     assert_int_equal(find(18 | GOLEAK_KEY_GOID, 0), 0);
 }
 
+/* Readers' numbers are found by themselves, whatever order they come in and however large
+ * they claim to be; another process has its own. */
+static void numbers_of_readers_are_keys_as_well(void **state)
+{
+    static const uint64_t numbers[] = { 2, 1, 3, 4000000000, 70000, 65530, 7, 4, 9, 5000 };
+    uint32_t own[COUNT(numbers)], other[COUNT(numbers)];
+    (void)state;
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        assert_int_equal(find(GOLEAK_G_SLOT | numbers[i], 0), 0);
+        own[i] = add(GOLEAK_G_SLOT | numbers[i], 0);
+        assert_int_equal(find(GOLEAK_G_SLOT | numbers[i], 1), 0);
+        other[i] = add(GOLEAK_G_SLOT | numbers[i], 1);
+        add(0xc000102000 + i * 0x1c0, 0);
+    }
+    for (uint64_t i = 0; i < 3000; i++) /* the table is made anew from the records */
+        add(0xc100102000 + i * 0x1c0, 0);
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        assert_int_equal(find(GOLEAK_G_SLOT | numbers[i], 0), own[i]);
+        assert_int_equal(find(GOLEAK_G_SLOT | numbers[i], 1), other[i]);
+        assert_int_equal(find(0xc000102000 + i * 0x1c0, 0), own[i] + 2);
+    }
+    assert_int_equal(find(GOLEAK_G_SLOT | 8, 0), 0);
+    assert_true(store.numbered_count < 100000);
+}
+
 static void many_are_found_and_do_not_move(void **state)
 {
     enum { MANY = 100000 };
@@ -150,6 +177,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(equal_hashes_are_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(goids_are_keys_of_their_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_goid_that_is_learnt_later_changes_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(numbers_of_readers_are_keys_as_well, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_are_found_and_do_not_move, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_leaves_the_store_whole, set_up, tear_down),
     };
