@@ -1,6 +1,7 @@
 /* growth - see growth.h. */
 #include "verdict/growth.h"
 
+#include "base/bits.h"
 #include "verdict/statistics.h"
 
 #include <string.h>
@@ -44,6 +45,12 @@ static void catch_up(struct goleak_growth_site *site, uint64_t width, size_t par
         site->parts[site->known++] = site->alive;
 }
 
+/* Widths are powers of two: no division for each change. */
+static size_t part_now(const struct goleak_growth *growth)
+{
+    return (size_t)(growth->changes >> goleak_low_zeros(growth->width));
+}
+
 enum goleak_status goleak_growth_take(struct goleak_growth *growth, const struct goleak_transitions *batch)
 {
     const unsigned waits = 1u << GOLEAK_T_BLOCKED | 1u << GOLEAK_T_UNBLOCKED | 1u << GOLEAK_T_REBLOCKED;
@@ -53,9 +60,9 @@ enum goleak_status goleak_growth_take(struct goleak_growth *growth, const struct
         growth->changes += ticks >> t->kind & 1;
         if (growth->changes >= growth->width * GOLEAK_GROWTH_PARTS)
             growth->width *= 2;
-        size_t part = (size_t)(growth->changes / growth->width);
         if (waits >> t->kind & 1)
             continue;
+        size_t part = part_now(growth);
         struct goleak_growth_site *site = site_of(growth, t->site);
         if (site == NULL)
             return goleak_alloc_failure(growth->alloc);
@@ -85,7 +92,7 @@ struct goleak_rise goleak_growth_of(const struct goleak_growth *growth, uint32_t
         return rise;
     struct goleak_growth_site site = growth->sites[index];
     uint64_t series[GOLEAK_GROWTH_PARTS];
-    rise.parts = (size_t)(growth->changes / growth->width) + 1;
+    rise.parts = part_now(growth) + 1;
     catch_up(&site, growth->width, rise.parts);
     for (size_t i = 0; i < rise.parts; i++) {
         series[i] = site.parts[i] > 0 ? (uint64_t)site.parts[i] : 0;

@@ -4,11 +4,13 @@
 #
 # BENCH_MB (300) is a text's size, BENCH_ROUNDS (7) how often each is measured,
 # BENCH_LIVE ("100000 1500000") the live goroutines of each recording, BENCH_OF
-# ("dtrace perf bpftrace go1.26 go1.21") whose recordings. The inputs are made once and
-# stay in the build folder. The D scripts' ("dtrace") are converted to .glk, too: not packed
-# (.0.glk), packed as convert does, and the first packed by zstd as a whole. Where $GOLEAK_CAPTURES has large recordings by perf and
-# bpftrace, and Go's execution traces, they are measured, too. BENCH_GO is a go command
-# whose `go tool trace` is measured beside: it takes gigabytes and minutes.
+# ("dtrace perf bpftrace go1.26 go1.21 peers scale") whose recordings. The inputs are made
+# once and stay in the build folder. The D scripts' ("dtrace") are converted to .glk, too:
+# not packed (.0.glk), packed as convert does, and the first packed by zstd as a whole.
+# Where $GOLEAK_CAPTURES has large recordings by perf and bpftrace, and Go's execution
+# traces, they are measured, too. BENCH_GO is a go command whose `go tool trace` is measured
+# beside: it takes gigabytes and minutes. "peers" are grep, and leak scripts in awk and
+# python; "scale" is how the cost grows with events and with live goroutines.
 set -eu
 megabytes=${BENCH_MB:-300} rounds=${BENCH_ROUNDS:-7}
 folder=$BUILD_DIR/bench
@@ -78,8 +80,56 @@ compare_trace() {
     "$BUILD_DIR/tests/bench/timing" "$rounds" "$@"
 }
 
-for what in ${BENCH_OF:-dtrace perf bpftrace go1.26 go1.21}; do
+# text_of MEGABYTES LIVE: makes a D script's output, and says where.
+text_of() {
+    text=$folder/dtrace-$1-$2.txt
+    if [ ! -f "$text.zst" ]; then
+        "$BUILD_DIR/tests/bench/gen_dtrace" "$1" "$2" >"$text"
+        zstd -q -3 -f "$text"
+    fi
+    echo "$text"
+}
+
+# peers: what there is for the article's output, on a tenth of the others' size.
+peers() {
+    text=$(text_of $((megabytes / 10)) 100000)
+    cat "$text" "$text.zst" >/dev/null
+    echo "D script text, $((megabytes / 10)) MB, up to 100000 live goroutines:"
+    set -- 'zstd -dc' "zstd -dc '$text.zst'" \
+        'goleak-report, one thread' "'$GOLEAK_REPORT' --jobs 1 '$text'" \
+        'grep -c' "grep -c gopark '$text'" \
+        'awk script' "awk -f '$here/leaks.awk' '$text'"
+    ! command -v python3 >/dev/null || set -- "$@" 'python script' "python3 '$here/leaks.py' '$text'"
+    "$BUILD_DIR/tests/bench/timing" "$rounds" "$@"
+}
+
+# scale: seconds of a row, and the exponent e of "ten times the events cost 10^e". The
+# largest comes through a pipe.
+scale() {
+    small=$(text_of 30 1000) large=$(text_of 300 1000) many=$(text_of 300 2000000)
+    echo "D script text, one thread, as it grows:"
+    "$BUILD_DIR/tests/bench/timing" "$rounds" \
+        '30 MB, 1000 live' "'$GOLEAK_REPORT' --jobs 1 '$small'" \
+        '300 MB, 1000 live' "'$GOLEAK_REPORT' --jobs 1 '$large'" \
+        '3 GB, 1000 live, through a pipe' \
+        "for i in 1 2 3 4 5 6 7 8 9 10; do cat '$large'; done | '$GOLEAK_REPORT' --jobs 1 -" \
+        '300 MB, 2 million live' "'$GOLEAK_REPORT' --jobs 1 '$many'" |
+        awk -v a="$(wc -l <"$large")" -v b="$(wc -l <"$many")" '{ print }
+            match($0, /[0-9.]+ s cpu/) { cpu[++n] = substr($0, RSTART) + 0 }
+            END {
+                printf "%-44s %7.3f\n", "exponent, 30 to 300 MB", log(cpu[2] / cpu[1]) / log(10)
+                printf "%-44s %7.3f\n", "exponent, 300 MB to 3 GB (with cat)", log(cpu[3] / cpu[2]) / log(10)
+                printf "%-44s %7.2f x an event\n", "2 million live, to 1000", cpu[4] / b / (cpu[2] / a)
+            }'
+}
+
+here=$(dirname "$0")
+for what in ${BENCH_OF:-dtrace perf bpftrace go1.26 go1.21 peers scale}; do
     case $what in
+    peers | scale)
+        $what
+        continue
+        ;;
     go*)
         for packed in "${GOLEAK_CAPTURES:-/nowhere}/big/$what"-*.trace.zst; do
             [ -f "$packed" ] || continue
