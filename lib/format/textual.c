@@ -339,7 +339,8 @@ enum goleak_status goleak_textual_event(struct goleak_textual *text, const struc
     if (!goleak_textual_whole(text, line, &event))
         return GOLEAK_OK;
     enum goleak_status status = goleak_textual_add(text, &event);
-    *kept = &text->batch->events[text->batch->count - 1];
+    if (status == GOLEAK_OK)
+        *kept = &text->batch->events[text->batch->count - 1];
     return status;
 }
 
