@@ -97,29 +97,33 @@ peers() {
     echo "D script text, $((megabytes / 10)) MB, up to 100000 live goroutines:"
     set -- 'zstd -dc' "zstd -dc '$text.zst'" \
         'goleak-report, one thread' "'$GOLEAK_REPORT' --jobs 1 '$text'" \
-        'grep -c' "grep -c gopark '$text'" \
+        'grep -c' "grep -c gopark '$text' | cat" \
         'awk script' "awk -f '$here/leaks.awk' '$text'"
     ! command -v python3 >/dev/null || set -- "$@" 'python script' "python3 '$here/leaks.py' '$text'"
     "$BUILD_DIR/tests/bench/timing" "$rounds" "$@"
 }
 
-# scale: seconds of a row, and the exponent e of "ten times the events cost 10^e". The
-# largest comes through a pipe.
+# scale: how the cost grows with events and live goroutines: exponent e means "ten times the
+# events cost 10^e". The large one is a .glk: 3 GB of text.
 scale() {
-    small=$(text_of 30 1000) large=$(text_of 300 1000) many=$(text_of 300 2000000)
+    small=$(text_of 300 1000) many=$(text_of 300 2000000) large=$folder/dtrace-3000-1000.0.glk
+    [ -f "${small%.txt}.0.glk" ] ||
+        "$GOLEAK_REPORT" convert --quiet --force --level=0 "$small" -o "${small%.txt}.0.glk"
+    [ -f "$large" ] || "$BUILD_DIR/tests/bench/gen_dtrace" 3000 1000 |
+        "$GOLEAK_REPORT" convert --quiet --force --level=0 - -o "$large"
     echo "D script text, one thread, as it grows:"
     "$BUILD_DIR/tests/bench/timing" "$rounds" \
-        '30 MB, 1000 live' "'$GOLEAK_REPORT' --jobs 1 '$small'" \
-        '300 MB, 1000 live' "'$GOLEAK_REPORT' --jobs 1 '$large'" \
-        '3 GB, 1000 live, through a pipe' \
-        "for i in 1 2 3 4 5 6 7 8 9 10; do cat '$large'; done | '$GOLEAK_REPORT' --jobs 1 -" \
-        '300 MB, 2 million live' "'$GOLEAK_REPORT' --jobs 1 '$many'" |
-        awk -v a="$(wc -l <"$large")" -v b="$(wc -l <"$many")" '{ print }
+        '30 MB, 1000 live' "'$GOLEAK_REPORT' --jobs 1 '$(text_of 30 1000)'" \
+        '300 MB, 1000 live' "'$GOLEAK_REPORT' --jobs 1 '$small'" \
+        '300 MB, 2 million live' "'$GOLEAK_REPORT' --jobs 1 '$many'" \
+        '300 MB as .glk, 1000 live' "'$GOLEAK_REPORT' --jobs 1 '${small%.txt}.0.glk'" \
+        '3 GB as .glk, 1000 live' "'$GOLEAK_REPORT' --jobs 1 '$large'" |
+        awk -v a="$(wc -l <"$small")" -v b="$(wc -l <"$many")" '{ print }
             match($0, /[0-9.]+ s cpu/) { cpu[++n] = substr($0, RSTART) + 0 }
             END {
                 printf "%-44s %7.3f\n", "exponent, 30 to 300 MB", log(cpu[2] / cpu[1]) / log(10)
-                printf "%-44s %7.3f\n", "exponent, 300 MB to 3 GB (with cat)", log(cpu[3] / cpu[2]) / log(10)
-                printf "%-44s %7.2f x an event\n", "2 million live, to 1000", cpu[4] / b / (cpu[2] / a)
+                printf "%-44s %7.3f\n", "exponent, .glk of 300 MB to 3 GB", log(cpu[5] / cpu[4]) / log(10)
+                printf "%-44s %7.2f x an event\n", "2 million live, to 1000", cpu[3] / b / (cpu[2] / a)
             }'
 }
 
