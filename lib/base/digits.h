@@ -179,7 +179,7 @@ static inline const char *goleak_find_blank(const char *at, const char *limit)
         uint64_t word = goleak_load64(at);
         uint64_t below = (word - 0x2121212121212121u) & ~word & 0x8080808080808080u;
         if (below != 0) /* the lowest is right, whatever it borrows from those above */
-            return at + (__builtin_ctzll(below) >> 3);
+            return at + goleak_low_zeros(below) / 8;
     }
 #else
     while (at < limit && (unsigned char)*at > ' ')

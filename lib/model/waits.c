@@ -1,6 +1,8 @@
 /* waits - see waits.h. */
 #include "model/waits.h"
 
+#include "base/bits.h"
+
 #include <string.h>
 
 #define SLOTS_FIRST 64
@@ -189,13 +191,7 @@ static struct goleak_wait_site *add_site(struct goleak_waits *waits, const struc
 
 static unsigned bucket_of(uint64_t waited)
 {
-    unsigned bucket = 0;
-    for (unsigned step = 32; step != 0; step /= 2)
-        if (waited >> step != 0) {
-            waited >>= step;
-            bucket += step;
-        }
-    return bucket;
+    return goleak_bits(waited | 1) - 1;
 }
 
 /* ---- the end of a wait ---- */

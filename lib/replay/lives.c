@@ -59,6 +59,13 @@ static struct goleak_life *open_life(struct goleak_order *order, uint64_t g)
     return life;
 }
 
+static void close_queue(struct goleak_lives *lives, struct goleak_life *life)
+{
+    size_t place = (size_t)(life - lives->lives);
+    lives->open[place / 64] &= ~((uint64_t)1 << place % 64);
+    life->opened = 0;
+}
+
 static void close_life(struct goleak_lives *lives, struct goleak_life *life)
 {
     size_t place = (size_t)(life - lives->lives);
@@ -67,7 +74,7 @@ static void close_life(struct goleak_lives *lives, struct goleak_life *life)
         at = &lives->lives[*at - 1].next;
     *at = life->next;
     lives->used[place / 64] &= ~((uint64_t)1 << place % 64);
-    lives->open[place / 64] &= ~((uint64_t)1 << place % 64);
+    close_queue(lives, life);
     lives->living--;
 }
 
@@ -136,13 +143,6 @@ static bool wants_company(const struct goleak_event *event, uint64_t position)
 }
 
 enum extent { WITH_COMPANY, AS_ALLOWED, ALL };
-
-static void close_queue(struct goleak_lives *lives, struct goleak_life *life)
-{
-    size_t place = (size_t)(life - lives->lives);
-    lives->open[place / 64] &= ~((uint64_t)1 << place % 64);
-    life->opened = 0;
-}
 
 /* Replays the queue as far as the goroutine's life allows, also without company; or
  * all of it. */

@@ -175,15 +175,33 @@ static void begin_life(struct goleak_replay *replay, struct goleak_record *recor
     goleak_waits_forget(&replay->waits, record);
 }
 
-static void end_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+/* A wait ends, begins, or both: which of them is looked up, and what nobody waits for is
+ * written and not counted. */
+ALWAYS_INLINE void tell_wait(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment, bool is)
+{
+    static const uint8_t kinds[] = { GOLEAK_T_UNBLOCKED, GOLEAK_T_UNBLOCKED, GOLEAK_T_BLOCKED, GOLEAK_T_REBLOCKED };
+    struct goleak_transitions *batch = &replay->transitions;
+    struct goleak_transition *t = &batch->all[batch->count];
+    unsigned flags = record->flags, was = (flags & GOLEAK_REC_BLOCKED) / GOLEAK_REC_BLOCKED;
+    unsigned change = was + 2 * (unsigned)is, older = (flags & GOLEAK_REC_PREEXISTING) / GOLEAK_REC_PREEXISTING;
+    t->moment = moment;
+    t->since = (int64_t)((uint64_t)moment + (((uint64_t)record->since - (uint64_t)moment) & -(uint64_t)was));
+    t->serial = record->serial;
+    t->site = record->site;
+    t->parent_site = 0;
+    t->kind = kinds[change];
+    t->reason = record->reason;
+    t->blocked = true;
+    t->preexisting = older;
+    batch->count += (change != 0) & is_told(replay, record);
+    replay->script_blocked += ((int64_t)is - (int64_t)was) & ((int64_t)older - 1);
+}
+
+/* It is awake, if it was not. */
+ALWAYS_INLINE void end_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
     goleak_waits_end(&replay->waits, record, moment);
-    if (record->flags & GOLEAK_REC_BLOCKED) {
-        if (is_told(replay, record))
-            tell(replay, record, GOLEAK_T_UNBLOCKED, moment, record->since);
-        if (record->flags & GOLEAK_REC_SEEN && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
-            replay->script_blocked--;
-    }
+    tell_wait(replay, record, moment, false);
     record->flags &= (uint16_t)~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED);
     record->reason = record->raw_reason = GOLEAK_REASON_NONE;
     record->wait = GOLEAK_NO_WAIT;
@@ -907,14 +925,15 @@ static void begin_time(struct goleak_replay *replay, int64_t first_ns)
     }
 }
 
-static inline int64_t take_moment(struct goleak_replay *replay, const struct goleak_event *event)
+/* Counts the event, too. `has`: its own, where the compiler is to know it. */
+ALWAYS_INLINE int64_t take_moment(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has)
 {
-    if ((event->has & GOLEAK_HAS_TIME) == 0)
+    replay->event_count++;
+    if ((has & GOLEAK_HAS_TIME) == 0)
         return replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count;
     if (UNLIKELY(replay->first_ns == GOLEAK_NONE))
         begin_time(replay, event->time_ns);
-    if (event->time_ns > replay->last_ns)
-        replay->last_ns = event->time_ns;
+    replay->last_ns = event->time_ns > replay->last_ns ? event->time_ns : replay->last_ns;
     return event->time_ns;
 }
 
@@ -975,15 +994,6 @@ ALWAYS_INLINE bool is_usual(const struct goleak_replay *replay, const struct gol
     return lives && same && timed;
 }
 
-ALWAYS_INLINE int64_t usual_moment(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has)
-{
-    replay->event_count++;
-    if ((has & GOLEAK_HAS_TIME) == 0)
-        return replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count;
-    replay->last_ns = event->time_ns > replay->last_ns ? event->time_ns : replay->last_ns;
-    return event->time_ns;
-}
-
 ALWAYS_INLINE void usual_rest(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has)
 {
     if (has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) {
@@ -992,28 +1002,6 @@ ALWAYS_INLINE void usual_rest(struct goleak_replay *replay, const struct goleak_
     }
     if (has & GOLEAK_HAS_STACK)
         replay->stream.has_stacks = true;
-}
-
-/* A wait ends, begins, or both: which of them is looked up, and what nobody waits for is
- * written and not counted. */
-ALWAYS_INLINE void tell_wait(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment, bool is)
-{
-    static const uint8_t kinds[] = { GOLEAK_T_UNBLOCKED, GOLEAK_T_UNBLOCKED, GOLEAK_T_BLOCKED, GOLEAK_T_REBLOCKED };
-    struct goleak_transitions *batch = &replay->transitions;
-    struct goleak_transition *t = &batch->all[batch->count];
-    unsigned flags = record->flags, was = (flags & GOLEAK_REC_BLOCKED) / GOLEAK_REC_BLOCKED;
-    unsigned change = was + 2 * (unsigned)is, older = (flags & GOLEAK_REC_PREEXISTING) / GOLEAK_REC_PREEXISTING;
-    t->moment = moment;
-    t->since = (int64_t)((uint64_t)moment + (((uint64_t)record->since - (uint64_t)moment) & -(uint64_t)was));
-    t->serial = record->serial;
-    t->site = record->site;
-    t->parent_site = 0;
-    t->kind = kinds[change];
-    t->reason = record->reason;
-    t->blocked = true;
-    t->preexisting = older;
-    batch->count += (change != 0) & is_told(replay, record);
-    replay->script_blocked += ((int64_t)is - (int64_t)was) & ((int64_t)older - 1);
 }
 
 ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
@@ -1032,7 +1020,7 @@ ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_
         named ? (enum goleak_reason)event->reason : goleak_reasons_decode(reasons, event->reason, wait);
     if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE || ((has & GOLEAK_HAS_WAIT) && reason == GOLEAK_REASON_FOREVER))
         return false;
-    int64_t moment = usual_moment(replay, event, has);
+    int64_t moment = take_moment(replay, event, has);
     bool blocks = goleak_reason_blocks(reason);
     goleak_waits_end(&replay->waits, record, moment);
     record->reason = (uint8_t)reason;
@@ -1050,24 +1038,13 @@ ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_
     return true;
 }
 
-/* The goroutine is awake, if it was not. */
-ALWAYS_INLINE void usual_wake(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
-{
-    goleak_waits_end(&replay->waits, record, moment);
-    tell_wait(replay, record, moment, false);
-    record->flags &= (uint16_t)~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED);
-    record->reason = record->raw_reason = GOLEAK_REASON_NONE;
-    record->wait = GOLEAK_NO_WAIT;
-    record->block_stack = 0;
-}
-
 ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
                              struct goleak_record *record)
 {
     if ((has & ~USUAL) != 0 || !is_usual(replay, event, has, record) || replay->on_ended != NULL)
         return false;
-    int64_t moment = usual_moment(replay, event, has);
-    usual_wake(replay, record, moment);
+    int64_t moment = take_moment(replay, event, has);
+    end_park(replay, record, moment);
     record->state = GOLEAK_STATE_ENDED;
     if (is_told(replay, record))
         tell(replay, record, GOLEAK_T_ENDED, moment, record->created);
@@ -1086,9 +1063,9 @@ ALWAYS_INLINE bool usual_state(struct goleak_replay *replay, const struct goleak
 {
     if ((has & ~(USUAL | GOLEAK_HAS_STATUS)) != 0 || !is_usual(replay, event, has, record))
         return false;
-    int64_t moment = usual_moment(replay, event, has);
+    int64_t moment = take_moment(replay, event, has);
     if (record->state == GOLEAK_STATE_WAITING) /* mostly it was woken before */
-        usual_wake(replay, record, moment);
+        end_park(replay, record, moment);
     record->state = (uint8_t)state;
     record->since = moment;
     if (event->kind == GOLEAK_EVENT_RUN) {
@@ -1111,8 +1088,8 @@ ALWAYS_INLINE bool usual_ready(struct goleak_replay *replay, const struct goleak
         (told && (event->other_g == 0 || waker->g != event->other_g || waker->process != record->process ||
                   (event->flags & GOLEAK_FLAG_NAMED) || ((has & GOLEAK_HAS_OTHER_GOID) && waker->goid == 0))))
         return false;
-    int64_t moment = usual_moment(replay, event, has);
-    usual_wake(replay, record, moment);
+    int64_t moment = take_moment(replay, event, has);
+    end_park(replay, record, moment);
     record->state = GOLEAK_STATE_RUNNABLE;
     record->since = moment;
     replay->stream.has_wakeups = true;
@@ -1141,7 +1118,7 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
     uint32_t node = goleak_lineage_of(&replay->lineage, spawner, detail_of(replay, spawner));
     if (node == 0)
         return false; /* the long way meets the end of memory as well */
-    int64_t moment = usual_moment(replay, event, has);
+    int64_t moment = take_moment(replay, event, has);
     begin_life(replay, record, moment);
     record->goid = has & GOLEAK_HAS_GOID ? event->goid : 0;
     record->flags |= GOLEAK_REC_NOT_MAIN;
@@ -1231,8 +1208,7 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
     } else {
         goid = record->goid;
     }
-    replay->event_count++;
-    int64_t moment = take_moment(replay, event);
+    int64_t moment = take_moment(replay, event, event->has);
     enum goleak_status status = apply(replay, event, record, index, moment);
     if (UNLIKELY(replay->story.goid != 0))
         goleak_story_note(&replay->story, event, record, moment);
@@ -1318,8 +1294,7 @@ static enum goleak_status run_row(struct goleak_replay *replay, const struct gol
                 find_now(replay, event, &found[i]);
             status = step(replay, event, &found[i], mode);
         } else if (status == GOLEAK_OK) {
-            replay->event_count++;
-            status = step_nobody(replay, event, take_moment(replay, event));
+            status = step_nobody(replay, event, take_moment(replay, event, event->has));
         }
         *done = i + (status != GOLEAK_END);
         if (UNLIKELY(is_nearly_full(&replay->transitions)) && status == GOLEAK_OK)
