@@ -561,6 +561,7 @@ static enum goleak_status too_long(void *context, const struct goleak_line *line
 static inline const char *fast_line(const char *at, struct goleak_event *event)
 {
     const uint32_t counters = GOLEAK_HAS_G | GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT;
+    event->reason = event->wait_reason = 0;
     if (memcmp(at, "gopark: ", 8) == 0) {
         at += 8;
         EXPECT(at, "goroutine=");

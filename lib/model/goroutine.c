@@ -1,9 +1,10 @@
-/* goroutine - see goroutine.h. At most half of the slots are used. */
+/* goroutine - see goroutine.h. At most half of the slots are used, of small tables an eighth. */
 #include "model/goroutine.h"
 
 #include <string.h>
 
 #define FIRST_SLOTS_LOG2 10
+#define SMALL_SLOTS 16384
 
 /* In rows, whose slots are fetched before the first is needed: see replay.c. */
 #define ROW 32
@@ -65,7 +66,8 @@ static bool add_chunk(struct goleak_store *store)
         return false;
     store->blocks[count] = block;
     store->chunks[count] = (struct goleak_record *)(void *)(block + (LINE - (uintptr_t)block % LINE) % LINE);
-    memset(store->chunks[count], 0, sizeof **store->chunks); /* index 0 is none */
+    if (count == 0) /* index 0 is none, and none's process */
+        *store->chunks[0] = (struct goleak_record){ .process = UINT16_MAX };
     store->chunk_count++;
     return true;
 }
@@ -119,7 +121,8 @@ uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t pro
         return 0;
     if (index / GOLEAK_RECORD_CHUNK >= store->chunk_count && !add_chunk(store))
         return 0;
-    if (store->hashed * 2 > store->slot_mask && !resize_slots(store, 64 - store->slot_shift + 1))
+    size_t sparse = store->slot_mask < SMALL_SLOTS ? 8 : 2;
+    if (store->hashed * sparse > store->slot_mask && !resize_slots(store, 64 - store->slot_shift + 1))
         return 0;
     struct goleak_record *record = goleak_store_at(store, index);
     memset(record, 0, sizeof *record);
@@ -131,6 +134,7 @@ uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t pro
     } else {
         record->g = key;
         store->has_addresses = true;
+        store->has_numbers = store->has_numbers || goleak_g_is_slot(key);
     }
     record->process = process;
     store->count = index;

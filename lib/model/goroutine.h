@@ -32,6 +32,7 @@
 #define GOLEAK_REC_PANIC 128u    /* waiting while the process panics */
 #define GOLEAK_REC_INFERRED 256u /* the reason was read off the stack */
 #define GOLEAK_REC_SPAWNED 512u  /* has a lineage node */
+#define GOLEAK_REC_STARTED 1024u /* has run: its detail tells when, if that is told */
 
 #define GOLEAK_NO_WAIT 255
 
@@ -76,7 +77,7 @@ struct goleak_store {
     void **blocks;
     size_t chunk_count, chunk_capacity, block_capacity;
     uint32_t count; /* records in use; index 0 is "none" and not used */
-    bool has_addresses, has_goids; /* there were keys of this kind */
+    bool has_addresses, has_goids, has_numbers; /* there were keys of this kind */
     uint64_t *slots;
     size_t slot_mask; /* number of slots - 1 */
     unsigned slot_shift;
@@ -126,9 +127,12 @@ static inline uint32_t goleak_incarnation_told(uint64_t g, uint32_t incarnation)
     return goleak_g_is_slot(g) && incarnation > 1 ? 1 : incarnation;
 }
 
+/* The high half is the slot's, the low one the tag. The factor is one that parts addresses
+ * well that lie a struct g of any Go version (384 to 512 bytes) from each other: these are
+ * most of what is asked, and hardly two of them then want the same slot. */
 static inline uint64_t goleak_store_hash(uint64_t key, uint16_t process)
 {
-    return goleak_hash_u64(key ^ (uint64_t)process << 48);
+    return (key ^ (uint64_t)process << 48) * 0x2f4d4c8650d7d13fu;
 }
 
 /* A slot: tag (low half of the hash) above the index; 0 is free. */
@@ -149,25 +153,33 @@ static inline uint32_t goleak_store_numbered(const struct goleak_store *store, u
     return number <= store->count ? number : 0;
 }
 
-/* Index of the record whose slot has the tag of this hash: nearly always the right one, but
- * it has not been looked at. 0 if there is none. */
+/* Index of the record in the first slot that a key may have: in a small table nearly always the
+ * right one, but it has not been looked at. 0 if there is none. */
+static inline uint32_t goleak_store_guess(const struct goleak_store *store, uint64_t key, uint64_t hash)
+{
+    if (store->has_numbers && goleak_store_numbered(store, key) != 0)
+        return goleak_store_numbered(store, key);
+    return (uint32_t)store->slots[hash >> store->slot_shift];
+}
+
+/* … in the first or the second, by their tags: in any table it is mostly there. Which of them
+ * cannot be foreseen, so no branch asks. */
 static inline uint32_t goleak_store_seek(const struct goleak_store *store, uint64_t key, uint64_t hash)
 {
-    uint32_t index = goleak_store_numbered(store, key);
+    uint32_t index = store->has_numbers ? goleak_store_numbered(store, key) : 0;
     if (index != 0)
         return index;
     size_t at = (size_t)(hash >> store->slot_shift);
-    uint64_t slot = store->slots[at];
-    while (slot != 0 && (uint32_t)(slot >> 32) != (uint32_t)hash)
-        slot = store->slots[at = (at + 1) & store->slot_mask];
-    return (uint32_t)slot;
+    uint64_t first = store->slots[at], second = store->slots[(at + 1) & store->slot_mask];
+    uint32_t two = (uint32_t)(second >> 32) == (uint32_t)hash ? (uint32_t)second : 0;
+    return (uint32_t)(first >> 32) == (uint32_t)hash ? (uint32_t)first : two;
 }
 
 /* Index of the record, 0 if there is none. */
 static inline uint32_t goleak_store_find(const struct goleak_store *store, uint64_t key, uint16_t process,
                                          uint64_t hash)
 {
-    uint32_t tag = (uint32_t)hash, index = goleak_store_numbered(store, key);
+    uint32_t tag = (uint32_t)hash, index = store->has_numbers ? goleak_store_numbered(store, key) : 0;
     if (index != 0 && goleak_store_at(store, index)->g == key && goleak_store_at(store, index)->process == process)
         return index;
     for (size_t at = (size_t)(hash >> store->slot_shift);; at = (at + 1) & store->slot_mask) {

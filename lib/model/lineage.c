@@ -31,8 +31,8 @@ static uint32_t take_node(struct goleak_lineage *lineage)
     return (uint32_t)lineage->count++;
 }
 
-/* Drops a reference; frees upwards, in a loop, what nobody needs any more. */
-static void drop(struct goleak_lineage *lineage, uint32_t node)
+/* Frees upwards, in a loop, what nobody needs any more. */
+void goleak_lineage_drop(struct goleak_lineage *lineage, uint32_t node)
 {
     while (node != 0 && --lineage->nodes[node].references == 0) {
         uint32_t parent = lineage->nodes[node].parent;
@@ -57,7 +57,7 @@ static void trim(struct goleak_lineage *lineage, uint32_t node)
         return;
     lineage->nodes[last].parent = 0;
     lineage->nodes[last].cut = true;
-    drop(lineage, above);
+    goleak_lineage_drop(lineage, above);
 }
 
 uint32_t goleak_lineage_of(struct goleak_lineage *lineage, struct goleak_record *record, struct goleak_detail *detail)
@@ -98,10 +98,10 @@ void goleak_lineage_end(struct goleak_lineage *lineage, struct goleak_record *re
 {
     if (record->flags & GOLEAK_REC_SPAWNED) {
         lineage->nodes[detail->node].alive = false;
-        drop(lineage, detail->node);
+        goleak_lineage_drop(lineage, detail->node);
         detail->node = 0;
         record->flags &= (uint16_t)~GOLEAK_REC_SPAWNED;
     }
-    drop(lineage, record->parent);
+    goleak_lineage_drop(lineage, record->parent);
     record->parent = 0;
 }

@@ -41,6 +41,9 @@ void goleak_lineage_adopt(struct goleak_lineage *lineage, struct goleak_record *
 /* The goroutine has ended: gives back its node and its reference to its parent. */
 void goleak_lineage_end(struct goleak_lineage *lineage, struct goleak_record *record, struct goleak_detail *detail);
 
+/* Gives back one reference to a node; 0: none. */
+void goleak_lineage_drop(struct goleak_lineage *lineage, uint32_t node);
+
 static inline const struct goleak_node *goleak_lineage_at(const struct goleak_lineage *lineage, uint32_t node)
 {
     return &lineage->nodes[node];

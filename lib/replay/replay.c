@@ -18,6 +18,7 @@
 #include "replay/process.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,12 +81,17 @@ enum goleak_status goleak_replay_flush(struct goleak_replay *replay)
     return status;
 }
 
+/* Once the table outgrows the cache, waiting for memory is most of the cost: slots and
+ * records of a row of events are fetched before the first is stepped. */
+#define ROW 32
+
+/* A usual event is good for two transitions at most, another one for 16. */
 static inline bool is_nearly_full(const struct goleak_transitions *batch)
 {
-    return batch->count > GOLEAK_TRANSITIONS - 16;
+    return batch->count > GOLEAK_TRANSITIONS - 2 * ROW - 16;
 }
 
-/* There is always room for the transitions of one event: see step(). */
+/* There is always room for the transitions of a row: see run_row(). */
 static inline void tell(struct goleak_replay *replay, const struct goleak_record *record,
                         enum goleak_transition_kind kind, int64_t moment, int64_t since)
 {
@@ -606,6 +612,7 @@ static void on_run(struct goleak_replay *replay, struct goleak_record *record, i
     struct goleak_detail *detail = detail_of(replay, record);
     if (detail->started == GOLEAK_NO_MOMENT && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
         detail->started = moment;
+    record->flags |= GOLEAK_REC_STARTED;
 }
 
 /* What an input says of a goroutine's state without anything having happened to it: of
@@ -721,25 +728,57 @@ static void counters_differ(struct goleak_replay *replay, const struct goleak_ev
                            "count=%" PRId32 " is printed where %" PRId64 " live", event->count, replay->script_live);
 }
 
-/* `has`: the event's own, where the compiler is to know it. */
-static inline void check_counters(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has)
+/* The last of a row's events that printed a counter, and what it should have been. */
+struct counted {
+    const struct goleak_event *live, *blocked; /* NULL: none did */
+    int64_t should_live, should_blocked;
+};
+
+static void note_printed(struct goleak_replay *replay, struct counted *counted)
+{
+    struct goleak_printed *printed = &replay->printed;
+    const struct goleak_event *live = counted->live, *blocked = counted->blocked;
+    if (live != NULL) {
+        printed->count = live->count;
+        printed->should_count = counted->should_live;
+    }
+    if (blocked != NULL) {
+        printed->blocked = blocked->blocked_count;
+        printed->should_blocked = counted->should_blocked;
+        replay->stream.tells_blocking = true;
+    }
+    if (live != NULL || blocked != NULL) {
+        replay->stream.counted = true;
+        printed->position = live > blocked ? live->position : blocked->position;
+    }
+    counted->live = counted->blocked = NULL;
+}
+
+ALWAYS_INLINE void compare_counters(struct goleak_replay *replay, const struct goleak_event *event, struct counted *counted)
 {
     bool differs = false;
-    if (has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT))
-        replay->printed.position = event->position;
-    if (has & GOLEAK_HAS_COUNT) {
-        replay->printed.count = event->count;
-        replay->printed.should_count = replay->script_live;
+    if (event->has & GOLEAK_HAS_COUNT) {
+        counted->live = event;
+        counted->should_live = replay->script_live;
         differs = event->count != replay->script_live;
     }
-    if (has & GOLEAK_HAS_BLOCKED_COUNT) {
-        replay->stream.tells_blocking = true;
-        replay->printed.blocked = event->blocked_count;
-        replay->printed.should_blocked = replay->script_blocked;
+    if (event->has & GOLEAK_HAS_BLOCKED_COUNT) {
+        counted->blocked = event;
+        counted->should_blocked = replay->script_blocked;
         differs |= event->blocked_count != replay->script_blocked;
     }
-    if (differs)
+    if (UNLIKELY(differs))
         counters_differ(replay, event);
+    if (event->has & GOLEAK_HAS_STACK)
+        replay->stream.has_stacks = true;
+}
+
+/* Of an event that does not go the short way. */
+static void check_counters(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    struct counted counted = { NULL, NULL, 0, 0 };
+    compare_counters(replay, event, &counted);
+    note_printed(replay, &counted);
 }
 
 static enum goleak_status step_nobody(struct goleak_replay *replay, const struct goleak_event *event, int64_t moment)
@@ -748,7 +787,7 @@ static enum goleak_status step_nobody(struct goleak_replay *replay, const struct
     switch (event->kind) {
     case GOLEAK_EVENT_TICK:
     case GOLEAK_EVENT_COUNTERS:
-        check_counters(replay, event, event->has);
+        check_counters(replay, event);
         return event->kind == GOLEAK_EVENT_TICK ? on_tick(replay, event) : GOLEAK_OK;
     case GOLEAK_EVENT_CALL:
     case GOLEAK_EVENT_RETURN:
@@ -925,11 +964,11 @@ static void begin_time(struct goleak_replay *replay, int64_t first_ns)
     }
 }
 
-/* Counts the event, too. `has`: its own, where the compiler is to know it. */
-ALWAYS_INLINE int64_t take_moment(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has)
+/* Counts the event, too. */
+ALWAYS_INLINE int64_t take_moment(struct goleak_replay *replay, const struct goleak_event *event)
 {
     replay->event_count++;
-    if ((has & GOLEAK_HAS_TIME) == 0)
+    if ((event->has & GOLEAK_HAS_TIME) == 0)
         return replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count;
     if (UNLIKELY(replay->first_ns == GOLEAK_NONE))
         begin_time(replay, event->time_ns);
@@ -966,84 +1005,136 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
 /* ---- the usual events ----
  *
  * Nearly all events are of a goroutine that is known, and bring nothing but the next
- * step of its life. These go without the questions above, and nearly without branches
- * that cannot be foreseen; where anything else is the case, the answer is "no", and
- * nothing has been done.
- *
- * `has` is the event's own. It is an argument so that the compiler makes a shorter way
- * for the sets of the article's script and of Go's traces, for which it is a constant. */
-
-#define TEXT_PARK (GOLEAK_HAS_G | GOLEAK_HAS_BLOCKED | GOLEAK_HAS_REASON | GOLEAK_HAS_BLOCKED_COUNT)
-#define TEXT_END (GOLEAK_HAS_G | GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)
-#define TEXT_CREATE (TEXT_END | GOLEAK_HAS_OTHER)
-#define TRACE (GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_TIME)
-#define TRACE_PARK (TRACE | GOLEAK_HAS_REASON | GOLEAK_HAS_STACK)
-#define TRACE_READY (TRACE | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_STACK)
+ * step of its life. These go without the questions above. What follows from the sort of
+ * an event (its kind, flags, reasons, and what it tells) is worked out once for each
+ * sort; what is left depends on the goroutine. Where anything is unusual, the answer is
+ * "no", and nothing has been done. */
 
 /* What usual events may tell. */
 #define USUAL (GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_TIME | GOLEAK_HAS_CPU | GOLEAK_HAS_TID | GOLEAK_HAS_PID | \
                GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT | GOLEAK_HAS_STACK)
 #define USUAL_PARK (USUAL | GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT | GOLEAK_HAS_BLOCKED | TELLS_OBJECT)
+#define USUAL_READY (USUAL | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)
+#define USUAL_CREATE (USUAL_READY | TELLS_SITE | GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT | GOLEAK_HAS_BLOCKED | \
+                      GOLEAK_HAS_WAITSINCE | GOLEAK_HAS_STATUS)
 
-ALWAYS_INLINE bool is_usual(const struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
-                            const struct goleak_record *record)
+enum way { WAY_LONG, WAY_PARK, WAY_END, WAY_STATE, WAY_READY, WAY_CREATE };
+
+/* The first of an event's bytes say what sort it is. */
+static inline uint64_t sort_of(const struct goleak_event *event)
 {
-    bool lives = (record->flags & GOLEAK_REC_SEEN) && record->state != GOLEAK_STATE_ENDED;
-    bool same = (has & GOLEAK_HAS_GOID) == 0 || event->goid == record->goid;
-    bool timed = (has & GOLEAK_HAS_TIME) == 0 || replay->first_ns != GOLEAK_NONE;
-    return lives && same && timed;
+    _Static_assert(offsetof(struct goleak_event, g) == 8, "kind to has are eight bytes");
+    uint64_t sort;
+    memcpy(&sort, event, sizeof sort);
+    return sort;
 }
 
-ALWAYS_INLINE void usual_rest(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has)
-{
-    if (has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) {
-        replay->stream.counted = true;
-        check_counters(replay, event, has);
-    }
-    if (has & GOLEAK_HAS_STACK)
-        replay->stream.has_stacks = true;
-}
-
-ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
-                              struct goleak_record *record)
+/* False: every park of this sort has to be looked at. */
+static bool plan_park(const struct goleak_replay *replay, const struct goleak_event *event, struct goleak_plan *plan)
 {
     const struct goleak_reasons *reasons = replay->reasons;
-    const int wait = has & GOLEAK_HAS_WAIT ? event->wait_reason : -1;
-    const bool named = (event->flags & GOLEAK_FLAG_REASON) != 0;
-    if ((has & ~USUAL_PARK) != 0 || (has & GOLEAK_HAS_REASON) == 0 || !is_usual(replay, event, has, record) ||
-        (event->flags & GOLEAK_FLAG_INFERRED) != 0 || replay->candidates != reasons->candidates ||
-        (replay->stream.has_wakeups && record->state == GOLEAK_STATE_WAITING) ||
-        ((has & GOLEAK_HAS_STACK) && replay->sites.sites[record->site].unnamed) ||
-        (!named && !goleak_reasons_has_seen(reasons, event->reason, wait)))
+    const bool tells_wait = (event->has & GOLEAK_HAS_WAIT) != 0, named = (event->flags & GOLEAK_FLAG_REASON) != 0;
+    const int wait = tells_wait ? event->wait_reason : -1;
+    if ((event->has & GOLEAK_HAS_REASON) == 0 || (event->flags & GOLEAK_FLAG_INFERRED) != 0 ||
+        replay->candidates != reasons->candidates || (!named && !goleak_reasons_has_seen(reasons, event->reason, wait)))
         return false;
     enum goleak_reason reason =
         named ? (enum goleak_reason)event->reason : goleak_reasons_decode(reasons, event->reason, wait);
-    if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE || ((has & GOLEAK_HAS_WAIT) && reason == GOLEAK_REASON_FOREVER))
+    plan->reason = (uint8_t)reason;
+    plan->raw_reason = named ? GOLEAK_REASON_NONE : event->reason;
+    plan->wait = tells_wait ? event->wait_reason : GOLEAK_NO_WAIT;
+    plan->blocks = goleak_reason_blocks(reason);
+    return reason != GOLEAK_REASON_SYSTEM_GOROUTINE && !(tells_wait && reason == GOLEAK_REASON_FOREVER);
+}
+
+/* What events of this sort do. Unusual ones are asked again each time: what makes them so
+ * may pass. */
+static struct goleak_plan make_plan(const struct goleak_replay *replay, const struct goleak_event *event)
+{
+    static const struct {
+        uint32_t may;
+        uint8_t way, state;
+    } kinds[GOLEAK_EVENT_KIND_COUNT] = {
+        [GOLEAK_EVENT_PARK] = { USUAL_PARK, WAY_PARK, GOLEAK_STATE_WAITING },
+        [GOLEAK_EVENT_END] = { USUAL, WAY_END, GOLEAK_STATE_ENDED },
+        [GOLEAK_EVENT_RUN] = { USUAL, WAY_STATE, GOLEAK_STATE_RUNNING },
+        [GOLEAK_EVENT_READY] = { USUAL_READY, WAY_READY, GOLEAK_STATE_RUNNABLE },
+        [GOLEAK_EVENT_YIELD] = { USUAL, WAY_STATE, GOLEAK_STATE_RUNNABLE },
+        [GOLEAK_EVENT_SYSCALL] = { USUAL, WAY_STATE, GOLEAK_STATE_SYSCALL },
+        [GOLEAK_EVENT_SYSRETURN] = { USUAL | GOLEAK_HAS_STATUS, WAY_STATE, GOLEAK_STATE_RUNNING },
+        [GOLEAK_EVENT_CREATE] = { USUAL_CREATE, WAY_CREATE, GOLEAK_STATE_RUNNABLE },
+    };
+    const uint32_t has = event->has, whose = GOLEAK_HAS_G | GOLEAK_HAS_GOID;
+    struct goleak_plan plan = { .way = kinds[event->kind].way, .state = kinds[event->kind].state };
+    if (plan.way == WAY_LONG || (has & whose) == 0 || (has & ~kinds[event->kind].may) != 0 ||
+        ((has & GOLEAK_HAS_TIME) && replay->first_ns == GOLEAK_NONE) ||
+        (plan.way == WAY_PARK && !plan_park(replay, event, &plan)) ||
+        (plan.way == WAY_READY && (has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) == GOLEAK_HAS_OTHER_GOID) ||
+        ((has & GOLEAK_HAS_OTHER) && (event->flags & GOLEAK_FLAG_NAMED)) ||
+        (plan.way == WAY_CREATE && (has & GOLEAK_HAS_OTHER) == 0))
+        plan.way = WAY_LONG;
+    else
+        plan.sort = sort_of(event);
+    return plan;
+}
+
+/* Plans were made for this knowledge of the Go version. */
+static void renew_plans(struct goleak_replay *replay)
+{
+    if (LIKELY(replay->planned_for == replay->reasons->candidates))
+        return;
+    memset(replay->plans, 0, sizeof replay->plans);
+    replay->planned_for = replay->reasons->candidates;
+}
+
+static inline const struct goleak_plan *plan_of(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    uint64_t sort = sort_of(event);
+    struct goleak_plan *plan = &replay->plans[goleak_hash_u64(sort) >> (64 - GOLEAK_PLANS_LOG2)];
+    if (UNLIKELY(plan->sort != sort))
+        *plan = make_plan(replay, event);
+    return plan;
+}
+
+/* One that is known, lives, and is who the event says. */
+ALWAYS_INLINE bool is_known(const struct goleak_event *event, const struct goleak_record *record)
+{
+    return (record->flags & GOLEAK_REC_SEEN) != 0 && record->state != GOLEAK_STATE_ENDED &&
+           ((event->has & GOLEAK_HAS_GOID) == 0 || event->goid == record->goid);
+}
+
+ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_event *event,
+                              const struct goleak_plan *plan, struct goleak_record *record,
+                              struct counted *counted)
+{
+    if (UNLIKELY(!is_known(event, record) ||
+                 (replay->stream.has_wakeups && record->state == GOLEAK_STATE_WAITING) ||
+                 ((event->has & GOLEAK_HAS_STACK) && replay->sites.sites[record->site].unnamed)))
         return false;
-    int64_t moment = take_moment(replay, event, has);
-    bool blocks = goleak_reason_blocks(reason);
+    int64_t moment = take_moment(replay, event);
     goleak_waits_end(&replay->waits, record, moment);
-    record->reason = (uint8_t)reason;
-    tell_wait(replay, record, moment, blocks);
+    record->reason = plan->reason;
+    tell_wait(replay, record, moment, plan->blocks);
     record->flags = (uint16_t)((record->flags & ~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED)) |
-                               GOLEAK_REC_BLOCKED * (unsigned)blocks);
+                               GOLEAK_REC_BLOCKED * (unsigned)plan->blocks);
     record->state = GOLEAK_STATE_WAITING;
     record->since = moment;
-    record->raw_reason = named ? GOLEAK_REASON_NONE : event->reason;
-    record->wait = has & GOLEAK_HAS_WAIT ? event->wait_reason : GOLEAK_NO_WAIT;
-    record->block_stack = has & GOLEAK_HAS_STACK ? event->stack : 0;
+    record->raw_reason = plan->raw_reason;
+    record->wait = plan->wait;
+    record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : 0;
     replay->stream.tells_blocking = true;
     begin_wait(replay, event, record);
-    usual_rest(replay, event, has);
+    compare_counters(replay, event, counted);
     return true;
 }
 
-ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
-                             struct goleak_record *record)
+ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_event *event,
+                             struct goleak_record *record,
+                              struct counted *counted)
 {
-    if ((has & ~USUAL) != 0 || !is_usual(replay, event, has, record) || replay->on_ended != NULL)
+    if (UNLIKELY(!is_known(event, record)))
         return false;
-    int64_t moment = take_moment(replay, event, has);
+    int64_t moment = take_moment(replay, event);
     end_park(replay, record, moment);
     record->state = GOLEAK_STATE_ENDED;
     if (is_told(replay, record))
@@ -1053,42 +1144,45 @@ ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_e
         end_lineage(replay, record);
     goleak_waits_forget(&replay->waits, record);
     record->since = moment;
-    usual_rest(replay, event, has);
+    compare_counters(replay, event, counted);
     return true;
 }
 
 /* It runs, or could: on_state. */
-ALWAYS_INLINE bool usual_state(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
-                               struct goleak_record *record, enum goleak_state state)
+ALWAYS_INLINE bool usual_state(struct goleak_replay *replay, const struct goleak_event *event,
+                               const struct goleak_plan *plan, struct goleak_record *record,
+                              struct counted *counted)
 {
-    if ((has & ~(USUAL | GOLEAK_HAS_STATUS)) != 0 || !is_usual(replay, event, has, record))
+    if (UNLIKELY(!is_known(event, record)))
         return false;
-    int64_t moment = take_moment(replay, event, has);
+    int64_t moment = take_moment(replay, event);
     if (record->state == GOLEAK_STATE_WAITING) /* mostly it was woken before */
         end_park(replay, record, moment);
-    record->state = (uint8_t)state;
+    record->state = plan->state;
     record->since = moment;
     if (event->kind == GOLEAK_EVENT_RUN) {
-        struct goleak_detail *detail = detail_of(replay, record);
-        if (detail->started == GOLEAK_NO_MOMENT && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
-            detail->started = moment;
         replay->stream.has_wakeups = true;
+        if (UNLIKELY((record->flags & (GOLEAK_REC_STARTED | GOLEAK_REC_PREEXISTING)) == 0))
+            detail_of(replay, record)->started = moment;
+        record->flags |= GOLEAK_REC_STARTED;
+    } else if (event->kind == GOLEAK_EVENT_SYSRETURN && event->status == 1) {
+        record->state = GOLEAK_STATE_RUNNABLE;
     }
-    usual_rest(replay, event, has);
+    compare_counters(replay, event, counted);
     return true;
 }
 
 /* Woken by somebody who is known, or whom nobody tells. */
-ALWAYS_INLINE bool usual_ready(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
-                               struct goleak_record *record, struct goleak_record *waker)
+ALWAYS_INLINE bool usual_ready(struct goleak_replay *replay, const struct goleak_event *event,
+                               struct goleak_record *record, struct goleak_record *waker,
+                              struct counted *counted)
 {
-    bool told = (has & GOLEAK_HAS_OTHER) != 0;
-    if ((has & ~(USUAL | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) != 0 || !is_usual(replay, event, has, record) ||
-        (!told && (has & GOLEAK_HAS_OTHER_GOID)) ||
-        (told && (event->other_g == 0 || waker->g != event->other_g || waker->process != record->process ||
-                  (event->flags & GOLEAK_FLAG_NAMED) || ((has & GOLEAK_HAS_OTHER_GOID) && waker->goid == 0))))
+    bool told = (event->has & GOLEAK_HAS_OTHER) != 0;
+    if (UNLIKELY(!is_known(event, record) ||
+                 (told && (event->other_g == 0 || waker->g != event->other_g || waker->process != record->process ||
+                           ((event->has & GOLEAK_HAS_OTHER_GOID) && waker->goid == 0)))))
         return false;
-    int64_t moment = take_moment(replay, event, has);
+    int64_t moment = take_moment(replay, event);
     end_park(replay, record, moment);
     record->state = GOLEAK_STATE_RUNNABLE;
     record->since = moment;
@@ -1096,29 +1190,26 @@ ALWAYS_INLINE bool usual_ready(struct goleak_replay *replay, const struct goleak
     if (told && waker->state == GOLEAK_STATE_WAITING)
         on_state(replay, waker, GOLEAK_STATE_RUNNING, moment);
     goleak_waits_by(&replay->waits, record, told ? waker : NULL);
-    usual_rest(replay, event, has);
+    compare_counters(replay, event, counted);
     return true;
 }
 
 /* A recycled g; its spawner is known, and runs from now on. */
-ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
-                                struct goleak_record *record, struct goleak_record *spawner)
+ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct goleak_event *event,
+                                struct goleak_record *record, struct goleak_record *spawner,
+                              struct counted *counted)
 {
-    const uint32_t rare = GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM | GOLEAK_HAS_STACK_BOUNDS;
-    if ((has & rare) != 0 || (record->flags & (GOLEAK_REC_SEEN | GOLEAK_REC_SPAWNED)) != GOLEAK_REC_SEEN ||
+    const uint32_t has = event->has;
+    if ((record->flags & (GOLEAK_REC_SEEN | GOLEAK_REC_SPAWNED)) != GOLEAK_REC_SEEN ||
         record->state != GOLEAK_STATE_ENDED || record->parent != 0 || record->g == 0 ||
-        ((has & GOLEAK_HAS_GOID) && event->goid <= 1) ||
-        ((has & GOLEAK_HAS_TIME) && replay->first_ns == GOLEAK_NONE) ||
-        !replay->processes[record->process].created_any)
-        return false;
-    if ((has & GOLEAK_HAS_OTHER) == 0 || event->other_g == 0 || spawner->g != event->other_g ||
-        spawner->process != record->process || spawner == record ||
-        ((has & GOLEAK_HAS_OTHER_GOID) && spawner->goid == 0) || (event->flags & GOLEAK_FLAG_NAMED))
+        ((has & GOLEAK_HAS_GOID) && event->goid <= 1) || !replay->processes[record->process].created_any ||
+        event->other_g == 0 || spawner->g != event->other_g || spawner->process != record->process ||
+        spawner == record || ((has & GOLEAK_HAS_OTHER_GOID) && spawner->goid == 0))
         return false;
     uint32_t node = goleak_lineage_of(&replay->lineage, spawner, detail_of(replay, spawner));
     if (node == 0)
         return false; /* the long way meets the end of memory as well */
-    int64_t moment = take_moment(replay, event, has);
+    int64_t moment = take_moment(replay, event);
     begin_life(replay, record, moment);
     record->goid = has & GOLEAK_HAS_GOID ? event->goid : 0;
     record->flags |= GOLEAK_REC_NOT_MAIN;
@@ -1134,67 +1225,70 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
     replay->system_count += (proof & GOLEAK_REC_SYSTEM) != 0;
     if (is_told(replay, record))
         tell(replay, record, GOLEAK_T_CREATED, moment, moment);
-    usual_rest(replay, event, has);
+    compare_counters(replay, event, counted);
     return true;
 }
 
-static inline bool step_usual(struct goleak_replay *replay, const struct goleak_event *event,
-                              struct goleak_record *record, struct goleak_record *other)
-{
-    const uint32_t has = event->has;
-    switch (event->kind) {
-    case GOLEAK_EVENT_PARK:
-        return has == TEXT_PARK    ? usual_park(replay, event, TEXT_PARK, record)
-               : has == TRACE_PARK ? usual_park(replay, event, TRACE_PARK, record)
-                                   : usual_park(replay, event, has, record);
-    case GOLEAK_EVENT_END:
-        return has == TEXT_END ? usual_end(replay, event, TEXT_END, record) : usual_end(replay, event, has, record);
-    case GOLEAK_EVENT_CREATE:
-        return has == TEXT_CREATE ? usual_create(replay, event, TEXT_CREATE, record, other)
-                                  : usual_create(replay, event, has, record, other);
-    case GOLEAK_EVENT_RUN:
-        return has == TRACE ? usual_state(replay, event, TRACE, record, GOLEAK_STATE_RUNNING)
-                            : usual_state(replay, event, has, record, GOLEAK_STATE_RUNNING);
-    case GOLEAK_EVENT_READY:
-        return has == TRACE_READY ? usual_ready(replay, event, TRACE_READY, record, other)
-                                  : usual_ready(replay, event, has, record, other);
-    case GOLEAK_EVENT_YIELD: return usual_state(replay, event, has, record, GOLEAK_STATE_RUNNABLE);
-    case GOLEAK_EVENT_SYSCALL: return usual_state(replay, event, has, record, GOLEAK_STATE_SYSCALL);
-    case GOLEAK_EVENT_SYSRETURN:
-        return usual_state(replay, event, has, record,
-                           event->status == 1 ? GOLEAK_STATE_RUNNABLE : GOLEAK_STATE_RUNNING);
-    default: return false;
-    }
-}
-
-/* Found ahead: the record of the goroutine's hash, mostly the right one, and that of the one
- * it names. One of zeros where there is none. */
+/* The record of the goroutine's hash, mostly the right one, and that of the one it names;
+ * the store's first where there is none. */
 struct found {
     uint64_t key, hash;
-    uint32_t index;
-    struct goleak_record *record, *other;
+    struct goleak_record *record, *other; /* other: NULL where it was not looked for */
 };
 
-static enum goleak_status step(struct goleak_replay *replay, const struct goleak_event *event,
-                               const struct found *found, enum goleak_replay_mode mode)
+ALWAYS_INLINE struct goleak_record *other_of(const struct goleak_replay *replay, const struct goleak_event *event,
+                                             const struct found *found)
 {
-    struct goleak_record *record = found->record;
-    uint64_t key = found->key, goid;
-    uint32_t index = record->index;
-    if (UNLIKELY(record->g != key || record->process != replay->process)) {
-        index = goleak_store_find(&replay->store, key, replay->process, found->hash);
-        /* Some probes of a recording tell the address, this one only the goid. */
-        if (UNLIKELY(index == 0 && (key & GOLEAK_KEY_GOID) && replay->store.has_addresses) &&
-            !goleak_store_by_goid(&replay->store, event->goid, replay->process, &index))
-            return goleak_alloc_failure(replay->alloc);
-        record = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
+    const struct goleak_store *store = &replay->store;
+    if (found->other != NULL || (event->has & GOLEAK_HAS_OTHER) == 0)
+        return found->other;
+    uint64_t hash = goleak_store_hash(event->other_g, replay->process);
+    return goleak_store_at(store, goleak_store_guess(store, event->other_g, hash));
+}
+
+ALWAYS_INLINE bool step_usual(struct goleak_replay *replay, const struct goleak_event *event,
+                              const struct goleak_plan *plan, struct goleak_record *record,
+                              const struct found *found, struct counted *counted)
+{
+    switch ((enum way)plan->way) {
+    case WAY_PARK: return usual_park(replay, event, plan, record, counted);
+    case WAY_END: return usual_end(replay, event, record, counted);
+    case WAY_STATE: return usual_state(replay, event, plan, record, counted);
+    case WAY_READY: return usual_ready(replay, event, record, other_of(replay, event, found), counted);
+    case WAY_CREATE: return usual_create(replay, event, record, other_of(replay, event, found), counted);
+    case WAY_LONG: break;
     }
-    if (LIKELY(record != NULL && replay->story.goid == 0) && step_usual(replay, event, record, found->other))
-        return GOLEAK_OK;
+    return false;
+}
+
+/* Only the long way asks who watches. */
+static bool is_watched(const struct goleak_replay *replay)
+{
+    return replay->story.goid != 0 || replay->on_ended != NULL;
+}
+
+/* The record of the key; NULL: none. False: memory. */
+static bool find_record(struct goleak_replay *replay, const struct goleak_event *event, const struct found *found,
+                        struct goleak_record **record)
+{
+    uint32_t index = goleak_store_find(&replay->store, found->key, replay->process, found->hash);
+    /* Some probes of a recording tell the address, this one only the goid. */
+    if (UNLIKELY(index == 0 && (found->key & GOLEAK_KEY_GOID) && replay->store.has_addresses) &&
+        !goleak_store_by_goid(&replay->store, event->goid, replay->process, &index))
+        return false;
+    *record = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
+    return true;
+}
+
+/* The long way; record: NULL if it is new. */
+static enum goleak_status step(struct goleak_replay *replay, const struct goleak_event *event,
+                               const struct found *found, struct goleak_record *record, enum goleak_replay_mode mode)
+{
+    uint64_t goid = 0;
     if (mode == GOLEAK_REPLAY_ASK && is_ruled(event) && is_not_yet(record, event))
         return GOLEAK_END;
     if (UNLIKELY(record == NULL)) {
-        index = goleak_store_add(&replay->store, key, replay->process, found->hash);
+        uint32_t index = goleak_store_add(&replay->store, found->key, replay->process, found->hash);
         if (index == 0)
             return goleak_alloc_failure(replay->alloc);
         record = goleak_store_at(&replay->store, index);
@@ -1204,27 +1298,19 @@ static enum goleak_status step(struct goleak_replay *replay, const struct goleak
             if (status != GOLEAK_OK)
                 return status;
         }
-        goid = 0;
     } else {
         goid = record->goid;
     }
-    int64_t moment = take_moment(replay, event, event->has);
-    enum goleak_status status = apply(replay, event, record, index, moment);
+    int64_t moment = take_moment(replay, event);
+    enum goleak_status status = apply(replay, event, record, record->index, moment);
     if (UNLIKELY(replay->story.goid != 0))
         goleak_story_note(&replay->story, event, record, moment);
     if (UNLIKELY(replay->store.goids.slots != NULL && record->goid != goid) &&
-        !goleak_store_note_goid(&replay->store, index))
+        !goleak_store_note_goid(&replay->store, record->index))
         return goleak_alloc_failure(replay->alloc);
-    if (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT))
-        replay->stream.counted = true;
-    check_counters(replay, event, event->has);
-    replay->stream.has_stacks = replay->stream.has_stacks || (event->has & GOLEAK_HAS_STACK) != 0;
+    check_counters(replay, event);
     return status;
 }
-
-/* Once the table outgrows the cache, waiting for memory is most of the cost: slots and
- * records of a row of events are fetched before the first is stepped. */
-#define ROW 32
 
 /* By lists, because whether the next event is a creation cannot be foreseen. */
 static inline void fetch_ahead(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,
@@ -1233,6 +1319,7 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
     const struct goleak_store *store = &replay->store;
     uint8_t naming[ROW], ending[ROW];
     uint64_t others[ROW];
+    uint32_t indices[ROW];
     size_t names = 0, ends = 0;
     for (size_t i = 0; i < count; i++) {
         found[i].key = goleak_event_key(&events[i]);
@@ -1247,8 +1334,8 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
         goleak_store_prefetch_slot(store, others[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        found[i].index = goleak_store_seek(store, found[i].key, found[i].hash);
-        found[i].record = found[i].other = goleak_store_at(store, found[i].index);
+        indices[i] = goleak_store_seek(store, found[i].key, found[i].hash);
+        found[i].record = found[i].other = goleak_store_at(store, indices[i]);
         GOLEAK_PREFETCH(found[i].record);
     }
     for (size_t i = 0; i < names; i++) {
@@ -1257,21 +1344,43 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
         of->other = goleak_store_at(store, index);
         GOLEAK_PREFETCH(of->other);
         GOLEAK_PREFETCH(goleak_store_detail_at(store, index));
-        GOLEAK_PREFETCH(goleak_store_detail_at(store, of->index));
+        GOLEAK_PREFETCH(goleak_store_detail_at(store, indices[naming[i]]));
     }
     for (size_t i = 0; i < ends && replay->lineage.nodes != NULL; i++)
         GOLEAK_PREFETCH(&replay->lineage.nodes[found[ending[i]].record->parent]);
 }
 
-static inline void find_now(const struct goleak_replay *replay, const struct goleak_event *event, struct found *found)
+ALWAYS_INLINE void find_now(const struct goleak_replay *replay, const struct goleak_event *event, struct found *found)
 {
     const struct goleak_store *store = &replay->store;
     found->key = goleak_event_key(event);
     found->hash = goleak_store_hash(found->key, replay->process);
-    found->record = found->other = goleak_store_at(store, goleak_store_seek(store, found->key, found->hash));
-    if (event->has & GOLEAK_HAS_OTHER)
-        found->other = goleak_store_at(
-            store, goleak_store_seek(store, event->other_g, goleak_store_hash(event->other_g, replay->process)));
+    found->record = goleak_store_at(store, goleak_store_guess(store, found->key, found->hash));
+    found->other = NULL;
+}
+
+/* An event that is not usual, or of a goroutine that is not, or was not found yet. */
+static enum goleak_status go_long(struct goleak_replay *replay, const struct goleak_event *event,
+                                  const struct found *found, enum goleak_replay_mode mode, struct counted *counted)
+{
+    struct goleak_record *record;
+    enum goleak_status status;
+    if ((event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) == 0) {
+        note_printed(replay, counted);
+        status = step_nobody(replay, event, take_moment(replay, event));
+    } else if (!find_record(replay, event, found, &record)) {
+        return goleak_alloc_failure(replay->alloc);
+    } else {
+        if (record != NULL && record != found->record && !is_watched(replay) &&
+            step_usual(replay, event, plan_of(replay, event), record, found, counted))
+            return GOLEAK_OK;
+        note_printed(replay, counted);
+        status = step(replay, event, found, record, mode);
+    }
+    renew_plans(replay);
+    if (status == GOLEAK_OK && is_nearly_full(&replay->transitions))
+        status = goleak_replay_flush(replay);
+    return status;
 }
 
 /* So many lie in the cache anyway. */
@@ -1280,29 +1389,37 @@ static inline void find_now(const struct goleak_replay *replay, const struct gol
 static enum goleak_status run_row(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
                                   enum goleak_replay_mode mode, size_t *done)
 {
-    const uint32_t whose = GOLEAK_HAS_G | GOLEAK_HAS_GOID;
     struct found found[ROW];
-    uint16_t found_for = replay->process;
-    bool ahead = replay->store.count > FEW;
+    struct counted counted = { NULL, NULL, 0, 0 };
+    const uint16_t found_for = replay->process;
+    const bool ahead = replay->store.count > FEW, watched = is_watched(replay);
+    enum goleak_status status = is_nearly_full(&replay->transitions) ? goleak_replay_flush(replay) : GOLEAK_OK;
+    size_t i = 0;
+    *done = 0;
+    if (status != GOLEAK_OK)
+        return status;
+    renew_plans(replay);
     if (ahead)
         fetch_ahead(replay, events, count, found);
-    for (size_t i = 0; i < count; i++) {
+    for (; i < count; i++) {
         const struct goleak_event *event = &events[i];
-        enum goleak_status status = goleak_process_find(replay, event);
-        if (status == GOLEAK_OK && LIKELY((event->has & whose) != 0)) {
-            if (UNLIKELY(!ahead || replay->process != found_for)) /* the process is part of the hash */
-                find_now(replay, event, &found[i]);
-            status = step(replay, event, &found[i], mode);
-        } else if (status == GOLEAK_OK) {
-            status = step_nobody(replay, event, take_moment(replay, event, event->has));
-        }
-        *done = i + (status != GOLEAK_END);
-        if (UNLIKELY(is_nearly_full(&replay->transitions)) && status == GOLEAK_OK)
-            status = goleak_replay_flush(replay);
+        struct found *of = &found[ahead ? i : 0];
+        status = goleak_process_find(replay, event);
         if (UNLIKELY(status != GOLEAK_OK))
-            return status;
+            break;
+        if (!ahead || UNLIKELY(replay->process != found_for)) /* the process is part of the hash */
+            find_now(replay, event, of);
+        struct goleak_record *record = of->record;
+        if (LIKELY(record->g == of->key && record->process == replay->process && !watched) &&
+            LIKELY(step_usual(replay, event, plan_of(replay, event), record, of, &counted)))
+            continue;
+        status = go_long(replay, event, of, mode, &counted);
+        if (UNLIKELY(status != GOLEAK_OK))
+            break;
     }
-    return GOLEAK_OK;
+    *done = i;
+    note_printed(replay, &counted);
+    return status;
 }
 
 enum goleak_status goleak_replay_run(struct goleak_replay *replay, const struct goleak_event *events, size_t count,

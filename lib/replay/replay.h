@@ -50,6 +50,16 @@ struct goleak_thread {
 };
 #define GOLEAK_THREADS 1024
 
+/* What the events of one sort do, worked out once: see replay.c. */
+struct goleak_plan {
+    uint64_t sort; /* 0: none is */
+    uint8_t way;
+    uint8_t state;
+    uint8_t reason, raw_reason, wait; /* of parks */
+    bool blocks;
+};
+#define GOLEAK_PLANS_LOG2 6
+
 struct goleak_replay {
     struct goleak_alloc *alloc;
     struct goleak_symbols *symbols;    /* borrowed */
@@ -65,6 +75,8 @@ struct goleak_replay {
     uint16_t process; /* of the last event */
     struct goleak_thread threads[GOLEAK_THREADS]; /* by tid; the last one of its place */
 
+    struct goleak_plan plans[1 << GOLEAK_PLANS_LOG2]; /* by sort; the last one of its place */
+    uint32_t planned_for; /* candidates of the Go version */
     uint32_t candidates; /* of the Go version, as the reasons of the records were read */
     struct goleak_stream stream;
     bool include_system;
