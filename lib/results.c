@@ -3,7 +3,6 @@
 
 #include "analysis/peaks.h"
 #include "analysis/spawns.h"
-#include "analysis/totals.h"
 #include "report/report.h"
 
 #include <string.h>
@@ -92,19 +91,20 @@ void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_captur
 
 void goleak_trace_summary(const struct goleak_trace *trace, struct goleak_summary *out)
 {
-    const struct goleak_totals *totals = analysis(trace, &goleak_analysis_totals);
-    const struct goleak_peaks *peaks = analysis(trace, &goleak_analysis_peaks);
+    const struct goleak_ledger *ledger = &trace->ledger;
+    const struct goleak_gauge *live = &ledger->gauges[GOLEAK_GAUGE_LIVE];
+    const struct goleak_gauge *blocked = &ledger->gauges[GOLEAK_GAUGE_BLOCKED];
     const struct goleak_replay *replay = &trace->replay;
     *out = (struct goleak_summary){
-        .preexisting = totals->preexisting,
-        .created = totals->created,
-        .ended = totals->ended,
-        .live_at_end = totals->preexisting + totals->created - totals->ended,
-        .blocked_at_end = totals->blocked,
-        .peak_live = peaks->live.peak,
-        .peak_blocked = peaks->blocked.peak,
-        .peak_live_at = goleak_gauge_peak_moment(&peaks->live),
-        .peak_blocked_at = goleak_gauge_peak_moment(&peaks->blocked),
+        .preexisting = goleak_ledger_all(ledger, GOLEAK_T_APPEARED),
+        .created = goleak_ledger_all(ledger, GOLEAK_T_CREATED),
+        .ended = goleak_ledger_all(ledger, GOLEAK_T_ENDED) + goleak_ledger_all(ledger, GOLEAK_T_ENDED_BLOCKED),
+        .live_at_end = live->now,
+        .blocked_at_end = blocked->now,
+        .peak_live = live->peak,
+        .peak_blocked = blocked->peak,
+        .peak_live_at = goleak_ledger_peak_moment(ledger, GOLEAK_GAUGE_LIVE),
+        .peak_blocked_at = goleak_ledger_peak_moment(ledger, GOLEAK_GAUGE_BLOCKED),
         .system_hidden = trace->options.include_system ? 0 : replay->system_count,
     };
     memcpy(out->verdicts, trace->groups.verdicts, sizeof out->verdicts);

@@ -9,7 +9,7 @@
  *   lib/image/            Go executables: functions, lines, the version of Go
  *   lib/format/           one file a format; formats.c has the table
  *   lib/model/            the two waists: event.h, goroutine.h; and what they speak of
- *                         (reasons, sites, symbols, lineage, health, transitions)
+ *                         (reasons, sites, symbols, lineage, health, transitions, the ledger)
  *   lib/replay/           order.c puts events in order, replay.c makes goroutines of them
  *   lib/verdict/          the ladder of rules, and groups of like goroutines
  *   lib/analysis/         one file an analysis; analyses.c has the table
@@ -78,12 +78,11 @@ static bool has_failed(struct goleak_trace *trace, struct goleak_error *error)
 static enum goleak_status on_transitions(void *context, const struct goleak_transitions *batch)
 {
     struct goleak_trace *trace = context;
-    for (size_t i = 0; i < goleak_analysis_count; i++) {
-        enum goleak_status status = goleak_analyses[i]->take(trace->analyses[i], batch);
-        if (status != GOLEAK_OK)
-            return status;
-    }
-    return goleak_growth_take(&trace->growth, batch);
+    enum goleak_status status = goleak_ledger_take(&trace->ledger, batch);
+    for (size_t i = 0; i < goleak_analysis_count && status == GOLEAK_OK; i++)
+        if (goleak_analyses[i]->take != NULL)
+            status = goleak_analyses[i]->take(trace->analyses[i], batch);
+    return status;
 }
 
 static enum goleak_status on_ended(void *context, const struct goleak_record *record, int64_t moment)
@@ -167,7 +166,7 @@ static bool make_parts(struct goleak_trace *trace)
     struct goleak_alloc *alloc = &trace->alloc;
     goleak_symbols_init(&trace->symbols, alloc);
     goleak_groups_init(&trace->groups, alloc);
-    goleak_growth_init(&trace->growth, alloc);
+    goleak_ledger_init(&trace->ledger, alloc);
     goleak_order_init(&trace->order, alloc, &trace->replay, &trace->health);
     if (!goleak_replay_init(&trace->replay, alloc, &trace->symbols, &trace->reasons, &trace->health))
         return false;
@@ -184,6 +183,7 @@ static bool make_parts(struct goleak_trace *trace)
         .symbols = &trace->symbols,
         .sites = &trace->replay.sites,
         .lineage = &trace->replay.lineage,
+        .ledger = &trace->ledger,
         .store = &trace->replay.store,
         .ticks = &trace->replay.ticks,
         .has_time = &trace->replay.stream.has_time,
@@ -270,7 +270,7 @@ void goleak_trace_free(struct goleak_trace *trace)
     goleak_free(&trace->alloc, trace->exe, trace->exe != NULL ? strlen(trace->exe) + 1 : 0);
     goleak_groups_release(&trace->groups);
     goleak_verdict_release(&trace->judge);
-    goleak_growth_release(&trace->growth);
+    goleak_ledger_release(&trace->ledger);
     goleak_merge_release(&trace->merge);
     goleak_order_release(&trace->order);
     goleak_replay_release(&trace->replay);
@@ -661,7 +661,7 @@ static void prepare_judge(struct goleak_trace *trace)
         .lineage = &replay->lineage,
         .reasons = &trace->reasons,
         .waits = &replay->waits,
-        .growth = &trace->growth,
+        .ledger = &trace->ledger,
         .health = &trace->health,
         .limits = trace->limits,
         .ticks = &replay->ticks,

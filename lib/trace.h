@@ -54,7 +54,7 @@ struct goleak_trace {
     struct goleak_event_sink sink; /* where readers push: the order, or a decoder's queue */
     struct goleak_model model;
     void *analyses[GOLEAK_ANALYSIS_MAX];
-    struct goleak_growth growth;
+    struct goleak_ledger ledger;
     struct goleak_groups groups;
     struct goleak_verdict_input judge;
     const struct goleak_limits *limits; /* of its rules */

@@ -4,12 +4,10 @@
 #include "analysis/lifetimes.h"
 #include "analysis/peaks.h"
 #include "analysis/spawns.h"
-#include "analysis/totals.h"
 #include "analysis/tree.h"
 
 const struct goleak_analysis *const goleak_analyses[] = {
-    &goleak_analysis_totals, &goleak_analysis_lifetimes, &goleak_analysis_peaks,
-    &goleak_analysis_spawns, &goleak_analysis_tree,
+    &goleak_analysis_lifetimes, &goleak_analysis_peaks, &goleak_analysis_spawns, &goleak_analysis_tree,
 };
 const size_t goleak_analysis_count = sizeof goleak_analyses / sizeof *goleak_analyses;
 

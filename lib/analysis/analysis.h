@@ -13,10 +13,10 @@
 #define GOLEAK_ANALYSIS_ANALYSIS_H
 
 #include "base/json.h"
+#include "model/ledger.h"
 #include "model/lineage.h"
 #include "model/sites.h"
 #include "model/ticks.h"
-#include "model/transition.h"
 
 /* The model behind the transitions; all borrowed. Complete only at the end. */
 struct goleak_model {
@@ -24,6 +24,7 @@ struct goleak_model {
     const struct goleak_symbols *symbols;
     const struct goleak_sites *sites;
     const struct goleak_lineage *lineage;
+    const struct goleak_ledger *ledger; /* has what is taken */
     const struct goleak_store *store;
     const struct goleak_ticks *ticks;
     const bool *has_time;    /* moments are nanoseconds */
@@ -46,6 +47,7 @@ static inline bool goleak_model_tells_blocking(const struct goleak_model *model)
 struct goleak_analysis {
     const char *name; /* the JSON member */
     void *(*create)(const struct goleak_model *model); /* NULL: memory */
+    /* May be NULL: the ledger tells it all. */
     enum goleak_status (*take)(void *state, const struct goleak_transitions *batch);
     /* After the last transition; may be NULL. */
     enum goleak_status (*finish)(void *state);

@@ -22,19 +22,23 @@ static unsigned bucket_of(uint64_t value)
 static enum goleak_status take(void *state, const struct goleak_transitions *batch)
 {
     struct goleak_lifetimes *lifetimes = state;
-    for (size_t i = 0; i < batch->count_of[GOLEAK_T_ENDED]; i++) {
-        const struct goleak_transition *t = &batch->all[batch->of[GOLEAK_T_ENDED][i]];
+    int64_t least = lifetimes->least, most = lifetimes->most;
+    uint64_t sum = lifetimes->sum, count = 0;
+    for (size_t i = 0; i < batch->end_count; i++) {
+        const struct goleak_transition *t = &batch->all[batch->ends[i]];
+        uint64_t life = goleak_transition_life(t);
         if (t->since == GOLEAK_NO_MOMENT)
             continue;
-        /* Clocks may run backwards between CPUs: no life is shorter than none. */
-        int64_t life = t->moment > t->since ? t->moment - t->since : 0;
-        lifetimes->count++;
-        lifetimes->buckets[bucket_of((uint64_t)life)]++;
-        lifetimes->sum =
-            lifetimes->sum > UINT64_MAX - (uint64_t)life ? UINT64_MAX : lifetimes->sum + (uint64_t)life;
-        lifetimes->least = life < lifetimes->least ? life : lifetimes->least;
-        lifetimes->most = life > lifetimes->most ? life : lifetimes->most;
+        count++;
+        lifetimes->buckets[bucket_of(life)]++;
+        sum = sum + life < life ? UINT64_MAX : sum + life;
+        least = (int64_t)life < least ? (int64_t)life : least;
+        most = (int64_t)life > most ? (int64_t)life : most;
     }
+    lifetimes->count += count;
+    lifetimes->sum = sum;
+    lifetimes->least = least;
+    lifetimes->most = most;
     return GOLEAK_OK;
 }
 

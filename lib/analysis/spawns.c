@@ -12,55 +12,43 @@ static void *create(const struct goleak_model *model)
     return spawns;
 }
 
-static struct goleak_spawn *site_of(struct goleak_spawns *spawns, uint32_t site)
+static bool make_room(struct goleak_spawns *spawns, size_t count)
 {
-    if (site < spawns->count)
-        return &spawns->sites[site];
-    if (!goleak_grow(spawns->model.alloc, &spawns->sites, &spawns->capacity, (size_t)site + 1, sizeof *spawns->sites))
-        return NULL;
-    memset(spawns->sites + spawns->count, 0, (site + 1 - spawns->count) * sizeof *spawns->sites);
-    spawns->count = (size_t)site + 1;
-    return &spawns->sites[site];
+    if (!goleak_grow(spawns->model.alloc, &spawns->lives, &spawns->capacity, count, sizeof *spawns->lives))
+        return false;
+    memset(spawns->lives + spawns->count, 0, (count - spawns->count) * sizeof *spawns->lives);
+    spawns->count = count;
+    return true;
 }
 
-static void count_end(struct goleak_spawn *site, const struct goleak_transition *t)
-{
-    if (t->preexisting) {
-        site->preexisting_ended++;
-        return;
-    }
-    int64_t life = t->moment > t->since ? t->moment - t->since : 0;
-    site->ended++;
-    site->life_sum = site->life_sum > UINT64_MAX - (uint64_t)life ? UINT64_MAX : site->life_sum + (uint64_t)life;
-    site->life_most = life > site->life_most ? life : site->life_most;
-}
-
-/* The counts are sums, so it does not matter that one kind is counted behind the other. */
 static enum goleak_status take(void *state, const struct goleak_transitions *batch)
 {
-    static const uint8_t kinds[] = { GOLEAK_T_CREATED, GOLEAK_T_ENDED, GOLEAK_T_MOVED, GOLEAK_T_RETRACTED };
     struct goleak_spawns *spawns = state;
-    for (size_t k = 0; k < sizeof kinds; k++)
-        for (size_t i = 0; i < batch->count_of[kinds[k]]; i++) {
-            const struct goleak_transition *t = &batch->all[batch->of[kinds[k]][i]];
-            struct goleak_spawn *site = site_of(spawns, t->site);
-            if (site == NULL)
-                return goleak_alloc_failure(spawns->model.alloc);
-            if (kinds[k] == GOLEAK_T_ENDED) {
-                count_end(site, t);
-                continue;
-            }
-            bool counted = kinds[k] == GOLEAK_T_CREATED || !t->preexisting;
-            site->created += kinds[k] == GOLEAK_T_RETRACTED ? (uint64_t)0 - counted : counted;
-            if (kinds[k] == GOLEAK_T_MOVED)
-                spawns->sites[0].created -= counted;
-        }
+    if (batch->site_count > spawns->count && !make_room(spawns, batch->site_count))
+        return goleak_alloc_failure(spawns->model.alloc);
+    struct goleak_spawn_lives *all = spawns->lives;
+    for (size_t i = 0; i < batch->end_count; i++) {
+        const struct goleak_transition *t = &batch->all[batch->ends[i]];
+        struct goleak_spawn_lives *lives = &all[t->site];
+        /* No branches: which of them are older cannot be foreseen. */
+        uint64_t life = goleak_transition_life(t), sum = lives->sum + life;
+        lives->preexisting_ended += t->preexisting;
+        lives->sum = sum < life ? UINT64_MAX : sum;
+        lives->most = (int64_t)life > lives->most ? (int64_t)life : lives->most;
+    }
     return GOLEAK_OK;
 }
 
 struct goleak_spawn goleak_spawns_at(const struct goleak_spawns *spawns, uint32_t site)
 {
-    return site < spawns->count ? spawns->sites[site] : (struct goleak_spawn){ 0 };
+    const struct goleak_spawn_lives none = { 0, 0, 0 }, *lives = site < spawns->count ? &spawns->lives[site] : &none;
+    return (struct goleak_spawn){
+        .created = goleak_ledger_told(spawns->model.ledger, site, GOLEAK_T_CREATED),
+        .ended = goleak_ledger_ended(spawns->model.ledger, site) - lives->preexisting_ended,
+        .preexisting_ended = lives->preexisting_ended,
+        .life_sum = lives->sum,
+        .life_most = lives->most,
+    };
 }
 
 struct ranked {
@@ -82,23 +70,25 @@ static enum goleak_status finish(void *state)
 {
     struct goleak_spawns *spawns = state;
     struct goleak_alloc *alloc = spawns->model.alloc;
-    if (spawns->count == 0)
+    size_t sites = spawns->model.ledger->count, count = 0;
+    if (sites == 0)
         return GOLEAK_OK;
-    struct ranked *all = goleak_alloc_array(alloc, spawns->count, sizeof *all);
-    spawns->ranked = goleak_alloc_array(alloc, spawns->count, sizeof *spawns->ranked);
+    struct ranked *all = goleak_alloc_array(alloc, sites, sizeof *all);
+    spawns->ranked = goleak_alloc_array(alloc, sites, sizeof *spawns->ranked);
+    spawns->ranked_capacity = sites;
     if (all != NULL && spawns->ranked != NULL) {
-        size_t count = 0;
-        for (uint32_t i = 0; i < spawns->count; i++)
-            if (spawns->sites[i].created != 0)
-                all[count++] = (struct ranked){ spawns->sites[i].created - spawns->sites[i].ended,
-                                                spawns->sites[i].created, i };
+        for (uint32_t i = 0; i < sites; i++) {
+            struct goleak_spawn site = goleak_spawns_at(spawns, i);
+            if (site.created != 0)
+                all[count++] = (struct ranked){ site.created - site.ended, site.created, i };
+        }
         qsort(all, count, sizeof *all, by_alive);
         for (size_t i = 0; i < count; i++)
             spawns->ranked[i] = all[i].site;
         spawns->ranked_count = count;
     }
     bool failed = all == NULL || spawns->ranked == NULL;
-    goleak_free(alloc, all, spawns->count * sizeof *all);
+    goleak_free(alloc, all, sites * sizeof *all);
     return failed ? goleak_alloc_failure(alloc) : GOLEAK_OK;
 }
 
@@ -109,20 +99,20 @@ static void write(const void *state, struct goleak_json *json)
     goleak_json_open(json, "spawn_sites", '[');
     for (size_t i = 0; i < spawns->ranked_count; i++) {
         uint32_t index = spawns->ranked[i];
-        const struct goleak_spawn *site = &spawns->sites[index];
+        const struct goleak_spawn site = goleak_spawns_at(spawns, index);
         goleak_json_open(json, NULL, '{');
         goleak_json_text(json, "created_at", goleak_site_created_at(&spawns->model, index));
         goleak_json_text(json, "start_function", goleak_site_start(&spawns->model, index));
-        goleak_json_u64(json, "created", site->created);
-        goleak_json_u64(json, "ended", site->ended);
-        goleak_json_u64(json, "alive", site->created - site->ended);
-        bool any = site->ended != 0 && site->life_sum <= INT64_MAX;
-        int64_t mean = any ? (int64_t)(site->life_sum / site->ended) : GOLEAK_NONE;
+        goleak_json_u64(json, "created", site.created);
+        goleak_json_u64(json, "ended", site.ended);
+        goleak_json_u64(json, "alive", site.created - site.ended);
+        bool any = site.ended != 0 && site.life_sum <= INT64_MAX;
+        int64_t mean = any ? (int64_t)(site.life_sum / site.ended) : GOLEAK_NONE;
         goleak_json_i64(json, "mean_life_ns", has_time ? mean : GOLEAK_NONE);
-        goleak_json_i64(json, "longest_life_ns", has_time && site->ended != 0 ? site->life_most : GOLEAK_NONE);
+        goleak_json_i64(json, "longest_life_ns", has_time && site.ended != 0 ? site.life_most : GOLEAK_NONE);
         if (!has_time) {
             goleak_json_i64(json, "mean_life_events", mean);
-            goleak_json_i64(json, "longest_life_events", site->ended != 0 ? site->life_most : GOLEAK_NONE);
+            goleak_json_i64(json, "longest_life_events", site.ended != 0 ? site.life_most : GOLEAK_NONE);
         }
         goleak_json_close(json, '}');
     }
@@ -133,8 +123,8 @@ static void release(void *state)
 {
     struct goleak_spawns *spawns = state;
     struct goleak_alloc *alloc = spawns->model.alloc;
-    goleak_free(alloc, spawns->sites, spawns->capacity * sizeof *spawns->sites);
-    goleak_free(alloc, spawns->ranked, spawns->count * sizeof *spawns->ranked);
+    goleak_free(alloc, spawns->lives, spawns->capacity * sizeof *spawns->lives);
+    goleak_free(alloc, spawns->ranked, spawns->ranked_capacity * sizeof *spawns->ranked);
     goleak_free(alloc, spawns, sizeof *spawns);
 }
 

@@ -12,12 +12,18 @@ struct goleak_spawn {
     int64_t life_most;
 };
 
+/* What the ledger does not have. */
+struct goleak_spawn_lives {
+    uint64_t preexisting_ended, sum;
+    int64_t most;
+};
+
 struct goleak_spawns {
     struct goleak_model model;
-    struct goleak_spawn *sites; /* by site */
+    struct goleak_spawn_lives *lives; /* by site */
     size_t count, capacity;
     uint32_t *ranked; /* after finish: sites that created any, most alive first */
-    size_t ranked_count;
+    size_t ranked_count, ranked_capacity;
 };
 
 extern const struct goleak_analysis goleak_analysis_spawns;

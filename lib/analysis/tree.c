@@ -7,69 +7,77 @@
 static void *create(const struct goleak_model *model)
 {
     struct goleak_tree *tree = goleak_alloc_zeroed(model->alloc, sizeof *tree);
-    if (tree != NULL) {
-        tree->model = *model;
-        goleak_intern_init(&tree->index, model->alloc);
+    if (tree == NULL)
+        return NULL;
+    tree->model = *model;
+    goleak_intern_init(&tree->index, model->alloc);
+    if (goleak_grow(model->alloc, &tree->edges, &tree->capacity, 1, sizeof *tree->edges)) {
+        tree->edges[0] = (struct goleak_edge){ .parent = UINT32_MAX, .site = UINT32_MAX }; /* is none */
+        return tree;
     }
-    return tree;
+    goleak_free(model->alloc, tree, sizeof *tree);
+    return NULL;
 }
 
-static struct goleak_edge *edge_of(struct goleak_tree *tree, uint32_t parent, uint32_t site)
+static struct goleak_edge *find_edge(struct goleak_tree *tree, uint32_t parent, uint32_t site, uint32_t *last)
 {
     const uint32_t key[2] = { parent, site };
     size_t before = tree->index.count;
-    uint32_t *last = &tree->last[(parent * 31 + site) % GOLEAK_TREE_LAST];
-    if (*last != 0 && tree->edges[*last - 1].parent == parent && tree->edges[*last - 1].site == site)
-        return &tree->edges[*last - 1];
-    if (!goleak_grow(tree->model.alloc, &tree->edges, &tree->capacity, before + 1, sizeof *tree->edges))
+    if (!goleak_grow(tree->model.alloc, &tree->edges, &tree->capacity, before + 2, sizeof *tree->edges))
         return NULL;
     uint32_t edge = goleak_intern_add(&tree->index, key, sizeof key);
     if (edge == 0)
         return NULL;
     if (edge > before)
-        tree->edges[edge - 1] = (struct goleak_edge){ .parent = parent, .site = site };
+        tree->edges[edge] = (struct goleak_edge){ .parent = parent, .site = site };
     *last = edge;
-    return &tree->edges[edge - 1];
+    return &tree->edges[edge];
 }
 
-static enum goleak_status take_rare(struct goleak_tree *tree, const struct goleak_transition *t)
+static inline struct goleak_edge *edge_of(struct goleak_tree *tree, uint32_t parent, uint32_t site)
+{
+    uint32_t *last = &tree->last[(parent * 31 + site) % GOLEAK_TREE_LAST];
+    struct goleak_edge *edge = &tree->edges[*last];
+    return LIKELY(edge->parent == parent && edge->site == site) ? edge : find_edge(tree, parent, site, last);
+}
+
+static bool take_rare(struct goleak_tree *tree, const struct goleak_transition *t)
 {
     if (t->preexisting)
-        return GOLEAK_OK;
+        return true;
     struct goleak_edge *edge = edge_of(tree, t->parent_site, t->site);
     if (edge == NULL)
-        return goleak_alloc_failure(tree->model.alloc);
+        return false;
     edge->created += t->kind == GOLEAK_T_MOVED;
     edge->created -= t->kind == GOLEAK_T_RETRACTED;
     edge = t->kind == GOLEAK_T_MOVED ? edge_of(tree, t->parent_site, 0) : NULL;
     if (edge != NULL)
         edge->created--;
-    return GOLEAK_OK;
+    return true;
 }
 
+/* The counts are sums, so it does not matter that one kind is counted behind the other. */
 static enum goleak_status take(void *state, const struct goleak_transitions *batch)
 {
     struct goleak_tree *tree = state;
-    for (size_t i = 0; i < batch->count_of[GOLEAK_T_CREATED]; i++) {
-        const struct goleak_transition *t = &batch->all[batch->of[GOLEAK_T_CREATED][i]];
+    bool good = true;
+    for (size_t i = 0; i < batch->creation_count && good; i++) {
+        const struct goleak_transition *t = &batch->all[batch->creations[i]];
         struct goleak_edge *edge = edge_of(tree, t->parent_site, t->site);
-        if (edge == NULL)
-            return goleak_alloc_failure(tree->model.alloc);
-        edge->created++;
+        good = edge != NULL;
+        if (good)
+            edge->created++;
     }
-    for (size_t i = 0; i < batch->count_of[GOLEAK_T_ENDED]; i++) {
-        const struct goleak_transition *t = &batch->all[batch->of[GOLEAK_T_ENDED][i]];
-        struct goleak_edge *edge = t->preexisting ? NULL : edge_of(tree, t->parent_site, t->site);
-        if (edge != NULL)
+    for (size_t i = 0; i < batch->end_count && good; i++) {
+        const struct goleak_transition *t = &batch->all[batch->ends[i]];
+        struct goleak_edge *edge = t->preexisting ? &tree->edges[0] : edge_of(tree, t->parent_site, t->site);
+        good = edge != NULL;
+        if (good)
             edge->ended++;
-        else if (!t->preexisting)
-            return goleak_alloc_failure(tree->model.alloc);
     }
-    enum goleak_status status = GOLEAK_OK;
-    for (unsigned kind = GOLEAK_T_MOVED; kind <= GOLEAK_T_RETRACTED; kind++)
-        for (size_t i = 0; i < batch->count_of[kind] && status == GOLEAK_OK; i++)
-            status = take_rare(tree, &batch->all[batch->of[kind][i]]);
-    return status;
+    for (size_t i = 0; i < batch->rare_count && good; i++)
+        good = take_rare(tree, &batch->all[batch->rare[i]]);
+    return good ? GOLEAK_OK : goleak_alloc_failure(tree->model.alloc);
 }
 
 /* More living goroutines than this are not listed one by one. */
@@ -134,7 +142,7 @@ static void write(const void *state, struct goleak_json *json)
     const struct goleak_tree *tree = state;
     goleak_json_open(json, "parent_tree", '{');
     goleak_json_open(json, "edges", '[');
-    for (size_t i = 0; i < tree->index.count; i++) {
+    for (size_t i = 1; i <= tree->index.count; i++) {
         const struct goleak_edge *edge = &tree->edges[i];
         if (edge->created == 0)
             continue;

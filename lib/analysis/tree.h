@@ -17,7 +17,7 @@ struct goleak_edge {
 struct goleak_tree {
     struct goleak_model model;
     struct goleak_intern index; /* bytes: parent, site */
-    struct goleak_edge *edges;  /* edges[id - 1] */
+    struct goleak_edge *edges;  /* by id; edges[0] is none */
     size_t capacity;
     uint32_t last[GOLEAK_TREE_LAST]; /* ids of edges asked for, the last of their place */
 };

@@ -73,11 +73,10 @@ enum goleak_status goleak_replay_flush(struct goleak_replay *replay)
 {
     struct goleak_transitions *batch = &replay->transitions;
     enum goleak_status status = replay->waits.failed ? goleak_alloc_failure(replay->alloc) : GOLEAK_OK;
-    if (status == GOLEAK_OK && batch->count != 0 && replay->on_transitions != NULL) {
-        goleak_transitions_sort(batch);
+    batch->site_count = goleak_sites_count(&replay->sites);
+    if (status == GOLEAK_OK && batch->count != 0 && replay->on_transitions != NULL)
         status = replay->on_transitions(replay->context, batch);
-    }
-    batch->count = 0;
+    goleak_transitions_clear(batch);
     return status;
 }
 
@@ -91,21 +90,25 @@ static inline bool is_nearly_full(const struct goleak_transitions *batch)
     return batch->count > GOLEAK_TRANSITIONS - 2 * ROW - 16;
 }
 
+/* Where it came from, by what its spawner is. */
+static inline uint32_t parent_site_of(const struct goleak_replay *replay, const struct goleak_record *record)
+{
+    return record->parent != 0 ? replay->lineage.nodes[record->parent].site : 0;
+}
+
 /* There is always room for the transitions of a row: see run_row(). */
-static inline void tell(struct goleak_replay *replay, const struct goleak_record *record,
+ALWAYS_INLINE void tell(struct goleak_replay *replay, const struct goleak_record *record,
                         enum goleak_transition_kind kind, int64_t moment, int64_t since)
 {
-    struct goleak_transition *t = &replay->transitions.all[replay->transitions.count++];
+    struct goleak_transition *t = &replay->transitions.all[replay->transitions.count];
     t->moment = moment;
     t->since = since;
     t->serial = record->serial;
     t->site = record->site;
-    bool blocking = kind == GOLEAK_T_BLOCKED || kind == GOLEAK_T_UNBLOCKED;
-    t->parent_site = blocking || record->parent == 0 ? 0 : replay->lineage.nodes[record->parent].site;
-    t->kind = (uint8_t)kind;
-    t->reason = record->reason;
+    t->parent_site = parent_site_of(replay, record);
     t->blocked = (record->flags & GOLEAK_REC_BLOCKED) != 0;
     t->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
+    goleak_transitions_add(&replay->transitions, kind);
 }
 
 static inline struct goleak_detail *detail_of(const struct goleak_replay *replay, const struct goleak_record *record)
@@ -120,7 +123,7 @@ static void end_lineage(struct goleak_replay *replay, struct goleak_record *reco
 
 static inline bool is_told(const struct goleak_replay *replay, const struct goleak_record *record)
 {
-    return (record->flags & GOLEAK_REC_SYSTEM) == 0 || replay->include_system;
+    return ((record->flags & GOLEAK_REC_SYSTEM) == 0) | replay->include_system;
 }
 
 /* ---- proofs ---- */
@@ -181,6 +184,13 @@ static void begin_life(struct goleak_replay *replay, struct goleak_record *recor
     goleak_waits_forget(&replay->waits, record);
 }
 
+/* The counter that the script prints leaves out who is older than the recording. */
+static inline void count_blocked(struct goleak_replay *replay, const struct goleak_record *record, bool was, bool is)
+{
+    bool older = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
+    replay->script_blocked += ((int64_t)is - (int64_t)was) & ((int64_t)older - 1);
+}
+
 /* A wait ends, begins, or both: which of them is looked up, and what nobody waits for is
  * written and not counted. */
 ALWAYS_INLINE void tell_wait(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment, bool is)
@@ -188,30 +198,49 @@ ALWAYS_INLINE void tell_wait(struct goleak_replay *replay, const struct goleak_r
     static const uint8_t kinds[] = { GOLEAK_T_UNBLOCKED, GOLEAK_T_UNBLOCKED, GOLEAK_T_BLOCKED, GOLEAK_T_REBLOCKED };
     struct goleak_transitions *batch = &replay->transitions;
     struct goleak_transition *t = &batch->all[batch->count];
-    unsigned flags = record->flags, was = (flags & GOLEAK_REC_BLOCKED) / GOLEAK_REC_BLOCKED;
-    unsigned change = was + 2 * (unsigned)is, older = (flags & GOLEAK_REC_PREEXISTING) / GOLEAK_REC_PREEXISTING;
+    bool was = (record->flags & GOLEAK_REC_BLOCKED) != 0;
+    unsigned change = was + 2 * (unsigned)is;
     t->moment = moment;
-    t->since = (int64_t)((uint64_t)moment + (((uint64_t)record->since - (uint64_t)moment) & -(uint64_t)was));
     t->serial = record->serial;
     t->site = record->site;
-    t->parent_site = 0;
     t->kind = kinds[change];
-    t->reason = record->reason;
-    t->blocked = true;
-    t->preexisting = older;
     batch->count += (change != 0) & is_told(replay, record);
-    replay->script_blocked += ((int64_t)is - (int64_t)was) & ((int64_t)older - 1);
+    count_blocked(replay, record, was, is);
 }
 
-/* It is awake, if it was not. */
-ALWAYS_INLINE void end_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+/* It ends, and so does its wait, if it has one. */
+ALWAYS_INLINE void tell_end(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment)
+{
+    struct goleak_transitions *batch = &replay->transitions;
+    struct goleak_transition *t = &batch->all[batch->count];
+    bool was = (record->flags & GOLEAK_REC_BLOCKED) != 0, told = is_told(replay, record);
+    t->moment = moment;
+    t->since = record->created;
+    t->serial = record->serial;
+    t->site = record->site;
+    t->parent_site = parent_site_of(replay, record);
+    t->kind = (uint8_t)(GOLEAK_T_ENDED + was);
+    t->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
+    batch->ends[batch->end_count] = (uint8_t)batch->count;
+    batch->end_count += told;
+    batch->count += told;
+    count_blocked(replay, record, was, false);
+}
+
+/* It is awake, if it was not; that is told already. */
+ALWAYS_INLINE void leave_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
     goleak_waits_end(&replay->waits, record, moment);
-    tell_wait(replay, record, moment, false);
     record->flags &= (uint16_t)~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED);
     record->reason = record->raw_reason = GOLEAK_REASON_NONE;
     record->wait = GOLEAK_NO_WAIT;
     record->block_stack = 0;
+}
+
+ALWAYS_INLINE void end_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+{
+    tell_wait(replay, record, moment, false);
+    leave_park(replay, record, moment);
 }
 
 /* The goroutine is awake, and in this state. */
@@ -226,15 +255,12 @@ static void on_state(struct goleak_replay *replay, struct goleak_record *record,
 
 static enum goleak_status end_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
-    if (record->state == GOLEAK_STATE_WAITING)
-        end_park(replay, record, moment);
+    tell_end(replay, record, moment);
+    leave_park(replay, record, moment);
     record->state = GOLEAK_STATE_ENDED;
     enum goleak_status status = GOLEAK_OK;
-    if (is_told(replay, record)) {
-        tell(replay, record, GOLEAK_T_ENDED, moment, record->created);
-        if (replay->on_ended != NULL)
-            status = replay->on_ended(replay->context, record, moment);
-    }
+    if (is_told(replay, record) && replay->on_ended != NULL)
+        status = replay->on_ended(replay->context, record, moment);
     if ((record->flags & GOLEAK_REC_PREEXISTING) == 0)
         replay->script_live--;
     end_lineage(replay, record);
@@ -1135,10 +1161,9 @@ ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_e
     if (UNLIKELY(!is_known(event, record)))
         return false;
     int64_t moment = take_moment(replay, event);
-    end_park(replay, record, moment);
+    tell_end(replay, record, moment);
+    leave_park(replay, record, moment);
     record->state = GOLEAK_STATE_ENDED;
-    if (is_told(replay, record))
-        tell(replay, record, GOLEAK_T_ENDED, moment, record->created);
     replay->script_live -= (record->flags & GOLEAK_REC_PREEXISTING) == 0;
     if ((record->flags & GOLEAK_REC_SPAWNED) || record->parent != 0)
         end_lineage(replay, record);

@@ -12,12 +12,13 @@
 
 #define PEAK_SITES 5
 
-static void write_peak_sites(struct goleak_text_report *report, const struct goleak_gauge *gauge, unsigned indent)
+static void write_peak_sites(struct goleak_text_report *report, enum goleak_gauge_kind kind, unsigned indent)
 {
+    const struct goleak_ledger *ledger = report->view->model->ledger;
     static const struct goleak_table_column columns[] = { { "", true }, { "", false } };
     uint32_t sites[PEAK_SITES];
-    size_t count = goleak_gauge_top(gauge, sites, PEAK_SITES);
-    uint64_t rest = gauge->peak;
+    size_t count = goleak_ledger_top(ledger, kind, sites, PEAK_SITES);
+    uint64_t rest = ledger->gauges[kind].peak;
     struct goleak_table table;
     /* One untold site is what the count has said already. */
     if (count == 0 || (count == 1 && goleak_text_site(report, sites[0]) == NULL))
@@ -28,7 +29,7 @@ static void write_peak_sites(struct goleak_text_report *report, const struct gol
     goleak_table_init(&table, report->alloc, columns, 2);
     for (size_t i = 0; i < count; i++) {
         const char *site = goleak_text_site(report, sites[i]);
-        uint64_t own = goleak_gauge_at_peak(gauge, sites[i]);
+        uint64_t own = goleak_ledger_at_peak(ledger, kind, sites[i]);
         goleak_table_cell(&table, goleak_words_count(own).text);
         goleak_table_cell(&table, site != NULL ? site : GOLEAK_TEXT_UNTOLD);
         rest -= own < rest ? own : rest;
@@ -42,7 +43,7 @@ static void write_peak_sites(struct goleak_text_report *report, const struct gol
     goleak_table_release(&table);
 }
 
-static void write_peak(struct goleak_text_report *report, const char *label, const struct goleak_gauge *gauge,
+static void write_peak(struct goleak_text_report *report, const char *label, enum goleak_gauge_kind kind,
                        uint64_t count, int64_t moment)
 {
     struct goleak_word when = goleak_text_moment(report, moment);
@@ -52,19 +53,18 @@ static void write_peak(struct goleak_text_report *report, const char *label, con
                       when.text[0] != '\0' && count != 0 ? ", " : "", count != 0 ? when.text : "");
     goleak_text_end(report);
     if (count != 0)
-        write_peak_sites(report, gauge, indent);
+        write_peak_sites(report, kind, indent);
 }
 
 void goleak_text_write_peaks(struct goleak_text_report *report)
 {
-    const struct goleak_peaks *peaks = goleak_view_analysis(report->view, &goleak_analysis_peaks);
     const struct goleak_summary *sum = &report->summary;
     if (sum->peak_live == 0)
         return;
     goleak_text_heading(report, "PEAKS", "most goroutines at a time");
-    write_peak(report, "alive", &peaks->live, sum->peak_live, sum->peak_live_at);
+    write_peak(report, "alive", GOLEAK_GAUGE_LIVE, sum->peak_live, sum->peak_live_at);
     if (report->capture.has_blocking)
-        write_peak(report, "blocked", &peaks->blocked, sum->peak_blocked, sum->peak_blocked_at);
+        write_peak(report, "blocked", GOLEAK_GAUGE_BLOCKED, sum->peak_blocked, sum->peak_blocked_at);
 }
 
 /* ---- lifetimes ---- */
@@ -177,11 +177,10 @@ static void add_rest(struct goleak_text_report *report, struct goleak_table *tab
 {
     struct goleak_spawn rest = { 0 };
     for (size_t i = report->top; i < spawns->ranked_count; i++) {
-        const struct goleak_spawn *site = &spawns->sites[spawns->ranked[i]];
-        rest.created += site->created;
-        rest.ended += site->ended;
-        rest.life_sum =
-            rest.life_sum > UINT64_MAX - site->life_sum ? UINT64_MAX : rest.life_sum + site->life_sum;
+        const struct goleak_spawn site = goleak_spawns_at(spawns, spawns->ranked[i]);
+        rest.created += site.created;
+        rest.ended += site.ended;
+        rest.life_sum = rest.life_sum > UINT64_MAX - site.life_sum ? UINT64_MAX : rest.life_sum + site.life_sum;
     }
     struct goleak_word name;
     snprintf(name.text, sizeof name.text, "%.40s (--top shows more)",
@@ -203,8 +202,9 @@ void goleak_text_write_spawns(struct goleak_text_report *report)
     goleak_text_heading(report, "SPAWN SITES", ends ? "most still alive first" : "most created first");
     goleak_table_init(&table, report->alloc, columns, 5);
     for (size_t i = 0; i < spawns->ranked_count && i < report->top; i++) {
-        const char *site = goleak_text_site(report, spawns->ranked[i]);
-        add_spawn(report, &table, &spawns->sites[spawns->ranked[i]], site != NULL ? site : GOLEAK_TEXT_UNTOLD);
+        const char *name = goleak_text_site(report, spawns->ranked[i]);
+        const struct goleak_spawn site = goleak_spawns_at(spawns, spawns->ranked[i]);
+        add_spawn(report, &table, &site, name != NULL ? name : GOLEAK_TEXT_UNTOLD);
     }
     if (spawns->ranked_count > report->top)
         add_rest(report, &table, spawns);

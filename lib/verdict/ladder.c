@@ -162,7 +162,7 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
     c.cohort = goleak_cohorts_of(&input->cohorts, record);
     c.hope = goleak_hope_of(&input->hope, c.index);
     c.whom = c.index < input->hope.count ? input->hope.whom[c.index] : 0;
-    c.rise = record->site < input->growth->count ? &input->rises[record->site] : &input->rises[input->growth->count];
+    c.rise = record->site < input->ledger->count ? &input->rises[record->site] : &input->rises[input->ledger->count];
     return c;
 }
 
@@ -378,11 +378,11 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
     goleak_cohorts_init(&input->cohorts, input->alloc);
     input->lost = part_lost(input);
     /* One more for sites of which nothing was seen. */
-    input->rises = goleak_alloc_zeroed(input->alloc, (input->growth->count + 1) * sizeof *input->rises);
+    input->rises = goleak_alloc_zeroed(input->alloc, (input->ledger->count + 1) * sizeof *input->rises);
     if (input->rises == NULL)
         return goleak_alloc_failure(input->alloc);
-    for (size_t site = 0; site < input->growth->count; site++)
-        input->rises[site] = goleak_growth_of(input->growth, (uint32_t)site);
+    for (size_t site = 0; site < input->ledger->count; site++)
+        input->rises[site] = goleak_growth_of(input->ledger, (uint32_t)site);
     enum goleak_status status = goleak_hope_find(&input->hope, &known);
     return status == GOLEAK_OK ? goleak_cohorts_find(&input->cohorts, &known, &input->hope) : status;
 }
@@ -391,7 +391,7 @@ void goleak_verdict_release(struct goleak_verdict_input *input)
 {
     goleak_hope_release(&input->hope);
     if (input->rises != NULL)
-        goleak_free(input->alloc, input->rises, (input->growth->count + 1) * sizeof *input->rises);
+        goleak_free(input->alloc, input->rises, (input->ledger->count + 1) * sizeof *input->rises);
     input->rises = NULL;
     goleak_cohorts_release(&input->cohorts);
 }

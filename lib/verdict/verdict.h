@@ -29,7 +29,7 @@ struct goleak_verdict_input {
     const struct goleak_lineage *lineage;
     const struct goleak_reasons *reasons;
     const struct goleak_waits *waits;
-    const struct goleak_growth *growth;
+    const struct goleak_ledger *ledger;
     const struct goleak_health_book *health;
     const struct goleak_limits *limits;
     const struct goleak_ticks *ticks; /* time where there is no other */

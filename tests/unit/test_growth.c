@@ -1,33 +1,31 @@
 /* test_growth - how the count of a site went on, whatever the length of the recording. */
+#include "support/batch.h"
 #include "support/load.h"
 #include "verdict/growth.h"
 
 static struct goleak_alloc heap;
-static struct goleak_growth growth;
+static struct goleak_ledger ledger;
 
 static int set_up(void **state)
 {
     (void)state;
     goleak_alloc_init(&heap, NULL, 0);
-    goleak_growth_init(&growth, &heap);
+    goleak_ledger_init(&ledger, &heap);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    goleak_growth_release(&growth);
+    goleak_ledger_release(&ledger);
     assert_int_equal(heap.used_bytes, 0);
     return 0;
 }
 
 static void tell(enum goleak_transition_kind kind, uint32_t site)
 {
-    static struct goleak_transitions batch;
-    batch.count = 1;
-    batch.all[0] = (struct goleak_transition){ .kind = (uint8_t)kind, .site = site };
-    goleak_transitions_sort(&batch);
-    assert_int_equal(goleak_growth_take(&growth, &batch), GOLEAK_OK);
+    const struct goleak_transition t = { .kind = (uint8_t)kind, .site = site };
+    assert_int_equal(goleak_ledger_take(&ledger, batch_of(&t, 1)), GOLEAK_OK);
 }
 
 /* Something else goes on: the clock of the parts. */
@@ -48,15 +46,15 @@ static void a_site_that_leaks_rises(void **state)
         tell(GOLEAK_T_CREATED, 2);
         tell(GOLEAK_T_ENDED, 2);
     }
-    struct goleak_rise rise = goleak_growth_of(&growth, 1);
+    struct goleak_rise rise = goleak_growth_of(&ledger, 1);
     assert_int_equal(rise.created, 200);
     assert_int_equal(rise.ended, 0);
     assert_int_equal(rise.alive, 200);
     assert_int_equal(rise.rising, rise.parts);
-    assert_in_range(rise.parts, GOLEAK_GROWTH_PARTS / 2, GOLEAK_GROWTH_PARTS);
+    assert_in_range(rise.parts, GOLEAK_LEDGER_PARTS / 2, GOLEAK_LEDGER_PARTS);
     assert_true(rise.trend > 3);
     assert_true(rise.slope > 5);
-    rise = goleak_growth_of(&growth, 2);
+    rise = goleak_growth_of(&ledger, 2);
     assert_int_equal(rise.created, 200);
     assert_int_equal(rise.ended, 200);
     assert_true(rise.trend < 2);
@@ -68,7 +66,7 @@ static void a_burst_at_the_start_is_no_rise(void **state)
     for (int i = 0; i < 500; i++)
         tell(GOLEAK_T_CREATED, 1);
     others(300);
-    struct goleak_rise rise = goleak_growth_of(&growth, 1);
+    struct goleak_rise rise = goleak_growth_of(&ledger, 1);
     assert_int_equal(rise.alive, 500);
     assert_int_equal(rise.rising, 1);
     assert_true(rise.trend < 2);
@@ -82,7 +80,7 @@ static void a_quiet_end_does_not_hide_a_rise(void **state)
         others(3);
     }
     /* nothing happens for hours */
-    assert_true(goleak_growth_of(&growth, 1).trend > 3);
+    assert_true(goleak_growth_of(&ledger, 1).trend > 3);
 }
 
 static void late_proof_takes_back(void **state)
@@ -91,19 +89,19 @@ static void late_proof_takes_back(void **state)
     tell(GOLEAK_T_CREATED, 1);
     tell(GOLEAK_T_CREATED, 1);
     tell(GOLEAK_T_RETRACTED, 1);
-    assert_int_equal(goleak_growth_of(&growth, 1).created, 1);
-    assert_int_equal(goleak_growth_of(&growth, 1).alive, 1);
+    assert_int_equal(goleak_growth_of(&ledger, 1).created, 1);
+    assert_int_equal(goleak_growth_of(&ledger, 1).alive, 1);
     tell(GOLEAK_T_CREATED, 0);
     tell(GOLEAK_T_MOVED, 3);
-    assert_int_equal(goleak_growth_of(&growth, 0).alive, 0);
-    assert_int_equal(goleak_growth_of(&growth, 3).created, 1);
+    assert_int_equal(goleak_growth_of(&ledger, 0).alive, 0);
+    assert_int_equal(goleak_growth_of(&ledger, 3).created, 1);
 }
 
 static void a_site_that_was_never_seen_has_nothing(void **state)
 {
     (void)state;
-    assert_int_equal(goleak_growth_of(&growth, 77).created, 0);
-    assert_int_equal(goleak_growth_of(&growth, 77).parts, 0);
+    assert_int_equal(goleak_growth_of(&ledger, 77).created, 0);
+    assert_int_equal(goleak_growth_of(&ledger, 77).parts, 0);
 }
 
 int main(void)

@@ -81,17 +81,17 @@ static void sites_are_those_at_the_peak_and_not_at_the_end(void **state)
         goleak_buf_printf(&text, "newproc1: goroutine=c1%08x goid=%u fn=main.h ts=%u\n", (i + 1) * 0x380, i + 100,
                           ++ts);
     struct goleak_trace *trace = load_pieces(NULL, text.data, text.size, 0);
-    const struct goleak_gauge *live = &peaks_of(trace)->live;
+    const struct goleak_ledger *ledger = peaks_of(trace)->model.ledger;
     assert_int_equal(load_summary(trace).peak_live, 30);
     assert_int_equal(load_summary(trace).peak_live_at, 30);
-    assert_int_equal(goleak_gauge_top(live, sites, 8), 2);
+    assert_int_equal(goleak_ledger_top(ledger, GOLEAK_GAUGE_LIVE, sites, 8), 2);
     assert_string_equal(start_of(trace, sites[0]), "main.f");
-    assert_int_equal(goleak_gauge_at_peak(live, sites[0]), 20);
+    assert_int_equal(goleak_ledger_at_peak(ledger, GOLEAK_GAUGE_LIVE, sites[0]), 20);
     assert_string_equal(start_of(trace, sites[1]), "main.g");
-    assert_int_equal(goleak_gauge_at_peak(live, sites[1]), 10);
-    assert_int_equal(goleak_gauge_top(live, sites, 1), 1); /* no more than there is room */
+    assert_int_equal(goleak_ledger_at_peak(ledger, GOLEAK_GAUGE_LIVE, sites[1]), 10);
+    assert_int_equal(goleak_ledger_top(ledger, GOLEAK_GAUGE_LIVE, sites, 1), 1); /* no more than there is room */
     assert_string_equal(start_of(trace, sites[0]), "main.f");
-    assert_int_equal(goleak_gauge_at_peak(live, 99999), 0);
+    assert_int_equal(goleak_ledger_at_peak(ledger, GOLEAK_GAUGE_LIVE, 99999), 0);
     goleak_trace_free(trace);
     goleak_buf_release(&text);
 }
@@ -126,8 +126,8 @@ static void a_users_among_them_keep_their_moments(void **state)
     (void)state;
     assert_int_equal(sum.peak_live, 2);
     assert_int_equal(sum.peak_live_at, 30); /* not 20, when the runtime's made it two */
-    assert_int_equal(goleak_gauge_top(&peaks_of(trace)->live, sites, 4), 1);
-    assert_int_equal(goleak_gauge_at_peak(&peaks_of(trace)->live, sites[0]), 2);
+    assert_int_equal(goleak_ledger_top(peaks_of(trace)->model.ledger, GOLEAK_GAUGE_LIVE, sites, 4), 1);
+    assert_int_equal(goleak_ledger_at_peak(peaks_of(trace)->model.ledger, GOLEAK_GAUGE_LIVE, sites[0]), 2);
     goleak_trace_free(trace);
 }
 

@@ -9,6 +9,7 @@
 
 static struct fail_alloc heap;
 static struct goleak_alloc alloc;
+static struct goleak_ledger ledger;
 static struct goleak_spawns *spawns;
 
 static int set_up(void **state)
@@ -16,7 +17,8 @@ static int set_up(void **state)
     (void)state;
     fail_alloc_init(&heap, 0, false);
     goleak_alloc_init(&alloc, &heap.allocator, 0);
-    const struct goleak_model model = { .alloc = &alloc };
+    goleak_ledger_init(&ledger, &alloc);
+    const struct goleak_model model = { .alloc = &alloc, .ledger = &ledger };
     spawns = goleak_analysis_spawns.create(&model);
     return spawns != NULL ? 0 : -1;
 }
@@ -25,6 +27,7 @@ static int tear_down(void **state)
 {
     (void)state;
     goleak_analysis_spawns.release(spawns);
+    goleak_ledger_release(&ledger);
     return fail_alloc_is_clean(&heap) ? 0 : -1;
 }
 
@@ -33,6 +36,7 @@ static void take(enum goleak_transition_kind kind, uint32_t site, int64_t since,
     const struct goleak_transition t = {
         .kind = (uint8_t)kind, .site = site, .since = since, .moment = moment, .preexisting = preexisting
     };
+    assert_int_equal(goleak_ledger_take(&ledger, batch_of(&t, 1)), GOLEAK_OK);
     assert_int_equal(take_batch(&goleak_analysis_spawns, spawns, &t, 1), GOLEAK_OK);
 }
 

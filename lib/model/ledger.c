@@ -1,0 +1,344 @@
+/* ledger - see ledger.h. */
+#include "model/ledger.h"
+
+#include "base/bits.h"
+
+#include <string.h>
+
+#define WIDTH_FIRST 4
+#define PLACE(level) ((level) & (GOLEAK_LEDGER_LEVELS - 1))
+
+void goleak_ledger_init(struct goleak_ledger *ledger, struct goleak_alloc *alloc)
+{
+    memset(ledger, 0, sizeof *ledger);
+    ledger->alloc = alloc;
+    ledger->width = WIDTH_FIRST;
+    ledger->gauges[GOLEAK_GAUGE_LIVE].known = ledger->gauges[GOLEAK_GAUGE_BLOCKED].known = 1;
+}
+
+void goleak_ledger_release(struct goleak_ledger *ledger)
+{
+    if (ledger->alloc == NULL)
+        return;
+    goleak_free(ledger->alloc, ledger->accounts, ledger->capacity * sizeof *ledger->accounts);
+    goleak_free(ledger->alloc, ledger->pasts, ledger->past_capacity * sizeof *ledger->pasts);
+    goleak_ledger_init(ledger, ledger->alloc);
+}
+
+static bool make_room(struct goleak_ledger *ledger, size_t count)
+{
+    size_t before = ledger->count;
+    if (!goleak_grow(ledger->alloc, &ledger->accounts, &ledger->capacity, count, sizeof *ledger->accounts) ||
+        !goleak_grow(ledger->alloc, &ledger->pasts, &ledger->past_capacity, count, sizeof *ledger->pasts))
+        return false;
+    memset(ledger->accounts + before, 0, (count - before) * sizeof *ledger->accounts);
+    memset(ledger->pasts + before, 0, (count - before) * sizeof *ledger->pasts);
+    for (; before < count; before++)
+        ledger->pasts[before].width = WIDTH_FIRST;
+    ledger->count = count;
+    return true;
+}
+
+/* ---- an account ---- */
+
+static uint64_t ended(const struct goleak_account *account)
+{
+    return account->counts[GOLEAK_T_ENDED] + account->counts[GOLEAK_T_ENDED_BLOCKED];
+}
+
+static uint64_t now(const struct goleak_account *account, enum goleak_gauge_kind kind)
+{
+    const uint64_t *counts = account->counts;
+    return kind == GOLEAK_GAUGE_LIVE
+               ? counts[GOLEAK_T_APPEARED] + counts[GOLEAK_T_CREATED] - ended(account)
+               : counts[GOLEAK_T_BLOCKED] - counts[GOLEAK_T_UNBLOCKED] - counts[GOLEAK_T_ENDED_BLOCKED];
+}
+
+/* Widths are powers of two. */
+static size_t part_now(const struct goleak_ledger *ledger)
+{
+    return (size_t)(ledger->changes >> goleak_low_zeros(ledger->width));
+}
+
+/* Brings a site's series up to a part, without its end. */
+static void catch_up(struct goleak_account_past *past, uint64_t width, size_t part, int64_t alive)
+{
+    for (; past->width < width; past->width *= 2) {
+        for (size_t i = 0; i < past->known / 2; i++)
+            past->parts[i] = past->parts[2 * i + 1];
+        past->known /= 2; /* the last half of a pair is not over yet */
+    }
+    while (past->known < part)
+        past->parts[past->known++] = alive;
+}
+
+static void settle(struct goleak_ledger *ledger, uint32_t site)
+{
+    struct goleak_account *account = &ledger->accounts[site];
+    struct goleak_account_past *past = &ledger->pasts[site];
+    for (int kind = 0; kind < GOLEAK_GAUGES; kind++)
+        if (account->mark < ledger->gauges[kind].mark)
+            past->at_peak[kind] = now(account, (enum goleak_gauge_kind)kind);
+    catch_up(past, ledger->width, part_now(ledger), (int64_t)now(account, GOLEAK_GAUGE_LIVE));
+    account->mark = ledger->mark;
+}
+
+static struct goleak_account *touch(struct goleak_ledger *ledger, uint32_t site)
+{
+    struct goleak_account *account = &ledger->accounts[site];
+    if (account->mark != ledger->mark)
+        settle(ledger, site);
+    return account;
+}
+
+/* ---- what a kind does ---- */
+
+/* Up and down of the two gauges, and how much went on. */
+#define EACH_KIND(X)                                                                              \
+    X(GOLEAK_T_APPEARED, 1, 0, 0)                                                                 \
+    X(GOLEAK_T_CREATED, 1, 0, 0)                                                                  \
+    X(GOLEAK_T_ENDED, -1, 0, 1)                                                                   \
+    X(GOLEAK_T_ENDED_BLOCKED, -1, -1, 2)                                                          \
+    X(GOLEAK_T_BLOCKED, 0, 1, 0)                                                                  \
+    X(GOLEAK_T_UNBLOCKED, 0, -1, 1)                                                               \
+    X(GOLEAK_T_REBLOCKED, 0, 0, 1)
+
+#define STEP(kind, live, blocked, changes) [kind] = { { live, blocked }, changes },
+
+static const struct step {
+    int8_t gauges[GOLEAK_GAUGES];
+    uint8_t changes;
+} steps[GOLEAK_T_COUNTED] = { EACH_KIND(STEP) };
+
+static void go_on(struct goleak_ledger *ledger, unsigned changes)
+{
+    uint64_t width = ledger->width, part = part_now(ledger);
+    ledger->changes += changes;
+    while (ledger->changes >= ledger->width * GOLEAK_LEDGER_PARTS)
+        ledger->width *= 2;
+    ledger->mark += part != part_now(ledger) || width != ledger->width;
+}
+
+static void move_gauge(struct goleak_ledger *ledger, struct goleak_gauge *gauge, int step,
+                       const struct goleak_transition *t)
+{
+    gauge->now += (uint64_t)(int64_t)step;
+    if (gauge->now <= gauge->peak || step <= 0)
+        return;
+    gauge->peak = gauge->now;
+    gauge->reached[PLACE(gauge->peak)] = (struct goleak_gauge_level){ t->moment, t->serial };
+    if (gauge->peak - gauge->known >= GOLEAK_LEDGER_LEVELS)
+        gauge->known = gauge->peak - GOLEAK_LEDGER_LEVELS + 1;
+    gauge->mark = ++ledger->mark;
+}
+
+/* ---- those that were counted wrongly ---- */
+
+static enum goleak_transition_kind begun_as(const struct goleak_transition *t)
+{
+    return t->preexisting ? GOLEAK_T_APPEARED : GOLEAK_T_CREATED;
+}
+
+/* Serials, because several may begin at one moment. */
+static void take_out_level(struct goleak_gauge *gauge, uint64_t serial, struct goleak_account_past *past)
+{
+    uint64_t level = gauge->peak + 1;
+    while (level > gauge->known && gauge->reached[PLACE(level - 1)].serial >= serial)
+        level--;
+    if (level > gauge->peak) /* the peak was before it */
+        return;
+    for (; level < gauge->peak; level++)
+        gauge->reached[PLACE(level)] = gauge->reached[PLACE(level + 1)];
+    gauge->peak--;
+    /* It was there when the sites were counted. */
+    if (past->at_peak[GOLEAK_GAUGE_LIVE] != 0)
+        past->at_peak[GOLEAK_GAUGE_LIVE]--;
+}
+
+static void retract(struct goleak_ledger *ledger, const struct goleak_transition *t)
+{
+    struct goleak_account *account = touch(ledger, t->site);
+    account->counts[begun_as(t)]--;
+    account->counts[GOLEAK_T_BLOCKED] -= t->blocked;
+    ledger->gauges[GOLEAK_GAUGE_BLOCKED].now -= t->blocked;
+    ledger->gauges[GOLEAK_GAUGE_LIVE].now--;
+    take_out_level(&ledger->gauges[GOLEAK_GAUGE_LIVE], t->serial, &ledger->pasts[t->site]);
+}
+
+static void move_one(struct goleak_account_past *from, struct goleak_account_past *to, enum goleak_gauge_kind kind)
+{
+    if (from->at_peak[kind] == 0)
+        return;
+    from->at_peak[kind]--;
+    to->at_peak[kind]++;
+}
+
+/* One that was counted at site 0 belongs to another. */
+static void move(struct goleak_ledger *ledger, const struct goleak_transition *t)
+{
+    struct goleak_account *from = touch(ledger, 0), *to = touch(ledger, t->site);
+    from->counts[begun_as(t)]--;
+    to->counts[begun_as(t)]++;
+    from->counts[GOLEAK_T_BLOCKED] -= t->blocked;
+    to->counts[GOLEAK_T_BLOCKED] += t->blocked;
+    move_one(&ledger->pasts[0], &ledger->pasts[t->site], GOLEAK_GAUGE_LIVE);
+    if (t->blocked)
+        move_one(&ledger->pasts[0], &ledger->pasts[t->site], GOLEAK_GAUGE_BLOCKED);
+}
+
+/* ---- a batch ---- */
+
+/* One by one, where a mark may come. */
+static void take_one(struct goleak_ledger *ledger, const struct goleak_transition *t)
+{
+    if (t->kind == GOLEAK_T_RETRACTED) {
+        retract(ledger, t);
+        return;
+    }
+    if (t->kind == GOLEAK_T_MOVED) {
+        move(ledger, t);
+        return;
+    }
+    const struct step *step = &steps[t->kind];
+    if (step->changes != 0)
+        go_on(ledger, step->changes);
+    touch(ledger, t->site)->counts[t->kind]++;
+    for (int kind = 0; kind < GOLEAK_GAUGES; kind++)
+        move_gauge(ledger, &ledger->gauges[kind], step->gauges[kind], t);
+}
+
+/* How far the marks are: three numbers in one word, and above each a bit that is set when
+ * it falls below zero, which is looked for after each transition. More than a batch can
+ * need is not asked for, so none grows into another. */
+enum { FIELD = 16, MOST = 0x7000 };
+#define AT(field, number) ((uint64_t)(number) << FIELD * (field))
+#define BELOW_ZERO 0x8000800080008000u
+#define COST(kind, live, blocked, changes) [kind] = AT(0, live) + AT(1, blocked) + AT(2, changes),
+#define ASK AT(3, 0x8000) /* it is never one of many */
+
+_Static_assert(MOST + 2 * GOLEAK_TRANSITIONS < 0x8000 && MOST > 2 * GOLEAK_TRANSITIONS, "a batch fits into a field");
+
+static const uint64_t costs[GOLEAK_T_KINDS] = {
+    EACH_KIND(COST)
+    [GOLEAK_T_MOVED] = ASK,
+    [GOLEAK_T_RETRACTED] = ASK,
+};
+
+static uint64_t at_most(uint64_t number)
+{
+    return number < MOST ? number : MOST;
+}
+
+static uint64_t find_room(const struct goleak_ledger *ledger)
+{
+    const struct goleak_gauge *live = &ledger->gauges[GOLEAK_GAUGE_LIVE];
+    const struct goleak_gauge *blocked = &ledger->gauges[GOLEAK_GAUGE_BLOCKED];
+    uint64_t until = ledger->width - 1 - (ledger->changes & (ledger->width - 1));
+    return AT(0, at_most(live->peak - live->now)) + AT(1, at_most(blocked->peak - blocked->now)) +
+           AT(2, at_most(until));
+}
+
+static uint64_t spent(uint64_t room, uint64_t left, unsigned field)
+{
+    return (room >> FIELD * field & 0xffff) - (left >> FIELD * field & 0xffff);
+}
+
+static void spend(struct goleak_ledger *ledger, uint64_t room, uint64_t left)
+{
+    ledger->gauges[GOLEAK_GAUGE_LIVE].now += spent(room, left, 0);
+    ledger->gauges[GOLEAK_GAUGE_BLOCKED].now += spent(room, left, 1);
+    ledger->changes += spent(room, left, 2);
+}
+
+enum goleak_status goleak_ledger_take(struct goleak_ledger *ledger, const struct goleak_transitions *batch)
+{
+    const struct goleak_transition *t = batch->all, *end = batch->all + batch->count;
+    if (batch->site_count > ledger->count && !make_room(ledger, batch->site_count))
+        return goleak_alloc_failure(ledger->alloc);
+    struct goleak_account *accounts = ledger->accounts;
+    while (t < end) {
+        const uint64_t mark = ledger->mark, room = find_room(ledger);
+        uint64_t left = room;
+        for (; t < end; t++) {
+            struct goleak_account *account = &accounts[t->site];
+            uint64_t after = left - costs[t->kind];
+            if (UNLIKELY((after & BELOW_ZERO) != 0))
+                break;
+            if (UNLIKELY(account->mark != mark))
+                settle(ledger, t->site);
+            account->counts[t->kind]++;
+            left = after;
+        }
+        spend(ledger, room, left);
+        if (t < end)
+            take_one(ledger, t++);
+    }
+    return GOLEAK_OK;
+}
+
+/* ---- what they say ---- */
+
+uint64_t goleak_ledger_told(const struct goleak_ledger *ledger, uint32_t site, enum goleak_transition_kind kind)
+{
+    return site < ledger->count ? ledger->accounts[site].counts[kind] : 0;
+}
+
+uint64_t goleak_ledger_all(const struct goleak_ledger *ledger, enum goleak_transition_kind kind)
+{
+    uint64_t sum = 0;
+    for (size_t site = 0; site < ledger->count; site++)
+        sum += ledger->accounts[site].counts[kind];
+    return sum;
+}
+
+uint64_t goleak_ledger_ended(const struct goleak_ledger *ledger, uint32_t site)
+{
+    return site < ledger->count ? ended(&ledger->accounts[site]) : 0;
+}
+
+int64_t goleak_ledger_peak_moment(const struct goleak_ledger *ledger, enum goleak_gauge_kind kind)
+{
+    const struct goleak_gauge *gauge = &ledger->gauges[kind];
+    return gauge->peak != 0 && gauge->peak >= gauge->known ? gauge->reached[PLACE(gauge->peak)].moment
+                                                            : GOLEAK_NO_MOMENT;
+}
+
+uint64_t goleak_ledger_at_peak(const struct goleak_ledger *ledger, enum goleak_gauge_kind kind, uint32_t site)
+{
+    if (site >= ledger->count)
+        return 0;
+    const struct goleak_account *account = &ledger->accounts[site];
+    return account->mark < ledger->gauges[kind].mark ? now(account, kind) : ledger->pasts[site].at_peak[kind];
+}
+
+size_t goleak_ledger_top(const struct goleak_ledger *ledger, enum goleak_gauge_kind kind, uint32_t *sites,
+                         size_t room)
+{
+    size_t count = 0;
+    for (uint32_t site = 0; site < ledger->count; site++) {
+        uint64_t own = goleak_ledger_at_peak(ledger, kind, site);
+        if (own == 0)
+            continue;
+        size_t to = count;
+        while (to > 0 && goleak_ledger_at_peak(ledger, kind, sites[to - 1]) < own)
+            to--;
+        if (to >= room)
+            continue;
+        size_t moved = count < room ? count - to : room - 1 - to;
+        memmove(sites + to + 1, sites + to, moved * sizeof *sites);
+        sites[to] = site;
+        count += count < room;
+    }
+    return count;
+}
+
+size_t goleak_ledger_series(const struct goleak_ledger *ledger, uint32_t site, int64_t series[GOLEAK_LEDGER_PARTS])
+{
+    if (site >= ledger->count)
+        return 0;
+    struct goleak_account_past past = ledger->pasts[site];
+    size_t parts = part_now(ledger) + 1;
+    catch_up(&past, ledger->width, parts, (int64_t)now(&ledger->accounts[site], GOLEAK_GAUGE_LIVE));
+    memcpy(series, past.parts, sizeof past.parts);
+    return parts;
+}
