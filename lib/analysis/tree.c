@@ -57,27 +57,29 @@ static bool take_rare(struct goleak_tree *tree, const struct goleak_transition *
 }
 
 /* The counts are sums, so it does not matter that one kind is counted behind the other. */
+static bool take_all(struct goleak_tree *tree, const struct goleak_transitions *batch)
+{
+    struct goleak_edge *edge;
+    for (size_t i = 0; i < batch->creation_count; i++, edge->created++) {
+        const struct goleak_transition *t = &batch->all[batch->creations[i]];
+        if ((edge = edge_of(tree, t->parent_site, t->site)) == NULL)
+            return false;
+    }
+    for (size_t i = 0; i < batch->end_count; i++, edge->ended++) {
+        const struct goleak_transition *t = &batch->all[batch->ends[i]];
+        if ((edge = t->preexisting ? &tree->edges[0] : edge_of(tree, t->parent_site, t->site)) == NULL)
+            return false;
+    }
+    for (size_t i = 0; i < batch->rare_count; i++)
+        if (!take_rare(tree, &batch->all[batch->rare[i]]))
+            return false;
+    return true;
+}
+
 static enum goleak_status take(void *state, const struct goleak_transitions *batch)
 {
     struct goleak_tree *tree = state;
-    bool good = true;
-    for (size_t i = 0; i < batch->creation_count && good; i++) {
-        const struct goleak_transition *t = &batch->all[batch->creations[i]];
-        struct goleak_edge *edge = edge_of(tree, t->parent_site, t->site);
-        good = edge != NULL;
-        if (good)
-            edge->created++;
-    }
-    for (size_t i = 0; i < batch->end_count && good; i++) {
-        const struct goleak_transition *t = &batch->all[batch->ends[i]];
-        struct goleak_edge *edge = t->preexisting ? &tree->edges[0] : edge_of(tree, t->parent_site, t->site);
-        good = edge != NULL;
-        if (good)
-            edge->ended++;
-    }
-    for (size_t i = 0; i < batch->rare_count && good; i++)
-        good = take_rare(tree, &batch->all[batch->rare[i]]);
-    return good ? GOLEAK_OK : goleak_alloc_failure(tree->model.alloc);
+    return take_all(tree, batch) ? GOLEAK_OK : goleak_alloc_failure(tree->model.alloc);
 }
 
 /* More living goroutines than this are not listed one by one. */

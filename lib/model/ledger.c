@@ -83,6 +83,7 @@ static void settle(struct goleak_ledger *ledger, uint32_t site)
     account->mark = ledger->mark;
 }
 
+/* To be changed. */
 static struct goleak_account *touch(struct goleak_ledger *ledger, uint32_t site)
 {
     struct goleak_account *account = &ledger->accounts[site];
@@ -117,19 +118,6 @@ static void go_on(struct goleak_ledger *ledger, unsigned changes)
     while (ledger->changes >= ledger->width * GOLEAK_LEDGER_PARTS)
         ledger->width *= 2;
     ledger->mark += part != part_now(ledger) || width != ledger->width;
-}
-
-static void move_gauge(struct goleak_ledger *ledger, struct goleak_gauge *gauge, int step,
-                       const struct goleak_transition *t)
-{
-    gauge->now += (uint64_t)(int64_t)step;
-    if (gauge->now <= gauge->peak || step <= 0)
-        return;
-    gauge->peak = gauge->now;
-    gauge->reached[PLACE(gauge->peak)] = (struct goleak_gauge_level){ t->moment, t->serial };
-    if (gauge->peak - gauge->known >= GOLEAK_LEDGER_LEVELS)
-        gauge->known = gauge->peak - GOLEAK_LEDGER_LEVELS + 1;
-    gauge->mark = ++ledger->mark;
 }
 
 /* ---- those that were counted wrongly ---- */
@@ -188,40 +176,23 @@ static void move(struct goleak_ledger *ledger, const struct goleak_transition *t
 
 /* ---- a batch ---- */
 
-/* One by one, where a mark may come. */
-static void take_one(struct goleak_ledger *ledger, const struct goleak_transition *t)
-{
-    if (t->kind == GOLEAK_T_RETRACTED) {
-        retract(ledger, t);
-        return;
-    }
-    if (t->kind == GOLEAK_T_MOVED) {
-        move(ledger, t);
-        return;
-    }
-    const struct step *step = &steps[t->kind];
-    if (step->changes != 0)
-        go_on(ledger, step->changes);
-    touch(ledger, t->site)->counts[t->kind]++;
-    for (int kind = 0; kind < GOLEAK_GAUGES; kind++)
-        move_gauge(ledger, &ledger->gauges[kind], step->gauges[kind], t);
-}
-
 /* How far the marks are: three numbers in one word, and above each a bit that is set when
  * it falls below zero, which is looked for after each transition. More than a batch can
  * need is not asked for, so none grows into another. */
 enum { FIELD = 16, MOST = 0x7000 };
 #define AT(field, number) ((uint64_t)(number) << FIELD * (field))
-#define BELOW_ZERO 0x8000800080008000u
+#define SIGN 0x8000u
+#define BELOW_ZERO (AT(0, SIGN) | AT(1, SIGN) | AT(2, SIGN) | AT(3, SIGN))
 #define COST(kind, live, blocked, changes) [kind] = AT(0, live) + AT(1, blocked) + AT(2, changes),
-#define ASK AT(3, 0x8000) /* it is never one of many */
+#define STOP AT(3, SIGN)
 
-_Static_assert(MOST + 2 * GOLEAK_TRANSITIONS < 0x8000 && MOST > 2 * GOLEAK_TRANSITIONS, "a batch fits into a field");
+_Static_assert(MOST + 2 * GOLEAK_TRANSITIONS < SIGN && MOST > 2 * GOLEAK_TRANSITIONS, "a batch fits into a field");
+_Static_assert((int)GOLEAK_GAUGE_LIVE == 0 && (int)GOLEAK_GAUGE_BLOCKED == 1, "gauges are the first two fields");
 
 static const uint64_t costs[GOLEAK_T_KINDS] = {
     EACH_KIND(COST)
-    [GOLEAK_T_MOVED] = ASK,
-    [GOLEAK_T_RETRACTED] = ASK,
+    [GOLEAK_T_MOVED] = STOP,
+    [GOLEAK_T_RETRACTED] = STOP,
 };
 
 static uint64_t at_most(uint64_t number)
@@ -231,45 +202,102 @@ static uint64_t at_most(uint64_t number)
 
 static uint64_t find_room(const struct goleak_ledger *ledger)
 {
-    const struct goleak_gauge *live = &ledger->gauges[GOLEAK_GAUGE_LIVE];
-    const struct goleak_gauge *blocked = &ledger->gauges[GOLEAK_GAUGE_BLOCKED];
-    uint64_t until = ledger->width - 1 - (ledger->changes & (ledger->width - 1));
-    return AT(0, at_most(live->peak - live->now)) + AT(1, at_most(blocked->peak - blocked->now)) +
-           AT(2, at_most(until));
+    uint64_t room = AT(2, at_most(ledger->width - 1 - (ledger->changes & (ledger->width - 1))));
+    for (int kind = 0; kind < GOLEAK_GAUGES; kind++)
+        room += AT(kind, at_most(ledger->gauges[kind].peak - ledger->gauges[kind].now));
+    return room;
 }
 
-static uint64_t spent(uint64_t room, uint64_t left, unsigned field)
+static uint64_t spent(uint64_t room, uint64_t left, int field)
 {
     return (room >> FIELD * field & 0xffff) - (left >> FIELD * field & 0xffff);
 }
 
-static void spend(struct goleak_ledger *ledger, uint64_t room, uint64_t left)
+static void new_peak(struct goleak_gauge *gauge, const struct goleak_transition *t)
 {
-    ledger->gauges[GOLEAK_GAUGE_LIVE].now += spent(room, left, 0);
-    ledger->gauges[GOLEAK_GAUGE_BLOCKED].now += spent(room, left, 1);
+    gauge->now++;
+    gauge->peak++;
+    gauge->reached[PLACE(gauge->peak)] = (struct goleak_gauge_level){ t->moment, t->serial };
+    if (gauge->peak - gauge->known >= GOLEAK_LEDGER_LEVELS)
+        gauge->known = gauge->peak - GOLEAK_LEDGER_LEVELS + 1;
+}
+
+/* Moves the gauges, up to the first that ends a part or takes something back; returns it.
+ * Of peaks the last one alone is a mark: who made it. */
+static const struct goleak_transition *scan(struct goleak_ledger *ledger, const struct goleak_transition *t,
+                                            const struct goleak_transition *end,
+                                            const struct goleak_transition *peaks[GOLEAK_GAUGES])
+{
+    const uint64_t room = find_room(ledger);
+    uint64_t left = room;
+    peaks[GOLEAK_GAUGE_LIVE] = peaks[GOLEAK_GAUGE_BLOCKED] = NULL;
+    for (; t < end; t++) {
+        uint64_t after = left - costs[t->kind];
+        if (UNLIKELY((after & BELOW_ZERO) != 0)) {
+            for (int kind = 0; kind < GOLEAK_GAUGES; kind++)
+                if (after & AT(kind, SIGN)) {
+                    after += AT(kind, 1);
+                    new_peak(&ledger->gauges[kind], t);
+                    peaks[kind] = t;
+                }
+            if (after & BELOW_ZERO)
+                break;
+        }
+        left = after;
+    }
+    for (int kind = 0; kind < GOLEAK_GAUGES; kind++)
+        ledger->gauges[kind].now += spent(room, left, kind);
     ledger->changes += spent(room, left, 2);
+    return t;
+}
+
+/* Between two marks. */
+static void count(struct goleak_ledger *ledger, const struct goleak_transition *t, const struct goleak_transition *end)
+{
+    struct goleak_account *accounts = ledger->accounts;
+    const uint64_t mark = ledger->mark;
+    for (; t < end; t++) {
+        struct goleak_account *account = &accounts[t->site];
+        if (UNLIKELY(account->mark != mark))
+            settle(ledger, t->site);
+        account->counts[t->kind]++;
+    }
+}
+
+/* One where scan() has stopped. */
+static void take_one(struct goleak_ledger *ledger, const struct goleak_transition *t)
+{
+    if (t->kind == GOLEAK_T_RETRACTED) {
+        retract(ledger, t);
+    } else if (t->kind == GOLEAK_T_MOVED) {
+        move(ledger, t);
+    } else {
+        const struct step *step = &steps[t->kind];
+        go_on(ledger, step->changes);
+        for (int kind = 0; kind < GOLEAK_GAUGES; kind++)
+            ledger->gauges[kind].now += (uint64_t)(int64_t)step->gauges[kind];
+        count(ledger, t, t + 1);
+    }
 }
 
 enum goleak_status goleak_ledger_take(struct goleak_ledger *ledger, const struct goleak_transitions *batch)
 {
-    const struct goleak_transition *t = batch->all, *end = batch->all + batch->count;
+    const struct goleak_transition *t = batch->all, *end = t + batch->count, *peaks[GOLEAK_GAUGES];
     if (batch->site_count > ledger->count && !make_room(ledger, batch->site_count))
         return goleak_alloc_failure(ledger->alloc);
-    struct goleak_account *accounts = ledger->accounts;
     while (t < end) {
-        const uint64_t mark = ledger->mark, room = find_room(ledger);
-        uint64_t left = room;
-        for (; t < end; t++) {
-            struct goleak_account *account = &accounts[t->site];
-            uint64_t after = left - costs[t->kind];
-            if (UNLIKELY((after & BELOW_ZERO) != 0))
-                break;
-            if (UNLIKELY(account->mark != mark))
-                settle(ledger, t->site);
-            account->counts[t->kind]++;
-            left = after;
+        const struct goleak_transition *stop = scan(ledger, t, end, peaks);
+        int first = peaks[1] != NULL && (peaks[0] == NULL || peaks[1] < peaks[0]);
+        for (int i = 0; i < GOLEAK_GAUGES; i++) {
+            int kind = first ^ i;
+            if (peaks[kind] == NULL)
+                continue;
+            count(ledger, t, peaks[kind] + 1);
+            t = peaks[kind] + 1;
+            ledger->gauges[kind].mark = ++ledger->mark;
         }
-        spend(ledger, room, left);
+        count(ledger, t, stop);
+        t = stop;
         if (t < end)
             take_one(ledger, t++);
     }

@@ -85,7 +85,7 @@ static bool make_walk(struct walk *walk, const struct goleak_tree *tree)
         return false;
     memset(walk->opened, 0, walk->site_count * sizeof *walk->opened);
     memset(walk->spawned, 0, walk->site_count * sizeof *walk->spawned);
-    for (size_t i = 0; i < tree->index.count; i++) {
+    for (size_t i = 1; i <= tree->index.count; i++) {
         if (tree->edges[i].created == 0) /* all taken back */
             continue;
         walk->edges[walk->edge_count++] = tree->edges[i];
