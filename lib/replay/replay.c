@@ -1408,8 +1408,17 @@ static enum goleak_status go_long(struct goleak_replay *replay, const struct gol
     return status;
 }
 
-/* So many lie in the cache anyway. */
+/* So many lie in the cache anyway: their first slot is nearly always the right one. */
 #define FEW 4096
+
+static inline void find_few(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,
+                            struct found *found)
+{
+    for (size_t i = 0; i < count; i++) {
+        find_now(replay, &events[i], &found[i]);
+        GOLEAK_PREFETCH(found[i].record);
+    }
+}
 
 static enum goleak_status run_row(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
                                   enum goleak_replay_mode mode, size_t *done)
@@ -1417,28 +1426,29 @@ static enum goleak_status run_row(struct goleak_replay *replay, const struct gol
     struct found found[ROW];
     struct counted counted = { NULL, NULL, 0, 0 };
     const uint16_t found_for = replay->process;
-    const bool ahead = replay->store.count > FEW, watched = is_watched(replay);
+    const bool watched = is_watched(replay);
     enum goleak_status status = is_nearly_full(&replay->transitions) ? goleak_replay_flush(replay) : GOLEAK_OK;
     size_t i = 0;
     *done = 0;
     if (status != GOLEAK_OK)
         return status;
     renew_plans(replay);
-    if (ahead)
+    if (replay->store.count > FEW)
         fetch_ahead(replay, events, count, found);
+    else
+        find_few(replay, events, count, found);
     for (; i < count; i++) {
         const struct goleak_event *event = &events[i];
-        struct found *of = &found[ahead ? i : 0];
         status = goleak_process_find(replay, event);
         if (UNLIKELY(status != GOLEAK_OK))
             break;
-        if (!ahead || UNLIKELY(replay->process != found_for)) /* the process is part of the hash */
-            find_now(replay, event, of);
-        struct goleak_record *record = of->record;
-        if (LIKELY(record->g == of->key && record->process == replay->process && !watched) &&
-            LIKELY(step_usual(replay, event, plan_of(replay, event), record, of, &counted)))
+        if (UNLIKELY(replay->process != found_for)) /* the process is part of the hash */
+            find_now(replay, event, &found[i]);
+        struct goleak_record *record = found[i].record;
+        if (LIKELY(record->g == found[i].key && record->process == replay->process && !watched) &&
+            LIKELY(step_usual(replay, event, plan_of(replay, event), record, &found[i], &counted)))
             continue;
-        status = go_long(replay, event, of, mode, &counted);
+        status = go_long(replay, event, &found[i], mode, &counted);
         if (UNLIKELY(status != GOLEAK_OK))
             break;
     }
