@@ -31,6 +31,9 @@ typedef enum goleak_status goleak_transitions_fn(void *context, const struct gol
 /* The goroutine ends at `moment`; its record is about to be reused. */
 typedef enum goleak_status goleak_replay_ended_fn(void *context, const struct goleak_record *record, int64_t moment);
 
+#define GOLEAK_FLOW_CPUS 256
+#define GOLEAK_FLOW_DEPTHS 256
+
 /* -F output and other calls without a goroutine. */
 struct goleak_call_count {
     uint64_t entered, left;

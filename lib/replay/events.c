@@ -1,0 +1,597 @@
+/* events - see events.h. */
+#include "replay/events.h"
+
+#include "replay/process.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- proofs ---- */
+
+static void prove(struct goleak_replay *replay, struct goleak_record *record, uint8_t proof, int64_t moment)
+{
+    bool was_system = (record->flags & GOLEAK_REC_SYSTEM) != 0;
+    record->flags |= proof;
+    if (was_system || (proof & GOLEAK_REC_SYSTEM) == 0)
+        return;
+    record->flags &= (uint16_t)~GOLEAK_REC_USER;
+    replay->system_count++;
+    if (!replay->include_system && (record->flags & GOLEAK_REC_SEEN))
+        goleak_tell(replay, record, GOLEAK_T_RETRACTED, moment, record->created);
+}
+
+/* runtime.g0, which alone spawns main (rt0_go), is a static variable; every
+ * other g lies in the heap's arenas. A spawner that lies near its goroutine is
+ * therefore on the heap, and the goroutine is not main. */
+#define SAME_HEAP_BYTES ((uint64_t)4 << 30)
+
+static bool spawned_on_heap(uint64_t g, uint64_t spawner)
+{
+    return spawner != 0 && (g > spawner ? g - spawner : spawner - g) < SAME_HEAP_BYTES;
+}
+
+/* ---- records ---- */
+
+/* Goid 1 is main, whoever else has another. */
+static void learn_goid(struct goleak_record *record, uint64_t goid)
+{
+    record->goid = goid;
+    if (goid == 1) {
+        record->flags &= (uint16_t)~GOLEAK_REC_NOT_MAIN;
+        record->flags |= GOLEAK_REC_MAIN | GOLEAK_REC_USER;
+    } else if (goid != 0) {
+        record->flags |= GOLEAK_REC_NOT_MAIN;
+    }
+}
+
+static enum goleak_status end_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+{
+    goleak_tell_end(replay, record, moment);
+    goleak_leave_park(replay, record, moment);
+    record->state = GOLEAK_STATE_ENDED;
+    enum goleak_status status = GOLEAK_OK;
+    if (goleak_is_told(replay, record) && replay->on_ended != NULL)
+        status = replay->on_ended(replay->context, record, moment);
+    if ((record->flags & GOLEAK_REC_PREEXISTING) == 0)
+        replay->script_live--;
+    goleak_end_lineage(replay, record);
+    goleak_waits_forget(&replay->waits, record);
+    record->since = moment;
+    return status;
+}
+
+/* Why it parks: as a number of its Go version, or named by the input. */
+static enum goleak_reason reason_of(const struct goleak_replay *replay, const struct goleak_event *event)
+{
+    if ((event->has & GOLEAK_HAS_REASON) == 0)
+        return GOLEAK_REASON_UNKNOWN;
+    if (event->flags & GOLEAK_FLAG_REASON)
+        return (enum goleak_reason)event->reason;
+    int wait = event->has & GOLEAK_HAS_WAIT ? event->wait_reason : -1;
+    return goleak_reasons_decode(replay->reasons, event->reason, wait);
+}
+
+/* A park that only the runtime's own goroutines make. */
+static bool is_system_park(const struct goleak_replay *replay, const struct goleak_event *event)
+{
+    return (event->kind == GOLEAK_EVENT_PARK || event->kind == GOLEAK_EVENT_STATUS) &&
+           reason_of(replay, event) == GOLEAK_REASON_SYSTEM_GOROUTINE;
+}
+
+/* A goroutine that the recording has not seen begin shows its first own event. */
+static void appear(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record,
+                   int64_t moment)
+{
+    if (record->flags & GOLEAK_REC_SEEN) { /* a later life of a known address */
+        goleak_end_lineage(replay, record);
+        goleak_begin_life(replay, record, GOLEAK_NO_MOMENT);
+    } else if (record->serial == 0) {
+        goleak_begin_life(replay, record, GOLEAK_NO_MOMENT);
+    } else { /* named before */
+        record->serial = ++replay->serial;
+        goleak_detail_of(replay, record)->incarnation = 1;
+        record->flags |= GOLEAK_REC_SEEN;
+        if (record->flags & GOLEAK_REC_SPAWNED)
+            replay->lineage.nodes[goleak_detail_of(replay, record)->node].incarnation = 1;
+    }
+    record->since = moment;
+    record->state = GOLEAK_STATE_UNKNOWN;
+    record->flags |= GOLEAK_REC_PREEXISTING;
+    learn_goid(record, record->goid);
+    /* What is the runtime's from the start is never told, and need not be taken back. */
+    if (is_system_park(replay, event)) {
+        record->flags |= GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
+        replay->system_count++;
+    }
+    if (goleak_is_told(replay, record))
+        goleak_tell(replay, record, GOLEAK_T_APPEARED, moment, GOLEAK_NO_MOMENT);
+}
+
+enum goleak_status goleak_name_other(struct goleak_replay *replay, const struct goleak_event *event, int64_t moment,
+                                     uint32_t *index)
+{
+    *index = 0;
+    uint64_t key = event->has & GOLEAK_HAS_OTHER ? event->other_g : event->other_goid | GOLEAK_KEY_GOID;
+    if ((key & ~GOLEAK_KEY_GOID) == 0)
+        return GOLEAK_OK;
+    uint64_t hash = goleak_store_hash(key, replay->process);
+    if (event->has & GOLEAK_HAS_OTHER)
+        *index = goleak_store_find(&replay->store, key, replay->process, hash);
+    else if (!goleak_store_by_goid(&replay->store, event->other_goid, replay->process, index))
+        return goleak_alloc_failure(replay->alloc);
+    if (*index == 0) {
+        *index = goleak_store_add(&replay->store, key, replay->process, hash);
+        if (*index == 0)
+            return goleak_alloc_failure(replay->alloc);
+        struct goleak_record *fresh = goleak_store_at(&replay->store, *index);
+        goleak_begin_life(replay, fresh, GOLEAK_NO_MOMENT);
+        fresh->flags = 0;
+        goleak_detail_of(replay, fresh)->incarnation = 0;
+        fresh->state = GOLEAK_STATE_UNKNOWN;
+        if (!goleak_store_note_goid(&replay->store, *index))
+            return goleak_alloc_failure(replay->alloc);
+    }
+    struct goleak_record *record = goleak_store_at(&replay->store, *index);
+    if ((event->has & GOLEAK_HAS_OTHER_GOID) && record->goid == 0) {
+        learn_goid(record, event->other_goid);
+        if (!goleak_store_note_goid(&replay->store, *index))
+            return goleak_alloc_failure(replay->alloc);
+    }
+    if (record->state == GOLEAK_STATE_WAITING && (event->flags & GOLEAK_FLAG_NAMED) == 0)
+        goleak_set_state(replay, record, GOLEAK_STATE_RUNNING, moment);
+    return GOLEAK_OK;
+}
+
+enum goleak_status goleak_replay_name(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    uint32_t index;
+    if ((event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) == 0)
+        return GOLEAK_OK;
+    enum goleak_status status = goleak_name_other(replay, event, (int64_t)replay->event_count, &index);
+    if (status == GOLEAK_OK && goleak_is_nearly_full(&replay->transitions))
+        status = goleak_replay_flush(replay);
+    return status;
+}
+
+/* ---- each kind ---- */
+
+static enum goleak_status on_create(struct goleak_replay *replay, const struct goleak_event *event,
+                                    struct goleak_record *record, uint32_t index, int64_t moment)
+{
+    enum goleak_status status = GOLEAK_OK;
+    if ((record->flags & GOLEAK_REC_SEEN) && record->state != GOLEAK_STATE_ENDED) {
+        goleak_health_note(replay->health, GOLEAK_HEALTH_implicit_ends, 1, event->position, 0, 0,
+                           "goroutine %" PRIx64 " is created, but it was never seen to end", record->g);
+        status = end_life(replay, record, moment);
+    }
+    if ((record->flags & GOLEAK_REC_SPAWNED) || record->parent != 0)
+        goleak_end_lineage(replay, record); /* a named one: its address lives on */
+    goleak_begin_life(replay, record, moment);
+    record->goid = event->has & GOLEAK_HAS_GOID ? event->goid : event->has & GOLEAK_HAS_G ? 0 : record->goid;
+    uint8_t proof = 0;
+    struct goleak_process *process = &replay->processes[record->process];
+    learn_goid(record, record->goid);
+    if (record->goid == 0 && process->created_any)
+        proof |= GOLEAK_REC_NOT_MAIN;
+    process->created_any = true;
+    if (UNLIKELY(record->goid == 1)) {
+        if (process->has_main && (event->has & (GOLEAK_HAS_PID | GOLEAK_HAS_TID)) == 0)
+            goleak_health_note(replay->health, GOLEAK_HEALTH_mixed_processes, 1, event->position, 0, 0,
+                               "goroutine 1 is created a second time: another process begins");
+        process->has_main = true;
+        process->main_tid = event->has & GOLEAK_HAS_TID ? event->tid : 0;
+    }
+    if (status == GOLEAK_OK && (event->has & (GOLEAK_HAS_STACK | GOLEAK_TELLS_SITE)) != 0)
+        status = goleak_set_site(replay, record, event);
+    if (status == GOLEAK_OK && (event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID))) {
+        uint32_t other;
+        status = goleak_name_other(replay, event, moment, &other);
+        /* Adding a record does not move others. */
+        if (other != 0 && other != index) {
+            struct goleak_record *spawner = goleak_store_at(&replay->store, other);
+            uint32_t node = goleak_lineage_of(&replay->lineage, spawner, goleak_detail_of(replay, spawner));
+            if (node == 0)
+                return goleak_alloc_failure(replay->alloc);
+            goleak_lineage_adopt(&replay->lineage, record, node);
+        }
+        if ((event->has & GOLEAK_HAS_OTHER) && spawned_on_heap(event->g, event->other_g))
+            proof |= GOLEAK_REC_NOT_MAIN;
+        if ((event->has & GOLEAK_HAS_OTHER_GOID) && event->other_goid != 0)
+            proof |= GOLEAK_REC_NOT_MAIN;
+    }
+    replay->script_live++;
+    /* What is proven from the start is never told, so there is nothing to take back. */
+    proof |= replay->sites.sites[record->site].proof;
+    record->flags |= proof;
+    replay->system_count += (proof & GOLEAK_REC_SYSTEM) != 0;
+    if (goleak_is_told(replay, record))
+        goleak_tell(replay, record, GOLEAK_T_CREATED, moment, moment);
+    return status;
+}
+
+static void impossible_reason(struct goleak_replay *replay, const struct goleak_event *event, int wait)
+{
+    const struct goleak_reasons *reasons = replay->reasons;
+    char pair[64], able[16], hint[96] = "";
+    if (wait >= 0)
+        snprintf(pair, sizeof pair, "block reason %u with wait reason %d", event->reason, wait);
+    else
+        snprintf(pair, sizeof pair, "block reason %u", event->reason);
+    goleak_reasons_able(event->reason, wait, able);
+    if (able[0] != '\0')
+        snprintf(hint, sizeof hint, "; it can in Go %s%s", able,
+                 goleak_reasons_is_given(reasons) && strcmp(reasons->from, "option") == 0 ? ": is --go-version right?"
+                                                                                          : "");
+    goleak_health_note(replay->health, GOLEAK_HEALTH_impossible_reasons, 1, event->position, 0, 0,
+                       "%s cannot be in Go %s%s", pair, reasons->text[0] != '\0' ? reasons->text : "1.19 to 1.27",
+                       hint);
+}
+
+/* The Go version has become known better: a number that was read before may mean
+ * something else (16: forever, or a synctest bubble). */
+static enum goleak_status read_again(struct goleak_replay *replay, int64_t moment)
+{
+    replay->candidates = replay->reasons->candidates;
+    for (uint32_t i = 1; i <= replay->store.count; i++) {
+        struct goleak_record *record = goleak_store_at(&replay->store, i);
+        if (record->state != GOLEAK_STATE_WAITING || record->raw_reason == GOLEAK_REASON_NONE)
+            continue;
+        int wait = record->wait != GOLEAK_NO_WAIT ? record->wait : -1;
+        enum goleak_reason reason = goleak_reasons_decode(replay->reasons, record->raw_reason, wait);
+        if (reason == record->reason)
+            continue;
+        if (record->flags & GOLEAK_REC_BLOCKED && !goleak_reason_can_leak(reason)) {
+            if (goleak_is_told(replay, record))
+                goleak_tell(replay, record, GOLEAK_T_UNBLOCKED, moment, record->since);
+            replay->script_blocked -= (record->flags & GOLEAK_REC_PREEXISTING) == 0;
+            record->flags &= (uint16_t)~GOLEAK_REC_BLOCKED;
+        }
+        record->reason = (uint8_t)reason;
+        if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
+            prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
+        enum goleak_status status = GOLEAK_OK;
+        if (goleak_is_nearly_full(&replay->transitions))
+            status = goleak_replay_flush(replay);
+        if (status != GOLEAK_OK)
+            return status;
+    }
+    return GOLEAK_OK;
+}
+
+/* The stream gave the start function's address; the stack of a goroutine that it
+ * started has its name. Sites are renamed at the end: until then it is their key. */
+static bool learn_start(struct goleak_replay *replay, struct goleak_site *site, uint32_t stack)
+{
+    uint64_t address;
+    uint32_t function = goleak_symbols_started_by(replay->symbols, stack);
+    if (function == 0 || !goleak_symbols_is_address(replay->symbols, site->start, &address))
+        return true;
+    site->unnamed = false;
+    return goleak_symbols_learn(replay->symbols, address, function);
+}
+
+/* Where one came from whose creation was not seen, by a later event of its own, whose
+ * stack is not that of the creation. */
+static enum goleak_status learn_site(struct goleak_replay *replay, const struct goleak_event *event,
+                                     struct goleak_record *record, int64_t moment)
+{
+    struct goleak_event places = *event;
+    places.has &= GOLEAK_TELLS_SITE;
+    enum goleak_status status = goleak_set_site(replay, record, &places);
+    if (status != GOLEAK_OK)
+        return status;
+    if (record->site != 0 && goleak_is_told(replay, record))
+        goleak_tell(replay, record, GOLEAK_T_MOVED, moment, moment);
+    if (record->flags & GOLEAK_REC_SPAWNED)
+        replay->lineage.nodes[goleak_detail_of(replay, record)->node].site = record->site;
+    prove(replay, record, replay->sites.sites[record->site].proof, moment);
+    return GOLEAK_OK;
+}
+
+static enum goleak_status on_park(struct goleak_replay *replay, const struct goleak_event *event,
+                                  struct goleak_record *record, int64_t moment)
+{
+    int wait = event->has & GOLEAK_HAS_WAIT ? event->wait_reason : -1;
+    bool has_reason = (event->has & GOLEAK_HAS_REASON) != 0 && (event->flags & GOLEAK_FLAG_REASON) == 0;
+    if (has_reason && UNLIKELY(!goleak_reasons_learn(replay->reasons, event->reason, wait)))
+        impossible_reason(replay, event, wait);
+    if (UNLIKELY(replay->candidates != replay->reasons->candidates)) {
+        enum goleak_status status = read_again(replay, moment);
+        if (status != GOLEAK_OK)
+            return status;
+    }
+    enum goleak_reason reason = reason_of(replay, event);
+    bool again = false;
+    if (record->state == GOLEAK_STATE_WAITING) {
+        /* The entry probe fires twice when the function's stack check restarts it.
+         * Where wake-ups are printed and none came between, it is the same wait. */
+        again = replay->stream.has_wakeups && record->raw_reason == event->reason &&
+                record->wait == (wait >= 0 ? wait : GOLEAK_NO_WAIT);
+        if (again)
+            goleak_health_note(replay->health, GOLEAK_HEALTH_double_parks, 1, event->position, 0, 0,
+                               "goroutine %" PRIx64 " parks twice without having run", record->g);
+        else
+            goleak_end_park(replay, record, moment);
+    }
+    if (!again) {
+        record->state = GOLEAK_STATE_WAITING;
+        record->since = moment;
+        record->raw_reason = has_reason ? event->reason : GOLEAK_REASON_NONE;
+        record->wait = wait >= 0 ? (uint8_t)wait : GOLEAK_NO_WAIT;
+        record->reason = (uint8_t)reason;
+        record->flags |= event->flags & GOLEAK_FLAG_INFERRED ? GOLEAK_REC_INFERRED : 0;
+        bool panic = reason == GOLEAK_REASON_FOREVER && has_reason && goleak_reasons_is_panic(replay->reasons, wait);
+        record->flags |= panic ? GOLEAK_REC_PANIC : 0;
+        if (goleak_reason_can_leak(reason) && !panic) {
+            record->flags |= GOLEAK_REC_BLOCKED;
+            if ((record->flags & GOLEAK_REC_PREEXISTING) == 0)
+                replay->script_blocked++;
+            if (goleak_is_told(replay, record))
+                goleak_tell(replay, record, GOLEAK_T_BLOCKED, moment, moment);
+        }
+    }
+    record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : again ? record->block_stack : 0;
+    if (UNLIKELY(replay->sites.sites[record->site].unnamed && (event->has & GOLEAK_HAS_STACK)))
+        if (!learn_start(replay, &replay->sites.sites[record->site], event->stack))
+            return goleak_alloc_failure(replay->alloc);
+    replay->stream.tells_blocking = true;
+    if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
+        prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
+    if (!again)
+        goleak_begin_wait(replay, event, record);
+    return GOLEAK_OK;
+}
+
+static enum goleak_status on_ready(struct goleak_replay *replay, const struct goleak_event *event,
+                                   struct goleak_record *record, int64_t moment)
+{
+    replay->stream.has_wakeups = true;
+    goleak_set_state(replay, record, GOLEAK_STATE_RUNNABLE, moment);
+    uint32_t other = 0;
+    enum goleak_status status = GOLEAK_OK;
+    if ((event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) != 0)
+        status = goleak_name_other(replay, event, moment, &other);
+    if (status == GOLEAK_OK)
+        goleak_waits_by(&replay->waits, record, other != 0 ? goleak_store_at(&replay->store, other) : NULL);
+    return status;
+}
+
+static void on_run(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+{
+    replay->stream.has_wakeups = true;
+    goleak_set_state(replay, record, GOLEAK_STATE_RUNNING, moment);
+    struct goleak_detail *detail = goleak_detail_of(replay, record);
+    if (detail->started == GOLEAK_NO_MOMENT && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
+        detail->started = moment;
+    record->flags |= GOLEAK_REC_STARTED;
+}
+
+/* What an input says of a goroutine's state without anything having happened to it: of
+ * one that it has not shown yet, it is so since the beginning; of others it is known, and
+ * the stack at most is news. */
+static enum goleak_status on_status(struct goleak_replay *replay, const struct goleak_event *event,
+                                    struct goleak_record *record, int64_t moment)
+{
+    static const uint8_t states[] = { GOLEAK_STATE_UNKNOWN, GOLEAK_STATE_RUNNABLE, GOLEAK_STATE_RUNNING,
+                                      GOLEAK_STATE_SYSCALL, GOLEAK_STATE_WAITING };
+    bool fresh = record->state == GOLEAK_STATE_UNKNOWN;
+    uint8_t state = event->status < sizeof states ? states[event->status] : GOLEAK_STATE_UNKNOWN;
+    replay->stream.tells_blocking = true;
+    if (state == GOLEAK_STATE_UNKNOWN)
+        return GOLEAK_OK;
+    if (state == GOLEAK_STATE_WAITING && record->state != GOLEAK_STATE_WAITING) {
+        record->state = GOLEAK_STATE_UNKNOWN;
+        return on_park(replay, event, record, fresh ? replay->first_ns : moment);
+    }
+    if (state == GOLEAK_STATE_WAITING) {
+        if (record->block_stack == 0 && (event->has & GOLEAK_HAS_STACK))
+            record->block_stack = event->stack;
+    } else if (record->state != state) {
+        goleak_set_state(replay, record, state, moment);
+    }
+    return GOLEAK_OK;
+}
+
+/* ---- any ---- */
+
+/* Does the goroutine's life forbid this event? Only asked where the stream's
+ * counters can repair the order. */
+static bool is_not_yet(const struct goleak_record *record, const struct goleak_event *event)
+{
+    bool lives = record != NULL && (record->flags & GOLEAK_REC_SEEN) && record->state != GOLEAK_STATE_ENDED;
+    if (event->kind == GOLEAK_EVENT_CREATE)
+        return lives;
+    return (event->kind == GOLEAK_EVENT_PARK || event->kind == GOLEAK_EVENT_END) && !lives;
+}
+
+/* Told with the script's counters: by these alone the order is known. */
+static bool is_ruled(const struct goleak_event *event)
+{
+    return (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) != 0;
+}
+
+bool goleak_replay_allows(const struct goleak_replay *replay, const struct goleak_event *event)
+{
+    uint64_t key = goleak_event_key(event);
+    uint32_t index = goleak_store_find(&replay->store, key, replay->process, goleak_store_hash(key, replay->process));
+    return !is_not_yet(index != 0 ? goleak_store_at(&replay->store, index) : NULL, event);
+}
+
+/* The same address, but another goid: its end and its creation were not recorded. */
+static enum goleak_status meet_stranger(struct goleak_replay *replay, const struct goleak_event *event,
+                                        struct goleak_record *record, int64_t moment)
+{
+    goleak_health_note(replay->health, GOLEAK_HEALTH_implicit_ends, 1, event->position, 0, 0,
+                       "goroutine %" PRIx64 " was goid %" PRIu64 " and is goid %" PRIu64
+                       " without having ended or been created",
+                       record->g, record->goid, event->goid);
+    enum goleak_status status = end_life(replay, record, moment);
+    record->goid = event->goid;
+    return status;
+}
+
+/* An event of a goroutine that ended or was never seen. */
+static enum goleak_status revive(struct goleak_replay *replay, const struct goleak_event *event,
+                                 struct goleak_record *record, int64_t moment, bool *skip)
+{
+    if ((record->flags & GOLEAK_REC_SEEN) && record->state == GOLEAK_STATE_ENDED) {
+        *skip = event->kind == GOLEAK_EVENT_STRUCT; /* what is printed with an end is no life */
+        if (*skip)
+            return GOLEAK_OK;
+        bool told = (event->has & GOLEAK_HAS_GOID) && record->goid != 0;
+        if (!told || record->goid == event->goid) {
+            goleak_health_note(replay->health, GOLEAK_HEALTH_impossible_transitions, 1, event->position, 0, 0,
+                               "%s of goroutine %" PRIx64 ", which has ended",
+                               goleak_event_kind_name((enum goleak_event_kind)event->kind), record->g);
+            /* Its own late line, and not another's; where nothing tells, believe it. */
+            *skip = told || event->kind == GOLEAK_EVENT_END || replay->stream.counted;
+            if (*skip)
+                return GOLEAK_OK;
+        }
+    }
+    if (event->has & GOLEAK_HAS_GOID)
+        record->goid = event->goid;
+    appear(replay, event, record, moment);
+    if (event->kind == GOLEAK_EVENT_END)
+        goleak_health_note(replay->health, GOLEAK_HEALTH_unbalanced_ends, 1, event->position, 0, 0,
+                           "goroutine %" PRIx64 " ends without having been seen before", record->g);
+    return GOLEAK_OK;
+}
+
+static enum goleak_status apply(struct goleak_replay *replay, const struct goleak_event *event,
+                                struct goleak_record *record, uint32_t index, int64_t moment)
+{
+    if (event->kind != GOLEAK_EVENT_CREATE) {
+        bool lives = (record->flags & GOLEAK_REC_SEEN) && record->state != GOLEAK_STATE_ENDED;
+        enum goleak_status status = GOLEAK_OK;
+        bool skip = false;
+        if (UNLIKELY(lives && (event->has & GOLEAK_HAS_GOID) && record->goid != event->goid)) {
+            if (record->goid == 0) {
+                learn_goid(record, event->goid);
+            } else {
+                status = meet_stranger(replay, event, record, moment);
+                appear(replay, event, record, moment);
+            }
+        } else if (UNLIKELY(!lives)) {
+            status = revive(replay, event, record, moment, &skip);
+        }
+        if (status == GOLEAK_OK && !skip && UNLIKELY((event->has & GOLEAK_TELLS_SITE) && record->site == 0))
+            status = learn_site(replay, event, record, moment);
+        if (status != GOLEAK_OK || skip)
+            return status;
+    }
+    switch (event->kind) {
+    case GOLEAK_EVENT_CREATE: return on_create(replay, event, record, index, moment);
+    case GOLEAK_EVENT_PARK: return on_park(replay, event, record, moment);
+    case GOLEAK_EVENT_END: return end_life(replay, record, moment);
+    case GOLEAK_EVENT_READY: return on_ready(replay, event, record, moment);
+    case GOLEAK_EVENT_RUN: on_run(replay, record, moment); return GOLEAK_OK;
+    case GOLEAK_EVENT_MAIN:
+        prove(replay, record, GOLEAK_REC_MAIN | GOLEAK_REC_USER, moment);
+        on_run(replay, record, moment);
+        return GOLEAK_OK;
+    case GOLEAK_EVENT_STRUCT: /* it is printed with another event */ return GOLEAK_OK;
+    case GOLEAK_EVENT_STATUS: return on_status(replay, event, record, moment);
+    case GOLEAK_EVENT_YIELD: goleak_set_state(replay, record, GOLEAK_STATE_RUNNABLE, moment); return GOLEAK_OK;
+    case GOLEAK_EVENT_SYSCALL: goleak_set_state(replay, record, GOLEAK_STATE_SYSCALL, moment); return GOLEAK_OK;
+    case GOLEAK_EVENT_SYSRETURN:
+        goleak_set_state(replay, record, event->status == 1 ? GOLEAK_STATE_RUNNABLE : GOLEAK_STATE_RUNNING, moment);
+        return GOLEAK_OK;
+    default: /* an event of another kind: the goroutine is awake */
+        if (record->state == GOLEAK_STATE_WAITING)
+            goleak_set_state(replay, record, GOLEAK_STATE_RUNNING, moment);
+        return GOLEAK_OK;
+    }
+}
+
+/* A goroutine shows its address that was known by its goid before: it takes over what is
+ * known of it. */
+static enum goleak_status take_over(struct goleak_replay *replay, const struct goleak_event *event,
+                                    struct goleak_record *record)
+{
+    uint32_t index;
+    if (!goleak_store_by_goid(&replay->store, event->goid, record->process, &index))
+        return goleak_alloc_failure(replay->alloc);
+    struct goleak_record *named = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
+    if (named == NULL || named->g != 0 || named->state == GOLEAK_STATE_ENDED)
+        return GOLEAK_OK;
+    struct goleak_detail *detail = goleak_detail_of(replay, record), *was = goleak_detail_of(replay, named);
+    uint64_t g = record->g;
+    uint32_t own = record->index, other = named->index;
+    *record = *named;
+    *detail = *was;
+    record->g = g;
+    record->index = own;
+    if (record->flags & GOLEAK_REC_SPAWNED)
+        replay->lineage.nodes[detail->node].g = g;
+    *was = (struct goleak_detail) { 0 };
+    *named = (struct goleak_record) { .index = other };
+    goleak_waits_move(&replay->waits, other, own);
+    return GOLEAK_OK;
+}
+
+bool goleak_find_record(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record **record)
+{
+    uint64_t key = goleak_event_key(event);
+    uint32_t index = goleak_store_find(&replay->store, key, replay->process, goleak_store_hash(key, replay->process));
+    /* Some probes of a recording tell the address, this one only the goid. */
+    if (UNLIKELY(index == 0 && (key & GOLEAK_KEY_GOID) && replay->store.has_addresses) &&
+        !goleak_store_by_goid(&replay->store, event->goid, replay->process, &index))
+        return false;
+    *record = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
+    return true;
+}
+
+enum goleak_status goleak_step_long(struct goleak_replay *replay, const struct goleak_event *event,
+                                    struct goleak_record *record, enum goleak_replay_mode mode)
+{
+    uint64_t goid = 0;
+    if (mode == GOLEAK_REPLAY_ASK && is_ruled(event) && is_not_yet(record, event))
+        return GOLEAK_END;
+    if (UNLIKELY(record == NULL)) {
+        uint64_t key = goleak_event_key(event);
+        uint32_t index =
+            goleak_store_add(&replay->store, key, replay->process, goleak_store_hash(key, replay->process));
+        if (index == 0)
+            return goleak_alloc_failure(replay->alloc);
+        record = goleak_store_at(&replay->store, index);
+        record->wait = GOLEAK_NO_WAIT;
+        if (replay->store.has_goids && (event->has & GOLEAK_HAS_G) && (event->has & GOLEAK_HAS_GOID)) {
+            enum goleak_status status = take_over(replay, event, record);
+            if (status != GOLEAK_OK)
+                return status;
+        }
+    } else {
+        goid = record->goid;
+    }
+    int64_t moment = goleak_take_moment(replay, event);
+    enum goleak_status status = apply(replay, event, record, record->index, moment);
+    if (UNLIKELY(replay->story.goid != 0))
+        goleak_story_note(&replay->story, event, record, moment);
+    if (UNLIKELY(replay->store.goids.slots != NULL && record->goid != goid) &&
+        !goleak_store_note_goid(&replay->store, record->index))
+        return goleak_alloc_failure(replay->alloc);
+    goleak_check_counters(replay, event);
+    return status;
+}
+
+enum goleak_status goleak_replay_rename(struct goleak_replay *replay)
+{
+    bool any = false;
+    int64_t moment = replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count;
+    for (uint32_t site = 1; site < goleak_sites_count(&replay->sites); site++)
+        any = goleak_sites_rename(&replay->sites, site) || any;
+    for (uint32_t i = 1; any && i <= replay->store.count; i++) {
+        struct goleak_record *record = goleak_store_at(&replay->store, i);
+        if (record->site == 0 || record->state == GOLEAK_STATE_ENDED)
+            continue;
+        prove(replay, record, replay->sites.sites[record->site].proof, moment);
+        enum goleak_status status = GOLEAK_OK;
+        if (goleak_is_nearly_full(&replay->transitions))
+            status = goleak_replay_flush(replay);
+        if (status != GOLEAK_OK)
+            return status;
+    }
+    return GOLEAK_OK;
+}

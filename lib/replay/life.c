@@ -1,0 +1,132 @@
+/* life - see life.h. */
+#include "replay/life.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* A fresh incarnation in a record that may have been used before. */
+void goleak_begin_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+{
+    struct goleak_detail *detail = goleak_detail_of(replay, record);
+    record->serial = ++replay->serial;
+    record->created = moment;
+    record->since = moment;
+    record->site = 0;
+    record->parent = 0;
+    record->block_stack = 0;
+    detail->started = GOLEAK_NO_MOMENT;
+    detail->incarnation++;
+    detail->node = detail->created_stack = 0;
+    record->state = GOLEAK_STATE_RUNNABLE;
+    record->reason = record->raw_reason = GOLEAK_REASON_NONE;
+    record->wait = GOLEAK_NO_WAIT;
+    record->flags = GOLEAK_REC_SEEN;
+    goleak_waits_forget(&replay->waits, record);
+}
+
+/* The goroutine is awake, and in this state. */
+void goleak_set_state(struct goleak_replay *replay, struct goleak_record *record, enum goleak_state state,
+                      int64_t moment)
+{
+    if (record->state == GOLEAK_STATE_WAITING)
+        goleak_end_park(replay, record, moment);
+    record->state = (uint8_t)state;
+    record->since = moment;
+}
+
+/* Where the go statement stands: by the creation stack, else by its address. */
+static bool find_created_at(struct goleak_replay *replay, struct goleak_record *record,
+                            const struct goleak_event *event, uint32_t *frame)
+{
+    bool has_pc = (event->has & GOLEAK_HAS_GOPC) && event->gopc != 0;
+    *frame = 0;
+    if (event->has & GOLEAK_HAS_STACK) {
+        goleak_detail_of(replay, record)->created_stack = event->stack;
+        *frame = goleak_symbols_created_at(replay->symbols, event->stack);
+        bool named = goleak_symbols_frame_function(replay->symbols, *frame)[0] != '\0';
+        if (named || !has_pc)
+            return !named || !has_pc || goleak_sites_name(&replay->sites, event->gopc, *frame);
+    }
+    if (!has_pc)
+        return true;
+    *frame = goleak_sites_frame_of(&replay->sites, event->gopc);
+    if (*frame == 0)
+        *frame = goleak_symbols_address(replay->symbols, event->gopc, true);
+    return *frame != 0;
+}
+
+enum goleak_status goleak_set_site(struct goleak_replay *replay, struct goleak_record *record,
+                                   const struct goleak_event *event)
+{
+    uint32_t created_at, start = event->has & GOLEAK_HAS_START ? event->name : 0;
+    if (start == 0 && (event->has & GOLEAK_HAS_STARTPC) && event->startpc != 0)
+        if ((start = goleak_symbols_start(replay->symbols, event->startpc)) == 0)
+            return goleak_alloc_failure(replay->alloc);
+    if (!find_created_at(replay, record, event, &created_at) ||
+        !goleak_sites_add(&replay->sites, created_at, start, &record->site))
+        return goleak_alloc_failure(replay->alloc);
+    return GOLEAK_OK;
+}
+
+/* ---- moments ---- */
+
+/* The first time that is told, behind events without: what they numbered as moments
+ * is from before this time, and no more is known of it. */
+void goleak_begin_time(struct goleak_replay *replay, int64_t first_ns)
+{
+    replay->first_ns = replay->last_ns = first_ns;
+    replay->stream.has_time = true;
+    for (uint32_t i = 1; i <= replay->store.count; i++) {
+        struct goleak_record *record = goleak_store_at(&replay->store, i);
+        record->created = record->created != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
+        struct goleak_detail *detail = goleak_detail_of(replay, record);
+        detail->started = detail->started != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
+        record->since = record->since != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
+    }
+}
+
+/* ---- counters ---- */
+
+void goleak_counters_differ(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    bool has_blocked = (event->has & GOLEAK_HAS_BLOCKED_COUNT) != 0;
+    if (!goleak_health_is_first(replay->health, GOLEAK_HEALTH_counter_mismatch)) {
+        replay->health->entries[GOLEAK_HEALTH_counter_mismatch].count++; /* real streams drift on every line */
+        return;
+    }
+    if (has_blocked && event->blocked_count != replay->script_blocked)
+        goleak_health_note(replay->health, GOLEAK_HEALTH_counter_mismatch, 1, event->position, 0, 0,
+                           "blocked_count=%" PRId32 " is printed where %" PRId64 " are blocked", event->blocked_count,
+                           replay->script_blocked);
+    else
+        goleak_health_note(replay->health, GOLEAK_HEALTH_counter_mismatch, 1, event->position, 0, 0,
+                           "count=%" PRId32 " is printed where %" PRId64 " live", event->count, replay->script_live);
+}
+
+void goleak_note_printed(struct goleak_replay *replay, struct goleak_counted *counted)
+{
+    struct goleak_printed *printed = &replay->printed;
+    const struct goleak_event *live = counted->live, *blocked = counted->blocked;
+    if (live != NULL) {
+        printed->count = live->count;
+        printed->should_count = counted->should_live;
+    }
+    if (blocked != NULL) {
+        printed->blocked = blocked->blocked_count;
+        printed->should_blocked = counted->should_blocked;
+        replay->stream.tells_blocking = true;
+    }
+    if (live != NULL || blocked != NULL) {
+        replay->stream.counted = true;
+        printed->position = live > blocked ? live->position : blocked->position;
+    }
+    counted->live = counted->blocked = NULL;
+}
+
+/* Of an event that does not go the short way. */
+void goleak_check_counters(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    struct goleak_counted counted = { NULL, NULL, 0, 0 };
+    goleak_compare_counters(replay, event, &counted);
+    goleak_note_printed(replay, &counted);
+}

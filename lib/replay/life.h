@@ -1,0 +1,211 @@
+/*
+ * life - one step of a goroutine's life: its record, what the analyses are told of it,
+ * and the counters that the script prints. What the long way of an event (events.c) and
+ * the short one (usual.h) do alike.
+ */
+#ifndef GOLEAK_REPLAY_LIFE_H
+#define GOLEAK_REPLAY_LIFE_H
+
+#include "base/compiler.h"
+#include "replay/replay.h"
+
+/* Once the table outgrows the cache, waiting for memory is most of the cost: slots and
+ * records of a row of events are fetched before the first is stepped. */
+#define GOLEAK_ROW 32
+
+/* A usual event is good for two transitions at most, another one for 16. */
+static inline bool goleak_is_nearly_full(const struct goleak_transitions *batch)
+{
+    return batch->count > GOLEAK_TRANSITIONS - 2 * GOLEAK_ROW - 16;
+}
+
+/* Where it came from, by what its spawner is. */
+static inline uint32_t goleak_parent_site_of(const struct goleak_replay *replay, const struct goleak_record *record)
+{
+    return record->parent != 0 ? replay->lineage.nodes[record->parent].site : 0;
+}
+
+static inline struct goleak_detail *goleak_detail_of(const struct goleak_replay *replay,
+                                                     const struct goleak_record *record)
+{
+    return goleak_store_detail(&replay->store, record);
+}
+
+static inline bool goleak_is_told(const struct goleak_replay *replay, const struct goleak_record *record)
+{
+    return ((record->flags & GOLEAK_REC_SYSTEM) == 0) | replay->include_system;
+}
+
+/* There is always room for the transitions of a row: see run_row(). */
+ALWAYS_INLINE void goleak_tell(struct goleak_replay *replay, const struct goleak_record *record,
+                               enum goleak_transition_kind kind, int64_t moment, int64_t since)
+{
+    struct goleak_transition *t = &replay->transitions.all[replay->transitions.count];
+    t->moment = moment;
+    t->since = since;
+    t->serial = record->serial;
+    t->site = record->site;
+    t->parent_site = goleak_parent_site_of(replay, record);
+    t->blocked = (record->flags & GOLEAK_REC_BLOCKED) != 0;
+    t->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
+    goleak_transitions_add(&replay->transitions, kind);
+}
+
+/* The counter that the script prints leaves out who is older than the recording. */
+static inline void goleak_count_blocked(struct goleak_replay *replay, const struct goleak_record *record, bool was,
+                                        bool is)
+{
+    bool older = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
+    replay->script_blocked += ((int64_t)is - (int64_t)was) & ((int64_t)older - 1);
+}
+
+/* A wait ends, begins, or both: which of them is looked up, and what nobody waits for is
+ * written and not counted. */
+ALWAYS_INLINE void goleak_tell_wait(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment,
+                                    bool is)
+{
+    static const uint8_t kinds[] = { GOLEAK_T_UNBLOCKED, GOLEAK_T_UNBLOCKED, GOLEAK_T_BLOCKED, GOLEAK_T_REBLOCKED };
+    struct goleak_transitions *batch = &replay->transitions;
+    struct goleak_transition *t = &batch->all[batch->count];
+    bool was = (record->flags & GOLEAK_REC_BLOCKED) != 0;
+    unsigned change = was + 2 * (unsigned)is;
+    t->moment = moment;
+    t->serial = record->serial;
+    t->site = record->site;
+    t->kind = kinds[change];
+    batch->count += (change != 0) & goleak_is_told(replay, record);
+    goleak_count_blocked(replay, record, was, is);
+}
+
+/* It ends, and so does its wait, if it has one. */
+ALWAYS_INLINE void goleak_tell_end(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment)
+{
+    struct goleak_transitions *batch = &replay->transitions;
+    struct goleak_transition *t = &batch->all[batch->count];
+    bool was = (record->flags & GOLEAK_REC_BLOCKED) != 0, told = goleak_is_told(replay, record);
+    t->moment = moment;
+    t->since = record->created;
+    t->serial = record->serial;
+    t->site = record->site;
+    t->parent_site = goleak_parent_site_of(replay, record);
+    t->kind = (uint8_t)(GOLEAK_T_ENDED + was);
+    t->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
+    batch->ends[batch->end_count] = (uint8_t)batch->count;
+    batch->end_count += told;
+    batch->count += told;
+    goleak_count_blocked(replay, record, was, false);
+}
+
+/* It is awake, if it was not; that is told already. */
+ALWAYS_INLINE void goleak_leave_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+{
+    goleak_waits_end(&replay->waits, record, moment);
+    record->flags &= (uint16_t) ~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED);
+    record->reason = record->raw_reason = GOLEAK_REASON_NONE;
+    record->wait = GOLEAK_NO_WAIT;
+    record->block_stack = 0;
+}
+
+ALWAYS_INLINE void goleak_end_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+{
+    goleak_tell_wait(replay, record, moment, false);
+    goleak_leave_park(replay, record, moment);
+}
+
+static inline void goleak_end_lineage(struct goleak_replay *replay, struct goleak_record *record)
+{
+    goleak_lineage_end(&replay->lineage, record, goleak_detail_of(replay, record));
+}
+
+/* A fresh incarnation in a record that may have been used before. */
+void goleak_begin_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment);
+/* The goroutine is awake, and in this state. */
+void goleak_set_state(struct goleak_replay *replay, struct goleak_record *record, enum goleak_state state,
+                      int64_t moment);
+
+#define GOLEAK_TELLS_SITE (GOLEAK_HAS_GOPC | GOLEAK_HAS_START | GOLEAK_HAS_STARTPC)
+
+/* Where it was spawned, by what the event tells of that. */
+enum goleak_status goleak_set_site(struct goleak_replay *replay, struct goleak_record *record,
+                                   const struct goleak_event *event);
+
+#define GOLEAK_TELLS_OBJECT (GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM)
+
+/* What it waits on, by address; 0: not told. Of a select only one of its channels is
+ * printed, and it need not be the same one again. A semaphore's root serves many: its
+ * own address is that of the waiter's element. */
+static inline uint64_t goleak_object_of(const struct goleak_record *record, const struct goleak_event *event)
+{
+    if ((event->has & GOLEAK_TELLS_OBJECT) == 0 || record->reason == GOLEAK_REASON_SELECT)
+        return 0;
+    if ((event->has & GOLEAK_HAS_CHAN) && event->chan != 0)
+        return event->chan;
+    if (record->reason == GOLEAK_REASON_SYNC && (event->has & GOLEAK_HAS_ELEM) && event->elem != 0)
+        return event->elem;
+    return event->has & GOLEAK_HAS_LOCK ? event->lock : 0;
+}
+
+/* A wait has begun that a verdict may have to explain. The article's script tells too
+ * little for that: its rule needs nothing. */
+static inline void goleak_begin_wait(struct goleak_replay *replay, const struct goleak_event *event,
+                                     const struct goleak_record *record)
+{
+    if (!replay->stream.has_wakeups && (event->has & (GOLEAK_TELLS_OBJECT | GOLEAK_HAS_STACK)) == 0)
+        return;
+    uint64_t object = goleak_object_of(record, event);
+    replay->stream.has_objects = replay->stream.has_objects || object != 0;
+    goleak_waits_begin(&replay->waits, record, object);
+}
+
+/* ---- moments ---- */
+
+void goleak_begin_time(struct goleak_replay *replay, int64_t first_ns);
+
+/* Counts the event, too. */
+ALWAYS_INLINE int64_t goleak_take_moment(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    replay->event_count++;
+    if ((event->has & GOLEAK_HAS_TIME) == 0)
+        return replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count;
+    if (UNLIKELY(replay->first_ns == GOLEAK_NONE))
+        goleak_begin_time(replay, event->time_ns);
+    replay->last_ns = event->time_ns > replay->last_ns ? event->time_ns : replay->last_ns;
+    return event->time_ns;
+}
+
+/* ---- counters ---- */
+
+/* The last of a row's events that printed a counter, and what it should have been. */
+struct goleak_counted {
+    const struct goleak_event *live, *blocked; /* NULL: none did */
+    int64_t should_live, should_blocked;
+};
+
+void goleak_counters_differ(struct goleak_replay *replay, const struct goleak_event *event);
+/* The row is over, or an event of it takes the long way. */
+void goleak_note_printed(struct goleak_replay *replay, struct goleak_counted *counted);
+
+ALWAYS_INLINE void goleak_compare_counters(struct goleak_replay *replay, const struct goleak_event *event,
+                                           struct goleak_counted *counted)
+{
+    bool differs = false;
+    if (event->has & GOLEAK_HAS_COUNT) {
+        counted->live = event;
+        counted->should_live = replay->script_live;
+        differs = event->count != replay->script_live;
+    }
+    if (event->has & GOLEAK_HAS_BLOCKED_COUNT) {
+        counted->blocked = event;
+        counted->should_blocked = replay->script_blocked;
+        differs |= event->blocked_count != replay->script_blocked;
+    }
+    if (UNLIKELY(differs))
+        goleak_counters_differ(replay, event);
+    if (event->has & GOLEAK_HAS_STACK)
+        replay->stream.has_stacks = true;
+}
+
+/* Of an event that takes the long way. */
+void goleak_check_counters(struct goleak_replay *replay, const struct goleak_event *event);
+
+#endif

@@ -1,0 +1,217 @@
+/*
+ * usual - the short way of an event.
+ *
+ * Nearly all events are of a goroutine that is known, and bring nothing but the next
+ * step of its life. These go without the questions of the long way. What follows from the
+ * sort of an event (its kind, flags, reasons, and what it tells) is worked out once for
+ * each sort; what is left depends on the goroutine. Where anything is unusual, the answer
+ * is "no", and nothing has been done.
+ */
+#ifndef GOLEAK_REPLAY_USUAL_H
+#define GOLEAK_REPLAY_USUAL_H
+
+#include "replay/life.h"
+
+#include <stddef.h>
+#include <string.h>
+
+enum goleak_way {
+    GOLEAK_WAY_LONG,
+    GOLEAK_WAY_PARK,
+    GOLEAK_WAY_END,
+    GOLEAK_WAY_STATE,
+    GOLEAK_WAY_READY,
+    GOLEAK_WAY_CREATE
+};
+
+/* The first of an event's bytes say what sort it is. */
+static inline uint64_t sort_of(const struct goleak_event *event)
+{
+    _Static_assert(offsetof(struct goleak_event, g) == 8, "kind to has are eight bytes");
+    uint64_t sort;
+    memcpy(&sort, event, sizeof sort);
+    return sort;
+}
+
+/* What events of this sort do. Unusual ones are asked again each time: what makes them so
+ * may pass. */
+struct goleak_plan goleak_make_plan(const struct goleak_replay *replay, const struct goleak_event *event);
+/* Before each row, and behind each event that took the long way: the plans were made for what
+ * is known of the Go version. */
+void goleak_renew_plans(struct goleak_replay *replay);
+
+static inline const struct goleak_plan *goleak_plan_of(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    uint64_t sort = sort_of(event);
+    struct goleak_plan *plan = &replay->plans[goleak_hash_u64(sort) >> (64 - GOLEAK_PLANS_LOG2)];
+    if (UNLIKELY(plan->sort != sort))
+        *plan = goleak_make_plan(replay, event);
+    return plan;
+}
+
+/* One that is known, lives, and is who the event says. */
+ALWAYS_INLINE bool is_known(const struct goleak_event *event, const struct goleak_record *record)
+{
+    return (record->flags & GOLEAK_REC_SEEN) != 0 && record->state != GOLEAK_STATE_ENDED &&
+           ((event->has & GOLEAK_HAS_GOID) == 0 || event->goid == record->goid);
+}
+
+ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_event *event,
+                              const struct goleak_plan *plan, struct goleak_record *record,
+                              struct goleak_counted *counted)
+{
+    if (UNLIKELY(!is_known(event, record) || (replay->stream.has_wakeups && record->state == GOLEAK_STATE_WAITING) ||
+                 ((event->has & GOLEAK_HAS_STACK) && replay->sites.sites[record->site].unnamed)))
+        return false;
+    int64_t moment = goleak_take_moment(replay, event);
+    goleak_waits_end(&replay->waits, record, moment);
+    record->reason = plan->reason;
+    goleak_tell_wait(replay, record, moment, plan->blocks);
+    record->flags = (uint16_t)((record->flags & ~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED)) |
+                               GOLEAK_REC_BLOCKED * (unsigned)plan->blocks);
+    record->state = GOLEAK_STATE_WAITING;
+    record->since = moment;
+    record->raw_reason = plan->raw_reason;
+    record->wait = plan->wait;
+    record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : 0;
+    replay->stream.tells_blocking = true;
+    goleak_begin_wait(replay, event, record);
+    goleak_compare_counters(replay, event, counted);
+    return true;
+}
+
+ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_event *event,
+                             struct goleak_record *record, struct goleak_counted *counted)
+{
+    if (UNLIKELY(!is_known(event, record)))
+        return false;
+    int64_t moment = goleak_take_moment(replay, event);
+    goleak_tell_end(replay, record, moment);
+    goleak_leave_park(replay, record, moment);
+    record->state = GOLEAK_STATE_ENDED;
+    replay->script_live -= (record->flags & GOLEAK_REC_PREEXISTING) == 0;
+    if ((record->flags & GOLEAK_REC_SPAWNED) || record->parent != 0)
+        goleak_end_lineage(replay, record);
+    goleak_waits_forget(&replay->waits, record);
+    record->since = moment;
+    goleak_compare_counters(replay, event, counted);
+    return true;
+}
+
+/* It runs, or could. */
+ALWAYS_INLINE bool usual_state(struct goleak_replay *replay, const struct goleak_event *event,
+                               const struct goleak_plan *plan, struct goleak_record *record,
+                               struct goleak_counted *counted)
+{
+    if (UNLIKELY(!is_known(event, record)))
+        return false;
+    int64_t moment = goleak_take_moment(replay, event);
+    if (record->state == GOLEAK_STATE_WAITING) /* mostly it was woken before */
+        goleak_end_park(replay, record, moment);
+    record->state = plan->state;
+    record->since = moment;
+    if (event->kind == GOLEAK_EVENT_RUN) {
+        replay->stream.has_wakeups = true;
+        if (UNLIKELY((record->flags & (GOLEAK_REC_STARTED | GOLEAK_REC_PREEXISTING)) == 0))
+            goleak_detail_of(replay, record)->started = moment;
+        record->flags |= GOLEAK_REC_STARTED;
+    } else if (event->kind == GOLEAK_EVENT_SYSRETURN && event->status == 1) {
+        record->state = GOLEAK_STATE_RUNNABLE;
+    }
+    goleak_compare_counters(replay, event, counted);
+    return true;
+}
+
+/* Woken by somebody who is known, or whom nobody tells. */
+ALWAYS_INLINE bool usual_ready(struct goleak_replay *replay, const struct goleak_event *event,
+                               struct goleak_record *record, struct goleak_record *waker,
+                               struct goleak_counted *counted)
+{
+    bool told = (event->has & GOLEAK_HAS_OTHER) != 0;
+    if (UNLIKELY(!is_known(event, record) ||
+                 (told && (event->other_g == 0 || waker->g != event->other_g || waker->process != record->process ||
+                           ((event->has & GOLEAK_HAS_OTHER_GOID) && waker->goid == 0)))))
+        return false;
+    int64_t moment = goleak_take_moment(replay, event);
+    goleak_end_park(replay, record, moment);
+    record->state = GOLEAK_STATE_RUNNABLE;
+    record->since = moment;
+    replay->stream.has_wakeups = true;
+    if (told && waker->state == GOLEAK_STATE_WAITING)
+        goleak_set_state(replay, waker, GOLEAK_STATE_RUNNING, moment);
+    goleak_waits_by(&replay->waits, record, told ? waker : NULL);
+    goleak_compare_counters(replay, event, counted);
+    return true;
+}
+
+/* A recycled g; its spawner is known, and runs from now on. */
+ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct goleak_event *event,
+                                struct goleak_record *record, struct goleak_record *spawner,
+                                struct goleak_counted *counted)
+{
+    const uint32_t has = event->has;
+    if ((record->flags & (GOLEAK_REC_SEEN | GOLEAK_REC_SPAWNED)) != GOLEAK_REC_SEEN ||
+        record->state != GOLEAK_STATE_ENDED || record->parent != 0 || record->g == 0 ||
+        ((has & GOLEAK_HAS_GOID) && event->goid <= 1) || !replay->processes[record->process].created_any ||
+        event->other_g == 0 || spawner->g != event->other_g || spawner->process != record->process ||
+        spawner == record || ((has & GOLEAK_HAS_OTHER_GOID) && spawner->goid == 0))
+        return false;
+    uint32_t node = goleak_lineage_of(&replay->lineage, spawner, goleak_detail_of(replay, spawner));
+    if (node == 0)
+        return false; /* the long way meets the end of memory as well */
+    int64_t moment = goleak_take_moment(replay, event);
+    goleak_begin_life(replay, record, moment);
+    record->goid = has & GOLEAK_HAS_GOID ? event->goid : 0;
+    record->flags |= GOLEAK_REC_NOT_MAIN;
+    record->parent = node;
+    replay->lineage.nodes[node].references++;
+    if ((has & (GOLEAK_HAS_STACK | GOLEAK_TELLS_SITE)) != 0 && goleak_set_site(replay, record, event) != GOLEAK_OK)
+        return false;
+    if (spawner->state == GOLEAK_STATE_WAITING)
+        goleak_set_state(replay, spawner, GOLEAK_STATE_RUNNING, moment);
+    replay->script_live++;
+    uint8_t proof = replay->sites.sites[record->site].proof;
+    record->flags |= proof;
+    replay->system_count += (proof & GOLEAK_REC_SYSTEM) != 0;
+    if (goleak_is_told(replay, record))
+        goleak_tell(replay, record, GOLEAK_T_CREATED, moment, moment);
+    goleak_compare_counters(replay, event, counted);
+    return true;
+}
+
+/* What the hash of a goroutine's key says, mostly the right record, and the same of the one
+ * that the event names; the store's first where there is none. */
+struct goleak_found {
+    struct goleak_record *record, *other; /* other: NULL where it was not looked for */
+};
+
+ALWAYS_INLINE struct goleak_record *goleak_guess(const struct goleak_replay *replay, uint64_t key)
+{
+    const struct goleak_store *store = &replay->store;
+    return goleak_store_at(store, goleak_store_guess(store, key, goleak_store_hash(key, replay->process)));
+}
+
+ALWAYS_INLINE struct goleak_record *other_of(const struct goleak_replay *replay, const struct goleak_event *event,
+                                             const struct goleak_found *found)
+{
+    if (found->other != NULL || (event->has & GOLEAK_HAS_OTHER) == 0)
+        return found->other;
+    return goleak_guess(replay, event->other_g);
+}
+
+ALWAYS_INLINE bool goleak_step_usual(struct goleak_replay *replay, const struct goleak_event *event,
+                                     const struct goleak_plan *plan, struct goleak_record *record,
+                                     const struct goleak_found *found, struct goleak_counted *counted)
+{
+    switch ((enum goleak_way)plan->way) {
+    case GOLEAK_WAY_PARK: return usual_park(replay, event, plan, record, counted);
+    case GOLEAK_WAY_END: return usual_end(replay, event, record, counted);
+    case GOLEAK_WAY_STATE: return usual_state(replay, event, plan, record, counted);
+    case GOLEAK_WAY_READY: return usual_ready(replay, event, record, other_of(replay, event, found), counted);
+    case GOLEAK_WAY_CREATE: return usual_create(replay, event, record, other_of(replay, event, found), counted);
+    case GOLEAK_WAY_LONG: break;
+    }
+    return false;
+}
+
+#endif
