@@ -155,11 +155,10 @@ static inline uint32_t goleak_store_numbered(const struct goleak_store *store, u
 
 /* Index of the record in the first slot that a key may have: in a small table nearly always the
  * right one, but it has not been looked at. 0 if there is none. */
-static inline uint32_t goleak_store_guess(const struct goleak_store *store, uint64_t key, uint64_t hash)
+static inline uint32_t goleak_store_guess(const struct goleak_store *store, uint64_t key, uint16_t process)
 {
-    if (store->has_numbers && goleak_store_numbered(store, key) != 0)
-        return goleak_store_numbered(store, key);
-    return (uint32_t)store->slots[hash >> store->slot_shift];
+    uint32_t index = store->has_numbers ? goleak_store_numbered(store, key) : 0;
+    return index != 0 ? index : (uint32_t)store->slots[goleak_store_hash(key, process) >> store->slot_shift];
 }
 
 /* … in the first or the second, by their tags: in any table it is mostly there. Which of them

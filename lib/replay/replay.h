@@ -61,7 +61,7 @@ struct goleak_plan {
     uint8_t reason, raw_reason, wait; /* of parks */
     bool blocks;
 };
-#define GOLEAK_PLANS_LOG2 6
+#define GOLEAK_PLANS_LOG2 8
 
 struct goleak_replay {
     struct goleak_alloc *alloc;
@@ -79,6 +79,8 @@ struct goleak_replay {
     struct goleak_thread threads[GOLEAK_THREADS]; /* by tid; the last one of its place */
 
     struct goleak_plan plans[1 << GOLEAK_PLANS_LOG2]; /* by sort; the last one of its place */
+    uint64_t plan_factor; /* of their hash: one that gives no place to two sorts that come */
+    uint32_t plan_factors; /* so many have been tried */
     uint32_t planned_for; /* candidates of the Go version */
     uint32_t candidates; /* of the Go version, as the reasons of the records were read */
     struct goleak_stream stream;

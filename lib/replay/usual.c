@@ -29,7 +29,8 @@ static bool plan_park(const struct goleak_replay *replay, const struct goleak_ev
     return reason != GOLEAK_REASON_SYSTEM_GOROUTINE && !(tells_wait && reason == GOLEAK_REASON_FOREVER);
 }
 
-struct goleak_plan goleak_make_plan(const struct goleak_replay *replay, const struct goleak_event *event)
+/* Has no `sort` where that is not for ever. */
+static struct goleak_plan make_plan(const struct goleak_replay *replay, const struct goleak_event *event)
 {
     static const struct {
         uint32_t may;
@@ -45,23 +46,45 @@ struct goleak_plan goleak_make_plan(const struct goleak_replay *replay, const st
         [GOLEAK_EVENT_CREATE] = { USUAL_CREATE, GOLEAK_WAY_CREATE, GOLEAK_STATE_RUNNABLE },
     };
     const uint32_t has = event->has, whose = GOLEAK_HAS_G | GOLEAK_HAS_GOID;
-    struct goleak_plan plan = { .way = kinds[event->kind].way, .state = kinds[event->kind].state };
-    if (plan.way == GOLEAK_WAY_LONG || (has & whose) == 0 || (has & ~kinds[event->kind].may) != 0 ||
-        ((has & GOLEAK_HAS_TIME) && replay->first_ns == GOLEAK_NONE) ||
-        (plan.way == GOLEAK_WAY_PARK && !plan_park(replay, event, &plan)) ||
-        (plan.way == GOLEAK_WAY_READY && (has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) == GOLEAK_HAS_OTHER_GOID) ||
-        ((has & GOLEAK_HAS_OTHER) && (event->flags & GOLEAK_FLAG_NAMED)) ||
-        (plan.way == GOLEAK_WAY_CREATE && (has & GOLEAK_HAS_OTHER) == 0))
+    const bool other = (has & GOLEAK_HAS_OTHER) != 0, other_goid = (has & GOLEAK_HAS_OTHER_GOID) != 0;
+    struct goleak_plan plan = { .sort = sort_of(event),
+                                .way = kinds[event->kind].way,
+                                .state = kinds[event->kind].state };
+    if ((has & whose) == 0 || (has & ~kinds[event->kind].may) != 0 ||
+        (plan.way == GOLEAK_WAY_READY && !other && other_goid) || (plan.way == GOLEAK_WAY_CREATE && !other) ||
+        (other && (event->flags & GOLEAK_FLAG_NAMED)))
         plan.way = GOLEAK_WAY_LONG;
-    else
-        plan.sort = sort_of(event);
+    /* This may pass. */
+    if (((has & GOLEAK_HAS_TIME) && replay->first_ns == GOLEAK_NONE) ||
+        (plan.way == GOLEAK_WAY_PARK && !plan_park(replay, event, &plan))) {
+        plan.way = GOLEAK_WAY_LONG;
+        plan.sort = 0;
+    }
     return plan;
+}
+
+/* So often another factor is tried where two sorts have one place. */
+#define FACTORS 64
+
+const struct goleak_plan *goleak_new_plan(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    const struct goleak_plan plan = make_plan(replay, event);
+    struct goleak_plan *place = &replay->plans[goleak_plan_place(replay, sort_of(event))];
+    if (place->sort != 0 && plan.sort != 0 && replay->plan_factors < FACTORS) {
+        replay->plan_factors++;
+        replay->plan_factor *= 0xd6e8feb86659fd93u;
+        memset(replay->plans, 0, sizeof replay->plans);
+        place = &replay->plans[goleak_plan_place(replay, plan.sort)];
+    }
+    *place = plan;
+    return place;
 }
 
 void goleak_renew_plans(struct goleak_replay *replay)
 {
-    if (LIKELY(replay->planned_for == replay->reasons->candidates))
+    if (LIKELY(replay->planned_for == replay->reasons->candidates && replay->plan_factor != 0))
         return;
     memset(replay->plans, 0, sizeof replay->plans);
     replay->planned_for = replay->reasons->candidates;
+    replay->plan_factor = replay->plan_factor != 0 ? replay->plan_factor : 0x9e3779b97f4a7c15u;
 }

@@ -33,20 +33,33 @@ static inline uint64_t sort_of(const struct goleak_event *event)
     return sort;
 }
 
-/* What events of this sort do. Unusual ones are asked again each time: what makes them so
- * may pass. */
-struct goleak_plan goleak_make_plan(const struct goleak_replay *replay, const struct goleak_event *event);
+/* Makes the plan of an event whose sort has none. */
+const struct goleak_plan *goleak_new_plan(struct goleak_replay *replay, const struct goleak_event *event);
 /* Before each row, and behind each event that took the long way: the plans were made for what
  * is known of the Go version. */
 void goleak_renew_plans(struct goleak_replay *replay);
 
+static inline size_t goleak_plan_place(const struct goleak_replay *replay, uint64_t sort)
+{
+    return (size_t)(sort * replay->plan_factor >> (64 - GOLEAK_PLANS_LOG2));
+}
+
+/* What events of this sort do. */
 static inline const struct goleak_plan *goleak_plan_of(struct goleak_replay *replay, const struct goleak_event *event)
 {
     uint64_t sort = sort_of(event);
-    struct goleak_plan *plan = &replay->plans[goleak_hash_u64(sort) >> (64 - GOLEAK_PLANS_LOG2)];
-    if (UNLIKELY(plan->sort != sort))
-        *plan = goleak_make_plan(replay, event);
-    return plan;
+    const struct goleak_plan *plan = &replay->plans[goleak_plan_place(replay, sort)];
+    return LIKELY(plan->sort == sort) ? plan : goleak_new_plan(replay, event);
+}
+
+/* As goleak_take_moment: no first time has a plan. */
+ALWAYS_INLINE int64_t usual_moment(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    replay->event_count++;
+    if ((event->has & GOLEAK_HAS_TIME) == 0)
+        return replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count;
+    replay->last_ns = event->time_ns > replay->last_ns ? event->time_ns : replay->last_ns;
+    return event->time_ns;
 }
 
 /* One that is known, lives, and is who the event says. */
@@ -63,7 +76,7 @@ ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_
     if (UNLIKELY(!is_known(event, record) || (replay->stream.has_wakeups && record->state == GOLEAK_STATE_WAITING) ||
                  ((event->has & GOLEAK_HAS_STACK) && replay->sites.sites[record->site].unnamed)))
         return false;
-    int64_t moment = goleak_take_moment(replay, event);
+    int64_t moment = usual_moment(replay, event);
     goleak_waits_end(&replay->waits, record, moment);
     record->reason = plan->reason;
     goleak_tell_wait(replay, record, moment, plan->blocks);
@@ -85,7 +98,7 @@ ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_e
 {
     if (UNLIKELY(!is_known(event, record)))
         return false;
-    int64_t moment = goleak_take_moment(replay, event);
+    int64_t moment = usual_moment(replay, event);
     goleak_tell_end(replay, record, moment);
     goleak_leave_park(replay, record, moment);
     record->state = GOLEAK_STATE_ENDED;
@@ -105,7 +118,7 @@ ALWAYS_INLINE bool usual_state(struct goleak_replay *replay, const struct goleak
 {
     if (UNLIKELY(!is_known(event, record)))
         return false;
-    int64_t moment = goleak_take_moment(replay, event);
+    int64_t moment = usual_moment(replay, event);
     if (record->state == GOLEAK_STATE_WAITING) /* mostly it was woken before */
         goleak_end_park(replay, record, moment);
     record->state = plan->state;
@@ -132,7 +145,7 @@ ALWAYS_INLINE bool usual_ready(struct goleak_replay *replay, const struct goleak
                  (told && (event->other_g == 0 || waker->g != event->other_g || waker->process != record->process ||
                            ((event->has & GOLEAK_HAS_OTHER_GOID) && waker->goid == 0)))))
         return false;
-    int64_t moment = goleak_take_moment(replay, event);
+    int64_t moment = usual_moment(replay, event);
     goleak_end_park(replay, record, moment);
     record->state = GOLEAK_STATE_RUNNABLE;
     record->since = moment;
@@ -159,7 +172,7 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
     uint32_t node = goleak_lineage_of(&replay->lineage, spawner, goleak_detail_of(replay, spawner));
     if (node == 0)
         return false; /* the long way meets the end of memory as well */
-    int64_t moment = goleak_take_moment(replay, event);
+    int64_t moment = usual_moment(replay, event);
     goleak_begin_life(replay, record, moment);
     record->goid = has & GOLEAK_HAS_GOID ? event->goid : 0;
     record->flags |= GOLEAK_REC_NOT_MAIN;
@@ -187,8 +200,7 @@ struct goleak_found {
 
 ALWAYS_INLINE struct goleak_record *goleak_guess(const struct goleak_replay *replay, uint64_t key)
 {
-    const struct goleak_store *store = &replay->store;
-    return goleak_store_at(store, goleak_store_guess(store, key, goleak_store_hash(key, replay->process)));
+    return goleak_store_at(&replay->store, goleak_store_guess(&replay->store, key, replay->process));
 }
 
 ALWAYS_INLINE struct goleak_record *other_of(const struct goleak_replay *replay, const struct goleak_event *event,
