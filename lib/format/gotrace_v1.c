@@ -15,18 +15,10 @@
  */
 #include "format/gotrace_v1.h"
 
-#include "format/gotrace_v1_out.h"
+#include "format/gotrace_v1_turn.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-struct goleak_reader {
-    struct goleak_v1_file file;
-    struct goleak_v1_order order;
-    struct goleak_v1_out out;
-    bool prologue;      /* before the first Gomaxprocs */
-    uint32_t yields[2]; /* strings: why a goroutine yields */
-};
 
 /* ---- events of goroutines ---- */
 
@@ -109,13 +101,13 @@ static enum goleak_status add_create(struct goleak_reader *reader, const struct 
     if (own == NULL)
         return goleak_v1_failure(out);
     struct goleak_event *event =
-        reader->prologue ? goleak_v1_add(out, from->from, GOLEAK_EVENT_STATUS, 0, 0, GOLEAK_HAS_STATUS)
+        reader->out.prologue ? goleak_v1_add(out, from->from, GOLEAK_EVENT_STATUS, 0, 0, GOLEAK_HAS_STATUS)
                          : goleak_v1_add(out, from->from, GOLEAK_EVENT_CREATE, 0, 0, 0);
     event->name = own->start;
     event->has |= own->start != 0 ? GOLEAK_HAS_START : 0;
     event->status = GOLEAK_TRACE_RUNNABLE;
     goleak_v1_whose(event, from->subject, from->goid);
-    if (reader->prologue)
+    if (reader->out.prologue)
         return GOLEAK_OK;
     goleak_v1_by(event, from->current, from->current_goid);
     return goleak_v1_put_stack(out, event, arguments[2]) ? GOLEAK_OK : goleak_v1_failure(out);
@@ -140,122 +132,8 @@ static enum goleak_status take(struct goleak_reader *reader, const struct goleak
         told = from->from->block_told;
         from->from->block_told = false;
         return told ? GOLEAK_OK : add_plain(reader, from);
-    case GOLEAK_V1_Gomaxprocs: reader->prologue = false; return goleak_v1_runtime(out, from);
+    case GOLEAK_V1_Gomaxprocs: reader->out.prologue = false; return goleak_v1_runtime(out, from);
     default: return plains[from->from->type].kind != 0 ? add_plain(reader, from) : goleak_v1_runtime(out, from);
-    }
-}
-
-/* ---- the events that most traces consist of ---- */
-
-/* Those that follow take the next event of the P whose turn it is. False: it is not as simple
- * as that, and nothing is done. */
-
-static inline bool take_create(struct goleak_reader *reader, struct goleak_v1_cursor *cursor)
-{
-    struct goleak_v1_out *out = &reader->out;
-    uint64_t goid, own_id, id;
-    uint32_t slot;
-    const uint8_t *behind = goleak_v1_number(goleak_v1_number(goleak_v1_number(cursor->next, &goid), &own_id), &id);
-    const struct goleak_v1_recent *own = goleak_v1_recent_stack(out, own_id), *stack = goleak_v1_recent_stack(out, id);
-    if (reader->prologue || own == NULL || stack == NULL ||
-        !goleak_v1_order_create(&reader->order, cursor, goid, &slot))
-        return false;
-    cursor->next = behind;
-    struct goleak_event *event =
-        goleak_v1_add(out, cursor, GOLEAK_EVENT_CREATE, 0, 0, own->start != 0 ? GOLEAK_HAS_START : 0);
-    event->name = own->start;
-    goleak_v1_whose(event, slot, goid);
-    goleak_v1_by(event, cursor->current, cursor->current_goid);
-    goleak_v1_tell_stack(event, stack);
-    return true;
-}
-
-static inline bool take_start(struct goleak_reader *reader, struct goleak_v1_cursor *cursor, bool numbered)
-{
-    uint64_t goid, seq;
-    uint32_t slot;
-    const uint8_t *behind = goleak_v1_number(cursor->next, &goid);
-    if (numbered)
-        behind = goleak_v1_number(behind, &seq);
-    if (!goleak_v1_order_start(&reader->order, cursor, goid, numbered ? &seq : NULL, &slot))
-        return false;
-    cursor->next = behind;
-    goleak_v1_whose(goleak_v1_add(&reader->out, cursor, GOLEAK_EVENT_RUN, 0, 0, 0), slot, goid);
-    return true;
-}
-
-static inline bool take_unblock(struct goleak_reader *reader, struct goleak_v1_cursor *cursor, bool numbered)
-{
-    uint64_t goid, id, seq;
-    uint32_t slot;
-    const uint8_t *behind = goleak_v1_number(cursor->next, &goid);
-    if (numbered)
-        behind = goleak_v1_number(behind, &seq);
-    behind = goleak_v1_number(behind, &id);
-    const struct goleak_v1_recent *stack = goleak_v1_recent_stack(&reader->out, id);
-    if (stack == NULL || !goleak_v1_order_unblock(&reader->order, cursor, goid, numbered ? &seq : NULL, &slot))
-        return false;
-    cursor->next = behind;
-    struct goleak_event *event = goleak_v1_add(&reader->out, cursor, GOLEAK_EVENT_READY, 0, 0, 0);
-    goleak_v1_whose(event, slot, goid);
-    goleak_v1_by(event, cursor->current, cursor->current_goid);
-    goleak_v1_tell_stack(event, stack);
-    return true;
-}
-
-/* A park, which has a reason, or a yield, which has a name. */
-static inline bool take_stop(struct goleak_reader *reader, struct goleak_v1_cursor *cursor, bool parks)
-{
-    uint64_t goid, id;
-    uint32_t slot;
-    const uint8_t *behind = goleak_v1_number(cursor->next, &id);
-    const struct goleak_v1_recent *stack = goleak_v1_recent_stack(&reader->out, id);
-    uint8_t status = parks ? GOLEAK_TRACE_WAITING : GOLEAK_TRACE_RUNNABLE;
-    if (stack == NULL || !goleak_v1_order_stop(&reader->order, cursor, status, &slot, &goid))
-        return false;
-    cursor->next = behind;
-    struct goleak_event *event =
-        parks ? goleak_v1_add(&reader->out, cursor, GOLEAK_EVENT_PARK, GOLEAK_FLAG_REASON, plains[cursor->type].value,
-                              GOLEAK_HAS_REASON)
-              : goleak_v1_add(&reader->out, cursor, GOLEAK_EVENT_YIELD, 0, 0, 0);
-    if (!parks)
-        event->name = reader->yields[plains[cursor->type].value];
-    goleak_v1_whose(event, slot, goid);
-    goleak_v1_tell_stack(event, stack);
-    return true;
-}
-
-static inline bool take_end(struct goleak_reader *reader, struct goleak_v1_cursor *cursor)
-{
-    uint64_t goid;
-    uint32_t slot;
-    if (!goleak_v1_order_end(&reader->order, cursor, &slot, &goid))
-        return false;
-    goleak_v1_whose(goleak_v1_add(&reader->out, cursor, GOLEAK_EVENT_END, 0, 0, 0), slot, goid);
-    return true;
-}
-
-static inline bool take_simple(struct goleak_reader *reader, struct goleak_v1_cursor *cursor)
-{
-    switch (cursor->type) {
-    case GOLEAK_V1_GoCreate: return take_create(reader, cursor);
-    case GOLEAK_V1_GoStart: return take_start(reader, cursor, true);
-    case GOLEAK_V1_GoStartLocal: return take_start(reader, cursor, false);
-    case GOLEAK_V1_GoUnblock: return take_unblock(reader, cursor, true);
-    case GOLEAK_V1_GoUnblockLocal: return take_unblock(reader, cursor, false);
-    case GOLEAK_V1_GoSched:
-    case GOLEAK_V1_GoPreempt: return take_stop(reader, cursor, false);
-    case GOLEAK_V1_GoSleep:
-    case GOLEAK_V1_GoBlock:
-    case GOLEAK_V1_GoBlockSend:
-    case GOLEAK_V1_GoBlockRecv:
-    case GOLEAK_V1_GoBlockSelect:
-    case GOLEAK_V1_GoBlockSync:
-    case GOLEAK_V1_GoBlockCond:
-    case GOLEAK_V1_GoBlockNet:
-    case GOLEAK_V1_GoBlockGC: return take_stop(reader, cursor, true);
-    case GOLEAK_V1_GoEnd: return take_end(reader, cursor);
-    default: return false;
     }
 }
 
@@ -279,6 +157,16 @@ static void begin_time(struct goleak_reader *reader)
                           sample ? samples->items[0].ticks : turn->ticks);
 }
 
+static void begin_turns(struct goleak_reader *reader)
+{
+    goleak_v1_turns_init(reader);
+    for (unsigned type = 0; type < GOLEAK_V1_TYPES; type++) {
+        struct goleak_v1_simple *simple = &reader->out.simple[type];
+        simple->reason = plains[type].kind == GOLEAK_EVENT_PARK ? plains[type].value : 0;
+        simple->name = plains[type].kind == GOLEAK_EVENT_YIELD ? reader->yields[plains[type].value] : 0;
+    }
+}
+
 static bool begin(struct goleak_reader *reader)
 {
     struct goleak_symbols *symbols = reader->file.env.symbols;
@@ -288,6 +176,7 @@ static bool begin(struct goleak_reader *reader)
         !goleak_v1_order_init(&reader->order, &reader->file))
         return false;
     begin_time(reader);
+    begin_turns(reader);
     return true;
 }
 
@@ -297,11 +186,9 @@ static enum goleak_status run(struct goleak_reader *reader)
     enum goleak_status status = begin(reader) ? GOLEAK_OK : goleak_v1_failure(out);
     while (status == GOLEAK_OK) {
         struct goleak_v1_event event;
-        struct goleak_v1_cursor *cursor = goleak_v1_order_turn(&reader->order);
-        if (out->batch->count == GOLEAK_BATCH_EVENTS && (status = goleak_v1_push(out)) != GOLEAK_OK)
-            return status;
-        if (take_simple(reader, cursor)) {
-            goleak_v1_advance(&reader->file, cursor);
+        goleak_v1_turns(reader);
+        if (out->batch->count == GOLEAK_BATCH_EVENTS) {
+            status = goleak_v1_push(out);
         } else if ((status = goleak_v1_order_next(&reader->order, &event)) == GOLEAK_OK) {
             status = take(reader, &event);
             goleak_v1_order_go_on(&reader->order, &event);
@@ -338,7 +225,7 @@ static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
     if (reader == NULL)
         return NULL;
     goleak_v1_file_init(&reader->file, env);
-    reader->prologue = true;
+    reader->out.prologue = true;
     reader->out.file = &reader->file;
     reader->out.batch = goleak_batch_new(env->alloc);
     if (reader->out.batch == NULL) {

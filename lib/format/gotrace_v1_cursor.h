@@ -17,7 +17,6 @@ struct goleak_v1_cursor {
     const uint8_t *at, *next, *end; /* it, its numbers or what is behind them, and the batch's end */
     uint64_t current_goid;
     uint32_t current;      /* slot of who runs here; 0: nobody */
-    uint32_t recent;       /* slot of the last one that was named here; a guess */
     uint8_t type;          /* 0: there is no more */
     bool block_told;       /* the GoSysBlock behind a GoSysCall has gone out with it */
     bool stalled;

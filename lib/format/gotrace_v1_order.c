@@ -59,6 +59,46 @@ static const struct rule rules[GOLEAK_V1_TYPES] = {
 /* Never a goroutine's: ids of goroutines are counted from 1. */
 #define COLLECTOR_GOID UINT64_MAX
 
+/* ---- the goroutines ---- */
+
+/* The near one is from now on the one in this slot. */
+static void set_near(struct goleak_v1_order *order, uint32_t *near, uint32_t slot)
+{
+    struct goleak_trace_g *g = &order->gs.gs[*near];
+    if (*near != 0 && (g->gen & GOLEAK_V1_LISTED) == 0) {
+        goleak_trace_gs_put(&order->gs, *near);
+        g->gen |= GOLEAK_V1_LISTED;
+    }
+    *near = slot;
+}
+
+uint32_t goleak_v1_order_find_far(struct goleak_v1_order *order, uint64_t goid)
+{
+    uint32_t slot = goleak_trace_gs_find(&order->gs, goid);
+    if (slot != 0)
+        set_near(order, goleak_v1_order_near(order, goid), slot);
+    return slot;
+}
+
+uint32_t goleak_v1_order_add(struct goleak_v1_order *order, uint64_t goid)
+{
+    uint32_t slot = goleak_trace_gs_take(&order->gs, goid);
+    if (slot != 0)
+        set_near(order, goleak_v1_order_near(order, goid), slot);
+    return slot;
+}
+
+void goleak_v1_order_remove(struct goleak_v1_order *order, uint32_t slot)
+{
+    const struct goleak_trace_g *g = &order->gs.gs[slot];
+    uint32_t *near = goleak_v1_order_near(order, g->goid);
+    *near = *near == slot ? 0 : *near;
+    if (g->gen & GOLEAK_V1_LISTED)
+        goleak_trace_gs_remove(&order->gs, slot);
+    else
+        goleak_trace_gs_drop(&order->gs, slot);
+}
+
 /* ---- whose turn it is ---- */
 
 static struct goleak_v1_cursor *nobody(const struct goleak_v1_order *order)
@@ -227,7 +267,7 @@ static uint32_t current_of(const struct goleak_v1_order *order, const struct gol
 }
 
 /* Has its turn come? out->subject: whose it is, if there is such a goroutine. */
-static bool is_ready(const struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, struct goleak_v1_event *out)
+static bool is_ready(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, struct goleak_v1_event *out)
 {
     const struct rule *rule = &rules[cursor->type];
     const struct goleak_trace_g *gs = order->gs.gs;
@@ -241,15 +281,21 @@ static bool is_ready(const struct goleak_v1_order *order, struct goleak_v1_curso
         out->subject = current;
         return current == 0 || (rule->needs >> gs[current].status & 1);
     case NAMED: {
-        const struct goleak_trace_g *g = &gs[out->subject = goleak_trace_gs_find(&order->gs, named)];
+        const struct goleak_trace_g *g = &gs[out->subject = goleak_v1_order_find(order, named)];
         return (rule->needs >> g->status & 1) &&
                (rule->seq == ANY || g->seq == (rule->seq == ONE ? 1 : cursor->arguments[1]));
     }
-    case NEW: return (out->subject = goleak_trace_gs_find(&order->gs, named)) == 0;
+    case NEW: return (out->subject = goleak_v1_order_find(order, named)) == 0;
     case COLLECTOR: cursor->bound = COLLECTOR_GOID; return named == order->gc_seq;
     case NOBODY: break;
     }
     return true;
+}
+
+static uint32_t add(struct goleak_v1_order *order, uint64_t goid)
+{
+    order->huge = order->huge || goid > INT64_MAX;
+    return goleak_v1_order_add(order, goid);
 }
 
 /* What it does to its goroutine. False: memory. */
@@ -257,7 +303,7 @@ static bool apply_to(struct goleak_v1_order *order, const struct goleak_v1_curso
 {
     const struct rule *rule = &rules[cursor->type];
     if ((rule->who == NEW || rule->who == NAMED) && out->subject == 0)
-        out->subject = goleak_trace_gs_add(&order->gs, out->goid);
+        out->subject = add(order, out->goid);
     if (out->subject == 0)
         return rule->who == CURRENT || rule->who == COLLECTOR;
     struct goleak_trace_g *g = &order->gs.gs[out->subject];
@@ -265,10 +311,10 @@ static bool apply_to(struct goleak_v1_order *order, const struct goleak_v1_curso
         g->seq = (rule->seq == EXACT ? (uint32_t)cursor->arguments[1] : rule->who == NEW ? 0 : g->seq) + 1;
     if (rule->becomes != GOLEAK_TRACE_NONE) {
         g->status = rule->becomes;
-        g->gen = 0;
+        g->gen &= (uint16_t)~GOLEAK_V1_TOLD;
     }
     if (cursor->type == GOLEAK_V1_GoEnd)
-        goleak_trace_gs_remove(&order->gs, out->subject);
+        goleak_v1_order_remove(order, out->subject);
     return true;
 }
 
@@ -282,8 +328,6 @@ static bool apply(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor
         return false;
     if (rule->who == COLLECTOR)
         order->gc_seq = cursor->arguments[0] + 1;
-    if (rule->who == NEW || rule->who == NAMED)
-        cursor->recent = out->subject;
     if (rule->leaves || rule->becomes == GOLEAK_TRACE_RUNNING) {
         cursor->current = rule->leaves ? 0 : out->subject;
         cursor->current_goid = rule->leaves ? 0 : out->goid;
@@ -323,12 +367,12 @@ static bool take_due(struct goleak_v1_order *order, struct goleak_v1_event *out)
     goleak_v1_decode(cursor);
     if (sample)
         return true;
-    out->subject = goleak_trace_gs_find(&order->gs, cursor->arguments[0]);
+    out->subject = goleak_v1_order_find(order, cursor->arguments[0]);
     struct goleak_trace_g *g = &order->gs.gs[out->subject];
-    if (out->subject == 0 || g->status != GOLEAK_TRACE_SYSCALL || g->gen != 0)
+    if (out->subject == 0 || g->status != GOLEAK_TRACE_SYSCALL || (g->gen & GOLEAK_V1_TOLD) != 0)
         return false; /* the clocks disagree: it is told where it stands */
     out->goid = g->goid;
-    g->gen = 1;
+    g->gen |= GOLEAK_V1_TOLD;
     return true;
 }
 
@@ -376,7 +420,7 @@ enum goleak_status goleak_v1_order_next(struct goleak_v1_order *order, struct go
             }
             note_forced(order, cursor);
         }
-        told = order->gs.gs[out->subject].gen != 0 && is_return(cursor->type);
+        told = (order->gs.gs[out->subject].gen & GOLEAK_V1_TOLD) != 0 && is_return(cursor->type);
         if (!apply(order, cursor, out))
             return goleak_alloc_failure(order->file->env.alloc);
         cursor->next = behind;

@@ -30,9 +30,21 @@ struct goleak_v1_waiting {
     uint32_t cursor;
 };
 
+/* Who is named is mostly who was named not long ago, or is new: the last one of each of these
+ * lowest bits of an id is found at once. Who has to give way goes into the table of all
+ * goroutines, which most never see. */
+#define GOLEAK_V1_NEAR 4096u
+
+/* What `gen` tells of a goroutine. */
+enum {
+    GOLEAK_V1_TOLD = 1,  /* its return from a system call was told before its turn */
+    GOLEAK_V1_LISTED = 2 /* it is in the table of all */
+};
+
 struct goleak_v1_order {
     struct goleak_v1_file *file;
-    struct goleak_trace_gs gs; /* gen: 1 where its return from a system call was told before its turn */
+    struct goleak_trace_gs gs;
+    uint32_t near[GOLEAK_V1_NEAR]; /* slots; 0: none */
     struct goleak_v1_cursor *cursors; /* behind those of the Ps one of nobody, without events */
     size_t p_count;
     struct goleak_v1_cursor *turn;  /* whose event is next; of nobody: not decided */
@@ -42,6 +54,7 @@ struct goleak_v1_order {
     uint32_t *stalled_for; /* index + 1 of a cursor, by hash of the goroutine that it waits for */
     size_t stalled_mask;
     uint64_t effort; /* stalled ones looked at, that more may be before `hopeless` */
+    bool huge;       /* the id of a goroutine was too large to be told */
     bool hopeless;   /* too many wait for each other: by time alone, from here on */
     uint64_t gc_seq;
     size_t next_sample, next_return;
@@ -67,108 +80,36 @@ void goleak_v1_order_go_on(struct goleak_v1_order *order, const struct goleak_v1
 /* Type of the event behind it on its P; 0: there is none. */
 uint8_t goleak_v1_type_behind(const struct goleak_v1_order *order, const struct goleak_v1_event *event);
 
-/* ---- the events that most traces consist of, a shorter way ---- */
+/* ---- for a shorter way through what most traces consist of ---- */
+
+static inline uint32_t *goleak_v1_order_near(struct goleak_v1_order *order, uint64_t goid)
+{
+    return &order->near[goid % GOLEAK_V1_NEAR];
+}
+
+/* Slot of a goroutine that is not the near one; 0: it is not there. (gotrace_v1_order.c) */
+uint32_t goleak_v1_order_find_far(struct goleak_v1_order *order, uint64_t goid);
+
+/* … of any. */
+static inline uint32_t goleak_v1_order_find(struct goleak_v1_order *order, uint64_t goid)
+{
+    uint32_t near = *goleak_v1_order_near(order, goid);
+    return near != 0 && order->gs.gs[near].goid == goid ? near : goleak_v1_order_find_far(order, goid);
+}
+
+/* One that is not there yet; 0: memory. */
+uint32_t goleak_v1_order_add(struct goleak_v1_order *order, uint64_t goid);
+void goleak_v1_order_remove(struct goleak_v1_order *order, uint32_t slot);
 
 /* The P whose turn it is has changed its time. */
 void goleak_v1_order_change(struct goleak_v1_order *order);
 /* A goroutine has changed: who waits for it may be ready. */
 void goleak_v1_order_wake(struct goleak_v1_order *order, uint64_t goid);
 
-/* Whose turn it is, as far as that is known; type 0: goleak_v1_order_next knows. */
-static inline struct goleak_v1_cursor *goleak_v1_order_turn(struct goleak_v1_order *order)
-{
-    if (order->turn->ticks > order->limit)
-        goleak_v1_order_change(order);
-    return order->turn->ticks <= order->limit ? order->turn : &order->cursors[order->p_count];
-}
-
 static inline void goleak_v1_order_changed(struct goleak_v1_order *order, uint64_t goid)
 {
     if (order->stalled_count != 0)
         goleak_v1_order_wake(order, goid);
-}
-
-/* Who is thought to run here does, or nobody. */
-static inline bool goleak_v1_order_runs(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor)
-{
-    return order->gs.gs[cursor->current].goid == cursor->current_goid;
-}
-
-/* Slot of who is named; mostly it is who was named before on this P: woken, then run. */
-static inline uint32_t goleak_v1_order_find(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor,
-                                            uint64_t goid)
-{
-    return order->gs.gs[cursor->recent].goid == goid ? cursor->recent : goleak_trace_gs_find(&order->gs, goid);
-}
-
-/* These five are possible or, false, not (yet); and then are done. *slot is the goroutine's.
- * seq: the number that it must have; NULL: any. */
-
-static inline bool goleak_v1_order_create(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor,
-                                          uint64_t goid, uint32_t *slot)
-{
-    if (goleak_trace_gs_find(&order->gs, goid) != 0 || !goleak_v1_order_runs(order, cursor) ||
-        (*slot = goleak_trace_gs_add(&order->gs, goid)) == 0)
-        return false;
-    order->gs.gs[*slot].seq = 1;
-    order->gs.gs[*slot].status = GOLEAK_TRACE_RUNNABLE;
-    cursor->recent = *slot;
-    goleak_v1_order_changed(order, goid);
-    return true;
-}
-
-static inline bool goleak_v1_order_start(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, uint64_t goid,
-                                         const uint64_t *seq, uint32_t *slot)
-{
-    struct goleak_trace_g *g = &order->gs.gs[*slot = goleak_v1_order_find(order, cursor, goid)];
-    if (g->status != GOLEAK_TRACE_RUNNABLE || (seq != NULL && g->seq != *seq))
-        return false;
-    g->status = GOLEAK_TRACE_RUNNING;
-    g->seq++;
-    cursor->current = *slot;
-    cursor->current_goid = goid;
-    goleak_v1_order_changed(order, goid);
-    return true;
-}
-
-/* Whoever runs here, if anybody does, lets another one run. */
-static inline bool goleak_v1_order_unblock(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor,
-                                           uint64_t goid, const uint64_t *seq, uint32_t *slot)
-{
-    struct goleak_trace_g *g = &order->gs.gs[*slot = goleak_v1_order_find(order, cursor, goid)];
-    bool blocked = g->status == GOLEAK_TRACE_WAITING || g->status == GOLEAK_TRACE_SYSCALL;
-    if (!blocked || (seq != NULL && g->seq != *seq) || !goleak_v1_order_runs(order, cursor))
-        return false;
-    g->status = GOLEAK_TRACE_RUNNABLE;
-    g->gen = 0;
-    g->seq++;
-    cursor->recent = *slot;
-    goleak_v1_order_changed(order, goid);
-    return true;
-}
-
-/* Who runs here does so no more, and is in that status. */
-static inline bool goleak_v1_order_stop(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, uint8_t status,
-                                        uint32_t *slot, uint64_t *goid)
-{
-    struct goleak_trace_g *g = &order->gs.gs[*slot = cursor->current];
-    *goid = cursor->current_goid;
-    if (g->goid != *goid || g->status != GOLEAK_TRACE_RUNNING)
-        return false;
-    g->status = status;
-    cursor->current = 0;
-    cursor->current_goid = 0;
-    goleak_v1_order_changed(order, *goid);
-    return true;
-}
-
-static inline bool goleak_v1_order_end(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, uint32_t *slot,
-                                       uint64_t *goid)
-{
-    if (!goleak_v1_order_stop(order, cursor, GOLEAK_TRACE_NONE, slot, goid))
-        return false;
-    goleak_trace_gs_remove(&order->gs, *slot);
-    return true;
 }
 
 #endif

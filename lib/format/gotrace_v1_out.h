@@ -15,12 +15,22 @@ struct goleak_v1_recent {
     uint32_t start; /* string: the function of its last frame */
 };
 
+/* What simple events of a type have in common. */
+struct goleak_v1_simple {
+    uint32_t name; /* string; 0: none, or not known yet */
+    uint8_t reason;
+};
+
 struct goleak_v1_out {
     struct goleak_v1_file *file;
     struct goleak_batch *batch;
+    struct goleak_event *full; /* where its events end */
     struct goleak_tickclock clock;
     uint32_t has_time; /* GOLEAK_HAS_TIME, or 0 */
+    bool prologue;     /* before the first Gomaxprocs */
     uint64_t events;
+    uint8_t hows[256]; /* by first byte: how gotrace_v1_turn.c takes it; 0: not at all */
+    struct goleak_v1_simple simple[GOLEAK_V1_TYPES];
     uint32_t names[2 * GOLEAK_V1_TYPES]; /* strings: of RUNTIME events by type; behind them the ends of regions */
     uint32_t stw[17];
     struct goleak_v1_recent *recent; /* a place for every stack of the file, or nearly */
@@ -77,13 +87,18 @@ static inline const struct goleak_v1_recent *goleak_v1_recent_stack(const struct
     return recent->id == id ? recent : NULL;
 }
 
+static inline uint32_t goleak_v1_has_stack(const struct goleak_v1_recent *recent)
+{
+    return recent->stack != 0 ? GOLEAK_HAS_STACK : 0;
+}
+
 /* In any case; one that the trace does not have is as none. NULL: memory. */
 const struct goleak_v1_recent *goleak_v1_find_stack(struct goleak_v1_out *out, uint64_t id);
 
 static inline void goleak_v1_tell_stack(struct goleak_event *event, const struct goleak_v1_recent *recent)
 {
     event->stack = recent->stack;
-    event->has |= recent->stack != 0 ? GOLEAK_HAS_STACK : 0;
+    event->has |= goleak_v1_has_stack(recent);
 }
 
 /* False: memory. */

@@ -113,6 +113,7 @@ enum goleak_status goleak_v1_runtime(struct goleak_v1_out *out, const struct gol
         return status;
     if (*name == 0 && (*name = goleak_symbols_string(out->file->env.symbols, text, strlen(text))) == 0)
         return goleak_v1_failure(out);
+    out->simple[type].name = *name;
     struct goleak_event *event = goleak_v1_add(out, from->from, GOLEAK_EVENT_RUNTIME, 0, 0, 0);
     event->name = *name;
     uint64_t *const values[3] = { &event->lock, &event->chan, &event->elem };

@@ -27,7 +27,7 @@ void goleak_trace_gs_release(struct goleak_trace_gs *gs)
     gs->capacity = 0;
 }
 
-static void put(struct goleak_trace_gs *gs, uint32_t slot)
+void goleak_trace_gs_put(struct goleak_trace_gs *gs, uint32_t slot)
 {
     uint64_t goid = gs->gs[slot].goid;
     uint32_t at = goleak_trace_gs_home(gs, goid);
@@ -36,7 +36,7 @@ static void put(struct goleak_trace_gs *gs, uint32_t slot)
     gs->table[at] = slot | goleak_trace_gs_tag(gs, goid);
 }
 
-/* At most four fifths full, so slots are below its size. */
+/* At most four fifths full with all of them, so slots are below its size. */
 static bool make_room(struct goleak_trace_gs *gs)
 {
     struct goleak_trace_gs old = *gs;
@@ -52,12 +52,12 @@ static bool make_room(struct goleak_trace_gs *gs)
     }
     for (size_t i = 0; i <= old.mask; i++)
         if (old.table[i] != 0)
-            put(gs, old.table[i] & old.mask);
+            goleak_trace_gs_put(gs, old.table[i] & old.mask);
     goleak_free(gs->alloc, old.table, ((size_t)old.mask + 1) * sizeof *old.table);
     return true;
 }
 
-uint32_t goleak_trace_gs_add(struct goleak_trace_gs *gs, uint64_t goid)
+uint32_t goleak_trace_gs_take(struct goleak_trace_gs *gs, uint64_t goid)
 {
     uint32_t slot = gs->free_list;
     if (!make_room(gs))
@@ -71,8 +71,22 @@ uint32_t goleak_trace_gs_add(struct goleak_trace_gs *gs, uint64_t goid)
     }
     gs->gs[slot] = (struct goleak_trace_g){ .goid = goid };
     gs->living++;
-    put(gs, slot);
     return slot;
+}
+
+uint32_t goleak_trace_gs_add(struct goleak_trace_gs *gs, uint64_t goid)
+{
+    uint32_t slot = goleak_trace_gs_take(gs, goid);
+    if (slot != 0)
+        goleak_trace_gs_put(gs, slot);
+    return slot;
+}
+
+void goleak_trace_gs_drop(struct goleak_trace_gs *gs, uint32_t slot)
+{
+    gs->living--;
+    gs->gs[slot] = (struct goleak_trace_g){ .seq = gs->free_list };
+    gs->free_list = slot;
 }
 
 void goleak_trace_gs_remove(struct goleak_trace_gs *gs, uint32_t slot)
@@ -91,9 +105,7 @@ void goleak_trace_gs_remove(struct goleak_trace_gs *gs, uint32_t slot)
         gap = at;
     }
     gs->table[gap] = 0;
-    gs->living--;
-    gs->gs[slot] = (struct goleak_trace_g){ .seq = gs->free_list };
-    gs->free_list = slot;
+    goleak_trace_gs_drop(gs, slot);
 }
 
 /* ---- frames ---- */

@@ -73,6 +73,12 @@ static inline uint32_t goleak_trace_gs_find(const struct goleak_trace_gs *gs, ui
 uint32_t goleak_trace_gs_add(struct goleak_trace_gs *gs, uint64_t goid);
 void goleak_trace_gs_remove(struct goleak_trace_gs *gs, uint32_t slot);
 
+/* For those who find most of them in a shorter way: a slot for one that is not in the table;
+ * putting it there; and giving it back, where it is not. */
+uint32_t goleak_trace_gs_take(struct goleak_trace_gs *gs, uint64_t goid);
+void goleak_trace_gs_put(struct goleak_trace_gs *gs, uint32_t slot);
+void goleak_trace_gs_drop(struct goleak_trace_gs *gs, uint32_t slot);
+
 /* Whose event it is. */
 static inline void goleak_trace_whose(struct goleak_event *event, const struct goleak_trace_gs *gs, uint32_t slot)
 {
