@@ -4,6 +4,7 @@
  *      gotrace_v1_read      what lies where in the file
  *      gotrace_v1_order     its events, one after the other
  *      this                 what they say of goroutines, in our terms
+ *      gotrace_v1_turn      … both in one, for what most traces consist of
  *      gotrace_v1_runtime   … and of the runtime
  *
  * A trace begins with the creation of every goroutine that there is (and who of them waits
@@ -100,9 +101,9 @@ static enum goleak_status add_create(struct goleak_reader *reader, const struct 
     const struct goleak_v1_recent *own = goleak_v1_find_stack(out, arguments[1]);
     if (own == NULL)
         return goleak_v1_failure(out);
-    struct goleak_event *event =
-        reader->out.prologue ? goleak_v1_add(out, from->from, GOLEAK_EVENT_STATUS, 0, 0, GOLEAK_HAS_STATUS)
-                         : goleak_v1_add(out, from->from, GOLEAK_EVENT_CREATE, 0, 0, 0);
+    struct goleak_event *event = reader->out.prologue
+                                     ? goleak_v1_add(out, from->from, GOLEAK_EVENT_STATUS, 0, 0, GOLEAK_HAS_STATUS)
+                                     : goleak_v1_add(out, from->from, GOLEAK_EVENT_CREATE, 0, 0, 0);
     event->name = own->start;
     event->has |= own->start != 0 ? GOLEAK_HAS_START : 0;
     event->status = GOLEAK_TRACE_RUNNABLE;
@@ -151,10 +152,8 @@ static void begin_time(struct goleak_reader *reader)
 {
     const struct goleak_v1_stamps *samples = &reader->file.samples;
     const struct goleak_v1_cursor *turn = reader->order.turn;
-    reader->out.has_time = reader->file.frequency != 0 ? GOLEAK_HAS_TIME : 0;
     bool sample = samples->count != 0 && (turn->type == 0 || samples->items[0].ticks < turn->ticks);
-    goleak_tickclock_init(&reader->out.clock, reader->file.frequency,
-                          sample ? samples->items[0].ticks : turn->ticks);
+    goleak_tickclock_init(&reader->out.clock, reader->file.frequency, sample ? samples->items[0].ticks : turn->ticks);
 }
 
 static void begin_turns(struct goleak_reader *reader)

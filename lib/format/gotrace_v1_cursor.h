@@ -16,9 +16,9 @@ struct goleak_v1_cursor {
     uint64_t ticks;
     const uint8_t *at, *next, *end; /* it, its numbers or what is behind them, and the batch's end */
     uint64_t current_goid;
-    uint32_t current;      /* slot of who runs here; 0: nobody */
-    uint8_t type;          /* 0: there is no more */
-    bool block_told;       /* the GoSysBlock behind a GoSysCall has gone out with it */
+    uint32_t current; /* slot of who runs here; 0: nobody */
+    uint8_t type;     /* 0: there is no more */
+    bool block_told;  /* the GoSysBlock behind a GoSysCall has gone out with it */
     bool stalled;
     uint32_t batch;        /* index + 1 of the batch behind this one; 0: none */
     uint32_t next_stalled; /* index + 1 of another cursor that waits; 0: none */

@@ -107,12 +107,12 @@ static struct goleak_v1_cursor *nobody(const struct goleak_v1_order *order)
 }
 
 /* Puts `item` in the place of the first. */
-static inline void heap_replace(struct goleak_v1_order *order, struct goleak_v1_waiting item)
+static void heap_replace(struct goleak_v1_order *order, struct goleak_v1_waiting item)
 {
     struct goleak_v1_waiting *heap = order->heap;
     size_t at = 0, count = order->heap_count;
     for (size_t child; (child = 2 * at + 1) < count; at = child) {
-        child += child + 1 < count && heap[child + 1].ticks < heap[child].ticks;
+        child += heap[child + 1].ticks < heap[child].ticks;
         if (item.ticks <= heap[child].ticks)
             break;
         heap[at] = heap[child];
@@ -120,10 +120,16 @@ static inline void heap_replace(struct goleak_v1_order *order, struct goleak_v1_
     heap[at] = item;
 }
 
-static void heap_put(struct goleak_v1_order *order, uint32_t cursor)
+static void heap_end(struct goleak_v1_order *order)
 {
-    struct goleak_v1_waiting *heap = order->heap, item = { order->cursors[cursor].ticks, cursor };
+    order->heap[order->heap_count].ticks = order->heap[order->heap_count + 1].ticks = UINT64_MAX;
+}
+
+static void heap_put(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor)
+{
+    struct goleak_v1_waiting *heap = order->heap, item = { cursor->ticks, cursor };
     size_t at = order->heap_count++;
+    heap_end(order);
     for (size_t parent; at > 0 && item.ticks < heap[parent = (at - 1) / 2].ticks; at = parent)
         heap[at] = heap[parent];
     heap[at] = item;
@@ -131,7 +137,7 @@ static void heap_put(struct goleak_v1_order *order, uint32_t cursor)
 
 static inline void find_limit(struct goleak_v1_order *order)
 {
-    uint64_t next = order->heap_count != 0 ? order->heap[0].ticks : UINT64_MAX;
+    uint64_t next = order->heap[0].ticks;
     order->limit = next < order->due ? next : order->due;
 }
 
@@ -140,8 +146,9 @@ static void give_turn(struct goleak_v1_order *order)
 {
     order->turn = nobody(order);
     if (order->heap_count != 0) {
-        order->turn = &order->cursors[order->heap[0].cursor];
+        order->turn = order->heap[0].cursor;
         struct goleak_v1_waiting last = order->heap[--order->heap_count];
+        heap_end(order);
         if (order->heap_count != 0)
             heap_replace(order, last);
     }
@@ -150,16 +157,15 @@ static void give_turn(struct goleak_v1_order *order)
 
 void goleak_v1_order_change(struct goleak_v1_order *order)
 {
-    uint64_t ticks = order->turn->ticks;
-    if (order->turn->type == 0) {
+    struct goleak_v1_cursor *turn = order->turn;
+    if (turn->type == 0) {
         give_turn(order);
         return;
     }
-    if (order->heap_count == 0 || order->heap[0].ticks >= ticks)
+    if (order->heap[0].ticks >= turn->ticks)
         return; /* something else is due */
-    struct goleak_v1_cursor *next = &order->cursors[order->heap[0].cursor];
-    heap_replace(order, (struct goleak_v1_waiting) { ticks, (uint32_t)(order->turn - order->cursors) });
-    order->turn = next;
+    order->turn = order->heap[0].cursor;
+    heap_replace(order, (struct goleak_v1_waiting) { turn->ticks, turn });
     find_limit(order);
 }
 
@@ -197,7 +203,7 @@ static void give_up(struct goleak_v1_order *order)
     order->hopeless = true;
     for (size_t i = 0; i <= order->stalled_mask; i++)
         while (order->stalled_for[i] != 0)
-            heap_put(order, unstall(order, &order->stalled_for[i]));
+            heap_put(order, &order->cursors[unstall(order, &order->stalled_for[i])]);
     find_limit(order);
 }
 
@@ -219,7 +225,7 @@ void goleak_v1_order_wake(struct goleak_v1_order *order, uint64_t goid)
         if (!take_effort(order, 1))
             return;
         if (cursor->bound == goid)
-            heap_put(order, unstall(order, link));
+            heap_put(order, &order->cursors[unstall(order, link)]);
         else
             link = &cursor->next_stalled;
     }
@@ -453,17 +459,18 @@ bool goleak_v1_order_init(struct goleak_v1_order *order, struct goleak_v1_file *
         places *= 2;
     order->stalled_mask = places - 1;
     order->cursors = goleak_alloc_zeroed(alloc, (count + 1) * sizeof *order->cursors);
-    order->heap = goleak_alloc_array(alloc, count + 1, sizeof *order->heap);
+    order->heap = goleak_alloc_array(alloc, count + 3, sizeof *order->heap);
     order->stalled_for = goleak_alloc_zeroed(alloc, places * sizeof *order->stalled_for);
     if (!goleak_trace_gs_init(&order->gs, alloc) || order->cursors == NULL || order->heap == NULL ||
         order->stalled_for == NULL)
         return false;
+    heap_end(order);
     for (uint32_t i = 0; i < count; i++) {
         order->cursors[i].p = file->ps[i].p;
         order->cursors[i].batch = file->ps[i].first;
         goleak_v1_advance(file, &order->cursors[i]);
         if (order->cursors[i].type != 0)
-            heap_put(order, i);
+            heap_put(order, &order->cursors[i]);
     }
     find_due(order);
     give_turn(order);
@@ -477,7 +484,7 @@ void goleak_v1_order_release(struct goleak_v1_order *order)
     struct goleak_alloc *alloc = order->file->env.alloc;
     goleak_trace_gs_release(&order->gs);
     goleak_free(alloc, order->cursors, (order->p_count + 1) * sizeof *order->cursors);
-    goleak_free(alloc, order->heap, (order->p_count + 1) * sizeof *order->heap);
+    goleak_free(alloc, order->heap, (order->p_count + 3) * sizeof *order->heap);
     goleak_free(alloc, order->stalled_for, (order->stalled_mask + 1) * sizeof *order->stalled_for);
     order->file = NULL;
 }

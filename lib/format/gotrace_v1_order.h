@@ -27,7 +27,7 @@
 /* A P that has not its turn. */
 struct goleak_v1_waiting {
     uint64_t ticks;
-    uint32_t cursor;
+    struct goleak_v1_cursor *cursor;
 };
 
 /* Who is named is mostly who was named not long ago, or is new: the last one of each of these
@@ -44,12 +44,12 @@ enum {
 struct goleak_v1_order {
     struct goleak_v1_file *file;
     struct goleak_trace_gs gs;
-    uint32_t near[GOLEAK_V1_NEAR]; /* slots; 0: none */
+    uint32_t near[GOLEAK_V1_NEAR];    /* slots; 0: none */
     struct goleak_v1_cursor *cursors; /* behind those of the Ps one of nobody, without events */
     size_t p_count;
     struct goleak_v1_cursor *turn;  /* whose event is next; of nobody: not decided */
     uint64_t limit;                 /* as long as its time is not beyond, it stays its turn */
-    struct goleak_v1_waiting *heap; /* the other ones, the earliest first */
+    struct goleak_v1_waiting *heap; /* the other ones, the earliest first; behind them two that never are */
     size_t heap_count, stalled_count;
     uint32_t *stalled_for; /* index + 1 of a cursor, by hash of the goroutine that it waits for */
     size_t stalled_mask;
@@ -103,6 +103,22 @@ void goleak_v1_order_remove(struct goleak_v1_order *order, uint32_t slot);
 
 /* The P whose turn it is has changed its time. */
 void goleak_v1_order_change(struct goleak_v1_order *order);
+
+/* … which is beyond the limit. */
+static inline void goleak_v1_order_pass_on(struct goleak_v1_order *order)
+{
+    struct goleak_v1_cursor *turn = order->turn;
+    struct goleak_v1_waiting *heap = order->heap;
+    uint64_t ticks = turn->ticks;
+    if (heap[0].ticks >= ticks || heap[1].ticks < ticks || heap[2].ticks < ticks) {
+        goleak_v1_order_change(order);
+        return;
+    }
+    order->turn = heap[0].cursor;
+    heap[0] = (struct goleak_v1_waiting) { ticks, turn };
+    order->limit = ticks < order->due ? ticks : order->due;
+}
+
 /* A goroutine has changed: who waits for it may be ready. */
 void goleak_v1_order_wake(struct goleak_v1_order *order, uint64_t goid);
 

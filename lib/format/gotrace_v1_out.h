@@ -1,6 +1,6 @@
 /*
- * gotrace_v1_out - events of a trace v1 on their way out; what gotrace_v1.c and
- * gotrace_v1_runtime.c share.
+ * gotrace_v1_out - events of a trace v1 on their way out; what gotrace_v1.c,
+ * gotrace_v1_turn.c and gotrace_v1_runtime.c share.
  */
 #ifndef GOLEAK_FORMAT_GOTRACE_V1_OUT_H
 #define GOLEAK_FORMAT_GOTRACE_V1_OUT_H
@@ -10,7 +10,8 @@
 
 /* A stack by the low bits of its id in the trace. */
 struct goleak_v1_recent {
-    uint64_t id;
+    uint32_t id;
+    uint32_t has;   /* of an event with this stack: that it has it, and that it tells time, if so */
     uint32_t stack; /* ours */
     uint32_t start; /* string: the function of its last frame */
 };
@@ -35,6 +36,7 @@ struct goleak_v1_out {
     uint32_t stw[17];
     struct goleak_v1_recent *recent; /* a place for every stack of the file, or nearly */
     size_t recent_mask;
+    struct goleak_v1_recent odd; /* one that has no place there: its id is huge, or it is none */
 };
 
 /* The file is whole. False: memory. (gotrace_v1_tables.c) */
@@ -87,18 +89,13 @@ static inline const struct goleak_v1_recent *goleak_v1_recent_stack(const struct
     return recent->id == id ? recent : NULL;
 }
 
-static inline uint32_t goleak_v1_has_stack(const struct goleak_v1_recent *recent)
-{
-    return recent->stack != 0 ? GOLEAK_HAS_STACK : 0;
-}
-
 /* In any case; one that the trace does not have is as none. NULL: memory. */
 const struct goleak_v1_recent *goleak_v1_find_stack(struct goleak_v1_out *out, uint64_t id);
 
 static inline void goleak_v1_tell_stack(struct goleak_event *event, const struct goleak_v1_recent *recent)
 {
     event->stack = recent->stack;
-    event->has |= goleak_v1_has_stack(recent);
+    event->has |= recent->has;
 }
 
 /* False: memory. */

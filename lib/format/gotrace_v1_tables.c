@@ -75,6 +75,9 @@ bool goleak_v1_out_init(struct goleak_v1_out *out)
         count *= 2;
     out->recent = goleak_alloc_zeroed(out->file->env.alloc, count * sizeof *out->recent);
     out->recent_mask = count - 1;
+    out->has_time = out->file->frequency != 0 ? GOLEAK_HAS_TIME : 0;
+    if (out->recent != NULL)
+        out->recent[0].has = out->has_time; /* id 0: none */
     return out->recent != NULL;
 }
 
@@ -85,15 +88,18 @@ void goleak_v1_out_release(struct goleak_v1_out *out)
 
 const struct goleak_v1_recent *goleak_v1_find_stack(struct goleak_v1_out *out, uint64_t id)
 {
-    static const struct goleak_v1_recent none = { 0, 0, 0 };
     struct goleak_v1_recent *recent = &out->recent[id & out->recent_mask];
     uint32_t stack;
     if (recent->id == id)
         return recent;
     if (!find_stack(out->file, id, &stack))
         return NULL;
-    if (stack == 0)
-        return &none;
-    *recent = (struct goleak_v1_recent) { id, stack, goleak_trace_start_of(&out->file->frames, stack) };
+    if (stack == 0 || id > UINT32_MAX)
+        recent = &out->odd;
+    *recent = (struct goleak_v1_recent) { (uint32_t)id, out->has_time, stack, 0 };
+    if (stack != 0) {
+        recent->has |= GOLEAK_HAS_STACK;
+        recent->start = goleak_trace_start_of(&out->file->frames, stack);
+    }
     return recent;
 }

@@ -3,25 +3,24 @@
 
 #include "base/compiler.h"
 
-#include <string.h>
-
+/* How an event is taken. The most frequent ones have a bit each: they are asked for one after
+ * the other, which the processor foresees better than one jump to any of them. */
 enum how {
     NOT_SIMPLE,
     CREATE,
-    START,
-    START_NUMBERED,
-    UNBLOCK,
     UNBLOCK_NUMBERED,
-    PARK,
-    YIELD,
+    LAST_LONG = UNBLOCK_NUMBERED, /* none behind it tells its length */
+    START_NUMBERED,
     END,
     SYSCALL,
     PROC_START,
     PROC_STOP,
-    HEAP
+    HEAP,
+    YIELD = 16,
+    UNBLOCK = 32,
+    PARK = 64,
+    START = 128
 };
-
-#define HOW_MASK 15
 
 static const uint8_t hows[GOLEAK_V1_TYPES] = {
     [GOLEAK_V1_GoCreate] = CREATE,
@@ -50,16 +49,16 @@ static const uint8_t hows[GOLEAK_V1_TYPES] = {
 #define WHOSE (GOLEAK_HAS_G | GOLEAK_HAS_GOID)
 #define BY (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)
 
-/* Where the turn stands; the cursor's and the batch's own are behind meanwhile. */
+/* Where a turn stands; what the cursor and the batch say of it is behind meanwhile. */
 struct turn {
     struct goleak_reader *reader;
     struct goleak_v1_cursor *cursor;
-    const uint8_t *at, *next; /* the event, and its numbers behind the time */
+    const uint8_t *at, *next; /* the event in the file, and what is read next of it */
     uint64_t ticks;
-    struct goleak_event *event;
+    struct goleak_event *event; /* where it goes to */
 };
 
-/* A number of up to four bytes, which is checked; false: it is longer. */
+/* A number of up to four bytes, which was checked when the file was read; false: it is longer. */
 ALWAYS_INLINE bool take_number(const uint8_t **at, uint64_t *out)
 {
     const uint8_t *from = *at;
@@ -82,13 +81,6 @@ ALWAYS_INLINE bool take_number(const uint8_t **at, uint64_t *out)
     return true;
 }
 
-/* A goroutine has changed. */
-ALWAYS_INLINE void changed(struct turn *turn, uint64_t goid)
-{
-    if (turn->reader->order.stalled_count != 0)
-        goleak_v1_order_wake(&turn->reader->order, goid);
-}
-
 /* Who is thought to run here does, or nobody. */
 ALWAYS_INLINE bool runs(const struct turn *turn)
 {
@@ -108,12 +100,12 @@ ALWAYS_INLINE uint32_t find(const struct turn *turn, uint64_t goid)
 ALWAYS_INLINE struct goleak_event *tell(struct turn *turn, enum goleak_event_kind kind, uint8_t flags, uint8_t reason,
                                         uint32_t has)
 {
-    struct goleak_event *event = turn->event++;
+    struct goleak_event *event = turn->event;
     event->kind = (uint8_t)kind;
     event->flags = flags;
     event->reason = reason;
     event->wait_reason = 0;
-    event->has = turn->reader->out.has_time | has;
+    event->has = has;
     event->time_ns = goleak_tickclock_ns(&turn->reader->out.clock, turn->ticks);
     event->position = (size_t)(turn->at - (const uint8_t *)turn->reader->file.bytes.data);
     return event;
@@ -136,15 +128,15 @@ ALWAYS_INLINE uint32_t by(const struct turn *turn)
     return turn->cursor->current != 0 ? BY : 0;
 }
 
-/* ---- what they do, each: false: not (yet), and nothing is done ---- */
+/* ---- what they do; false: not (yet), and nothing is done ---- */
 
 ALWAYS_INLINE bool take_create(struct turn *turn)
 {
     struct goleak_v1_order *order = &turn->reader->order;
-    const uint8_t *next = turn->next;
     uint64_t goid, own_id, id;
     uint32_t slot;
-    if (turn->reader->out.prologue || !take_number(&next, &goid) || !take_number(&next, &own_id) || !take_number(&next, &id))
+    if (turn->reader->out.prologue || !take_number(&turn->next, &goid) || !take_number(&turn->next, &own_id) ||
+        !take_number(&turn->next, &id))
         return false;
     const struct goleak_v1_recent *own = goleak_v1_recent_stack(&turn->reader->out, own_id);
     const struct goleak_v1_recent *stack = goleak_v1_recent_stack(&turn->reader->out, id);
@@ -153,11 +145,9 @@ ALWAYS_INLINE bool take_create(struct turn *turn)
         return false;
     order->gs.gs[slot].seq = 1;
     order->gs.gs[slot].status = GOLEAK_TRACE_RUNNABLE;
-    turn->next = next;
-    changed(turn, goid);
+    goleak_v1_order_changed(&turn->reader->order, goid);
     struct goleak_event *event =
-        tell(turn, GOLEAK_EVENT_CREATE, 0, 0,
-             WHOSE | by(turn) | goleak_v1_has_stack(stack) | (own->start != 0 ? GOLEAK_HAS_START : 0));
+        tell(turn, GOLEAK_EVENT_CREATE, 0, 0, WHOSE | by(turn) | stack->has | (own->start != 0 ? GOLEAK_HAS_START : 0));
     tell_whose(event, slot, goid);
     tell_by(event, turn);
     event->name = own->start;
@@ -167,9 +157,8 @@ ALWAYS_INLINE bool take_create(struct turn *turn)
 
 ALWAYS_INLINE bool take_start(struct turn *turn, bool numbered)
 {
-    const uint8_t *next = turn->next;
     uint64_t goid, seq = 0;
-    if (!take_number(&next, &goid) || (numbered && !take_number(&next, &seq)))
+    if (!take_number(&turn->next, &goid) || (numbered && !take_number(&turn->next, &seq)))
         return false;
     uint32_t slot = find(turn, goid);
     struct goleak_trace_g *g = &turn->reader->order.gs.gs[slot];
@@ -179,31 +168,31 @@ ALWAYS_INLINE bool take_start(struct turn *turn, bool numbered)
     g->seq++;
     turn->cursor->current = slot;
     turn->cursor->current_goid = goid;
-    turn->next = next;
-    changed(turn, goid);
-    tell_whose(tell(turn, GOLEAK_EVENT_RUN, 0, 0, WHOSE), slot, goid);
+    goleak_v1_order_changed(&turn->reader->order, goid);
+    tell_whose(tell(turn, GOLEAK_EVENT_RUN, 0, 0, WHOSE | turn->reader->out.has_time), slot, goid);
     return true;
 }
 
 /* Whoever runs here, if anybody does, lets another one run. */
 ALWAYS_INLINE bool take_unblock(struct turn *turn, bool numbered)
 {
-    const uint8_t *next = turn->next;
     uint64_t goid, id, seq = 0;
-    if (!take_number(&next, &goid) || (numbered && !take_number(&next, &seq)) || !take_number(&next, &id))
+    if (!take_number(&turn->next, &goid) || (numbered && !take_number(&turn->next, &seq)) ||
+        !take_number(&turn->next, &id))
         return false;
     const struct goleak_v1_recent *stack = goleak_v1_recent_stack(&turn->reader->out, id);
+    if (stack == NULL)
+        return false;
     uint32_t slot = find(turn, goid);
     struct goleak_trace_g *g = &turn->reader->order.gs.gs[slot];
     bool blocked = g->status == GOLEAK_TRACE_WAITING || g->status == GOLEAK_TRACE_SYSCALL;
-    if (stack == NULL || !blocked || (numbered && g->seq != seq) || !runs(turn))
+    if (!blocked || (numbered && g->seq != seq) || !runs(turn))
         return false;
     g->status = GOLEAK_TRACE_RUNNABLE;
     g->gen &= (uint16_t)~GOLEAK_V1_TOLD;
     g->seq++;
-    turn->next = next;
-    changed(turn, goid);
-    struct goleak_event *event = tell(turn, GOLEAK_EVENT_READY, 0, 0, WHOSE | by(turn) | goleak_v1_has_stack(stack));
+    goleak_v1_order_changed(&turn->reader->order, goid);
+    struct goleak_event *event = tell(turn, GOLEAK_EVENT_READY, 0, 0, WHOSE | by(turn) | stack->has);
     tell_whose(event, slot, goid);
     tell_by(event, turn);
     event->stack = stack->stack;
@@ -213,11 +202,10 @@ ALWAYS_INLINE bool take_unblock(struct turn *turn, bool numbered)
 /* Who runs here does so no more. */
 ALWAYS_INLINE bool take_stop(struct turn *turn, bool parks)
 {
-    const uint8_t *next = turn->next;
     uint64_t id, goid = turn->cursor->current_goid;
     uint32_t slot = turn->cursor->current;
     struct goleak_trace_g *g = &turn->reader->order.gs.gs[slot];
-    if (!take_number(&next, &id))
+    if (!take_number(&turn->next, &id))
         return false;
     const struct goleak_v1_recent *stack = goleak_v1_recent_stack(&turn->reader->out, id);
     if (stack == NULL || g->goid != goid || g->status != GOLEAK_TRACE_RUNNING)
@@ -225,10 +213,9 @@ ALWAYS_INLINE bool take_stop(struct turn *turn, bool parks)
     g->status = parks ? GOLEAK_TRACE_WAITING : GOLEAK_TRACE_RUNNABLE;
     turn->cursor->current = 0;
     turn->cursor->current_goid = 0;
-    turn->next = next;
-    changed(turn, goid);
+    goleak_v1_order_changed(&turn->reader->order, goid);
     const struct goleak_v1_simple *simple = &turn->reader->out.simple[*turn->at & 63];
-    uint32_t has = WHOSE | goleak_v1_has_stack(stack);
+    uint32_t has = WHOSE | stack->has;
     struct goleak_event *event =
         parks ? tell(turn, GOLEAK_EVENT_PARK, GOLEAK_FLAG_REASON, simple->reason, has | GOLEAK_HAS_REASON)
               : tell(turn, GOLEAK_EVENT_YIELD, 0, 0, has);
@@ -248,9 +235,9 @@ ALWAYS_INLINE bool take_end(struct turn *turn)
         return false;
     turn->cursor->current = 0;
     turn->cursor->current_goid = 0;
-    changed(turn, goid);
+    goleak_v1_order_changed(&turn->reader->order, goid);
     goleak_v1_order_remove(&turn->reader->order, slot);
-    tell_whose(tell(turn, GOLEAK_EVENT_END, 0, 0, WHOSE), slot, goid);
+    tell_whose(tell(turn, GOLEAK_EVENT_END, 0, 0, WHOSE | turn->reader->out.has_time), slot, goid);
     return true;
 }
 
@@ -271,17 +258,15 @@ ALWAYS_INLINE bool is_named(const struct turn *turn)
 /* One that did not block: what follows, in the same batch, is not that it did. */
 ALWAYS_INLINE bool take_syscall(struct turn *turn)
 {
-    const uint8_t *next = turn->next;
     uint64_t id;
-    if (!take_number(&next, &id) || next >= turn->cursor->end || (*next & 63) == GOLEAK_V1_GoSysBlock ||
-        turn->reader->file.numbers[*next] == 0)
+    if (!take_number(&turn->next, &id) || turn->next >= turn->cursor->end ||
+        (*turn->next & 63) == GOLEAK_V1_GoSysBlock || turn->reader->file.numbers[*turn->next] == 0)
         return false;
     const struct goleak_v1_recent *stack = goleak_v1_recent_stack(&turn->reader->out, id);
     if (stack == NULL || !is_named(turn) || !runs(turn))
         return false;
-    turn->next = next;
-    changed(turn, turn->cursor->current_goid);
-    tell_runtime(turn, goleak_v1_has_stack(stack))->stack = stack->stack;
+    goleak_v1_order_changed(&turn->reader->order, turn->cursor->current_goid);
+    tell_runtime(turn, stack->has)->stack = stack->stack;
     return true;
 }
 
@@ -293,8 +278,8 @@ ALWAYS_INLINE bool take_runtime(struct turn *turn, bool has_p, bool numbered)
         return false;
     if (numbered)
         turn->next = goleak_v1_number(turn->next, &number);
-    struct goleak_event *event =
-        tell_runtime(turn, has_p && numbered ? GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN : GOLEAK_HAS_LOCK);
+    uint32_t has = has_p && numbered ? GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN : GOLEAK_HAS_LOCK;
+    struct goleak_event *event = tell_runtime(turn, has | turn->reader->out.has_time);
     event->lock = has_p ? turn->cursor->p : number;
     event->chan = number;
     return true;
@@ -302,31 +287,31 @@ ALWAYS_INLINE bool take_runtime(struct turn *turn, bool has_p, bool numbered)
 
 ALWAYS_INLINE bool take(struct turn *turn, uint8_t how)
 {
-    switch (how & HOW_MASK) {
+    if (how & START)
+        return take_start(turn, false);
+    if (how & PARK)
+        return take_stop(turn, true);
+    if (how & UNBLOCK)
+        return take_unblock(turn, false);
+    if (how & YIELD)
+        return take_stop(turn, false);
+    switch (how) {
     case CREATE: return take_create(turn);
-    case START: return take_start(turn, false);
     case START_NUMBERED: return take_start(turn, true);
-    case UNBLOCK: return take_unblock(turn, false);
     case UNBLOCK_NUMBERED: return take_unblock(turn, true);
-    case PARK: return take_stop(turn, true);
-    case YIELD: return take_stop(turn, false);
     case END: return take_end(turn);
     case SYSCALL: return take_syscall(turn);
     case PROC_START: return take_runtime(turn, true, true);
     case PROC_STOP: return take_runtime(turn, true, false);
     case HEAP: return take_runtime(turn, false, true);
-    case NOT_SIMPLE:
-    case 13:
-    case 14:
-    case 15: break;
+    default: return false;
     }
-    return false;
 }
 
 /* ---- one after the other ---- */
 
-/* Goes on to the next event of the batch, and tells how it is taken. NOT_SIMPLE: not here, or
- * there is none. */
+/* Goes on to the P's next event, and tells how it is taken. NOT_SIMPLE: it has not been gone
+ * to, or there is none in this batch. */
 ALWAYS_INLINE uint8_t advance(struct turn *turn)
 {
     const uint8_t *at = turn->next, *next = at + 1;
@@ -334,7 +319,9 @@ ALWAYS_INLINE uint8_t advance(struct turn *turn)
     if (at >= turn->cursor->end)
         return NOT_SIMPLE;
     uint8_t how = turn->reader->out.hows[*at];
-    if (how == NOT_SIMPLE || (*at >= 0xc0 && *next++ >= 0x80) || !take_number(&next, &ticks)) /* first a length */
+    if (UNLIKELY(how <= LAST_LONG) && (how == NOT_SIMPLE || (*at >= 0xc0 && *next++ >= 0x80))) /* first a length */
+        return NOT_SIMPLE;
+    if (!take_number(&next, &ticks))
         return NOT_SIMPLE;
     turn->at = at;
     turn->next = next;
@@ -342,38 +329,77 @@ ALWAYS_INLINE uint8_t advance(struct turn *turn)
     return how;
 }
 
-static bool go_on(struct goleak_reader *reader, struct goleak_v1_cursor *cursor)
+/* The event is not taken: `next` is back behind its time. */
+ALWAYS_INLINE void step_back(struct turn *turn)
 {
-    struct goleak_batch *batch = reader->out.batch;
-    struct turn turn = { reader, cursor, cursor->at, cursor->next, cursor->ticks, batch->events + batch->count };
-    uint8_t how = reader->out.hows[*cursor->at];
-    bool done;
-    do {
-        done = take(&turn, how);
-    } while (done && (how = advance(&turn)) != NOT_SIMPLE && turn.event != reader->out.full &&
-             turn.ticks <= reader->order.limit);
-    cursor->at = turn.at;
-    cursor->next = turn.next;
-    cursor->ticks = turn.ticks;
-    cursor->type = *turn.at & 63;
-    batch->count = (size_t)(turn.event - batch->events);
-    if (done && how == NOT_SIMPLE)
-        goleak_v1_advance(&reader->file, cursor);
-    return done && turn.event != reader->out.full;
+    uint64_t skipped;
+    turn->next = turn->at + 1;
+    if (*turn->at >= 0xc0)
+        turn->next = goleak_v1_number(turn->next, &skipped);
+    turn->next = goleak_v1_number(turn->next, &skipped);
+}
+
+/* What a cursor says is at hand now; and the other way round. */
+ALWAYS_INLINE uint8_t pick_up(struct turn *turn, struct goleak_v1_cursor *cursor)
+{
+    turn->cursor = cursor;
+    turn->at = cursor->at;
+    turn->next = cursor->next;
+    turn->ticks = cursor->ticks;
+    return turn->reader->out.hows[*cursor->at];
+}
+
+ALWAYS_INLINE void put_back(const struct turn *turn)
+{
+    struct goleak_v1_cursor *cursor = turn->cursor;
+    cursor->at = turn->at;
+    cursor->next = turn->next;
+    cursor->ticks = turn->ticks;
+    cursor->type = *turn->at & 63;
+}
+
+/* From P to P, as long as what comes is simple. */
+ALWAYS_INLINE void go_on(struct turn *turn)
+{
+    struct goleak_v1_order *order = &turn->reader->order;
+    uint8_t how = pick_up(turn, order->turn);
+    for (;;) {
+        if (!take(turn, how)) {
+            step_back(turn);
+            break;
+        }
+        turn->event++;
+        how = advance(turn);
+        if (how == NOT_SIMPLE) {
+            put_back(turn);
+            goleak_v1_advance(&turn->reader->file, turn->cursor);
+            return;
+        }
+        if (turn->event == turn->reader->out.full)
+            break;
+        if (turn->ticks <= order->limit)
+            continue;
+        put_back(turn);
+        goleak_v1_order_pass_on(order);
+        how = pick_up(turn, order->turn);
+        if (turn->ticks > order->limit)
+            break;
+    }
+    put_back(turn);
 }
 
 void goleak_v1_turns(struct goleak_reader *reader)
 {
     struct goleak_v1_order *order = &reader->order;
     struct goleak_batch *batch = reader->out.batch;
-    struct goleak_v1_cursor *cursor;
+    struct turn turn = { .reader = reader, .event = batch->events + batch->count };
     reader->out.full = batch->events + GOLEAK_BATCH_EVENTS;
-    do {
-        if (order->turn->ticks > order->limit)
-            goleak_v1_order_change(order);
-        cursor = order->turn;
-    } while (batch->count != GOLEAK_BATCH_EVENTS && !order->huge && cursor->type != 0 &&
-             cursor->ticks <= order->limit && go_on(reader, cursor));
+    if (order->turn->ticks > order->limit)
+        goleak_v1_order_change(order);
+    if (order->huge || order->turn->type == 0 || order->turn->ticks > order->limit || turn.event == reader->out.full)
+        return;
+    go_on(&turn);
+    batch->count = (size_t)(turn.event - batch->events);
 }
 
 void goleak_v1_turns_init(struct goleak_reader *reader)

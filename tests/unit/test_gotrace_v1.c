@@ -19,7 +19,7 @@
 
 #include "base/buf.h"
 #include "format/gotrace_v1.h"
-#include "format/gotrace_v1_read.h"
+#include "format/gotrace_v1_order.h"
 #include "support/fail_alloc.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -382,6 +382,68 @@ static void a_life_from_creation_to_end(void **state)
                  "end #2 goid=7 ts=100\n"
                  "run #1 goid=1 ts=110\n"
                  "create #2 goid=8 by=1 ts=120 fn=main.f\n");
+    expect_healthy();
+}
+
+/* Found by the lowest bits of their ids they are one and the same. */
+static void goroutines_whose_ids_end_alike_are_told_apart(void **state)
+{
+    (void)state;
+    begin(21);
+    EVENT(GoCreate, 10, 5, 2, 0);
+    EVENT(GoCreate, 10, 5 + GOLEAK_V1_NEAR, 2, 0);
+    EVENT(GoBlockSync, 10, 0);
+    EVENT(GoStartLocal, 10, 5);
+    EVENT(GoBlock, 10, 0);
+    EVENT(GoStartLocal, 10, 5 + GOLEAK_V1_NEAR);
+    EVENT(GoCreate, 10, 5 + 2 * GOLEAK_V1_NEAR, 2, 0);
+    EVENT(GoUnblockLocal, 10, 5, 0);
+    EVENT(GoEnd, 10); /* while 5 is the near one */
+    EVENT(GoStartLocal, 10, 5 + 2 * GOLEAK_V1_NEAR);
+    EVENT(GoEnd, 10); /* … which it is no more */
+    EVENT(GoStartLocal, 10, 5);
+    EVENT(GoCreate, 10, 5 + GOLEAK_V1_NEAR, 2, 0); /* an id again, as no trace has it */
+    EVENT(GoEnd, 10);
+    EVENT(GoStartLocal, 10, 5 + GOLEAK_V1_NEAR);
+    footer();
+    expect(BEGUN "create #2 goid=5 by=1 ts=20 fn=main.f\n"
+                 "create #3 goid=4101 by=1 ts=30 fn=main.f\n"
+                 "park #1 goid=1 ts=40 sync\n"
+                 "run #2 goid=5 ts=50\n"
+                 "park #2 goid=5 ts=60 unspecified\n"
+                 "run #3 goid=4101 ts=70\n"
+                 "create #4 goid=8197 by=4101 ts=80 fn=main.f\n"
+                 "ready #2 goid=5 by=4101 ts=90\n"
+                 "end #3 goid=4101 ts=100\n"
+                 "run #4 goid=8197 ts=110\n"
+                 "end #4 goid=8197 ts=120\n"
+                 "run #2 goid=5 ts=130\n"
+                 "create #4 goid=4101 by=5 ts=140 fn=main.f\n"
+                 "end #2 goid=5 ts=150\n"
+                 "run #4 goid=4101 ts=160\n");
+    expect_healthy();
+}
+
+/* One with an id that events cannot tell; and after it the usual ones, in the same trace. */
+static void an_id_that_is_too_large_is_not_told(void **state)
+{
+    (void)state;
+    begin(21);
+    numbers(GOLEAK_V1_GoCreate, 4, (const uint64_t[]) { 10, UINT64_MAX, 2, 0 });
+    EVENT(GoCreate, 10, 7, 2, 0);
+    EVENT(GoBlockSync, 10, 0);
+    numbers(GOLEAK_V1_GoStartLocal, 2, (const uint64_t[]) { 10, UINT64_MAX });
+    EVENT(GoBlockSend, 10, 3);
+    EVENT(GoStartLocal, 10, 7);
+    EVENT(GoSched, 10, 0);
+    footer();
+    expect(BEGUN "create #2 by=1 ts=20 fn=main.f\n"
+                 "create #3 goid=7 by=1 ts=30 fn=main.f\n"
+                 "park #1 goid=1 ts=40 sync\n"
+                 "run #2 ts=50\n"
+                 "park #2 ts=60 chan send [main.f /m.go:21, main.main /m.go:11]\n"
+                 "run #3 goid=7 ts=70\n"
+                 "yield #3 goid=7 ts=80 runtime.Gosched\n");
     expect_healthy();
 }
 
@@ -1173,6 +1235,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(goroutines_older_than_the_trace_have_states),
         TEST(a_life_from_creation_to_end),
+        TEST(goroutines_whose_ids_end_alike_are_told_apart),
+        TEST(an_id_that_is_too_large_is_not_told),
         TEST(every_way_to_block_has_its_reason),
         TEST(a_system_call_that_does_not_block_is_no_state),
         TEST(a_return_from_a_system_call_has_its_real_time),
