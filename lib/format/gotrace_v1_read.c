@@ -195,40 +195,52 @@ static inline uint64_t find_ends(const uint8_t *at)
     return ends & ((eight & -eight) - 1);
 }
 
-/* Without the lowest so many bits. */
-static inline uint64_t skip_bits(uint64_t bits, int count)
+/* Where the bits are, the lowest first: by each eight of them. Returns how many. */
+static inline size_t list_ends(const struct goleak_v1_file *file, uint64_t ends, uint8_t list[STEP + 8])
 {
-    for (int i = 0; i < count; i++)
-        bits &= bits - 1;
-    return bits;
+    size_t count = 0;
+    for (unsigned i = 0; i < STEP; i += 8) {
+        unsigned eight = ends >> i & 0xff;
+        uint64_t places = file->places[eight] + i * UINT64_C(0x0101010101010101);
+        memcpy(list + count, &places, 8);
+        count += file->counts[eight];
+    }
+    return count;
 }
 
 /* Events of up to four numbers are all that most traces consist of; their ends are found 64
  * bytes at a time. Which end is an event's depends on its first byte alone, and that is
  * foreseen: the processor goes from end to end without waiting for what stands between.
  * Stops at what is not so, or near the end. */
-static const uint8_t *skip_plain(const uint8_t numbers[256], const uint8_t *at, const uint8_t *end)
+static const uint8_t *skip_plain(const struct goleak_v1_file *file, const uint8_t *at, const uint8_t *end)
 {
     while (end - at > STEP) {
-        uint64_t ends = find_ends(at);
-        size_t next = 0;
+        uint8_t ends[STEP + 8];
+        size_t count = list_ends(file, find_ends(at), ends), next = 0;
+        const uint8_t *event = at;
         for (;;) {
-            const uint8_t *event = at + next;
-            if (numbers[*event] == 0)
+            uint8_t byte = *event;
+            if (file->numbers[byte] == 0)
                 return event;
-            uint64_t last = skip_bits(ends, *event < 1 << 6 ? 1 : 2);
-            if (*event >= 3 << 6) /* the first one is its length */
-                last = skip_bits(last, 2);
-            if (last == 0)
-                break;
-            next = goleak_low_zeros(last) + 1;
-            ends = skip_bits(last, 1);
-            if (*event >= 3 << 6 && event + 2 + event[1] != at + next)
-                return event;
+            if (byte < 1 << 6) { /* it looks like an end itself */
+                if ((next += 2) > count)
+                    break;
+                event = at + ends[next - 1] + 1;
+            } else if (byte < 3 << 6) { /* … or has a number more */
+                if ((next += 3) > count)
+                    break;
+                event = at + ends[next - 1] + 1;
+            } else { /* the first one is its length */
+                if ((next += 5) > count)
+                    break;
+                if (event + 2 + event[1] != at + ends[next - 1] + 1)
+                    return event;
+                event = at + ends[next - 1] + 1;
+            }
         }
-        if (next == 0)
+        if (event == at)
             break;
-        at += next;
+        at = event;
     }
     return at;
 }
@@ -251,6 +263,13 @@ static void begin(struct goleak_v1_file *file)
         bool special = type == GOLEAK_V1_GoSysExit || type == GOLEAK_V1_GoSysExitLocal || type == GOLEAK_V1_UserLog;
         file->numbers[byte] = count == (byte >> 6) + 1 && !special ? (uint8_t)count : 0;
     }
+    for (unsigned eight = 0; eight < 256; eight++) {
+        uint8_t places[8] = { 0 };
+        for (uint8_t bit = 0; bit < 8; bit++)
+            if (eight >> bit & 1)
+                places[file->counts[eight]++] = bit;
+        memcpy(&file->places[eight], places, sizeof places);
+    }
     file->at = HEADER_BYTES;
 }
 
@@ -265,7 +284,7 @@ static enum goleak_status go_through(struct goleak_v1_file *file, bool whole)
                 return GOLEAK_OK;
         }
         if (file->batch_open)
-            file->at = (size_t)(skip_plain(file->numbers, bytes + file->at, end) - bytes);
+            file->at = (size_t)(skip_plain(file, bytes + file->at, end) - bytes);
         if (file->at == file->bytes.size)
             return GOLEAK_OK;
         enum goleak_v1_shape result = goleak_v1_measure(file->version, bytes + file->at, end, &piece);

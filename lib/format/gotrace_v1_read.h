@@ -69,6 +69,8 @@ struct goleak_v1_file {
     bool lost;               /* damage: a batch is being looked for */
     bool refused;            /* no header that we read */
     uint8_t numbers[256];    /* by an event's first byte: so many follow, 4 behind a length; 0: look closely */
+    uint64_t places[256];    /* of the bits of a byte, a byte for each */
+    uint8_t counts[256];     /* how many they are */
     uint64_t frequency;      /* ticks a second; 0: not told */
     bool cut;                /* its end, where the tables are, is missing */
     uint64_t first_ticks;    /* of the first batch */
