@@ -66,11 +66,12 @@ enum goleak_status goleak_v2_push(struct goleak_v2_out *out)
 const struct goleak_v2_stack *goleak_v2_find_stack(struct goleak_v2_out *out, uint64_t id)
 {
     static const struct goleak_v2_stack none;
-    struct goleak_v2_stack *place = &out->stacks[id & 255];
+    struct goleak_v2_stack *place = &out->stacks[id <= UINT32_MAX ? id & 255 : 256];
     uint32_t stack = goleak_generation_stack(out->generation, id);
     if (stack == 0)
         return &none;
-    *place = (struct goleak_v2_stack){ id, stack, goleak_trace_start_of(&out->generation->frames, stack) };
+    *place = (struct goleak_v2_stack){ (uint32_t)id, stack, GOLEAK_HAS_STACK,
+                                       goleak_trace_start_of(&out->generation->frames, stack) };
     return place;
 }
 
@@ -142,7 +143,7 @@ void goleak_v2_status(struct goleak_v2_out *out, struct goleak_v2_when when, uin
 {
     const struct goleak_v2_stack *stack = goleak_v2_stack(out, id);
     struct goleak_event *event = goleak_v2_of(out, when, slot, GOLEAK_EVENT_STATUS, 0,
-                                              GOLEAK_HAS_STATUS | goleak_v2_has_stack(stack));
+                                              GOLEAK_HAS_STATUS | stack->has);
     event->status = out->gs->gs[slot].status;
     event->stack = stack->stack;
     goleak_v2_put_start(out, event, slot, stack->start);
@@ -207,7 +208,7 @@ void goleak_v2_runtime(struct goleak_v2_out *out, struct goleak_v2_when when, ui
 {
     struct runtime runtime = runtime_of(type);
     const struct goleak_v2_stack *stack = goleak_v2_stack(out, runtime.stack != 0 ? argument[runtime.stack - 1] : 0);
-    struct goleak_event *event = goleak_v2_add(out, when, GOLEAK_EVENT_RUNTIME, 0, goleak_v2_has_stack(stack));
+    struct goleak_event *event = goleak_v2_add(out, when, GOLEAK_EVENT_RUNTIME, 0, stack->has);
     uint64_t *const values[3] = { &event->lock, &event->chan, &event->elem };
     event->stack = stack->stack;
     event->name = name_of(out, goleak_trace_event_name(type), &out->names[type]);

@@ -51,9 +51,10 @@ struct goleak_v2_out {
     uint32_t names[256]; /* strings: of event types */
     /* Of this generation, what was mentioned lately: by the low bits of the ids. */
     struct goleak_v2_stack {
-        uint64_t id;
-        uint32_t stack, start; /* the string of its outermost function */
-    } stacks[256];
+        uint32_t id, stack;
+        uint32_t has;   /* 0, or GOLEAK_HAS_STACK */
+        uint32_t start; /* the string of its outermost function */
+    } stacks[257]; /* the last: of an id of more than 32 bits */
     struct goleak_v2_reason {
         uint64_t id;
         uint32_t string;
@@ -137,12 +138,6 @@ static inline struct goleak_event *goleak_v2_of(struct goleak_v2_out *out, struc
     return event;
 }
 
-/* Which bit a stack needs. */
-static inline uint32_t goleak_v2_has_stack(const struct goleak_v2_stack *stack)
-{
-    return stack->stack != 0 ? GOLEAK_HAS_STACK : 0;
-}
-
 /* The start function of the goroutine; goroutine 1's is runtime.main, whose frame traces cut
  * off. */
 void goleak_v2_put_start(struct goleak_v2_out *out, struct goleak_event *event, uint32_t slot, uint32_t start);
@@ -153,7 +148,7 @@ static inline void goleak_v2_with_stack(struct goleak_v2_out *out, struct goleak
                                         enum goleak_event_kind kind, uint64_t id)
 {
     const struct goleak_v2_stack *stack = goleak_v2_stack(out, id);
-    struct goleak_event *event = goleak_v2_of(out, when, slot, kind, 0, goleak_v2_has_stack(stack));
+    struct goleak_event *event = goleak_v2_of(out, when, slot, kind, 0, stack->has);
     event->stack = stack->stack;
     if (!out->gs->gs[slot].started_told)
         goleak_v2_learn_start(out, event, slot, stack->start);
@@ -176,7 +171,7 @@ static inline void goleak_v2_create(struct goleak_v2_out *out, struct goleak_v2_
     uint32_t start = goleak_v2_stack(out, entry)->start;
     const struct goleak_v2_stack *stack = goleak_v2_stack(out, by);
     struct goleak_event *event =
-        goleak_v2_of(out, when, slot, GOLEAK_EVENT_CREATE, 0, goleak_v2_has_stack(stack));
+        goleak_v2_of(out, when, slot, GOLEAK_EVENT_CREATE, 0, stack->has);
     event->stack = stack->stack;
     goleak_trace_by(event, out->gs, creator);
     goleak_v2_put_start(out, event, slot, start);
@@ -190,7 +185,7 @@ static inline void goleak_v2_block(struct goleak_v2_out *out, struct goleak_v2_w
     uint8_t number = goleak_v2_reason(out, reason)->reason;
     const struct goleak_v2_stack *stack = goleak_v2_stack(out, id);
     struct goleak_event *event = goleak_v2_of(out, when, slot, GOLEAK_EVENT_PARK, GOLEAK_FLAG_REASON,
-                                              GOLEAK_HAS_REASON | goleak_v2_has_stack(stack));
+                                              GOLEAK_HAS_REASON | stack->has);
     event->reason = number;
     event->stack = stack->stack;
     if (!out->gs->gs[slot].started_told)
@@ -213,7 +208,7 @@ static inline void goleak_v2_unblock(struct goleak_v2_out *out, struct goleak_v2
     uint64_t by = out->gs->gs[waker].goid;
     uint32_t has = waker != 0 ? GOLEAK_HAS_OTHER | goleak_v2_has_goid(by, GOLEAK_HAS_OTHER_GOID) : 0;
     struct goleak_event *event =
-        goleak_v2_of(out, when, slot, GOLEAK_EVENT_READY, 0, has | goleak_v2_has_stack(stack));
+        goleak_v2_of(out, when, slot, GOLEAK_EVENT_READY, 0, has | stack->has);
     event->other_g = waker != 0 ? GOLEAK_G_SLOT | waker : 0;
     event->other_goid = by;
     event->stack = stack->stack;

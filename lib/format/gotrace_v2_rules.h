@@ -9,7 +9,7 @@
 
 /* ---- statuses ---- */
 
-static enum verdict go_status_told(struct step *step)
+static enum verdict go_status(struct step *step)
 {
     struct goleak_scheduler *scheduler = step->scheduler;
     uint64_t goid = step->argument[0], m = step->argument[1], status = step->argument[2];
@@ -21,7 +21,7 @@ static enum verdict go_status_told(struct step *step)
         if (!scheduler->first_generation &&
             never(step, "a goroutine that is known from the generation before") == NEVER)
             return NEVER;
-        if ((slot = add_g(step, goid, (enum goleak_trace_status)status)) == 0)
+        if ((slot = add_g(step->scheduler, goid, (enum goleak_trace_status)status)) == 0)
             return FAILED;
     } else if (g_at(step, slot)->status != status && never(step, "the status that the goroutine has") == NEVER) {
         return NEVER;
@@ -43,42 +43,6 @@ static enum verdict go_status_told(struct step *step)
     }
     if (fresh)
         goleak_v2_status(&scheduler->out, when_of(step), slot, step->argument[3]);
-    return READY;
-}
-
-/* Most have no thread: 2^64-1, which takes ten bytes. */
-ALWAYS_INLINE bool read_status(struct step *step, bool has_stack)
-{
-    static const uint8_t no_id[10] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1 };
-    const uint8_t *at = goleak_varint_ahead(step->behind, wrong, &step->argument[0]);
-    if (LIKELY(memcmp(at, no_id, sizeof no_id) == 0)) {
-        step->argument[1] = GOLEAK_TRACE_NO_ID;
-        at += sizeof no_id;
-    } else {
-        at = goleak_varint_ahead(at, wrong, &step->argument[1]);
-    }
-    at = goleak_varint_ahead(at, wrong, &step->argument[2]);
-    step->argument[3] = 0;
-    if (has_stack)
-        at = goleak_varint_ahead(at, wrong, &step->argument[3]);
-    return end_reading(step, at);
-}
-
-/* Repeated in every generation: of a goroutine that is known and does nothing it is no news. */
-ALWAYS_INLINE enum verdict go_status(struct step *step, bool has_stack)
-{
-    struct goleak_scheduler *scheduler = step->scheduler;
-    if (!read_status(step, has_stack))
-        return DAMAGED;
-    uint32_t slot = scheduler->next_status;
-    struct goleak_trace_g *g = g_at(step, slot < scheduler->gs.count ? slot : 0);
-    uint64_t status = step->argument[2];
-    if (g->goid != step->argument[0] || g->status != status ||
-        (status != GOLEAK_TRACE_WAITING && status != GOLEAK_TRACE_RUNNABLE))
-        return leave(step, go_status_told);
-    g->gen = scheduler->gen;
-    g->seq = 0;
-    scheduler->next_status = slot + 1;
     return READY;
 }
 
@@ -164,11 +128,9 @@ static enum verdict proc_stop(struct step *step)
 
 /* ---- goroutines come and go ---- */
 
-ALWAYS_INLINE enum verdict go_create(struct step *step, enum goleak_trace_status status)
+static enum verdict go_create(struct step *step, enum goleak_trace_status status)
 {
     struct goleak_v2_out *out = &step->scheduler->out;
-    if (!read_arguments(step, 3))
-        return DAMAGED;
     uint64_t goid = step->argument[0];
     uint32_t current = step->thread->g;
     bool context = step->thread->p != 0 && (current == 0 || is_running(step));
@@ -179,7 +141,7 @@ ALWAYS_INLINE enum verdict go_create(struct step *step, enum goleak_trace_status
     uint32_t slot = goleak_trace_gs_find(&step->scheduler->gs, goid);
     if (slot != 0 && never(step, "the id of a new goroutine") == NEVER)
         return NEVER;
-    if (slot == 0 && (slot = add_g(step, goid, status)) == 0)
+    if (slot == 0 && (slot = add_g(step->scheduler, goid, status)) == 0)
         return FAILED;
     goleak_v2_create(out, when_of(step), slot, current, step->argument[1], step->argument[2]);
     if (status == GOLEAK_TRACE_WAITING)
@@ -194,7 +156,7 @@ static enum verdict go_create_syscall(struct step *step)
     uint32_t current = step->thread->g;
     if (current != 0 || goid == 0 || goleak_trace_gs_find(&step->scheduler->gs, goid) != 0)
         return never(step, "a new goroutine on a thread without one");
-    uint32_t slot = add_g(step, goid, GOLEAK_TRACE_SYSCALL);
+    uint32_t slot = add_g(step->scheduler, goid, GOLEAK_TRACE_SYSCALL);
     if (slot == 0)
         return FAILED;
     step->thread->g = slot;
@@ -204,7 +166,7 @@ static enum verdict go_create_syscall(struct step *step)
 }
 
 /* The goroutine of the thread is no more. */
-ALWAYS_INLINE void end_current(struct step *step)
+static void end_current(struct step *step)
 {
     uint32_t slot = step->thread->g;
     step->thread->g = 0;
@@ -214,10 +176,8 @@ ALWAYS_INLINE void end_current(struct step *step)
     goleak_trace_gs_remove(&step->scheduler->gs, slot);
 }
 
-ALWAYS_INLINE enum verdict go_destroy(struct step *step)
+static enum verdict go_destroy(struct step *step)
 {
-    if (!read_arguments(step, 0))
-        return DAMAGED;
     if (!is_running(step) && never(step, "a thread that runs a goroutine") == NEVER)
         return NEVER;
     end_current(step);
@@ -239,11 +199,9 @@ static enum verdict destroy_syscall(struct step *step)
 
 /* ---- goroutines run and wait ---- */
 
-ALWAYS_INLINE enum verdict go_start(struct step *step)
+static enum verdict go_start(struct step *step)
 {
     uint32_t slot;
-    if (!read_arguments(step, 2))
-        return DAMAGED;
     enum verdict verdict = named(step, GOLEAK_TRACE_RUNNABLE, &slot);
     if (verdict != READY)
         return verdict;
@@ -258,11 +216,9 @@ ALWAYS_INLINE enum verdict go_start(struct step *step)
     return READY;
 }
 
-ALWAYS_INLINE enum verdict go_unblock(struct step *step)
+static enum verdict go_unblock(struct step *step)
 {
     uint32_t slot;
-    if (!read_arguments(step, 3))
-        return DAMAGED;
     enum verdict verdict = named(step, GOLEAK_TRACE_WAITING, &slot);
     if (verdict != READY)
         return verdict;
@@ -274,12 +230,10 @@ ALWAYS_INLINE enum verdict go_unblock(struct step *step)
 }
 
 /* The current goroutine leaves the thread. */
-ALWAYS_INLINE enum verdict go_leave(struct step *step, enum goleak_trace_status status)
+static enum verdict go_leave(struct step *step, enum goleak_trace_status status)
 {
     struct goleak_v2_out *out = &step->scheduler->out;
     uint32_t slot = step->thread->g;
-    if (!read_arguments(step, 2))
-        return DAMAGED;
     if (UNLIKELY(!is_running(step)) && never(step, "a thread that runs a goroutine") == NEVER)
         return NEVER;
     step->thread->g = 0;
@@ -320,12 +274,10 @@ static enum verdict go_switch(struct step *step, bool destroy)
 
 /* ---- system calls ---- */
 
-ALWAYS_INLINE enum verdict syscall_begin(struct step *step)
+static enum verdict syscall_begin(struct step *step)
 {
     struct goleak_trace_proc *proc = own_proc(step);
     uint32_t slot = step->thread->g;
-    if (!read_arguments(step, 2))
-        return DAMAGED;
     uint64_t seq = step->argument[0];
     bool ready = is_running(step) && proc != NULL && proc->status == PROC_RUNNING &&
                  is_next(step, proc->gen, proc->seq, seq);
@@ -343,12 +295,10 @@ ALWAYS_INLINE enum verdict syscall_begin(struct step *step)
     return READY;
 }
 
-ALWAYS_INLINE enum verdict syscall_end(struct step *step)
+static enum verdict syscall_end(struct step *step)
 {
     struct goleak_trace_proc *proc = own_proc(step);
     uint32_t slot = step->thread->g;
-    if (!read_arguments(step, 0))
-        return DAMAGED;
     bool ready = in_syscall(step) && proc != NULL && proc->status == PROC_SYSCALL;
     if (UNLIKELY(!ready) && never(step, "a goroutine in a system call, on a thread that kept its P") == NEVER)
         return NEVER;
@@ -379,15 +329,26 @@ static enum verdict syscall_end_blocked(struct step *step)
 
 /* ---- all of them ---- */
 
-/* Those that are not frequent. */
-static enum verdict rare_step(struct step *step)
+/* The thread's event, if it can be. */
+static enum verdict take_step(struct step *step)
 {
-    uint8_t type = step->thread->type;
+    uint8_t type = *step->thread->event;
     uint32_t current = step->thread->g;
     enum verdict verdict = READY;
     if (!read_arguments(step, argument_counts[type] - 1u))
         return DAMAGED;
     switch (type) {
+    case GOLEAK_TRACE_GoStart: return go_start(step);
+    case GOLEAK_TRACE_GoBlock: return go_leave(step, GOLEAK_TRACE_WAITING);
+    case GOLEAK_TRACE_GoUnblock: return go_unblock(step);
+    case GOLEAK_TRACE_GoStop: return go_leave(step, GOLEAK_TRACE_RUNNABLE);
+    case GOLEAK_TRACE_GoCreate: return go_create(step, GOLEAK_TRACE_RUNNABLE);
+    case GOLEAK_TRACE_GoCreateBlocked: return go_create(step, GOLEAK_TRACE_WAITING);
+    case GOLEAK_TRACE_GoDestroy: return go_destroy(step);
+    case GOLEAK_TRACE_GoSyscallBegin: return syscall_begin(step);
+    case GOLEAK_TRACE_GoSyscallEnd: return syscall_end(step);
+    case GOLEAK_TRACE_GoStatus:
+    case GOLEAK_TRACE_GoStatusStack: return go_status(step);
     case GOLEAK_TRACE_GoCreateSyscall: return go_create_syscall(step);
     case GOLEAK_TRACE_GoSwitch: return go_switch(step, false);
     case GOLEAK_TRACE_GoSwitchDestroy: return go_switch(step, true);
@@ -402,26 +363,6 @@ static enum verdict rare_step(struct step *step)
     if (verdict == READY)
         tell_runtime(step, current);
     return verdict;
-}
-
-/* The thread's event, if it can be. */
-ALWAYS_INLINE enum verdict take_step(struct step *step)
-{
-    step->behind = step->thread->arguments;
-    switch (step->thread->type) {
-    case GOLEAK_TRACE_GoStart: return go_start(step);
-    case GOLEAK_TRACE_GoBlock: return go_leave(step, GOLEAK_TRACE_WAITING);
-    case GOLEAK_TRACE_GoUnblock: return go_unblock(step);
-    case GOLEAK_TRACE_GoStop: return go_leave(step, GOLEAK_TRACE_RUNNABLE);
-    case GOLEAK_TRACE_GoCreate: return go_create(step, GOLEAK_TRACE_RUNNABLE);
-    case GOLEAK_TRACE_GoCreateBlocked: return go_create(step, GOLEAK_TRACE_WAITING);
-    case GOLEAK_TRACE_GoDestroy: return go_destroy(step);
-    case GOLEAK_TRACE_GoSyscallBegin: return syscall_begin(step);
-    case GOLEAK_TRACE_GoSyscallEnd: return syscall_end(step);
-    case GOLEAK_TRACE_GoStatus: return go_status(step, false);
-    case GOLEAK_TRACE_GoStatusStack: return go_status(step, true);
-    default: return leave(step, rare_step);
-    }
 }
 
 #endif

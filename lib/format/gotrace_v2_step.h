@@ -71,28 +71,31 @@ static uint32_t index_of(const struct goleak_scheduler *scheduler, const struct 
 }
 
 /* The P of the thread; NULL: it has none. */
-ALWAYS_INLINE struct goleak_trace_proc *own_proc(const struct step *step)
+static struct goleak_trace_proc *own_proc(const struct step *step)
 {
     return step->thread->p != 0 ? &step->scheduler->procs[step->thread->p - 1] : NULL;
 }
 
-ALWAYS_INLINE struct goleak_trace_g *g_at(const struct step *step, uint32_t slot)
+static struct goleak_trace_g *g_at(const struct step *step, uint32_t slot)
 {
     return &step->scheduler->gs.gs[slot];
 }
 
+/* Who was not named lately. */
+NOINLINE static uint32_t find_again(struct goleak_scheduler *scheduler, uint64_t goid)
+{
+    return scheduler->recent[goid & 255] = goleak_trace_gs_find(&scheduler->gs, goid);
+}
+
 ALWAYS_INLINE uint32_t find_g(struct goleak_scheduler *scheduler, uint64_t goid)
 {
-    uint32_t *recent = &scheduler->recent[goid & 255];
-    if (UNLIKELY(scheduler->gs.gs[*recent].goid != goid))
-        *recent = goleak_trace_gs_find(&scheduler->gs, goid);
-    return *recent;
+    uint32_t slot = scheduler->recent[goid & 255];
+    return LIKELY(scheduler->gs.gs[slot].goid == goid) ? slot : find_again(scheduler, goid);
 }
 
 /* A new goroutine; 0: memory. */
-static inline uint32_t add_g(struct step *step, uint64_t goid, enum goleak_trace_status status)
+static uint32_t add_g(struct goleak_scheduler *scheduler, uint64_t goid, enum goleak_trace_status status)
 {
-    struct goleak_scheduler *scheduler = step->scheduler;
     uint32_t slot = goleak_trace_gs_add(&scheduler->gs, goid);
     if (slot == 0)
         return 0;
@@ -107,50 +110,53 @@ static inline uint32_t add_g(struct step *step, uint64_t goid, enum goleak_trace
 /* Numbers that are none go on here: see goleak_varint_ahead. */
 static const uint8_t wrong[10 * GOLEAK_TRACE_ARGUMENTS];
 
-/* False: the batch ends within what was read. */
-ALWAYS_INLINE bool end_reading(struct step *step, const uint8_t *at)
+/* Behind type and time of an event. */
+static inline const uint8_t *arguments_of(const uint8_t *event)
 {
-    uintptr_t from = (uintptr_t)step->thread->event;
+    while (*++event >= 0x80)
+        ;
+    return event + 1;
+}
+
+/* At most five; none that is not there, such as the stack of a status, is left from before.
+ * False: the batch ends within them. */
+static bool read_arguments(struct step *step, unsigned count)
+{
+    const struct goleak_trace_thread *thread = step->thread;
+    const uint8_t *at = arguments_of(thread->event);
+    for (unsigned i = 0; i < GOLEAK_TRACE_ARGUMENTS; i++) {
+        step->argument[i] = 0;
+        if (i < count)
+            at = goleak_varint_ahead(at, wrong, &step->argument[i]);
+    }
     step->behind = at;
-    return LIKELY((uintptr_t)at - from <= (uintptr_t)step->thread->end - from);
+    return (uintptr_t)at - (uintptr_t)thread->event <= (uintptr_t)thread->end - (uintptr_t)thread->event;
 }
 
-/* At most five. */
-ALWAYS_INLINE bool read_arguments(struct step *step, unsigned count)
-{
-    const uint8_t *at = step->behind;
-    at = count > 0 ? goleak_varint_ahead(at, wrong, &step->argument[0]) : at;
-    at = count > 1 ? goleak_varint_ahead(at, wrong, &step->argument[1]) : at;
-    at = count > 2 ? goleak_varint_ahead(at, wrong, &step->argument[2]) : at;
-    at = count > 3 ? goleak_varint_ahead(at, wrong, &step->argument[3]) : at;
-    at = count > 4 ? goleak_varint_ahead(at, wrong, &step->argument[4]) : at;
-    return end_reading(step, at);
-}
-
-ALWAYS_INLINE enum verdict never(struct step *step, const char *problem)
+static enum verdict never(struct step *step, const char *problem)
 {
     step->problem = problem;
     return step->force ? READY : NEVER;
 }
 
-ALWAYS_INLINE bool is_next(const struct step *step, uint64_t gen, uint64_t seq, uint64_t told)
+static bool is_next(const struct step *step, uint64_t gen, uint64_t seq, uint64_t told)
 {
     return gen == step->scheduler->gen && seq + 1 == told;
 }
 
-ALWAYS_INLINE bool is_running(const struct step *step)
+static bool is_running(const struct step *step)
 {
     return g_at(step, step->thread->g)->status == GOLEAK_TRACE_RUNNING; /* nobody does not */
 }
 
-ALWAYS_INLINE bool in_syscall(const struct step *step)
+static bool in_syscall(const struct step *step)
 {
     return g_at(step, step->thread->g)->status == GOLEAK_TRACE_SYSCALL;
 }
 
 /* The goroutine that is named and counted, in the state that the event wants it in; else
  * NOT_YET. By force one that is not there is made up. */
-ALWAYS_INLINE enum verdict named(struct step *step, enum goleak_trace_status wanted, uint32_t *slot)
+static enum verdict named(struct step *step, enum goleak_trace_status wanted, uint32_t *slot)
 {
     uint64_t goid = step->argument[0], seq = step->argument[1];
     *slot = find_g(step->scheduler, goid);
@@ -159,13 +165,13 @@ ALWAYS_INLINE enum verdict named(struct step *step, enum goleak_trace_status wan
         return READY;
     if (!step->force)
         return NOT_YET;
-    if (*slot == 0 && goid != 0 && (*slot = add_g(step, goid, wanted)) == 0)
+    if (*slot == 0 && goid != 0 && (*slot = add_g(step->scheduler, goid, wanted)) == 0)
         return FAILED;
     return READY;
 }
 
 /* It is taken, in this state. */
-ALWAYS_INLINE void set_named(struct step *step, uint32_t slot, enum goleak_trace_status status)
+static void set_named(struct step *step, uint32_t slot, enum goleak_trace_status status)
 {
     struct goleak_trace_g *g = g_at(step, slot);
     g->status = (uint8_t)status;
@@ -173,7 +179,7 @@ ALWAYS_INLINE void set_named(struct step *step, uint32_t slot, enum goleak_trace
     g->seq = (uint32_t)step->argument[1];
 }
 
-ALWAYS_INLINE struct goleak_v2_when when_of(const struct step *step)
+static struct goleak_v2_when when_of(const struct step *step)
 {
     const struct goleak_trace_thread *thread = step->thread;
     return (struct goleak_v2_when){ thread->time, step->scheduler->position_of_0 + (uint64_t)(uintptr_t)thread->event };
@@ -183,18 +189,8 @@ ALWAYS_INLINE struct goleak_v2_when when_of(const struct step *step)
 static void tell_runtime(struct step *step, uint32_t current)
 {
     const struct goleak_trace_proc *proc = own_proc(step);
-    goleak_v2_runtime(&step->scheduler->out, when_of(step), step->thread->type, step->argument, step->thread->id,
+    goleak_v2_runtime(&step->scheduler->out, when_of(step), *step->thread->event, step->argument, step->thread->id,
                       proc != NULL ? proc->id : GOLEAK_TRACE_NO_ID, current);
-}
-
-/* What is not frequent takes a copy, so that the step can stay in registers. */
-typedef enum verdict rare_fn(struct step *step);
-ALWAYS_INLINE enum verdict leave(struct step *step, rare_fn *rule)
-{
-    struct step copy = *step;
-    enum verdict verdict = rule(&copy);
-    *step = copy;
-    return verdict;
 }
 
 #endif

@@ -1,5 +1,6 @@
 /* scheduler - see scheduler.h. */
 #include "format/gotrace_v2_rules.h"
+#include "format/gotrace_v2_usual.h"
 
 #include <inttypes.h>
 
@@ -72,17 +73,16 @@ static bool read_with_care(struct goleak_scheduler *scheduler, struct goleak_tra
     if (at >= thread->end)
         return false;
     thread->event = at;
-    thread->type = *at;
-    thread->arguments = goleak_varint(at + 1, thread->end, &delta);
+    const uint8_t *arguments = goleak_varint(at + 1, thread->end, &delta);
     if (argument_counts[*at] == 0)
         goleak_generation_damage(scheduler->generation, offset_of(scheduler, at),
                                  "found the event type %u, which is not known; the rest of its batch was left out",
                                  *at);
-    else if (thread->arguments == NULL)
+    else if (arguments == NULL)
         note_cut(scheduler, at);
     else
         thread->time += delta;
-    return argument_counts[*at] != 0 && thread->arguments != NULL;
+    return argument_counts[*at] != 0 && arguments != NULL;
 }
 
 /* The first event of the next batch that has one; false: there is none in this generation. */
@@ -103,23 +103,6 @@ static bool next_batch(struct goleak_scheduler *scheduler, struct goleak_trace_t
 static bool next_with_care(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread, const uint8_t *at)
 {
     return read_with_care(scheduler, thread, at) || next_batch(scheduler, thread);
-}
-
-/* Type and time, whole. */
-#define PLAIN_BYTES 11
-
-/* The event behind the one that was taken; false: there is none. A time that is no number
- * after all is found with the arguments: both end nowhere then. */
-ALWAYS_INLINE bool next_event(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread, const uint8_t *at)
-{
-    uint64_t delta;
-    if (UNLIKELY(thread->end - at < PLAIN_BYTES || argument_counts[*at] == 0))
-        return next_with_care(scheduler, thread, at);
-    thread->event = at;
-    thread->type = *at;
-    thread->arguments = goleak_varint_ahead(at + 1, wrong, &delta);
-    thread->time += delta;
-    return true;
 }
 
 /* ---- the heap of threads ---- */
@@ -290,12 +273,13 @@ static enum verdict force(struct step *step)
                            : scheduler->effort == 0 ? "what must happen before it, after so much that is out of order"
                                                     : "what must happen before it in some other thread";
     uint64_t first = 0;
-    goleak_varint_ahead(thread->arguments, wrong, &first);
+    uint8_t type = *thread->event;
+    goleak_varint_ahead(arguments_of(thread->event), wrong, &first);
     goleak_health_note(scheduler->generation->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0,
                        scheduler->generation->offset + offset_of(scheduler, thread->event),
                        "found %s on thread %" PRIu64 " with %" PRIu64 ", expected %s",
-                       goleak_trace_event_name(thread->type), thread->id,
-                       argument_counts[thread->type] > 1 ? first : 0, expected);
+                       goleak_trace_event_name(type), thread->id,
+                       argument_counts[type] > 1 ? first : 0, expected);
     step->force = true;
     enum verdict verdict = take_step(step);
     step->force = false;
@@ -327,24 +311,34 @@ ALWAYS_INLINE enum goleak_status run_first(struct goleak_scheduler *scheduler, s
 {
     struct goleak_v2_out *out = &scheduler->out;
     uint64_t until = time_behind_first(scheduler);
-    bool more;
     begin(scheduler, step, 0);
     if (UNLIKELY(step->thread->time >= out->due)) {
+        scheduler->latest = UINT64_MAX;
         enum goleak_status status = goleak_v2_samples(out, step->thread->time);
         if (status != GOLEAK_OK)
             return status;
     }
     until = until < out->due ? until : out->due - 1;
-    do {
-        enum goleak_status status = UNLIKELY(goleak_v2_is_full(out)) ? goleak_v2_push(out) : GOLEAK_OK;
-        if (UNLIKELY(status != GOLEAK_OK))
-            return status;
-        enum verdict verdict = take_step(step);
-        if (UNLIKELY(verdict != READY))
-            return go_on(scheduler, *step, verdict);
-        more = next_event(scheduler, step->thread, step->behind);
-    } while (LIKELY(more && step->thread->time <= until));
-    move(scheduler, 0, !more);
+    while (LIKELY(step->thread->time <= until)) {
+        const uint8_t *behind = run_usual(scheduler, step->thread, until);
+        if (LIKELY(behind == NULL && step->thread->time > until))
+            break;
+        if (behind == NULL) {
+            enum goleak_status status = goleak_v2_is_full(out) ? goleak_v2_push(out) : GOLEAK_OK;
+            if (status != GOLEAK_OK)
+                return status;
+            scheduler->latest = UINT64_MAX;
+            enum verdict verdict = take_step(step);
+            if (verdict != READY)
+                return go_on(scheduler, *step, verdict);
+            behind = step->behind;
+        }
+        if (!next_with_care(scheduler, step->thread, behind)) {
+            move(scheduler, 0, true);
+            return GOLEAK_OK;
+        }
+    }
+    move(scheduler, 0, false);
     return GOLEAK_OK;
 }
 
@@ -356,6 +350,7 @@ enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint
     scheduler->gen = scheduler->gen == UINT16_MAX ? 1 : (uint16_t)(scheduler->gen + 1);
     scheduler->position_of_0 = generation->offset - (uint64_t)(uintptr_t)generation->bytes.data;
     scheduler->effort = (generation->bytes.size + EFFORT_AT_LEAST) * EFFORT_PER_BYTE;
+    scheduler->latest = UINT64_MAX;
     goleak_v2_out_begin(&scheduler->out, frequency);
     if (!collect(scheduler))
         return goleak_alloc_failure(generation->env.alloc);

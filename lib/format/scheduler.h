@@ -33,14 +33,12 @@ struct goleak_trace_proc {
 
 struct goleak_trace_thread {
     uint64_t id;
-    const uint8_t *event;     /* the next one */
-    const uint8_t *arguments; /* behind its type and time */
-    const uint8_t *end;       /* of the batch */
-    uint64_t time;            /* of the event, in ticks */
-    uint32_t g;               /* slot; 0: none */
-    uint32_t p;               /* index + 1; 0: none */
-    uint32_t first, last;     /* its batches of this generation, + 1; 0: none left */
-    uint8_t type;
+    const uint8_t *event; /* the next one; its type and time are whole */
+    const uint8_t *end;   /* of the batch */
+    uint64_t time;        /* of the event, in ticks */
+    uint32_t g;           /* slot; 0: none */
+    uint32_t p;           /* index + 1; 0: none */
+    uint32_t first, last; /* its batches of this generation, + 1; 0: none left */
 };
 
 struct goleak_scheduler {
@@ -57,6 +55,7 @@ struct goleak_scheduler {
     size_t heap_count, heap_capacity, time_capacity;
     uint32_t *places; /* of the heap, while somebody is looked for */
     size_t place_capacity;
+    uint64_t latest; /* ticks: from there on, no time falls behind what was told; UINT64_MAX: not known */
     uint64_t position_of_0; /* in the trace, of address 0: positions of events are offsets from there */
     uint64_t effort; /* threads that may still be asked in vain */
     uint16_t gen;    /* counts generations, round and round; 0 is none */

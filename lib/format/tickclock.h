@@ -55,17 +55,25 @@ static inline int64_t goleak_tickclock_far(struct goleak_tickclock *clock, uint6
     return clock->last_ns = ns > clock->last_ns ? ns : clock->last_ns;
 }
 
+/* Of ticks behind the base, fewer than the reach. */
+static inline int64_t goleak_tickclock_near(const struct goleak_tickclock *clock, uint64_t ticks)
+{
+#ifdef __SIZEOF_INT128__
+    __extension__ unsigned __int128 product = (unsigned __int128)(ticks << clock->scale) * clock->factor;
+    return clock->base_ns + (int64_t)(uint64_t)(product >> 64);
+#else
+    (void)ticks; /* the reach is nothing */
+    return clock->base_ns;
+#endif
+}
+
 /* Time does not go back. */
 static inline int64_t goleak_tickclock_ns(struct goleak_tickclock *clock, uint64_t ticks)
 {
-#ifdef __SIZEOF_INT128__
-    uint64_t delta = ticks - clock->base;
-    if (delta < clock->reach) {
-        __extension__ unsigned __int128 product = (unsigned __int128)(delta << clock->scale) * clock->factor;
-        int64_t ns = clock->base_ns + (int64_t)(uint64_t)(product >> 64);
+    if (ticks - clock->base < clock->reach) {
+        int64_t ns = goleak_tickclock_near(clock, ticks - clock->base);
         return clock->last_ns = ns > clock->last_ns ? ns : clock->last_ns;
     }
-#endif
     return goleak_tickclock_far(clock, ticks);
 }
 
