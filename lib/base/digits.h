@@ -206,17 +206,6 @@ static inline const char *goleak_fast_i32(const char *start, int32_t *out)
     return end > digits ? end : start;
 }
 
-/* As goleak_fast_i32, but shortest where there are 1 to 7 digits and no sign. */
-static inline const char *goleak_fast_count(const char *start, int32_t *out)
-{
-    uint64_t word = goleak_load64(start), other = goleak_not_decimal(word);
-    if (!GOLEAK_EIGHT || (other & ~(uint64_t)0xff) == 0 || (other & 0xff) != 0)
-        return goleak_fast_i32(start, out);
-    unsigned count = goleak_low_zeros(other) / 8;
-    *out = (int32_t)goleak_eight_decimal(goleak_first_bytes(word ^ 0x30 * GOLEAK_EACH_BYTE, count));
-    return start + count;
-}
-
 /* The first byte that is no blank at or behind `at`; `limit` or a little more where there
  * is none before it. */
 static inline const char *goleak_fast_blanks(const char *at, const char *limit)

@@ -182,7 +182,9 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
                              enum goleak_status *status)
 {
     struct goleak_reader *reader = context;
-    return reader->in_map || reader->histogram ? at : goleak_textual_bulk(&reader->text, at, end, number, status);
+    if (reader->in_map || reader->histogram)
+        return at;
+    return goleak_textual_bulk(&reader->text, at, end, SIZE_MAX, number, status);
 }
 
 /* ---- JSON ---- */

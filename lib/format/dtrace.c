@@ -18,11 +18,12 @@
  * dtrace's own messages ("dtrace: 33 drops on CPU 0") may stand in between, and
  * so may anything that the traced program prints.
  *
- * The two article forms have a fast path that takes a line at a glance; any
- * deviation, and every other line, takes the general one.
+ * The lines of the article's full script are taken at a glance (article.h), those of
+ * its extensions by a plan (keyed.h); every other line takes the general path.
  */
 #include "format/dtrace.h"
 
+#include "format/article.h"
 #include "format/textual.h"
 
 #include <inttypes.h>
@@ -41,6 +42,7 @@ struct dump {
 struct goleak_reader {
     struct goleak_textual text;
     struct goleak_lines lines;
+    struct goleak_article article;
     bool aggregation;
     struct dump dump;
     unsigned forms;
@@ -540,109 +542,48 @@ static enum goleak_status too_long(void *context, const struct goleak_line *line
 
 /* ---- the fast path: the article's lines ---- */
 
-#define EXPECT(at, text)                                                                                              \
-    do {                                                                                                              \
-        if (memcmp(at, text, sizeof(text) - 1) != 0)                                                                  \
-            return NULL;                                                                                              \
-        (at) += sizeof(text) - 1;                                                                                     \
-    } while (0)
-
-/* " KEY=NUMBER" of up to 9 digits; NULL: something else. */
-#define EXPECT_COUNT(at, text, out)                                                                                   \
-    do {                                                                                                              \
-        EXPECT(at, text);                                                                                             \
-        const char *digits = at;                                                                                      \
-        if (((at) = goleak_fast_count(digits, out)) == digits)                                                          \
-            return NULL;                                                                                              \
-    } while (0)
-
-/* One line of the article's full form, to behind its newline; NULL: not one. Anything
- * unusual (an empty number, more digits, more keys) takes the general path. */
-static inline const char *fast_line(const char *at, struct goleak_event *event)
+/* Reads as many as there are. The first of a batch is looked at before the one goes out
+ * that is full: only then it is sure that its last event gets no stack. */
+static const char *take_article(struct goleak_reader *reader, const char *at, const char *end, uint64_t *number,
+                                enum goleak_status *status)
 {
-    const uint32_t counters = GOLEAK_HAS_G | GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT;
-    event->reason = event->wait_reason = 0;
-    if (memcmp(at, "gopark: ", 8) == 0) {
-        at += 8;
-        EXPECT(at, "goroutine=");
-        at = goleak_fast_hex(at, &event->g);
-        EXPECT(at, " blocked=");
-        unsigned blocked = (unsigned char)(*at++ - '0');
-        EXPECT(at, " reason=");
-        unsigned tens = (unsigned char)(at[0] - '0'), ones = (unsigned char)(at[1] - '0');
-        if (blocked > 1 || tens > 9)
-            return NULL;
-        at += ones <= 9 ? 2 : 1;
-        event->kind = GOLEAK_EVENT_PARK;
-        event->flags = (uint8_t)(blocked * GOLEAK_FLAG_BLOCKED);
-        event->reason = (uint8_t)(ones <= 9 ? tens * 10 + ones : tens);
-        event->has = GOLEAK_HAS_G | GOLEAK_HAS_BLOCKED | GOLEAK_HAS_REASON | GOLEAK_HAS_BLOCKED_COUNT;
-    } else if (memcmp(at, "newproc1", 8) == 0) {
-        at += 8;
-        EXPECT(at, ": goroutine=");
-        at = goleak_fast_hex(at, &event->g);
-        EXPECT(at, " parent=");
-        const char *before = at;
-        if ((at = goleak_fast_u64(before, &event->other_g)) == before)
-            return NULL;
-        EXPECT_COUNT(at, " count=", &event->count);
-        event->kind = GOLEAK_EVENT_CREATE;
-        event->flags = 0;
-        event->has = counters | (event->other_g != 0 ? GOLEAK_HAS_OTHER : 0);
-    } else if (memcmp(at, "godestro", 8) == 0) {
-        at += 8;
-        EXPECT(at, "y: goroutine=");
-        at = goleak_fast_hex(at, &event->g);
-        EXPECT_COUNT(at, " count=", &event->count);
-        event->kind = GOLEAK_EVENT_END;
-        event->flags = 0;
-        event->has = counters;
-    } else {
-        return NULL;
+    struct goleak_textual *text = &reader->text;
+    for (;;) {
+        struct goleak_event first;
+        const char *next = goleak_article_read(&reader->article, at, end, &first, 1, number);
+        if (next == at || (*status = goleak_textual_close_event(text)) != GOLEAK_OK)
+            return at;
+        text->batch->events[text->batch->count] = first;
+        goleak_textual_added(text, 1);
+        reader->forms |= FORM_FULL;
+        size_t room = GOLEAK_BATCH_EVENTS - text->batch->count;
+        const uint64_t before = *number;
+        at = goleak_article_read(&reader->article, next, end, text->batch->events + text->batch->count, room, number);
+        goleak_textual_added(text, (size_t)(*number - before));
+        if (text->batch->count < GOLEAK_BATCH_EVENTS)
+            return at;
     }
-    EXPECT_COUNT(at, " blocked_count=", &event->blocked_count);
-    return *at == '\n' && event->g != 0 ? at + 1 : NULL;
 }
 
 static const char *take_bulk(void *context, const char *at, const char *end, uint64_t *number,
                              enum goleak_status *status)
 {
     struct goleak_reader *reader = context;
-    if (reader->dump.open) /* anything may belong to the event before */
-        return at;
-    struct goleak_event over;
-    if (fast_line(at, &over) == NULL) { /* a program's output does not part an event from its stack */
-        uint64_t before = reader->text.events;
-        at = goleak_textual_bulk(&reader->text, at, end, number, status);
-        reader->forms |= reader->text.events != before ? FORM_FULL : 0;
-        return at;
-    }
-    *status = goleak_textual_close_event(&reader->text);
-    uint64_t line = *number;
-    struct goleak_batch *batch = reader->text.batch;
-    while (at < end && *status == GOLEAK_OK) {
-        bool full = batch->count == GOLEAK_BATCH_EVENTS;
-        struct goleak_event *event = full ? &over : &batch->events[batch->count];
-        const char *next = fast_line(at, event);
-        if (next == NULL)
+    struct goleak_textual *text = &reader->text;
+    size_t others = 1; /* so many lines are not held against the article's */
+    while (at < end && *status == GOLEAK_OK && !reader->dump.open) { /* anything may belong to a struct's event */
+        const char *start = at;
+        at = take_article(reader, at, end, number, status);
+        if (at != start)
+            others = 1;
+        start = at;
+        const uint64_t events = text->events;
+        if (at < end && *status == GOLEAK_OK)
+            at = goleak_textual_bulk(text, at, end, others, number, status);
+        reader->forms |= text->events != events ? FORM_FULL : 0;
+        if (at == start)
             break;
-        event->position = ++line;
-        reader->text.keyed.last_keys[event->kind] = event->has;
-        at = next;
-        if (full) { /* now it is sure that the last one gets no stack */
-            if ((*status = goleak_textual_push(&reader->text)) != GOLEAK_OK)
-                break;
-            batch = reader->text.batch;
-            batch->events[0] = over;
-        }
-        batch->count++;
-    }
-    if (line != *number) {
-        reader->text.open_event = true; /* a stack may follow the last */
-        reader->text.had_stack = reader->text.ignores_frames = false;
-        reader->text.events += line - *number;
-        reader->forms |= FORM_FULL;
-        *number = line;
+        others = others < 256 ? others * 2 : others;
     }
     return at;
 }
@@ -666,6 +607,7 @@ static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
         return NULL;
     const struct goleak_line_reader callbacks = { take_bulk, take_line, too_long, reader };
     goleak_lines_init(&reader->lines, env->alloc, &callbacks);
+    goleak_article_init(&reader->article);
     if (!goleak_textual_init(&reader->text, env)) {
         close_reader(reader);
         return NULL;

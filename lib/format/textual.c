@@ -228,6 +228,29 @@ enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct 
     return GOLEAK_OK;
 }
 
+void goleak_textual_added(struct goleak_textual *text, size_t count)
+{
+    const uint32_t all = 1u << GOLEAK_EVENT_CREATE | 1u << GOLEAK_EVENT_PARK | 1u << GOLEAK_EVENT_END;
+    const struct goleak_event *first = text->batch->events + text->batch->count, *last = first + count - 1;
+    uint32_t kinds = 0;
+    if (count == 0)
+        return;
+    for (const struct goleak_event *event = last; event >= first && kinds != all; event--) {
+        if ((kinds >> event->kind & 1) == 0)
+            text->keyed.last_keys[event->kind] = event->has;
+        kinds |= 1u << event->kind;
+    }
+    if (last->has & GOLEAK_HAS_TIME)
+        text->keyed.last_ns = last->time_ns;
+    text->seen |= last->has & GOLEAK_HAS_TIME;
+    text->batch->count += count;
+    text->bare_spawns = count < 16 ? (uint16_t)((unsigned)text->bare_spawns << count) : 0;
+    text->open_event = true;
+    text->had_stack = text->ignores_frames = false;
+    text->events += count;
+    text->recorder_events += count;
+}
+
 enum goleak_status goleak_textual_finish(struct goleak_textual *text)
 {
     enum goleak_status status = goleak_textual_close_event(text);
@@ -428,12 +451,12 @@ bool goleak_textual_recorder_line(struct goleak_textual *text, const struct gole
 
 /* ---- at a glance ---- */
 
-const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, const char *end, uint64_t *number,
-                                enum goleak_status *status)
+const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, const char *end, size_t events,
+                                uint64_t *number, enum goleak_status *status)
 {
     const char *limit = end + GOLEAK_LINES_PAD - 64;
     uint64_t line = *number;
-    while (at < end) {
+    while (at < end && events != 0) {
         if (*at == '\n') { /* before and behind a stack */
             line++;
             at++;
@@ -457,6 +480,7 @@ const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, con
         text->seen |= event->has;
         *status = goleak_textual_add(text, event);
         at = next + 1;
+        events--;
         if (*status != GOLEAK_OK)
             break;
     }

@@ -61,6 +61,9 @@ enum goleak_status goleak_textual_push(struct goleak_textual *text);
 /* The event before has all of its stack. */
 enum goleak_status goleak_textual_close_event(struct goleak_textual *text);
 enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct goleak_event *event);
+/* So many more stand in the batch behind the others: whole lines of newproc1, gopark and
+ * godestroy, all with a time or none. */
+void goleak_textual_added(struct goleak_textual *text, size_t count);
 /* Where the next event may be written, if it turns out to be one: in the batch, or in
  * `over` where that is full. goleak_textual_add takes it from either. */
 static inline struct goleak_event *goleak_textual_slot(struct goleak_textual *text, struct goleak_event *over)
@@ -101,9 +104,10 @@ enum goleak_status goleak_textual_event(struct goleak_textual *text, const struc
 bool goleak_textual_recorder_line(struct goleak_textual *text, const struct goleak_line *line);
 bool goleak_textual_is_recorder_line(const char *at, const char *end);
 
-/* A goleak_line_reader's `bulk`, for lines that keyed plans and known stacks cover. */
-const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, const char *end, uint64_t *number,
-                                enum goleak_status *status);
+/* A goleak_line_reader's `bulk`, for lines that keyed plans and known stacks cover, and no
+ * more events than that. */
+const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, const char *end, size_t events,
+                                uint64_t *number, enum goleak_status *status);
 
 /* Within a `bulk`: the block of frames at *at, if it was seen before. */
 bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **at, const char *limit, uint64_t *line);
