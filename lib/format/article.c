@@ -93,6 +93,8 @@ static bool learn_front(struct goleak_article_shape *shape, const char **at)
     shape->begin.has = counters | (creates ? GOLEAK_HAS_OTHER : 0);
     shape->any_other = !creates;
     shape->other_end = shape->g_end;
+    shape->step = creates ? 1 : parks ? 0 : -1;
+    shape->tells_count = parks ? 0 : -1;
     if (creates)
         return learn_other(shape, at, " parent=", 15) && learn_count(shape, at, " count=", 7);
     if (!parks)
@@ -278,10 +280,40 @@ ALWAYS_INLINE bool sse2_values(const struct goleak_article *article, const struc
 
 #endif
 
+/* The counters, and whether they go on as they must: see counters.c of the replay. */
+struct ledger {
+    int64_t count, blocked;
+    int64_t wrong; /* not 0: one is not what the line before gives */
+    int64_t above; /* negative: more are blocked than can be */
+};
+
+ALWAYS_INLINE void enter(struct ledger *ledger, const struct goleak_article_shape *shape,
+                         const struct goleak_event *event)
+{
+    ledger->count += shape->step;
+    ledger->wrong |= (event->count - ledger->count) & shape->tells_count;
+    ledger->above |= ledger->blocked + event->flags - event->blocked_count; /* the flag is 1 */
+    ledger->blocked = event->blocked_count;
+}
+
+/* Keeps what the last lines, of these, told. */
+static void close_ledger(struct goleak_article *article, const struct ledger *ledger, const struct goleak_event *first,
+                         const struct goleak_event *behind)
+{
+    article->counters = (struct goleak_counters) { (int32_t)ledger->count, (int32_t)ledger->blocked };
+    if (ledger->wrong == 0 && ledger->above >= 0)
+        return;
+    article->goes_on = false;
+    while (behind > first && (behind[-1].has & GOLEAK_HAS_COUNT) == 0)
+        behind--;
+    if (behind > first)
+        article->counters.count = behind[-1].count;
+}
+
 /* Behind the line at `at`, which becomes the event; NULL: it has no shape that is known,
  * or is none of the article's. */
 ALWAYS_INLINE const char *read_line(const struct goleak_article *article, const char *at, bool timed, bool plain,
-                                    struct goleak_event *event)
+                                    struct goleak_event *event, struct ledger *ledger)
 {
 #if SSE2
     size_t more = plain ? plain_newline(at, timed) : sse2_newline(at, timed);
@@ -299,21 +331,28 @@ ALWAYS_INLINE const char *read_line(const struct goleak_article *article, const 
     event->reason = (uint8_t)event->count;
     if (!fits || event->g == 0 || (event->other_g | shape->any_other) == 0)
         return NULL;
+    if (!timed)
+        enter(ledger, shape, event);
     return at + sizes[timed].shortest + more + 1; /* which is known before the shape */
 }
 
 ALWAYS_INLINE const char *read_all(struct goleak_article *article, const char *at, const char *end, bool timed,
                                    bool plain, struct goleak_event *events, size_t room, uint64_t *line)
 {
-    uint64_t position = *line;
-    for (struct goleak_event *event = events; event < events + room && at < end; event++) {
-        const char *next = read_line(article, at, timed, plain, event);
+    struct ledger ledger = { article->counters.count, article->counters.blocked, 0, 0 };
+    struct goleak_event *event = events;
+    for (uint64_t position = *line; event < events + room && at < end; event++) {
+        const char *next = read_line(article, at, timed, plain, event, &ledger);
         if (next == NULL)
             break;
         event->position = ++position;
         at = next;
     }
-    *line = position;
+    *line += (uint64_t)(event - events);
+    if (timed)
+        article->goes_on = false;
+    else
+        close_ledger(article, &ledger, events, event);
     return at;
 }
 

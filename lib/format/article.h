@@ -15,7 +15,7 @@
 #define GOLEAK_FORMAT_ARTICLE_H
 
 #include "base/digits.h"
-#include "goleak.h"
+#include "model/event.h"
 
 #include <stdalign.h>
 
@@ -32,14 +32,18 @@ struct goleak_article_shape {
     } begin; /* of the event */
     uint8_t g_end, other_end, count_end, blocked_end, time_end;
     uint8_t size;
-    uint8_t blocked;   /* the flag that `other` is, which is blocked= then */
-    uint8_t any_other; /* not 0: … or is not told; else it is the spawner, and not 0 */
+    uint8_t blocked;     /* the flag that `other` is, which is blocked= then */
+    uint8_t any_other;   /* not 0: … or is not told; else it is the spawner, and not 0 */
+    int8_t step;         /* what the line adds to count= */
+    int32_t tells_count; /* all bits, or none */
     struct goleak_article_shape **place;
 };
 
 struct goleak_article {
-    bool timed;     /* the lines have ts= */
-    uint8_t learnt; /* the shape that was learnt last */
+    bool timed;                      /* the lines have ts= */
+    uint8_t learnt;                  /* the shape that was learnt last */
+    bool goes_on;                    /* so far, all counters could follow from those before, and no line told time */
+    struct goleak_counters counters; /* of the last line without ts= */
     alignas(16) uint16_t tens[8];
     uint16_t sixteens[8];
     struct goleak_article_shape *places[2][256];               /* without and with ts=, by kind and size */

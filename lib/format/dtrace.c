@@ -550,17 +550,26 @@ static const char *take_article(struct goleak_reader *reader, const char *at, co
     struct goleak_textual *text = &reader->text;
     for (;;) {
         struct goleak_event first;
+        const struct goleak_counters counters = reader->article.counters;
+        reader->article.goes_on = true;
         const char *next = goleak_article_read(&reader->article, at, end, &first, 1, number);
         if (next == at || (*status = goleak_textual_close_event(text)) != GOLEAK_OK)
             return at;
-        text->batch->events[text->batch->count] = first;
+        struct goleak_batch *batch = text->batch;
+        if (batch->count == 0) {
+            batch->counted = true;
+            batch->before = counters;
+        }
+        batch->events[batch->count] = first;
         goleak_textual_added(text, 1);
         reader->forms |= FORM_FULL;
-        size_t room = GOLEAK_BATCH_EVENTS - text->batch->count;
+        size_t room = GOLEAK_BATCH_EVENTS - batch->count;
         const uint64_t before = *number;
-        at = goleak_article_read(&reader->article, next, end, text->batch->events + text->batch->count, room, number);
+        at = goleak_article_read(&reader->article, next, end, batch->events + batch->count, room, number);
         goleak_textual_added(text, (size_t)(*number - before));
-        if (text->batch->count < GOLEAK_BATCH_EVENTS)
+        batch->counted = batch->counted && reader->article.goes_on;
+        batch->after = reader->article.counters;
+        if (batch->count < GOLEAK_BATCH_EVENTS)
             return at;
     }
 }

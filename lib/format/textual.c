@@ -29,7 +29,9 @@ void goleak_textual_release(struct goleak_textual *text)
 enum goleak_status goleak_textual_push(struct goleak_textual *text)
 {
     text->bare_spawns = 0;
-    return text->env.sink.push(text->env.sink.context, &text->batch);
+    enum goleak_status status = text->env.sink.push(text->env.sink.context, &text->batch);
+    text->batch->counted = false; /* another one may come back */
+    return status;
 }
 
 /* newproc1's entry knows the spawner and the stack, its return the goroutine; both are
@@ -222,6 +224,7 @@ enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct 
         *slot = *event;
     bool bare = slot->kind == GOLEAK_EVENT_SPAWN && (slot->has & GOLEAK_HAS_STACK) == 0;
     text->bare_spawns = (uint16_t)((unsigned)text->bare_spawns << 1 | bare);
+    text->batch->counted = false;
     text->open_event = true;
     text->had_stack = text->ignores_frames = false;
     text->events++;

@@ -12,9 +12,18 @@
 
 #define GOLEAK_BATCH_EVENTS 256
 
+/* What a script's counters say. */
+struct goleak_counters {
+    int32_t count, blocked;
+};
+
 struct goleak_batch {
     size_t count;
     bool in_order; /* by its reader: all of its events tell time, and none falls behind any before */
+    /* By its reader: no event tells time, and all of them tell counters that go on from line
+     * to line, as they do where nothing is missing and no line stands behind a later one. */
+    bool counted;
+    struct goleak_counters before, after; /* then: from what, and to what */
     struct goleak_event events[GOLEAK_BATCH_EVENTS];
     /* Of formats that number addresses as they come: small numbers of g and other_g, where
      * the event has them. One address has one number, but not for ever, and others' may be

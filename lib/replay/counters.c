@@ -170,6 +170,16 @@ static enum goleak_status wait_or_go(struct goleak_order *order, const struct go
     return GOLEAK_OK;
 }
 
+bool goleak_gate_pass(struct goleak_order *order, const struct goleak_batch *batch)
+{
+    struct goleak_counter_gate *gate = &order->gate;
+    if (!batch->counted || gate->held_count != 0 || gate->trust <= 0 || batch->before.count != gate->now.count ||
+        batch->before.blocked != gate->now.blocked)
+        return false;
+    gate->now = batch->after;
+    return true;
+}
+
 enum goleak_status goleak_gate_push(struct goleak_order *order, const struct goleak_event *events, size_t count)
 {
     struct goleak_counter_gate *gate = &order->gate;

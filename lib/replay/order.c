@@ -55,6 +55,11 @@ enum goleak_status goleak_order_push(void *context, struct goleak_batch **batch)
     enum goleak_status status;
     if ((*batch)->count == 0)
         return GOLEAK_OK;
+    if (order->window.newest_ns == INT64_MIN && goleak_gate_pass(order, *batch)) {
+        status = goleak_lives_push(order, (*batch)->events, (*batch)->count);
+        (*batch)->count = 0;
+        return status;
+    }
     if (goes_by_time(order, *batch)) {
         status = flush_untimed(order);
         if (status == GOLEAK_OK && !goleak_window_pass(order, *batch, &status))

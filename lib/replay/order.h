@@ -33,10 +33,6 @@ struct goleak_time_window {
     struct goleak_batch *spare;
 };
 
-struct goleak_counters {
-    int32_t count, blocked;
-};
-
 #define GOLEAK_GATE_LINES 16
 
 struct goleak_counter_gate {
@@ -107,6 +103,8 @@ enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_
 bool goleak_window_pass(struct goleak_order *order, struct goleak_batch *batch, enum goleak_status *status);
 enum goleak_status goleak_window_flush(struct goleak_order *order);
 /* counters.c */
+/* A batch whose counters go on from those of the lines before it. False: look at each line. */
+bool goleak_gate_pass(struct goleak_order *order, const struct goleak_batch *batch);
 enum goleak_status goleak_gate_push(struct goleak_order *order, const struct goleak_event *events, size_t count);
 enum goleak_status goleak_gate_flush(struct goleak_order *order);
 /* lives.c: replays events whose goroutines' lives allow it, keeps the others */

@@ -138,11 +138,34 @@ static void take_out_jumps(struct goleak_order *order, struct goleak_batch *batc
     }
 }
 
+/* All tell time and none falls behind any before or goes far ahead, as in most batches:
+ * there is nothing to be done. */
+static bool is_sorted(struct goleak_time_window *window, const struct goleak_batch *batch)
+{
+    int64_t before = window->newest_ns;
+    uint64_t falls = 0;
+    uint32_t has = GOLEAK_HAS_TIME;
+    if (before < 0 || window->clock_ns != before || window->unsure_ns != INT64_MIN || window->shift_ns != 0)
+        return false;
+    for (size_t i = 0; i < batch->count; i++) {
+        int64_t here = batch->events[i].time_ns;
+        has &= batch->events[i].has;
+        falls |= (uint64_t)here | ((uint64_t)here - (uint64_t)before); /* a sign in either */
+        before = here;
+    }
+    if (has == 0 || falls >> 63 != 0 || before - window->newest_ns > JUMP_NS)
+        return false;
+    window->newest_ns = window->clock_ns = before;
+    return true;
+}
+
 /* Gives every event a time and sorts the batch. */
 static void sort_batch(struct goleak_order *order, struct goleak_batch *batch)
 {
     struct goleak_time_window *window = &order->window;
     struct goleak_event *events = batch->events;
+    if (is_sorted(window, batch))
+        return;
     take_out_jumps(order, batch);
     int64_t before = window->newest_ns;
     for (size_t i = 0; i < batch->count; i++) {
@@ -191,6 +214,7 @@ static struct goleak_batch *take_spare(struct goleak_order *order)
     if (batch == NULL)
         return goleak_batch_new(order->alloc);
     batch->count = 0;
+    batch->in_order = batch->has_slots = batch->counted = false;
     return batch;
 }
 
@@ -274,7 +298,7 @@ bool goleak_window_pass(struct goleak_order *order, struct goleak_batch *batch, 
 enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_batch **batch)
 {
     struct goleak_time_window *window = &order->window;
-    struct goleak_batch *next = goleak_batch_new(order->alloc);
+    struct goleak_batch *next = take_spare(order);
     if (next == NULL)
         return goleak_alloc_failure(order->alloc);
     struct goleak_batch *late = *batch;

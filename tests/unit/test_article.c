@@ -226,12 +226,55 @@ static void what_needs_another_reading_is_left(void **state)
     }
 }
 
+/* Behind counters of 4 and 2; what the text says last. */
+static bool goes_on(const char *text, int32_t count, int32_t blocked)
+{
+    begin();
+    reading.size = strlen(text);
+    memcpy(reading.text, text, reading.size);
+    for (size_t i = 0; i < 2; i++) {
+        articles[i].goes_on = true;
+        articles[i].counters = (struct goleak_counters) { 4, 2 };
+    }
+    assert_int_equal(read_both(), reading.size);
+    assert_int_equal(articles[0].goes_on, articles[1].goes_on);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(articles[i].counters.count, count);
+        assert_int_equal(articles[i].counters.blocked, blocked);
+    }
+    return articles[0].goes_on;
+}
+
+static void counters_go_on_or_do_not(void **state)
+{
+    (void)state;
+#define CREATE(counters) "newproc1: goroutine=c000102000 parent=824633729920 " counters "\n"
+#define END(counters) "godestroy: goroutine=c000102000 " counters "\n"
+#define PARK(counters) "gopark: goroutine=c000102000 " counters "\n"
+    assert_true(goes_on("", 4, 2));
+    assert_true(goes_on(PARK("blocked=0 reason=2 blocked_count=2"), 4, 2));
+    assert_true(goes_on(PARK("blocked=1 reason=6 blocked_count=3"), 4, 3));
+    assert_true(goes_on(PARK("blocked=1 reason=6 blocked_count=0"), 4, 0)); /* others woke up */
+    assert_true(goes_on(CREATE("count=5 blocked_count=2") END("count=4 blocked_count=2"), 4, 2));
+    assert_true(goes_on(PARK("blocked=0 reason=2 blocked_count=2") END("count=3 blocked_count=1"), 3, 1));
+    assert_false(goes_on(PARK("blocked=0 reason=2 blocked_count=3"), 4, 3));
+    assert_false(goes_on(PARK("blocked=1 reason=6 blocked_count=4"), 4, 4));
+    assert_false(goes_on(CREATE("count=4 blocked_count=2"), 4, 2));
+    assert_false(goes_on(END("count=5 blocked_count=2"), 5, 2));
+    assert_false(goes_on(END("count=3 blocked_count=3"), 3, 3));
+    assert_false(goes_on(CREATE("count=7 blocked_count=2") PARK("blocked=1 reason=6 blocked_count=3"), 7, 3));
+    assert_false(
+        goes_on(CREATE("count=6 blocked_count=2") END("count=3 blocked_count=2"), 3, 2)); /* sums do not hide it */
+    assert_false(goes_on(PARK("blocked=0 reason=2 blocked_count=2 ts=2301457009214"), 4, 2));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(numbers_of_any_length_are_read, set_up),
         cmocka_unit_test_setup(a_line_that_is_another_is_not_read, set_up),
         cmocka_unit_test_setup(what_needs_another_reading_is_left, set_up),
+        cmocka_unit_test_setup(counters_go_on_or_do_not, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
