@@ -328,7 +328,7 @@ ALWAYS_INLINE const char *read_line(const struct goleak_article *article, const 
     (void)plain;
 #endif
     event->flags = (uint8_t)(event->other_g & shape->blocked);
-    event->reason = (uint8_t)event->count;
+    event->reason = (uint8_t)(event->count & ~shape->tells_count); /* which is the reason of a park */
     if (!fits || event->g == 0 || (event->other_g | shape->any_other) == 0)
         return NULL;
     if (!timed)
