@@ -31,9 +31,17 @@ static inline struct goleak_detail *goleak_detail_of(const struct goleak_replay 
     return goleak_store_detail(&replay->store, record);
 }
 
-static inline bool goleak_is_told(const struct goleak_replay *replay, const struct goleak_record *record)
+/* 1 or 0, in whole words: narrower ones, put aside and fetched again, make the processor wait. */
+static inline unsigned goleak_is_told(const struct goleak_replay *replay, const struct goleak_record *record)
 {
-    return ((record->flags & GOLEAK_REC_SYSTEM) == 0) | replay->include_system;
+    const unsigned flags = record->flags;
+    return (~flags / GOLEAK_REC_SYSTEM & 1) | replay->include_system;
+}
+
+static inline unsigned goleak_is_blocked(const struct goleak_record *record)
+{
+    const unsigned flags = record->flags;
+    return flags / GOLEAK_REC_BLOCKED & 1;
 }
 
 /* There is always room for the transitions of a row: see run_row(). */
@@ -52,10 +60,10 @@ ALWAYS_INLINE void goleak_tell(struct goleak_replay *replay, const struct goleak
 }
 
 /* The counter that the script prints leaves out who is older than the recording. */
-static inline void goleak_count_blocked(struct goleak_replay *replay, const struct goleak_record *record, bool was,
-                                        bool is)
+static inline void goleak_count_blocked(struct goleak_replay *replay, const struct goleak_record *record, unsigned was,
+                                        unsigned is)
 {
-    bool older = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
+    const unsigned older = record->flags & GOLEAK_REC_PREEXISTING;
     replay->script_blocked += ((int64_t)is - (int64_t)was) & ((int64_t)older - 1);
 }
 
@@ -67,8 +75,7 @@ ALWAYS_INLINE void goleak_tell_wait(struct goleak_replay *replay, const struct g
     static const uint8_t kinds[] = { GOLEAK_T_UNBLOCKED, GOLEAK_T_UNBLOCKED, GOLEAK_T_BLOCKED, GOLEAK_T_REBLOCKED };
     struct goleak_transitions *batch = &replay->transitions;
     struct goleak_transition *t = &batch->all[batch->count];
-    bool was = (record->flags & GOLEAK_REC_BLOCKED) != 0;
-    unsigned change = was + 2 * (unsigned)is;
+    const unsigned was = goleak_is_blocked(record), change = was + 2 * (unsigned)is;
     t->moment = moment;
     t->serial = record->serial;
     t->site = record->site;
@@ -82,7 +89,7 @@ ALWAYS_INLINE void goleak_tell_end(struct goleak_replay *replay, const struct go
 {
     struct goleak_transitions *batch = &replay->transitions;
     struct goleak_transition *t = &batch->all[batch->count];
-    bool was = (record->flags & GOLEAK_REC_BLOCKED) != 0, told = goleak_is_told(replay, record);
+    const unsigned was = goleak_is_blocked(record), told = goleak_is_told(replay, record);
     t->moment = moment;
     t->since = record->created;
     t->serial = record->serial;
