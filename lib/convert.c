@@ -83,7 +83,7 @@ static enum goleak_status tap(void *context, struct goleak_batch **batch)
     status = goleak_writer_batch(convert->writer, part->source, (*batch)->events, (*batch)->count, (*batch)->in_order,
                                  facts.relative_time, &convert->failure);
     (*batch)->count = 0;
-    (*batch)->in_order = (*batch)->has_slots = false;
+    (*batch)->in_order = false;
     return status;
 }
 

@@ -202,7 +202,7 @@ static enum goleak_status push(struct goleak_reader *reader, struct stream *stre
         return GOLEAK_OK;
     reader->env.health->input = stream->name;
     enum goleak_status status = stream->sink.push(stream->sink.context, &stream->batch);
-    stream->batch->in_order = stream->batch->has_slots = false;
+    stream->batch->in_order = false;
     return status;
 }
 

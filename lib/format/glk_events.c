@@ -542,9 +542,6 @@ enum goleak_status goleak_glk_events_next(struct goleak_glk_events *events, stru
 {
     struct goleak_event *out = batch->events + batch->count;
     *problem = NULL;
-    batch->has_slots = true;
-    events->slots = batch->slots + batch->count;
-    events->others = batch->other_slots + batch->count;
     put_shapes(events, out, count);
     if (!put_gs(events, out, count) || !put_goids(events, out, count) || !put_counts(events, out, count) ||
         !put_positions(events, out, count) || !put_names(events, out, count) || !put_values(events, out, count))

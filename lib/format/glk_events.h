@@ -39,7 +39,7 @@ struct goleak_glk_events {
     uint64_t more_values[GOLEAK_GLK_STEP + 1];
     uint32_t fields[GOLEAK_GLK_STEP];
     uint8_t list[GOLEAK_GLK_STEP + 1];
-    uint32_t *slots, *others; /* of the batch */
+    uint32_t slots[GOLEAK_BATCH_EVENTS], others[GOLEAK_BATCH_EVENTS]; /* of g and other_g, where events have them */
     uint32_t *history;        /* slots of g, by event of the block, where some refer to them */
     size_t history_capacity;
     /* Counted, of the block: what its tables do not have. */

@@ -7,7 +7,7 @@ struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc)
     if (batch == NULL)
         return NULL;
     batch->count = 0;
-    batch->in_order = batch->has_slots = batch->counted = false;
+    batch->in_order = batch->counted = false;
     return batch;
 }
 

@@ -25,11 +25,6 @@ struct goleak_batch {
     bool counted;
     struct goleak_counters before, after; /* then: from what, and to what */
     struct goleak_event events[GOLEAK_BATCH_EVENTS];
-    /* Of formats that number addresses as they come: small numbers of g and other_g, where
-     * the event has them. One address has one number, but not for ever, and others' may be
-     * equal: good for finding the record fast, and no proof that it is the right one. */
-    bool has_slots;
-    uint32_t slots[GOLEAK_BATCH_EVENTS], other_slots[GOLEAK_BATCH_EVENTS];
 };
 
 /* Takes the events of *batch; may keep the batch and leave another, empty one. */

@@ -214,7 +214,7 @@ static struct goleak_batch *take_spare(struct goleak_order *order)
     if (batch == NULL)
         return goleak_batch_new(order->alloc);
     batch->count = 0;
-    batch->in_order = batch->has_slots = batch->counted = false;
+    batch->in_order = batch->counted = false;
     return batch;
 }
 
