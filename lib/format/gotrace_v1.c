@@ -203,9 +203,9 @@ static enum goleak_status run(struct goleak_reader *reader)
 static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)
 {
     static const char start[] = "go 1.";
-    if (size < 16)
+    if (size < GOLEAK_TRACE_HEADER)
         return !whole && memcmp(bytes, start, size < 5 ? size : 5) == 0 ? GOLEAK_SNIFF_MAYBE : GOLEAK_SNIFF_NO;
-    return goleak_v1_header(bytes) != 0 ? GOLEAK_SNIFF_YES : GOLEAK_SNIFF_NO;
+    return goleak_v1_version(bytes, size) != 0 ? GOLEAK_SNIFF_YES : GOLEAK_SNIFF_NO;
 }
 
 static void close_reader(struct goleak_reader *reader)

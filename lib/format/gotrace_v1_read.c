@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HEADER_BYTES 16
 #define FREQUENCY_MAX GOLEAK_TICKCLOCK_MAX
 /* Behind damage, a head of a batch is believed if so many events behind it make sense (or
  * so many bytes, with a few events), and if its time is within so much of the trace's
@@ -20,12 +19,9 @@
 #define PROOF_LEAST 4
 #define PROOF_TICKS ((uint64_t)1 << 44)
 
-unsigned goleak_v1_header(const char *bytes)
+unsigned goleak_v1_version(const char *bytes, size_t size)
 {
-    bool digits = bytes[5] >= '0' && bytes[5] <= '9' && bytes[6] >= '0' && bytes[6] <= '9';
-    if (memcmp(bytes, "go 1.", 5) != 0 || !digits || memcmp(bytes + 7, " trace\0\0\0", 9) != 0)
-        return 0;
-    unsigned minor = (unsigned)(bytes[5] - '0') * 10 + (unsigned)(bytes[6] - '0');
+    unsigned minor = goleak_trace_version(bytes, size);
     return minor == 11 || minor == 19 || minor == 21 ? minor : 0;
 }
 
@@ -247,7 +243,7 @@ static const uint8_t *skip_plain(const struct goleak_v1_file *file, const uint8_
 
 static void begin(struct goleak_v1_file *file)
 {
-    file->version = goleak_v1_header(file->bytes.data);
+    file->version = goleak_v1_version(file->bytes.data, file->bytes.size);
     if (file->version == 0) {
         goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, 0,
                            "found no header of a trace of Go 1.11 to 1.21, expected one");
@@ -270,7 +266,7 @@ static void begin(struct goleak_v1_file *file)
                 places[file->counts[eight]++] = bit;
         memcpy(&file->places[eight], places, sizeof places);
     }
-    file->at = HEADER_BYTES;
+    file->at = GOLEAK_TRACE_HEADER;
 }
 
 static enum goleak_status go_through(struct goleak_v1_file *file, bool whole)
@@ -312,7 +308,7 @@ enum goleak_status goleak_v1_file_feed(struct goleak_v1_file *file, const char *
     goleak_buf_append(&file->bytes, bytes, size);
     if (file->bytes.failed)
         return goleak_alloc_failure(file->env.alloc);
-    if (file->version == 0 && file->bytes.size >= HEADER_BYTES)
+    if (file->version == 0 && file->bytes.size >= GOLEAK_TRACE_HEADER)
         begin(file);
     return file->version != 0 ? go_through(file, false) : GOLEAK_OK;
 }
@@ -365,7 +361,7 @@ static void note_end(struct goleak_v1_file *file)
                            "the trace ends inside %s, expected the rest of it%s",
                            goleak_v1_name((uint8_t)file->bytes.data[file->at] & 63),
                            timeless ? "; with its end it lost the frequency, so no times are told" : "");
-    else if (timeless && file->bytes.size > HEADER_BYTES)
+    else if (timeless && file->bytes.size > GOLEAK_TRACE_HEADER)
         goleak_health_note(file->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, file->bytes.size,
                            "the trace ends without its frequency, which comes last: it is cut, and no times are told");
 }

@@ -87,8 +87,8 @@ struct goleak_v1_file {
     uint64_t unknown_ids; /* strings and stacks that the file does not have */
 };
 
-/* The minor version in a trace's header; 0: it is none. `bytes` has 16. */
-unsigned goleak_v1_header(const char *bytes);
+/* The minor version in a trace's header; 0: it is none of these traces. */
+unsigned goleak_v1_version(const char *bytes, size_t size);
 
 void goleak_v1_file_init(struct goleak_v1_file *file, const struct goleak_reader_env *env);
 void goleak_v1_file_release(struct goleak_v1_file *file);

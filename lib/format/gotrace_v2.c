@@ -23,7 +23,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HEADER_BYTES 16
 #define BATCH_MAX 65536
 #define BATCH_HEADER_MAX (2 + 4 * 10)
 
@@ -336,20 +335,10 @@ static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
     return reader;
 }
 
-/* "go 1.NN trace" and three NULs: NN; 0: it is none. */
-static unsigned header_version(const char *bytes, size_t size)
-{
-    static const char front[] = "go 1.", back[] = " trace\0\0\0";
-    if (size < HEADER_BYTES || memcmp(bytes, front, 5) != 0 || memcmp(bytes + 7, back, 9) != 0 || bytes[5] < '0' ||
-        bytes[5] > '9' || bytes[6] < '0' || bytes[6] > '9')
-        return 0;
-    return (unsigned)(bytes[5] - '0') * 10 + (unsigned)(bytes[6] - '0');
-}
-
 static void read_header(struct goleak_reader *reader)
 {
     struct goleak_generation *generation = &reader->generation;
-    reader->version = header_version(generation->bytes.data, generation->bytes.size);
+    reader->version = goleak_trace_version(generation->bytes.data, generation->bytes.size);
     if (reader->version == 0) { /* --input-format insisted */
         goleak_generation_damage(generation, 0, "found no header of a Go execution trace, expected \"go 1.26 trace\"");
         reader->lost = true;
@@ -358,7 +347,7 @@ static void read_header(struct goleak_reader *reader)
     /* Go 1.24 writes 1.23's header, and 1.27 that of 1.26. */
     unsigned high = reader->version == 23 ? 24 : reader->version == 26 ? 27 : reader->version;
     goleak_reasons_set_range(reader->env.reasons, reader->version, high);
-    reader->parsed = HEADER_BYTES;
+    reader->parsed = GOLEAK_TRACE_HEADER;
     drop(reader);
 }
 
@@ -370,7 +359,7 @@ static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, 
     goleak_buf_append(buf, bytes, size);
     if (buf->failed)
         return goleak_alloc_failure(reader->env.alloc);
-    if (reader->version == 0 && buf->size >= HEADER_BYTES)
+    if (reader->version == 0 && buf->size >= GOLEAK_TRACE_HEADER)
         read_header(reader);
     return reader->version != 0 ? take_batches(reader, false) : GOLEAK_OK;
 }
@@ -401,7 +390,7 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
 static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)
 {
     (void)whole;
-    switch (header_version(bytes, size)) {
+    switch (goleak_trace_version(bytes, size)) {
     case 22:
     case 23:
     case 25:

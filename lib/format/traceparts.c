@@ -3,6 +3,15 @@
 
 #include <string.h>
 
+unsigned goleak_trace_version(const char *bytes, size_t size)
+{
+    static const char front[] = "go 1.", back[] = " trace\0\0\0";
+    if (size < GOLEAK_TRACE_HEADER || memcmp(bytes, front, 5) != 0 || memcmp(bytes + 7, back, 9) != 0 ||
+        bytes[5] < '0' || bytes[5] > '9' || bytes[6] < '0' || bytes[6] > '9')
+        return 0;
+    return (unsigned)(bytes[5] - '0') * 10 + (unsigned)(bytes[6] - '0');
+}
+
 /* ---- goroutines ---- */
 
 #define TABLE_AT_FIRST 64

@@ -8,6 +8,12 @@
 #include "base/idmap.h"
 #include "format/format.h"
 
+/* "go 1.NN trace" and three zero bytes. */
+#define GOLEAK_TRACE_HEADER 16
+
+/* NN; 0: it is no such header, or not whole. */
+unsigned goleak_trace_version(const char *bytes, size_t size);
+
 /* States as traces number them. */
 enum goleak_trace_status {
     GOLEAK_TRACE_NONE,
