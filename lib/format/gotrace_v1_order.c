@@ -61,14 +61,11 @@ static const struct rule rules[GOLEAK_V1_TYPES] = {
 
 /* ---- the goroutines ---- */
 
-/* The near one is from now on the one in this slot. */
-static void set_near(struct goleak_v1_order *order, uint32_t *near, uint32_t slot)
+static void set_near(struct goleak_v1_order *order, uint64_t goid, uint32_t slot)
 {
-    struct goleak_trace_g *g = &order->gs.gs[*near];
-    if (*near != 0 && (g->gen & GOLEAK_V1_LISTED) == 0) {
-        goleak_trace_gs_put(&order->gs, *near);
-        g->gen |= GOLEAK_V1_LISTED;
-    }
+    uint32_t *near = goleak_v1_order_near(order, goid);
+    if (*near != 0 && !order->gs.gs[*near].listed)
+        goleak_trace_gs_list(&order->gs, *near);
     *near = slot;
 }
 
@@ -76,7 +73,7 @@ uint32_t goleak_v1_order_find_far(struct goleak_v1_order *order, uint64_t goid)
 {
     uint32_t slot = goleak_trace_gs_find(&order->gs, goid);
     if (slot != 0)
-        set_near(order, goleak_v1_order_near(order, goid), slot);
+        set_near(order, goid, slot);
     return slot;
 }
 
@@ -84,19 +81,15 @@ uint32_t goleak_v1_order_add(struct goleak_v1_order *order, uint64_t goid)
 {
     uint32_t slot = goleak_trace_gs_take(&order->gs, goid);
     if (slot != 0)
-        set_near(order, goleak_v1_order_near(order, goid), slot);
+        set_near(order, goid, slot);
     return slot;
 }
 
 void goleak_v1_order_remove(struct goleak_v1_order *order, uint32_t slot)
 {
-    const struct goleak_trace_g *g = &order->gs.gs[slot];
-    uint32_t *near = goleak_v1_order_near(order, g->goid);
+    uint32_t *near = goleak_v1_order_near(order, order->gs.gs[slot].goid);
     *near = *near == slot ? 0 : *near;
-    if (g->gen & GOLEAK_V1_LISTED)
-        goleak_trace_gs_remove(&order->gs, slot);
-    else
-        goleak_trace_gs_drop(&order->gs, slot);
+    goleak_trace_gs_remove(&order->gs, slot);
 }
 
 /* ---- whose turn it is ---- */
@@ -317,7 +310,7 @@ static bool apply_to(struct goleak_v1_order *order, const struct goleak_v1_curso
         g->seq = (rule->seq == EXACT ? (uint32_t)cursor->arguments[1] : rule->who == NEW ? 0 : g->seq) + 1;
     if (rule->becomes != GOLEAK_TRACE_NONE) {
         g->status = rule->becomes;
-        g->gen &= (uint16_t)~GOLEAK_V1_TOLD;
+        g->gen = 0;
     }
     if (cursor->type == GOLEAK_V1_GoEnd)
         goleak_v1_order_remove(order, out->subject);
@@ -375,10 +368,10 @@ static bool take_due(struct goleak_v1_order *order, struct goleak_v1_event *out)
         return true;
     out->subject = goleak_v1_order_find(order, cursor->arguments[0]);
     struct goleak_trace_g *g = &order->gs.gs[out->subject];
-    if (out->subject == 0 || g->status != GOLEAK_TRACE_SYSCALL || (g->gen & GOLEAK_V1_TOLD) != 0)
+    if (out->subject == 0 || g->status != GOLEAK_TRACE_SYSCALL || g->gen != 0)
         return false; /* the clocks disagree: it is told where it stands */
     out->goid = g->goid;
-    g->gen |= GOLEAK_V1_TOLD;
+    g->gen = 1;
     return true;
 }
 
@@ -426,7 +419,7 @@ enum goleak_status goleak_v1_order_next(struct goleak_v1_order *order, struct go
             }
             note_forced(order, cursor);
         }
-        told = (order->gs.gs[out->subject].gen & GOLEAK_V1_TOLD) != 0 && is_return(cursor->type);
+        told = order->gs.gs[out->subject].gen != 0 && is_return(cursor->type);
         if (!apply(order, cursor, out))
             return goleak_alloc_failure(order->file->env.alloc);
         cursor->next = behind;

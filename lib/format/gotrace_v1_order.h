@@ -30,20 +30,14 @@ struct goleak_v1_waiting {
     struct goleak_v1_cursor *cursor;
 };
 
-/* Who is named is mostly who was named not long ago, or is new: the last one of each of these
- * lowest bits of an id is found at once. Who has to give way goes into the table of all
- * goroutines, which most never see. */
+/* Ids of goroutines are counted up, and who is named is mostly who was named not long ago, or is
+ * new: the last one of each of these lowest bits of an id is found at once. Who has to give way
+ * to another is found in the table of all, which most never get into. */
 #define GOLEAK_V1_NEAR 4096u
-
-/* What `gen` tells of a goroutine. */
-enum {
-    GOLEAK_V1_TOLD = 1,  /* its return from a system call was told before its turn */
-    GOLEAK_V1_LISTED = 2 /* it is in the table of all */
-};
 
 struct goleak_v1_order {
     struct goleak_v1_file *file;
-    struct goleak_trace_gs gs;
+    struct goleak_trace_gs gs; /* gen: 1 where its return from a system call was told before its turn */
     uint32_t near[GOLEAK_V1_NEAR];    /* slots; 0: none */
     struct goleak_v1_cursor *cursors; /* behind those of the Ps one of nobody, without events */
     size_t p_count;

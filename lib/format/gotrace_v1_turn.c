@@ -189,7 +189,7 @@ ALWAYS_INLINE bool take_unblock(struct turn *turn, bool numbered)
     if (!blocked || (numbered && g->seq != seq) || !runs(turn))
         return false;
     g->status = GOLEAK_TRACE_RUNNABLE;
-    g->gen &= (uint16_t)~GOLEAK_V1_TOLD;
+    g->gen = 0;
     g->seq++;
     goleak_v1_order_changed(&turn->reader->order, goid);
     struct goleak_event *event = tell(turn, GOLEAK_EVENT_READY, 0, 0, WHOSE | by(turn) | stack->has);

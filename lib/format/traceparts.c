@@ -15,6 +15,7 @@ unsigned goleak_trace_version(const char *bytes, size_t size)
 /* ---- goroutines ---- */
 
 #define TABLE_AT_FIRST 64
+#define SMALL_TABLE ((uint32_t)1 << 16)
 #define TABLE_AT_MOST ((uint32_t)1 << 31)
 
 bool goleak_trace_gs_init(struct goleak_trace_gs *gs, struct goleak_alloc *alloc)
@@ -36,34 +37,43 @@ void goleak_trace_gs_release(struct goleak_trace_gs *gs)
     gs->capacity = 0;
 }
 
-void goleak_trace_gs_put(struct goleak_trace_gs *gs, uint32_t slot)
+void goleak_trace_gs_list(struct goleak_trace_gs *gs, uint32_t slot)
 {
     uint64_t goid = gs->gs[slot].goid;
     uint32_t at = goleak_trace_gs_home(gs, goid);
     while (gs->table[at] != 0)
         at = (at + 1) & gs->mask;
     gs->table[at] = slot | goleak_trace_gs_tag(gs, goid);
+    gs->gs[slot].listed = true;
 }
 
-/* At most four fifths full with all of them, so slots are below its size. */
+/* A table of this size, with those that live. */
+static bool rebuild(struct goleak_trace_gs *gs, size_t size)
+{
+    uint32_t *table = goleak_alloc_zeroed(gs->alloc, size * sizeof *table);
+    if (table == NULL)
+        return false;
+    goleak_free(gs->alloc, gs->table, ((size_t)gs->mask + 1) * sizeof *gs->table);
+    gs->table = table;
+    gs->mask = (uint32_t)(size - 1);
+    gs->used = gs->living;
+    for (uint32_t slot = 1; slot < gs->count; slot++)
+        if (gs->gs[slot].listed)
+            goleak_trace_gs_list(gs, slot);
+    return true;
+}
+
+/* Small tables are half full at most, which is faster; large ones four fifths. So slots are
+ * below their size. */
 static bool make_room(struct goleak_trace_gs *gs)
 {
-    struct goleak_trace_gs old = *gs;
-    if (gs->living < gs->mask - gs->mask / 5)
+    uint32_t most = gs->mask < SMALL_TABLE ? gs->mask / 2 : gs->mask - gs->mask / 5;
+    size_t size = (size_t)gs->mask + 1;
+    if (gs->used < most)
         return true;
-    if (gs->mask >= TABLE_AT_MOST - 1)
-        return false;
-    gs->mask = 2 * old.mask + 1;
-    gs->table = goleak_alloc_zeroed(gs->alloc, ((size_t)gs->mask + 1) * sizeof *gs->table);
-    if (gs->table == NULL) {
-        *gs = old;
-        return false;
-    }
-    for (size_t i = 0; i <= old.mask; i++)
-        if (old.table[i] != 0)
-            goleak_trace_gs_put(gs, old.table[i] & old.mask);
-    goleak_free(gs->alloc, old.table, ((size_t)old.mask + 1) * sizeof *old.table);
-    return true;
+    if (gs->used - gs->living >= most / 4)
+        return rebuild(gs, size);
+    return size < TABLE_AT_MOST && rebuild(gs, 2 * size);
 }
 
 uint32_t goleak_trace_gs_take(struct goleak_trace_gs *gs, uint64_t goid)
@@ -78,8 +88,9 @@ uint32_t goleak_trace_gs_take(struct goleak_trace_gs *gs, uint64_t goid)
             return 0;
         slot = (uint32_t)gs->count++;
     }
-    gs->gs[slot] = (struct goleak_trace_g){ .goid = goid };
+    gs->gs[slot] = (struct goleak_trace_g){ .goid = goid, .lives = true };
     gs->living++;
+    gs->used++;
     return slot;
 }
 
@@ -87,34 +98,18 @@ uint32_t goleak_trace_gs_add(struct goleak_trace_gs *gs, uint64_t goid)
 {
     uint32_t slot = goleak_trace_gs_take(gs, goid);
     if (slot != 0)
-        goleak_trace_gs_put(gs, slot);
+        goleak_trace_gs_list(gs, slot);
     return slot;
-}
-
-void goleak_trace_gs_drop(struct goleak_trace_gs *gs, uint32_t slot)
-{
-    gs->living--;
-    gs->gs[slot] = (struct goleak_trace_g){ .seq = gs->free_list };
-    gs->free_list = slot;
 }
 
 void goleak_trace_gs_remove(struct goleak_trace_gs *gs, uint32_t slot)
 {
-    uint32_t gap = goleak_trace_gs_home(gs, gs->gs[slot].goid), mask = gs->mask;
-    while ((gs->table[gap] & mask) != slot && gs->table[gap] != 0)
-        gap = (gap + 1) & mask;
-    if (gs->table[gap] == 0)
-        return; /* it is not there */
-    /* Those behind move into the gap, unless they would stand before their homes. */
-    for (uint32_t at = (gap + 1) & mask; gs->table[at] != 0; at = (at + 1) & mask) {
-        uint32_t home = goleak_trace_gs_home(gs, gs->gs[gs->table[at] & mask].goid);
-        if (((at - home) & mask) < ((at - gap) & mask))
-            continue;
-        gs->table[gap] = gs->table[at];
-        gap = at;
-    }
-    gs->table[gap] = 0;
-    goleak_trace_gs_drop(gs, slot);
+    if (!gs->gs[slot].lives)
+        return;
+    gs->living--;
+    gs->used -= !gs->gs[slot].listed;
+    gs->gs[slot] = (struct goleak_trace_g){ .seq = gs->free_list };
+    gs->free_list = slot;
 }
 
 /* ---- frames ---- */

@@ -28,7 +28,9 @@ struct goleak_trace_g {
     uint32_t seq;      /* the last sequence number (of a free slot: the next free one; 0: none) */
     uint16_t gen;      /* the reader's own mark: for which generation that is */
     uint8_t status;    /* enum goleak_trace_status */
-    bool started_told; /* its start function has gone out */
+    bool started_told : 1; /* its start function has gone out */
+    bool lives : 1;        /* of a free slot: false */
+    bool listed : 1;       /* the table has it */
 };
 
 /* gs[slot]; slot 0 is none, and always there. They are found by goid through a table of
@@ -36,12 +38,15 @@ struct goleak_trace_g {
  * most of the others apart before that:
  *
  *      [ tag | slot ]    as many bits for the slot as for a place in the table
+ *
+ * Who ends leaves its entry behind, which leads to a slot that is not its own any more.
+ * Such entries go when the table is full.
  */
 struct goleak_trace_gs {
     struct goleak_alloc *alloc;
     uint32_t *table;
     uint32_t mask;
-    uint32_t living;
+    uint32_t used, living; /* entries, and those that there must be room for; goroutines */
     struct goleak_trace_g *gs;
     size_t count, capacity;
     uint32_t free_list;
@@ -51,11 +56,11 @@ struct goleak_trace_gs {
 bool goleak_trace_gs_init(struct goleak_trace_gs *gs, struct goleak_alloc *alloc);
 void goleak_trace_gs_release(struct goleak_trace_gs *gs);
 
-/* Goids are counted up, and asked for in much the same order: eight of them stay neighbours
- * in a line of the cache. */
+/* Goids are counted up, and asked for in much the same order: two of them stay neighbours in
+ * a line of the cache. More would, where lines are full, move on together. */
 static inline uint32_t goleak_trace_gs_home(const struct goleak_trace_gs *gs, uint64_t goid)
 {
-    return ((uint32_t)(goleak_hash_u64(goid >> 3) >> 32) << 3 | (uint32_t)(goid & 7)) & gs->mask;
+    return ((uint32_t)(goleak_hash_u64(goid >> 1) >> 32) << 1 | (uint32_t)(goid & 1)) & gs->mask;
 }
 
 static inline uint32_t goleak_trace_gs_tag(const struct goleak_trace_gs *gs, uint64_t goid)
@@ -71,7 +76,10 @@ static inline uint32_t goleak_trace_gs_find(const struct goleak_trace_gs *gs, ui
         uint32_t entry = gs->table[at];
         if (entry == 0)
             return 0;
-        if ((entry & ~mask) == tag && gs->gs[entry & mask].goid == goid)
+        if ((entry & ~mask) != tag)
+            continue;
+        const struct goleak_trace_g *g = &gs->gs[entry & mask];
+        if (g->goid == goid && g->lives)
             return entry & mask;
     }
 }
@@ -79,11 +87,10 @@ static inline uint32_t goleak_trace_gs_find(const struct goleak_trace_gs *gs, ui
 uint32_t goleak_trace_gs_add(struct goleak_trace_gs *gs, uint64_t goid);
 void goleak_trace_gs_remove(struct goleak_trace_gs *gs, uint32_t slot);
 
-/* For those who find most of them in a shorter way: a slot for one that is not in the table;
- * putting it there; and giving it back, where it is not. */
+/* In two steps, for readers that find some in a shorter way, and most only there: a slot
+ * first, an entry in the table if it is needed. */
 uint32_t goleak_trace_gs_take(struct goleak_trace_gs *gs, uint64_t goid);
-void goleak_trace_gs_put(struct goleak_trace_gs *gs, uint32_t slot);
-void goleak_trace_gs_drop(struct goleak_trace_gs *gs, uint32_t slot);
+void goleak_trace_gs_list(struct goleak_trace_gs *gs, uint32_t slot);
 
 /* Whose event it is. */
 static inline void goleak_trace_whose(struct goleak_event *event, const struct goleak_trace_gs *gs, uint32_t slot)

@@ -64,28 +64,28 @@ static void goroutines_come_and_go(void **state)
     assert_true(gs.count <= GOIDS + 1); /* slots are used again */
 }
 
-static void those_that_are_not_in_the_table_have_slots_all_the_same(void **state)
+static void who_is_not_listed_is_found_once_it_is(void **state)
 {
     (void)state;
-    uint32_t slots[200];
-    for (unsigned i = 0; i < 200; i++) {
-        slots[i] = goleak_trace_gs_take(&gs, goid_at(i));
-        assert_true(slots[i] != 0 && gs.gs[slots[i]].goid == goid_at(i));
-        assert_int_equal(goleak_trace_gs_find(&gs, goid_at(i)), 0);
-        if (i % 2 == 0)
-            goleak_trace_gs_put(&gs, slots[i]);
-    }
-    assert_int_equal(gs.living, 200);
-    for (unsigned i = 0; i < 200; i++)
-        assert_int_equal(goleak_trace_gs_find(&gs, goid_at(i)), i % 2 == 0 ? slots[i] : 0);
-    for (unsigned i = 0; i < 200; i++)
-        if (i % 2 == 0)
+    uint32_t slots[1998];
+    for (unsigned round = 0; round < 20; round++) {
+        for (unsigned i = 0; i < 1998; i++) {
+            slots[i] = goleak_trace_gs_take(&gs, goid_at(i));
+            assert_true(slots[i] != 0 && gs.gs[slots[i]].goid == goid_at(i));
+            assert_int_equal(goleak_trace_gs_find(&gs, goid_at(i)), 0);
+            if (i % 3 == 0) /* at once, one after the next, never */
+                goleak_trace_gs_list(&gs, slots[i]);
+            if (i % 3 == 2)
+                goleak_trace_gs_list(&gs, slots[i - 1]);
+        }
+        assert_int_equal(gs.living, 1998);
+        for (unsigned i = 0; i < 1998; i++)
+            assert_int_equal(goleak_trace_gs_find(&gs, goid_at(i)), i % 3 == 2 ? 0 : slots[i]);
+        for (unsigned i = 0; i < 1998; i++)
             goleak_trace_gs_remove(&gs, slots[i]);
-        else
-            goleak_trace_gs_drop(&gs, slots[i]);
-    assert_int_equal(gs.living, 0);
-    assert_int_equal(goleak_trace_gs_take(&gs, 7), slots[199]); /* the last one given back */
-    assert_int_equal(gs.count, 201);
+        assert_int_equal(gs.living, 0);
+    }
+    assert_int_equal(gs.count, 1999); /* slots are used again */
 }
 
 static void who_is_not_there_is_not_found(void **state)
@@ -119,7 +119,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(goroutines_come_and_go),
-        TEST(those_that_are_not_in_the_table_have_slots_all_the_same),
+        TEST(who_is_not_listed_is_found_once_it_is),
         TEST(who_is_not_there_is_not_found),
         TEST(a_goid_of_0_is_one_like_others),
     };
