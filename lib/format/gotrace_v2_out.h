@@ -78,6 +78,12 @@ static inline uint64_t goleak_v2_events(const struct goleak_v2_out *out)
 {
     return out->pushed + (uint64_t)(out->next - out->batch->events);
 }
+/* Who tells events without the clock leaves it behind: the last event has its last time. */
+static inline void goleak_v2_set_clock(struct goleak_v2_out *out)
+{
+    if (out->next != out->batch->events)
+        out->clock.last_ns = out->next[-1].time_ns;
+}
 enum goleak_status goleak_v2_push(struct goleak_v2_out *out);
 /* CPU samples up to this time; leaves room. */
 enum goleak_status goleak_v2_samples(struct goleak_v2_out *out, uint64_t until);

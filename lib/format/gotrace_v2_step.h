@@ -110,6 +110,17 @@ static uint32_t add_g(struct goleak_scheduler *scheduler, uint64_t goid, enum go
 /* Numbers that are none go on here: see goleak_varint_ahead. */
 static const uint8_t wrong[10 * GOLEAK_TRACE_ARGUMENTS];
 
+/* 2^64-1, which most statuses have for a thread: they have none. */
+static const uint8_t no_id[10] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1 };
+
+static inline const uint8_t *read_number(const uint8_t *at, uint64_t *out)
+{
+    if (*at != no_id[0] || memcmp(at, no_id, sizeof no_id) != 0)
+        return goleak_varint_ahead(at, wrong, out);
+    *out = GOLEAK_TRACE_NO_ID;
+    return at + sizeof no_id;
+}
+
 /* Behind type and time of an event. */
 static inline const uint8_t *arguments_of(const uint8_t *event)
 {
@@ -127,7 +138,7 @@ static bool read_arguments(struct step *step, unsigned count)
     for (unsigned i = 0; i < GOLEAK_TRACE_ARGUMENTS; i++) {
         step->argument[i] = 0;
         if (i < count)
-            at = goleak_varint_ahead(at, wrong, &step->argument[i]);
+            at = read_number(at, &step->argument[i]);
     }
     step->behind = at;
     return (uintptr_t)at - (uintptr_t)thread->event <= (uintptr_t)thread->end - (uintptr_t)thread->event;

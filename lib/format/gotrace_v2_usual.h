@@ -16,6 +16,9 @@
 /* So many bytes are there at least: type, time and three arguments, of ten bytes each. */
 #define USUAL_BYTES 41
 
+/* No more ticks are between two events of a thread: see read_short. */
+#define USUAL_DELTA_MAX (((uint64_t)1 << 21) - 1)
+
 struct usual {
     struct goleak_scheduler *scheduler;
     struct goleak_trace_thread *thread;
@@ -50,20 +53,53 @@ NOINLINE static const uint8_t *read_far(const uint8_t *at, uint64_t *out)
     return at != NULL && (int64_t)*out >= 0 ? at : NULL;
 }
 
+ALWAYS_INLINE uint64_t word_at(const uint8_t *at)
+{
+    return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24 |
+           (uint64_t)at[4] << 32 | (uint64_t)at[5] << 40 | (uint64_t)at[6] << 48 | (uint64_t)at[7] << 56;
+}
+
+/* The first three bytes. */
+ALWAYS_INLINE uint64_t goid_of(uint64_t word)
+{
+    return (word & 0x7f) | (word >> 1 & 0x3f80) | (word >> 2 & 0x1fc000);
+}
+
 /* Most have three bytes. */
 ALWAYS_INLINE bool read_goid(struct usual *usual, uint64_t *out)
 {
-    const uint8_t *at = usual->at;
-    uint32_t word = (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-    if (LIKELY((word & 0x808080) == 0x8080)) {
-        *out = (word & 0x7f) | (word >> 1 & 0x3f80) | (word >> 2 & 0x1fc000);
-        usual->at = at + 3;
+    uint64_t word = word_at(usual->at), goid;
+    if ((word & 0x808080) == 0x8080) {
+        *out = goid_of(word);
+        usual->at += 3;
         return true;
     }
-    uint64_t goid;
-    usual->at = read_far(at, &goid);
+    if ((word & 0x80) == 0) {
+        *out = word & 0x7f;
+        usual->at++;
+        return true;
+    }
+    if ((word & 0x8000) == 0) {
+        *out = (word & 0x7f) | (word >> 1 & 0x3f80);
+        usual->at += 2;
+        return true;
+    }
+    usual->at = read_far(usual->at, &goid);
     *out = goid;
     return LIKELY(usual->at != NULL);
+}
+
+/* … and a sequence number, of one byte or two. */
+ALWAYS_INLINE bool read_named(struct usual *usual, uint64_t *goid, uint32_t *seq)
+{
+    uint64_t word = word_at(usual->at);
+    if (LIKELY((word & 0x8080808080) == 0x80008080)) {
+        *goid = goid_of(word);
+        *seq = (uint32_t)((word >> 24 & 0x7f) | (word >> 25 & 0x3f80));
+        usual->at += 5;
+        return true;
+    }
+    return read_goid(usual, goid) && read_short(usual, seq);
 }
 
 /* ---- who and what it is about ---- */
@@ -114,7 +150,7 @@ ALWAYS_INLINE bool usual_start(struct usual *usual)
     uint64_t goid;
     uint32_t seq, slot;
     struct goleak_trace_thread *thread = usual->thread;
-    if (!read_goid(usual, &goid) || !read_short(usual, &seq) || UNLIKELY(thread->p == 0) || UNLIKELY(thread->g != 0))
+    if (!read_named(usual, &goid, &seq) || UNLIKELY(thread->p == 0) || UNLIKELY(thread->g != 0))
         return false;
     struct goleak_trace_g *g = usual_g(usual, slot = find_g(usual->scheduler, goid));
     if (!is_next_of(usual, g, seq, GOLEAK_TRACE_RUNNABLE))
@@ -130,7 +166,7 @@ ALWAYS_INLINE bool usual_unblock(struct usual *usual)
 {
     uint64_t goid;
     uint32_t seq, slot, waker = usual->thread->g;
-    if (!read_goid(usual, &goid) || !read_short(usual, &seq))
+    if (!read_named(usual, &goid, &seq))
         return false;
     const struct goleak_v2_stack *stack = usual_stack(usual);
     if (stack == NULL)
@@ -246,11 +282,9 @@ ALWAYS_INLINE bool usual_return(struct usual *usual)
     return true;
 }
 
-/* Repeated in every generation: of a goroutine that is known and does nothing it is no news.
- * Most have no thread: 2^64-1, which takes ten bytes. */
+/* Repeated in every generation: of a goroutine that is known and does nothing it is no news. */
 ALWAYS_INLINE bool usual_status(struct usual *usual, bool has_stack)
 {
-    static const uint8_t no_id[10] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1 };
     struct goleak_scheduler *scheduler = usual->scheduler;
     uint64_t goid;
     uint32_t id, slot = scheduler->next_status;
@@ -289,25 +323,24 @@ ALWAYS_INLINE bool take_usual(struct usual *usual, uint8_t type)
 
 /* ---- a run of them ---- */
 
-/* Takes what is usual of a thread's events up to this time, which is not before the first one's.
- * NULL: the thread's event is not taken. Else its last one was, and the next one, which begins
- * there, is to be read with care. */
+/* Takes what is usual of a thread's events up to this time, which is calm, and not before the
+ * first one's. NULL: the thread's event is not taken. Else its last one was, and the next one,
+ * which begins there, is to be read with care. */
 ALWAYS_INLINE const uint8_t *run_usual(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread,
                                        uint64_t until)
 {
     struct goleak_v2_out *out = &scheduler->out;
     struct usual usual = { .scheduler = scheduler, .thread = thread, .told = out->next };
-    const uint8_t *event = thread->event, *behind = NULL;
+    const uint8_t *event = thread->event;
     uintptr_t last = (uintptr_t)thread->end - USUAL_BYTES;
     uint64_t ticks = thread->time - out->clock.base, end = until - out->clock.base;
-    uint32_t delta = 0;
-    if (UNLIKELY((uintptr_t)event > last) || UNLIKELY(ticks >= out->clock.reach) ||
-        (UNLIKELY(thread->time < scheduler->latest) &&
-         goleak_tickclock_near(&out->clock, ticks) < out->clock.last_ns))
+    if (UNLIKELY((uintptr_t)event > last))
         return NULL;
-    usual.at = arguments_of(event);
-    end = end < out->clock.reach ? end : out->clock.reach - 1;
-    for (; LIKELY(usual.told < out->full) && ticks <= end; ticks += delta) {
+    usual.at = event + 2;
+    if (UNLIKELY(event[1] >= 0x80))
+        usual.at = arguments_of(event);
+    while (LIKELY(usual.told < out->full) && ticks <= end) {
+        uint32_t delta;
         usual.told->time_ns = goleak_tickclock_near(&out->clock, ticks);
         usual.told->position = scheduler->position_of_0 + (uint64_t)(uintptr_t)event;
         if (UNLIKELY(!take_usual(&usual, *event)))
@@ -315,24 +348,19 @@ ALWAYS_INLINE const uint8_t *run_usual(struct goleak_scheduler *scheduler, struc
         const uint8_t *next = usual.at;
         usual.at = next + 1;
         if (UNLIKELY((uintptr_t)next > last) || !read_short(&usual, &delta)) {
-            behind = next;
-            break;
+            thread->time = out->clock.base + ticks;
+            out->next = usual.told;
+            return next;
         }
         event = next;
+        ticks += delta;
     }
-    /* A type that is not known ends its batch, which is seen where it is read with care. */
-    if (behind == NULL && UNLIKELY(argument_counts[*event] == 0)) {
-        behind = event;
-        ticks -= delta;
-    }
-    thread->event = event;
     thread->time = out->clock.base + ticks;
-    if (LIKELY(usual.told != out->next)) {
-        out->clock.last_ns = usual.told[-1].time_ns;
-        scheduler->latest = thread->time - (behind == NULL ? delta : 0);
-    }
     out->next = usual.told;
-    return behind;
+    if (UNLIKELY(argument_counts[*event] == 0)) /* ends its batch, whatever the time */
+        return event;
+    thread->event = event;
+    return NULL;
 }
 
 #endif

@@ -112,9 +112,9 @@ static inline void sift_down(struct goleak_scheduler *scheduler, size_t at, uint
 {
     uint64_t *times = scheduler->heap_times;
     uint32_t *threads = scheduler->heap;
-    size_t count = scheduler->heap_count;
-    for (size_t child; (child = 2 * at + 1) < count; at = child) {
-        child += child + 1 < count && times[child + 1] < times[child];
+    for (size_t child;; at = child) {
+        child = 2 * at + 1;
+        child += times[child + 1] < times[child];
         if (times[child] >= time)
             break;
         times[at] = times[child];
@@ -139,26 +139,42 @@ static size_t sift_up(struct goleak_scheduler *scheduler, size_t at, uint64_t ti
 static inline uint64_t time_behind_first(const struct goleak_scheduler *scheduler)
 {
     const uint64_t *times = scheduler->heap_times;
-    size_t count = scheduler->heap_count;
-    if (count < 2)
-        return UINT64_MAX;
-    return count > 2 && times[2] < times[1] ? times[2] : times[1];
+    return times[2] < times[1] ? times[2] : times[1];
 }
 
-/* The thread at this place has another event, or has left. */
-static inline void move(struct goleak_scheduler *scheduler, size_t place, bool left)
+/* The thread at this place has another event. */
+static void move(struct goleak_scheduler *scheduler, size_t place)
 {
     uint32_t thread = scheduler->heap[place];
     uint64_t time = scheduler->threads[thread].time;
-    if (UNLIKELY(left)) {
-        thread = scheduler->heap[--scheduler->heap_count];
-        time = scheduler->heap_times[scheduler->heap_count];
-        if (place == scheduler->heap_count)
-            return;
-    }
-    if (UNLIKELY(place != 0)) /* a damaged thread's time may go back */
-        place = sift_up(scheduler, place, time, thread);
-    sift_down(scheduler, place, time, thread);
+    sift_down(scheduler, sift_up(scheduler, place, time, thread), time, thread); /* a damaged one's time may go back */
+}
+
+/* … or none. */
+static void leave(struct goleak_scheduler *scheduler, size_t place)
+{
+    size_t last = --scheduler->heap_count;
+    uint32_t thread = scheduler->heap[last];
+    uint64_t time = scheduler->heap_times[last];
+    scheduler->heap_times[last] = UINT64_MAX;
+    if (place != last)
+        sift_down(scheduler, sift_up(scheduler, place, time, thread), time, thread);
+}
+
+/* Room for all threads, and for what seem to be children of the last ones: they are never
+ * earlier than anybody. */
+static bool make_heap(struct goleak_scheduler *scheduler)
+{
+    struct goleak_alloc *alloc = scheduler->generation->env.alloc;
+    size_t times = 2 * scheduler->thread_count + 3;
+    scheduler->heap_count = 0;
+    if (!goleak_grow(alloc, &scheduler->heap, &scheduler->heap_capacity, scheduler->thread_count + 1,
+                     sizeof *scheduler->heap) ||
+        !goleak_grow(alloc, &scheduler->heap_times, &scheduler->time_capacity, times, sizeof *scheduler->heap_times))
+        return false;
+    for (size_t i = 0; i < times; i++)
+        scheduler->heap_times[i] = UINT64_MAX;
+    return true;
 }
 
 /* Chains each thread's batches, in the order of the file. */
@@ -182,17 +198,12 @@ static bool collect(struct goleak_scheduler *scheduler)
             thread->first = (uint32_t)i + 1;
         thread->last = (uint32_t)i + 1;
     }
-    scheduler->heap_count = 0;
+    if (!make_heap(scheduler))
+        return false;
     for (size_t i = 0; i < scheduler->thread_count; i++) {
         struct goleak_trace_thread *thread = &scheduler->threads[i];
-        if (!next_batch(scheduler, thread))
-            continue;
-        if (!goleak_grow(generation->env.alloc, &scheduler->heap, &scheduler->heap_capacity, scheduler->heap_count + 1,
-                         sizeof *scheduler->heap) ||
-            !goleak_grow(generation->env.alloc, &scheduler->heap_times, &scheduler->time_capacity,
-                         scheduler->heap_count + 1, sizeof *scheduler->heap_times))
-            return false;
-        sift_up(scheduler, scheduler->heap_count++, thread->time, (uint32_t)i);
+        if (next_batch(scheduler, thread))
+            sift_up(scheduler, scheduler->heap_count++, thread->time, (uint32_t)i);
     }
     return true;
 }
@@ -300,45 +311,58 @@ static enum goleak_status go_on(struct goleak_scheduler *scheduler, struct step 
         note_cut(scheduler, step.thread->event);
         step.behind = step.thread->end;
     }
-    move(scheduler, place, !next_with_care(scheduler, step.thread, step.behind));
+    if (next_with_care(scheduler, step.thread, step.behind))
+        move(scheduler, place);
+    else
+        leave(scheduler, place);
     return GOLEAK_OK;
 }
 
 /* ---- the run ---- */
 
-/* The earliest thread, while it is the earliest, and no sample is due. */
-ALWAYS_INLINE enum goleak_status run_first(struct goleak_scheduler *scheduler, struct step *step)
+/* Behind a time of less than that, the next one of what is usual has 64 bits. */
+#define TIME_CALM (UINT64_MAX - USUAL_DELTA_MAX)
+
+/* At this time the earliest thread goes on. Samples that are due are told before. True: up to
+ * calm_end none is due, the clock is near, and no time falls behind what was told. */
+static bool is_calm(struct goleak_scheduler *scheduler, uint64_t time, enum goleak_status *status)
 {
     struct goleak_v2_out *out = &scheduler->out;
-    uint64_t until = time_behind_first(scheduler);
+    const struct goleak_tickclock *clock = &out->clock;
+    goleak_v2_set_clock(out);
+    scheduler->calm_end = 0;
+    if (time >= out->due)
+        *status = goleak_v2_samples(out, time);
+    uint64_t ticks = time - clock->base, end = out->due < TIME_CALM ? out->due : TIME_CALM;
+    if (*status != GOLEAK_OK || ticks >= clock->reach || time >= end ||
+        goleak_tickclock_near(clock, ticks) < clock->last_ns)
+        return false;
+    uint64_t rest = end - time, reach = clock->reach - ticks;
+    scheduler->calm_end = time + (rest < reach ? rest : reach);
+    return true;
+}
+
+/* What of the earliest thread's events is not usual: one of them, or what is due before it. */
+NOINLINE static enum goleak_status go_slowly(struct goleak_scheduler *scheduler, struct step *step,
+                                             const uint8_t *behind)
+{
+    struct goleak_v2_out *out = &scheduler->out;
+    scheduler->calm_end = 0;
+    goleak_v2_set_clock(out);
     begin(scheduler, step, 0);
-    if (UNLIKELY(step->thread->time >= out->due)) {
-        scheduler->latest = UINT64_MAX;
-        enum goleak_status status = goleak_v2_samples(out, step->thread->time);
+    if (behind == NULL) {
+        enum goleak_status status = goleak_v2_is_full(out) ? goleak_v2_push(out) : GOLEAK_OK;
         if (status != GOLEAK_OK)
             return status;
+        enum verdict verdict = take_step(step);
+        if (verdict != READY)
+            return go_on(scheduler, *step, verdict);
+        behind = step->behind;
     }
-    until = until < out->due ? until : out->due - 1;
-    while (LIKELY(step->thread->time <= until)) {
-        const uint8_t *behind = run_usual(scheduler, step->thread, until);
-        if (LIKELY(behind == NULL && step->thread->time > until))
-            break;
-        if (behind == NULL) {
-            enum goleak_status status = goleak_v2_is_full(out) ? goleak_v2_push(out) : GOLEAK_OK;
-            if (status != GOLEAK_OK)
-                return status;
-            scheduler->latest = UINT64_MAX;
-            enum verdict verdict = take_step(step);
-            if (verdict != READY)
-                return go_on(scheduler, *step, verdict);
-            behind = step->behind;
-        }
-        if (!next_with_care(scheduler, step->thread, behind)) {
-            move(scheduler, 0, true);
-            return GOLEAK_OK;
-        }
-    }
-    move(scheduler, 0, false);
+    if (next_with_care(scheduler, step->thread, behind))
+        move(scheduler, 0);
+    else
+        leave(scheduler, 0);
     return GOLEAK_OK;
 }
 
@@ -350,12 +374,27 @@ enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint
     scheduler->gen = scheduler->gen == UINT16_MAX ? 1 : (uint16_t)(scheduler->gen + 1);
     scheduler->position_of_0 = generation->offset - (uint64_t)(uintptr_t)generation->bytes.data;
     scheduler->effort = (generation->bytes.size + EFFORT_AT_LEAST) * EFFORT_PER_BYTE;
-    scheduler->latest = UINT64_MAX;
+    scheduler->calm_end = 0;
     goleak_v2_out_begin(&scheduler->out, frequency);
     if (!collect(scheduler))
         return goleak_alloc_failure(generation->env.alloc);
-    while (status == GOLEAK_OK && scheduler->heap_count != 0)
-        status = run_first(scheduler, &step);
+    while (status == GOLEAK_OK && scheduler->heap_count != 0) {
+        uint32_t index = scheduler->heap[0];
+        struct goleak_trace_thread *thread = &scheduler->threads[index];
+        const uint8_t *behind = NULL;
+        if (LIKELY(thread->time < scheduler->calm_end) || is_calm(scheduler, thread->time, &status)) {
+            uint64_t until = time_behind_first(scheduler);
+            until = until < scheduler->calm_end ? until : scheduler->calm_end - 1;
+            behind = run_usual(scheduler, thread, until);
+            if (LIKELY(behind == NULL && thread->time > until)) {
+                sift_down(scheduler, 0, thread->time, index);
+                continue;
+            }
+        }
+        if (status == GOLEAK_OK)
+            status = go_slowly(scheduler, &step, behind);
+    }
+    goleak_v2_set_clock(&scheduler->out);
     scheduler->first_generation = false;
     return status == GOLEAK_OK ? goleak_v2_samples(&scheduler->out, UINT64_MAX) : status;
 }

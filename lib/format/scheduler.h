@@ -55,7 +55,7 @@ struct goleak_scheduler {
     size_t heap_count, heap_capacity, time_capacity;
     uint32_t *places; /* of the heap, while somebody is looked for */
     size_t place_capacity;
-    uint64_t latest; /* ticks: from there on, no time falls behind what was told; UINT64_MAX: not known */
+    uint64_t calm_end; /* ticks: before that, time needs no care (see is_calm); 0: it does */
     uint64_t position_of_0; /* in the trace, of address 0: positions of events are offsets from there */
     uint64_t effort; /* threads that may still be asked in vain */
     uint16_t gen;    /* counts generations, round and round; 0 is none */

@@ -1,0 +1,287 @@
+/*
+ * test_gotrace_v2_usual - what is taken as usual is what the rules say: a made-up program is
+ * recorded twice, in long batches, and with a batch for each event, which is too short for
+ * anything to be usual. Only the positions differ.
+ */
+#include "support/reading.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "format/gotrace_v2.h"
+#include "support/trace_text.h"
+
+#define THREADS 3
+#define STEPS 6000
+#define GOROUTINES 200
+
+enum { NOBODY, RUNNABLE, RUNNING, SYSCALL, WAITING };
+
+static struct bytes threads[THREADS], apart, text, trace, events;
+static uint64_t first_time[THREADS], last_time[THREADS], now;
+static unsigned current[THREADS], p_seq[THREADS]; /* goroutine + 1 */
+static struct {
+    unsigned state, seq;
+} gs[GOROUTINES];
+static uint32_t seed;
+
+static unsigned pick(unsigned below)
+{
+    seed = seed * 1664525 + 1013904223;
+    return (unsigned)(((uint64_t)(seed >> 8) * below) >> 24);
+}
+
+/* Ids of all lengths, and what is none. */
+static uint64_t goid_of(unsigned g)
+{
+    static const uint64_t from[] = { 1, 100, 16000, 20000, UINT64_C(1) << 21, UINT64_C(1) << 29, UINT64_C(1) << 40 };
+    return g == 77 ? UINT64_MAX - 5 : from[g % 7] + g;
+}
+
+/* Of the tables, of none, and of what they do not have; 1 and 257 fall on one place. */
+static unsigned pick_stack(void)
+{
+    static const unsigned stacks[] = { 1, 1, 1, 2, 2, 257, 300, 0, 999 };
+    return stacks[pick(sizeof stacks / sizeof *stacks)];
+}
+
+/* In up to four bytes more than it needs. */
+static const char *number(uint64_t value)
+{
+    static char places[4][40];
+    static unsigned place;
+    char *out = places[place++ % 4];
+    unsigned size = 1;
+    while (size < 10 && value >> (7 * size) != 0)
+        size++;
+    if (pick(8) == 0 && size < 6)
+        size += pick(5);
+    snprintf(out, sizeof places[0], "%" PRIu64 "/%u", value, size);
+    return out;
+}
+
+static void add_event(unsigned thread, const char *name, const char *arguments)
+{
+    if (last_time[thread] == 0)
+        first_time[thread] = last_time[thread] = now;
+    bytes_format(&threads[thread], "%s %s%s\n", name, number(now - last_time[thread]), arguments);
+    bytes_format(&apart, "EventBatch 1 %u %" PRIu64 "\n%s 0%s\n", thread + 1, now, name, arguments);
+    last_time[thread] = now;
+}
+
+__attribute__((format(printf, 3, 4))) static void happen(unsigned thread, const char *name, const char *format, ...)
+{
+    char arguments[200];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(arguments, sizeof arguments, format, list);
+    va_end(list);
+    now += pick(20) == 0 ? pick(20000) + 1 : pick(500) == 0 ? pick(8000000) + 1 : pick(3) + 1;
+    add_event(thread, name, arguments);
+}
+
+/* Whoever is in this state, + 1; 0: nobody was met. */
+static unsigned find(unsigned state)
+{
+    for (unsigned tries = 0; tries < 40; tries++) {
+        unsigned g = pick(pick(2) == 0 ? 4 : GOROUTINES); /* some do much */
+        if (gs[g].state == state)
+            return g + 1;
+    }
+    return 0;
+}
+
+static void one_runs(unsigned thread, unsigned g)
+{
+    unsigned choice = pick(16);
+    current[thread] = 0;
+    if (choice < 6) {
+        gs[g].state = WAITING;
+        happen(thread, "GoBlock", " %u %s", 11 + pick(3), number(pick_stack()));
+    } else if (choice < 8) {
+        gs[g].state = RUNNABLE;
+        happen(thread, "GoStop", " 14 %s", number(pick_stack()));
+    } else if (choice < 9) {
+        gs[g].state = NOBODY;
+        happen(thread, "GoDestroy", " ");
+    } else if (choice < 11) {
+        current[thread] = g + 1;
+        gs[g].state = SYSCALL;
+        happen(thread, "GoSyscallBegin", " %s %u", number(++p_seq[thread]), pick_stack());
+    } else {
+        current[thread] = g + 1;
+    }
+}
+
+static void one_is_made(unsigned thread)
+{
+    unsigned other = find(NOBODY);
+    if (other == 0)
+        return;
+    gs[other - 1].state = RUNNABLE;
+    gs[other - 1].seq = 0;
+    happen(thread, "GoCreate", " %s %u %s", number(goid_of(other - 1)), pick_stack(), number(pick_stack()));
+}
+
+static void one_is_woken(unsigned thread)
+{
+    unsigned other = find(WAITING);
+    if (other == 0)
+        return;
+    gs[other - 1].state = RUNNABLE;
+    happen(thread, "GoUnblock", " %s %s %s", number(goid_of(other - 1)), number(++gs[other - 1].seq),
+           number(pick_stack()));
+}
+
+static void one_starts(unsigned thread)
+{
+    unsigned other = find(RUNNABLE);
+    if (other == 0)
+        return;
+    gs[other - 1].state = RUNNING;
+    current[thread] = other;
+    happen(thread, "GoStart", " %s %s", number(goid_of(other - 1)), number(++gs[other - 1].seq));
+}
+
+/* As at the begin of a generation: steps count from there. */
+static void one_is_told(unsigned thread)
+{
+    unsigned state = pick(2) == 0 ? WAITING : RUNNABLE, other = find(state);
+    if (other == 0)
+        return;
+    gs[other - 1].seq = 0;
+    if (pick(2) == 0)
+        happen(thread, "GoStatus", " %s -1 %u", number(goid_of(other - 1)), state == WAITING ? 4 : 1);
+    else
+        happen(thread, "GoStatusStack", " %s -1 %u %u", number(goid_of(other - 1)), state == WAITING ? 4 : 1,
+               pick_stack());
+}
+
+static void step(void)
+{
+    unsigned thread = pick(THREADS), g = current[thread], choice = pick(12);
+    if (g != 0 && gs[g - 1].state == SYSCALL) {
+        gs[g - 1].state = RUNNING;
+        happen(thread, "GoSyscallEnd", " ");
+    } else if (choice == 0) {
+        happen(thread, "HeapAlloc", " %s", number(pick(1u << 24)));
+    } else if (choice < 3) {
+        one_is_made(thread);
+    } else if (choice < 6) {
+        one_is_woken(thread);
+    } else if (pick(100) == 0) {
+        one_is_told(thread);
+    } else if (g == 0) {
+        one_starts(thread);
+    } else {
+        one_runs(thread, g - 1);
+    }
+}
+
+/* What was read, but for the positions. */
+static void read_batches(const struct bytes *batches, uint64_t samples_from, struct bytes *out)
+{
+    char why[TRACE_TEXT_WHY];
+    bytes_clear(&text);
+    bytes_clear(&trace);
+    bytes_clear(out);
+    bytes_format(&text, "Trace Go1.26\nEventBatch 1 -1 0\nSync\nFrequency 15625000\nClockSnapshot 0 0 0 0\n");
+    bytes_add(&text, batches->data, batches->size);
+    bytes_text(&text, "EventBatch 1 -1 0\nCPUSamples\n");
+    for (unsigned i = 0; i < 20; i++)
+        bytes_format(&text, "CPUSample %" PRIu64 " 1 1 1 1\n", samples_from + 997 * i);
+    bytes_text(&text, "EventBatch 1 -1 0\nStacks\n");
+    for (unsigned i = 0; i < 4; i++)
+        bytes_format(&text, "Stack %u\npc=1 func=3 file=4 line=%u\npc=2 func=%u file=4 line=%u\n",
+                     (const unsigned[]){ 1, 2, 257, 300 }[i], i + 1, i == 2 ? 5u : 3u, i + 7);
+    bytes_text(&text, "EventBatch 1 -1 0\nStrings\nString 3 data=\"main.f\"\nString 4 data=\"/f.go\"\n"
+                      "String 5 data=\"main.g\"\nString 11 data=\"chan send\"\nString 12 data=\"select\"\n"
+                      "String 14 data=\"preempted\"\nEndOfGeneration\n");
+    if (!trace_text(text.data, &trace, why))
+        fail_msg("%s", why);
+    reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, 0);
+    assert_int_equal(reading.status, GOLEAK_OK);
+    assert_int_equal(reading_count(GOLEAK_HEALTH_broken_order), 0);
+    for (const char *line = reading.events.data; *line != '\0'; line = strchr(line, '\n') + 1) {
+        const char *rest = strchr(line, ' ');
+        bytes_add(out, rest, (size_t)(strchr(rest, '\n') + 1 - rest));
+    }
+}
+
+static void what_is_usual_is_what_the_rules_say(void **state)
+{
+    (void)state;
+    struct bytes together = { 0 }, others = { 0 };
+    for (unsigned round = 1; round <= 8; round++) {
+        seed = round;
+        now = round * 1000;
+        memset(gs, 0, sizeof gs);
+        memset(last_time, 0, sizeof last_time);
+        memset(current, 0, sizeof current);
+        memset(p_seq, 0, sizeof p_seq);
+        bytes_clear(&together);
+        bytes_clear(&apart);
+        for (unsigned thread = 0; thread < THREADS; thread++) {
+            bytes_clear(&threads[thread]);
+            happen(thread, "ProcStatus", " %u 1", thread);
+        }
+        for (unsigned i = 0; i < STEPS; i++)
+            step();
+        for (unsigned thread = 0; thread < THREADS; thread++) {
+            bytes_format(&together, "EventBatch 1 %u %" PRIu64 "\n", thread + 1, first_time[thread]);
+            bytes_add(&together, threads[thread].data, threads[thread].size);
+        }
+        read_batches(&apart, now / 2, &events);
+        read_batches(&together, now / 2, &others);
+        assert_in_range(reading.facts.events, STEPS / 2, 2 * STEPS);
+        if (!bytes_equal(&events, &others))
+            fail_msg("round %u: events in long batches differ from those apart", round);
+    }
+    bytes_free(&together);
+    bytes_free(&others);
+}
+
+static int tear_down(void **state)
+{
+    for (unsigned thread = 0; thread < THREADS; thread++)
+        bytes_free(&threads[thread]);
+    bytes_free(&apart);
+    bytes_free(&text);
+    bytes_free(&trace);
+    bytes_free(&events);
+    return reading_tear_down(state);
+}
+
+/* A clock so fast, and so late, that the next event is behind the end of its numbers. */
+static void a_clock_runs_over(void **state)
+{
+    (void)state;
+    char why[TRACE_TEXT_WHY];
+    bytes_text(&text, "Trace Go1.26\nEventBatch 1 -1 0\nSync\nFrequency 4294967295\nClockSnapshot 0 0 0 0\n"
+                      "EventBatch 1 1 18446744073709551000\nProcStatus 1 0 1\nGoCreate 1 5 1 1\n");
+    for (unsigned i = 1; i <= 100; i++)
+        bytes_format(&text, "GoStart 9 5 %u\nGoStop 9 14 1\n", i);
+    bytes_text(&text, "EventBatch 1 -1 0\nStacks\nStack 1\npc=1 func=3 file=4 line=1\nEventBatch 1 -1 0\nStrings\n"
+                      "String 3 data=\"main.f\"\nString 4 data=\"/f.go\"\nString 14 data=\"preempted\"\n"
+                      "EndOfGeneration\n");
+    assert_true(trace_text(text.data, &trace, why));
+    reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, 0);
+    assert_int_equal(reading.facts.events, 202);
+    int64_t last = -1;
+    for (const char *at = reading.events.data; (at = strstr(at, " ts=")) != NULL; at++) {
+        int64_t ns = strtoll(at + 4, NULL, 10);
+        assert_true(ns >= last);
+        last = ns;
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, reading_set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_usual_is_what_the_rules_say),
+        TEST(a_clock_runs_over),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
