@@ -12,6 +12,7 @@ static bool write_script(const struct cli_options *from, struct cli_output *outp
     options.arch = from->arch;
     options.objects = from->objects;
     options.minimal = from->minimal;
+    options.locks = from->locks;
     if (goleak_recorder_write(from->files[0], &options, cli_output_write, output, &error) < 0 && !output->failed &&
         !output->closed_pipe) {
         cli_diag_failure(diag, &error);

@@ -65,6 +65,7 @@ enum id {
     LEVEL,
     ARCH,
     OBJECTS,
+    LOCKS,
     MINIMAL,
     COLOR,
     PROGRESS,
@@ -124,6 +125,9 @@ static const struct option_row rows[] = {
     { ARCH, 0, "arch", "NAME", arch_word, NULL, "The script of 'recorder'", "the machine, where neither --exe nor this one tells" },
     { OBJECTS, 0, "objects", NULL, NULL, NULL, NULL,
       "record operations on channels and locks too: tells more, and slows down the program" },
+    { LOCKS, 0, "locks", NULL, NULL, NULL, NULL,
+      "record every call of Lock, Unlock and so on, to tell who holds what; needs --exe, built with "
+      "-gcflags=all=-l, and slows it down" },
     { MINIMAL, 0, "minimal", NULL, NULL, NULL, NULL, "record only what the verdict needs, at the least cost" },
 
     { COLOR, 0, "color", "WHEN", when_word, "auto", "Messages",
@@ -257,6 +261,7 @@ static void set_flag(struct cli_options *options, const struct option_row *row)
     case QUIET: options->quiet = true; break;
     case FORCE: options->force = true; break;
     case OBJECTS: options->objects = true; break;
+    case LOCKS: options->locks = true; break;
     case MINIMAL: options->minimal = true; break;
     case HELP: options->action = CLI_ACTION_HELP; break;
     default: options->action = CLI_ACTION_VERSION; break;
@@ -288,6 +293,7 @@ static unsigned actions_of(enum id id)
     switch (id) {
     case ARCH:
     case OBJECTS:
+    case LOCKS:
     case MINIMAL: return FOR_RECORDER;
     case FORCE:
     case LEVEL: return FOR_CONVERT;
@@ -388,6 +394,9 @@ static bool check_recorder(struct cli_options *options)
                                     "recorded, or --go-version=V, the version that built it" SEE_HELP);
     if (options->objects && options->minimal)
         return misuse(options, "--objects and --minimal exclude each other" SEE_HELP);
+    if (options->locks && options->exe == NULL)
+        return misuse(options, "--locks needs --exe=PATH: only the program tells whether its calls of Lock can be seen"
+                               SEE_HELP);
     return true;
 }
 

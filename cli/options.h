@@ -64,7 +64,7 @@ struct cli_options {
 
     /* recorder */
     const char *exe, *arch; /* NULL: not given */
-    bool objects, minimal;
+    bool objects, minimal, locks;
 };
 
 /* Options stand anywhere; "--" ends them. Always fills *out, which must be

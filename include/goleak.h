@@ -421,8 +421,10 @@ struct goleak_recorder_options {
     const char *arch;       /* "amd64", "arm64"; NULL: exe's, else this machine's */
     bool objects;           /* channel and lock operations too              */
     bool minimal;           /* what the verdict needs, at the least cost; not with objects */
+    bool locks;             /* every call of Lock, Unlock and so on; needs an exe in which none
+                               is inlined */
 };
-#define GOLEAK_RECORDER_OPTIONS_INIT { sizeof(struct goleak_recorder_options), 0, 0, 0, 0, 0, 0 }
+#define GOLEAK_RECORDER_OPTIONS_INIT { sizeof(struct goleak_recorder_options), 0, 0, 0, 0, 0, 0, 0 }
 
 /* Writes a script for `tool`, one of goleak_recorder_name, that records what this
  * library can use best. How to run it stands in its first lines. */

@@ -661,6 +661,7 @@ static void prepare_judge(struct goleak_trace *trace)
         .lineage = &replay->lineage,
         .reasons = &trace->reasons,
         .waits = &replay->waits,
+        .locks = &replay->locks,
         .ledger = &trace->ledger,
         .health = &trace->health,
         .limits = trace->limits,

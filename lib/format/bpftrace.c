@@ -143,7 +143,7 @@ static enum goleak_status take_text(struct goleak_reader *reader, const struct g
         goleak_textual_frame(text, line))
         return GOLEAK_OK;
     enum goleak_status status = goleak_textual_end_stack(text);
-    if (status != GOLEAK_OK || goleak_textual_recorder_line(text, line))
+    if (status != GOLEAK_OK || goleak_textual_recorder_line(text, line, &status))
         return status;
     if (!reader->in_map) {
         status = goleak_textual_event(text, line, at, -1, &taken, &kept);

@@ -514,7 +514,7 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
         return status;
     else if (goleak_begins(at, end, "dtrace: "))
         status = message(reader, line), taken = true;
-    else if (goleak_textual_recorder_line(&reader->text, line))
+    else if (goleak_textual_recorder_line(&reader->text, line, &status))
         taken = true;
     else
         status = event_text(reader, line, at, -1, &taken);

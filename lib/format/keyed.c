@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/number.h"
+#include "model/locks.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -45,6 +46,13 @@ static const char *const objects[] = {
     "notifyListWait", "notifyListNotifyOne", "notifyListNotifyAll",
 };
 
+/* Those of package sync, by words that are no other events': see model/locks.h. */
+static const char *const locks[] = {
+#define X(name, word) word,
+    GOLEAK_LOCK_OPS(X)
+#undef X
+};
+
 static bool is_text(const char *at, size_t size, const char *text)
 {
     return strlen(text) == size && memcmp(at, text, size) == 0;
@@ -64,6 +72,9 @@ static enum goleak_event_kind family_of(const char *name, size_t size, bool in_r
 {
     for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
         if (is_text(name, size, objects[i]))
+            return GOLEAK_EVENT_OBJECT;
+    for (size_t i = 0; !in_runtime && i < sizeof locks / sizeof *locks; i++)
+        if (is_text(name, size, locks[i]))
             return GOLEAK_EVENT_OBJECT;
     if (size > 2 && name[0] == 'g' && name[1] == 'c' && name[2] >= 'A' && name[2] <= 'Z')
         return GOLEAK_EVENT_GC;

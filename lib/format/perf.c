@@ -626,7 +626,7 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
     if (is_source_line(at, end) && (text->open_event || text->ignores_frames)) /* -F srcline: of the frame above */
         return GOLEAK_OK;
     enum goleak_status status = goleak_textual_end_stack(text);
-    if (status != GOLEAK_OK || goleak_textual_recorder_line(text, line))
+    if (status != GOLEAK_OK || goleak_textual_recorder_line(text, line, &status))
         return status;
     const char *nul = memchr(at, 0, (size_t)(end - at));
     bool has_head = nul == NULL && split_head(at, end, &head);

@@ -4,6 +4,7 @@
 #include "base/bits.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "model/locks.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -422,6 +423,21 @@ static void recorder_begins(struct goleak_textual *text, const char *at, const c
         goleak_reasons_set_version(text->env.reasons, version, "header");
 }
 
+/* What verdicts may rest on: it goes the way of events, so that a .glk has it, too. */
+static enum goleak_status note_locks(struct goleak_textual *text, const struct goleak_line *line, const char *at)
+{
+    struct goleak_event event;
+    size_t size;
+    const char *path = find_value(at, line->end, "exe=", &size); /* the last one: it may have blanks */
+    const char *value = find_value(at, path != NULL ? path : line->end, "locks=", &size);
+    if (value == NULL || size != 5 || memcmp(value, "every", 5) != 0)
+        return GOLEAK_OK;
+    goleak_event_begin(&event, GOLEAK_EVENT_OBJECT);
+    event.position = line->number;
+    event.name = goleak_symbols_string(text->env.symbols, GOLEAK_LOCKS_EVERY, sizeof GOLEAK_LOCKS_EVERY - 1);
+    return event.name != 0 ? goleak_textual_add(text, &event) : goleak_alloc_failure(text->env.alloc);
+}
+
 static void recorder_ends(struct goleak_textual *text, const struct goleak_line *line, const char *at)
 {
     uint64_t count;
@@ -439,11 +455,12 @@ static void recorder_ends(struct goleak_textual *text, const struct goleak_line 
                        "the recorder counted %" PRIu64 " events and printed %" PRIu64, count, text->recorder_events);
 }
 
-bool goleak_textual_recorder_line(struct goleak_textual *text, const struct goleak_line *line)
+bool goleak_textual_recorder_line(struct goleak_textual *text, const struct goleak_line *line,
+                                  enum goleak_status *status)
 {
     const char *at = behind_hash(line->at, line->end);
     if (goleak_begins(at, line->end, "goleak-recorder: "))
-        recorder_begins(text, at, line->end);
+        recorder_begins(text, at, line->end), *status = note_locks(text, line, at);
     else if (goleak_begins(at, line->end, "goleak-recorder-end:"))
         recorder_ends(text, line, at);
     else

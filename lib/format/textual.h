@@ -101,7 +101,8 @@ enum goleak_status goleak_textual_event(struct goleak_textual *text, const struc
                                         int64_t cpu, bool *taken, const struct goleak_event **kept);
 
 /* A line of our recorders, perhaps behind "# ". */
-bool goleak_textual_recorder_line(struct goleak_textual *text, const struct goleak_line *line);
+bool goleak_textual_recorder_line(struct goleak_textual *text, const struct goleak_line *line,
+                                  enum goleak_status *status);
 bool goleak_textual_is_recorder_line(const char *at, const char *end);
 
 /* A goleak_line_reader's `bulk`, for lines that keyed plans and known stacks cover, and no

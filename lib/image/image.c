@@ -251,6 +251,21 @@ size_t goleak_image_frames(const struct goleak_image *image, uint64_t address, s
     return count;
 }
 
+enum goleak_image_inlined goleak_image_inlined(const struct goleak_image *image, const char *const *names, size_t count,
+                                               struct goleak_image_function *where)
+{
+    for (uint32_t i = 0; i < image->table.count; i++) {
+        bool known;
+        bool has = goleak_inline_has(&image->exe, &image->table, image->trees, i, names, count, &known);
+        if (!has && known)
+            continue;
+        if (!goleak_image_nth(image, i, where))
+            where->name = "";
+        return has ? GOLEAK_INLINED_SOMEWHERE : GOLEAK_INLINED_UNKNOWN;
+    }
+    return GOLEAK_INLINED_NOWHERE;
+}
+
 bool goleak_image_address_of(const struct goleak_image *image, uint64_t offset, uint64_t *address)
 {
     const struct goleak_exe_segment *segment = goleak_exe_segment_of(&image->exe, offset);

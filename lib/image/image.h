@@ -71,6 +71,13 @@ struct goleak_image_frame {
 size_t goleak_image_frames(const struct goleak_image *image, uint64_t address, struct goleak_image_frame *out,
                            size_t room);
 
+/* Whether the compiler put the code of one of these functions into another one's, where a
+ * probe at its entry does not see the call. *where is the first that has it, or, if it is
+ * not known, the one that does not tell. */
+enum goleak_image_inlined { GOLEAK_INLINED_NOWHERE, GOLEAK_INLINED_SOMEWHERE, GOLEAK_INLINED_UNKNOWN };
+enum goleak_image_inlined goleak_image_inlined(const struct goleak_image *image, const char *const *names, size_t count,
+                                               struct goleak_image_function *where);
+
 /* All functions, by rising address. False past the last, and for one without a
  * name (a damaged table). */
 size_t goleak_image_count(const struct goleak_image *image);

@@ -16,6 +16,8 @@
 
 #include "image/textbase.h"
 
+#include <string.h>
+
 #define SAMPLES 16
 
 struct node {
@@ -100,4 +102,23 @@ bool goleak_inline_call(const struct goleak_exe *exe, const struct goleak_pclnta
         *caller = goleak_pclntab_entry(table, index) + node.caller;
     }
     return true;
+}
+
+bool goleak_inline_has(const struct goleak_exe *exe, const struct goleak_pclntab *table, uint64_t trees,
+                       uint32_t index, const char *const *names, size_t count, bool *known)
+{
+    uint64_t tree = 0;
+    uint32_t calls = goleak_pclntab_calls(table, index);
+    *known = calls == 0 || (calls != UINT32_MAX && find_tree(exe, table, trees, index, &tree));
+    for (uint32_t call = 0; *known && call < calls; call++) {
+        struct node node;
+        const char *name = NULL;
+        if (read_node(exe, table, tree, call, &node) && is_good(table, index, &node))
+            name = goleak_pclntab_name_at(table, node.name);
+        *known = name != NULL;
+        for (size_t i = 0; *known && i < count; i++)
+            if (strcmp(name, names[i]) == 0)
+                return true;
+    }
+    return false;
 }

@@ -22,4 +22,9 @@ uint64_t goleak_inline_find(const struct goleak_exe *exe, const struct goleak_pc
 bool goleak_inline_call(const struct goleak_exe *exe, const struct goleak_pclntab *table, uint64_t trees,
                         uint32_t index, uint64_t address, const char **name, uint64_t *caller);
 
+/* Whether one of these functions was inlined into function `index`. False, too, where
+ * that cannot be told; *known says so. */
+bool goleak_inline_has(const struct goleak_exe *exe, const struct goleak_pclntab *table, uint64_t trees,
+                       uint32_t index, const char *const *names, size_t count, bool *known);
+
 #endif

@@ -167,27 +167,46 @@ static bool read_varint(const uint8_t **at, const uint8_t *end, uint32_t *out)
     return false;
 }
 
-/* The value that the instruction `distance` bytes behind the function's entry has.
- * Each pair but a first has some code, so this ends where the function does. */
-static bool value_at(const struct goleak_pclntab *table, uint32_t offset, uint64_t distance, uint32_t *out)
+/* A walk over a function's values. */
+struct values {
+    const uint8_t *at, *end;
+    uint64_t covered; /* bytes of the function that have been walked over */
+    uint32_t value;   /* of those that were walked over last */
+    bool first;
+};
+
+static bool open_values(const struct goleak_pclntab *table, uint32_t offset, struct values *out)
 {
+    *out = (struct values){ .end = table->data + table->size, .value = UINT32_MAX, .first = true };
     /* No table is at 0: a function without values says so with that. */
     if (offset == 0 || offset >= table->size - table->lines)
         return false;
-    const uint8_t *at = table->data + table->lines + offset, *end = table->data + table->size;
-    uint32_t value = UINT32_MAX, change, span;
-    uint64_t covered = 0;
-    for (bool first = true; read_varint(&at, end, &change) && (change != 0 || first); first = false) {
-        value += change & 1 ? ~(change >> 1) : change >> 1;
-        if (!read_varint(&at, end, &span) || span == 0)
-            return false;
-        covered += (uint64_t)span * table->quantum;
-        if (distance < covered) {
-            *out = value;
-            return value <= INT32_MAX;
-        }
-    }
-    return false;
+    out->at = table->data + table->lines + offset;
+    return true;
+}
+
+/* Each pair but a first has some code, so this ends where the function does. */
+static bool next_value(const struct goleak_pclntab *table, struct values *values)
+{
+    uint32_t change, span;
+    if (!read_varint(&values->at, values->end, &change) || (change == 0 && !values->first) ||
+        !read_varint(&values->at, values->end, &span) || span == 0)
+        return false;
+    values->first = false;
+    values->value += change & 1 ? ~(change >> 1) : change >> 1;
+    values->covered += (uint64_t)span * table->quantum;
+    return true;
+}
+
+/* The value that the instruction `distance` bytes behind the function's entry has. */
+static bool value_at(const struct goleak_pclntab *table, uint32_t offset, uint64_t distance, uint32_t *out)
+{
+    struct values values;
+    bool found = open_values(table, offset, &values);
+    while (found && (found = next_value(table, &values)) && distance >= values.covered)
+        continue;
+    *out = values.value;
+    return found && values.value <= INT32_MAX;
 }
 
 static const char *file_at(const struct goleak_pclntab *table, uint32_t index, uint64_t distance)
@@ -205,12 +224,30 @@ static const char *file_at(const struct goleak_pclntab *table, uint32_t index, u
 
 /* ---- what was inlined ----------------------------------------------------------- */
 
-bool goleak_pclntab_inlined(const struct goleak_pclntab *table, uint32_t index, uint64_t address, uint32_t *call)
+/* Where the table is of the calls that were inlined; 0: there is none. */
+static uint32_t inlined_offset(const struct goleak_pclntab *table, uint32_t index)
 {
     uint32_t count;
     const uint8_t *at = entry_bytes(table, index, fixed_bytes(table) + 4 * VALUES_INLINED, 4);
-    return read_field(table, index, FIELD_VALUES, &count) && count > VALUES_INLINED && at != NULL &&
-           value_at(table, goleak_le32(at), address - goleak_pclntab_entry(table, index), call);
+    bool has = read_field(table, index, FIELD_VALUES, &count) && count > VALUES_INLINED && at != NULL;
+    return has ? goleak_le32(at) : 0;
+}
+
+bool goleak_pclntab_inlined(const struct goleak_pclntab *table, uint32_t index, uint64_t address, uint32_t *call)
+{
+    return value_at(table, inlined_offset(table, index), address - goleak_pclntab_entry(table, index), call);
+}
+
+uint32_t goleak_pclntab_calls(const struct goleak_pclntab *table, uint32_t index)
+{
+    struct values values;
+    uint32_t calls = 0;
+    uint64_t size = goleak_pclntab_entry(table, index + 1) - goleak_pclntab_entry(table, index);
+    bool more = open_values(table, inlined_offset(table, index), &values);
+    while (more && next_value(table, &values) && values.covered <= size)
+        if (values.value <= INT32_MAX && values.value >= calls)
+            calls = values.value + 1;
+    return calls <= size ? calls : UINT32_MAX;
 }
 
 bool goleak_pclntab_tree(const struct goleak_pclntab *table, uint32_t index, uint64_t *place)

@@ -61,6 +61,9 @@ bool goleak_pclntab_named(const struct goleak_pclntab *table, const char *name, 
 /* The call that was inlined here, as an index into the function's tree of them;
  * false: this is the function's own code. */
 bool goleak_pclntab_inlined(const struct goleak_pclntab *table, uint32_t index, uint64_t address, uint32_t *call);
+/* One more than the highest number of a call that was inlined into the function: its tree
+ * has so many nodes. UINT32_MAX: more than the function has bytes, so it is damaged. */
+uint32_t goleak_pclntab_calls(const struct goleak_pclntab *table, uint32_t index);
 /* Where the tree is: by Go 1.16 and 1.17 its address, a pointer as it is in the file,
  * later an offset from go:func.*. False: the function has none. */
 bool goleak_pclntab_tree(const struct goleak_pclntab *table, uint32_t index, uint64_t *place);

@@ -257,6 +257,15 @@ const struct goleak_habit *goleak_waits_here(const struct goleak_waits *waits, c
     return NULL;
 }
 
+uint32_t goleak_waits_count(const struct goleak_waits *waits, const struct goleak_record *record)
+{
+    const struct goleak_waiter *waiter = goleak_waits_of(waits, record);
+    uint32_t count = waiter != NULL ? waiter->naps : 0;
+    for (uint32_t at = waiter != NULL ? waiter->habits : 0; at != 0; at = waits->habits[at].next)
+        count += waits->habits[at].ended;
+    return count;
+}
+
 const struct goleak_wait_site *goleak_waits_site(const struct goleak_waits *waits, const struct goleak_record *record)
 {
     if (waits->slots == NULL)

@@ -126,6 +126,8 @@ static inline const struct goleak_waiter *goleak_waits_of(const struct goleak_wa
 
 /* What it knows of the place where it waits now; NULL: it never woke up there. */
 const struct goleak_habit *goleak_waits_here(const struct goleak_waits *waits, const struct goleak_record *record);
+/* How many of its waits have ended, of any kind. */
+uint32_t goleak_waits_count(const struct goleak_waits *waits, const struct goleak_record *record);
 /* The wait site of a blocked goroutine; NULL: no wait there ever ended. */
 const struct goleak_wait_site *goleak_waits_site(const struct goleak_waits *waits, const struct goleak_record *record);
 

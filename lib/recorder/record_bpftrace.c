@@ -60,7 +60,8 @@ static bool is_wanted(const struct script *script, enum goleak_recorder_place pl
 
 static bool is_numeric(const struct goleak_recorder_target *target, const struct goleak_recorder_probe *probe)
 {
-    return probe->located && (target->by_address || (probe->skip > 0 && !probe->ambiguous));
+    bool is_pattern = strchr(probe->symbol, '*') != NULL; /* sync.(*Mutex).Lock would be RWMutex's, too */
+    return probe->located && (target->by_address || is_pattern || (probe->skip > 0 && !probe->ambiguous));
 }
 
 /* Whether bpftrace has to be told that a bare number is meant. */
@@ -229,6 +230,74 @@ static void write_objects(const struct script *script)
     write_object(script, GOLEAK_PLACE_SEMRELEASE1, "lock=%llx", "reg(\"<a0>\")");
 }
 
+/* ---- locks ------------------------------------------------------------------------ */
+
+#define LOCK_LINE(tabs) \
+    tabs "printf(\"<word>: goroutine=%llx goid=%lld lock=%llx" WHERE "\\n\",\n" \
+    tabs "    reg(\"<g>\"), *(int64*)(reg(\"<g>\") + <g_goid>), $lock, " WHERE_VALUES ");\n"
+
+static void put_lock(const struct script *script, enum goleak_recorder_place place, const char *text)
+{
+    const struct goleak_recorder_word word = { "word", script->target->probes[place].event, 0 };
+    struct goleak_buf line;
+    goleak_buf_init(&line, script->out->alloc);
+    goleak_recorder_fill(&line, text, &word, 1);
+    goleak_buf_char(&line, '\0');
+    if (line.failed)
+        script->out->failed = true;
+    else
+        put(script, line.data);
+    goleak_buf_release(&line);
+}
+
+static bool is_release(enum goleak_recorder_place place)
+{
+    return place == GOLEAK_PLACE_UNLOCK || place == GOLEAK_PLACE_RUNLOCK || place == GOLEAK_PLACE_WUNLOCK;
+}
+
+static void write_locks(const struct script *script, bool releases)
+{
+    for (enum goleak_recorder_place place = GOLEAK_PLACE_FIRST_LOCK; place < GOLEAK_PLACE_COUNT; place++) {
+        if (!is_wanted(script, place) || is_release(place) != releases)
+            continue;
+        write_place(script, place);
+        put_lock(script, place,
+                 releases ? "{\n"
+                            "\t@<word>_attached = 1;\n"
+                            "\t$lock = reg(\"<a0>\");\n"
+                            "\tif (@<word>_early[tid] != $lock) {\n"
+                            "\t\t" COUNT LOCK_LINE("\t\t") "\t}\n"
+                            "\t@<word>_early[tid] = (uint64)0;\n"
+                            "}\n"
+                          : "{\n"
+                            "\t" COUNT
+                            "\t$lock = reg(\"<a0>\");\n" LOCK_LINE("\t") "}\n");
+    }
+}
+
+/* As early ends: a lock whose release is not seen looks held. */
+static void write_early_releases(const struct script *script)
+{
+    for (enum goleak_recorder_place place = GOLEAK_PLACE_FIRST_LOCK; place < GOLEAK_PLACE_COUNT; place++) {
+        if (!is_wanted(script, place) || !is_release(place))
+            continue;
+        write_place(script, place);
+        put_lock(script, place, "{\n"
+                                "\tif (@<word>_attached == 0) {\n"
+                                "\t\t$lock = reg(\"<a0>\");\n"
+                                "\t\t@<word>_early[tid] = $lock;\n"
+                                "\t\t" COUNT LOCK_LINE("\t\t") "\t}\n"
+                                "}\n");
+    }
+}
+
+static void write_lock_clears(const struct script *script)
+{
+    for (enum goleak_recorder_place place = GOLEAK_PLACE_FIRST_LOCK; place < GOLEAK_PLACE_COUNT; place++)
+        if (is_wanted(script, place) && is_release(place))
+            put_lock(script, place, "\tclear(@<word>_attached);\n\tclear(@<word>_early);\n");
+}
+
 /* ---- head and ends ---------------------------------------------------------------- */
 
 static void write_commands(const struct script *script)
@@ -286,6 +355,8 @@ static void write_cost(const struct script *script)
     else
         put(script, "// Cost: a breakpoint whenever a goroutine is created, parks, is made ready, runs, or ends, and\n"
                     "// a walk over the stack at the first two. --minimal costs less, --objects tells more.\n");
+    if (script->target->locks)
+        put(script, "// And a breakpoint at every call of Lock, Unlock and so on.\n");
 }
 
 /* The path is part of a format. */
@@ -299,6 +370,8 @@ static void write_begin(const struct script *script)
 {
     put(script, "\nBEGIN\n{\n"
                 "\tprintf(\"goleak-recorder: version=1 tool=bpftrace go=<version> arch=<arch> probes=<probes>");
+    if (script->target->locks)
+        put(script, " locks=every");
     if (script->target->exe != NULL) {
         put(script, " exe=");
         write_path(script->out, script->target->exe);
@@ -326,8 +399,9 @@ static void write_end(const struct script *script)
                 "\tprintf(\"goleak-recorder-end: events=%lld\\n\", $sum);\n"
                 "\tclear(@events);\n"
                 "\tclear(@early);\n"
-                "\tclear(@attached);\n"
-                "}\n");
+                "\tclear(@attached);\n");
+    write_lock_clears(script);
+    put(script, "}\n");
 }
 
 static enum goleak_status check_path(const char *path, struct goleak_error *error)
@@ -339,6 +413,17 @@ static enum goleak_status check_path(const char *path, struct goleak_error *erro
                             "found '%c' in the program's path, which bpftrace cannot name: "
                             "give the program another name, by a hard link for instance",
                             *bad);
+}
+
+/* By name they cannot be told apart: the * in it is a pattern's. */
+static enum goleak_status check_locks(const struct goleak_recorder_target *target, struct goleak_error *error)
+{
+    for (size_t i = GOLEAK_PLACE_FIRST_LOCK; i < GOLEAK_PLACE_COUNT; i++)
+        if (target->probes[i].wanted && target->probes[i].ambiguous)
+            return goleak_error_set(error, GOLEAK_E_USAGE,
+                                    "bpftrace would take the offset of %s for an address that has other code: "
+                                    "the script for perf can record its locks", target->probes[i].symbol);
+    return GOLEAK_OK;
 }
 
 static void fill_words(struct script *script)
@@ -365,6 +450,8 @@ static enum goleak_status write_bpftrace(const struct goleak_recorder_target *ta
 {
     struct script script = { .target = target, .out = out };
     enum goleak_status status = check_path(target->exe, error);
+    if (status == GOLEAK_OK)
+        status = check_locks(target, error);
     if (status != GOLEAK_OK)
         return status;
     fill_words(&script);
@@ -378,8 +465,11 @@ static enum goleak_status write_bpftrace(const struct goleak_recorder_target *ta
         write_execute(&script);
     write_ready(&script);
     write_objects(&script);
+    write_locks(&script, true);
     write_gopark(&script);
+    write_locks(&script, false);
     write_newproc1(&script);
+    write_early_releases(&script);
     write_early_end(&script);
     write_end(&script);
     return GOLEAK_OK;

@@ -25,7 +25,7 @@
 struct script {
     const struct goleak_recorder_target *target;
     struct goleak_buf *out;
-    struct goleak_recorder_word words[GOLEAK_RECORDER_WORDS + 8];
+    struct goleak_recorder_word words[GOLEAK_RECORDER_WORDS + 10];
 };
 
 static void put(const struct script *script, const char *text)
@@ -40,7 +40,7 @@ struct fetch {
 
 /* The waker is the goroutine whose thread this is; so is the spawner, for at newproc1's
  * return the current g is the system stack's. */
-static const struct fetch fetches[GOLEAK_PLACE_COUNT] = {
+static const struct fetch fetches[GOLEAK_PLACE_FIRST_LOCK] = {
     [GOLEAK_PLACE_NEWPROC1] = { "r", "g=$retval:x64 goid=+<g_goid>($retval):s64 parent=+<m_curg>(+<g_m>(<g>)):x64 "
                                      "parentgoid=+<g_goid>(+<m_curg>(+<g_m>(<g>))):s64 gopc=+<g_gopc>($retval):x64 "
                                      "startpc=+<g_startpc>($retval):x64" },
@@ -58,6 +58,9 @@ static const struct fetch fetches[GOLEAK_PLACE_COUNT] = {
     [GOLEAK_PLACE_SEMACQUIRE1] = { "p", "g=<g>:x64 goid=+<g_goid>(<g>):s64 lock=<a0>:x64" },
     [GOLEAK_PLACE_SEMRELEASE1] = { "p", "g=<g>:x64 goid=+<g_goid>(<g>):s64 lock=<a0>:x64" },
 };
+
+/* Each of those of a lock. */
+static const struct fetch lock_fetch = { "p", "g=<g>:x64 goid=+<g_goid>(<g>):s64 lock=<a0>:x64" };
 
 static const char minimal_gopark[] = "g=<g>:x64 goid=+<g_goid>(<g>):s64 reason=<a3>:u8 wait=<a2>:u8";
 
@@ -97,6 +100,8 @@ static void write_usage(const struct script *script)
     else
         put(script, "# Cost: a breakpoint whenever a goroutine is created, parks, is made ready, runs, or ends, and\n"
                     "# a walk over the stack at the first two. --minimal costs less, --objects tells more.\n");
+    if (target->locks)
+        put(script, "# And a breakpoint at every call of Lock, Unlock and so on.\n");
 }
 
 /* In single quotes, for the shell. */
@@ -227,7 +232,8 @@ static void write_probe(const struct script *script, size_t place)
 {
     const struct goleak_recorder_target *target = script->target;
     const struct goleak_recorder_probe *probe = &target->probes[place];
-    const char *arguments = fetches[place].arguments;
+    const struct fetch *fetch = place < GOLEAK_PLACE_FIRST_LOCK ? &fetches[place] : &lock_fetch;
+    const char *arguments = fetch->arguments;
     const char *indent = "";
     if (place == GOLEAK_PLACE_GOPARK && target->minimal)
         arguments = minimal_gopark;
@@ -239,9 +245,9 @@ static void write_probe(const struct script *script, size_t place)
         else
             goleak_buf_printf(script->out, "if [ -n \"$place\" ]; then\n");
         indent = place < GOLEAK_PLACE_FIRST_OBJECT ? "" : "    ";
-        goleak_buf_printf(script->out, "%sprobe %s %s \"$place\" '", indent, fetches[place].kind, probe->event);
+        goleak_buf_printf(script->out, "%sprobe %s %s \"$place\" '", indent, fetch->kind, probe->event);
     } else {
-        goleak_buf_printf(script->out, "probe %s %s 0x%llx '", fetches[place].kind, probe->event,
+        goleak_buf_printf(script->out, "probe %s %s 0x%llx '", fetch->kind, probe->event,
                           (unsigned long long)(probe->offset + probe->skip));
     }
     put(script, arguments);
@@ -305,9 +311,13 @@ static void write_record(const struct script *script)
 
 static void write_print(const struct script *script)
 {
+    if (script->target->locks)
+        put(script, "# Attached to one that runs, the probes begin and end one after the other: not every call is seen.\n"
+                    "locks=''\n"
+                    "[ -n \"$pid\" ] || [ -n \"$interrupted\" ] || locks=' locks=every'\n");
     put(script, "{\n"
-                "    printf '# goleak-recorder: version=1 tool=perf go=<version> arch=<arch> probes=%s exe=%s\\n' \\\n"
-                "        \"$(echo $events | tr ' ' ,)\" \"$program\"\n"
+                "    printf '# goleak-recorder: version=1 tool=perf go=<version> arch=<arch> probes=%s<locks> exe=%s\\n' \\\n"
+                "        \"$(echo $events | tr ' ' ,)\"<$locks> \"$program\"\n"
                 "    perf script -i \"$output.data\" --ns --show-lost-events --no-inline \\\n"
                 "        -F trace:comm,pid,tid,cpu,time,event,trace,ip,sym,symoff,dso |\n"
                 "        awk -v group=\"$group\" -v hits=\"$hits\" '\n"
@@ -356,6 +366,10 @@ static void fill_words(struct script *script)
         (struct goleak_recorder_word){ "-x", script->target->exe != NULL ? "" : "-x /path/to/app ", 0 };
     script->words[GOLEAK_RECORDER_WORDS + 7] =
         (struct goleak_recorder_word){ "with", script->target->exe != NULL ? "--exe=THE-PROGRAM " : "", 0 };
+    script->words[GOLEAK_RECORDER_WORDS + 8] =
+        (struct goleak_recorder_word){ "locks", script->target->locks ? "%s" : "", 0 };
+    script->words[GOLEAK_RECORDER_WORDS + 9] =
+        (struct goleak_recorder_word){ "$locks", script->target->locks ? " \"$locks\"" : "", 0 };
 }
 
 static enum goleak_status write_perf(const struct goleak_recorder_target *target, struct goleak_buf *out,

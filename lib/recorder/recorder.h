@@ -47,7 +47,9 @@ bool goleak_go_minor(const char *text, unsigned *minor);
 
 /* Every place that a script may probe: X(NAME, "event", "symbol"). The word is what
  * its lines begin with. END's symbol and word depend on the version. The first five
- * are recorded unless it is told (--minimal: no EXECUTE), the others with --objects. */
+ * are recorded unless it is told (--minimal: no EXECUTE), the next ones with --objects, and
+ * those from LOCK on with --locks. Since Go 1.24 a sync.Mutex is one of internal/sync, where
+ * the calls are seen that the rest of the library makes, too. */
 #define GOLEAK_RECORDER_PROBES(X)                                                                          \
     X(NEWPROC1, "newproc1", "runtime.newproc1")          /* its return: a goroutine was created         */ \
     X(GOPARK, "gopark", "runtime.gopark")                /* the current goroutine stops                 */ \
@@ -59,14 +61,24 @@ bool goleak_go_minor(const char *text, unsigned *minor);
     X(CLOSECHAN, "closechan", "runtime.closechan")       /* argument 0 is the channel                   */ \
     X(SELECTGO, "selectgo", "runtime.selectgo")          /* arguments 3 + 4 are the number of cases     */ \
     X(SEMACQUIRE1, "semacquire1", "runtime.semacquire1") /* argument 0 is the semaphore in a lock       */ \
-    X(SEMRELEASE1, "semrelease1", "runtime.semrelease1") /* argument 0 is the semaphore in a lock       */
+    X(SEMRELEASE1, "semrelease1", "runtime.semrelease1") /* argument 0 is the semaphore in a lock       */ \
+    X(LOCK, "lock", "sync.(*Mutex).Lock")                /* argument 0 of all these is the lock         */ \
+    X(TRYLOCK, "trylock", "sync.(*Mutex).TryLock")                                                        \
+    X(UNLOCK, "unlock", "sync.(*Mutex).Unlock")                                                           \
+    X(RLOCK, "rlock", "sync.(*RWMutex).RLock")                                                            \
+    X(TRYRLOCK, "tryrlock", "sync.(*RWMutex).TryRLock")                                                   \
+    X(RUNLOCK, "runlock", "sync.(*RWMutex).RUnlock")                                                      \
+    X(WLOCK, "wlock", "sync.(*RWMutex).Lock")                                                             \
+    X(TRYWLOCK, "trywlock", "sync.(*RWMutex).TryLock")                                                    \
+    X(WUNLOCK, "wunlock", "sync.(*RWMutex).Unlock")
 
 enum goleak_recorder_place {
 #define X(name, event, symbol) GOLEAK_PLACE_##name,
     GOLEAK_RECORDER_PROBES(X)
 #undef X
         GOLEAK_PLACE_COUNT,
-    GOLEAK_PLACE_FIRST_OBJECT = GOLEAK_PLACE_CHANSEND
+    GOLEAK_PLACE_FIRST_OBJECT = GOLEAK_PLACE_CHANSEND,
+    GOLEAK_PLACE_FIRST_LOCK = GOLEAK_PLACE_LOCK
 };
 
 /*
@@ -104,8 +116,9 @@ struct goleak_recorder_target {
     const char *exe;      /* absolute path; NULL: not given */
     bool by_address;      /* the program has no symbols: probes are found by address only */
     bool objects, minimal; /* as asked; never both */
+    bool locks;            /* as asked, with an exe that has no call of them inlined */
     struct goleak_recorder_probe probes[GOLEAK_PLACE_COUNT];
-    char probe_names[128]; /* "newproc1,gopark,…", of those wanted, for the header line */
+    char probe_names[256]; /* "newproc1,gopark,…", of those wanted, for the header line */
 };
 
 /* Decides everything. Fails with a sentence: no version, an unknown one, an --exe that
@@ -120,6 +133,8 @@ enum goleak_status goleak_recorder_target_init(struct goleak_recorder_target *ou
 /* How far behind `code`, a function's first bytes, its frame is complete and its
  * arguments are untouched; 0: not found. */
 unsigned goleak_recorder_prologue(enum goleak_arch arch, const uint8_t *code, size_t size);
+/* A function that begins so looks first whether the stack has room, and may begin again. */
+bool goleak_recorder_checks_stack(enum goleak_arch arch, const uint8_t *code, size_t size);
 
 /* ---- templates (template.c) ------------------------------------------------------- */
 

@@ -107,7 +107,13 @@ static void name_probes(struct goleak_recorder_target *target)
         struct goleak_recorder_probe *probe = &target->probes[i];
         probe->event = names[i].event;
         probe->symbol = names[i].symbol;
-        probe->wanted = i < GOLEAK_PLACE_FIRST_OBJECT || target->objects;
+        probe->wanted = i < GOLEAK_PLACE_FIRST_OBJECT ||
+                        (i < GOLEAK_PLACE_FIRST_LOCK ? target->objects : target->locks);
+    }
+    if (target->layout->minor >= 24) {
+        target->probes[GOLEAK_PLACE_LOCK].symbol = "internal/sync.(*Mutex).Lock";
+        target->probes[GOLEAK_PLACE_TRYLOCK].symbol = "internal/sync.(*Mutex).TryLock";
+        target->probes[GOLEAK_PLACE_UNLOCK].symbol = "internal/sync.(*Mutex).Unlock";
     }
     /* Four or five times as many events as ready, and each ends a wait that ready ended
      * already, but for those of the network poller. */
@@ -162,6 +168,37 @@ static enum goleak_status locate(struct goleak_recorder_target *target, const st
         probe->ambiguous = place >= info.text && place < info.text_end;
     }
     return GOLEAK_OK;
+}
+
+/* ---- locks ------------------------------------------------------------------ */
+
+/* Who holds a lock is known only if every call is seen: none may be inlined, and none may be
+ * seen twice, as at an entry where the stack grows. */
+static enum goleak_status check_locks(const struct goleak_recorder_target *target, const struct goleak_image *image,
+                                      struct goleak_error *error)
+{
+    static const char build[] = "go build -gcflags=all=-l keeps such calls";
+    const char *names[GOLEAK_PLACE_COUNT - GOLEAK_PLACE_FIRST_LOCK];
+    struct goleak_image_function where;
+    for (size_t i = GOLEAK_PLACE_FIRST_LOCK; i < GOLEAK_PLACE_COUNT; i++) {
+        const struct goleak_recorder_probe *probe = &target->probes[i];
+        names[i - GOLEAK_PLACE_FIRST_LOCK] = probe->symbol;
+        if (probe->wanted && probe->skip == 0 && goleak_recorder_checks_stack(target->arch, probe->code, probe->code_size))
+            return goleak_error_set(error, GOLEAK_E_FORMAT,
+                                    "the beginning of %s is not known, so a call of it might be seen twice",
+                                    probe->symbol);
+    }
+    switch (goleak_image_inlined(image, names, sizeof names / sizeof *names, &where)) {
+    case GOLEAK_INLINED_NOWHERE: return GOLEAK_OK;
+    case GOLEAK_INLINED_SOMEWHERE:
+        return goleak_error_set(error, GOLEAK_E_USAGE,
+                                "the compiler inlined calls of locks, in %.80s for one, where no probe sees them: %s",
+                                where.name, build);
+    default:
+        return goleak_error_set(error, GOLEAK_E_USAGE,
+                                "it is not known which calls of locks the compiler inlined, in %.80s for one: %s",
+                                where.name, build);
+    }
 }
 
 /* ---- prologues -------------------------------------------------------------- */
@@ -245,6 +282,15 @@ unsigned goleak_recorder_prologue(enum goleak_arch arch, const uint8_t *code, si
     return arch == GOLEAK_ARCH_ARM64 ? prologue_arm64(code, size) : prologue_amd64(code, size);
 }
 
+bool goleak_recorder_checks_stack(enum goleak_arch arch, const uint8_t *code, size_t size)
+{
+    static const uint8_t small[] = { 0x49, 0x3b, 0x66, 0x10 }, big[] = { 0x4c, 0x8d };
+    if (arch == GOLEAK_ARCH_ARM64) /* ldr x16, [x28, #16] */
+        return size >= 4 && code[0] == 0x90 && code[1] == 0x0b && code[2] == 0x40 && code[3] == 0xf9;
+    return (size >= sizeof small && memcmp(code, small, sizeof small) == 0) ||
+           (size >= sizeof big && memcmp(code, big, sizeof big) == 0);
+}
+
 /* ---- all of it -------------------------------------------------------------- */
 
 /* Scripts are run elsewhere: the path must not depend on where we are. */
@@ -280,6 +326,8 @@ static enum goleak_status read_exe(struct goleak_recorder_target *target, const 
         return status;
     name_probes(target);
     status = locate(target, image, error);
+    if (status == GOLEAK_OK && target->locks)
+        status = check_locks(target, image, error);
     list_probes(target);
     return status;
 }
@@ -308,8 +356,12 @@ enum goleak_status goleak_recorder_target_init(struct goleak_recorder_target *ou
     memset(out, 0, sizeof *out);
     if (options->objects && options->minimal)
         return goleak_error_set(error, GOLEAK_E_USAGE, "found objects and minimal together, expected one of them");
+    if (options->locks && options->exe == NULL)
+        return goleak_error_set(error, GOLEAK_E_USAGE, "found locks without a program: the compiler inlines most calls "
+                                                       "of them, and only the program tells whether it did");
     out->objects = options->objects;
     out->minimal = options->minimal;
+    out->locks = options->locks;
     if (options->exe != NULL)
         return init_from_exe(out, path, alloc, options, error);
     enum goleak_status status = set_arch(out, options->arch, THIS_ARCH, error);

@@ -57,6 +57,7 @@ static enum goleak_status end_life(struct goleak_replay *replay, struct goleak_r
         replay->script_live--;
     goleak_end_lineage(replay, record);
     goleak_waits_forget(&replay->waits, record);
+    goleak_locks_end(&replay->locks, record, moment);
     record->since = moment;
     return status;
 }
@@ -418,6 +419,14 @@ bool goleak_replay_allows(const struct goleak_replay *replay, const struct golea
     return !is_not_yet(index != 0 ? goleak_store_at(&replay->store, index) : NULL, event);
 }
 
+static void on_object(struct goleak_replay *replay, const struct goleak_event *event,
+                      const struct goleak_record *record, int64_t moment)
+{
+    enum goleak_lock_op op = goleak_locks_op(&replay->locks, replay->symbols, event->name);
+    if (op != GOLEAK_LOCK_NONE && (event->has & GOLEAK_HAS_LOCK))
+        goleak_locks_note(&replay->locks, record, op, event->lock, moment, goleak_waits_count(&replay->waits, record));
+}
+
 /* The same address, but another goid: its end and its creation were not recorded. */
 static enum goleak_status meet_stranger(struct goleak_replay *replay, const struct goleak_event *event,
                                         struct goleak_record *record, int64_t moment)
@@ -501,6 +510,8 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
     default: /* an event of another kind: the goroutine is awake */
         if (record->state == GOLEAK_STATE_WAITING)
             goleak_set_state(replay, record, GOLEAK_STATE_RUNNING, moment);
+        if (event->kind == GOLEAK_EVENT_OBJECT)
+            on_object(replay, event, record, moment);
         return GOLEAK_OK;
     }
 }
@@ -528,6 +539,7 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
     *was = (struct goleak_detail) { 0 };
     *named = (struct goleak_record) { .index = other };
     goleak_waits_move(&replay->waits, other, own);
+    goleak_locks_move(&replay->locks, other, own);
     return GOLEAK_OK;
 }
 

@@ -87,6 +87,10 @@ enum goleak_status goleak_step_nobody(struct goleak_replay *replay, const struct
         return event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)
                    ? goleak_name_other(replay, event, moment, &other)
                    : GOLEAK_OK;
+    case GOLEAK_EVENT_OBJECT:
+        if (strcmp(goleak_symbols_text(replay->symbols, event->name), GOLEAK_LOCKS_EVERY) == 0)
+            replay->locks.every = true;
+        return GOLEAK_OK;
     case GOLEAK_EVENT_LOST:
         goleak_health_note(replay->health, GOLEAK_HEALTH_lost_events, event->count > 0 ? (uint64_t)event->count : 1,
                            event->position, 0, 0, "the recorder says that it lost %" PRId32 " events", event->count);

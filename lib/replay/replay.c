@@ -35,6 +35,7 @@ bool goleak_replay_init(struct goleak_replay *replay, struct goleak_alloc *alloc
     replay->printed.should_count = replay->printed.should_blocked = GOLEAK_NONE;
     goleak_lineage_init(&replay->lineage, alloc);
     goleak_waits_init(&replay->waits, alloc);
+    goleak_locks_init(&replay->locks, alloc);
     if (!goleak_store_init(&replay->store, alloc) || !goleak_sites_init(&replay->sites, symbols, alloc) ||
         !goleak_grow(alloc, &replay->processes, &replay->process_capacity, 1, sizeof *replay->processes)) {
         goleak_replay_release(replay);
@@ -55,6 +56,7 @@ void goleak_replay_release(struct goleak_replay *replay)
     if (replay->sites.symbols != NULL)
         goleak_sites_release(&replay->sites);
     goleak_waits_release(&replay->waits);
+    goleak_locks_release(&replay->locks);
     goleak_story_release(&replay->story, alloc);
     goleak_free(alloc, replay->processes, replay->process_capacity * sizeof *replay->processes);
     goleak_free(alloc, replay->calls, replay->call_capacity * sizeof *replay->calls);
@@ -66,7 +68,8 @@ void goleak_replay_release(struct goleak_replay *replay)
 enum goleak_status goleak_replay_flush(struct goleak_replay *replay)
 {
     struct goleak_transitions *batch = &replay->transitions;
-    enum goleak_status status = replay->waits.failed ? goleak_alloc_failure(replay->alloc) : GOLEAK_OK;
+    bool failed = replay->waits.failed || replay->locks.failed;
+    enum goleak_status status = failed ? goleak_alloc_failure(replay->alloc) : GOLEAK_OK;
     batch->site_count = goleak_sites_count(&replay->sites);
     if (status == GOLEAK_OK && batch->count != 0 && replay->on_transitions != NULL)
         status = replay->on_transitions(replay->context, batch);

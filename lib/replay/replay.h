@@ -13,6 +13,7 @@
 #include "model/event.h"
 #include "model/health.h"
 #include "model/lineage.h"
+#include "model/locks.h"
 #include "model/reasons.h"
 #include "model/sites.h"
 #include "model/story.h"
@@ -72,6 +73,7 @@ struct goleak_replay {
     struct goleak_lineage lineage;
     struct goleak_sites sites;
     struct goleak_waits waits;
+    struct goleak_locks locks;
     struct goleak_story story; /* of the one goroutine that somebody asked about */
     struct goleak_process *processes;
     size_t process_count, process_capacity;

@@ -106,6 +106,7 @@ ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_e
     if ((record->flags & GOLEAK_REC_SPAWNED) || record->parent != 0)
         goleak_end_lineage(replay, record);
     goleak_waits_forget(&replay->waits, record);
+    goleak_locks_end(&replay->locks, record, moment);
     record->since = moment;
     goleak_compare_counters(replay, event, counted);
     return true;

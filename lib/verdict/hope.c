@@ -47,6 +47,16 @@ bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_lim
     return record->reason == GOLEAK_REASON_SELECT || waited / limits->patience <= habit->longest;
 }
 
+bool goleak_hope_unlocks(const struct goleak_hope *hope, const struct goleak_waits *waits,
+                         const struct goleak_store *store, const struct goleak_limits *limits,
+                         const struct goleak_holder *holder)
+{
+    if (holder->record == 0 || goleak_hope_of(hope, holder->record) == GOLEAK_HOPE_NONE)
+        return false;
+    uint32_t since = goleak_waits_count(waits, goleak_store_at(store, holder->record)) - holder->waits;
+    return since < limits->chances;
+}
+
 /* ---- who is connected with whom ---- */
 
 /* Sorted, so that all of one key stand together. */
@@ -204,6 +214,9 @@ static void give(struct search *search, uint32_t index, enum goleak_hope_kind ki
 {
     if (search->hope->kinds[index] != GOLEAK_HOPE_NONE)
         return;
+    bool locked = search->input->holders != NULL && goleak_holders_lock(search->input->holders, index) != NULL;
+    if (locked && kind != GOLEAK_HOPE_HOLDER && kind != GOLEAK_HOPE_ACTS)
+        return;
     search->hope->kinds[index] = (uint8_t)kind;
     search->hope->whom[index] = whom;
     search->queue[search->queued++] = index;
@@ -308,12 +321,34 @@ static void give_fellows(struct search *search, uint32_t place, uint32_t whom)
     give_all(search, &search->places, place, GOLEAK_HOPE_PEER, whom);
 }
 
+/* It may unlock what it holds: where it was the last one that was missing, the waiters hope. */
+static void open_lock(struct search *search, const struct goleak_holder *holder)
+{
+    const struct goleak_hope_input *input = search->input;
+    struct goleak_holders *all = input->holders;
+    struct goleak_lock *lock = goleak_holders_at(all, holder->process, holder->lock);
+    if (lock == NULL || lock->open == 0 ||
+        !goleak_hope_unlocks(search->hope, input->waits, input->store, input->limits, holder) || --lock->open != 0)
+        return;
+    for (uint32_t i = lock->first_waiter; i < lock->first_waiter + lock->waiters; i++)
+        if (goleak_holders_lock(all, all->waiters[i].record) == lock)
+            give(search, all->waiters[i].record, GOLEAK_HOPE_HOLDER, holder->record);
+}
+
+static void open_locks(struct search *search, uint32_t index)
+{
+    const struct goleak_holders *all = search->input->holders;
+    for (uint32_t at = all != NULL ? goleak_holders_of(all, index) : 0; at != 0; at = all->holders[at - 1].next)
+        open_lock(search, &all->holders[at - 1]);
+}
+
 /* Its fellows at the same object, and those whom it has woken. */
 static void spread(struct search *search, uint32_t index)
 {
     const struct goleak_record *record = goleak_store_at(search->input->store, index);
     const struct goleak_waiter *waiter = goleak_waits_of(search->input->waits, record);
     give_all(search, &search->woken, index, GOLEAK_HOPE_WAKER, index);
+    open_locks(search, index);
     if (search->hope->kinds[index] == GOLEAK_HOPE_WAKER && waiter != NULL && goleak_place_is_object(waiter->place))
         give_fellows(search, waiter->place, index);
 }
@@ -330,7 +365,8 @@ static void spread_up(struct search *search, uint32_t index)
 {
     const struct goleak_record *record = goleak_store_at(search->input->store, index);
     uint8_t kind = search->hope->kinds[index];
-    bool acts = kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_BESIDE || kind == GOLEAK_HOPE_CHILD;
+    bool acts = kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_BESIDE || kind == GOLEAK_HOPE_CHILD ||
+                kind == GOLEAK_HOPE_HOLDER;
     uint32_t parent = acts ? find_ancestor(search, record->parent) : 0;
     const struct goleak_record *above = parent != 0 ? goleak_store_at(search->input->store, parent) : NULL;
     if (above != NULL && is_stuck(above) && may_help(search, record) &&

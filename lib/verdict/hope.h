@@ -11,6 +11,8 @@
  *      peer        another one that waits on the same object has such a waker
  *      beside      the same call of the same function started another one, at about the
  *                  same time, that acts: they may share what it waits on
+ *      holder      it waits for a lock, and those who hold it are not stuck. Who waits for a
+ *                  lock of which this is known has no other hope
  *      child       it started one that is not stuck, and may have handed it what it waits on
  *
  * One that has slept often since, and woke nobody, had its chance; but whoever waits in a
@@ -23,6 +25,7 @@
 #include "model/reasons.h"
 #include "model/sites.h"
 #include "model/waits.h"
+#include "verdict/holders.h"
 #include "verdict/limits.h"
 
 enum goleak_hope_kind {
@@ -32,6 +35,7 @@ enum goleak_hope_kind {
     GOLEAK_HOPE_WAKER,
     GOLEAK_HOPE_PEER,
     GOLEAK_HOPE_BESIDE,
+    GOLEAK_HOPE_HOLDER,
     GOLEAK_HOPE_CHILD
 };
 
@@ -52,6 +56,8 @@ struct goleak_hope_input {
     const struct goleak_waits *waits;
     const struct goleak_limits *limits;
     int64_t last; /* moment of the last event */
+    const struct goleak_locks *locks;
+    struct goleak_holders *holders; /* found before; its counts are used up. NULL: there are no locks */
 };
 
 /* It waits in a function of this name, by its wait reason or its stack. */
@@ -65,6 +71,11 @@ static inline enum goleak_hope_kind goleak_hope_of(const struct goleak_hope *hop
 {
     return index < hope->count ? (enum goleak_hope_kind)hope->kinds[index] : GOLEAK_HOPE_NONE;
 }
+
+/* A holder goes on, and has not had many chances to unlock already. */
+bool goleak_hope_unlocks(const struct goleak_hope *hope, const struct goleak_waits *waits,
+                         const struct goleak_store *store, const struct goleak_limits *limits,
+                         const struct goleak_holder *holder);
 
 /* The waker that a habit names, if it lives; 0: it has ended. */
 uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak_habit *habit, int which);

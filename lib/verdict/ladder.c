@@ -6,6 +6,7 @@
  *        main          the main goroutine: its end is the program's end      waiting
  *        panic-wait    parks because the process is panicking                waiting
  *        forever       nil channel, select{}: nothing can wake it            certain / likely
+ *        lock-cycle    a deadlock, where every call of a lock was recorded   certain
  *        too-young     waits for less than --min-age                         waiting
  *        coroutine     created and never ended; it never parks               likely / suspect
  *        blocked       the article's rule, where nothing more is told        likely
@@ -14,6 +15,7 @@
  *
  *      all the others are of those who are blocked; each speaks for a leak or against it:
  *
+ *        its lock's holder has ended, is stuck, or does not unlock it        likely
  *        nothing against                                                     likely
  *        woken again and again by one that may do so again                   waiting
  *          … and its site has 30 and more, none ended, and rises             suspect
@@ -33,7 +35,7 @@
 const struct goleak_limits goleak_limits_default = GOLEAK_LIMITS_DEFAULT;
 
 /* What a recording must tell for a rule to be weighed at all. */
-enum need { NEEDS_NOTHING, NEEDS_WAKEUPS, NEEDS_WAKERS, NEEDS_OBJECTS, NEEDS_STACKS, NEEDS_SITE, NEEDS_TIME };
+enum need { NEEDS_NOTHING, NEEDS_WAKEUPS, NEEDS_WAKERS, NEEDS_OBJECTS, NEEDS_STACKS, NEEDS_SITE, NEEDS_LOCKS };
 
 static const struct rule {
     const char *id;
@@ -45,12 +47,14 @@ static const struct rule {
     { "main", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_main },
     { "panic-wait", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_panic },
     { "forever", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_forever },
+    { "lock-cycle", GOLEAK_DECIDES, NEEDS_LOCKS, goleak_rule_lock_cycle },
     { "too-young", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_young },
     { "coroutine", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_coroutine },
     { "blocked", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_article },
     { "waits", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_waits },
     { "runs", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_runs },
 
+    { "lock-kept", GOLEAK_FOR, NEEDS_LOCKS, goleak_rule_lock_kept },
     { "waker-gone", GOLEAK_FOR, NEEDS_WAKERS, goleak_rule_waker_gone },
     { "never-woken", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_never_woken },
     { "sender", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_sender },
@@ -60,6 +64,7 @@ static const struct rule {
     { "shape", GOLEAK_FOR, NEEDS_NOTHING, goleak_rule_shape },
     { "spawner-gone", GOLEAK_FOR, NEEDS_NOTHING, goleak_rule_spawner_gone },
 
+    { "holder", GOLEAK_AGAINST, NEEDS_LOCKS, goleak_rule_holder },
     { "serves", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_serves },
     { "timer", GOLEAK_AGAINST, NEEDS_WAKERS, goleak_rule_timer },
     { "shared", GOLEAK_AGAINST, NEEDS_OBJECTS, goleak_rule_shared },
@@ -143,6 +148,8 @@ struct goleak_span goleak_who(const struct goleak_verdict_input *input, uint32_t
 
 /* ---- a case ---- */
 
+static enum goleak_verdict verdict_of_holder(const struct goleak_verdict_input *input, uint32_t index);
+
 static struct goleak_case open_case(const struct goleak_verdict_input *input, uint32_t index)
 {
     const struct goleak_record *record = goleak_store_at(input->store, index);
@@ -162,6 +169,11 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
     c.cohort = goleak_cohorts_of(&input->cohorts, record);
     c.hope = goleak_hope_of(&input->hope, c.index);
     c.whom = c.index < input->hope.count ? input->hope.whom[c.index] : 0;
+    c.lock = goleak_holders_lock(&input->holders, index);
+    if (c.lock != NULL)
+        c.root = goleak_lock_root(input, index);
+    if (c.root.end == GOLEAK_LOCK_STUCK)
+        c.root_leaks = verdict_of_holder(input, c.root.holder->record) <= GOLEAK_VERDICT_SUSPECT;
     c.rise = record->site < input->ledger->count ? &input->rises[record->site] : &input->rises[input->ledger->count];
     return c;
 }
@@ -253,11 +265,18 @@ static struct outcome decide(const struct goleak_case *c)
         against = true;
         served = served || rule == goleak_rule_serves || rule == goleak_rule_timer;
     }
-    outcome.verdict = weigh(c, served, against);
+    outcome.verdict = goleak_is_locked_out(c) ? GOLEAK_VERDICT_LIKELY : weigh(c, served, against);
     outcome.lowered = outcome.verdict == GOLEAK_VERDICT_LIKELY && holds(&rules[RULES - 1], c, &outcome.verdict);
     if (outcome.lowered)
         outcome.verdict = GOLEAK_VERDICT_SUSPECT;
     return outcome;
+}
+
+/* It waits for no lock of which more is known: this ends here. */
+static enum goleak_verdict verdict_of_holder(const struct goleak_verdict_input *input, uint32_t index)
+{
+    struct goleak_case c = open_case(input, index);
+    return decide(&c).verdict;
 }
 
 /* Where no wait of the place ever ended, nothing but the cohort, the flags and the hope
@@ -271,12 +290,14 @@ enum goleak_verdict goleak_verdict_of(const struct goleak_verdict_input *input, 
     uint8_t hope = (uint8_t)goleak_hope_of(&input->hope, index);
     const struct goleak_waiter *waiter = goleak_waits_of(input->waits, record);
     bool never_woken = waiter == NULL || waiter->habits == 0;
-    if (cohort != 0 && never_woken && cohort == last->cohort && record->flags == last->flags && hope == last->hope)
+    uint32_t lock = index < input->holders.record_count ? input->holders.waits_for[index] : 0;
+    if (cohort != 0 && never_woken && cohort == last->cohort && record->flags == last->flags && hope == last->hope &&
+        lock == last->lock)
         return last->verdict;
     struct goleak_case c = open_case(input, index);
     enum goleak_verdict verdict = decide(&c).verdict;
     bool alike = never_woken && c.site == NULL && input->min_age_ns == 0 && !c.older;
-    *last = (struct goleak_alike){ alike ? cohort : 0, record->flags, hope, verdict };
+    *last = (struct goleak_alike){ alike ? cohort : 0, record->flags, hope, lock, verdict };
     return verdict;
 }
 
@@ -325,6 +346,8 @@ static const char *missing(const struct goleak_verdict_input *input, enum need n
         return input->objects_told ? NULL : "what goroutines wait on (chan= and elem= of gopark events)";
     case NEEDS_STACKS:
         return input->stacks_told ? NULL : "stacks";
+    case NEEDS_LOCKS:
+        return input->locks->taken != 0 ? NULL : "calls of Lock and Unlock (recorder --locks)";
     case NEEDS_SITE:
         return record->site != 0 ? NULL : "where goroutines are created (a stack, gopc=, fn=)";
     default:
@@ -372,8 +395,12 @@ static double part_lost(const struct goleak_verdict_input *input)
 
 enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
 {
-    const struct goleak_hope_input known = { input->store,   input->lineage, input->sites, input->symbols,
-                                             input->reasons, input->waits,   input->limits, input->last };
+    const struct goleak_holders_input locks = { input->store, input->symbols, input->reasons, input->locks,
+                                                input->limits };
+    const struct goleak_hope_input known = { input->store,   input->lineage, input->sites,  input->symbols,
+                                             input->reasons, input->waits,   input->limits, input->last,
+                                             input->locks,   &input->holders };
+    goleak_holders_init(&input->holders, input->alloc);
     goleak_hope_init(&input->hope, input->alloc);
     goleak_cohorts_init(&input->cohorts, input->alloc);
     input->lost = part_lost(input);
@@ -383,13 +410,16 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
         return goleak_alloc_failure(input->alloc);
     for (size_t site = 0; site < input->ledger->count; site++)
         input->rises[site] = goleak_growth_of(input->ledger, (uint32_t)site);
-    enum goleak_status status = goleak_hope_find(&input->hope, &known);
+    enum goleak_status status = goleak_holders_find(&input->holders, &locks);
+    if (status == GOLEAK_OK)
+        status = goleak_hope_find(&input->hope, &known);
     return status == GOLEAK_OK ? goleak_cohorts_find(&input->cohorts, &known, &input->hope) : status;
 }
 
 void goleak_verdict_release(struct goleak_verdict_input *input)
 {
     goleak_hope_release(&input->hope);
+    goleak_holders_release(&input->holders);
     if (input->rises != NULL)
         goleak_free(input->alloc, input->rises, (input->ledger->count + 1) * sizeof *input->rises);
     input->rises = NULL;

@@ -23,13 +23,15 @@ struct goleak_limits {
     uint64_t early_least, early_part, early_share; /* the same of the process, in the last 1/N of its time */
     double loss_chance;      /* what chance does less often is no chance */
     double loss_untold;      /* the part of the events that is taken to be lost where nobody counted */
+    uint64_t lock_gaps;      /* of the locks that were taken, 1/N may contradict what is known of holders */
 };
 
 #define GOLEAK_LIMITS_DEFAULT                                                                                         \
     {                                                                                                                 \
         .habit_waits = 2, .patience = 10, .together = 10, .chances = 20, .rise_created = 10,                    \
         .rise_trend = 2.33, .rise_share = 3, .endless_created = 30, .usual_least = 20, .usual_part = 20,              \
-        .early_least = 5, .early_part = 10, .early_share = 10, .loss_chance = 0.05, .loss_untold = 0.02               \
+        .early_least = 5, .early_part = 10, .early_share = 10, .loss_chance = 0.05, .loss_untold = 0.02,              \
+        .lock_gaps = 100                                                                                             \
     }
 
 extern const struct goleak_limits goleak_limits_default;

@@ -4,6 +4,22 @@
 
 #include "verdict/verdict.h"
 
+/* What the way from a lock to its holder, the lock that it waits for, and so on, ends in. */
+enum goleak_lock_end {
+    GOLEAK_LOCK_UNKNOWN,
+    GOLEAK_LOCK_DEAD,    /* a circle */
+    GOLEAK_LOCK_GONE,    /* one that has ended */
+    GOLEAK_LOCK_KEPT,    /* one that acts, and had its chances to unlock */
+    GOLEAK_LOCK_STUCK,   /* one that is stuck elsewhere */
+    GOLEAK_LOCK_GOES_ON  /* one that may unlock */
+};
+
+struct goleak_lock_root {
+    enum goleak_lock_end end;
+    const struct goleak_holder *holder; /* at the end of the way; NULL: unknown */
+    uint32_t steps; /* from holder to holder */
+};
+
 /* One goroutine before the rules: all that is known of it, found once. */
 struct goleak_case {
     const struct goleak_verdict_input *input;
@@ -19,6 +35,9 @@ struct goleak_case {
     enum goleak_hope_kind hope;
     uint32_t whom; /* the one on which its hope rests */
     const struct goleak_rise *rise; /* of its spawn site */
+    const struct goleak_lock *lock; /* that it waits for, if its holders are known */
+    struct goleak_lock_root root;   /* why that is not given back */
+    bool root_leaks;                /* root.holder is stuck, and leaks */
 };
 
 /* What a rule that applies has to say. */
@@ -42,6 +61,8 @@ goleak_rule goleak_rule_waker_gone, goleak_rule_never_woken, goleak_rule_sender,
 /* counter.c: what speaks against it */
 goleak_rule goleak_rule_serves, goleak_rule_timer, goleak_rule_shared, goleak_rule_pool, goleak_rule_beside,
     goleak_rule_child, goleak_rule_usual, goleak_rule_early, goleak_rule_idler, goleak_rule_older;
+/* deadlock.c: who holds the lock that it waits for */
+goleak_rule goleak_rule_lock_cycle, goleak_rule_lock_kept, goleak_rule_holder;
 /* loss.c: what was lost */
 goleak_rule goleak_rule_loss;
 
@@ -63,6 +84,9 @@ struct goleak_span goleak_who(const struct goleak_verdict_input *input, uint32_t
 
 /* Its waker or its object's, who would have to come again, have all ended or are stuck. */
 bool goleak_is_deserted(const struct goleak_case *c);
+struct goleak_lock_root goleak_lock_root(const struct goleak_verdict_input *input, uint32_t index);
+/* The lock that it waits for will not be given back, as far as can be told. */
+bool goleak_is_locked_out(const struct goleak_case *c);
 /* The count of its site rises through the recording. */
 bool goleak_is_rising(const struct goleak_case *c);
 

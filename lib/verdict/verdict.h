@@ -19,6 +19,7 @@
 #include "model/ticks.h"
 #include "verdict/cohort.h"
 #include "verdict/growth.h"
+#include "verdict/holders.h"
 #include "verdict/hope.h"
 
 struct goleak_verdict_input {
@@ -29,6 +30,7 @@ struct goleak_verdict_input {
     const struct goleak_lineage *lineage;
     const struct goleak_reasons *reasons;
     const struct goleak_waits *waits;
+    const struct goleak_locks *locks;
     const struct goleak_ledger *ledger;
     const struct goleak_health_book *health;
     const struct goleak_limits *limits;
@@ -43,6 +45,7 @@ struct goleak_verdict_input {
     uint64_t events;
     int64_t min_age_ns;  /* 0: none */
     /* Worked out once, at the end (goleak_verdict_prepare). */
+    struct goleak_holders holders;
     struct goleak_hope hope;
     struct goleak_cohorts cohorts;
     struct goleak_rise *rises; /* by spawn site */
@@ -67,6 +70,7 @@ struct goleak_alike {
     uint32_t cohort; /* 0: none */
     uint16_t flags;
     uint8_t hope;
+    uint32_t lock; /* that it waits for */
     enum goleak_verdict verdict;
 };
 

@@ -1,0 +1,211 @@
+/*
+ * deadlock - what who holds a lock says of those who wait for it. See ladder.c, holders.h.
+ *
+ *      the arrows lead in a circle          certain, if the recording has every call; else for a leak
+ *      its holder has ended                 for
+ *      its holder has had many chances      for
+ *      its holder is stuck, and leaks       for
+ *      its holder acts, or may be woken     against
+ */
+#include "verdict/rules.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* ---- why the lock is not given back ---- */
+
+static const struct goleak_holder *holder_at(const struct goleak_verdict_input *input, const struct goleak_lock *lock,
+                                             uint32_t which)
+{
+    return &input->holders.holders[lock->first + which];
+}
+
+/* The first of its holders that does not go on; NULL: they all do. */
+static const struct goleak_holder *find_open(const struct goleak_verdict_input *input, const struct goleak_lock *lock)
+{
+    const struct goleak_holder *open = NULL;
+    for (uint32_t i = 0; i < lock->count; i++) {
+        const struct goleak_holder *holder = holder_at(input, lock, i);
+        if (holder->record == 0)
+            return holder;
+        if (open == NULL && !goleak_hope_unlocks(&input->hope, input->waits, input->store, input->limits, holder))
+            open = holder;
+    }
+    return open;
+}
+
+/* Chains are no longer in programs; a longer one is not looked through. */
+#define CHAIN_MOST 64
+
+struct goleak_lock_root goleak_lock_root(const struct goleak_verdict_input *input, uint32_t index)
+{
+    struct goleak_lock_root root = { .end = GOLEAK_LOCK_UNKNOWN };
+    const struct goleak_lock *lock = goleak_holders_lock(&input->holders, index);
+    if (lock == NULL)
+        return root;
+    if (lock->dead)
+        root.end = GOLEAK_LOCK_DEAD;
+    else if (goleak_hope_of(&input->hope, index) == GOLEAK_HOPE_HOLDER)
+        root.end = GOLEAK_LOCK_GOES_ON;
+    root.holder = root.end != GOLEAK_LOCK_UNKNOWN ? holder_at(input, lock, 0) : NULL;
+    for (unsigned steps = 0; lock != NULL && root.end == GOLEAK_LOCK_UNKNOWN && steps < CHAIN_MOST; steps++) {
+        const struct goleak_holder *open = find_open(input, lock);
+        if (open == NULL)
+            break;
+        root.holder = open;
+        root.steps = steps;
+        lock = open->record != 0 ? goleak_holders_lock(&input->holders, open->record) : NULL;
+        if (open->record == 0)
+            root.end = GOLEAK_LOCK_GONE;
+        else if (goleak_hope_of(&input->hope, open->record) != GOLEAK_HOPE_NONE)
+            root.end = GOLEAK_LOCK_KEPT;
+        else if (lock == NULL)
+            root.end = GOLEAK_LOCK_STUCK;
+    }
+    return root;
+}
+
+bool goleak_is_locked_out(const struct goleak_case *c)
+{
+    enum goleak_lock_end end = c->root.end;
+    return end == GOLEAK_LOCK_DEAD || end == GOLEAK_LOCK_GONE || end == GOLEAK_LOCK_KEPT ||
+           (end == GOLEAK_LOCK_STUCK && c->root_leaks);
+}
+
+/* ---- deadlocks ---- */
+
+/* Of a lock in a deadlock: a holder that waits for another one. */
+static const struct goleak_holder *next_dead(const struct goleak_verdict_input *input, const struct goleak_lock *lock)
+{
+    for (uint32_t i = 0; i < lock->count; i++) {
+        const struct goleak_holder *holder = holder_at(input, lock, i);
+        const struct goleak_lock *next = goleak_holders_lock(&input->holders, holder->record);
+        if (next != NULL && next->dead && !holder->maybe)
+            return holder;
+    }
+    return NULL;
+}
+
+#define CIRCLE_MOST 100000
+
+/* How many goroutines the circle has that leads back to this one; 0: it only leads to one. */
+static uint32_t circle_of(const struct goleak_case *c)
+{
+    const struct goleak_lock *lock = c->lock;
+    for (uint32_t steps = 1; steps < CIRCLE_MOST; steps++) {
+        const struct goleak_holder *holder = next_dead(c->input, lock);
+        if (holder == NULL || holder->record == c->index)
+            return holder != NULL ? steps : 0;
+        lock = goleak_holders_lock(&c->input->holders, holder->record);
+    }
+    return 0;
+}
+
+static void say_deadlock(const struct goleak_case *c, struct goleak_saying *out)
+{
+    const struct goleak_holder *holder = next_dead(c->input, c->lock);
+    uint32_t circle = circle_of(c);
+    if (holder == NULL)
+        return;
+    const struct goleak_lock *other = goleak_holders_lock(&c->input->holders, holder->record);
+    struct goleak_span who = goleak_who(c->input, holder->record);
+    if (circle == 1)
+        goleak_say(out, "waits for the lock %" PRIx64 ", which it has taken itself %s before", c->lock->lock,
+                   goleak_span_of(c->input, c->record->since - holder->since).text);
+    else if (circle == 2)
+        goleak_say(out, "waits for the lock %" PRIx64 " that %s holds, which waits for the lock %" PRIx64
+                        " that this one holds", c->lock->lock, who.text, other->lock);
+    else if (circle != 0)
+        goleak_say(out, "waits for the lock %" PRIx64 " that %s holds; from lock to holder the way leads over %" PRIu32
+                        " goroutines back to this one", c->lock->lock, who.text, circle);
+    else
+        goleak_say(out, "waits for the lock %" PRIx64 " that %s holds, and that one waits for a lock that a deadlock "
+                        "never gives back", c->lock->lock, who.text);
+    goleak_say_number(out, "circle", circle);
+    goleak_say_number(out, "holder_goid", (int64_t)goleak_store_at(c->input->store, holder->record)->goid);
+    goleak_say_number(out, "waiters", c->lock->waiters);
+}
+
+/* Proven, where every call was recorded, nothing was lost, and nobody ever unlocked what
+ * another one had locked. */
+GOLEAK_RULE(lock_cycle)
+{
+    if (c->lock == NULL || !c->lock->dead || !c->input->holders.complete || c->input->lost > 0)
+        return false;
+    out->verdict = GOLEAK_VERDICT_CERTAIN;
+    say_deadlock(c, out);
+    return true;
+}
+
+/* ---- its last holder ---- */
+
+static void say_gone(const struct goleak_case *c, struct goleak_saying *out)
+{
+    const struct goleak_holder *holder = c->root.holder;
+    struct goleak_span ago = goleak_span_of(c->input, c->input->last - holder->ended);
+    char who[48] = "another goroutine";
+    if (holder->goid != 0)
+        snprintf(who, sizeof who, "goroutine %" PRIu64, holder->goid);
+    goleak_say(out, "%s %" PRIx64 " was taken last by %s, which ended %s ago and did not unlock it",
+               c->root.steps == 0 ? "the lock" : "its lock's holder waits for another:", holder->lock, who, ago.text);
+    goleak_say_number(out, "holder_goid", (int64_t)holder->goid);
+    goleak_say_number(out, c->input->has_time ? "ended_ns" : "ended_events", c->input->last - holder->ended);
+}
+
+static const char *state_of(const struct goleak_record *record)
+{
+    const char *reason = goleak_reason_name((enum goleak_reason)record->reason);
+    return record->state == GOLEAK_STATE_WAITING && reason != NULL ? reason : "run";
+}
+
+static void say_held(const struct goleak_case *c, struct goleak_saying *out, const char *does)
+{
+    const struct goleak_holder *holder = c->root.holder;
+    int64_t held = c->input->last - holder->since;
+    goleak_say(out, "%s has held the lock %" PRIx64 " for %s, and %s", goleak_who(c->input, holder->record).text,
+               holder->lock, goleak_span_of(c->input, held).text, does);
+    goleak_say_number(out, "holder_goid", (int64_t)goleak_store_at(c->input->store, holder->record)->goid);
+    goleak_say_number(out, c->input->has_time ? "held_ns" : "held_events", held);
+}
+
+GOLEAK_RULE(lock_kept)
+{
+    char does[96];
+    if (c->lock == NULL || !goleak_is_locked_out(c))
+        return false;
+    if (c->root.end == GOLEAK_LOCK_DEAD) {
+        say_deadlock(c, out);
+        return true;
+    }
+    if (c->root.end == GOLEAK_LOCK_GONE) {
+        say_gone(c, out);
+        return true;
+    }
+    const struct goleak_record *holder = goleak_store_at(c->input->store, c->root.holder->record);
+    if (c->root.end == GOLEAK_LOCK_STUCK)
+        snprintf(does, sizeof does, "is stuck itself, on \"%s\"", state_of(holder));
+    else
+        snprintf(does, sizeof does, "did not unlock it in %" PRIu32 " times that it was woken since",
+                 goleak_waits_count(c->input->waits, holder) - c->root.holder->waits);
+    say_held(c, out, does);
+    return true;
+}
+
+static const char *doing(const struct goleak_case *c, const struct goleak_record *holder)
+{
+    return c->root.end == GOLEAK_LOCK_STUCK               ? "waits itself, as such do"
+           : holder->state != GOLEAK_STATE_WAITING        ? "runs: it may unlock it"
+           : holder->reason == GOLEAK_REASON_SLEEP        ? "sleeps: it may unlock it"
+           : (holder->flags & GOLEAK_REC_BLOCKED) == 0    ? "waits on something outside: it may unlock it"
+                                                          : "may be woken: it may unlock it then";
+}
+
+GOLEAK_RULE(holder)
+{
+    bool goes_on = c->lock != NULL && (c->root.end == GOLEAK_LOCK_GOES_ON ||
+                                       (c->root.end == GOLEAK_LOCK_STUCK && !c->root_leaks));
+    if (!goes_on || c->root.holder == NULL || c->root.holder->record == 0)
+        return false;
+    say_held(c, out, doing(c, goleak_store_at(c->input->store, c->root.holder->record)));
+    return true;
+}
