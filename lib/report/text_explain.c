@@ -52,13 +52,26 @@ static void write_deed(struct goleak_text_report *report, const struct goleak_ch
     goleak_page_words(report->page, GOLEAK_PLAIN, who(word, chapter->goid, chapter->g).text);
 }
 
+/* What a channel or a lock is told by: 0 where it is not. */
+static uint64_t object_of(const struct goleak_event *event)
+{
+    return (event->has & GOLEAK_HAS_CHAN) && event->chan != 0   ? event->chan
+           : (event->has & GOLEAK_HAS_LOCK) && event->lock != 0 ? event->lock
+                                                                : 0;
+}
+
+static void write_operation(struct goleak_text_report *report, const struct goleak_event *event)
+{
+    goleak_page_name(report->page, GOLEAK_PLAIN, goleak_symbols_text(report->view->model->symbols, event->name));
+    if (object_of(event) != 0)
+        goleak_page_print(report->page, GOLEAK_PLAIN, ", on %llx", (unsigned long long)object_of(event));
+}
+
 static void write_park(struct goleak_text_report *report, const struct goleak_chapter *chapter)
 {
     const struct goleak_event *event = &chapter->event;
     const char *reason = goleak_reason_name((enum goleak_reason)chapter->reason);
-    uint64_t object = (event->has & GOLEAK_HAS_CHAN) && event->chan != 0   ? event->chan
-                      : (event->has & GOLEAK_HAS_LOCK) && event->lock != 0 ? event->lock
-                                                                           : 0;
+    uint64_t object = object_of(event);
     goleak_page_print(report->page, GOLEAK_BOLD, "blocks: %s", reason != NULL ? reason : "for an unknown reason");
     if (object != 0)
         goleak_page_print(report->page, GOLEAK_PLAIN, ", on %llx", (unsigned long long)object);
@@ -94,6 +107,9 @@ static void write_chapter(struct goleak_text_report *report, const struct goleak
         break;
     case GOLEAK_EVENT_END:
         goleak_page_words(page, GOLEAK_PLAIN, "ends");
+        break;
+    case GOLEAK_EVENT_OBJECT:
+        write_operation(report, event);
         break;
     default:
         goleak_page_words(page, GOLEAK_PLAIN, goleak_event_kind_name((enum goleak_event_kind)event->kind));

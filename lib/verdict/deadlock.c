@@ -86,7 +86,8 @@ static const struct goleak_holder *next_dead(const struct goleak_verdict_input *
     return NULL;
 }
 
-#define CIRCLE_MOST 100000
+/* A longer circle is told as one that leads there. */
+#define CIRCLE_MOST 1000
 
 /* How many goroutines the circle has that leads back to this one; 0: it only leads to one. */
 static uint32_t circle_of(const struct goleak_case *c)
@@ -101,39 +102,49 @@ static uint32_t circle_of(const struct goleak_case *c)
     return 0;
 }
 
-static void say_deadlock(const struct goleak_case *c, struct goleak_saying *out)
+/* Why a deadlock is no proof; NULL: it is one. */
+static const char *doubt(const struct goleak_verdict_input *input)
 {
-    const struct goleak_holder *holder = next_dead(c->input, c->lock);
-    uint32_t circle = circle_of(c);
+    if (!input->locks->every)
+        return "; not proven: the recording does not say that it has every call";
+    if (input->locks->handed_on != 0)
+        return "; not proven: here goroutines unlock what others have locked";
+    if (!input->holders.complete)
+        return "; not proven: calls of locks are missing in the recording";
+    return goleak_health_complete(input->health) ? NULL : "; not proven: the recording is not whole";
+}
+
+static void say_deadlock(const struct goleak_case *c, const char *end, struct goleak_saying *out)
+{
+    const struct goleak_holder *holder = out->mute ? NULL : next_dead(c->input, c->lock);
     if (holder == NULL)
         return;
+    uint32_t circle = circle_of(c);
     const struct goleak_lock *other = goleak_holders_lock(&c->input->holders, holder->record);
     struct goleak_span who = goleak_who(c->input, holder->record);
     if (circle == 1)
-        goleak_say(out, "waits for the lock %" PRIx64 ", which it has taken itself %s before", c->lock->lock,
-                   goleak_span_of(c->input, c->record->since - holder->since).text);
+        goleak_say(out, "waits for the lock %" PRIx64 ", which it has taken itself %s before%s", c->lock->lock,
+                   goleak_span_of(c->input, c->record->since - holder->since).text, end);
     else if (circle == 2)
         goleak_say(out, "waits for the lock %" PRIx64 " that %s holds, which waits for the lock %" PRIx64
-                        " that this one holds", c->lock->lock, who.text, other->lock);
+                        " that this one holds%s", c->lock->lock, who.text, other->lock, end);
     else if (circle != 0)
-        goleak_say(out, "waits for the lock %" PRIx64 " that %s holds; from lock to holder the way leads over %" PRIu32
-                        " goroutines back to this one", c->lock->lock, who.text, circle);
+        goleak_say(out, "waits for the lock %" PRIx64 " that %s holds; the way from lock to holder leads over %" PRIu32
+                        " goroutines back to this one%s", c->lock->lock, who.text, circle, end);
     else
-        goleak_say(out, "waits for the lock %" PRIx64 " that %s holds, and that one waits for a lock that a deadlock "
-                        "never gives back", c->lock->lock, who.text);
+        goleak_say(out, "waits for the lock %" PRIx64 " that %s holds, and that one for a lock that a deadlock never "
+                        "gives back%s", c->lock->lock, who.text, end);
     goleak_say_number(out, "circle", circle);
     goleak_say_number(out, "holder_goid", (int64_t)goleak_store_at(c->input->store, holder->record)->goid);
     goleak_say_number(out, "waiters", c->lock->waiters);
 }
 
-/* Proven, where every call was recorded, nothing was lost, and nobody ever unlocked what
- * another one had locked. */
 GOLEAK_RULE(lock_cycle)
 {
-    if (c->lock == NULL || !c->lock->dead || !c->input->holders.complete || c->input->lost > 0)
+    if (c->lock == NULL || !c->lock->dead || doubt(c->input) != NULL)
         return false;
     out->verdict = GOLEAK_VERDICT_CERTAIN;
-    say_deadlock(c, out);
+    say_deadlock(c, "", out);
     return true;
 }
 
@@ -174,7 +185,8 @@ GOLEAK_RULE(lock_kept)
     if (c->lock == NULL || !goleak_is_locked_out(c))
         return false;
     if (c->root.end == GOLEAK_LOCK_DEAD) {
-        say_deadlock(c, out);
+        const char *why = doubt(c->input);
+        say_deadlock(c, why != NULL ? why : "", out);
         return true;
     }
     if (c->root.end == GOLEAK_LOCK_GONE) {
