@@ -56,7 +56,6 @@ struct goleak_hope_input {
     const struct goleak_waits *waits;
     const struct goleak_limits *limits;
     int64_t last; /* moment of the last event */
-    const struct goleak_locks *locks;
     struct goleak_holders *holders; /* found before; its counts are used up. NULL: there are no locks */
 };
 

@@ -347,7 +347,7 @@ static const char *missing(const struct goleak_verdict_input *input, enum need n
     case NEEDS_STACKS:
         return input->stacks_told ? NULL : "stacks";
     case NEEDS_LOCKS:
-        return input->locks->locker_count != 0 ? NULL : "calls of Lock and Unlock (recorder --locks)";
+        return record->reason != GOLEAK_REASON_SYNC || input->locks->locker_count != 0 ? NULL : "calls of Lock and Unlock (recorder --locks)";
     case NEEDS_SITE:
         return record->site != 0 ? NULL : "where goroutines are created (a stack, gopc=, fn=)";
     default:
@@ -399,7 +399,7 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
                                                 input->limits };
     const struct goleak_hope_input known = { input->store,   input->lineage, input->sites,  input->symbols,
                                              input->reasons, input->waits,   input->limits, input->last,
-                                             input->locks,   &input->holders };
+                                             &input->holders };
     goleak_holders_init(&input->holders, input->alloc);
     goleak_hope_init(&input->hope, input->alloc);
     goleak_cohorts_init(&input->cohorts, input->alloc);

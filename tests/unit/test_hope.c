@@ -78,7 +78,7 @@ static void woke(unsigned waker, unsigned name, unsigned times)
 static void find(void)
 {
     const struct goleak_hope_input input = { &store,   &lineage, &sites, &symbols, &reasons, &waits,
-                                             &goleak_limits_default, 1000 };
+                                             &goleak_limits_default, 1000, NULL };
     goleak_hope_release(&hope);
     assert_int_equal(goleak_hope_find(&hope, &input), GOLEAK_OK);
 }
