@@ -219,14 +219,20 @@ static void take(struct goleak_locks *locks, const struct goleak_record *record,
                  bool shared, bool maybe)
 {
     uint32_t reader = shared ? record->index : 0, index = find(locks, from->lock, record->process, reader);
-    if (shared && index != 0) {
+    if (shared && index != 0 && maybe)
+        return; /* it reads anyway */
+    if (shared && index != 0 && !locks->holds[index].maybe) {
         locks->holds[index].count++;
         locks->taken++;
         return;
     }
-    if (maybe && find(locks, from->lock, record->process, 0) != 0)
+    if (shared && index != 0)
+        drop(locks, index); /* its Try had failed */
+    uint32_t owner = maybe ? find(locks, from->lock, record->process, 0) : 0;
+    if (owner != 0 && !locks->holds[owner].maybe)
         return; /* another one has it: a Try fails */
-    clear_way(locks, from->lock, record->process, shared);
+    if (!maybe || !shared) /* two Tries may both have it, as far as is known */
+        clear_way(locks, from->lock, record->process, shared);
     if (from->count >= GOLEAK_HOLDS_MOST) {
         uint32_t oldest = from->holds;
         while (locks->holds[oldest].next != 0)
@@ -267,7 +273,8 @@ static void give_back(struct goleak_locks *locks, const struct goleak_record *re
         locks->gaps += (record->flags & GOLEAK_REC_PREEXISTING) == 0;
         return;
     }
-    locks->handed_on += locks->holds[index].holder != record->index;
+    /* Where another one's Try may have failed, it has: this one had it. */
+    locks->handed_on += locks->holds[index].holder != record->index && !locks->holds[index].maybe;
     if (--locks->holds[index].count == 0)
         drop(locks, index);
 }

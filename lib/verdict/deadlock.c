@@ -109,9 +109,9 @@ static const char *doubt(const struct goleak_verdict_input *input)
         return "; not proven: the recording does not say that it has every call";
     if (input->locks->handed_on != 0)
         return "; not proven: here goroutines unlock what others have locked";
-    if (!input->holders.complete)
-        return "; not proven: calls of locks are missing in the recording";
-    return goleak_health_complete(input->health) ? NULL : "; not proven: the recording is not whole";
+    if (!goleak_health_complete(input->health))
+        return "; not proven: the recording is not whole";
+    return input->holders.complete ? NULL : "; not proven: calls of locks are missing in the recording";
 }
 
 static void say_deadlock(const struct goleak_case *c, const char *end, struct goleak_saying *out)
@@ -198,7 +198,7 @@ GOLEAK_RULE(lock_kept)
         snprintf(does, sizeof does, "is stuck itself, on \"%s\"", state_of(holder));
     else
         snprintf(does, sizeof does, "did not unlock it in %" PRIu32 " times that it was woken since",
-                 goleak_waits_count(c->input->waits, holder) - c->root.holder->waits);
+                 goleak_hope_chances(c->input->waits, holder, c->root.holder));
     say_held(c, out, does);
     return true;
 }
@@ -214,6 +214,10 @@ static const char *doing(const struct goleak_case *c, const struct goleak_record
 
 GOLEAK_RULE(holder)
 {
+    if (goleak_holders_is_free(&c->input->holders, c->index)) {
+        goleak_say(out, "nobody holds the lock that it waits for: it is about to get it");
+        return true;
+    }
     bool goes_on = c->lock != NULL && (c->root.end == GOLEAK_LOCK_GOES_ON ||
                                        (c->root.end == GOLEAK_LOCK_STUCK && !c->root_leaks));
     if (!goes_on || c->root.holder == NULL || c->root.holder->record == 0)

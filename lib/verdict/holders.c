@@ -28,6 +28,7 @@ struct search {
     const struct goleak_holders_input *input;
     struct goleak_holders *to;
     uint64_t unseen; /* goroutines that wait for a lock, but were not seen to ask for it */
+    bool older;      /* some goroutine is older than the recording: it may hold anything */
     bool failed;
 };
 
@@ -93,7 +94,7 @@ static void add_hold(struct search *search, const struct goleak_hold *hold)
                            .waits = hold->waits,
                            .process = hold->process,
                            .shared = hold->shared,
-                           .maybe = hold->maybe,
+                           .tried = hold->maybe,
                        });
 }
 
@@ -102,8 +103,7 @@ static void add_last(struct search *search, const struct goleak_record *record, 
 {
     enum goleak_lock_op op = (enum goleak_lock_op)locker->op;
     bool parked = record->state == GOLEAK_STATE_WAITING, tries = goleak_lock_op_tries(op);
-    bool since = record->since >= locker->since && !tries;
-    enum at_lock at = parked && since ? waits_at_lock(search->input, record) : NOT_AT_LOCK;
+    enum at_lock at = parked && !tries && record->since >= locker->since ? waits_at_lock(search->input, record) : NOT_AT_LOCK;
     if (at == UNTOLD) {
         search->unseen++;
         at = goleak_locks_taken(search->input->locks, locker->lock, record->process) ? AT_LOCK : NOT_AT_LOCK;
@@ -120,7 +120,8 @@ static void add_last(struct search *search, const struct goleak_record *record, 
                            .waits = locker->waits,
                            .process = record->process,
                            .shared = goleak_lock_op_shares(op),
-                           .maybe = tries || !parked,
+                           .maybe = !parked,
+                           .tried = tries,
                        });
 }
 
@@ -130,6 +131,7 @@ static void collect(struct search *search)
     for (uint32_t i = 1; i <= search->input->store->count; i++) {
         const struct goleak_record *record = goleak_store_at(search->input->store, i);
         const struct goleak_locker *locker = goleak_locks_of(locks, i);
+        search->older = search->older || (record->flags & GOLEAK_REC_PREEXISTING);
         if (!lives(record))
             continue;
         if (locker != NULL && locker->op != GOLEAK_LOCK_NONE)
@@ -153,6 +155,11 @@ static int compare(uint64_t lock_a, uint16_t process_a, uint64_t lock_b, uint16_
     return lock_a != lock_b ? (lock_a < lock_b ? -1 : 1) : 0;
 }
 
+static int sureness(const struct goleak_holder *holder)
+{
+    return holder->tried ? 2 : holder->maybe;
+}
+
 /* Those that surely have it first, then by age. */
 static int by_lock(const void *a, const void *b)
 {
@@ -160,8 +167,8 @@ static int by_lock(const void *a, const void *b)
     int order = compare(x->lock, x->process, y->lock, y->process);
     if (order != 0)
         return order;
-    if (x->maybe != y->maybe)
-        return x->maybe ? 1 : -1;
+    if (sureness(x) != sureness(y))
+        return sureness(x) < sureness(y) ? -1 : 1;
     if (x->since != y->since)
         return x->since < y->since ? -1 : 1;
     return x->record < y->record ? -1 : x->record > y->record;
@@ -190,17 +197,18 @@ struct goleak_lock *goleak_holders_at(const struct goleak_holders *holders, uint
 }
 
 /* Who surely has it, and whether they can have it together. Who may have it has not, if
- * another one surely does. */
+ * another one surely does; and of a Try nothing is known. */
 static void look_at(struct goleak_holders *to, struct goleak_lock *lock, uint32_t end)
 {
-    uint32_t owners = 0, readers = 0;
+    uint32_t owners = 0, readers = 0, running = 0;
     for (uint32_t i = lock->first; i < end; i++) {
         const struct goleak_holder *holder = &to->holders[i];
-        owners += !holder->maybe && !holder->shared;
-        readers += !holder->maybe && holder->shared;
+        owners += sureness(holder) == 0 && !holder->shared;
+        readers += sureness(holder) == 0 && holder->shared;
+        running += sureness(holder) == 1;
     }
     lock->unsure = owners > 1 || (owners != 0 && readers != 0);
-    lock->count = owners + readers != 0 ? owners + readers : end - lock->first;
+    lock->count = owners + readers != 0 ? owners + readers : running;
 }
 
 static bool sort_out(struct search *search)
@@ -244,12 +252,16 @@ static bool is_in_the_way(const struct goleak_holders *to, const struct goleak_l
     return !reads || lock->writers != 0 || !to->holders[lock->first].shared;
 }
 
-static void name_waits(struct goleak_holders *to)
+static void name_waits(struct goleak_holders *to, bool all_known)
 {
+    for (size_t i = 0; i < to->waiter_count && all_known; i++)
+        to->waits_for[to->waiters[i].record] = GOLEAK_LOCK_FREE;
     for (size_t l = 0; l < to->lock_count; l++) {
         const struct goleak_lock *lock = &to->locks[l];
         for (uint32_t i = lock->first_waiter; i < lock->first_waiter + lock->waiters; i++)
-            if (!lock->unsure && is_in_the_way(to, lock, to->waiters[i].shared))
+            if (lock->unsure || lock->count == 0)
+                to->waits_for[to->waiters[i].record] = 0;
+            else if (is_in_the_way(to, lock, to->waiters[i].shared))
                 to->waits_for[to->waiters[i].record] = (uint32_t)l + 1;
     }
 }
@@ -303,7 +315,7 @@ static bool find_dead(struct goleak_holders *to)
     for (size_t at = 0; at < queued; at++) {
         const struct goleak_lock *gone = &to->locks[queue[at]];
         for (uint32_t i = gone->first_waiter; i < gone->first_waiter + gone->waiters; i++)
-            if (to->waits_for[to->waiters[i].record] != 0)
+            if (goleak_holders_lock(to, to->waiters[i].record) == gone)
                 let_go(to, to->waiters[i].record, queue, &queued);
     }
     for (size_t l = 0; l < to->lock_count; l++)
@@ -331,10 +343,10 @@ enum goleak_status goleak_holders_find(struct goleak_holders *holders, const str
     for (size_t l = 0; l < holders->lock_count; l++)
         wrong += holders->locks[l].unsure;
     holders->trusted = wrong <= locks->taken / input->limits->lock_gaps;
-    holders->complete = locks->every && wrong == 0 && locks->handed_on == 0;
+    holders->complete = locks->every && input->whole && wrong == 0 && locks->handed_on == 0;
     if (!holders->trusted)
         return GOLEAK_OK;
-    name_waits(holders);
+    name_waits(holders, holders->complete && !search.older);
     link_holders(holders);
     return find_dead(holders) ? GOLEAK_OK : goleak_alloc_failure(holders->alloc);
 }

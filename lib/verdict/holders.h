@@ -11,6 +11,9 @@
  *
  *      complete   it has them all: a recorder says so, and no event speaks against it
  *      trusted    hardly any event speaks against it
+ *
+ * A lock that nobody holds, in a recording that has every call since the program's start, is
+ * on its way to the one who waits for it.
  */
 #ifndef GOLEAK_VERDICT_HOLDERS_H
 #define GOLEAK_VERDICT_HOLDERS_H
@@ -28,7 +31,8 @@ struct goleak_holder {
     uint32_t next;        /* index + 1 of another lock that it holds; 0: no more */
     uint16_t process;
     bool shared;
-    bool maybe; /* it may have it, or just be about to wait for it */
+    bool maybe; /* it runs: it may have it, or be about to wait for it */
+    bool tried; /* by a Try of which is not known how it ended */
 };
 
 struct goleak_lock {
@@ -36,7 +40,7 @@ struct goleak_lock {
     uint16_t process;
     bool unsure;     /* what is told of it cannot be */
     bool dead;       /* a deadlock: nobody will unlock it */
-    uint32_t first, count; /* of its holders */
+    uint32_t first, count; /* of its holders; count 0: some tried, and no more is known */
     uint32_t first_waiter, waiters, writers; /* who wait for it; for writing */
     uint32_t open;   /* holders that have not turned out to go on: used up by hope.c */
 };
@@ -55,11 +59,14 @@ struct goleak_holders {
     struct goleak_holder *holders; /* the same, so each lock's stand together */
     struct goleak_lock_waiter *waiters; /* the same */
     size_t lock_count, lock_capacity, holder_count, holder_capacity, waiter_count, waiter_capacity;
-    uint32_t *waits_for; /* by record: index of the lock + 1; 0: for none whose holders are known */
+    uint32_t *waits_for; /* by record: index of the lock + 1; 0: for none of which it is known;
+                            GOLEAK_LOCK_FREE: for one that nobody holds */
     uint32_t *holds;     /* by record: index of a holder + 1; 0: it holds nothing */
     size_t record_count; /* 0: the recording has no locks */
     bool trusted, complete;
 };
+
+#define GOLEAK_LOCK_FREE UINT32_MAX
 
 struct goleak_holders_input {
     const struct goleak_store *store;
@@ -67,6 +74,7 @@ struct goleak_holders_input {
     const struct goleak_reasons *reasons;
     const struct goleak_locks *locks;
     const struct goleak_limits *limits;
+    bool whole; /* nothing is known to be missing in the recording */
 };
 
 void goleak_holders_init(struct goleak_holders *holders, struct goleak_alloc *alloc);
@@ -77,9 +85,14 @@ enum goleak_status goleak_holders_find(struct goleak_holders *holders, const str
  * are not. */
 static inline const struct goleak_lock *goleak_holders_lock(const struct goleak_holders *holders, uint32_t record)
 {
-    if (record >= holders->record_count || holders->waits_for[record] == 0)
-        return NULL;
-    return &holders->locks[holders->waits_for[record] - 1];
+    uint32_t lock = record < holders->record_count ? holders->waits_for[record] : 0;
+    return lock != 0 && lock != GOLEAK_LOCK_FREE ? &holders->locks[lock - 1] : NULL;
+}
+
+/* It waits for a lock that nobody holds. */
+static inline bool goleak_holders_is_free(const struct goleak_holders *holders, uint32_t record)
+{
+    return record < holders->record_count && holders->waits_for[record] == GOLEAK_LOCK_FREE;
 }
 
 /* The first of what it holds, as index + 1; 0: nothing. */

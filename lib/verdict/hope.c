@@ -53,8 +53,14 @@ bool goleak_hope_unlocks(const struct goleak_hope *hope, const struct goleak_wai
 {
     if (holder->record == 0 || goleak_hope_of(hope, holder->record) == GOLEAK_HOPE_NONE)
         return false;
-    uint32_t since = goleak_waits_count(waits, goleak_store_at(store, holder->record)) - holder->waits;
-    return since < limits->chances;
+    return goleak_hope_chances(waits, goleak_store_at(store, holder->record), holder) < limits->chances;
+}
+
+uint32_t goleak_hope_chances(const struct goleak_waits *waits, const struct goleak_record *record,
+                             const struct goleak_holder *holder)
+{
+    uint32_t count = goleak_waits_count(waits, record);
+    return count > holder->waits ? count - holder->waits : 0; /* what is known of it may have been forgotten */
 }
 
 /* ---- who is connected with whom ---- */
@@ -286,6 +292,8 @@ static void begin(struct search *search)
             continue;
         if (!is_stuck(record) || (record->flags & GOLEAK_REC_SYSTEM))
             give(search, i, GOLEAK_HOPE_ACTS, 0);
+        else if (input->holders != NULL && goleak_holders_is_free(input->holders, i))
+            give(search, i, GOLEAK_HOPE_HOLDER, 0);
         else if (goleak_hope_timer(input->waits, input->limits, record, goleak_waited(record, input->last)))
             give(search, i, GOLEAK_HOPE_TIMER, 0);
     }

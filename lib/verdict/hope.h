@@ -76,6 +76,10 @@ bool goleak_hope_unlocks(const struct goleak_hope *hope, const struct goleak_wai
                          const struct goleak_store *store, const struct goleak_limits *limits,
                          const struct goleak_holder *holder);
 
+/* How often its holder, this record, was woken while it held the lock. */
+uint32_t goleak_hope_chances(const struct goleak_waits *waits, const struct goleak_record *record,
+                             const struct goleak_holder *holder);
+
 /* The waker that a habit names, if it lives; 0: it has ended. */
 uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak_habit *habit, int which);
 

@@ -396,7 +396,7 @@ static double part_lost(const struct goleak_verdict_input *input)
 enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
 {
     const struct goleak_holders_input locks = { input->store, input->symbols, input->reasons, input->locks,
-                                                input->limits };
+                                                input->limits, goleak_health_complete(input->health) };
     const struct goleak_hope_input known = { input->store,   input->lineage, input->sites,  input->symbols,
                                              input->reasons, input->waits,   input->limits, input->last,
                                              &input->holders };

@@ -84,7 +84,7 @@ static void lock_and_wait(unsigned name, uint64_t lock)
 
 static void find(void)
 {
-    const struct goleak_holders_input input = { &store, &symbols, &reasons, &locks, &goleak_limits_default };
+    const struct goleak_holders_input input = { &store, &symbols, &reasons, &locks, &goleak_limits_default, true };
     goleak_holders_release(&holders);
     assert_int_equal(goleak_holders_find(&holders, &input), GOLEAK_OK);
 }
@@ -178,6 +178,29 @@ static void one_that_runs_may_have_it(void **state)
     assert_int_equal(lock_of(1)->count, 1);
     assert_int_equal(holders.holders[lock_of(1)->first].record, record(2)->index);
     assert_true(holders.complete);
+}
+
+/* A waiter is about to get what nobody has; of what somebody tried to get nothing is known. */
+static void a_lock_may_be_free(void **state)
+{
+    (void)state;
+    call(0, GOLEAK_LOCK_LOCK, 0x10);
+    lock_and_wait(1, 0x10);
+    call(0, GOLEAK_LOCK_UNLOCK, 0x10);
+    find();
+    assert_null(lock_of(1));
+    assert_true(goleak_holders_is_free(&holders, record(1)->index));
+    assert_false(goleak_holders_is_free(&holders, record(0)->index));
+    call(2, GOLEAK_LOCK_TRYLOCK, 0x10);
+    find();
+    assert_null(lock_of(1));
+    assert_false(goleak_holders_is_free(&holders, record(1)->index));
+    call(2, GOLEAK_LOCK_UNLOCK, 0x10);
+    find();
+    assert_true(goleak_holders_is_free(&holders, record(1)->index));
+    record(3)->flags |= GOLEAK_REC_PREEXISTING; /* who may have taken it before the recording */
+    find();
+    assert_false(goleak_holders_is_free(&holders, record(1)->index));
 }
 
 static void what_cannot_be_is_not_believed(void **state)
@@ -341,7 +364,7 @@ static void memory_may_end_at_any_moment(void **state)
         lock_and_wait(i, 0x10 + 8 * ((i + 1) % 100));
     }
     for (size_t n = 1; !done; n++) {
-        const struct goleak_holders_input input = { &store, &symbols, &reasons, &locks, &goleak_limits_default };
+        const struct goleak_holders_input input = { &store, &symbols, &reasons, &locks, &goleak_limits_default, true };
         struct fail_alloc own;
         struct goleak_alloc small;
         struct goleak_holders few;
@@ -366,6 +389,7 @@ int main(void)
         TEST(a_reader_waits_for_a_writer_that_waits_for_readers),
         TEST(a_wait_group_is_no_lock),
         TEST(one_that_runs_may_have_it),
+        TEST(a_lock_may_be_free),
         TEST(what_cannot_be_is_not_believed),
         TEST(a_wait_that_was_not_announced_shows_a_gap),
         TEST(without_calls_of_locks_nothing_is_kept),

@@ -173,6 +173,25 @@ static void a_try_may_have_failed(void **state)
     assert_int_equal(legacies_of(0x10), 0);
 }
 
+/* Of two that tried, the one that unlocks had it, whatever the other one seemed to have. */
+static void tries_do_not_contradict_each_other(void **state)
+{
+    (void)state;
+    call(1, GOLEAK_LOCK_TRYLOCK, 0x10);
+    go_on(1);
+    call(2, GOLEAK_LOCK_TRYLOCK, 0x10);
+    go_on(2);
+    call(1, GOLEAK_LOCK_UNLOCK, 0x10);
+    assert_int_equal(locks.used, 0);
+    call(1, GOLEAK_LOCK_TRYWLOCK, 0x10);
+    go_on(1);
+    call(2, GOLEAK_LOCK_TRYRLOCK, 0x10);
+    call(2, GOLEAK_LOCK_RUNLOCK, 0x10);
+    call(1, GOLEAK_LOCK_WUNLOCK, 0x10);
+    assert_int_equal(locks.used, 0);
+    assert_int_equal(locks.gaps + locks.handed_on, 0);
+}
+
 static void what_return_probes_tell_is_believed(void **state)
 {
     (void)state;
@@ -435,6 +454,7 @@ int main(void)
         TEST(readers_read_together_and_twice),
         TEST(a_writers_own_mutex_is_not_another_lock),
         TEST(a_try_may_have_failed),
+        TEST(tries_do_not_contradict_each_other),
         TEST(what_return_probes_tell_is_believed),
         TEST(whoever_ends_leaves_its_locks_locked),
         TEST(calls_that_cannot_be_are_counted),
