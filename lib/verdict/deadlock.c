@@ -122,7 +122,10 @@ static void say_deadlock(const struct goleak_case *c, const char *end, struct go
     uint32_t circle = circle_of(c);
     const struct goleak_lock *other = goleak_holders_lock(&c->input->holders, holder->record);
     struct goleak_span who = goleak_who(c->input, holder->record);
-    if (circle == 1)
+    if (circle == 1 && holder->shared)
+        goleak_say(out, "has read under the lock %" PRIx64 " for %s, and waits for it once more, behind a writer%s",
+                   c->lock->lock, goleak_span_of(c->input, c->input->last - holder->since).text, end);
+    else if (circle == 1)
         goleak_say(out, "waits for the lock %" PRIx64 ", which it has taken itself %s before%s", c->lock->lock,
                    goleak_span_of(c->input, c->record->since - holder->since).text, end);
     else if (circle == 2)
