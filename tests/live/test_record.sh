@@ -4,7 +4,8 @@
 # Builds leaky.go and healthy.go with Go, records both with the script for each tool that
 # is here, reports on the recordings, and compares goroutine by goroutine with what the
 # program wrote of itself before it ended. Both with symbols and without. Attaches to
-# server.go as well, which lives on: no end of what was seen created may be missing.
+# server.go as well, which lives on: no end of what was seen created may be missing. And
+# records every call of a lock of locks.go, built so that none is inlined.
 #
 #   GOLEAK_GO      the go commands to build with (go, or where Debian keeps it)
 #   GOLEAK_TOOLS   bpftrace perf
@@ -160,6 +161,22 @@ attach() {
         "$(grep -o '"lost_events":[0-9]*' "$files.json")"
 }
 
+# locks TOOL CASE VERDICT COUNT
+locks() {
+    name="$go_version locks $2, $1"
+    files=$TEST_TMP/locks-$2-$1
+    "$GOLEAK_REPORT" recorder "$1" --locks --exe="$TEST_TMP/locks" -o "$files.script"
+    if [ "$1" = perf ]; then
+        sh "$files.script" -o "$files.txt" -- "$TEST_TMP/locks" "$2" >"$files.out" 2>"$files.err"
+    else
+        sh -c "$(exports "$files.script") bpftrace --unsafe -o $files.txt -c '$TEST_TMP/locks $2' $files.script" \
+            >"$files.out" 2>"$files.err"
+    fi
+    "$GOLEAK_REPORT" --strict --json --fail-on=never "$files.txt" "$files.err" >"$files.json" 2>"$files.said"
+    same "$name" 'exit status, nothing lost or damaged' 0 $?
+    same "$name" "those that are $3" "$4" "$(sed -n "s/.*\"summary\":.*\"$3\":\([0-9]*\),.*/\1/p" "$files.json")"
+}
+
 for command in $go; do
     go_version=$("$command" env GOVERSION)
     for program in leaky healthy; do
@@ -169,6 +186,11 @@ for command in $go; do
     done
     said=$("$GOLEAK_REPORT" recorder dtrace --exe="$TEST_TMP/leaky-stripped" 2>&1)
     same "$go_version stripped, dtrace: refused by name" "error" "$TEST_TMP/leaky-stripped: error: the program has no symbols" \
+        "${said%%,*}"
+    check "$go_version builds locks" "$command" build -gcflags=all=-l -o "$TEST_TMP/locks" tests/live/locks.go
+    check "$go_version builds locks with calls inlined" "$command" build -o "$TEST_TMP/locks-inlined" tests/live/locks.go
+    said=$("$GOLEAK_REPORT" recorder perf --locks --exe="$TEST_TMP/locks-inlined" 2>&1)
+    same "$go_version locks" 'inlined: refused' "$TEST_TMP/locks-inlined: error: the compiler inlined calls of locks" \
         "${said%%,*}"
     check "$go_version builds server" "$command" build -o "$TEST_TMP/server" tests/live/server.go
     for tool in ${GOLEAK_TOOLS:-bpftrace perf}; do
@@ -180,6 +202,9 @@ for command in $go; do
             record leaky $form "$tool" 3
             record healthy $form "$tool" 0
         done
+        locks "$tool" abba certain 2
+        locks "$tool" ended likely 2
+        locks "$tool" healthy leaks 0
         attach "$tool"
     done
 done

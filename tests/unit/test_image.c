@@ -217,6 +217,35 @@ static void what_was_inlined_may_be_unknown(void **state)
     assert_string_equal(frames[7].function, "sync.(*Mutex).Lock");
 }
 
+static enum goleak_image_inlined inlined(const char *name, struct goleak_image_function *where)
+{
+    const char *const names[] = { "sync.(*Mutex).Unlock", name };
+    return goleak_image_inlined(image, names, 2, where);
+}
+
+static void who_has_inlined_a_function_is_told(void **state)
+{
+    static const struct go_exe blind = { .minor = 20, .no_module = true }, whole = { .minor = 20 };
+    struct goleak_image_function where;
+    (void)state;
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        build(&kinds[i]);
+        open_file();
+        assert_int_equal(inlined("sync.(*Mutex).Lock", &where), GOLEAK_INLINED_SOMEWHERE);
+        assert_string_equal(where.name, "main.worker");
+        assert_int_equal(inlined("main.(*Pool).lock", &where), GOLEAK_INLINED_SOMEWHERE);
+        assert_int_equal(inlined("main.worker", &where), GOLEAK_INLINED_NOWHERE); /* it is called, if at all */
+    }
+    build(&blind);
+    open_file();
+    assert_int_equal(inlined("sync.(*Mutex).Lock", &where), GOLEAK_INLINED_UNKNOWN);
+    assert_string_equal(where.name, "main.worker");
+    build(&whole);
+    go_exe_put(&file, places.trees + 4, 0x7fffffff, 4); /* a name outside of the table */
+    open_file();
+    assert_int_equal(inlined("sync.(*Mutex).Lock", &where), GOLEAK_INLINED_UNKNOWN);
+}
+
 static void every_layout_is_read(void **state)
 {
     (void)state;
@@ -724,6 +753,7 @@ int main(void)
         TEST(every_layout_is_read),
         TEST(inlined_calls_are_frames),
         TEST(what_was_inlined_may_be_unknown),
+        TEST(who_has_inlined_a_function_is_told),
         TEST(what_is_left_is_enough),
         TEST(without_moduledata_a_symbol_tells_where_the_code_begins),
         TEST(the_last_resort_is_the_section),

@@ -127,6 +127,24 @@ static void an_unknown_event_with_a_goroutine_is_counted(void **state)
     assert_int_equal(count(GOLEAK_HEALTH_unknown_keys), 1); /* mood */
 }
 
+static void calls_of_locks_are_operations(void **state)
+{
+    static const char *const words[] = { "lock", "trylock", "unlock", "rlock", "tryrlock", "runlock",
+                                         "wlock", "trywlock", "wunlock", "locked", "rlocked" };
+    (void)state;
+    for (size_t i = 0; i < COUNT(words); i++) {
+        char line[80];
+        snprintf(line, sizeof line, "%s: goroutine=c000102000 goid=7 lock=c000300000 ts=5", words[i]);
+        read_event(line);
+        assert_int_equal(event.kind, GOLEAK_EVENT_OBJECT);
+        assert_string_equal(goleak_symbols_text(&symbols, event.name), words[i]);
+        assert_int_equal(event.lock, 0xc000300000);
+        assert_true((event.has & GOLEAK_HAS_LOCK) != 0);
+    }
+    read_event("runtime.lock: goroutine=c000102000 lock=c000300000"); /* the runtime's own locks are others */
+    assert_int_equal(event.kind, GOLEAK_EVENT_OTHER);
+}
+
 /* ---- keys ----------------------------------------------------------------- */
 
 static void every_key_has_its_place(void **state)
@@ -421,6 +439,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(names_have_their_kinds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_line_of_something_else_is_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unknown_event_with_a_goroutine_is_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(calls_of_locks_are_operations, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_key_has_its_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_order_of_keys_does_not_matter, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_value_ends_where_the_next_key_begins, set_up, tear_down),

@@ -313,6 +313,120 @@ static void what_makes_no_sense_is_refused(void **state)
     assert_lacks(script("perf", &options), "chansend");
 }
 
+/* ---- locks ---------------------------------------------------------------------- */
+
+/* As target.c makes it of a program that has these functions. */
+static struct goleak_recorder_target lock_target(const char *version)
+{
+    struct goleak_recorder_options options = GOLEAK_RECORDER_OPTIONS_INIT;
+    struct goleak_recorder_target target;
+    struct goleak_alloc alloc;
+    struct goleak_error error;
+    char path[GOLEAK_RECORDER_PATH];
+    goleak_alloc_init(&alloc, NULL, 0);
+    options.go_version = version;
+    options.arch = "amd64";
+    assert_int_equal(goleak_recorder_target_init(&target, path, &alloc, &options, &error), GOLEAK_OK);
+    target.exe = "/srv/app";
+    target.locks = true;
+    for (size_t i = GOLEAK_PLACE_FIRST_LOCK; i < GOLEAK_PLACE_COUNT; i++) {
+        target.probes[i].wanted = target.probes[i].located = true;
+        target.probes[i].offset = 0x90000 + 0x100 * i;
+        target.probes[i].skip = 10;
+    }
+    return target;
+}
+
+static const char *script_of(const struct goleak_recorder *recorder, const struct goleak_recorder_target *target)
+{
+    static struct text text;
+    struct goleak_alloc alloc;
+    struct goleak_buf buf;
+    struct goleak_error error;
+    text.size = 0;
+    goleak_alloc_init(&alloc, NULL, 0);
+    goleak_buf_init(&buf, &alloc);
+    assert_int_equal(recorder->write(target, &buf, &error), GOLEAK_OK);
+    assert_false(buf.failed);
+    collect(&text, buf.data, buf.size);
+    goleak_buf_release(&buf);
+    return text.bytes;
+}
+
+/* Releases are seen before a lock is, and for longer. */
+static void bpftrace_sees_the_release_of_what_it_saw_taken(void **state)
+{
+    static const char *const order[] = {
+        "locks=every exe=/srv/app", "// internal/sync.(*Mutex).Unlock+10", "if (@unlock_early[tid] != $lock)",
+        "// sync.(*RWMutex).Unlock+10", "runtime.gopark", "// internal/sync.(*Mutex).Lock+10",
+        "printf(\"lock: goroutine=%llx goid=%lld lock=%llx", "printf(\"trywlock: ", "uretprobe:",
+        "// internal/sync.(*Mutex).Unlock+10", "if (@unlock_attached == 0)", "\nEND\n", "clear(@unlock_early);",
+    };
+    struct goleak_recorder_target target = lock_target("1.26");
+    (void)state;
+    const char *text = script_of(&goleak_recorder_bpftrace, &target);
+    assert_lacks(text, "\"sync.(*"); /* a pattern, which RWMutex's would match, too */
+    assert_has(text, "bpftrace --unsafe ");
+    for (size_t i = 0; i < COUNT(order); i++) {
+        text = strstr(text, order[i]);
+        if (text == NULL)
+            fail_msg("'%s' is not behind '%s'", order[i], i > 0 ? order[i - 1] : "");
+        text++;
+    }
+    target = lock_target("1.23");
+    text = script_of(&goleak_recorder_bpftrace, &target);
+    assert_has(text, "// sync.(*Mutex).Lock+10");
+    assert_lacks(text, "internal/sync");
+}
+
+static void perf_says_that_it_saw_every_call_if_it_did(void **state)
+{
+    struct goleak_recorder_target target = lock_target("1.26");
+    (void)state;
+    const char *text = script_of(&goleak_recorder_perf, &target);
+    assert_has(text, "probe p unlock 0x");
+    assert_has(text, "'g=%r14:x64 goid=+152(%r14):s64 lock=%ax:x64'");
+    assert_has(text, "[ -n \"$pid\" ] || [ -n \"$interrupted\" ] || locks=' locks=every'");
+    assert_has(text, "probes=%s%s exe=%s");
+    target.locks = false;
+    assert_lacks(script_of(&goleak_recorder_perf, &target), "locks");
+}
+
+static void locks_are_refused_where_calls_would_be_missed(void **state)
+{
+    struct goleak_recorder_target target = lock_target("1.26");
+    struct goleak_recorder_options options = GOLEAK_RECORDER_OPTIONS_INIT;
+    struct goleak_alloc alloc;
+    struct goleak_buf buf;
+    struct goleak_error error;
+    (void)state;
+    options.go_version = "1.26";
+    options.locks = true;
+    assert_refused("perf", &options, GOLEAK_E_USAGE, "found locks without a program");
+    goleak_alloc_init(&alloc, NULL, 0);
+    goleak_buf_init(&buf, &alloc);
+    assert_int_equal(goleak_recorder_dtrace.write(&target, &buf, &error), GOLEAK_E_USAGE);
+    assert_has(error.message, "for a pattern");
+    target.probes[GOLEAK_PLACE_RLOCK].ambiguous = true;
+    assert_int_equal(goleak_recorder_bpftrace.write(&target, &buf, &error), GOLEAK_E_USAGE);
+    assert_has(error.message, "sync.(*RWMutex).RLock");
+    assert_int_equal(buf.size, 0);
+    goleak_buf_release(&buf);
+}
+
+static void a_check_of_the_stack_is_known(void **state)
+{
+    static const uint8_t small[] = { 0x49, 0x3b, 0x66, 0x10, 0x76 }, big[] = { 0x4c, 0x8d, 0x64, 0x24, 0x80 },
+                         none[] = { 0x8b, 0x08, 0xa9, 0x05 }, arm[] = { 0x90, 0x0b, 0x40, 0xf9 };
+    (void)state;
+    assert_true(goleak_recorder_checks_stack(GOLEAK_ARCH_AMD64, small, sizeof small));
+    assert_true(goleak_recorder_checks_stack(GOLEAK_ARCH_AMD64, big, sizeof big));
+    assert_false(goleak_recorder_checks_stack(GOLEAK_ARCH_AMD64, none, sizeof none));
+    assert_false(goleak_recorder_checks_stack(GOLEAK_ARCH_AMD64, small, 3));
+    assert_true(goleak_recorder_checks_stack(GOLEAK_ARCH_ARM64, arm, sizeof arm));
+    assert_false(goleak_recorder_checks_stack(GOLEAK_ARCH_ARM64, small, sizeof small));
+}
+
 static void every_allocation_may_fail(void **state)
 {
     bool done = false;
@@ -386,6 +500,10 @@ int main(void)
         cmocka_unit_test(return_probes_are_newproc1s_alone),
         cmocka_unit_test(bpftrace_sees_the_end_of_what_it_saw_created),
         cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(bpftrace_sees_the_release_of_what_it_saw_taken),
+        cmocka_unit_test(perf_says_that_it_saw_every_call_if_it_did),
+        cmocka_unit_test(locks_are_refused_where_calls_would_be_missed),
+        cmocka_unit_test(a_check_of_the_stack_is_known),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(a_program_is_asked_before_it_is_believed),
     };
