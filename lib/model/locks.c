@@ -31,11 +31,6 @@ static const char *const words[] = {
 #undef X
 };
 
-const char *goleak_lock_op_name(enum goleak_lock_op op)
-{
-    return (unsigned)op < GOLEAK_LOCK_OP_COUNT ? words[op] : NULL;
-}
-
 enum goleak_lock_op goleak_locks_op(struct goleak_locks *locks, const struct goleak_symbols *symbols, uint32_t name)
 {
     size_t at = name % (sizeof locks->names / sizeof *locks->names);

@@ -106,8 +106,6 @@ void goleak_locks_release(struct goleak_locks *locks);
 
 /* What an OBJECT event of this name does; NONE: nothing to a lock. */
 enum goleak_lock_op goleak_locks_op(struct goleak_locks *locks, const struct goleak_symbols *symbols, uint32_t name);
-/* The word for it; NULL for NONE. */
-const char *goleak_lock_op_name(enum goleak_lock_op op);
 
 /* The record's goroutine calls it; `waits`: of it that have ended so far. */
 void goleak_locks_note(struct goleak_locks *locks, const struct goleak_record *record, enum goleak_lock_op op,

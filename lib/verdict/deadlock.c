@@ -39,16 +39,16 @@ static const struct goleak_holder *find_open(const struct goleak_verdict_input *
 
 struct goleak_lock_root goleak_lock_root(const struct goleak_verdict_input *input, uint32_t index)
 {
-    struct goleak_lock_root root = { .end = GOLEAK_LOCK_UNKNOWN };
+    struct goleak_lock_root root = { .end = GOLEAK_WAY_UNKNOWN };
     const struct goleak_lock *lock = goleak_holders_lock(&input->holders, index);
     if (lock == NULL)
         return root;
     if (lock->dead)
-        root.end = GOLEAK_LOCK_DEAD;
+        root.end = GOLEAK_WAY_DEAD;
     else if (goleak_hope_of(&input->hope, index) == GOLEAK_HOPE_HOLDER)
-        root.end = GOLEAK_LOCK_GOES_ON;
-    root.holder = root.end != GOLEAK_LOCK_UNKNOWN ? holder_at(input, lock, 0) : NULL;
-    for (unsigned steps = 0; lock != NULL && root.end == GOLEAK_LOCK_UNKNOWN && steps < CHAIN_MOST; steps++) {
+        root.end = GOLEAK_WAY_GOES_ON;
+    root.holder = root.end != GOLEAK_WAY_UNKNOWN ? holder_at(input, lock, 0) : NULL;
+    for (unsigned steps = 0; lock != NULL && root.end == GOLEAK_WAY_UNKNOWN && steps < CHAIN_MOST; steps++) {
         const struct goleak_holder *open = find_open(input, lock);
         if (open == NULL)
             break;
@@ -56,20 +56,20 @@ struct goleak_lock_root goleak_lock_root(const struct goleak_verdict_input *inpu
         root.steps = steps;
         lock = open->record != 0 ? goleak_holders_lock(&input->holders, open->record) : NULL;
         if (open->record == 0)
-            root.end = GOLEAK_LOCK_GONE;
+            root.end = GOLEAK_WAY_GONE;
         else if (goleak_hope_of(&input->hope, open->record) != GOLEAK_HOPE_NONE)
-            root.end = GOLEAK_LOCK_KEPT;
+            root.end = GOLEAK_WAY_KEPT;
         else if (lock == NULL)
-            root.end = GOLEAK_LOCK_STUCK;
+            root.end = GOLEAK_WAY_STUCK;
     }
     return root;
 }
 
 bool goleak_is_locked_out(const struct goleak_case *c)
 {
-    enum goleak_lock_end end = c->root.end;
-    return end == GOLEAK_LOCK_DEAD || end == GOLEAK_LOCK_GONE || end == GOLEAK_LOCK_KEPT ||
-           (end == GOLEAK_LOCK_STUCK && c->root_leaks);
+    enum goleak_way_end end = c->root.end;
+    return end == GOLEAK_WAY_DEAD || end == GOLEAK_WAY_GONE || end == GOLEAK_WAY_KEPT ||
+           (end == GOLEAK_WAY_STUCK && c->root_leaks);
 }
 
 /* ---- deadlocks ---- */
@@ -187,17 +187,17 @@ GOLEAK_RULE(lock_kept)
     char does[96];
     if (c->lock == NULL || !goleak_is_locked_out(c))
         return false;
-    if (c->root.end == GOLEAK_LOCK_DEAD) {
+    if (c->root.end == GOLEAK_WAY_DEAD) {
         const char *why = doubt(c->input);
         say_deadlock(c, why != NULL ? why : "", out);
         return true;
     }
-    if (c->root.end == GOLEAK_LOCK_GONE) {
+    if (c->root.end == GOLEAK_WAY_GONE) {
         say_gone(c, out);
         return true;
     }
     const struct goleak_record *holder = goleak_store_at(c->input->store, c->root.holder->record);
-    if (c->root.end == GOLEAK_LOCK_STUCK)
+    if (c->root.end == GOLEAK_WAY_STUCK)
         snprintf(does, sizeof does, "is stuck itself, on \"%s\"", state_of(holder));
     else
         snprintf(does, sizeof does, "did not unlock it in %" PRIu32 " times that it was woken since",
@@ -208,7 +208,7 @@ GOLEAK_RULE(lock_kept)
 
 static const char *doing(const struct goleak_case *c, const struct goleak_record *holder)
 {
-    return c->root.end == GOLEAK_LOCK_STUCK               ? "waits itself, as such do"
+    return c->root.end == GOLEAK_WAY_STUCK               ? "waits itself, as such do"
            : holder->state != GOLEAK_STATE_WAITING        ? "runs: it may unlock it"
            : holder->reason == GOLEAK_REASON_SLEEP        ? "sleeps: it may unlock it"
            : (holder->flags & GOLEAK_REC_BLOCKED) == 0    ? "waits on something outside: it may unlock it"
@@ -221,8 +221,8 @@ GOLEAK_RULE(holder)
         goleak_say(out, "nobody holds the lock that it waits for: it is about to get it");
         return true;
     }
-    bool goes_on = c->lock != NULL && (c->root.end == GOLEAK_LOCK_GOES_ON ||
-                                       (c->root.end == GOLEAK_LOCK_STUCK && !c->root_leaks));
+    bool goes_on = c->lock != NULL && (c->root.end == GOLEAK_WAY_GOES_ON ||
+                                       (c->root.end == GOLEAK_WAY_STUCK && !c->root_leaks));
     if (!goes_on || c->root.holder == NULL || c->root.holder->record == 0)
         return false;
     say_held(c, out, doing(c, goleak_store_at(c->input->store, c->root.holder->record)));

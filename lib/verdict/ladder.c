@@ -172,7 +172,7 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
     c.lock = goleak_holders_lock(&input->holders, index);
     if (c.lock != NULL)
         c.root = goleak_lock_root(input, index);
-    if (c.root.end == GOLEAK_LOCK_STUCK)
+    if (c.root.end == GOLEAK_WAY_STUCK)
         c.root_leaks = verdict_of_holder(input, c.root.holder->record) <= GOLEAK_VERDICT_SUSPECT;
     c.rise = record->site < input->ledger->count ? &input->rises[record->site] : &input->rises[input->ledger->count];
     return c;

@@ -5,17 +5,17 @@
 #include "verdict/verdict.h"
 
 /* What the way from a lock to its holder, the lock that it waits for, and so on, ends in. */
-enum goleak_lock_end {
-    GOLEAK_LOCK_UNKNOWN,
-    GOLEAK_LOCK_DEAD,    /* a circle */
-    GOLEAK_LOCK_GONE,    /* one that has ended */
-    GOLEAK_LOCK_KEPT,    /* one that acts, and had its chances to unlock */
-    GOLEAK_LOCK_STUCK,   /* one that is stuck elsewhere */
-    GOLEAK_LOCK_GOES_ON  /* one that may unlock */
+enum goleak_way_end {
+    GOLEAK_WAY_UNKNOWN,
+    GOLEAK_WAY_DEAD,    /* a circle */
+    GOLEAK_WAY_GONE,    /* one that has ended */
+    GOLEAK_WAY_KEPT,    /* one that acts, and had its chances to unlock */
+    GOLEAK_WAY_STUCK,   /* one that is stuck elsewhere */
+    GOLEAK_WAY_GOES_ON  /* one that may unlock */
 };
 
 struct goleak_lock_root {
-    enum goleak_lock_end end;
+    enum goleak_way_end end;
     const struct goleak_holder *holder; /* at the end of the way; NULL: unknown */
     uint32_t steps; /* from holder to holder */
 };

@@ -424,12 +424,14 @@ static void memory_may_end_at_any_moment(void **state)
 
 static void names_are_operations(void **state)
 {
+    static const char *const words[] = { "lock", "trylock", "unlock", "rlock", "tryrlock", "runlock",
+                                         "wlock", "trywlock", "wunlock", "locked", "rlocked" };
     struct goleak_symbols symbols;
     (void)state;
     goleak_symbols_init(&symbols, &alloc);
+    assert_int_equal(COUNT(words) + 1, GOLEAK_LOCK_OP_COUNT);
     for (int op = 1; op < GOLEAK_LOCK_OP_COUNT; op++) {
-        const char *word = goleak_lock_op_name((enum goleak_lock_op)op);
-        uint32_t name = goleak_symbols_string(&symbols, word, strlen(word));
+        uint32_t name = goleak_symbols_string(&symbols, words[op - 1], strlen(words[op - 1]));
         assert_int_equal(goleak_locks_op(&locks, &symbols, name), op);
         assert_int_equal(goleak_locks_op(&locks, &symbols, name), op);
     }
@@ -440,8 +442,6 @@ static void names_are_operations(void **state)
                          GOLEAK_LOCK_NONE);
     }
     assert_int_equal(goleak_locks_op(&locks, &symbols, 0), GOLEAK_LOCK_NONE);
-    assert_null(goleak_lock_op_name(GOLEAK_LOCK_NONE));
-    assert_null(goleak_lock_op_name(GOLEAK_LOCK_OP_COUNT));
     goleak_symbols_release(&symbols);
 }
 
