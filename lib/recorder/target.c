@@ -183,7 +183,8 @@ static enum goleak_status check_locks(const struct goleak_recorder_target *targe
     for (size_t i = GOLEAK_PLACE_FIRST_LOCK; i < GOLEAK_PLACE_COUNT; i++) {
         const struct goleak_recorder_probe *probe = &target->probes[i];
         names[i - GOLEAK_PLACE_FIRST_LOCK] = probe->symbol;
-        if (probe->wanted && probe->skip == 0 && goleak_recorder_checks_stack(target->arch, probe->code, probe->code_size))
+        if (probe->wanted && probe->skip == 0 &&
+            goleak_recorder_checks_stack(target->arch, probe->code, probe->code_size))
             return goleak_error_set(error, GOLEAK_E_FORMAT,
                                     "the beginning of %s is not known, so a call of it might be seen twice",
                                     probe->symbol);

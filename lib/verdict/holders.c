@@ -103,7 +103,8 @@ static void add_last(struct search *search, const struct goleak_record *record, 
 {
     enum goleak_lock_op op = (enum goleak_lock_op)locker->op;
     bool parked = record->state == GOLEAK_STATE_WAITING, tries = goleak_lock_op_tries(op);
-    enum at_lock at = parked && !tries && record->since >= locker->since ? waits_at_lock(search->input, record) : NOT_AT_LOCK;
+    bool may_wait = parked && !tries && record->since >= locker->since;
+    enum at_lock at = may_wait ? waits_at_lock(search->input, record) : NOT_AT_LOCK;
     if (at == UNTOLD) {
         search->unseen++;
         at = goleak_locks_taken(search->input->locks, locker->lock, record->process) ? AT_LOCK : NOT_AT_LOCK;

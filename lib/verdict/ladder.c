@@ -347,7 +347,9 @@ static const char *missing(const struct goleak_verdict_input *input, enum need n
     case NEEDS_STACKS:
         return input->stacks_told ? NULL : "stacks";
     case NEEDS_LOCKS:
-        return record->reason != GOLEAK_REASON_SYNC || input->locks->locker_count != 0 ? NULL : "calls of Lock and Unlock (recorder --locks)";
+        return record->reason != GOLEAK_REASON_SYNC || input->locks->locker_count != 0
+                   ? NULL
+                   : "calls of Lock and Unlock (recorder --locks)";
     case NEEDS_SITE:
         return record->site != 0 ? NULL : "where goroutines are created (a stack, gopc=, fn=)";
     default:

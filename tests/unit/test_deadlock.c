@@ -50,7 +50,8 @@ static void a_deadlock_is_certain(void **state)
     struct goleak_trace *trace = load(EVERY BORN ABBA LOCK_C("c000010000", "3000") WAIT_C("3100") LAST("900000") END);
     (void)state;
     expect(trace, A, GOLEAK_VERDICT_CERTAIN, "lock-cycle",
-           "waits for the lock c000020000 that goroutine 7 holds, which waits for the lock c000010000 that this one holds");
+           "waits for the lock c000020000 that goroutine 7 holds, which waits for the lock c000010000 that this one "
+           "holds");
     expect(trace, B, GOLEAK_VERDICT_CERTAIN, "lock-cycle", "that goroutine 6 holds");
     expect(trace, C, GOLEAK_VERDICT_CERTAIN, "lock-cycle", "for a lock that a deadlock never gives back");
     struct goleak_goroutine one = load_goroutine(trace, A);
@@ -156,7 +157,8 @@ static void whoever_may_be_woken_may_unlock(void **state)
 #define RUN_B(ts) "execute: goroutine=c000107000 goid=7 ts=" ts "\n"
     struct goleak_trace *trace =
         load(EVERY BORN RECV_B("1600") WOKEN_B("1700") RUN_B("1710") RECV_B("1720") WOKEN_B("1730") RUN_B("1740")
-             LOCK_B("c000010000", "2000") RECV_B("2100") LOCK_A("c000010000", "3000") WAIT_A("3100") LAST("902000") END);
+             LOCK_B("c000010000", "2000") RECV_B("2100") LOCK_A("c000010000", "3000") WAIT_A("3100") LAST("902000")
+             END);
     (void)state;
     expect(trace, B, GOLEAK_VERDICT_WAITING, "serves", "goroutine 8");
     expect(trace, A, GOLEAK_VERDICT_WAITING, "holder", "may be woken: it may unlock it then");
