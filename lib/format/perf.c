@@ -40,6 +40,17 @@ struct probe {
     struct goleak_key_plan entry, leave; /* "(45a700)" and "(45a700 <- 45a6a5)" */
 };
 
+#define FRONTS 64 /* what lines begin with */
+#define FRONT_BYTES 64
+
+/* The columns of a line up to its seconds, which change little from line to line. */
+struct front {
+    char text[FRONT_BYTES];
+    uint8_t size; /* with the point behind the seconds; 0: none */
+    uint32_t has, pid, tid, cpu;
+    uint64_t seconds;
+};
+
 enum times { TIMES_UNDECIDED, TIMES_AS_PRINTED, TIMES_ARE_DELTAS };
 
 /* The columns before an event. */
@@ -62,8 +73,11 @@ struct goleak_reader {
     /* The layout of the last line, for the next one. */
     char comm[64];
     size_t comm_size;
+    struct goleak_word comm_word; /* the same, if it is no longer than that */
     uint32_t columns;
     bool has_period;
+    uint8_t front_size; /* 0: not known */
+    struct front fronts[FRONTS];
     /* Times. */
     enum times times;
     bool lines_timed, began_at_zero; /* the first line that told a time told 0 */
@@ -642,6 +656,8 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
         reader->comm_size = (size_t)(head.comm_end - head.comm);
         if (reader->comm_size <= sizeof reader->comm)
             memcpy(reader->comm, head.comm, reader->comm_size);
+        if (!goleak_word_set(&reader->comm_word, head.comm, reader->comm_size))
+            reader->comm_word.size = 0;
         return take_event(reader, line, &head);
     }
     if (take_record(reader, line) || take_message(reader, line))
@@ -671,38 +687,75 @@ static enum goleak_status too_long(void *context, const struct goleak_line *line
 
 /* ---- at a glance ---- */
 
-/* An event like the ones before, with its columns, to its newline; NULL: it differs. */
-static const char *fast_event(struct goleak_reader *reader, const char *at, const char *limit,
-                              struct goleak_event *event)
+static bool is_comm(const struct goleak_reader *reader, const char *at)
 {
-    uint64_t number, fraction, address;
-    uint32_t pid = 0, tid = 0, cpu = 0;
-    int64_t time_ns = 0;
-    const char *before;
-    if (reader->comm_size == 0 || reader->comm_size > sizeof reader->comm ||
-        memcmp(at, reader->comm, reader->comm_size) != 0 || at[reader->comm_size] != ' ')
+    size_t size = reader->comm_size;
+    if (size == 0 || size > sizeof reader->comm || at[size] != ' ')
+        return false;
+    return reader->comm_word.size != 0 ? goleak_word_at(&reader->comm_word, at) : memcmp(at, reader->comm, size) == 0;
+}
+
+/* Of at least 8 bytes. */
+static bool is_same(const char *a, const char *b, size_t size)
+{
+    uint64_t differ = goleak_load64(a + size - 8) ^ goleak_load64(b + size - 8);
+    for (size_t i = 0; i + 8 < size; i += 8)
+        differ |= goleak_load64(a + i) ^ goleak_load64(b + i);
+    return differ == 0;
+}
+
+static struct front *front_at(struct goleak_reader *reader, const char *at, size_t size)
+{
+    uint64_t hash = goleak_load64(at + size - 8) ^ goleak_load64(at + size - 16) * 0x9e3779b97f4a7c15u ^
+                    goleak_load64(at + reader->comm_size) * 0xc2b2ae3d27d4eb4fu;
+    return &reader->fronts[goleak_hash_u64(hash) % FRONTS];
+}
+
+/* What the line begins with, if another began so. */
+static const struct front *find_front(struct goleak_reader *reader, const char *at)
+{
+    size_t size = reader->front_size;
+    if (size == 0)
         return NULL;
-    if ((at = goleak_fast_blanks(at + reader->comm_size, limit)) >= limit)
+    const struct front *front = front_at(reader, at, size);
+    return front->size == size && is_same(front->text, at, size) ? front : NULL;
+}
+
+static void keep_front(struct goleak_reader *reader, const char *at, size_t size, const struct front *front)
+{
+    if (size < 16 || size > FRONT_BYTES)
+        return;
+    struct front *kept = front_at(reader, at, size);
+    *kept = *front;
+    memcpy(kept->text, at, size);
+    kept->size = reader->front_size = (uint8_t)size;
+}
+
+/* Reads the columns, up to behind the point of the seconds if there are any; NULL: they differ. */
+static const char *read_front(struct goleak_reader *reader, const char *at, const char *limit, struct front *front)
+{
+    uint64_t number;
+    const char *before, *start = at;
+    *front = (struct front){ .has = reader->columns };
+    if (!is_comm(reader, at) || (at = goleak_fast_blanks(at + reader->comm_size, limit)) >= limit)
         return NULL;
     if (reader->columns & GOLEAK_HAS_TID) {
         before = at;
         at = goleak_fast_u64(at, &number);
         if (at == before || number > UINT32_MAX)
             return NULL;
-        tid = (uint32_t)number;
+        front->tid = (uint32_t)number;
         if (reader->columns & GOLEAK_HAS_PID) {
-            pid = tid;
+            front->pid = front->tid;
             if (*at != '/')
                 return NULL;
             before = ++at;
             at = goleak_fast_u64(at, &number);
             if (at == before || number > UINT32_MAX)
                 return NULL;
-            tid = (uint32_t)number;
+            front->tid = (uint32_t)number;
         }
-        if (*at != ' ')
-            return NULL;
-        if ((at = goleak_fast_blanks(at, limit)) >= limit)
+        if (*at != ' ' || (at = goleak_fast_blanks(at, limit)) >= limit)
             return NULL;
     }
     if (reader->columns & GOLEAK_HAS_CPU) {
@@ -712,16 +765,38 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
         at = goleak_fast_u64(at, &number);
         if (at == before || number > UINT32_MAX || *at != ']' || at[1] != ' ')
             return NULL;
-        cpu = (uint32_t)number;
+        front->cpu = (uint32_t)number;
         if ((at = goleak_fast_blanks(at + 1, limit)) >= limit)
             return NULL;
     }
     if (reader->columns & GOLEAK_HAS_TIME) {
         before = at;
-        at = goleak_fast_u64(at, &number);
-        if (at == before || *at != '.' || number >= 9000000000u)
+        at = goleak_fast_u64(at, &front->seconds);
+        if (at++ == before || at[-1] != '.' || front->seconds >= 9000000000u)
             return NULL;
-        before = ++at;
+        keep_front(reader, start, (size_t)(at - start), front);
+    }
+    return at;
+}
+
+/* An event like the ones before, with its columns, to its newline; NULL: it differs. */
+static const char *fast_event(struct goleak_reader *reader, const char *at, const char *limit,
+                              struct goleak_event *event)
+{
+    uint64_t number, fraction, address;
+    int64_t time_ns = 0;
+    const char *before;
+    struct front read;
+    const struct front *front = find_front(reader, at);
+    if (front != NULL) {
+        at += front->size;
+    } else if ((at = read_front(reader, at, limit, &read)) != NULL) {
+        front = &read;
+    } else {
+        return NULL;
+    }
+    if (front->has & GOLEAK_HAS_TIME) {
+        before = at;
         at = goleak_fast_u64(at, &fraction);
         if (at - before == 6)
             fraction *= 1000;
@@ -729,7 +804,7 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
             return NULL;
         if (at[0] != ':' || at[1] != ' ')
             return NULL;
-        time_ns = (int64_t)(number * 1000000000 + fraction);
+        time_ns = (int64_t)(front->seconds * 1000000000 + fraction);
         if ((at = goleak_fast_blanks(at + 1, limit)) >= limit)
             return NULL;
     }
@@ -743,11 +818,12 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
     }
     if (limit - at < 128)
         return NULL;
-    const char *stop = memchr(at, ' ', sizeof reader->probes[0].name);
-    if (stop == NULL || stop[-1] != ':' || stop - at < 9 || stop > limit - 128)
+    const char *stop = goleak_find_blank(at, at + sizeof reader->probes[0].name);
+    if (stop >= at + sizeof reader->probes[0].name || *stop != ' ' || stop[-1] != ':' || stop - at < 9 ||
+        stop > limit - 128)
         return NULL;
     struct probe *probe = &reader->probes[slot_of(stop - 1) % PROBES];
-    if (probe->size != (size_t)(stop - 1 - at) || memcmp(probe->name, at, probe->size) != 0 || !probe->known ||
+    if (probe->size != (size_t)(stop - 1 - at) || !is_same(probe->name, at, probe->size) || !probe->known ||
         stop[1] != '(')
         return NULL;
     at = goleak_fast_hex(stop + 2, &address);
@@ -762,7 +838,9 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
     at = goleak_keyed_plan_run(&reader->text.keyed, plan, at + 2, limit, event);
     if (at == NULL || *at != '\n' || !is_told(event))
         return NULL;
-    const struct head head = { .has = reader->columns, .pid = pid, .tid = tid, .cpu = cpu, .time_ns = time_ns };
+    const struct head head = {
+        .has = front->has, .pid = front->pid, .tid = front->tid, .cpu = front->cpu, .time_ns = time_ns
+    };
     put_columns(event, &head);
     if (plan->kind == GOLEAK_EVENT_OTHER) {
         event->has &= ~GOLEAK_HAS_START;

@@ -116,9 +116,15 @@ static uint32_t *shortest_of(struct goleak_stacktext *text, const char *at, uint
 
 static uint32_t *guess_of(struct goleak_stacktext *text, const char *at, size_t size, uint64_t hash)
 {
-    uint64_t odd = 0x9e3779b97f4a7c15u;
-    for (size_t from = GUESS_FROM + GUESS_BYTES; from + 8 <= size; from += 8, odd += 0x3c6ef372fe94f82au)
-        hash += goleak_load64(at + from) * odd; /* which wait for none before them */
+    const uint64_t odd = 0x9e3779b97f4a7c15u;
+    uint64_t lanes[4] = { hash, 0, 0, 0 }; /* which wait for none beside them */
+    size_t from = GUESS_FROM + GUESS_BYTES;
+    for (; from + 32 <= size; from += 32)
+        for (size_t i = 0; i < 4; i++)
+            lanes[i] = lanes[i] * odd + goleak_load64(at + from + 8 * i);
+    for (; from + 8 <= size; from += 8)
+        lanes[0] = lanes[0] * odd + goleak_load64(at + from);
+    hash = lanes[0] ^ goleak_hash_u64(lanes[1]) ^ goleak_hash_u64(lanes[2] + odd) ^ goleak_hash_u64(lanes[3] - odd);
     return &text->guesses[goleak_hash_u64(hash) >> (64 - GOLEAK_STACK_GUESS_BITS)];
 }
 

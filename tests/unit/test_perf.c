@@ -89,6 +89,26 @@ static void every_choice_of_columns(void **state)
     bytes_free(&events);
 }
 
+/* What the lines begin with is read once, and told of each. */
+static void columns_that_come_again(void **state)
+{
+    static const char *const comms[] = { "app", "my app", "a", "app 7" };
+    static const unsigned threads[] = { 7, 99, 100, 1000, 7000000 };
+    struct bytes text = { 0 }, events = { 0 };
+    (void)state;
+    for (unsigned i = 1; i <= 400; i++) {
+        unsigned tid = threads[i * 7 % 5], cpu = i * 3 % 101, seconds = 8 + i / 100 * (i % 2 + 1), part = i % 3 != 0;
+        const char *comm = comms[i % 31 == 0 ? i / 31 % 4 : 0];
+        bytes_format(&text, "%s %5u [%03u] %5u.%0*u: probe_app:gopark: " PARK "\n", comm, tid, cpu, seconds,
+                     part ? 6 : 9, i);
+        bytes_format(&events, "%u park g=c000102000 goid=7 reason=6 wait=20 ts=%u%0*u%s cpu=%u tid=%u\n", i, seconds,
+                     part ? 6 : 9, i, part ? "000" : "", cpu, tid);
+    }
+    reading_expect(PERF, text.data, events.data);
+    bytes_free(&text);
+    bytes_free(&events);
+}
+
 /* A period is told by the time before it; without one the goroutines are right all the same. */
 static void a_period_without_a_time(void **state)
 {
@@ -811,6 +831,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_usual_lines),
         TEST(every_choice_of_columns),
+        TEST(columns_that_come_again),
         TEST(a_period_without_a_time),
         TEST(a_command_may_be_called_anything),
         TEST(times_have_one_to_nine_digits),
