@@ -37,8 +37,6 @@ static uint32_t place_of(const struct goleak_record *record, uint64_t object)
 static bool make_room(struct goleak_waits *waits, uint32_t index)
 {
     size_t before = waits->waiter_count;
-    if (index < before)
-        return true;
     if (!goleak_grow(waits->alloc, &waits->waiters, &waits->waiter_capacity, (size_t)index + 1, sizeof *waits->waiters))
         return false;
     waits->waiter_count = (size_t)index + 1;
@@ -46,21 +44,30 @@ static bool make_room(struct goleak_waits *waits, uint32_t index)
     return true;
 }
 
+NOINLINE static void begin_first(struct goleak_waits *waits, const struct goleak_record *record, uint64_t object)
+{
+    if (make_room(waits, record->index))
+        goleak_waits_begin(waits, record, object);
+    else
+        waits->failed = true;
+}
+
 void goleak_waits_begin(struct goleak_waits *waits, const struct goleak_record *record, uint64_t object)
 {
-    if (!make_room(waits, record->index)) {
-        waits->failed = true;
+    if (UNLIKELY(record->index >= waits->waiter_count)) {
+        begin_first(waits, record, object);
         return;
     }
-    waits->waiters[record->index].place = place_of(record, object);
-    waits->waiters[record->index].woken = 0;
+    struct goleak_waiter *waiter = &waits->waiters[record->index];
+    waiter->place = place_of(record, object);
+    waiter->woken = 0;
 }
 
 void goleak_waits_move(struct goleak_waits *waits, uint32_t from, uint32_t to)
 {
     if (from >= waits->waiter_count)
         return;
-    if (!make_room(waits, to)) {
+    if (to >= waits->waiter_count && !make_room(waits, to)) {
         waits->failed = true;
         return;
     }
@@ -169,24 +176,22 @@ static size_t find_slot(const struct goleak_waits *waits, const struct goleak_re
     return at;
 }
 
-static struct goleak_wait_site *add_site(struct goleak_waits *waits, const struct goleak_record *record)
+/* 0: memory. */
+static uint32_t add_site(struct goleak_waits *waits, const struct goleak_record *record)
 {
-    if (waits->last_site != 0 && is_site(&waits->sites[waits->last_site], record))
-        return &waits->sites[waits->last_site];
     if ((waits->slots == NULL || waits->site_count * 2 > waits->slot_mask) && !grow_slots(waits))
-        return NULL;
+        return 0;
     size_t at = find_slot(waits, record);
     if (waits->slots[at] == 0) {
         if (waits->site_count >= UINT32_MAX || !goleak_grow(waits->alloc, &waits->sites, &waits->site_capacity,
                                                             waits->site_count + 1, sizeof *waits->sites))
-            return NULL;
+            return 0;
         waits->sites[waits->site_count] = (struct goleak_wait_site){
             .site = record->site, .stack = record->block_stack, .reason = record->reason
         };
         waits->slots[at] = (uint32_t)waits->site_count++;
     }
-    waits->last_site = waits->slots[at];
-    return &waits->sites[waits->last_site];
+    return waits->slots[at];
 }
 
 static unsigned bucket_of(uint64_t waited)
@@ -196,7 +201,46 @@ static unsigned bucket_of(uint64_t waited)
 
 /* ---- the end of a wait ---- */
 
-void goleak_waits_ended(struct goleak_waits *waits, const struct goleak_record *record, int64_t waited)
+/* The habit of the place where it has waited, and in it the wait site; 0: memory. */
+static uint32_t find_both(struct goleak_waits *waits, struct goleak_waiter *waiter, const struct goleak_record *record)
+{
+    uint32_t index = find_habit(waits, waiter, waiter->place);
+    struct goleak_habit *habit = &waits->habits[index];
+    if (index == 0 || (habit->site != 0 && is_site(&waits->sites[habit->site], record)))
+        return index;
+    habit->site = add_site(waits, record);
+    if (habit->site != 0)
+        return index;
+    habit->place = 0; /* nobody finds it */
+    return 0;
+}
+
+static inline void count_end(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t index, int64_t waited)
+{
+    struct goleak_habit *habit = &waits->habits[index];
+    struct goleak_wait_site *site = &waits->sites[habit->site];
+    waiter->woken = index;
+    habit->ended++;
+    site->ended++;
+    site->buckets[bucket_of((uint64_t)waited)]++;
+    if (UNLIKELY(waited > habit->longest))
+        habit->longest = waited;
+    if (UNLIKELY(waited > site->longest))
+        site->longest = waited;
+}
+
+/* At another place than the last one, or the first. */
+NOINLINE static void end_elsewhere(struct goleak_waits *waits, struct goleak_waiter *waiter, const struct goleak_record *record,
+                          int64_t waited)
+{
+    uint32_t index = find_both(waits, waiter, record);
+    if (index != 0)
+        count_end(waits, waiter, index, waited);
+    else
+        waits->failed = true;
+}
+
+void goleak_waits_ended(struct goleak_waits *waits, const struct goleak_record *record, int64_t moment)
 {
     struct goleak_waiter *waiter = &waits->waiters[record->index];
     if (waiter->place == 0) /* it parked before anything was kept */
@@ -205,45 +249,43 @@ void goleak_waits_ended(struct goleak_waits *waits, const struct goleak_record *
         waiter->naps++;
         return;
     }
-    uint32_t habit = find_habit(waits, waiter, waiter->place);
-    struct goleak_wait_site *site = add_site(waits, record);
-    waits->failed = waits->failed || habit == 0 || site == NULL;
-    if (waits->failed)
+    int64_t waited = goleak_waited(record, moment);
+    uint32_t last = waiter->habits;
+    if (LIKELY(last != 0 && waits->habits[last].place == waiter->place &&
+               is_site(&waits->sites[waits->habits[last].site], record)))
+        count_end(waits, waiter, last, waited);
+    else
+        end_elsewhere(waits, waiter, record, waited);
+}
+
+NOINLINE static void add_waker(struct goleak_habit *habit, const struct goleak_record *waker)
+{
+    int which = habit->wakers[0] != 0;
+    if (which == 1 && habit->wakers[1] == waker->index && habit->serials[1] == (uint32_t)waker->serial)
         return;
-    waiter->woken = habit;
-    waits->habits[habit].ended++;
-    if (waited > waits->habits[habit].longest)
-        waits->habits[habit].longest = waited;
-    site->ended++;
-    site->buckets[bucket_of((uint64_t)waited)]++;
-    if (waited > site->longest)
-        site->longest = waited;
+    if (which == 1 && habit->wakers[1] != 0) {
+        habit->others = true;
+        return;
+    }
+    habit->wakers[which] = waker->index;
+    habit->serials[which] = (uint32_t)waker->serial;
 }
 
 void goleak_waits_woken(struct goleak_waits *waits, const struct goleak_record *record,
                         const struct goleak_record *waker)
 {
     struct goleak_waiter *waiter = &waits->waiters[record->index];
+    uint32_t woken = waiter->woken;
     if (waker != NULL)
         waits->tells_wakers = true;
-    if (waiter->woken == 0)
+    if (woken == 0)
         return;
-    struct goleak_habit *habit = &waits->habits[waiter->woken];
+    struct goleak_habit *habit = &waits->habits[woken];
     waiter->woken = 0;
-    if (waker == NULL) {
+    if (waker == NULL)
         habit->nobody++;
-        return;
-    }
-    for (int i = 0; i < 2; i++) {
-        if (habit->wakers[i] == waker->index && habit->serials[i] == (uint32_t)waker->serial)
-            return;
-        if (habit->wakers[i] != 0)
-            continue;
-        habit->wakers[i] = waker->index;
-        habit->serials[i] = (uint32_t)waker->serial;
-        return;
-    }
-    habit->others = true;
+    else if (UNLIKELY(habit->wakers[0] != waker->index || habit->serials[0] != (uint32_t)waker->serial))
+        add_waker(habit, waker);
 }
 
 /* ---- what is known ---- */

@@ -35,8 +35,11 @@ struct goleak_habit {
     uint32_t nobody; /* of these ended by no goroutine: a timer, or the stream does not tell */
     uint32_t wakers[2], serials[2]; /* records, and their serials' low halves; 0: none */
     int64_t longest;
-    bool others; /* and more wakers than two */
+    uint32_t site; /* wait site of the last one that ended: mostly that of the next one */
+    bool others;   /* and more wakers than two */
 };
+
+_Static_assert(sizeof(struct goleak_habit) == 48, "a habit has no room to spare");
 
 struct goleak_waiter {
     uint32_t place;  /* of the present wait, or the last one; 0: there was none */
@@ -67,7 +70,6 @@ struct goleak_waits {
     size_t site_count, site_capacity;
     uint32_t *slots; /* by key, open addressing */
     size_t slot_mask;
-    uint32_t last_site; /* that was asked for */
     bool tells_wakers;  /* some wake-up told who did it */
     bool failed;        /* memory ended where nobody could be told */
 };
@@ -77,7 +79,7 @@ void goleak_waits_release(struct goleak_waits *waits);
 
 /* The record has parked, on an object if that is told. */
 void goleak_waits_begin(struct goleak_waits *waits, const struct goleak_record *record, uint64_t object);
-void goleak_waits_ended(struct goleak_waits *waits, const struct goleak_record *record, int64_t waited);
+void goleak_waits_ended(struct goleak_waits *waits, const struct goleak_record *record, int64_t moment);
 void goleak_waits_woken(struct goleak_waits *waits, const struct goleak_record *record,
                         const struct goleak_record *waker);
 void goleak_waits_drop(struct goleak_waits *waits, uint32_t index);
@@ -95,10 +97,10 @@ static inline int64_t goleak_waited(const struct goleak_record *record, int64_t 
 }
 
 /* If it waits, its wait is over at this moment. The record is as it was. */
-static inline void goleak_waits_end(struct goleak_waits *waits, const struct goleak_record *record, int64_t moment)
+ALWAYS_INLINE void goleak_waits_end(struct goleak_waits *waits, const struct goleak_record *record, int64_t moment)
 {
-    if (record->index < waits->waiter_count && record->state == GOLEAK_STATE_WAITING)
-        goleak_waits_ended(waits, record, goleak_waited(record, moment));
+    if (record->state == GOLEAK_STATE_WAITING && record->index < waits->waiter_count)
+        goleak_waits_ended(waits, record, moment);
 }
 
 /* Who ended the last wait; NULL: no goroutine, or it is not told. */
