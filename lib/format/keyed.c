@@ -201,6 +201,8 @@ static inline bool put_number(struct goleak_event *event, unsigned place, uint64
 {
     unsigned flags = places[place].flags;
     char *at = (char *)event + places[place].offset;
+    /* Of a key that stands twice the last one counts. */
+    event->has &= ~places[place].has;
     event->has |= (flags & PRESENT_IF_NOT_ZERO) && value == 0 ? 0 : places[place].has;
     switch (places[place].size) {
     case 8:
@@ -514,11 +516,24 @@ static bool names_goroutine(const struct goleak_event *event)
     return g >= 4096 && g % 8 == 0;
 }
 
+/* Keys that stand twice, or tell the same, are read by the general way. */
+static bool tells_twice(const struct goleak_key_plan *plan)
+{
+    uint32_t told = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        if (told & plan->steps[i].has)
+            return true;
+        told |= plan->steps[i].has;
+    }
+    return false;
+}
+
 static void keep_plan(struct goleak_keyed *keyed, const struct line_state *state, const char *line, size_t size)
 {
     struct goleak_word name;
     uint8_t *at = &keyed->plan_at[goleak_keyed_place(line)];
-    if (state->plan.count == 0 || state->plan.count == UINT8_MAX || !goleak_word_set(&name, line, size))
+    if (state->plan.count == 0 || state->plan.count == UINT8_MAX || tells_twice(&state->plan) ||
+        !goleak_word_set(&name, line, size))
         return;
     if (*at == 0 && keyed->plans_used == GOLEAK_PLANS)
         return; /* more names than scripts print: the others go the general way */

@@ -145,7 +145,7 @@ static enum goleak_status go_long(struct goleak_replay *replay, const struct gol
 {
     struct goleak_record *record;
     enum goleak_status status;
-    if ((event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) == 0) {
+    if ((event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) == 0 || goleak_event_key(event) == 0) {
         goleak_note_printed(replay, counted);
         status = goleak_step_nobody(replay, event, goleak_take_moment(replay, event));
     } else if (!goleak_find_record(replay, event, &record)) {

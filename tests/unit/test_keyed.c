@@ -273,6 +273,10 @@ static void goid_zero_and_g_zero_are_not_told(void **state)
     read_event("ready: goroutine=c000 goid=-1 bygoid=-1"); /* the recorder could not read them */
     assert_int_equal(event.has, GOLEAK_HAS_G);
     assert_int_equal(read_line("ready: goroutine=c000 goid=-2"), GOLEAK_KEYED_DAMAGED);
+    for (int i = 0; i < 2; i++) { /* the second time as lines of this name were before */
+        read_event("gopark: goroutine=c000 goid=5 g=0 reason=6"); /* the last one counts */
+        assert_int_equal(event.has, GOLEAK_HAS_GOID | GOLEAK_HAS_REASON);
+    }
 }
 
 static void unknown_keys_are_counted_and_passed_over(void **state)
