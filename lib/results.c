@@ -286,22 +286,22 @@ enum goleak_status goleak_trace_leak(const struct goleak_trace *trace, size_t in
     memset(out, 0, sizeof *out);
     out->verdict = group->verdict;
     out->reason = group->reason;
-    if (group->wait != GOLEAK_NO_WAIT)
-        out->wait_reason = goleak_reasons_wait_text(&trace->reasons, group->wait);
+    if (group->sum.wait != GOLEAK_NO_WAIT)
+        out->wait_reason = goleak_reasons_wait_text(&trace->reasons, group->sum.wait);
     out->created_at = goleak_site_created_at(&trace->model, group->site);
     out->start_function = goleak_site_start(&trace->model, group->site);
     if (group->blocked_at != 0)
         out->blocked_at = goleak_symbols_frame_text(&trace->symbols, group->blocked_at);
-    out->count = group->count;
-    out->oldest_wait_ns = wait_ns(trace, group->oldest_since);
-    out->youngest_wait_ns = wait_ns(trace, group->youngest_since);
-    out->oldest_wait_events = wait_events(trace, group->oldest_since);
-    out->youngest_wait_events = wait_events(trace, group->youngest_since);
+    out->count = group->sum.count;
+    out->oldest_wait_ns = wait_ns(trace, group->sum.oldest_since);
+    out->youngest_wait_ns = wait_ns(trace, group->sum.youngest_since);
+    out->oldest_wait_events = wait_events(trace, group->sum.oldest_since);
+    out->youngest_wait_events = wait_events(trace, group->sum.youngest_since);
     out->site_created = site.created;
     out->site_ended = site.ended;
-    out->example_count = group->example_count;
-    for (size_t i = 0; i < group->example_count; i++)
-        fill_living(trace, group->examples[i], &out->examples[i]);
+    out->example_count = group->sum.example_count;
+    for (size_t i = 0; i < group->sum.example_count; i++)
+        fill_living(trace, group->sum.examples[i], &out->examples[i]);
     /* The evidence of the oldest stands for all: the same rule put them together. */
     memcpy(out->evidence, out->examples[0].evidence, sizeof out->evidence);
     out->evidence_count = out->examples[0].evidence_count;

@@ -213,6 +213,13 @@ static uint64_t spent(uint64_t room, uint64_t left, int field)
     return (room >> FIELD * field & 0xffff) - (left >> FIELD * field & 0xffff);
 }
 
+static void spend(struct goleak_ledger *ledger, uint64_t room, uint64_t left)
+{
+    for (int kind = 0; kind < GOLEAK_GAUGES; kind++)
+        ledger->gauges[kind].now += spent(room, left, kind);
+    ledger->changes += spent(room, left, 2);
+}
+
 static void new_peak(struct goleak_gauge *gauge, const struct goleak_transition *t)
 {
     gauge->now++;
@@ -245,9 +252,7 @@ static const struct goleak_transition *scan(struct goleak_ledger *ledger, const 
         }
         left = after;
     }
-    for (int kind = 0; kind < GOLEAK_GAUGES; kind++)
-        ledger->gauges[kind].now += spent(room, left, kind);
-    ledger->changes += spent(room, left, 2);
+    spend(ledger, room, left);
     return t;
 }
 
@@ -262,6 +267,27 @@ static void count(struct goleak_ledger *ledger, const struct goleak_transition *
             settle(ledger, t->site);
         account->counts[t->kind]++;
     }
+}
+
+/* As far as no mark comes, in one go. */
+static const struct goleak_transition *count_far(struct goleak_ledger *ledger, const struct goleak_transition *t,
+                                                 const struct goleak_transition *end)
+{
+    struct goleak_account *accounts = ledger->accounts;
+    const uint64_t room = find_room(ledger), mark = ledger->mark;
+    uint64_t left = room;
+    for (; t < end; t++) {
+        struct goleak_account *account = &accounts[t->site];
+        uint64_t after = left - costs[t->kind];
+        if (UNLIKELY((after & BELOW_ZERO) != 0))
+            break;
+        if (UNLIKELY(account->mark != mark))
+            settle(ledger, t->site);
+        account->counts[t->kind]++;
+        left = after;
+    }
+    spend(ledger, room, left);
+    return t;
 }
 
 /* One where scan() has stopped. */
@@ -285,6 +311,7 @@ enum goleak_status goleak_ledger_take(struct goleak_ledger *ledger, const struct
     const struct goleak_transition *t = batch->all, *end = t + batch->count, *peaks[GOLEAK_GAUGES];
     if (batch->site_count > ledger->count && !make_room(ledger, batch->site_count))
         return goleak_alloc_failure(ledger->alloc);
+    t = count_far(ledger, t, end);
     while (t < end) {
         const struct goleak_transition *stop = scan(ledger, t, end, peaks);
         int first = peaks[1] != NULL && (peaks[0] == NULL || peaks[1] < peaks[0]);

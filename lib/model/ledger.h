@@ -11,8 +11,8 @@
  *
  * What each account said at a mark is wanted, but to copy all of them at each would cost
  * sites times goroutines. So an account is settled when it is touched for the first time
- * behind a mark, by what it says until then. A batch is looked through for marks first, and
- * then counted.
+ * behind a mark, by what it says until then. Once a mark has come the rest of a batch is looked
+ * through for more first, and then counted.
  *
  * Parts: the recording is cut into 16 of them, in which equally much went on: ends and
  * wake-ups are counted. Parts of equal time would make a quiet end look like a leak that

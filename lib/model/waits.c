@@ -34,13 +34,15 @@ static uint32_t place_of(const struct goleak_record *record, uint64_t object)
     return object != 0 ? place | 1 : (place & ~1u) | 2;
 }
 
+#define ROOM 256 /* is made for so many at a time */
+
 static bool make_room(struct goleak_waits *waits, uint32_t index)
 {
-    size_t before = waits->waiter_count;
-    if (!goleak_grow(waits->alloc, &waits->waiters, &waits->waiter_capacity, (size_t)index + 1, sizeof *waits->waiters))
+    size_t before = waits->waiter_count, count = ((size_t)index / ROOM + 1) * ROOM;
+    if (!goleak_grow(waits->alloc, &waits->waiters, &waits->waiter_capacity, count, sizeof *waits->waiters))
         return false;
-    waits->waiter_count = (size_t)index + 1;
-    memset(waits->waiters + before, 0, (waits->waiter_count - before) * sizeof *waits->waiters);
+    waits->waiter_count = count;
+    memset(waits->waiters + before, 0, (count - before) * sizeof *waits->waiters);
     return true;
 }
 
@@ -230,8 +232,8 @@ static inline void count_end(struct goleak_waits *waits, struct goleak_waiter *w
 }
 
 /* At another place than the last one, or the first. */
-NOINLINE static void end_elsewhere(struct goleak_waits *waits, struct goleak_waiter *waiter, const struct goleak_record *record,
-                          int64_t waited)
+NOINLINE static void end_elsewhere(struct goleak_waits *waits, struct goleak_waiter *waiter,
+                                   const struct goleak_record *record, int64_t waited)
 {
     uint32_t index = find_both(waits, waiter, record);
     if (index != 0)

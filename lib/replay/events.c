@@ -272,6 +272,17 @@ static bool learn_start(struct goleak_replay *replay, struct goleak_site *site, 
     return goleak_symbols_learn(replay->symbols, address, function);
 }
 
+/* Mostly with its first event: then that it appeared was the last thing to be told. */
+static void tell_site(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment)
+{
+    struct goleak_transitions *batch = &replay->transitions;
+    struct goleak_transition *last = batch->count != 0 ? &batch->all[batch->count - 1] : NULL;
+    if (last != NULL && last->kind == GOLEAK_T_APPEARED && last->serial == record->serial)
+        last->site = record->site;
+    else
+        goleak_tell(replay, record, GOLEAK_T_MOVED, moment, moment);
+}
+
 /* Where one came from whose creation was not seen, by a later event of its own, whose
  * stack is not that of the creation. */
 static enum goleak_status learn_site(struct goleak_replay *replay, const struct goleak_event *event,
@@ -283,7 +294,7 @@ static enum goleak_status learn_site(struct goleak_replay *replay, const struct 
     if (status != GOLEAK_OK)
         return status;
     if (record->site != 0 && goleak_is_told(replay, record))
-        goleak_tell(replay, record, GOLEAK_T_MOVED, moment, moment);
+        tell_site(replay, record, moment);
     if (record->flags & GOLEAK_REC_SPAWNED)
         replay->lineage.nodes[goleak_detail_of(replay, record)->node].site = record->site;
     prove(replay, record, replay->sites.sites[record->site].proof, moment);

@@ -38,7 +38,7 @@ static inline unsigned goleak_is_told(const struct goleak_replay *replay, const 
     return (~flags / GOLEAK_REC_SYSTEM & 1) | replay->include_system;
 }
 
-static inline unsigned goleak_is_blocked(const struct goleak_record *record)
+static inline unsigned goleak_blocked_bit(const struct goleak_record *record)
 {
     const unsigned flags = record->flags;
     return flags / GOLEAK_REC_BLOCKED & 1;
@@ -75,7 +75,7 @@ ALWAYS_INLINE void goleak_tell_wait(struct goleak_replay *replay, const struct g
     static const uint8_t kinds[] = { GOLEAK_T_UNBLOCKED, GOLEAK_T_UNBLOCKED, GOLEAK_T_BLOCKED, GOLEAK_T_REBLOCKED };
     struct goleak_transitions *batch = &replay->transitions;
     struct goleak_transition *t = &batch->all[batch->count];
-    const unsigned was = goleak_is_blocked(record), change = was + 2 * (unsigned)is;
+    const unsigned was = goleak_blocked_bit(record), change = was + 2 * (unsigned)is;
     t->moment = moment;
     t->serial = record->serial;
     t->site = record->site;
@@ -89,7 +89,7 @@ ALWAYS_INLINE void goleak_tell_end(struct goleak_replay *replay, const struct go
 {
     struct goleak_transitions *batch = &replay->transitions;
     struct goleak_transition *t = &batch->all[batch->count];
-    const unsigned was = goleak_is_blocked(record), told = goleak_is_told(replay, record);
+    const unsigned was = goleak_blocked_bit(record), told = goleak_is_told(replay, record);
     t->moment = moment;
     t->since = record->created;
     t->serial = record->serial;

@@ -16,7 +16,6 @@ void goleak_cohorts_release(struct goleak_cohorts *cohorts)
         return;
     goleak_intern_release(&cohorts->index);
     goleak_free(cohorts->alloc, cohorts->cohorts, cohorts->capacity * sizeof *cohorts->cohorts);
-    goleak_free(cohorts->alloc, cohorts->ids, cohorts->id_count * sizeof *cohorts->ids);
     goleak_free(cohorts->alloc, cohorts->places, cohorts->place_capacity * sizeof *cohorts->places);
     *cohorts = (struct goleak_cohorts){ .alloc = NULL };
 }
@@ -30,43 +29,26 @@ static struct key key_of(const struct goleak_record *record)
     return (struct key){ record->site, record->block_stack, record->reason };
 }
 
-static bool is_blocked(const struct goleak_record *record)
+/* NULL: memory. */
+static struct goleak_cohort *find(struct goleak_cohorts *cohorts, const struct goleak_symbols *symbols,
+                                  const struct goleak_record *record)
 {
-    return (record->flags & GOLEAK_REC_SEEN) && record->state == GOLEAK_STATE_WAITING &&
-           (record->flags & GOLEAK_REC_BLOCKED);
-}
-
-unsigned goleak_wait_bucket(int64_t waited)
-{
-    unsigned bucket = 0;
-    for (uint64_t rest = waited > 0 ? (uint64_t)waited : 1; rest > 1; rest >>= 1)
-        bucket++;
-    return bucket;
-}
-
-static bool is_key(struct key a, struct key b)
-{
-    return a.site == b.site && a.stack == b.stack && a.reason == b.reason;
-}
-
-/* Its cohort's id, which is the last one's most of the time. 0: memory. */
-static uint32_t id_of(struct goleak_cohorts *cohorts, const struct goleak_symbols *symbols, struct key key,
-                      uint32_t last)
-{
-    size_t before = cohorts->index.count, size;
-    if (last != 0) {
-        struct key of_last;
-        memcpy(&of_last, goleak_intern_get(&cohorts->index, last, &size), sizeof of_last);
-        if (is_key(of_last, key))
-            return last;
-    }
+    const struct key key = key_of(record);
+    size_t before = cohorts->index.count;
     if (!goleak_grow(cohorts->alloc, &cohorts->cohorts, &cohorts->capacity, before + 1, sizeof *cohorts->cohorts))
-        return 0;
+        return NULL;
     uint32_t id = goleak_intern_add(&cohorts->index, &key, sizeof key);
     if (id > before)
         cohorts->cohorts[id - 1] =
             (struct goleak_cohort){ .idler = goleak_idler_of(symbols, key.stack, (uint8_t)key.reason) };
-    return id;
+    return id != 0 ? &cohorts->cohorts[id - 1] : NULL;
+}
+
+const struct goleak_cohort *goleak_cohorts_of(const struct goleak_cohorts *cohorts, const struct goleak_record *record)
+{
+    const struct key key = key_of(record);
+    uint32_t id = goleak_is_blocked(record) ? goleak_intern_find(&cohorts->index, &key, sizeof key) : 0;
+    return id != 0 ? &cohorts->cohorts[id - 1] : NULL;
 }
 
 static bool add_place(struct goleak_cohorts *cohorts, uint32_t place, bool woken)
@@ -117,35 +99,68 @@ static void pool(struct goleak_cohorts *cohorts, const struct goleak_hope_input 
     }
 }
 
-enum goleak_status goleak_cohorts_find(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
-                                       const struct goleak_hope *hope)
+/* So many of them, the longest wait of which this one is. */
+static bool add(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
+                const struct goleak_record *record, uint64_t count, int64_t waited, bool served)
 {
-    uint32_t id = 0;
-    cohorts->id_count = (size_t)input->store->count + 1;
-    cohorts->ids = goleak_alloc_zeroed(cohorts->alloc, cohorts->id_count * sizeof *cohorts->ids);
-    if (cohorts->ids == NULL)
-        return goleak_alloc_failure(cohorts->alloc);
-    for (uint32_t i = 1; i <= input->store->count; i++) {
-        const struct goleak_record *record = goleak_store_at(input->store, i);
-        if (!is_blocked(record))
+    struct goleak_cohort *cohort = find(cohorts, input->symbols, record);
+    if (cohort == NULL)
+        return false;
+    cohort->count += count;
+    cohort->served += served;
+    cohort->going_on[goleak_wait_bucket(waited)] += count;
+    cohort->longest = waited > cohort->longest ? waited : cohort->longest;
+    return true;
+}
+
+static bool add_bunches(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
+                        const struct goleak_bunches *bunches)
+{
+    for (size_t i = 1; i <= bunches->index.count; i++) {
+        const struct goleak_bunch *bunch = &bunches->all[i];
+        const struct goleak_record *record = goleak_store_at(input->store, goleak_bunch_one(bunch));
+        if (goleak_is_blocked(record) && !add(cohorts, input, record, bunch->sum.count, bunch->longest, false))
+            return false;
+    }
+    return true;
+}
+
+static bool add_alone(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
+                      const struct goleak_hope *hope, const struct goleak_bunches *bunches)
+{
+    for (size_t i = 0; i < bunches->alone_count; i++) {
+        const struct goleak_record *record = goleak_store_at(input->store, bunches->alone[i]);
+        if (!goleak_is_blocked(record))
             continue;
         const struct goleak_habit *habit = goleak_waits_here(input->waits, record);
-        const struct goleak_waiter *waiter = goleak_waits_of(input->waits, record);
-        bool often = goleak_is_habit(habit, input->limits, record, goleak_waited(record, input->last));
-        bool served = often && goleak_hope_of(hope, i) != GOLEAK_HOPE_NONE;
-        bool told = waiter != NULL && goleak_place_is_object(waiter->place);
         int64_t waited = goleak_waited(record, input->last);
-        id = id_of(cohorts, input->symbols, key_of(record), id);
-        if (id == 0 || (told && !add_place(cohorts, waiter->place, habit != NULL)))
-            return goleak_alloc_failure(cohorts->alloc);
-        struct goleak_cohort *cohort = &cohorts->cohorts[id - 1];
-        cohorts->ids[i] = id;
-        cohort->count++;
-        cohort->served += served;
-        cohort->going_on[goleak_wait_bucket(waited)]++;
-        if (waited > cohort->longest)
-            cohort->longest = waited;
+        bool often = goleak_is_habit(habit, input->limits, record, waited);
+        if (!add(cohorts, input, record, 1, waited, often && goleak_hope_of(hope, record->index) != GOLEAK_HOPE_NONE))
+            return false;
     }
+    return true;
+}
+
+/* Those who wait for objects. */
+static bool add_places(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input)
+{
+    for (uint32_t i = 1; i <= input->store->count && i < input->waits->waiter_count; i++) {
+        uint32_t place = input->waits->waiters[i].place;
+        if (!goleak_place_is_object(place))
+            continue;
+        const struct goleak_record *record = goleak_store_at(input->store, i);
+        if (goleak_is_blocked(record) && !add_place(cohorts, place, goleak_waits_here(input->waits, record) != NULL))
+            return false;
+    }
+    return true;
+}
+
+enum goleak_status goleak_cohorts_find(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
+                                       const struct goleak_hope *hope, const struct goleak_bunches *bunches)
+{
+    if (!add_bunches(cohorts, input, bunches) || !add_alone(cohorts, input, hope, bunches) ||
+        !add_places(cohorts, input))
+        return goleak_alloc_failure(cohorts->alloc);
     merge_places(cohorts);
     pool(cohorts, input);
     return GOLEAK_OK;

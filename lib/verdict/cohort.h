@@ -7,8 +7,7 @@
 #ifndef GOLEAK_VERDICT_COHORT_H
 #define GOLEAK_VERDICT_COHORT_H
 
-#include "base/intern.h"
-#include "verdict/hope.h"
+#include "verdict/bunch.h"
 
 struct goleak_cohort {
     uint64_t count;  /* blocked at the end */
@@ -34,8 +33,6 @@ struct goleak_cohorts {
     struct goleak_alloc *alloc;
     struct goleak_intern index; /* bytes: the key */
     struct goleak_cohort *cohorts;
-    uint32_t *ids; /* by record; 0: of none */
-    size_t id_count;
     struct goleak_crowd *places; /* sorted */
     size_t capacity, place_count, place_capacity;
     struct goleak_pool pools[GOLEAK_REASON_COUNT];
@@ -44,14 +41,9 @@ struct goleak_cohorts {
 void goleak_cohorts_init(struct goleak_cohorts *cohorts, struct goleak_alloc *alloc);
 void goleak_cohorts_release(struct goleak_cohorts *cohorts);
 enum goleak_status goleak_cohorts_find(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
-                                       const struct goleak_hope *hope);
+                                       const struct goleak_hope *hope, const struct goleak_bunches *bunches);
 /* Of a blocked goroutine; NULL: of none. */
-static inline const struct goleak_cohort *goleak_cohorts_of(const struct goleak_cohorts *cohorts,
-                                                            const struct goleak_record *record)
-{
-    uint32_t id = record->index < cohorts->id_count ? cohorts->ids[record->index] : 0;
-    return id != 0 ? &cohorts->cohorts[id - 1] : NULL;
-}
+const struct goleak_cohort *goleak_cohorts_of(const struct goleak_cohorts *cohorts, const struct goleak_record *record);
 
 /* Functions that wait for as long as their owner keeps them (idlers.c). */
 struct goleak_idler {
@@ -65,8 +57,5 @@ uint8_t goleak_idler_of(const struct goleak_symbols *symbols, uint32_t stack, ui
 
 const struct goleak_crowd *goleak_cohorts_crowd(const struct goleak_cohorts *cohorts, const struct goleak_waits *waits,
                                                 const struct goleak_record *record);
-
-/* The bucket of a duration. */
-unsigned goleak_wait_bucket(int64_t waited);
 
 #endif

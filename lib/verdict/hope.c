@@ -108,6 +108,9 @@ static size_t find(const struct links *links, uint64_t key, int64_t created)
     return low;
 }
 
+/* Most who are stuck have no one beside them. */
+#define FAMILIES 4096
+
 struct search {
     const struct goleak_hope_input *input;
     struct goleak_hope *hope;
@@ -117,6 +120,7 @@ struct search {
         bool coroutine;    /* it runs only while it is asked */
     } *kin;                /* by spawn site */
     struct links acting; /* by spawner and spawning function */
+    uint64_t families[FAMILIES / 64]; /* bits: there may be one of them in `acting` */
     struct links woken;  /* those who wait, by who woke them there */
     struct links places; /* those who wait, by what for */
     uint32_t *nodes;     /* records by lineage node */
@@ -216,6 +220,11 @@ static bool is_wait_group(const struct search *search, const struct goleak_recor
     return record->reason == GOLEAK_REASON_SYNC && goleak_waits_in(search->input, record, "WaitGroup");
 }
 
+static unsigned family_bit(uint64_t family)
+{
+    return (unsigned)(goleak_hash_u64(family) >> 52);
+}
+
 static void give(struct search *search, uint32_t index, enum goleak_hope_kind kind, uint32_t whom)
 {
     if (search->hope->kinds[index] != GOLEAK_HOPE_NONE)
@@ -228,6 +237,46 @@ static void give(struct search *search, uint32_t index, enum goleak_hope_kind ki
     search->queue[search->queued++] = index;
 }
 
+static void add_acting(struct search *search, const struct goleak_record *record)
+{
+    uint64_t family = family_of(search, record);
+    if (family == 0)
+        return;
+    add(search, &search->acting, family, record->created, record->index);
+    search->families[family_bit(family) / 64] |= (uint64_t)1 << family_bit(family) % 64;
+}
+
+/* Woken before where it waits: who may do so again. */
+static void add_woken(struct search *search, const struct goleak_record *record, const struct goleak_habit *habit)
+{
+    const struct goleak_hope_input *input = search->input;
+    if (!goleak_is_habit(habit, input->limits, record, goleak_waited(record, input->last)))
+        return;
+    for (int which = 0; which < 2; which++) {
+        uint32_t waker = goleak_hope_waker(input->store, habit, which);
+        if (waker != 0)
+            add(search, &search->woken, waker, record->created, record->index);
+    }
+}
+
+/* One that is stuck, until somebody proves that it is not. */
+static void add_stuck(struct search *search, const struct goleak_record *record)
+{
+    const struct goleak_hope_input *input = search->input;
+    const struct goleak_waiter *waiter = goleak_waits_of(input->waits, record);
+    if (waiter != NULL && goleak_place_is_object(waiter->place))
+        add(search, &search->places, waiter->place, 0, record->index);
+    if (waiter != NULL && waiter->habits != 0)
+        add_woken(search, record, goleak_waits_here(input->waits, record));
+    if (record->flags & GOLEAK_REC_SYSTEM)
+        give(search, record->index, GOLEAK_HOPE_ACTS, 0);
+    else if (input->holders != NULL && goleak_holders_is_free(input->holders, record->index))
+        give(search, record->index, GOLEAK_HOPE_HOLDER, 0);
+    else if (waiter != NULL && waiter->habits != 0 &&
+             goleak_hope_timer(input->waits, input->limits, record, goleak_waited(record, input->last)))
+        give(search, record->index, GOLEAK_HOPE_TIMER, 0);
+}
+
 /* Everyone's place in the relations. */
 static void collect(struct search *search)
 {
@@ -238,21 +287,12 @@ static void collect(struct search *search)
             continue;
         if (record->flags & GOLEAK_REC_SPAWNED)
             search->nodes[goleak_store_detail(store, record)->node] = i;
-        bool signals = kin_of(search, record)->signals;
-        if ((signals || (!is_stuck(record) && may_help(search, record))) && family_of(search, record) != 0)
-            add(search, &search->acting, family_of(search, record), record->created, i);
-        if (!is_stuck(record))
-            continue;
-        const struct goleak_waiter *waiter = goleak_waits_of(search->input->waits, record);
-        const struct goleak_habit *habit = goleak_waits_here(search->input->waits, record);
-        if (waiter != NULL && goleak_place_is_object(waiter->place))
-            add(search, &search->places, waiter->place, 0, i);
-        bool often = goleak_is_habit(habit, search->input->limits, record, goleak_waited(record, search->input->last));
-        for (int which = 0; often && which < 2; which++) {
-            uint32_t waker = goleak_hope_waker(store, habit, which);
-            if (waker != 0)
-                add(search, &search->woken, waker, record->created, i);
-        }
+        if (kin_of(search, record)->signals || (!is_stuck(record) && may_help(search, record)))
+            add_acting(search, record);
+        if (is_stuck(record))
+            add_stuck(search, record);
+        else
+            give(search, i, GOLEAK_HOPE_ACTS, 0); /* it needs nobody's help */
     }
     sort(&search->acting);
     sort(&search->woken);
@@ -266,7 +306,8 @@ static void collect(struct search *search)
 static uint32_t find_beside(const struct search *search, const struct goleak_record *record)
 {
     uint64_t family = family_of(search, record);
-    if (family == 0 || record->created == GOLEAK_NO_MOMENT)
+    bool any = (search->families[family_bit(family) / 64] >> family_bit(family) % 64 & 1) != 0;
+    if (family == 0 || !any || record->created == GOLEAK_NO_MOMENT)
         return 0;
     bool group = is_wait_group(search, record);
     int64_t near = (goleak_waited(record, search->input->last)) / search->input->limits->together;
@@ -282,29 +323,14 @@ static uint32_t find_beside(const struct search *search, const struct goleak_rec
     return 0;
 }
 
-/* Who needs nobody's help. */
-static void begin(struct search *search)
-{
-    const struct goleak_hope_input *input = search->input;
-    for (uint32_t i = 1; i <= input->store->count; i++) {
-        const struct goleak_record *record = goleak_store_at(input->store, i);
-        if (!lives(record))
-            continue;
-        if (!is_stuck(record) || (record->flags & GOLEAK_REC_SYSTEM))
-            give(search, i, GOLEAK_HOPE_ACTS, 0);
-        else if (input->holders != NULL && goleak_holders_is_free(input->holders, i))
-            give(search, i, GOLEAK_HOPE_HOLDER, 0);
-        else if (goleak_hope_timer(input->waits, input->limits, record, goleak_waited(record, input->last)))
-            give(search, i, GOLEAK_HOPE_TIMER, 0);
-    }
-}
-
 static void look_beside(struct search *search)
 {
     const struct goleak_store *store = search->input->store;
-    for (uint32_t i = 1; i <= store->count; i++) {
+    for (uint32_t i = 1; i <= store->count && search->acting.count != 0; i++) {
         const struct goleak_record *record = goleak_store_at(store, i);
-        uint32_t beside = is_stuck(record) ? find_beside(search, record) : 0;
+        if (search->hope->kinds[i] != GOLEAK_HOPE_NONE || !is_stuck(record))
+            continue;
+        uint32_t beside = find_beside(search, record);
         if (beside != 0)
             give(search, i, GOLEAK_HOPE_BESIDE, beside);
     }
@@ -376,8 +402,10 @@ static void spread_up(struct search *search, uint32_t index)
     bool acts = kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_BESIDE || kind == GOLEAK_HOPE_CHILD ||
                 kind == GOLEAK_HOPE_HOLDER;
     uint32_t parent = acts ? find_ancestor(search, record->parent) : 0;
-    const struct goleak_record *above = parent != 0 ? goleak_store_at(search->input->store, parent) : NULL;
-    if (above != NULL && is_stuck(above) && may_help(search, record) &&
+    if (parent == 0 || search->hope->kinds[parent] != GOLEAK_HOPE_NONE)
+        return;
+    const struct goleak_record *above = goleak_store_at(search->input->store, parent);
+    if (is_stuck(above) && may_help(search, record) &&
         (!had_its_chance(search, record) || is_wait_group(search, above)))
         give(search, parent, GOLEAK_HOPE_CHILD, index);
 }
@@ -386,7 +414,6 @@ static void spread_up(struct search *search, uint32_t index)
 static void search_all(struct search *search)
 {
     size_t at = 0;
-    begin(search);
     for (; at < search->queued; at++)
         spread(search, search->queue[at]);
     look_beside(search);

@@ -82,11 +82,9 @@ static const struct rule {
 
 /* ---- sentences ---- */
 
-void goleak_say(struct goleak_saying *out, const char *format, ...)
+void goleak_write_saying(struct goleak_saying *out, const char *format, ...)
 {
     va_list args;
-    if (out->mute)
-        return;
     va_start(args, format);
     vsnprintf(out->evidence.text, sizeof out->evidence.text, format, args);
     va_end(args);
@@ -148,7 +146,6 @@ struct goleak_span goleak_who(const struct goleak_verdict_input *input, uint32_t
 
 /* ---- a case ---- */
 
-static enum goleak_verdict verdict_of_holder(const struct goleak_verdict_input *input, uint32_t index);
 
 static struct goleak_case open_case(const struct goleak_verdict_input *input, uint32_t index)
 {
@@ -173,7 +170,7 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
     if (c.lock != NULL)
         c.root = goleak_lock_root(input, index);
     if (c.root.end == GOLEAK_WAY_STUCK)
-        c.root_leaks = verdict_of_holder(input, c.root.holder->record) <= GOLEAK_VERDICT_SUSPECT;
+        c.root_leaks = goleak_verdict_of(input, c.root.holder->record) <= GOLEAK_VERDICT_SUSPECT;
     c.rise = record->site < input->ledger->count ? &input->rises[record->site] : &input->rises[input->ledger->count];
     return c;
 }
@@ -272,33 +269,10 @@ static struct outcome decide(const struct goleak_case *c)
     return outcome;
 }
 
-/* It waits for no lock of which more is known: this ends here. */
-static enum goleak_verdict verdict_of_holder(const struct goleak_verdict_input *input, uint32_t index)
+enum goleak_verdict goleak_verdict_of(const struct goleak_verdict_input *input, uint32_t index)
 {
     struct goleak_case c = open_case(input, index);
     return decide(&c).verdict;
-}
-
-/* Where no wait of the place ever ended, nothing but the cohort, the flags and the hope
- * tells one of them from another: of many leaks one is judged. */
-enum goleak_verdict goleak_verdict_of(const struct goleak_verdict_input *input, uint32_t index,
-                                      struct goleak_alike *last)
-{
-    const struct goleak_record *record = goleak_store_at(input->store, index);
-    const struct goleak_cohorts *cohorts = &input->cohorts;
-    uint32_t cohort = index < cohorts->id_count ? cohorts->ids[index] : 0;
-    uint8_t hope = (uint8_t)goleak_hope_of(&input->hope, index);
-    const struct goleak_waiter *waiter = goleak_waits_of(input->waits, record);
-    bool never_woken = waiter == NULL || waiter->habits == 0;
-    uint32_t lock = index < input->holders.record_count ? input->holders.waits_for[index] : 0;
-    if (cohort != 0 && never_woken && cohort == last->cohort && record->flags == last->flags && hope == last->hope &&
-        lock == last->lock)
-        return last->verdict;
-    struct goleak_case c = open_case(input, index);
-    enum goleak_verdict verdict = decide(&c).verdict;
-    bool alike = never_woken && c.site == NULL && input->min_age_ns == 0 && !c.older;
-    *last = (struct goleak_alike){ alike ? cohort : 0, record->flags, hope, lock, verdict };
-    return verdict;
 }
 
 static void explain_blocked(const struct goleak_case *c, const struct outcome *outcome, struct goleak_judgement *out)
@@ -395,6 +369,14 @@ static double part_lost(const struct goleak_verdict_input *input)
     return part;
 }
 
+/* By rules that look at one goroutine alone: all of the article's own form are. */
+static bool is_decided(const struct goleak_verdict_input *input)
+{
+    if (input->locks->locker_count != 0)
+        return false;
+    return !input->blocking_told || (!input->wakeups_told && !input->objects_told && !input->stacks_told);
+}
+
 enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
 {
     const struct goleak_holders_input locks = { input->store, input->symbols, input->reasons, input->locks,
@@ -404,6 +386,7 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
                                              &input->holders };
     goleak_holders_init(&input->holders, input->alloc);
     goleak_hope_init(&input->hope, input->alloc);
+    goleak_bunches_init(&input->bunches, input->alloc);
     goleak_cohorts_init(&input->cohorts, input->alloc);
     input->lost = part_lost(input);
     /* One more for sites of which nothing was seen. */
@@ -412,10 +395,15 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
         return goleak_alloc_failure(input->alloc);
     for (size_t site = 0; site < input->ledger->count; site++)
         input->rises[site] = goleak_growth_of(input->ledger, (uint32_t)site);
+    bool weighed = !is_decided(input) || input->explained;
     enum goleak_status status = goleak_holders_find(&input->holders, &locks);
-    if (status == GOLEAK_OK)
+    if (status == GOLEAK_OK && weighed)
         status = goleak_hope_find(&input->hope, &known);
-    return status == GOLEAK_OK ? goleak_cohorts_find(&input->cohorts, &known, &input->hope) : status;
+    if (status == GOLEAK_OK)
+        status = goleak_bunches_find(&input->bunches, &known, &input->hope, input->min_age_ns != 0);
+    if (status == GOLEAK_OK && weighed)
+        status = goleak_cohorts_find(&input->cohorts, &known, &input->hope, &input->bunches);
+    return status;
 }
 
 void goleak_verdict_release(struct goleak_verdict_input *input)
@@ -425,5 +413,6 @@ void goleak_verdict_release(struct goleak_verdict_input *input)
     if (input->rises != NULL)
         goleak_free(input->alloc, input->rises, (input->ledger->count + 1) * sizeof *input->rises);
     input->rises = NULL;
+    goleak_bunches_release(&input->bunches);
     goleak_cohorts_release(&input->cohorts);
 }

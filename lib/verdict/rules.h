@@ -66,11 +66,13 @@ goleak_rule goleak_rule_lock_cycle, goleak_rule_lock_kept, goleak_rule_holder;
 /* loss.c: what was lost */
 goleak_rule goleak_rule_loss;
 
-void goleak_say(struct goleak_saying *out, const char *format, ...)
+void goleak_write_saying(struct goleak_saying *out, const char *format, ...)
 #if defined(__GNUC__) || defined(__clang__)
     __attribute__((format(printf, 2, 3)))
 #endif
     ;
+/* A macro: of what nobody reads the words are not even looked for. */
+#define goleak_say(out, ...) ((out)->mute ? (void)0 : goleak_write_saying(out, __VA_ARGS__))
 void goleak_say_number(struct goleak_saying *out, const char *name, int64_t number);
 void goleak_say_text(struct goleak_saying *out, const char *name, const char *text);
 

@@ -17,6 +17,7 @@
 #include "model/reasons.h"
 #include "model/sites.h"
 #include "model/ticks.h"
+#include "verdict/bunch.h"
 #include "verdict/cohort.h"
 #include "verdict/growth.h"
 #include "verdict/holders.h"
@@ -44,9 +45,11 @@ struct goleak_verdict_input {
     int64_t first, last; /* moments of the first and the last event */
     uint64_t events;
     int64_t min_age_ns;  /* 0: none */
+    bool explained;      /* somebody may ask what was weighed where one rule decides alone */
     /* Worked out once, at the end (goleak_verdict_prepare). */
     struct goleak_holders holders;
     struct goleak_hope hope;
+    struct goleak_bunches bunches;
     struct goleak_cohorts cohorts;
     struct goleak_rise *rises; /* by spawn site */
     double lost; /* the part of the events that is lost */
@@ -65,18 +68,8 @@ void goleak_verdict_release(struct goleak_verdict_input *input);
 
 /* Of one of the living, by its index in the store. */
 void goleak_judge(const struct goleak_verdict_input *input, uint32_t index, struct goleak_judgement *out);
-/* The last of those who were judged alike; zero is none. */
-struct goleak_alike {
-    uint32_t cohort; /* 0: none */
-    uint16_t flags;
-    uint8_t hope;
-    uint32_t lock; /* that it waits for */
-    enum goleak_verdict verdict;
-};
-
 /* The same without a word. */
-enum goleak_verdict goleak_verdict_of(const struct goleak_verdict_input *input, uint32_t index,
-                                      struct goleak_alike *last);
+enum goleak_verdict goleak_verdict_of(const struct goleak_verdict_input *input, uint32_t index);
 
 /* What a rule does in a verdict. */
 enum goleak_weight {
@@ -104,12 +97,7 @@ struct goleak_group {
     enum goleak_verdict verdict;
     enum goleak_reason reason;
     uint32_t site, blocked_at; /* spawn site; frame */
-    uint8_t wait;
-    uint64_t count;
-    int64_t oldest_since, youngest_since; /* moments */
-    uint64_t first_serial; /* of the goroutine that was first */
-    uint32_t examples[GOLEAK_LEAK_EXAMPLES]; /* indices into the store */
-    size_t example_count;
+    struct goleak_sum sum;
 };
 
 struct goleak_groups {

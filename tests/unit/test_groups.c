@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "support/load.h"
+#include "support/recordings.h"
 
 static struct goleak_alloc heap; /* malloc, for the tests' own texts */
 
@@ -185,6 +186,42 @@ static void counts_of_all_groups_are_the_verdicts(void **state)
     goleak_trace_free(trace);
 }
 
+/* One of a bunch is judged for all of it; here each is asked about alone. Calls without a
+ * goroutine are counted only. */
+static void compare_verdicts(const struct goleak_trace *trace, const char *name)
+{
+    struct goleak_summary sum = load_summary(trace);
+    uint64_t verdicts[GOLEAK_VERDICT_COUNT] = { 0 }, count = 0;
+    struct goleak_goroutine_iter it = { 0 };
+    struct goleak_goroutine goroutine;
+    for (; goleak_goroutine_next(trace, &it, &goroutine) == GOLEAK_OK; count++)
+        verdicts[goroutine.verdict]++;
+    for (size_t verdict = 0; verdict < GOLEAK_VERDICT_COUNT && count != 0; verdict++)
+        if (verdict != GOLEAK_VERDICT_ENDED && sum.verdicts[verdict] != verdicts[verdict])
+            fail_msg("%s: %s %" PRIu64 " times, but %" PRIu64 " when asked one by one", name,
+                     goleak_verdict_name((enum goleak_verdict)verdict), sum.verdicts[verdict], verdicts[verdict]);
+}
+
+static void one_speaks_for_all_of_its_bunch(void **state)
+{
+    struct bytes recording = { 0 };
+    const char *name;
+    size_t compared = 0;
+    (void)state;
+    for (size_t i = 0; bytes_clear(&recording), (name = recording_get(i, &recording)) != NULL; i++) {
+        struct goleak_trace *trace;
+        assert_int_equal(goleak_trace_new(&trace, NULL, NULL), GOLEAK_OK);
+        if (goleak_trace_feed(trace, recording.data, recording.size, NULL) == GOLEAK_OK &&
+            goleak_trace_finish(trace, NULL) == GOLEAK_OK) { /* else it has no events */
+            compare_verdicts(trace, name);
+            compared++;
+        }
+        goleak_trace_free(trace);
+    }
+    bytes_free(&recording);
+    assert_true(compared > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +232,7 @@ int main(void)
         cmocka_unit_test(suspects_are_grouped_too_and_the_healthy_are_not),
         cmocka_unit_test(the_runtimes_own_are_grouped_only_where_they_are_wanted),
         cmocka_unit_test_setup(counts_of_all_groups_are_the_verdicts, set_up),
+        cmocka_unit_test(one_speaks_for_all_of_its_bunch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

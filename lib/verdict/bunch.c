@@ -1,0 +1,168 @@
+/* bunch - see bunch.h. */
+#include "verdict/bunch.h"
+
+#include "base/bits.h"
+
+#include <string.h>
+
+void goleak_bunches_init(struct goleak_bunches *bunches, struct goleak_alloc *alloc)
+{
+    *bunches = (struct goleak_bunches){ .alloc = alloc };
+    goleak_intern_init(&bunches->index, alloc);
+}
+
+void goleak_bunches_release(struct goleak_bunches *bunches)
+{
+    if (bunches->alloc == NULL)
+        return;
+    goleak_intern_release(&bunches->index);
+    goleak_free(bunches->alloc, bunches->all, bunches->capacity * sizeof *bunches->all);
+    goleak_free(bunches->alloc, bunches->alone, bunches->alone_capacity * sizeof *bunches->alone);
+    *bunches = (struct goleak_bunches){ .alloc = NULL };
+}
+
+unsigned goleak_wait_bucket(int64_t waited)
+{
+    return goleak_bits(waited > 0 ? (uint64_t)waited : 1) - 1;
+}
+
+/* ---- sums ---- */
+
+/* Behind those that are as old. */
+static void add_example(struct goleak_sum *sum, const struct goleak_store *store, uint32_t index, int64_t since)
+{
+    size_t to = sum->example_count;
+    while (to > 0 && goleak_store_at(store, sum->examples[to - 1])->since > since)
+        to--;
+    if (to == GOLEAK_LEAK_EXAMPLES)
+        return;
+    size_t last = sum->example_count < GOLEAK_LEAK_EXAMPLES ? sum->example_count : GOLEAK_LEAK_EXAMPLES - 1;
+    memmove(sum->examples + to + 1, sum->examples + to, (last - to) * sizeof *sum->examples);
+    sum->examples[to] = index;
+    sum->example_count += sum->example_count < GOLEAK_LEAK_EXAMPLES;
+}
+
+void goleak_sum_add(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_record *record)
+{
+    bool first = sum->count++ == 0;
+    if (first || record->serial < sum->first_serial)
+        sum->first_serial = record->serial;
+    if (first)
+        sum->wait = record->wait;
+    else if (sum->wait != record->wait)
+        sum->wait = GOLEAK_NO_WAIT;
+    if (first || record->since < sum->oldest_since)
+        sum->oldest_since = record->since;
+    if (first || record->since > sum->youngest_since)
+        sum->youngest_since = record->since;
+    add_example(sum, store, record->index, record->since);
+}
+
+/* Equally old ones stand in the order of the store, as if all had been added to one. */
+static void merge_examples(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_sum *other)
+{
+    const struct goleak_sum own = *sum;
+    size_t a = 0, b = 0;
+    sum->example_count = 0;
+    while (sum->example_count < GOLEAK_LEAK_EXAMPLES && (a < own.example_count || b < other->example_count)) {
+        bool from_own = b == other->example_count;
+        if (!from_own && a < own.example_count) {
+            int64_t x = goleak_store_at(store, own.examples[a])->since;
+            int64_t y = goleak_store_at(store, other->examples[b])->since;
+            from_own = x != y ? x < y : own.examples[a] < other->examples[b];
+        }
+        sum->examples[sum->example_count++] = from_own ? own.examples[a++] : other->examples[b++];
+    }
+}
+
+void goleak_sum_merge(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_sum *other)
+{
+    if (sum->count == 0) {
+        *sum = *other;
+        return;
+    }
+    sum->count += other->count;
+    if (other->first_serial < sum->first_serial)
+        sum->first_serial = other->first_serial;
+    if (sum->wait != other->wait)
+        sum->wait = GOLEAK_NO_WAIT;
+    if (other->oldest_since < sum->oldest_since)
+        sum->oldest_since = other->oldest_since;
+    if (other->youngest_since > sum->youngest_since)
+        sum->youngest_since = other->youngest_since;
+    merge_examples(sum, store, other);
+}
+
+/* ---- bunches ---- */
+
+#define HOPE_BIT 12 /* of a word whose lower bits are flags */
+
+_Static_assert(GOLEAK_REC_STARTED < 1u << HOPE_BIT && GOLEAK_HOPE_CHILD < 1 << (16 - HOPE_BIT), "both have room");
+
+/*
+ *      traits  flags and hope | g.waitreason | how long it has waited, by its bucket | spawn site
+ *      place   block stack | state | reason
+ */
+static inline struct goleak_key key_of(const struct goleak_record *record, enum goleak_hope_kind hope, unsigned bucket)
+{
+    uint64_t flags = record->flags | (uint64_t)hope << HOPE_BIT, state = record->state;
+    return (struct goleak_key){ flags << 48 | (uint64_t)record->wait << 40 | (uint64_t)bucket << 32 | record->site,
+                                (uint64_t)record->block_stack << 32 | state << 8 | record->reason };
+}
+
+/* 0: memory. */
+static uint32_t find(struct goleak_bunches *bunches, struct goleak_key key, uint32_t *last)
+{
+    size_t before = bunches->index.count;
+    if (!goleak_grow(bunches->alloc, &bunches->all, &bunches->capacity, before + 2, sizeof *bunches->all))
+        return 0;
+    uint32_t id = goleak_intern_add(&bunches->index, &key, sizeof key);
+    if (id > before)
+        bunches->all[id] = (struct goleak_bunch){ .key = key };
+    return *last = id;
+}
+
+static bool add_alone(struct goleak_bunches *bunches, uint32_t index)
+{
+    if (!goleak_grow(bunches->alloc, &bunches->alone, &bunches->alone_capacity, bunches->alone_count + 1,
+                     sizeof *bunches->alone))
+        return false;
+    bunches->alone[bunches->alone_count++] = index;
+    return true;
+}
+
+/* The last ones of their place: few of them are asked for, and often. */
+#define LAST 256
+
+enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const struct goleak_hope_input *input,
+                                       const struct goleak_hope *hope, bool apart)
+{
+    const char corostart[] = "runtime.corostart";
+    uint32_t last_ids[LAST] = { 0 };
+    uint32_t coroutine = goleak_intern_find(&input->symbols->strings, corostart, sizeof corostart - 1);
+    for (uint32_t i = 1; i <= input->store->count; i++) {
+        const struct goleak_record *record = goleak_store_at(input->store, i);
+        if ((record->flags & GOLEAK_REC_SEEN) == 0 || record->state == GOLEAK_STATE_ENDED)
+            continue;
+        bool blocked = goleak_is_blocked(record);
+        const struct goleak_waiter *waiter = goleak_waits_of(input->waits, record);
+        bool started = coroutine != 0 && input->sites->sites[record->site].start == coroutine;
+        bool at_lock = input->holders != NULL && (goleak_holders_lock(input->holders, i) != NULL ||
+                                                  goleak_holders_is_free(input->holders, i));
+        if (blocked ? apart || at_lock || (waiter != NULL && waiter->habits != 0) : started) {
+            if (!add_alone(bunches, i))
+                return goleak_alloc_failure(bunches->alloc);
+            continue;
+        }
+        int64_t waited = blocked ? goleak_waited(record, input->last) : 0;
+        struct goleak_key key = key_of(record, goleak_hope_of(hope, i), goleak_wait_bucket(waited));
+        uint32_t *last = &last_ids[goleak_hash_u64(key.traits ^ key.place) >> 56], id = *last;
+        if (id == 0 || bunches->all[id].key.traits != key.traits || bunches->all[id].key.place != key.place)
+            if ((id = find(bunches, key, last)) == 0)
+                return goleak_alloc_failure(bunches->alloc);
+        struct goleak_bunch *bunch = &bunches->all[id];
+        bunch->longest = waited > bunch->longest ? waited : bunch->longest;
+        goleak_sum_add(&bunch->sum, input->store, record);
+    }
+    return GOLEAK_OK;
+}
