@@ -615,7 +615,7 @@ enum goleak_keyed_result goleak_keyed_arguments(struct goleak_keyed *keyed, cons
         return result;
     note_unknown_keys(keyed, &state);
     plan->count = 0;
-    if (state.plan.count != UINT8_MAX) {
+    if (state.plan.count != UINT8_MAX && !tells_twice(&state.plan)) {
         uint8_t kind = plan->kind;
         uint32_t name = plan->event_name;
         *plan = state.plan;
