@@ -40,10 +40,24 @@ static void add_example(struct goleak_sum *sum, const struct goleak_store *store
     memmove(sum->examples + to + 1, sum->examples + to, (last - to) * sizeof *sum->examples);
     sum->examples[to] = index;
     sum->example_count += sum->example_count < GOLEAK_LEAK_EXAMPLES;
+    sum->examples_until = goleak_store_at(store, sum->examples[sum->example_count - 1])->since;
+}
+
+/* Younger than all examples, of which there is no room for more: most are. */
+static inline bool add_younger(struct goleak_sum *sum, const struct goleak_record *record)
+{
+    if (sum->example_count < GOLEAK_LEAK_EXAMPLES || record->since < sum->examples_until || record->wait != sum->wait)
+        return false;
+    sum->count++;
+    sum->youngest_since = record->since > sum->youngest_since ? record->since : sum->youngest_since;
+    sum->first_serial = record->serial < sum->first_serial ? record->serial : sum->first_serial;
+    return true;
 }
 
 void goleak_sum_add(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_record *record)
 {
+    if (add_younger(sum, record))
+        return;
     bool first = sum->count++ == 0;
     if (first || record->serial < sum->first_serial)
         sum->first_serial = record->serial;
@@ -62,7 +76,7 @@ void goleak_sum_add(struct goleak_sum *sum, const struct goleak_store *store, co
 static void merge_examples(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_sum *other)
 {
     const struct goleak_sum own = *sum;
-    size_t a = 0, b = 0;
+    uint32_t a = 0, b = 0;
     sum->example_count = 0;
     while (sum->example_count < GOLEAK_LEAK_EXAMPLES && (a < own.example_count || b < other->example_count)) {
         bool from_own = b == other->example_count;
@@ -73,6 +87,8 @@ static void merge_examples(struct goleak_sum *sum, const struct goleak_store *st
         }
         sum->examples[sum->example_count++] = from_own ? own.examples[a++] : other->examples[b++];
     }
+    if (sum->example_count != 0)
+        sum->examples_until = goleak_store_at(store, sum->examples[sum->example_count - 1])->since;
 }
 
 void goleak_sum_merge(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_sum *other)
@@ -110,6 +126,11 @@ static inline struct goleak_key key_of(const struct goleak_record *record, enum 
                                 (uint64_t)record->block_stack << 32 | state << 8 | record->reason };
 }
 
+static inline bool is_same(const struct goleak_key *a, const struct goleak_key *b)
+{
+    return ((a->traits ^ b->traits) | (a->place ^ b->place)) == 0;
+}
+
 /* 0: memory. */
 static uint32_t find(struct goleak_bunches *bunches, struct goleak_key key, uint32_t *last)
 {
@@ -140,6 +161,7 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
     const char corostart[] = "runtime.corostart";
     uint32_t last_ids[LAST] = { 0 };
     uint32_t coroutine = goleak_intern_find(&input->symbols->strings, corostart, sizeof corostart - 1);
+    struct goleak_bunch *bunch = NULL; /* of the one before, which is mostly that of the next */
     for (uint32_t i = 1; i <= input->store->count; i++) {
         const struct goleak_record *record = goleak_store_at(input->store, i);
         if ((record->flags & GOLEAK_REC_SEEN) == 0 || record->state == GOLEAK_STATE_ENDED)
@@ -156,13 +178,15 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
         }
         int64_t waited = blocked ? goleak_waited(record, input->last) : 0;
         struct goleak_key key = key_of(record, goleak_hope_of(hope, i), goleak_wait_bucket(waited));
-        uint32_t *last = &last_ids[goleak_hash_u64(key.traits ^ key.place) >> 56], id = *last;
-        if (id == 0 || bunches->all[id].key.traits != key.traits || bunches->all[id].key.place != key.place)
-            if ((id = find(bunches, key, last)) == 0)
+        if (bunch == NULL || !is_same(&bunch->key, &key)) {
+            uint32_t *last = &last_ids[goleak_hash_u64(key.traits ^ key.place) >> 56], id = *last;
+            if ((id == 0 || !is_same(&bunches->all[id].key, &key)) && (id = find(bunches, key, last)) == 0)
                 return goleak_alloc_failure(bunches->alloc);
-        struct goleak_bunch *bunch = &bunches->all[id];
+            bunch = &bunches->all[id];
+        }
         bunch->longest = waited > bunch->longest ? waited : bunch->longest;
-        goleak_sum_add(&bunch->sum, input->store, record);
+        if (!add_younger(&bunch->sum, record))
+            goleak_sum_add(&bunch->sum, input->store, record);
     }
     return GOLEAK_OK;
 }

@@ -18,7 +18,8 @@ struct goleak_sum {
     uint64_t first_serial; /* of the goroutine that was first */
     uint8_t wait;          /* g.waitreason of all of them; GOLEAK_NO_WAIT: not the same */
     uint32_t examples[GOLEAK_LEAK_EXAMPLES]; /* indices into the store: the oldest ones */
-    size_t example_count;
+    uint32_t example_count;
+    int64_t examples_until; /* where they are all that there may be: since when the last one is so */
 };
 
 struct goleak_bunch {

@@ -208,7 +208,7 @@ static void add_evidence(struct goleak_judgement *judgement, const struct goleak
  * the program runs. */
 static bool is_at_work(const struct goleak_case *c)
 {
-    const struct goleak_hope_input known = { .symbols = c->input->symbols, .reasons = c->input->reasons };
+    struct goleak_hope_input known = { .symbols = c->input->symbols, .reasons = c->input->reasons };
     return c->record->reason == GOLEAK_REASON_CHAN_SEND ||
            (c->record->reason == GOLEAK_REASON_SYNC && !goleak_waits_in(&known, c->record, "WaitGroup"));
 }
@@ -381,9 +381,9 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
 {
     const struct goleak_holders_input locks = { input->store, input->symbols, input->reasons, input->locks,
                                                 input->limits, goleak_health_complete(input->health) };
-    const struct goleak_hope_input known = { input->store,   input->lineage, input->sites,  input->symbols,
+    struct goleak_hope_input known = { input->store,   input->lineage, input->sites,  input->symbols,
                                              input->reasons, input->waits,   input->limits, input->last,
-                                             &input->holders };
+                                             NULL };
     goleak_holders_init(&input->holders, input->alloc);
     goleak_hope_init(&input->hope, input->alloc);
     goleak_bunches_init(&input->bunches, input->alloc);
@@ -397,6 +397,7 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
         input->rises[site] = goleak_growth_of(input->ledger, (uint32_t)site);
     bool weighed = !is_decided(input) || input->explained;
     enum goleak_status status = goleak_holders_find(&input->holders, &locks);
+    known.holders = input->holders.record_count != 0 ? &input->holders : NULL;
     if (status == GOLEAK_OK && weighed)
         status = goleak_hope_find(&input->hope, &known);
     if (status == GOLEAK_OK)
