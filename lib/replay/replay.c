@@ -85,6 +85,16 @@ enum goleak_status goleak_replay_flush(struct goleak_replay *replay)
  * next cannot be foreseen, and whoever stands there wrongly has to wait for the record. */
 #define FEW 4096
 
+/* What is kept of their waits. */
+GOLEAK_PREFETCHER void fetch_waits(const struct goleak_waits *waits, const uint32_t *indices, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        GOLEAK_PREFETCH(&waits->waiters[indices[i] < waits->waiter_count ? indices[i] : 0]);
+    for (size_t i = 0; i < count; i++)
+        if (indices[i] < waits->waiter_count)
+            GOLEAK_PREFETCH(&waits->habits[waits->waiters[indices[i]].habits]);
+}
+
 /* By lists, because whether the next event is a creation cannot be foreseen. */
 static inline void fetch_ahead(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,
                                struct goleak_found *found)
@@ -119,6 +129,8 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
     }
     for (size_t i = 0; i < ends && replay->lineage.nodes != NULL; i++)
         GOLEAK_PREFETCH(&replay->lineage.nodes[found[ending[i]].record->parent]);
+    if (replay->waits.waiter_count != 0)
+        fetch_waits(&replay->waits, indices, count);
 }
 
 static inline void find_few(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,

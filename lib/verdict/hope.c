@@ -1,6 +1,8 @@
 /* hope - see hope.h. */
 #include "verdict/hope.h"
 
+#include "base/bits.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -277,6 +279,39 @@ static void add_stuck(struct search *search, const struct goleak_record *record)
         give(search, record->index, GOLEAK_HOPE_TIMER, 0);
 }
 
+/* More who act than these are not sorted for nothing. */
+#define ACTING_MANY 4096
+
+/* Of many who act, those in whose family somebody may be stuck, and hardly any others. */
+static void keep_wanted(struct search *search)
+{
+    const struct goleak_store *store = search->input->store;
+    struct links *acting = &search->acting;
+    unsigned log2 = goleak_bits((uint64_t)store->count * 8);
+    size_t words = ((size_t)1 << log2) / 64, kept = 0;
+    if (acting->count < ACTING_MANY)
+        return;
+    uint64_t *wanted = goleak_alloc_zeroed(search->hope->alloc, words * sizeof *wanted);
+    if (wanted == NULL) {
+        search->failed = true;
+        return;
+    }
+    for (uint32_t i = 1; i <= store->count; i++) {
+        const struct goleak_record *record = goleak_store_at(store, i);
+        if (!is_stuck(record))
+            continue;
+        uint64_t bit = goleak_hash_u64(family_of(search, record)) >> (64 - log2);
+        wanted[bit / 64] |= (uint64_t)1 << bit % 64;
+    }
+    for (size_t i = 0; i < acting->count; i++) {
+        uint64_t bit = goleak_hash_u64(acting->all[i].key) >> (64 - log2);
+        acting->all[kept] = acting->all[i];
+        kept += wanted[bit / 64] >> bit % 64 & 1;
+    }
+    acting->count = kept;
+    goleak_free(search->hope->alloc, wanted, words * sizeof *wanted);
+}
+
 /* Everyone's place in the relations. */
 static void collect(struct search *search)
 {
@@ -294,6 +329,7 @@ static void collect(struct search *search)
         else
             give(search, i, GOLEAK_HOPE_ACTS, 0); /* it needs nobody's help */
     }
+    keep_wanted(search);
     sort(&search->acting);
     sort(&search->woken);
     sort(&search->places);
