@@ -51,12 +51,7 @@ static bool check_output(const struct cli_options *options, struct cli_diag *dia
 static bool run(const struct cli_options *from, struct cli_output *output, struct goleak_error *errors,
                 struct cli_diag *diag)
 {
-    struct goleak_options options = GOLEAK_OPTIONS_INIT;
-    options.max_memory_bytes = from->max_memory_bytes > 0 ? from->max_memory_bytes - CLI_MEMORY_RESERVE : 0;
-    options.go_version = from->go_version;
-    options.input_format = from->input_format;
-    options.jobs = from->jobs;
-    options.exe = from->exe;
+    struct goleak_options options = cli_options_load(from);
     cli_progress_begin(&diag->progress, from->quiet ? CLI_WHEN_NEVER : from->progress, total_bytes(from));
     if (diag->progress.wanted) {
         options.progress = cli_progress_update;

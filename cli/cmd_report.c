@@ -116,14 +116,9 @@ static enum cli_when progress_when(const struct run *run)
 static enum goleak_status load(struct run *run)
 {
     const struct cli_options *from = run->options;
-    struct goleak_options options = GOLEAK_OPTIONS_INIT;
-    options.max_memory_bytes = from->max_memory_bytes > 0 ? from->max_memory_bytes - CLI_MEMORY_RESERVE : 0;
-    options.go_version = from->go_version;
-    options.input_format = from->input_format;
-    options.jobs = from->jobs;
+    struct goleak_options options = cli_options_load(from);
     options.include_system = from->include_system;
     options.min_age_ns = from->min_age_ns;
-    options.exe = from->exe;
     options.explain_goid = from->explain_goid;
     options.retain_ended = from->sort_created && strcmp(from->format, "ndjson") == 0;
     if (is_streaming(from)) {

@@ -572,6 +572,17 @@ static void print_row(FILE *out, const struct option_row *row)
     print_wrapped(out, column > 0 ? (size_t)column : 0, text);
 }
 
+struct goleak_options cli_options_load(const struct cli_options *options)
+{
+    struct goleak_options load = GOLEAK_OPTIONS_INIT;
+    load.max_memory_bytes = options->max_memory_bytes > 0 ? options->max_memory_bytes - CLI_MEMORY_RESERVE : 0;
+    load.go_version = options->go_version;
+    load.input_format = options->input_format;
+    load.jobs = options->jobs;
+    load.exe = options->exe;
+    return load;
+}
+
 void cli_options_help(FILE *out)
 {
     fputs("Usage: " CLI_PROGRAM " [OPTION]... FILE...\n"

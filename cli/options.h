@@ -72,6 +72,9 @@ struct cli_options {
 void cli_options_parse(struct cli_options *out, int argc, char **argv);
 void cli_options_release(struct cli_options *options);
 
+/* The library's, as far as all commands that read recordings share them. Borrows texts. */
+struct goleak_options cli_options_load(const struct cli_options *options);
+
 /* Prints the help, made for 80 columns. */
 void cli_options_help(FILE *out);
 

@@ -146,7 +146,7 @@ GOLEAK_PREFETCHER void goleak_store_prefetch_slot(const struct goleak_store *sto
 static inline uint32_t goleak_store_numbered(const struct goleak_store *store, uint64_t key)
 {
     uint32_t number = (uint32_t)key;
-    if (!goleak_g_is_slot(key))
+    if (!store->has_numbers || !goleak_g_is_slot(key))
         return 0;
     if (number < store->numbered_count && store->numbered[number] != 0)
         return store->numbered[number];
@@ -157,7 +157,7 @@ static inline uint32_t goleak_store_numbered(const struct goleak_store *store, u
  * right one, but it has not been looked at. 0 if there is none. */
 static inline uint32_t goleak_store_guess(const struct goleak_store *store, uint64_t key, uint16_t process)
 {
-    uint32_t index = store->has_numbers ? goleak_store_numbered(store, key) : 0;
+    uint32_t index = goleak_store_numbered(store, key);
     return index != 0 ? index : (uint32_t)store->slots[goleak_store_hash(key, process) >> store->slot_shift];
 }
 
@@ -165,7 +165,7 @@ static inline uint32_t goleak_store_guess(const struct goleak_store *store, uint
  * cannot be foreseen, so no branch asks. */
 static inline uint32_t goleak_store_seek(const struct goleak_store *store, uint64_t key, uint64_t hash)
 {
-    uint32_t index = store->has_numbers ? goleak_store_numbered(store, key) : 0;
+    uint32_t index = goleak_store_numbered(store, key);
     if (index != 0)
         return index;
     size_t at = (size_t)(hash >> store->slot_shift);
@@ -178,7 +178,7 @@ static inline uint32_t goleak_store_seek(const struct goleak_store *store, uint6
 static inline uint32_t goleak_store_find(const struct goleak_store *store, uint64_t key, uint16_t process,
                                          uint64_t hash)
 {
-    uint32_t tag = (uint32_t)hash, index = store->has_numbers ? goleak_store_numbered(store, key) : 0;
+    uint32_t tag = (uint32_t)hash, index = goleak_store_numbered(store, key);
     if (index != 0 && goleak_store_at(store, index)->g == key && goleak_store_at(store, index)->process == process)
         return index;
     for (size_t at = (size_t)(hash >> store->slot_shift);; at = (at + 1) & store->slot_mask) {

@@ -150,9 +150,7 @@ enum goleak_status goleak_replay_name(struct goleak_replay *replay, const struct
     if ((event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) == 0)
         return GOLEAK_OK;
     enum goleak_status status = goleak_name_other(replay, event, (int64_t)replay->event_count, &index);
-    if (status == GOLEAK_OK && goleak_is_nearly_full(&replay->transitions))
-        status = goleak_replay_flush(replay);
-    return status;
+    return status == GOLEAK_OK ? goleak_make_room(replay) : status;
 }
 
 /* ---- each kind ---- */
@@ -251,9 +249,7 @@ static enum goleak_status read_again(struct goleak_replay *replay, int64_t momen
         record->reason = (uint8_t)reason;
         if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
             prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
-        enum goleak_status status = GOLEAK_OK;
-        if (goleak_is_nearly_full(&replay->transitions))
-            status = goleak_replay_flush(replay);
+        enum goleak_status status = goleak_make_room(replay);
         if (status != GOLEAK_OK)
             return status;
     }
@@ -610,9 +606,7 @@ enum goleak_status goleak_replay_rename(struct goleak_replay *replay)
         if (record->site == 0 || record->state == GOLEAK_STATE_ENDED)
             continue;
         prove(replay, record, replay->sites.sites[record->site].proof, moment);
-        enum goleak_status status = GOLEAK_OK;
-        if (goleak_is_nearly_full(&replay->transitions))
-            status = goleak_replay_flush(replay);
+        enum goleak_status status = goleak_make_room(replay);
         if (status != GOLEAK_OK)
             return status;
     }

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* A fresh incarnation in a record that may have been used before. */
 void goleak_begin_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
     struct goleak_detail *detail = goleak_detail_of(replay, record);
@@ -24,7 +23,6 @@ void goleak_begin_life(struct goleak_replay *replay, struct goleak_record *recor
     goleak_waits_forget(&replay->waits, record);
 }
 
-/* The goroutine is awake, and in this state. */
 void goleak_set_state(struct goleak_replay *replay, struct goleak_record *record, enum goleak_state state,
                       int64_t moment)
 {
@@ -123,7 +121,6 @@ void goleak_note_printed(struct goleak_replay *replay, struct goleak_counted *co
     counted->live = counted->blocked = NULL;
 }
 
-/* Of an event that does not go the short way. */
 void goleak_check_counters(struct goleak_replay *replay, const struct goleak_event *event)
 {
     struct goleak_counted counted = { NULL, NULL, 0, 0 };

@@ -9,14 +9,15 @@
 #include "base/compiler.h"
 #include "replay/replay.h"
 
-/* Once the table outgrows the cache, waiting for memory is most of the cost: slots and
- * records of a row of events are fetched before the first is stepped. */
+/* So many events are stepped before it is asked again whether their transitions have room. */
 #define GOLEAK_ROW 32
 
-/* A usual event is good for two transitions at most, another one for 16. */
-static inline bool goleak_is_nearly_full(const struct goleak_transitions *batch)
+/* For those of a row: a usual event is good for two at most, another one, behind which it is
+ * asked as well, for 16. */
+static inline enum goleak_status goleak_make_room(struct goleak_replay *replay)
 {
-    return batch->count > GOLEAK_TRANSITIONS - 2 * GOLEAK_ROW - 16;
+    bool full = replay->transitions.count > GOLEAK_TRANSITIONS - 2 * GOLEAK_ROW - 16;
+    return full ? goleak_replay_flush(replay) : GOLEAK_OK;
 }
 
 /* Where it came from, by what its spawner is. */
@@ -44,7 +45,7 @@ static inline unsigned goleak_blocked_bit(const struct goleak_record *record)
     return flags / GOLEAK_REC_BLOCKED & 1;
 }
 
-/* There is always room for the transitions of a row: see run_row(). */
+/* There is always room: see goleak_make_room(). */
 ALWAYS_INLINE void goleak_tell(struct goleak_replay *replay, const struct goleak_record *record,
                                enum goleak_transition_kind kind, int64_t moment, int64_t since)
 {

@@ -29,7 +29,8 @@ bool goleak_replay_init(struct goleak_replay *replay, struct goleak_alloc *alloc
     replay->symbols = symbols;
     replay->reasons = reasons;
     replay->health = health;
-    replay->candidates = reasons->candidates;
+    replay->candidates = replay->planned_for = reasons->candidates;
+    replay->plan_factor = 0x9e3779b97f4a7c15u;
     replay->first_ns = replay->last_ns = GOLEAK_NONE;
     replay->printed.count = replay->printed.blocked = GOLEAK_NONE;
     replay->printed.should_count = replay->printed.should_blocked = GOLEAK_NONE;
@@ -170,9 +171,7 @@ static enum goleak_status go_long(struct goleak_replay *replay, const struct gol
         status = goleak_step_long(replay, event, record, mode);
     }
     goleak_renew_plans(replay);
-    if (status == GOLEAK_OK && goleak_is_nearly_full(&replay->transitions))
-        status = goleak_replay_flush(replay);
-    return status;
+    return status == GOLEAK_OK ? goleak_make_room(replay) : status;
 }
 
 static enum goleak_status run_row(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
@@ -182,7 +181,7 @@ static enum goleak_status run_row(struct goleak_replay *replay, const struct gol
     struct goleak_counted counted = { NULL, NULL, 0, 0 };
     const uint16_t found_for = replay->process;
     const bool watched = is_watched(replay);
-    enum goleak_status status = goleak_is_nearly_full(&replay->transitions) ? goleak_replay_flush(replay) : GOLEAK_OK;
+    enum goleak_status status = goleak_make_room(replay);
     size_t i = 0;
     *done = 0;
     if (status != GOLEAK_OK)

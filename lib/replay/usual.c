@@ -82,9 +82,8 @@ const struct goleak_plan *goleak_new_plan(struct goleak_replay *replay, const st
 
 void goleak_renew_plans(struct goleak_replay *replay)
 {
-    if (LIKELY(replay->planned_for == replay->reasons->candidates && replay->plan_factor != 0))
+    if (LIKELY(replay->planned_for == replay->reasons->candidates))
         return;
     memset(replay->plans, 0, sizeof replay->plans);
     replay->planned_for = replay->reasons->candidates;
-    replay->plan_factor = replay->plan_factor != 0 ? replay->plan_factor : 0x9e3779b97f4a7c15u;
 }
