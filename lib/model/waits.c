@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define SLOTS_FIRST 64
+#define SLOTS_FIRST 256 /* an eighth of them is used at most: the first is nearly always the right one */
 
 void goleak_waits_init(struct goleak_waits *waits, struct goleak_alloc *alloc)
 {
@@ -62,7 +62,7 @@ void goleak_waits_begin(struct goleak_waits *waits, const struct goleak_record *
     }
     struct goleak_waiter *waiter = &waits->waiters[record->index];
     waiter->place = place_of(record, object);
-    waiter->woken = 0;
+    waiter->woken = false;
 }
 
 void goleak_waits_move(struct goleak_waits *waits, uint32_t from, uint32_t to)
@@ -79,61 +79,71 @@ void goleak_waits_move(struct goleak_waits *waits, uint32_t from, uint32_t to)
 
 /* ---- habits ---- */
 
-static struct goleak_habit *take_habit(struct goleak_waits *waits)
+/* 0: memory. */
+static uint32_t take_habit(struct goleak_waits *waits)
 {
-    uint32_t index = waits->free_habits;
+    uint32_t index = waits->free_lists;
     if (index != 0) {
-        waits->free_habits = waits->habits[index].next;
-    } else {
-        if (waits->habit_count >= UINT32_MAX || !goleak_grow(waits->alloc, &waits->habits, &waits->habit_capacity,
-                                                             waits->habit_count + 1, sizeof *waits->habits))
-            return NULL;
-        index = (uint32_t)waits->habit_count++;
+        uint32_t next = waits->habits[index].next;
+        waits->free_lists = next != 0 ? next : waits->habits[index].ended;
+        if (next != 0)
+            waits->habits[next].ended = waits->habits[index].ended;
+        return index;
     }
-    waits->habits[index] = (struct goleak_habit){ 0 };
-    return &waits->habits[index];
+    if (waits->habit_count >= UINT32_MAX || !goleak_grow(waits->alloc, &waits->habits, &waits->habit_capacity,
+                                                         waits->habit_count + 1, sizeof *waits->habits))
+        return 0;
+    return (uint32_t)waits->habit_count++;
+}
+
+static uint32_t add_habit(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t place)
+{
+    uint32_t index = take_habit(waits);
+    if (index == 0)
+        return 0;
+    waits->habits[index] = (struct goleak_habit){ .place = place, .next = waiter->habits };
+    waiter->habits = index;
+    waiter->marks |= goleak_place_mark(place);
+    waiter->count++;
+    return index;
+}
+
+/* The one with the fewest waits is forgotten: its block stays in the list. */
+static void replace_least(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t place)
+{
+    uint32_t least = waiter->habits;
+    for (uint32_t at = waiter->habits; at != 0; at = waits->habits[at].next)
+        least = waits->habits[at].ended <= waits->habits[least].ended ? at : least;
+    waits->habits[least] = (struct goleak_habit){ .place = place, .next = waits->habits[least].next };
+    waiter->marks |= goleak_place_mark(place);
 }
 
 /* Puts the habit of this place first; makes it if need be. 0: memory. */
 static uint32_t find_habit(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t place)
 {
-    uint32_t before = 0, least = 0, count = 0;
-    for (uint32_t at = waiter->habits; at != 0; before = at, at = waits->habits[at].next, count++) {
-        struct goleak_habit *habit = &waits->habits[at];
-        if (habit->place != place) {
-            least = least == 0 || habit->ended <= waits->habits[least].ended ? at : least;
-            continue;
-        }
-        if (before != 0) {
-            waits->habits[before].next = habit->next;
-            habit->next = waiter->habits;
-            waiter->habits = at;
-        }
-        return at;
-    }
-    if (count >= GOLEAK_HABITS) { /* the least one is forgotten: its block stays in the list */
-        uint32_t next = waits->habits[least].next;
-        waits->habits[least] = (struct goleak_habit){ .place = place, .next = next };
+    uint32_t before = 0, at = waiter->marks & goleak_place_mark(place) ? waiter->habits : 0;
+    for (; at != 0 && waits->habits[at].place != place; before = at, at = waits->habits[at].next)
+        ;
+    if (at == 0 && waiter->count < GOLEAK_HABITS)
+        return add_habit(waits, waiter, place);
+    if (at == 0) {
+        replace_least(waits, waiter, place);
         return find_habit(waits, waiter, place);
     }
-    struct goleak_habit *fresh = take_habit(waits);
-    if (fresh == NULL)
-        return 0;
-    fresh->place = place;
-    fresh->next = waiter->habits;
-    waiter->habits = (uint32_t)(fresh - waits->habits);
-    return waiter->habits;
+    if (before != 0) {
+        waits->habits[before].next = waits->habits[at].next;
+        waits->habits[at].next = waiter->habits;
+        waiter->habits = at;
+    }
+    return at;
 }
 
 void goleak_waits_drop(struct goleak_waits *waits, uint32_t index)
 {
     struct goleak_waiter *waiter = &waits->waiters[index];
-    while (waiter->habits != 0) {
-        uint32_t next = waits->habits[waiter->habits].next;
-        waits->habits[waiter->habits].place = 0;
-        waits->habits[waiter->habits].next = waits->free_habits;
-        waits->free_habits = waiter->habits;
-        waiter->habits = next;
+    if (waiter->habits != 0) {
+        waits->habits[waiter->habits].ended = waits->free_lists;
+        waits->free_lists = waiter->habits;
     }
     *waiter = (struct goleak_waiter){ 0 };
 }
@@ -181,7 +191,7 @@ static size_t find_slot(const struct goleak_waits *waits, const struct goleak_re
 /* 0: memory. */
 static uint32_t add_site(struct goleak_waits *waits, const struct goleak_record *record)
 {
-    if ((waits->slots == NULL || waits->site_count * 2 > waits->slot_mask) && !grow_slots(waits))
+    if ((waits->slots == NULL || waits->site_count * 8 > waits->slot_mask) && !grow_slots(waits))
         return 0;
     size_t at = find_slot(waits, record);
     if (waits->slots[at] == 0) {
@@ -203,6 +213,8 @@ static unsigned bucket_of(uint64_t waited)
 
 /* ---- the end of a wait ---- */
 
+#define MOST_NAPS ((1u << 27) - 1)
+
 /* The habit of the place where it has waited, and in it the wait site; 0: memory. */
 static uint32_t find_both(struct goleak_waits *waits, struct goleak_waiter *waiter, const struct goleak_record *record)
 {
@@ -221,7 +233,7 @@ static inline void count_end(struct goleak_waits *waits, struct goleak_waiter *w
 {
     struct goleak_habit *habit = &waits->habits[index];
     struct goleak_wait_site *site = &waits->sites[habit->site];
-    waiter->woken = index;
+    waiter->woken = true;
     habit->ended++;
     site->ended++;
     site->buckets[bucket_of((uint64_t)waited)]++;
@@ -248,7 +260,8 @@ void goleak_waits_ended(struct goleak_waits *waits, const struct goleak_record *
     if (waiter->place == 0) /* it parked before anything was kept */
         return;
     if ((record->flags & GOLEAK_REC_BLOCKED) == 0) {
-        waiter->naps++;
+        if (LIKELY(waiter->naps < MOST_NAPS))
+            waiter->naps++;
         return;
     }
     int64_t waited = goleak_waited(record, moment);
@@ -277,13 +290,12 @@ void goleak_waits_woken(struct goleak_waits *waits, const struct goleak_record *
                         const struct goleak_record *waker)
 {
     struct goleak_waiter *waiter = &waits->waiters[record->index];
-    uint32_t woken = waiter->woken;
     if (waker != NULL)
         waits->tells_wakers = true;
-    if (woken == 0)
+    if (!waiter->woken)
         return;
-    struct goleak_habit *habit = &waits->habits[woken];
-    waiter->woken = 0;
+    struct goleak_habit *habit = &waits->habits[waiter->habits];
+    waiter->woken = false;
     if (waker == NULL)
         habit->nobody++;
     else if (UNLIKELY(habit->wakers[0] != waker->index || habit->serials[0] != (uint32_t)waker->serial))
@@ -295,10 +307,12 @@ void goleak_waits_woken(struct goleak_waits *waits, const struct goleak_record *
 const struct goleak_habit *goleak_waits_here(const struct goleak_waits *waits, const struct goleak_record *record)
 {
     const struct goleak_waiter *waiter = goleak_waits_of(waits, record);
-    for (uint32_t at = waiter != NULL ? waiter->habits : 0; at != 0; at = waits->habits[at].next)
-        if (waits->habits[at].place == waiter->place)
-            return &waits->habits[at];
-    return NULL;
+    if (waiter == NULL || (waiter->marks & goleak_place_mark(waiter->place)) == 0)
+        return NULL;
+    uint32_t at = waiter->habits;
+    while (at != 0 && waits->habits[at].place != waiter->place)
+        at = waits->habits[at].next;
+    return at != 0 ? &waits->habits[at] : NULL;
 }
 
 uint32_t goleak_waits_count(const struct goleak_waits *waits, const struct goleak_record *record)

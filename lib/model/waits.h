@@ -27,11 +27,17 @@ static inline bool goleak_place_is_object(uint32_t place)
     return (place & 1) != 0;
 }
 
+/* Its bit of a waiter's marks. */
+static inline uint32_t goleak_place_mark(uint32_t place)
+{
+    return (uint32_t)1 << (place >> 27);
+}
+
 /* One place where a goroutine has waited, and what came of it. */
 struct goleak_habit {
-    uint32_t place; /* 0: free */
+    uint32_t place;
     uint32_t next;  /* habit of the same goroutine; 0: none */
-    uint32_t ended; /* waits that ended */
+    uint32_t ended; /* waits that ended; of the first of a list that is free: the next such list */
     uint32_t nobody; /* of these ended by no goroutine: a timer, or the stream does not tell */
     uint32_t wakers[2], serials[2]; /* records, and their serials' low halves; 0: none */
     int64_t longest;
@@ -44,9 +50,13 @@ _Static_assert(sizeof(struct goleak_habit) == 48, "a habit has no room to spare"
 struct goleak_waiter {
     uint32_t place;  /* of the present wait, or the last one; 0: there was none */
     uint32_t habits; /* list; the one that was used last stands first */
-    uint32_t woken;  /* habit of the wait that has just ended; 0: none */
-    uint32_t naps;   /* waits that ended and were not on the leak-capable set: sleep, net */
+    uint32_t marks;  /* a bit for each of their places: without it, there is no habit of a place */
+    uint32_t naps : 27; /* waits that ended and were not on the leak-capable set: sleep, net */
+    uint32_t count : 4; /* of habits */
+    uint32_t woken : 1; /* the first habit is that of the wait that has just ended */
 };
+
+_Static_assert(sizeof(struct goleak_waiter) == 16, "four of them are a line of the cache");
 
 #define GOLEAK_WAIT_BUCKETS 64
 
@@ -65,7 +75,7 @@ struct goleak_waits {
     size_t waiter_count, waiter_capacity;
     struct goleak_habit *habits; /* habits[0]: none */
     size_t habit_count, habit_capacity;
-    uint32_t free_habits;
+    uint32_t free_lists; /* of habits, by their first */
     struct goleak_wait_site *sites; /* sites[0]: none */
     size_t site_count, site_capacity;
     uint32_t *slots; /* by key, open addressing */
@@ -124,6 +134,16 @@ static inline const struct goleak_waiter *goleak_waits_of(const struct goleak_wa
     if (record->index >= waits->waiter_count || waits->waiters[record->index].place == 0)
         return NULL;
     return &waits->waiters[record->index];
+}
+
+/* What is known of a record is asked for soon; its waiter is in the cache already. */
+GOLEAK_PREFETCHER void goleak_waits_prefetch(const struct goleak_waits *waits, uint32_t index)
+{
+    if (index >= waits->waiter_count)
+        return;
+    const struct goleak_habit *habit = &waits->habits[waits->waiters[index].habits];
+    GOLEAK_PREFETCH(habit);
+    GOLEAK_PREFETCH(&habit->site); /* may lie on the next line of the cache */
 }
 
 /* What it knows of the place where it waits now; NULL: it never woke up there. */

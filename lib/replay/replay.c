@@ -86,25 +86,17 @@ enum goleak_status goleak_replay_flush(struct goleak_replay *replay)
  * next cannot be foreseen, and whoever stands there wrongly has to wait for the record. */
 #define FEW 4096
 
-/* What is kept of their waits. */
-GOLEAK_PREFETCHER void fetch_waits(const struct goleak_waits *waits, const uint32_t *indices, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        GOLEAK_PREFETCH(&waits->waiters[indices[i] < waits->waiter_count ? indices[i] : 0]);
-    for (size_t i = 0; i < count; i++)
-        if (indices[i] < waits->waiter_count)
-            GOLEAK_PREFETCH(&waits->habits[waits->waiters[indices[i]].habits]);
-}
-
-/* By lists, because whether the next event is a creation cannot be foreseen. */
+/* By lists, because whether the next event is a creation cannot be foreseen. What is kept of
+ * waits is looked at when one may begin or end. */
 static inline void fetch_ahead(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,
                                struct goleak_found *found)
 {
     const struct goleak_store *store = &replay->store;
+    const struct goleak_waits *waits = &replay->waits;
     uint8_t naming[GOLEAK_ROW], ending[GOLEAK_ROW];
     uint64_t hashes[GOLEAK_ROW], others[GOLEAK_ROW];
-    uint32_t indices[GOLEAK_ROW];
-    size_t names = 0, ends = 0;
+    uint32_t indices[GOLEAK_ROW], waking[GOLEAK_ROW];
+    size_t names = 0, ends = 0, wakes = 0;
     for (size_t i = 0; i < count; i++) {
         hashes[i] = goleak_store_hash(goleak_event_key(&events[i]), replay->process);
         goleak_store_prefetch_slot(store, hashes[i]);
@@ -120,7 +112,11 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
         indices[i] = goleak_store_seek(store, goleak_event_key(&events[i]), hashes[i]);
         found[i] = (struct goleak_found) { goleak_store_at(store, indices[i]), NULL };
         GOLEAK_PREFETCH(found[i].record);
+        waking[wakes] = indices[i] < waits->waiter_count ? indices[i] : 0;
+        wakes += events[i].kind != GOLEAK_EVENT_RUN;
     }
+    for (size_t i = 0; i < wakes && waits->waiter_count != 0; i++)
+        GOLEAK_PREFETCH(&waits->waiters[waking[i]]);
     for (size_t i = 0; i < names; i++) {
         uint32_t index = goleak_store_seek(store, events[naming[i]].other_g, others[i]);
         found[naming[i]].other = goleak_store_at(store, index);
@@ -130,8 +126,8 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
     }
     for (size_t i = 0; i < ends && replay->lineage.nodes != NULL; i++)
         GOLEAK_PREFETCH(&replay->lineage.nodes[found[ending[i]].record->parent]);
-    if (replay->waits.waiter_count != 0)
-        fetch_waits(&replay->waits, indices, count);
+    for (size_t i = 0; i < wakes; i++)
+        goleak_waits_prefetch(waits, waking[i]);
 }
 
 static inline void find_few(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,

@@ -54,13 +54,6 @@ static inline uint32_t goleak_bunch_one(const struct goleak_bunch *bunch)
 void goleak_sum_add(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_record *record);
 void goleak_sum_merge(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_sum *other);
 
-/* Waits at the end, on the leak-capable set. */
-static inline bool goleak_is_blocked(const struct goleak_record *record)
-{
-    return (record->flags & GOLEAK_REC_SEEN) && record->state == GOLEAK_STATE_WAITING &&
-           (record->flags & GOLEAK_REC_BLOCKED);
-}
-
 /* The bucket of a duration, as in goleak_wait_site. */
 unsigned goleak_wait_bucket(int64_t waited);
 

@@ -17,12 +17,6 @@ struct goleak_cohort {
     uint64_t going_on[GOLEAK_WAIT_BUCKETS]; /* how long they have waited, as in goleak_wait_site */
 };
 
-/* Those who wait for one object. */
-struct goleak_crowd {
-    uint32_t place;
-    uint32_t count : 31, woken : 1; /* woken: some of them was ever woken there */
-};
-
 /* The waits for one reason that ended, in the whole process. */
 struct goleak_pool {
     uint64_t ended;
@@ -33,8 +27,7 @@ struct goleak_cohorts {
     struct goleak_alloc *alloc;
     struct goleak_intern index; /* bytes: the key */
     struct goleak_cohort *cohorts;
-    struct goleak_crowd *places; /* sorted */
-    size_t capacity, place_count, place_capacity;
+    size_t capacity;
     struct goleak_pool pools[GOLEAK_REASON_COUNT];
 };
 
@@ -54,8 +47,5 @@ struct goleak_idler {
 extern const struct goleak_idler goleak_idlers[];
 /* The one that a goroutine waits in; 0: none. */
 uint8_t goleak_idler_of(const struct goleak_symbols *symbols, uint32_t stack, uint8_t reason);
-
-const struct goleak_crowd *goleak_cohorts_crowd(const struct goleak_cohorts *cohorts, const struct goleak_waits *waits,
-                                                const struct goleak_record *record);
 
 #endif

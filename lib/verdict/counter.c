@@ -25,7 +25,7 @@ GOLEAK_RULE(serves)
 
 GOLEAK_RULE(timer)
 {
-    if (c->habit == NULL || !goleak_hope_timer(c->input->waits, c->input->limits, c->record, c->waited))
+    if (!goleak_hope_timer(c->input->waits, c->input->limits, c->record, c->habit, c->waited))
         return false;
     goleak_say(out, "%" PRIu32 " waits here were ended by no goroutine but a timer, the longest after %s",
                c->habit->nobody, goleak_span_of(c->input, c->habit->longest).text);

@@ -1,14 +1,14 @@
 /* hope - see hope.h. */
 #include "verdict/hope.h"
 
-#include "base/bits.h"
+#include "verdict/family.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void goleak_hope_init(struct goleak_hope *hope, struct goleak_alloc *alloc)
 {
     *hope = (struct goleak_hope){ .alloc = alloc };
+    goleak_relation_init(&hope->crowds, alloc);
 }
 
 void goleak_hope_release(struct goleak_hope *hope)
@@ -17,17 +17,13 @@ void goleak_hope_release(struct goleak_hope *hope)
         return;
     goleak_free(hope->alloc, hope->kinds, hope->count * sizeof *hope->kinds);
     goleak_free(hope->alloc, hope->whom, hope->count * sizeof *hope->whom);
+    goleak_relation_release(&hope->crowds);
     goleak_hope_init(hope, hope->alloc);
 }
 
 static bool lives(const struct goleak_record *record)
 {
     return (record->flags & GOLEAK_REC_SEEN) && record->state != GOLEAK_STATE_ENDED;
-}
-
-static bool is_stuck(const struct goleak_record *record)
-{
-    return lives(record) && (record->flags & GOLEAK_REC_BLOCKED);
 }
 
 uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak_habit *habit, int which)
@@ -40,13 +36,12 @@ uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak
 }
 
 bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_limits *limits,
-                       const struct goleak_record *record, int64_t waited)
+                       const struct goleak_record *record, const struct goleak_habit *here, int64_t waited)
 {
-    const struct goleak_habit *habit = goleak_waits_here(waits, record);
-    if (habit == NULL || habit->nobody == 0 || !waits->tells_wakers)
+    if (here == NULL || here->nobody == 0 || !waits->tells_wakers)
         return false;
     /* A select may have another timer each time; a channel has one, which may be stopped. */
-    return record->reason == GOLEAK_REASON_SELECT || waited / limits->patience <= habit->longest;
+    return record->reason == GOLEAK_REASON_SELECT || waited / limits->patience <= here->longest;
 }
 
 bool goleak_hope_unlocks(const struct goleak_hope *hope, const struct goleak_waits *waits,
@@ -67,52 +62,6 @@ uint32_t goleak_hope_chances(const struct goleak_waits *waits, const struct gole
 
 /* ---- who is connected with whom ---- */
 
-/* Sorted, so that all of one key stand together. */
-struct link {
-    uint64_t key;
-    int64_t created;
-    uint32_t record;
-};
-
-static int by_key(const void *a, const void *b)
-{
-    const struct link *x = a, *y = b;
-    if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
-    if (x->created != y->created)
-        return x->created < y->created ? -1 : 1;
-    return x->record < y->record ? -1 : x->record > y->record;
-}
-
-struct links {
-    struct link *all;
-    size_t count, capacity;
-};
-
-static void sort(struct links *links)
-{
-    if (links->count != 0)
-        qsort(links->all, links->count, sizeof *links->all, by_key);
-}
-
-/* The first that is not before this key and moment. */
-static size_t find(const struct links *links, uint64_t key, int64_t created)
-{
-    size_t low = 0, high = links->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct link *at = &links->all[middle];
-        if (at->key < key || (at->key == key && at->created < created))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* Most who are stuck have no one beside them. */
-#define FAMILIES 4096
-
 struct search {
     const struct goleak_hope_input *input;
     struct goleak_hope *hope;
@@ -121,24 +70,16 @@ struct search {
         bool signals;      /* package os/signal started it for its caller */
         bool coroutine;    /* it runs only while it is asked */
     } *kin;                /* by spawn site */
-    struct links acting; /* by spawner and spawning function */
-    uint64_t families[FAMILIES / 64]; /* bits: there may be one of them in `acting` */
-    struct links woken;  /* those who wait, by who woke them there */
-    struct links places; /* those who wait, by what for */
+    struct goleak_families acting;  /* by spawner and spawning function */
+    struct goleak_relation woken;   /* those who are blocked, by who woke them there */
+    uint64_t *wakers;               /* bits by record: it has woken some of these */
+    uint32_t *stuck;                /* records: those who are blocked */
+    size_t stuck_count, stuck_capacity;
     uint32_t *nodes;     /* records by lineage node */
     uint32_t *queue;     /* hopeful ones whose relations are not looked at yet */
     size_t queued;
     bool failed;
 };
-
-static void add(struct search *search, struct links *links, uint64_t key, int64_t created, uint32_t record)
-{
-    if (!search->failed && goleak_grow(search->hope->alloc, &links->all, &links->capacity, links->count + 1,
-                                       sizeof *links->all))
-        links->all[links->count++] = (struct link){ key, created, record };
-    else
-        search->failed = true;
-}
 
 bool goleak_waits_in(const struct goleak_hope_input *input, const struct goleak_record *record, const char *part)
 {
@@ -222,11 +163,6 @@ static bool is_wait_group(const struct search *search, const struct goleak_recor
     return record->reason == GOLEAK_REASON_SYNC && goleak_waits_in(search->input, record, "WaitGroup");
 }
 
-static unsigned family_bit(uint64_t family)
-{
-    return (unsigned)(goleak_hash_u64(family) >> 52);
-}
-
 static void give(struct search *search, uint32_t index, enum goleak_hope_kind kind, uint32_t whom)
 {
     if (search->hope->kinds[index] != GOLEAK_HOPE_NONE)
@@ -239,15 +175,6 @@ static void give(struct search *search, uint32_t index, enum goleak_hope_kind ki
     search->queue[search->queued++] = index;
 }
 
-static void add_acting(struct search *search, const struct goleak_record *record)
-{
-    uint64_t family = family_of(search, record);
-    if (family == 0)
-        return;
-    add(search, &search->acting, family, record->created, record->index);
-    search->families[family_bit(family) / 64] |= (uint64_t)1 << family_bit(family) % 64;
-}
-
 /* Woken before where it waits: who may do so again. */
 static void add_woken(struct search *search, const struct goleak_record *record, const struct goleak_habit *habit)
 {
@@ -256,8 +183,11 @@ static void add_woken(struct search *search, const struct goleak_record *record,
         return;
     for (int which = 0; which < 2; which++) {
         uint32_t waker = goleak_hope_waker(input->store, habit, which);
-        if (waker != 0)
-            add(search, &search->woken, waker, record->created, record->index);
+        if (waker == 0)
+            continue;
+        search->wakers[waker / 64] |= (uint64_t)1 << waker % 64;
+        if (!goleak_relation_add(&search->woken, waker, record->index))
+            search->failed = true;
     }
 }
 
@@ -266,95 +196,87 @@ static void add_stuck(struct search *search, const struct goleak_record *record)
 {
     const struct goleak_hope_input *input = search->input;
     const struct goleak_waiter *waiter = goleak_waits_of(input->waits, record);
-    if (waiter != NULL && goleak_place_is_object(waiter->place))
-        add(search, &search->places, waiter->place, 0, record->index);
-    if (waiter != NULL && waiter->habits != 0)
-        add_woken(search, record, goleak_waits_here(input->waits, record));
+    const struct goleak_habit *here = goleak_waits_here(input->waits, record);
+    if (!goleak_grow(search->hope->alloc, &search->stuck, &search->stuck_capacity, search->stuck_count + 1,
+                     sizeof *search->stuck)) {
+        search->failed = true;
+        return;
+    }
+    search->stuck[search->stuck_count++] = record->index;
+    if (waiter != NULL && goleak_place_is_object(waiter->place) &&
+        !goleak_relation_add(&search->hope->crowds, waiter->place, record->index))
+        search->failed = true;
+    if (here != NULL)
+        add_woken(search, record, here);
     if (record->flags & GOLEAK_REC_SYSTEM)
         give(search, record->index, GOLEAK_HOPE_ACTS, 0);
     else if (input->holders != NULL && goleak_holders_is_free(input->holders, record->index))
         give(search, record->index, GOLEAK_HOPE_HOLDER, 0);
-    else if (waiter != NULL && waiter->habits != 0 &&
-             goleak_hope_timer(input->waits, input->limits, record, goleak_waited(record, input->last)))
+    else if (goleak_hope_timer(input->waits, input->limits, record, here, goleak_waited(record, input->last)))
         give(search, record->index, GOLEAK_HOPE_TIMER, 0);
 }
 
-/* More who act than these are not sorted for nothing. */
-#define ACTING_MANY 4096
-
-/* Of many who act, those in whose family somebody may be stuck, and hardly any others. */
-static void keep_wanted(struct search *search)
-{
-    const struct goleak_store *store = search->input->store;
-    struct links *acting = &search->acting;
-    unsigned log2 = goleak_bits((uint64_t)store->count * 8);
-    size_t words = ((size_t)1 << log2) / 64, kept = 0;
-    if (acting->count < ACTING_MANY)
-        return;
-    uint64_t *wanted = goleak_alloc_zeroed(search->hope->alloc, words * sizeof *wanted);
-    if (wanted == NULL) {
-        search->failed = true;
-        return;
-    }
-    for (uint32_t i = 1; i <= store->count; i++) {
-        const struct goleak_record *record = goleak_store_at(store, i);
-        if (!is_stuck(record))
-            continue;
-        uint64_t bit = goleak_hash_u64(family_of(search, record)) >> (64 - log2);
-        wanted[bit / 64] |= (uint64_t)1 << bit % 64;
-    }
-    for (size_t i = 0; i < acting->count; i++) {
-        uint64_t bit = goleak_hash_u64(acting->all[i].key) >> (64 - log2);
-        acting->all[kept] = acting->all[i];
-        kept += wanted[bit / 64] >> bit % 64 & 1;
-    }
-    acting->count = kept;
-    goleak_free(search->hope->alloc, wanted, words * sizeof *wanted);
-}
+#define AHEAD 16
 
 /* Everyone's place in the relations. */
 static void collect(struct search *search)
 {
     const struct goleak_store *store = search->input->store;
-    for (uint32_t i = 1; i <= store->count; i++) {
+    for (uint32_t i = 1; i <= store->count && !search->failed; i++) {
         const struct goleak_record *record = goleak_store_at(store, i);
+        goleak_waits_prefetch(search->input->waits, i + AHEAD);
         if (!lives(record))
             continue;
         if (record->flags & GOLEAK_REC_SPAWNED)
             search->nodes[goleak_store_detail(store, record)->node] = i;
-        if (kin_of(search, record)->signals || (!is_stuck(record) && may_help(search, record)))
-            add_acting(search, record);
-        if (is_stuck(record))
+        if (goleak_is_blocked(record))
             add_stuck(search, record);
         else
             give(search, i, GOLEAK_HOPE_ACTS, 0); /* it needs nobody's help */
     }
-    keep_wanted(search);
-    sort(&search->acting);
-    sort(&search->woken);
-    sort(&search->places);
+    search->failed = search->failed || !goleak_relation_sort(&search->woken) ||
+                     !goleak_relation_sort(&search->hope->crowds);
+}
+
+/* Those who act and may be beside one that is still stuck. */
+static void collect_acting(struct search *search)
+{
+    const struct goleak_store *store = search->input->store;
+    bool any = false;
+    for (size_t i = 0; i < search->stuck_count && !search->failed; i++) {
+        const struct goleak_record *record = goleak_store_at(store, search->stuck[i]);
+        uint64_t family = search->hope->kinds[record->index] == GOLEAK_HOPE_NONE ? family_of(search, record) : 0;
+        any |= family != 0;
+        search->failed = family != 0 && !goleak_families_want(&search->acting, family);
+    }
+    for (uint32_t i = 1; i <= store->count && any && !search->failed; i++) {
+        const struct goleak_record *record = goleak_store_at(store, i);
+        if (!lives(record) || !(kin_of(search, record)->signals ||
+                                (!goleak_is_blocked(record) && may_help(search, record))))
+            continue;
+        uint64_t family = family_of(search, record);
+        search->failed = family != 0 && !goleak_families_add(&search->acting, family, record->created, i);
+    }
+    search->failed = search->failed || !goleak_families_sort(&search->acting);
 }
 
 /* So many of a family are looked at. */
 #define BESIDE_MOST 64
 
 /* One that was started together with it and acts. */
-static uint32_t find_beside(const struct search *search, const struct goleak_record *record)
+static uint32_t find_beside(struct search *search, const struct goleak_record *record)
 {
     uint64_t family = family_of(search, record);
-    bool any = (search->families[family_bit(family) / 64] >> family_bit(family) % 64 & 1) != 0;
-    if (family == 0 || !any || record->created == GOLEAK_NO_MOMENT)
+    if (family == 0 || record->created == GOLEAK_NO_MOMENT)
         return 0;
     bool group = is_wait_group(search, record);
     int64_t near = (goleak_waited(record, search->input->last)) / search->input->limits->together;
-    size_t first = find(&search->acting, family, record->created - near);
-    for (size_t at = first; at < search->acting.count && at < first + BESIDE_MOST; at++) {
-        const struct link *link = &search->acting.all[at];
-        if (link->key != family || link->created - record->created > near)
-            return 0;
-        const struct goleak_record *other = goleak_store_at(search->input->store, link->record);
+    size_t count;
+    const struct goleak_member *members = goleak_families_since(&search->acting, family, record->created - near, &count);
+    for (size_t i = 0; i < count && i < BESIDE_MOST && members[i].created - record->created <= near; i++) {
+        const struct goleak_record *other = goleak_store_at(search->input->store, members[i].record);
         if (other != record && (group || kin_of(search, other)->signals || !had_its_chance(search, other)))
-            return link->record;
+            return members[i].record;
     }
     return 0;
 }
@@ -362,33 +284,38 @@ static uint32_t find_beside(const struct search *search, const struct goleak_rec
 static void look_beside(struct search *search)
 {
     const struct goleak_store *store = search->input->store;
-    for (uint32_t i = 1; i <= store->count && search->acting.count != 0; i++) {
-        const struct goleak_record *record = goleak_store_at(store, i);
-        if (search->hope->kinds[i] != GOLEAK_HOPE_NONE || !is_stuck(record))
+    collect_acting(search);
+    for (size_t i = 0; i < search->stuck_count && search->acting.count != 0 && !search->failed; i++) {
+        const struct goleak_record *record = goleak_store_at(store, search->stuck[i]);
+        if (search->hope->kinds[record->index] != GOLEAK_HOPE_NONE)
             continue;
         uint32_t beside = find_beside(search, record);
         if (beside != 0)
-            give(search, i, GOLEAK_HOPE_BESIDE, beside);
+            give(search, record->index, GOLEAK_HOPE_BESIDE, beside);
     }
 }
 
-static void give_all(struct search *search, const struct links *links, uint64_t key, enum goleak_hope_kind kind,
-                     uint32_t whom)
+/* All whom it has woken. */
+static void give_woken(struct search *search, uint32_t index)
 {
-    for (size_t at = find(links, key, INT64_MIN); at < links->count && links->all[at].key == key; at++)
-        if (links->all[at].record != whom)
-            give(search, links->all[at].record, kind, whom);
+    if ((search->wakers[index / 64] >> index % 64 & 1) == 0)
+        return;
+    struct goleak_run woken = goleak_relation_of(&search->woken, index);
+    for (size_t i = 0; i < woken.count; i++)
+        if (woken.all[i].record != index)
+            give(search, woken.all[i].record, GOLEAK_HOPE_WAKER, index);
 }
 
-/* All who wait on one object, once: the first of them is marked. */
+/* All who wait for one object, once. */
 static void give_fellows(struct search *search, uint32_t place, uint32_t whom)
 {
-    size_t first = find(&search->places, place, INT64_MIN);
-    if (first == search->places.count || search->places.all[first].key != place ||
-        search->places.all[first].created < 0)
+    struct goleak_run crowd = goleak_relation_of(&search->hope->crowds, place);
+    if (crowd.count == 0 || crowd.all[0].visited)
         return;
-    search->places.all[first].created = -1;
-    give_all(search, &search->places, place, GOLEAK_HOPE_PEER, whom);
+    crowd.all[0].visited = true;
+    for (size_t i = 0; i < crowd.count; i++)
+        if (crowd.all[i].record != whom)
+            give(search, crowd.all[i].record, GOLEAK_HOPE_PEER, whom);
 }
 
 /* It may unlock what it holds: where it was the last one that was missing, the waiters hope. */
@@ -415,11 +342,13 @@ static void open_locks(struct search *search, uint32_t index)
 /* Its fellows at the same object, and those whom it has woken. */
 static void spread(struct search *search, uint32_t index)
 {
+    give_woken(search, index);
+    open_locks(search, index);
+    if (search->hope->kinds[index] != GOLEAK_HOPE_WAKER)
+        return;
     const struct goleak_record *record = goleak_store_at(search->input->store, index);
     const struct goleak_waiter *waiter = goleak_waits_of(search->input->waits, record);
-    give_all(search, &search->woken, index, GOLEAK_HOPE_WAKER, index);
-    open_locks(search, index);
-    if (search->hope->kinds[index] == GOLEAK_HOPE_WAKER && waiter != NULL && goleak_place_is_object(waiter->place))
+    if (waiter != NULL && goleak_place_is_object(waiter->place))
         give_fellows(search, waiter->place, index);
 }
 
@@ -441,7 +370,7 @@ static void spread_up(struct search *search, uint32_t index)
     if (parent == 0 || search->hope->kinds[parent] != GOLEAK_HOPE_NONE)
         return;
     const struct goleak_record *above = goleak_store_at(search->input->store, parent);
-    if (is_stuck(above) && may_help(search, record) &&
+    if (goleak_is_blocked(above) && may_help(search, record) &&
         (!had_its_chance(search, record) || is_wait_group(search, above)))
         give(search, parent, GOLEAK_HOPE_CHILD, index);
 }
@@ -464,9 +393,10 @@ static void release(struct search *search, size_t nodes, size_t records)
 {
     struct goleak_alloc *alloc = search->hope->alloc;
     goleak_free(alloc, search->kin, goleak_sites_count(search->input->sites) * sizeof *search->kin);
-    goleak_free(alloc, search->acting.all, search->acting.capacity * sizeof *search->acting.all);
-    goleak_free(alloc, search->woken.all, search->woken.capacity * sizeof *search->woken.all);
-    goleak_free(alloc, search->places.all, search->places.capacity * sizeof *search->places.all);
+    goleak_families_release(&search->acting);
+    goleak_relation_release(&search->woken);
+    goleak_free(alloc, search->wakers, (records + 63) / 64 * sizeof *search->wakers);
+    goleak_free(alloc, search->stuck, search->stuck_capacity * sizeof *search->stuck);
     goleak_free(alloc, search->nodes, nodes * sizeof *search->nodes);
     goleak_free(alloc, search->queue, records * sizeof *search->queue);
 }
@@ -480,9 +410,12 @@ enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct golea
     search.nodes = goleak_alloc_zeroed(hope->alloc, nodes * sizeof *search.nodes);
     search.queue = goleak_alloc_zeroed(hope->alloc, records * sizeof *search.queue);
     hope->count = records;
+    goleak_families_init(&search.acting, hope->alloc);
+    goleak_relation_init(&search.woken, hope->alloc);
+    search.wakers = goleak_alloc_zeroed(hope->alloc, (records + 63) / 64 * sizeof *search.wakers);
     search.kin = goleak_alloc_array(hope->alloc, goleak_sites_count(input->sites), sizeof *search.kin);
     search.failed = search.kin == NULL || hope->kinds == NULL || hope->whom == NULL || search.nodes == NULL ||
-                    search.queue == NULL;
+                    search.queue == NULL || search.wakers == NULL;
     if (!search.failed) {
         find_kin(&search);
         collect(&search);

@@ -27,6 +27,7 @@
 #include "model/waits.h"
 #include "verdict/holders.h"
 #include "verdict/limits.h"
+#include "verdict/relation.h"
 
 enum goleak_hope_kind {
     GOLEAK_HOPE_NONE,
@@ -44,6 +45,7 @@ struct goleak_hope {
     uint8_t *kinds;  /* by record: enum goleak_hope_kind */
     uint32_t *whom;  /* by record: on which other one its hope rests; 0: on none */
     size_t count;
+    struct goleak_relation crowds; /* who is blocked, by the object that it waits for */
 };
 
 /* What it is worked out from; all borrowed. */
@@ -58,6 +60,13 @@ struct goleak_hope_input {
     int64_t last; /* moment of the last event */
     struct goleak_holders *holders; /* found before; its counts are used up. NULL: there are no locks */
 };
+
+/* Waits at the end, on the leak-capable set. */
+static inline bool goleak_is_blocked(const struct goleak_record *record)
+{
+    return (record->flags & GOLEAK_REC_SEEN) && record->state == GOLEAK_STATE_WAITING &&
+           (record->flags & GOLEAK_REC_BLOCKED);
+}
 
 /* It waits in a function of this name, by its wait reason or its stack. */
 bool goleak_waits_in(const struct goleak_hope_input *input, const struct goleak_record *record, const char *part);
@@ -90,6 +99,6 @@ bool goleak_is_habit(const struct goleak_habit *habit, const struct goleak_limit
 
 /* A timer ended waits here, and the present one is not longer than that explains. */
 bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_limits *limits,
-                       const struct goleak_record *record, int64_t waited);
+                       const struct goleak_record *record, const struct goleak_habit *here, int64_t waited);
 
 #endif

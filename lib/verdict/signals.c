@@ -44,6 +44,21 @@ GOLEAK_RULE(waker_gone)
     return true;
 }
 
+/* All who wait for the object that it waits for, itself too; empty where objects are not told. */
+static struct goleak_run crowd_of(const struct goleak_case *c)
+{
+    const struct goleak_waiter *waiter = goleak_waits_of(c->input->waits, c->record);
+    return goleak_relation_of(&c->input->hope.crowds, waiter != NULL ? waiter->place : 0);
+}
+
+static bool any_was_woken(const struct goleak_case *c, const struct goleak_run *crowd)
+{
+    for (size_t i = 0; i < crowd->count; i++)
+        if (goleak_waits_here(c->input->waits, goleak_store_at(c->input->store, crowd->all[i].record)) != NULL)
+            return true;
+    return false;
+}
+
 GOLEAK_RULE(never_woken)
 {
     if (!c->input->wakeups_told) {
@@ -59,18 +74,18 @@ GOLEAK_RULE(never_woken)
         goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
         return true;
     }
-    const struct goleak_crowd *place = goleak_cohorts_crowd(&c->input->cohorts, c->input->waits, c->record);
-    bool object = place != NULL;
+    if (out->mute)
+        return true;
+    struct goleak_run crowd = crowd_of(c);
     struct goleak_span span = goleak_span_of(c->input, c->waited);
-    if (object && place->count > 1)
-        goleak_say(out, "waiting for %s, and never woken here; %" PRIu32 " wait on the same object, %s", span.text,
-                   (uint32_t)place->count,
-                   place->woken ? "some of which were woken before" : "and none was ever woken on it");
+    if (crowd.count > 1)
+        goleak_say(out, "waiting for %s, and never woken here; %zu wait on the same object, %s", span.text, crowd.count,
+                   any_was_woken(c, &crowd) ? "some of which were woken before" : "and none was ever woken on it");
     else
         goleak_say(out, "waiting for %s, and never woken here before", span.text);
     goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
-    if (object)
-        goleak_say_number(out, "waiters", place->count);
+    if (crowd.count != 0)
+        goleak_say_number(out, "waiters", (int64_t)crowd.count);
     return true;
 }
 

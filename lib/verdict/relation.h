@@ -1,0 +1,38 @@
+/*
+ * relation - who belongs to what, of as many as may be: those who wait for one object,
+ * those whom one goroutine has woken.
+ *
+ * Listed once, then sorted by key: all of one key are a run of the list. That takes no
+ * branch that depends on the keys, and no more than 16 bytes for each.
+ */
+#ifndef GOLEAK_VERDICT_RELATION_H
+#define GOLEAK_VERDICT_RELATION_H
+
+#include "base/alloc.h"
+
+struct goleak_related {
+    uint32_t key;
+    uint32_t record : 31;
+    uint32_t visited : 1; /* for whoever goes through the runs; of the first of each */
+};
+
+struct goleak_relation {
+    struct goleak_alloc *alloc;
+    struct goleak_related *all; /* by key, then as they were added */
+    size_t count, capacity;
+};
+
+struct goleak_run {
+    struct goleak_related *all;
+    size_t count;
+};
+
+void goleak_relation_init(struct goleak_relation *relation, struct goleak_alloc *alloc);
+void goleak_relation_release(struct goleak_relation *relation);
+/* Both: false when memory ends, or there are more than 2^31 records. */
+bool goleak_relation_add(struct goleak_relation *relation, uint32_t key, uint32_t record);
+bool goleak_relation_sort(struct goleak_relation *relation);
+/* Those of this key, when all are added and sorted. */
+struct goleak_run goleak_relation_of(const struct goleak_relation *relation, uint32_t key);
+
+#endif
