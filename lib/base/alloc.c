@@ -1,4 +1,9 @@
 /* alloc - see alloc.h. The total is exact because every free names its size. */
+#ifdef __linux__
+#define _DEFAULT_SOURCE /* madvise */
+#include <sys/mman.h>
+#endif
+
 #include "base/alloc.h"
 
 #include <stdlib.h>
@@ -24,6 +29,14 @@ void goleak_alloc_init(struct goleak_alloc *alloc, const struct goleak_allocator
         alloc->hook.realloc = default_realloc;
 }
 
+/* While a block moves, the old and the new one may both exist. */
+static bool is_allowed(struct goleak_alloc *alloc, size_t size)
+{
+    alloc->over_limit =
+        alloc->limit_bytes != 0 && (size > alloc->limit_bytes || alloc->used_bytes > alloc->limit_bytes - size);
+    return !alloc->over_limit;
+}
+
 void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size, size_t new_size)
 {
     if (new_size == 0) {
@@ -32,15 +45,30 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
         alloc->used_bytes -= old_size;
         return NULL;
     }
-    /* While a block moves, the old and the new one may both exist. */
-    alloc->over_limit = alloc->limit_bytes != 0 && (new_size > alloc->limit_bytes ||
-                                                    alloc->used_bytes > alloc->limit_bytes - new_size);
-    if (alloc->over_limit)
+    if (!is_allowed(alloc, new_size))
         return NULL;
     void *moved = alloc->hook.realloc(alloc->hook.context, pointer, old_size, new_size);
     if (moved != NULL)
         alloc->used_bytes += new_size - old_size;
     return moved;
+}
+
+#define HUGE_PAGE ((size_t)2 << 20)
+
+/* Not zeroed. Not for what realloc() may have to move: it moves pages of 4 KiB by their addresses,
+ * and copies huge ones. */
+static void *alloc_table(struct goleak_alloc *alloc, size_t size)
+{
+    void *table = NULL;
+    if (size < HUGE_PAGE || alloc->hook.realloc != default_realloc)
+        return goleak_realloc(alloc, NULL, 0, size);
+    if (!is_allowed(alloc, size) || posix_memalign(&table, HUGE_PAGE, size) != 0)
+        return NULL;
+    alloc->used_bytes += size;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    (void)madvise(table, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish */
+#endif
+    return table;
 }
 
 void *goleak_alloc_array(struct goleak_alloc *alloc, size_t count, size_t size)
@@ -49,12 +77,12 @@ void *goleak_alloc_array(struct goleak_alloc *alloc, size_t count, size_t size)
         alloc->over_limit = false;
         return NULL;
     }
-    return goleak_realloc(alloc, NULL, 0, count * size != 0 ? count * size : 1);
+    return alloc_table(alloc, count * size != 0 ? count * size : 1);
 }
 
 void *goleak_alloc_zeroed(struct goleak_alloc *alloc, size_t size)
 {
-    void *pointer = goleak_realloc(alloc, NULL, 0, size);
+    void *pointer = alloc_table(alloc, size);
     if (pointer != NULL)
         memset(pointer, 0, size);
     return pointer;
@@ -66,27 +94,54 @@ void goleak_free(struct goleak_alloc *alloc, void *pointer, size_t size)
         goleak_realloc(alloc, pointer, size, 0);
 }
 
-bool goleak_grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need, size_t item_size)
+/* 0: more than can be. */
+static size_t room_for(size_t capacity, size_t need, size_t item_size)
 {
-    if (need <= *capacity)
-        return true;
-    size_t room = *capacity + *capacity / 2;
+    size_t room = capacity + capacity / 2;
     if (room < need)
         room = need;
     if (room < 8)
         room = 8;
-    if (room > SIZE_MAX / item_size) {
+    return room <= SIZE_MAX / item_size ? room : 0;
+}
+
+static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need, size_t item_size,
+                 bool is_table)
+{
+    if (need <= *capacity)
+        return true;
+    size_t room = room_for(*capacity, need, item_size), old_size = *capacity * item_size;
+    void *pointer, *moved;
+    if (room == 0) {
         alloc->over_limit = false;
         return false;
     }
-    void *pointer;
     memcpy(&pointer, pointer_address, sizeof pointer);
-    pointer = goleak_realloc(alloc, pointer, *capacity * item_size, room * item_size);
-    if (pointer == NULL)
+    if (is_table && room * item_size >= HUGE_PAGE) {
+        moved = alloc_table(alloc, room * item_size);
+        if (moved != NULL && pointer != NULL)
+            memcpy(moved, pointer, old_size);
+        if (moved != NULL)
+            goleak_free(alloc, pointer, old_size);
+    } else {
+        moved = goleak_realloc(alloc, pointer, old_size, room * item_size);
+    }
+    if (moved == NULL)
         return false;
-    memcpy(pointer_address, &pointer, sizeof pointer);
+    memcpy(pointer_address, &moved, sizeof moved);
     *capacity = room;
     return true;
+}
+
+bool goleak_grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need, size_t item_size)
+{
+    return grow(alloc, pointer_address, capacity, need, item_size, false);
+}
+
+bool goleak_grow_table(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need,
+                       size_t item_size)
+{
+    return grow(alloc, pointer_address, capacity, need, item_size, true);
 }
 
 enum goleak_status goleak_alloc_failure(const struct goleak_alloc *alloc)

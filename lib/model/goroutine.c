@@ -48,42 +48,22 @@ static bool resize_slots(struct goleak_store *store, unsigned log2)
     return true;
 }
 
-#define LINE 64 /* of the cache */
-
-_Static_assert(sizeof(struct goleak_record) == LINE, "a record is one line of the cache");
-
-static const size_t block_bytes =
-    GOLEAK_RECORD_CHUNK * (sizeof(struct goleak_record) + sizeof(struct goleak_detail)) + LINE;
-
-static bool add_chunk(struct goleak_store *store)
-{
-    size_t count = store->chunk_count;
-    if (!goleak_grow(store->alloc, &store->chunks, &store->chunk_capacity, count + 1, sizeof *store->chunks) ||
-        !goleak_grow(store->alloc, &store->blocks, &store->block_capacity, count + 1, sizeof *store->blocks))
-        return false;
-    char *block = goleak_alloc_array(store->alloc, block_bytes, 1);
-    if (block == NULL)
-        return false;
-    store->blocks[count] = block;
-    store->chunks[count] = (struct goleak_record *)(void *)(block + (LINE - (uintptr_t)block % LINE) % LINE);
-    if (count == 0) /* index 0 is none, and none's process */
-        *store->chunks[0] = (struct goleak_record){ .process = UINT16_MAX };
-    store->chunk_count++;
-    return true;
-}
+_Static_assert(sizeof(struct goleak_record) == 64, "a record is one line of the cache");
 
 bool goleak_store_init(struct goleak_store *store, struct goleak_alloc *alloc)
 {
     *store = (struct goleak_store){ .alloc = alloc };
-    return add_chunk(store) && resize_slots(store, FIRST_SLOTS_LOG2);
+    goleak_chunks_init(&store->chunks, alloc,
+                       GOLEAK_RECORD_CHUNK * (sizeof(struct goleak_record) + sizeof(struct goleak_detail)));
+    if (!goleak_chunks_add(&store->chunks) || !resize_slots(store, FIRST_SLOTS_LOG2))
+        return false;
+    *goleak_store_at(store, 0) = (struct goleak_record){ .process = UINT16_MAX }; /* none, and none's process */
+    return true;
 }
 
 void goleak_store_release(struct goleak_store *store)
 {
-    for (size_t i = 0; i < store->chunk_count; i++)
-        goleak_free(store->alloc, store->blocks[i], block_bytes);
-    goleak_free(store->alloc, store->blocks, store->block_capacity * sizeof *store->blocks);
-    goleak_free(store->alloc, store->chunks, store->chunk_capacity * sizeof *store->chunks);
+    goleak_chunks_release(&store->chunks);
     goleak_free(store->alloc, store->goids.slots, store->goids.slots != NULL ? (store->goids.mask + 1) * sizeof(uint32_t) : 0);
     goleak_free(store->alloc, store->numbered, store->numbered_capacity * sizeof *store->numbered);
     goleak_free(store->alloc, store->slots, store->slots != NULL ? (store->slot_mask + 1) * sizeof *store->slots : 0);
@@ -119,7 +99,7 @@ uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t pro
     uint32_t index = store->count + 1;
     if (index >= UINT32_MAX - GOLEAK_RECORD_CHUNK)
         return 0;
-    if (index / GOLEAK_RECORD_CHUNK >= store->chunk_count && !add_chunk(store))
+    if (index / GOLEAK_RECORD_CHUNK >= store->chunks.count && !goleak_chunks_add(&store->chunks))
         return 0;
     size_t sparse = store->slot_mask < SMALL_SLOTS ? 8 : 2;
     if (store->hashed * sparse > store->slot_mask && !resize_slots(store, 64 - store->slot_shift + 1))

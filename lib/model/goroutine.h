@@ -15,7 +15,7 @@
 #ifndef GOLEAK_MODEL_GOROUTINE_H
 #define GOLEAK_MODEL_GOROUTINE_H
 
-#include "base/alloc.h"
+#include "base/chunks.h"
 #include "base/compiler.h"
 #include "base/hash.h"
 
@@ -73,9 +73,7 @@ struct goleak_goids {
 struct goleak_store {
     struct goleak_alloc *alloc;
     struct goleak_goids goids;
-    struct goleak_record **chunks; /* each within its block, on a line of the cache */
-    void **blocks;
-    size_t chunk_count, chunk_capacity, block_capacity;
+    struct goleak_chunks chunks; /* of records, and their details behind them */
     uint32_t count; /* records in use; index 0 is "none" and not used */
     bool has_addresses, has_goids, has_numbers; /* there were keys of this kind */
     uint64_t *slots;
@@ -91,12 +89,13 @@ void goleak_store_release(struct goleak_store *store);
 
 static inline struct goleak_record *goleak_store_at(const struct goleak_store *store, uint32_t index)
 {
-    return &store->chunks[index / GOLEAK_RECORD_CHUNK][index % GOLEAK_RECORD_CHUNK];
+    struct goleak_record *chunk = store->chunks.all[index / GOLEAK_RECORD_CHUNK];
+    return &chunk[index % GOLEAK_RECORD_CHUNK];
 }
 
 static inline struct goleak_detail *goleak_store_detail_at(const struct goleak_store *store, uint32_t index)
 {
-    struct goleak_record *chunk = store->chunks[index / GOLEAK_RECORD_CHUNK];
+    struct goleak_record *chunk = store->chunks.all[index / GOLEAK_RECORD_CHUNK];
     return (struct goleak_detail *)(void *)(chunk + GOLEAK_RECORD_CHUNK) + index % GOLEAK_RECORD_CHUNK;
 }
 

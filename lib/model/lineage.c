@@ -24,7 +24,8 @@ static uint32_t take_node(struct goleak_lineage *lineage)
     if (lineage->count == 0)
         lineage->count = 1;
     if (lineage->count >= UINT32_MAX ||
-        !goleak_grow(lineage->alloc, &lineage->nodes, &lineage->capacity, lineage->count + 1, sizeof *lineage->nodes))
+        !goleak_grow_table(lineage->alloc, &lineage->nodes, &lineage->capacity, lineage->count + 1,
+                           sizeof *lineage->nodes))
         return 0;
     if (lineage->count == 1)
         memset(lineage->nodes, 0, sizeof *lineage->nodes);
