@@ -10,6 +10,7 @@
 void goleak_waits_init(struct goleak_waits *waits, struct goleak_alloc *alloc)
 {
     *waits = (struct goleak_waits){ .alloc = alloc, .habit_count = 1, .site_count = 1 };
+    goleak_chunks_init(&waits->chunks, alloc, GOLEAK_HABIT_CHUNK * sizeof(struct goleak_habit));
 }
 
 void goleak_waits_release(struct goleak_waits *waits)
@@ -18,7 +19,7 @@ void goleak_waits_release(struct goleak_waits *waits)
     if (alloc == NULL)
         return;
     goleak_free(alloc, waits->waiters, waits->waiter_capacity * sizeof *waits->waiters);
-    goleak_free(alloc, waits->habits, waits->habit_capacity * sizeof *waits->habits);
+    goleak_chunks_release(&waits->chunks);
     goleak_free(alloc, waits->sites, waits->site_capacity * sizeof *waits->sites);
     goleak_free(alloc, waits->slots, waits->slots != NULL ? (waits->slot_mask + 1) * sizeof *waits->slots : 0);
     goleak_waits_init(waits, alloc);
@@ -26,12 +27,14 @@ void goleak_waits_release(struct goleak_waits *waits)
 
 /* ---- places ---- */
 
-static uint32_t place_of(const struct goleak_record *record, uint64_t object)
+/* Whether an object is told cannot be foreseen: no branch asks. */
+static inline uint32_t place_of(const struct goleak_record *record, uint64_t object)
 {
-    uint64_t key = object != 0 ? object : (uint64_t)record->block_stack << 1 | 1;
+    uint64_t is_told = object != 0, stack = (uint64_t)record->block_stack << 1 | 1;
+    uint64_t key = object | (stack & (is_told - 1));
     key ^= (uint64_t)record->process << 48 ^ (uint64_t)record->reason << 56;
     uint32_t place = (uint32_t)(goleak_hash_u64(key) >> 32);
-    return object != 0 ? place | 1 : (place & ~1u) | 2;
+    return (place & ~1u) | (uint32_t)(2 - is_told);
 }
 
 #define ROOM 256 /* is made for so many at a time */
@@ -39,7 +42,7 @@ static uint32_t place_of(const struct goleak_record *record, uint64_t object)
 static bool make_room(struct goleak_waits *waits, uint32_t index)
 {
     size_t before = waits->waiter_count, count = ((size_t)index / ROOM + 1) * ROOM;
-    if (!goleak_grow(waits->alloc, &waits->waiters, &waits->waiter_capacity, count, sizeof *waits->waiters))
+    if (!goleak_grow_table(waits->alloc, &waits->waiters, &waits->waiter_capacity, count, sizeof *waits->waiters))
         return false;
     waits->waiter_count = count;
     memset(waits->waiters + before, 0, (count - before) * sizeof *waits->waiters);
@@ -79,70 +82,109 @@ void goleak_waits_move(struct goleak_waits *waits, uint32_t from, uint32_t to)
 
 /* ---- habits ---- */
 
-/* 0: memory. */
+/* Off the free lists, or a fresh one; 0: memory. */
 static uint32_t take_habit(struct goleak_waits *waits)
 {
     uint32_t index = waits->free_lists;
     if (index != 0) {
-        uint32_t next = waits->habits[index].next;
-        waits->free_lists = next != 0 ? next : waits->habits[index].ended;
-        if (next != 0)
-            waits->habits[next].ended = waits->habits[index].ended;
+        const struct goleak_habit *habit = goleak_habit_at(waits, index);
+        waits->free_lists = habit->next != 0 ? habit->next : habit->ended;
+        if (habit->next != 0)
+            goleak_habit_at(waits, habit->next)->ended = habit->ended;
         return index;
     }
-    if (waits->habit_count >= UINT32_MAX || !goleak_grow(waits->alloc, &waits->habits, &waits->habit_capacity,
-                                                         waits->habit_count + 1, sizeof *waits->habits))
+    if (waits->habit_count == INT32_MAX || (waits->habit_count >= waits->chunks.count * GOLEAK_HABIT_CHUNK &&
+                                            !goleak_chunks_add(&waits->chunks)))
         return 0;
     return (uint32_t)waits->habit_count++;
 }
 
+/* As the first one. 0: memory. */
 static uint32_t add_habit(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t place)
 {
-    uint32_t index = take_habit(waits);
+    uint32_t index = take_habit(waits), first = waiter->habits;
     if (index == 0)
         return 0;
-    waits->habits[index] = (struct goleak_habit){ .place = place, .next = waiter->habits };
-    waiter->habits = index;
-    waiter->marks |= goleak_place_mark(place);
-    waiter->count++;
+    struct goleak_past past = first != 0 ? goleak_habit_at(waits, first)->past : (struct goleak_past){ 0 };
+    *goleak_habit_at(waits, index) = (struct goleak_habit){ .place = place, .next = first, .past = past };
+    waiter->habits = index & INT32_MAX;
     return index;
 }
 
-/* The one with the fewest waits is forgotten: its block stays in the list. */
-static void replace_least(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t place)
+/* It has a habit of this place from now on, its first one. */
+static void mark_first(struct goleak_waits *waits, const struct goleak_waiter *waiter, uint32_t place)
 {
-    uint32_t least = waiter->habits;
-    for (uint32_t at = waiter->habits; at != 0; at = waits->habits[at].next)
-        least = waits->habits[at].ended <= waits->habits[least].ended ? at : least;
-    waits->habits[least] = (struct goleak_habit){ .place = place, .next = waits->habits[least].next };
-    waiter->marks |= goleak_place_mark(place);
+    struct goleak_habit *first = goleak_habit_at(waits, waiter->habits);
+    first->place = place;
+    first->past.marks |= goleak_place_mark(place);
+}
+
+static void put_first(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t before)
+{
+    struct goleak_habit *first = goleak_habit_at(waits, waiter->habits), *previous = goleak_habit_at(waits, before);
+    uint32_t index = previous->next;
+    struct goleak_habit *habit = goleak_habit_at(waits, index);
+    previous->next = habit->next;
+    habit->next = waiter->habits;
+    habit->past = first->past;
+    waiter->habits = index & INT32_MAX;
+}
+
+/* The one with the fewest waits is forgotten. */
+static void free_least(struct goleak_waits *waits, struct goleak_waiter *waiter)
+{
+    uint32_t least = 0, before = 0, most = UINT32_MAX;
+    for (uint32_t at = waiter->habits, last = 0; at != 0; last = at, at = goleak_habit_at(waits, at)->next) {
+        if (goleak_habit_at(waits, at)->ended > most)
+            continue;
+        least = at;
+        before = last;
+        most = goleak_habit_at(waits, at)->ended;
+    }
+    if (before != 0)
+        put_first(waits, waiter, before);
+    struct goleak_habit *habit = goleak_habit_at(waits, least);
+    *habit = (struct goleak_habit){ .next = habit->next, .past = habit->past };
 }
 
 /* Puts the habit of this place first; makes it if need be. 0: memory. */
 static uint32_t find_habit(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t place)
 {
-    uint32_t before = 0, at = waiter->marks & goleak_place_mark(place) ? waiter->habits : 0;
-    for (; at != 0 && waits->habits[at].place != place; before = at, at = waits->habits[at].next)
-        ;
-    if (at == 0 && waiter->count < GOLEAK_HABITS)
-        return add_habit(waits, waiter, place);
-    if (at == 0) {
-        replace_least(waits, waiter, place);
-        return find_habit(waits, waiter, place);
+    struct goleak_habit *first = waiter->habits != 0 ? goleak_habit_at(waits, waiter->habits) : NULL;
+    if (first != NULL && (first->past.marks & goleak_place_mark(place)) != 0) {
+        uint32_t before = 0, at = waiter->habits;
+        for (; at != 0 && goleak_habit_at(waits, at)->place != place; at = goleak_habit_at(waits, at)->next)
+            before = at;
+        if (at != 0 && before != 0)
+            put_first(waits, waiter, before);
+        if (at != 0)
+            return at;
     }
-    if (before != 0) {
-        waits->habits[before].next = waits->habits[at].next;
-        waits->habits[at].next = waiter->habits;
-        waiter->habits = at;
-    }
-    return at;
+    if (first != NULL && first->past.count == GOLEAK_HABITS)
+        free_least(waits, waiter);
+    else if (first != NULL && first->past.count == 0) /* it only slept */
+        first->past.count = 1;
+    else if (add_habit(waits, waiter, place) != 0)
+        goleak_habit_at(waits, waiter->habits)->past.count++;
+    else
+        return 0;
+    mark_first(waits, waiter, place);
+    return waiter->habits;
+}
+
+NOINLINE static void nap(struct goleak_waits *waits, struct goleak_waiter *waiter)
+{
+    if (waiter->habits == 0 && add_habit(waits, waiter, 0) == 0)
+        waits->failed = true;
+    else
+        goleak_habit_at(waits, waiter->habits)->past.naps++;
 }
 
 void goleak_waits_drop(struct goleak_waits *waits, uint32_t index)
 {
     struct goleak_waiter *waiter = &waits->waiters[index];
     if (waiter->habits != 0) {
-        waits->habits[waiter->habits].ended = waits->free_lists;
+        goleak_habit_at(waits, waiter->habits)->ended = waits->free_lists;
         waits->free_lists = waiter->habits;
     }
     *waiter = (struct goleak_waiter){ 0 };
@@ -213,13 +255,11 @@ static unsigned bucket_of(uint64_t waited)
 
 /* ---- the end of a wait ---- */
 
-#define MOST_NAPS ((1u << 27) - 1)
-
 /* The habit of the place where it has waited, and in it the wait site; 0: memory. */
 static uint32_t find_both(struct goleak_waits *waits, struct goleak_waiter *waiter, const struct goleak_record *record)
 {
     uint32_t index = find_habit(waits, waiter, waiter->place);
-    struct goleak_habit *habit = &waits->habits[index];
+    struct goleak_habit *habit = goleak_habit_at(waits, index);
     if (index == 0 || (habit->site != 0 && is_site(&waits->sites[habit->site], record)))
         return index;
     habit->site = add_site(waits, record);
@@ -231,7 +271,7 @@ static uint32_t find_both(struct goleak_waits *waits, struct goleak_waiter *wait
 
 static inline void count_end(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t index, int64_t waited)
 {
-    struct goleak_habit *habit = &waits->habits[index];
+    struct goleak_habit *habit = goleak_habit_at(waits, index);
     struct goleak_wait_site *site = &waits->sites[habit->site];
     waiter->woken = true;
     habit->ended++;
@@ -260,15 +300,13 @@ void goleak_waits_ended(struct goleak_waits *waits, const struct goleak_record *
     if (waiter->place == 0) /* it parked before anything was kept */
         return;
     if ((record->flags & GOLEAK_REC_BLOCKED) == 0) {
-        if (LIKELY(waiter->naps < MOST_NAPS))
-            waiter->naps++;
+        nap(waits, waiter);
         return;
     }
     int64_t waited = goleak_waited(record, moment);
-    uint32_t last = waiter->habits;
-    if (LIKELY(last != 0 && waits->habits[last].place == waiter->place &&
-               is_site(&waits->sites[waits->habits[last].site], record)))
-        count_end(waits, waiter, last, waited);
+    const struct goleak_habit *last = waiter->habits != 0 ? goleak_habit_at(waits, waiter->habits) : NULL;
+    if (LIKELY(last != NULL && last->place == waiter->place && is_site(&waits->sites[last->site], record)))
+        count_end(waits, waiter, waiter->habits, waited);
     else
         end_elsewhere(waits, waiter, record, waited);
 }
@@ -294,7 +332,7 @@ void goleak_waits_woken(struct goleak_waits *waits, const struct goleak_record *
         waits->tells_wakers = true;
     if (!waiter->woken)
         return;
-    struct goleak_habit *habit = &waits->habits[waiter->habits];
+    struct goleak_habit *habit = goleak_habit_at(waits, waiter->habits);
     waiter->woken = false;
     if (waker == NULL)
         habit->nobody++;
@@ -306,21 +344,24 @@ void goleak_waits_woken(struct goleak_waits *waits, const struct goleak_record *
 
 const struct goleak_habit *goleak_waits_here(const struct goleak_waits *waits, const struct goleak_record *record)
 {
-    const struct goleak_waiter *waiter = goleak_waits_of(waits, record);
-    if (waiter == NULL || (waiter->marks & goleak_place_mark(waiter->place)) == 0)
+    const struct goleak_past *past = goleak_waits_past(waits, record);
+    if (past == NULL)
         return NULL;
-    uint32_t at = waiter->habits;
-    while (at != 0 && waits->habits[at].place != waiter->place)
-        at = waits->habits[at].next;
-    return at != 0 ? &waits->habits[at] : NULL;
+    const struct goleak_waiter *waiter = &waits->waiters[record->index];
+    uint32_t at = past->marks & goleak_place_mark(waiter->place) ? waiter->habits : 0;
+    while (at != 0 && goleak_habit_at(waits, at)->place != waiter->place)
+        at = goleak_habit_at(waits, at)->next;
+    return at != 0 ? goleak_habit_at(waits, at) : NULL;
 }
 
 uint32_t goleak_waits_count(const struct goleak_waits *waits, const struct goleak_record *record)
 {
-    const struct goleak_waiter *waiter = goleak_waits_of(waits, record);
-    uint32_t count = waiter != NULL ? waiter->naps : 0;
-    for (uint32_t at = waiter != NULL ? waiter->habits : 0; at != 0; at = waits->habits[at].next)
-        count += waits->habits[at].ended;
+    const struct goleak_past *past = goleak_waits_past(waits, record);
+    if (past == NULL)
+        return 0;
+    uint32_t count = past->naps;
+    for (uint32_t at = waits->waiters[record->index].habits; at != 0; at = goleak_habit_at(waits, at)->next)
+        count += goleak_habit_at(waits, at)->ended;
     return count;
 }
 

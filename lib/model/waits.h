@@ -5,7 +5,7 @@
  * stream tells no objects, a reason and a stack), how often such a wait ended, and who
  * ended it. Of each wait site (spawn site, reason, block stack): how long the waits
  * took that ended. Only waits on the leak-capable set are kept, and only while their
- * goroutine lives; a goroutine that never woke up has no more than its 16 bytes, and in a
+ * goroutine lives; a goroutine that never woke up has no more than its 8 bytes, and in a
  * recording of which nothing is kept not even these.
  *
  *      goleak_waits_begin     it parks
@@ -33,9 +33,9 @@ static inline uint32_t goleak_place_mark(uint32_t place)
     return (uint32_t)1 << (place >> 27);
 }
 
-/* One place where a goroutine has waited, and what came of it. */
+/* One place where a goroutine has waited, and what came of it: one line of the cache. */
 struct goleak_habit {
-    uint32_t place;
+    uint32_t place; /* 0: of none; the goroutine only slept */
     uint32_t next;  /* habit of the same goroutine; 0: none */
     uint32_t ended; /* waits that ended; of the first of a list that is free: the next such list */
     uint32_t nobody; /* of these ended by no goroutine: a timer, or the stream does not tell */
@@ -43,20 +43,24 @@ struct goleak_habit {
     int64_t longest;
     uint32_t site; /* wait site of the last one that ended: mostly that of the next one */
     bool others;   /* and more wakers than two */
+    struct goleak_past {
+        uint32_t marks; /* a bit for each of its places: without it, there is no habit of a place */
+        uint32_t naps;  /* waits that ended and were not on the leak-capable set: sleep, net */
+        uint32_t count; /* of habits of a place */
+    } past; /* of the first of a list: of the goroutine */
 };
 
-_Static_assert(sizeof(struct goleak_habit) == 48, "a habit has no room to spare");
+_Static_assert(sizeof(struct goleak_habit) == 64, "a habit is one line of the cache");
 
 struct goleak_waiter {
-    uint32_t place;  /* of the present wait, or the last one; 0: there was none */
-    uint32_t habits; /* list; the one that was used last stands first */
-    uint32_t marks;  /* a bit for each of their places: without it, there is no habit of a place */
-    uint32_t naps : 27; /* waits that ended and were not on the leak-capable set: sleep, net */
-    uint32_t count : 4; /* of habits */
-    uint32_t woken : 1; /* the first habit is that of the wait that has just ended */
+    uint32_t place;       /* of the present wait, or the last one; 0: there was none */
+    uint32_t habits : 31; /* list; the one that was used last stands first */
+    uint32_t woken : 1;   /* the first habit is that of the wait that has just ended */
 };
 
-_Static_assert(sizeof(struct goleak_waiter) == 16, "four of them are a line of the cache");
+_Static_assert(sizeof(struct goleak_waiter) == 8, "eight of them are a line of the cache");
+
+#define GOLEAK_HABIT_CHUNK 1024
 
 #define GOLEAK_WAIT_BUCKETS 64
 
@@ -73,8 +77,8 @@ struct goleak_waits {
     struct goleak_alloc *alloc;
     struct goleak_waiter *waiters; /* by index of the record */
     size_t waiter_count, waiter_capacity;
-    struct goleak_habit *habits; /* habits[0]: none */
-    size_t habit_count, habit_capacity;
+    struct goleak_chunks chunks; /* of habits */
+    size_t habit_count; /* the first is none */
     uint32_t free_lists; /* of habits, by their first */
     struct goleak_wait_site *sites; /* sites[0]: none */
     size_t site_count, site_capacity;
@@ -121,6 +125,12 @@ static inline void goleak_waits_by(struct goleak_waits *waits, const struct gole
         goleak_waits_woken(waits, record, waker);
 }
 
+static inline struct goleak_habit *goleak_habit_at(const struct goleak_waits *waits, uint32_t index)
+{
+    struct goleak_habit *chunk = waits->chunks.all[index / GOLEAK_HABIT_CHUNK];
+    return &chunk[index % GOLEAK_HABIT_CHUNK];
+}
+
 static inline void goleak_waits_forget(struct goleak_waits *waits, const struct goleak_record *record)
 {
     if (record->index < waits->waiter_count && waits->waiters[record->index].place != 0)
@@ -136,14 +146,25 @@ static inline const struct goleak_waiter *goleak_waits_of(const struct goleak_wa
     return &waits->waiters[record->index];
 }
 
-/* What is known of a record is asked for soon; its waiter is in the cache already. */
+/* What is known of a record is asked for soon: its waiter, and when that is in the cache ... */
 GOLEAK_PREFETCHER void goleak_waits_prefetch(const struct goleak_waits *waits, uint32_t index)
 {
-    if (index >= waits->waiter_count)
-        return;
-    const struct goleak_habit *habit = &waits->habits[waits->waiters[index].habits];
-    GOLEAK_PREFETCH(habit);
-    GOLEAK_PREFETCH(&habit->site); /* may lie on the next line of the cache */
+    if (index < waits->waiter_count)
+        GOLEAK_PREFETCH(&waits->waiters[index]);
+}
+/* ... the habit that it used last. */
+GOLEAK_PREFETCHER void goleak_waits_prefetch_habit(const struct goleak_waits *waits, uint32_t index)
+{
+    if (index < waits->waiter_count && waits->chunks.count != 0)
+        GOLEAK_PREFETCH(goleak_habit_at(waits, waits->waiters[index].habits));
+}
+
+/* What it has been through; NULL: nothing that ended. */
+static inline const struct goleak_past *goleak_waits_past(const struct goleak_waits *waits,
+                                                          const struct goleak_record *record)
+{
+    const struct goleak_waiter *waiter = goleak_waits_of(waits, record);
+    return waiter != NULL && waiter->habits != 0 ? &goleak_habit_at(waits, waiter->habits)->past : NULL;
 }
 
 /* What it knows of the place where it waits now; NULL: it never woke up there. */

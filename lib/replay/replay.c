@@ -86,8 +86,15 @@ enum goleak_status goleak_replay_flush(struct goleak_replay *replay)
  * next cannot be foreseen, and whoever stands there wrongly has to wait for the record. */
 #define FEW 4096
 
+_Static_assert(GOLEAK_EVENT_KIND_COUNT <= 64, "kinds are bits of a word");
+
+static inline uint64_t kind_bit(enum goleak_event_kind kind)
+{
+    return (uint64_t)1 << kind;
+}
+
 /* By lists, because whether the next event is a creation cannot be foreseen. What is kept of
- * waits is looked at when one may begin or end. */
+ * waits is read where one may end. */
 static inline void fetch_ahead(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,
                                struct goleak_found *found)
 {
@@ -97,6 +104,8 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
     uint64_t hashes[GOLEAK_ROW], others[GOLEAK_ROW];
     uint32_t indices[GOLEAK_ROW], waking[GOLEAK_ROW];
     size_t names = 0, ends = 0, wakes = 0;
+    const uint64_t ends_waits = kind_bit(GOLEAK_EVENT_READY) | kind_bit(GOLEAK_EVENT_END) |
+                                (replay->stream.has_wakeups ? 0 : kind_bit(GOLEAK_EVENT_PARK));
     for (size_t i = 0; i < count; i++) {
         hashes[i] = goleak_store_hash(goleak_event_key(&events[i]), replay->process);
         goleak_store_prefetch_slot(store, hashes[i]);
@@ -112,11 +121,11 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
         indices[i] = goleak_store_seek(store, goleak_event_key(&events[i]), hashes[i]);
         found[i] = (struct goleak_found) { goleak_store_at(store, indices[i]), NULL };
         GOLEAK_PREFETCH(found[i].record);
-        waking[wakes] = indices[i] < waits->waiter_count ? indices[i] : 0;
-        wakes += events[i].kind != GOLEAK_EVENT_RUN;
+        waking[wakes] = indices[i];
+        wakes += ends_waits >> events[i].kind & 1;
+        if (waits->waiter_count != 0 && events[i].kind != GOLEAK_EVENT_RUN)
+            goleak_waits_prefetch(waits, indices[i]);
     }
-    for (size_t i = 0; i < wakes && waits->waiter_count != 0; i++)
-        GOLEAK_PREFETCH(&waits->waiters[waking[i]]);
     for (size_t i = 0; i < names; i++) {
         uint32_t index = goleak_store_seek(store, events[naming[i]].other_g, others[i]);
         found[naming[i]].other = goleak_store_at(store, index);
@@ -126,8 +135,8 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
     }
     for (size_t i = 0; i < ends && replay->lineage.nodes != NULL; i++)
         GOLEAK_PREFETCH(&replay->lineage.nodes[found[ending[i]].record->parent]);
-    for (size_t i = 0; i < wakes; i++)
-        goleak_waits_prefetch(waits, waking[i]);
+    for (size_t i = 0; i < wakes && waits->waiter_count != 0; i++)
+        goleak_waits_prefetch_habit(waits, waking[i]);
 }
 
 static inline void find_few(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,

@@ -152,6 +152,12 @@ static bool add_alone(struct goleak_bunches *bunches, uint32_t index)
     return true;
 }
 
+static bool has_habits(const struct goleak_waits *waits, const struct goleak_record *record)
+{
+    const struct goleak_past *past = goleak_waits_past(waits, record);
+    return past != NULL && past->count != 0;
+}
+
 /* The last ones of their place: few of them are asked for, and often. */
 #define LAST 256
 
@@ -167,11 +173,10 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
         if ((record->flags & GOLEAK_REC_SEEN) == 0 || record->state == GOLEAK_STATE_ENDED)
             continue;
         bool blocked = goleak_is_blocked(record);
-        const struct goleak_waiter *waiter = goleak_waits_of(input->waits, record);
         bool started = coroutine != 0 && input->sites->sites[record->site].start == coroutine;
         bool at_lock = input->holders != NULL && (goleak_holders_lock(input->holders, i) != NULL ||
                                                   goleak_holders_is_free(input->holders, i));
-        if (blocked ? apart || at_lock || (waiter != NULL && waiter->habits != 0) : started) {
+        if (blocked ? apart || at_lock || has_habits(input->waits, record) : started) {
             if (!add_alone(bunches, i))
                 return goleak_alloc_failure(bunches->alloc);
             continue;

@@ -71,6 +71,51 @@ static int by_moment(const void *a, const void *b)
     return x->record < y->record ? -1 : x->record > y->record;
 }
 
+#define DIGIT_BITS 11
+#define VALUES (1u << DIGIT_BITS)
+#define FEW 256 /* are compared: counting digits has its price */
+
+static void sort_by_digit(const struct goleak_member *from, struct goleak_member *to, size_t count, int64_t least,
+                          unsigned shift)
+{
+    size_t starts[VALUES] = { 0 }, sum = 0;
+    for (size_t i = 0; i < count; i++)
+        starts[((uint64_t)from[i].created - (uint64_t)least) >> shift & (VALUES - 1)]++;
+    for (size_t value = 0; value < VALUES; value++) {
+        size_t those = starts[value];
+        starts[value] = sum;
+        sum += those;
+    }
+    for (size_t i = 0; i < count; i++)
+        to[starts[((uint64_t)from[i].created - (uint64_t)least) >> shift & (VALUES - 1)]++] = from[i];
+}
+
+/* They come in the order of their records, and equally old ones stay in it. There is room for
+ * as many at `room`. */
+static void sort_loose(struct goleak_member *loose, size_t count, struct goleak_member *room)
+{
+    int64_t least = INT64_MAX, most = INT64_MIN;
+    if (count < FEW) {
+        if (count != 0)
+            qsort(loose, count, sizeof *loose, by_moment);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        least = loose[i].created < least ? loose[i].created : least;
+        most = loose[i].created > most ? loose[i].created : most;
+    }
+    uint64_t range = (uint64_t)most - (uint64_t)least;
+    struct goleak_member *from = loose, *to = room;
+    for (unsigned shift = 0; shift < 64 && range >> shift != 0; shift += DIGIT_BITS) {
+        sort_by_digit(from, to, count, least, shift);
+        struct goleak_member *sorted = to;
+        to = from;
+        from = sorted;
+    }
+    if (from != loose)
+        memcpy(loose, from, count * sizeof *loose);
+}
+
 /* What stands in its place between its neighbours is kept, the loose ones are sorted and put in. */
 static void sort_run(struct goleak_member *run, size_t count, struct goleak_member *loose)
 {
@@ -83,8 +128,7 @@ static void sort_run(struct goleak_member *run, size_t count, struct goleak_memb
         else
             loose[aside++] = run[i];
     }
-    if (aside != 0)
-        qsort(loose, aside, sizeof *loose, by_moment);
+    sort_loose(loose, aside, run + kept);
     for (size_t to = count; aside != 0; to--) {
         bool from_kept = kept != 0 && by_moment(&run[kept - 1], &loose[aside - 1]) > 0;
         run[to - 1] = from_kept ? run[--kept] : loose[--aside];

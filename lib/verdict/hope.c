@@ -148,8 +148,8 @@ static uint64_t family_of(const struct search *search, const struct goleak_recor
 /* It slept again and again, and woke nobody of these. */
 static bool had_its_chance(const struct search *search, const struct goleak_record *record)
 {
-    const struct goleak_waiter *waiter = goleak_waits_of(search->input->waits, record);
-    return waiter != NULL && waiter->naps >= search->input->limits->chances;
+    const struct goleak_past *past = goleak_waits_past(search->input->waits, record);
+    return past != NULL && past->naps >= search->input->limits->chances;
 }
 
 /* May wake others that it has to do with. */
@@ -224,7 +224,7 @@ static void collect(struct search *search)
     const struct goleak_store *store = search->input->store;
     for (uint32_t i = 1; i <= store->count && !search->failed; i++) {
         const struct goleak_record *record = goleak_store_at(store, i);
-        goleak_waits_prefetch(search->input->waits, i + AHEAD);
+        goleak_waits_prefetch_habit(search->input->waits, i + AHEAD);
         if (!lives(record))
             continue;
         if (record->flags & GOLEAK_REC_SPAWNED)
