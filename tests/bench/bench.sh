@@ -16,6 +16,15 @@ megabytes=${BENCH_MB:-300} rounds=${BENCH_ROUNDS:-7}
 folder=$BUILD_DIR/bench
 mkdir -p "$folder"
 
+# generate WHAT TEXT ARGUMENT...: TEXT and TEXT.zst, unless they are younger than their generator.
+generate() {
+    generator=$BUILD_DIR/tests/bench/gen_$1 to=$2
+    [ -f "$to.zst" ] && [ -z "$(find "$generator" -newer "$to.zst")" ] && return
+    shift 2
+    "$generator" "$@" >"$to"
+    zstd -q -3 -f "$to"
+}
+
 # compare TITLE TEXT: TEXT.zst stands beside it.
 compare() {
     cat "$2" "$2.zst" >/dev/null
@@ -32,7 +41,7 @@ compare() {
 # compare_glk TITLE TEXT: of the text, its .glk.
 compare_glk() {
     glk=${2%.txt}.glk plain=${2%.txt}.0.glk
-    if [ ! -f "$plain.zst" ]; then
+    if [ ! -f "$plain.zst" ] || [ -n "$(find "$2" -newer "$plain.zst")" ]; then
         "$GOLEAK_REPORT" convert --quiet --force "$2" -o "$glk"
         "$GOLEAK_REPORT" convert --quiet --force --level=0 "$2" -o "$plain"
         zstd -q -3 -f "$plain"
@@ -83,10 +92,7 @@ compare_trace() {
 # text_of MEGABYTES LIVE: makes a D script's output, and says where.
 text_of() {
     text=$folder/dtrace-$1-$2.txt
-    if [ ! -f "$text.zst" ]; then
-        "$BUILD_DIR/tests/bench/gen_dtrace" "$1" "$2" >"$text"
-        zstd -q -3 -f "$text"
-    fi
+    generate dtrace "$text" "$1" "$2"
     echo "$text"
 }
 
@@ -146,10 +152,7 @@ for what in ${BENCH_OF:-dtrace perf bpftrace go1.26 go1.21 peers scale}; do
     esac
     for live in ${BENCH_LIVE:-100000 1500000}; do
         text=$folder/$what-$megabytes-$live.txt
-        if [ ! -f "$text.zst" ]; then
-            "$BUILD_DIR/tests/bench/gen_$what" "$megabytes" "$live" >"$text"
-            zstd -q -3 -f "$text"
-        fi
+        generate "$what" "$text" "$megabytes" "$live"
         case $what in
         dtrace) title='D script text' ;;
         perf) title='perf script text, callchains' ;;
@@ -159,10 +162,7 @@ for what in ${BENCH_OF:-dtrace perf bpftrace go1.26 go1.21 peers scale}; do
         [ "$what" = dtrace ] || continue
         compare_glk "$title, $megabytes MB, up to $live live goroutines" "$text"
         text=$folder/$what-$megabytes-$live.time.txt
-        if [ ! -f "$text.zst" ]; then
-            "$BUILD_DIR/tests/bench/gen_$what" "$megabytes" "$live" time >"$text"
-            zstd -q -3 -f "$text"
-        fi
+        generate "$what" "$text" "$megabytes" "$live" time
         compare_glk "$title with ts=, $megabytes MB, up to $live live goroutines" "$text"
     done
     for packed in "${GOLEAK_CAPTURES:-/nowhere}/big/$what"-*.txt.zst; do

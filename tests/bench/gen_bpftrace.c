@@ -68,7 +68,7 @@ static void print_step(struct text *text, const struct world_step *step)
     }
     print_end(text, step);
     if (step->kind == WORLD_PARK)
-        print_stack(text, world_stacks[WORLD_PARK], world_stacks[WORLD_PARK], step->site);
+        print_stack(text, world_stack(step), world_stack(step), step->site);
 }
 
 int main(int argc, char **argv)

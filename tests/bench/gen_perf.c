@@ -72,7 +72,7 @@ static int print_step(const struct world_step *step)
         size += printf("(457000) g=0x%" PRIx64 " goid=%" PRIu64 "\n", step->g, step->goid);
         break;
     }
-    return size + print_stack(world_stacks[step->kind], step->site);
+    return size + print_stack(world_stack(step), step->site);
 }
 
 int main(int argc, char **argv)

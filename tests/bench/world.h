@@ -5,6 +5,7 @@
  * Grows to a number of goroutines and stays around it; addresses are taken again as
  * the runtime's free list does, goids never. The mix of events is that of a busy
  * service: of 9 events 3 are runs, 2 parks, 2 wake-ups, 1 is a creation and 1 an end.
+ * What a goroutine waits for is what its function waits for, each on a channel of its own.
  * The same arguments give the same events, everywhere.
  */
 #ifndef GOLEAK_BENCH_WORLD_H
@@ -12,6 +13,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define WORLD_FIRST_G UINT64_C(0xc000102000)
 #define WORLD_G_BYTES UINT64_C(0x1e0)
@@ -27,6 +29,78 @@ struct world_step {
     unsigned reason, wait, site, cpu;
     uint64_t time_ns;
 };
+
+/* A stack of each kind of event, leaf first; %u is the site. The entry of newproc1 has
+ * another leaf than its return, and lacks its caller. */
+struct world_frame {
+    unsigned pc, offset;
+    const char *function; /* a printf format with room for one %u */
+};
+
+static const struct world_frame world_entry = { 0x5a700, 0x0, "runtime.newproc1" };
+
+static const struct world_frame world_stacks[][8] = {
+    [WORLD_CREATE] = { { 0x5a6a5, 0x25, "runtime.newproc.func1" },
+                       { 0x8c8ca, 0x4a, "runtime.systemstack.abi0" },
+                       { 0x5a63f, 0x3f, "runtime.newproc" },
+                       { 0xb8a1a, 0x5a, "main.(*Server).route%u" },
+                       { 0xb9333, 0x133, "main.(*Server).conn%u" },
+                       { 0xb9777, 0x27, "main.Listen.gowrap1" },
+                       { 0x8e321, 0x1, "runtime.goexit.abi0" } },
+    [WORLD_RUN] = { { 0x56020, 0x0, "runtime.execute" },
+                    { 0x551a5, 0x285, "runtime.park_m" },
+                    { 0x8c855, 0x55, "runtime.mcall" } },
+    [WORLD_PARK] = { { 0x86ae0, 0x0, "runtime.gopark" },
+                     { 0 }, /* see world_waits */
+                     { 0xbfa37, 0x37, "main.(*Pool).worker%u" },
+                     { 0xbfb47, 0x47, "main.NewPool.gowrap1" },
+                     { 0x8e321, 0x1, "runtime.goexit.abi0" } },
+    [WORLD_READY] = { { 0x52300, 0x0, "runtime.ready" },
+                      { 0x8c8ca, 0x4a, "runtime.systemstack.abi0" },
+                      { 0x16a11, 0x171, "runtime.send" },
+                      { 0x16512, 0x112, "runtime.chansend1" },
+                      { 0xbe112, 0x92, "main.(*Server).conn%u.func1" },
+                      { 0xb9777, 0x27, "main.Listen.gowrap1" },
+                      { 0x8e321, 0x1, "runtime.goexit.abi0" } },
+    [WORLD_END] = { { 0x57000, 0x0, "runtime.gdestroy" },
+                    { 0x57fa0, 0x20, "runtime.goexit0" },
+                    { 0x8c855, 0x55, "runtime.mcall" } },
+};
+
+/* What the functions of the sites wait for, and the frame that calls gopark there. */
+struct world_wait {
+    unsigned reason, wait; /* traceBlockReason and waitReason of Go 1.26 */
+    struct world_frame caller;
+};
+
+static const struct world_wait world_waits[] = {
+    { 2, 2, { 0x54b77, 0xf7, "runtime.netpollblock" } },
+    { 3, 18, { 0x6c1a5, 0x7a5, "runtime.selectgo" } },
+    { 3, 18, { 0x6c1a5, 0x7a5, "runtime.selectgo" } },
+    { 5, 22, { 0x6d5c5, 0x2a5, "runtime.semacquire1" } },
+    { 6, 20, { 0x1651d, 0x1d, "runtime.chansend1" } },
+    { 7, 19, { 0x16852, 0x12, "runtime.chanrecv1" } },
+    { 7, 19, { 0x16852, 0x12, "runtime.chanrecv1" } },
+    { 14, 14, { 0x8a0c6, 0x126, "time.Sleep" } },
+    { 4, 21, { 0x6ebd9, 0x159, "sync.runtime_notifyListWait" } },
+    { 5, 25, { 0x6d5c5, 0x2a5, "runtime.semacquire1" } },
+};
+
+static inline const struct world_wait *world_wait(const struct world_step *step)
+{
+    return &world_waits[step->site % (sizeof world_waits / sizeof world_waits[0])];
+}
+
+/* Valid until the next call. */
+static inline const struct world_frame *world_stack(const struct world_step *step)
+{
+    static struct world_frame park[sizeof world_stacks[0] / sizeof world_stacks[0][0]];
+    if (step->kind != WORLD_PARK)
+        return world_stacks[step->kind];
+    memcpy(park, world_stacks[WORLD_PARK], sizeof park);
+    park[1] = world_wait(step)->caller;
+    return park;
+}
 
 struct world_life {
     uint64_t goid, place; /* its place in `order` */
@@ -105,8 +179,6 @@ static inline void world_end(struct world *world, uint64_t address)
 
 static inline void world_step(struct world *world, struct world_step *step)
 {
-    static const unsigned char reasons[][2] = { { 2, 2 },  { 3, 18 }, { 3, 18 },  { 5, 22 }, { 6, 20 },
-                                                { 7, 19 }, { 7, 19 }, { 14, 14 }, { 4, 21 }, { 5, 25 } };
     *step = (struct world_step) { .cpu = (unsigned)world_below(world, WORLD_CPUS) };
     world->time_ns += 200 + world_below(world, 4000);
     step->time_ns = world->time_ns;
@@ -135,9 +207,8 @@ static inline void world_step(struct world *world, struct world_step *step)
     if (step->kind == WORLD_READY) {
         world_other(world, step);
     } else if (step->kind == WORLD_PARK) {
-        uint64_t at = world_below(world, sizeof reasons / sizeof reasons[0]);
-        step->reason = reasons[at][0];
-        step->wait = reasons[at][1];
+        step->reason = world_wait(step)->reason;
+        step->wait = world_wait(step)->wait;
     } else if (step->kind == WORLD_END) {
         world_end(world, address);
     }
@@ -148,42 +219,5 @@ static inline void world_release(struct world *world)
     free(world->order);
     free(world->lives);
 }
-
-/* A stack of each kind of event, leaf first; %u is the site. The entry of newproc1 has
- * another leaf than its return, and lacks its caller. */
-struct world_frame {
-    unsigned pc, offset;
-    const char *function; /* a printf format with room for one %u */
-};
-
-static const struct world_frame world_entry = { 0x5a700, 0x0, "runtime.newproc1" };
-
-static const struct world_frame world_stacks[][8] = {
-    [WORLD_CREATE] = { { 0x5a6a5, 0x25, "runtime.newproc.func1" },
-                       { 0x8c8ca, 0x4a, "runtime.systemstack.abi0" },
-                       { 0x5a63f, 0x3f, "runtime.newproc" },
-                       { 0xb8a1a, 0x5a, "main.(*Server).route%u" },
-                       { 0xb9333, 0x133, "main.(*Server).conn%u" },
-                       { 0xb9777, 0x27, "main.Listen.gowrap1" },
-                       { 0x8e321, 0x1, "runtime.goexit.abi0" } },
-    [WORLD_RUN] = { { 0x56020, 0x0, "runtime.execute" },
-                    { 0x551a5, 0x285, "runtime.park_m" },
-                    { 0x8c855, 0x55, "runtime.mcall" } },
-    [WORLD_PARK] = { { 0x86ae0, 0x0, "runtime.gopark" },
-                     { 0x16852, 0x12, "runtime.chanrecv1" },
-                     { 0xbfa37, 0x37, "main.(*Pool).worker%u" },
-                     { 0xbfb47, 0x47, "main.NewPool.gowrap1" },
-                     { 0x8e321, 0x1, "runtime.goexit.abi0" } },
-    [WORLD_READY] = { { 0x52300, 0x0, "runtime.ready" },
-                      { 0x8c8ca, 0x4a, "runtime.systemstack.abi0" },
-                      { 0x16a11, 0x171, "runtime.send" },
-                      { 0x16512, 0x112, "runtime.chansend1" },
-                      { 0xbe112, 0x92, "main.(*Server).conn%u.func1" },
-                      { 0xb9777, 0x27, "main.Listen.gowrap1" },
-                      { 0x8e321, 0x1, "runtime.goexit.abi0" } },
-    [WORLD_END] = { { 0x57000, 0x0, "runtime.gdestroy" },
-                    { 0x57fa0, 0x20, "runtime.goexit0" },
-                    { 0x8c855, 0x55, "runtime.mcall" } },
-};
 
 #endif
