@@ -271,8 +271,10 @@ fuzz-run: $(F:%=$(OBJ)/tests/fuzz/fuzz_%) $(GOTEXT) $(TOOL)
 
 # ---- measuring ------------------------------------------------------------
 
+# A second tool keeps nothing for verdicts: what do they cost?
 bench: $(TOOL) $(BENCH) $(GOTEXT)
-	@$(TEST_ENV) sh tests/bench/bench.sh
+	@+$(MAKE) --no-print-directory build/unjudged/goleak-report CONFIG=unjudged CPPFLAGS='$(CPPFLAGS) -DGOLEAK_KEEPS_WAITS=0'
+	@$(TEST_ENV) GOLEAK_UNJUDGED=$$PWD/build/unjudged/goleak-report sh tests/bench/bench.sh
 
 cov:
 	@find build/cov -name '*.gcda' -exec rm -f {} + 2>/dev/null || :

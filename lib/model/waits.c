@@ -33,7 +33,7 @@ static inline uint32_t place_of(const struct goleak_record *record, uint64_t obj
     uint64_t is_told = object != 0, stack = (uint64_t)record->block_stack << 1 | 1;
     uint64_t key = object | (stack & (is_told - 1));
     key ^= (uint64_t)record->process << 48 ^ (uint64_t)record->reason << 56;
-    uint32_t place = (uint32_t)(goleak_hash_u64(key) >> 32);
+    uint32_t place = (uint32_t)(key * 0x9e3779b97f4a7c15u >> 32);
     return (place & ~1u) | (uint32_t)(2 - is_told);
 }
 
@@ -65,7 +65,7 @@ void goleak_waits_begin(struct goleak_waits *waits, const struct goleak_record *
     }
     struct goleak_waiter *waiter = &waits->waiters[record->index];
     waiter->place = place_of(record, object);
-    waiter->woken = false;
+    waiter->habits &= ~1u;
 }
 
 void goleak_waits_move(struct goleak_waits *waits, uint32_t from, uint32_t to)
@@ -102,39 +102,39 @@ static uint32_t take_habit(struct goleak_waits *waits)
 /* As the first one. 0: memory. */
 static uint32_t add_habit(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t place)
 {
-    uint32_t index = take_habit(waits), first = waiter->habits;
+    uint32_t index = take_habit(waits), first = goleak_first_habit(waiter);
     if (index == 0)
         return 0;
     struct goleak_past past = first != 0 ? goleak_habit_at(waits, first)->past : (struct goleak_past){ 0 };
     *goleak_habit_at(waits, index) = (struct goleak_habit){ .place = place, .next = first, .past = past };
-    waiter->habits = index & INT32_MAX;
+    waiter->habits = index << 1;
     return index;
 }
 
 /* It has a habit of this place from now on, its first one. */
 static void mark_first(struct goleak_waits *waits, const struct goleak_waiter *waiter, uint32_t place)
 {
-    struct goleak_habit *first = goleak_habit_at(waits, waiter->habits);
+    struct goleak_habit *first = goleak_habit_at(waits, goleak_first_habit(waiter));
     first->place = place;
     first->past.marks |= goleak_place_mark(place);
 }
 
 static void put_first(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t before)
 {
-    struct goleak_habit *first = goleak_habit_at(waits, waiter->habits), *previous = goleak_habit_at(waits, before);
+    struct goleak_habit *first = goleak_habit_at(waits, goleak_first_habit(waiter)), *previous = goleak_habit_at(waits, before);
     uint32_t index = previous->next;
     struct goleak_habit *habit = goleak_habit_at(waits, index);
     previous->next = habit->next;
-    habit->next = waiter->habits;
+    habit->next = goleak_first_habit(waiter);
     habit->past = first->past;
-    waiter->habits = index & INT32_MAX;
+    waiter->habits = index << 1;
 }
 
 /* The one with the fewest waits is forgotten. */
 static void free_least(struct goleak_waits *waits, struct goleak_waiter *waiter)
 {
     uint32_t least = 0, before = 0, most = UINT32_MAX;
-    for (uint32_t at = waiter->habits, last = 0; at != 0; last = at, at = goleak_habit_at(waits, at)->next) {
+    for (uint32_t at = goleak_first_habit(waiter), last = 0; at != 0; last = at, at = goleak_habit_at(waits, at)->next) {
         if (goleak_habit_at(waits, at)->ended > most)
             continue;
         least = at;
@@ -150,9 +150,9 @@ static void free_least(struct goleak_waits *waits, struct goleak_waiter *waiter)
 /* Puts the habit of this place first; makes it if need be. 0: memory. */
 static uint32_t find_habit(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t place)
 {
-    struct goleak_habit *first = waiter->habits != 0 ? goleak_habit_at(waits, waiter->habits) : NULL;
+    struct goleak_habit *first = waiter->habits != 0 ? goleak_habit_at(waits, goleak_first_habit(waiter)) : NULL;
     if (first != NULL && (first->past.marks & goleak_place_mark(place)) != 0) {
-        uint32_t before = 0, at = waiter->habits;
+        uint32_t before = 0, at = goleak_first_habit(waiter);
         for (; at != 0 && goleak_habit_at(waits, at)->place != place; at = goleak_habit_at(waits, at)->next)
             before = at;
         if (at != 0 && before != 0)
@@ -165,11 +165,11 @@ static uint32_t find_habit(struct goleak_waits *waits, struct goleak_waiter *wai
     else if (first != NULL && first->past.count == 0) /* it only slept */
         first->past.count = 1;
     else if (add_habit(waits, waiter, place) != 0)
-        goleak_habit_at(waits, waiter->habits)->past.count++;
+        goleak_habit_at(waits, goleak_first_habit(waiter))->past.count++;
     else
         return 0;
     mark_first(waits, waiter, place);
-    return waiter->habits;
+    return goleak_first_habit(waiter);
 }
 
 NOINLINE static void nap(struct goleak_waits *waits, struct goleak_waiter *waiter)
@@ -177,15 +177,15 @@ NOINLINE static void nap(struct goleak_waits *waits, struct goleak_waiter *waite
     if (waiter->habits == 0 && add_habit(waits, waiter, 0) == 0)
         waits->failed = true;
     else
-        goleak_habit_at(waits, waiter->habits)->past.naps++;
+        goleak_habit_at(waits, goleak_first_habit(waiter))->past.naps++;
 }
 
 void goleak_waits_drop(struct goleak_waits *waits, uint32_t index)
 {
     struct goleak_waiter *waiter = &waits->waiters[index];
     if (waiter->habits != 0) {
-        goleak_habit_at(waits, waiter->habits)->ended = waits->free_lists;
-        waits->free_lists = waiter->habits;
+        goleak_habit_at(waits, goleak_first_habit(waiter))->ended = waits->free_lists;
+        waits->free_lists = goleak_first_habit(waiter);
     }
     *waiter = (struct goleak_waiter){ 0 };
 }
@@ -273,7 +273,7 @@ static inline void count_end(struct goleak_waits *waits, struct goleak_waiter *w
 {
     struct goleak_habit *habit = goleak_habit_at(waits, index);
     struct goleak_wait_site *site = &waits->sites[habit->site];
-    waiter->woken = true;
+    waiter->habits |= 1;
     habit->ended++;
     site->ended++;
     site->buckets[bucket_of((uint64_t)waited)]++;
@@ -304,9 +304,9 @@ void goleak_waits_ended(struct goleak_waits *waits, const struct goleak_record *
         return;
     }
     int64_t waited = goleak_waited(record, moment);
-    const struct goleak_habit *last = waiter->habits != 0 ? goleak_habit_at(waits, waiter->habits) : NULL;
+    const struct goleak_habit *last = waiter->habits != 0 ? goleak_habit_at(waits, goleak_first_habit(waiter)) : NULL;
     if (LIKELY(last != NULL && last->place == waiter->place && is_site(&waits->sites[last->site], record)))
-        count_end(waits, waiter, waiter->habits, waited);
+        count_end(waits, waiter, goleak_first_habit(waiter), waited);
     else
         end_elsewhere(waits, waiter, record, waited);
 }
@@ -330,10 +330,10 @@ void goleak_waits_woken(struct goleak_waits *waits, const struct goleak_record *
     struct goleak_waiter *waiter = &waits->waiters[record->index];
     if (waker != NULL)
         waits->tells_wakers = true;
-    if (!waiter->woken)
+    if ((waiter->habits & 1) == 0)
         return;
-    struct goleak_habit *habit = goleak_habit_at(waits, waiter->habits);
-    waiter->woken = false;
+    struct goleak_habit *habit = goleak_habit_at(waits, goleak_first_habit(waiter));
+    waiter->habits &= ~1u;
     if (waker == NULL)
         habit->nobody++;
     else if (UNLIKELY(habit->wakers[0] != waker->index || habit->serials[0] != (uint32_t)waker->serial))
@@ -348,7 +348,7 @@ const struct goleak_habit *goleak_waits_here(const struct goleak_waits *waits, c
     if (past == NULL)
         return NULL;
     const struct goleak_waiter *waiter = &waits->waiters[record->index];
-    uint32_t at = past->marks & goleak_place_mark(waiter->place) ? waiter->habits : 0;
+    uint32_t at = past->marks & goleak_place_mark(waiter->place) ? goleak_first_habit(waiter) : 0;
     while (at != 0 && goleak_habit_at(waits, at)->place != waiter->place)
         at = goleak_habit_at(waits, at)->next;
     return at != 0 ? goleak_habit_at(waits, at) : NULL;
@@ -360,7 +360,7 @@ uint32_t goleak_waits_count(const struct goleak_waits *waits, const struct golea
     if (past == NULL)
         return 0;
     uint32_t count = past->naps;
-    for (uint32_t at = waits->waiters[record->index].habits; at != 0; at = goleak_habit_at(waits, at)->next)
+    for (uint32_t at = goleak_first_habit(&waits->waiters[record->index]); at != 0; at = goleak_habit_at(waits, at)->next)
         count += goleak_habit_at(waits, at)->ended;
     return count;
 }

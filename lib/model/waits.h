@@ -18,6 +18,11 @@
 
 #include "model/goroutine.h"
 
+/* 0 to measure what verdicts cost: nothing is kept, and nothing weighed. */
+#ifndef GOLEAK_KEEPS_WAITS
+#define GOLEAK_KEEPS_WAITS 1
+#endif
+
 /* No more places of one goroutine are kept apart: the one with the fewest waits goes. */
 #define GOLEAK_HABITS 8
 
@@ -53,9 +58,10 @@ struct goleak_habit {
 _Static_assert(sizeof(struct goleak_habit) == 64, "a habit is one line of the cache");
 
 struct goleak_waiter {
-    uint32_t place;       /* of the present wait, or the last one; 0: there was none */
-    uint32_t habits : 31; /* list; the one that was used last stands first */
-    uint32_t woken : 1;   /* the first habit is that of the wait that has just ended */
+    uint32_t place;  /* of the present wait, or the last one; 0: there was none */
+    uint32_t habits; /* list, the one that was used last first: twice the first one's index, and
+                        one more where it is that of the wait that has just ended. No bit-fields:
+                        the processor waits for a word of which a byte was just written */
 };
 
 _Static_assert(sizeof(struct goleak_waiter) == 8, "eight of them are a line of the cache");
@@ -125,6 +131,12 @@ static inline void goleak_waits_by(struct goleak_waits *waits, const struct gole
         goleak_waits_woken(waits, record, waker);
 }
 
+/* Index of its first habit; 0: it has none. */
+static inline uint32_t goleak_first_habit(const struct goleak_waiter *waiter)
+{
+    return waiter->habits >> 1;
+}
+
 static inline struct goleak_habit *goleak_habit_at(const struct goleak_waits *waits, uint32_t index)
 {
     struct goleak_habit *chunk = waits->chunks.all[index / GOLEAK_HABIT_CHUNK];
@@ -156,7 +168,7 @@ GOLEAK_PREFETCHER void goleak_waits_prefetch(const struct goleak_waits *waits, u
 GOLEAK_PREFETCHER void goleak_waits_prefetch_habit(const struct goleak_waits *waits, uint32_t index)
 {
     if (index < waits->waiter_count && waits->chunks.count != 0)
-        GOLEAK_PREFETCH(goleak_habit_at(waits, waits->waiters[index].habits));
+        GOLEAK_PREFETCH(goleak_habit_at(waits, goleak_first_habit(&waits->waiters[index])));
 }
 
 /* What it has been through; NULL: nothing that ended. */
@@ -164,7 +176,7 @@ static inline const struct goleak_past *goleak_waits_past(const struct goleak_wa
                                                           const struct goleak_record *record)
 {
     const struct goleak_waiter *waiter = goleak_waits_of(waits, record);
-    return waiter != NULL && waiter->habits != 0 ? &goleak_habit_at(waits, waiter->habits)->past : NULL;
+    return waiter != NULL && waiter->habits != 0 ? &goleak_habit_at(waits, goleak_first_habit(waiter))->past : NULL;
 }
 
 /* What it knows of the place where it waits now; NULL: it never woke up there. */

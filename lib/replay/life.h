@@ -158,7 +158,8 @@ static inline uint64_t goleak_object_of(const struct goleak_record *record, cons
 static inline void goleak_begin_wait(struct goleak_replay *replay, const struct goleak_event *event,
                                      const struct goleak_record *record)
 {
-    if (!replay->stream.has_wakeups && (event->has & (GOLEAK_TELLS_OBJECT | GOLEAK_HAS_STACK)) == 0)
+    if (!GOLEAK_KEEPS_WAITS ||
+        (!replay->stream.has_wakeups && (event->has & (GOLEAK_TELLS_OBJECT | GOLEAK_HAS_STACK)) == 0))
         return;
     uint64_t object = goleak_object_of(record, event);
     replay->stream.has_objects = replay->stream.has_objects || object != 0;

@@ -395,7 +395,7 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
         return goleak_alloc_failure(input->alloc);
     for (size_t site = 0; site < input->ledger->count; site++)
         input->rises[site] = goleak_growth_of(input->ledger, (uint32_t)site);
-    bool weighed = !is_decided(input) || input->explained;
+    bool weighed = GOLEAK_KEEPS_WAITS && (!is_decided(input) || input->explained);
     enum goleak_status status = goleak_holders_find(&input->holders, &locks);
     known.holders = input->holders.record_count != 0 ? &input->holders : NULL;
     if (status == GOLEAK_OK && weighed)

@@ -4,13 +4,14 @@
 #
 # BENCH_MB (300) is a text's size, BENCH_ROUNDS (7) how often each is measured,
 # BENCH_LIVE ("100000 1500000") the live goroutines of each recording, BENCH_OF
-# ("dtrace perf bpftrace go1.26 go1.21 peers scale") whose recordings. The inputs are made
+# ("dtrace perf bpftrace go1.26 go1.21 peers scale verdicts") whose recordings. The inputs are made
 # once and stay in the build folder. The D scripts' ("dtrace") are converted to .glk, too:
 # not packed (.0.glk), packed as convert does, and the first packed by zstd as a whole.
 # Where $GOLEAK_CAPTURES has large recordings by perf and bpftrace, and Go's execution
 # traces, they are measured, too. BENCH_GO is a go command whose `go tool trace` is measured
 # beside: it takes gigabytes and minutes. "peers" are grep, and leak scripts in awk and
-# python; "scale" is how the cost grows with events and with live goroutines.
+# python; "scale" is how the cost grows with events and with live goroutines; "verdicts" is
+# what these cost, against a tool that keeps nothing for them ($GOLEAK_UNJUDGED).
 set -eu
 megabytes=${BENCH_MB:-300} rounds=${BENCH_ROUNDS:-7}
 folder=$BUILD_DIR/bench
@@ -133,10 +134,27 @@ scale() {
             }'
 }
 
+# verdicts: of recordings that tell more than the article's script does.
+verdicts() {
+    for what in perf bpftrace; do
+        for live in ${BENCH_LIVE:-100000 1500000}; do
+            generate "$what" "$folder/$what-$megabytes-$live.txt" "$megabytes" "$live"
+        done
+    done
+    for file in "$folder"/perf-*.txt "$folder"/bpftrace-*.txt "$folder"/*.trace; do
+        [ -f "$file" ] || continue
+        cat "$file" >/dev/null
+        echo "$(basename "$file"), one thread:"
+        "$BUILD_DIR/tests/bench/timing" "$rounds" \
+            'without verdicts' "'$GOLEAK_UNJUDGED' --jobs 1 '$file'" \
+            'goleak-report' "'$GOLEAK_REPORT' --jobs 1 '$file'"
+    done
+}
+
 here=$(dirname "$0")
-for what in ${BENCH_OF:-dtrace perf bpftrace go1.26 go1.21 peers scale}; do
+for what in ${BENCH_OF:-dtrace perf bpftrace go1.26 go1.21 peers scale verdicts}; do
     case $what in
-    peers | scale)
+    peers | scale | verdicts)
         $what
         continue
         ;;
