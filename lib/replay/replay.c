@@ -104,8 +104,8 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
     uint64_t hashes[GOLEAK_ROW], others[GOLEAK_ROW];
     uint32_t indices[GOLEAK_ROW], waking[GOLEAK_ROW];
     size_t names = 0, ends = 0, wakes = 0;
-    const uint64_t ends_waits = kind_bit(GOLEAK_EVENT_READY) | kind_bit(GOLEAK_EVENT_END) |
-                                (replay->stream.has_wakeups ? 0 : kind_bit(GOLEAK_EVENT_PARK));
+    const uint64_t reads = kind_bit(GOLEAK_EVENT_READY) | (replay->stream.has_wakeups ? 0 : kind_bit(GOLEAK_EVENT_PARK));
+    const uint64_t touches = reads | kind_bit(GOLEAK_EVENT_PARK) | kind_bit(GOLEAK_EVENT_END);
     for (size_t i = 0; i < count; i++) {
         hashes[i] = goleak_store_hash(goleak_event_key(&events[i]), replay->process);
         goleak_store_prefetch_slot(store, hashes[i]);
@@ -122,9 +122,9 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
         found[i] = (struct goleak_found) { goleak_store_at(store, indices[i]), NULL };
         GOLEAK_PREFETCH(found[i].record);
         waking[wakes] = indices[i];
-        wakes += ends_waits >> events[i].kind & 1;
-        if (waits->waiter_count != 0 && events[i].kind != GOLEAK_EVENT_RUN)
-            goleak_waits_prefetch(waits, indices[i]);
+        wakes += reads >> events[i].kind & 1;
+        if (waits->waiter_count != 0) /* of the others the first, which is there */
+            goleak_waits_prefetch(waits, indices[i] & -(uint32_t)(touches >> events[i].kind & 1));
     }
     for (size_t i = 0; i < names; i++) {
         uint32_t index = goleak_store_seek(store, events[naming[i]].other_g, others[i]);
