@@ -506,7 +506,8 @@ enum goleak_event_kind {
  * while it lives, and has this bit. */
 #define GOLEAK_G_SLOT ((uint64_t)1 << 62)
 
-/* A field whose bit is not in `has` is undefined. */
+/* A field whose bit is not in `has` is undefined. What most events tell is in the first
+ * 64 bytes. */
 struct goleak_event {
     uint8_t kind;        /* enum goleak_event_kind                           */
     uint8_t flags;
@@ -516,12 +517,13 @@ struct goleak_event {
     uint64_t g;          /* address of struct g                              */
     uint64_t goid;
     int64_t time_ns;
-    uint64_t other_g, other_goid;
+    uint64_t other_g;    /* spawner or waker                                 */
     int32_t count, blocked_count; /* the script's counters as printed; LOST: records lost */
     uint32_t stack;      /* for goleak_decoder_frame                         */
     uint32_t name;       /* for goleak_decoder_name: start function, called function, event */
     uint64_t position;   /* line number, or offset in a binary input         */
-    uint64_t lock, chan, elem, gopc, startpc;
+
+    uint64_t other_goid, lock, chan, elem, gopc, startpc;
     uint32_t cpu, tid, pid;
     uint8_t status;      /* g.atomicstatus as recorded                       */
     uint8_t depth;       /* -F: indentation of the call, in levels           */

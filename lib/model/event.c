@@ -1,11 +1,17 @@
 /* event - see event.h. */
 #include "model/event.h"
 
+#define LINE 64 /* of the cache */
+#define BLOCK_BYTES (sizeof(struct goleak_batch) + LINE)
+
 struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc)
 {
-    struct goleak_batch *batch = goleak_realloc(alloc, NULL, 0, sizeof *batch);
-    if (batch == NULL)
+    char *block = goleak_realloc(alloc, NULL, 0, BLOCK_BYTES);
+    if (block == NULL)
         return NULL;
+    uintptr_t events = (uintptr_t)block + offsetof(struct goleak_batch, events);
+    struct goleak_batch *batch = (struct goleak_batch *)(void *)(block + (LINE - events % LINE) % LINE);
+    batch->block = block;
     batch->count = 0;
     batch->in_order = batch->counted = false;
     return batch;
@@ -13,7 +19,8 @@ struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc)
 
 void goleak_batch_free(struct goleak_alloc *alloc, struct goleak_batch *batch)
 {
-    goleak_free(alloc, batch, sizeof *batch);
+    if (batch != NULL)
+        goleak_free(alloc, batch->block, BLOCK_BYTES);
 }
 
 const char *goleak_event_kind_name(enum goleak_event_kind kind)

@@ -10,7 +10,14 @@
 
 #include "base/alloc.h"
 
+#include <stddef.h>
+
 #define GOLEAK_BATCH_EVENTS 256
+
+/* Of most events only the first line of the cache is written, read, and taken to another
+ * processor: a batch, and so each of its events, begins with one (goleak_batch_new). */
+_Static_assert(sizeof(struct goleak_event) == 128 && offsetof(struct goleak_event, other_goid) == 64,
+               "an event is two lines of the cache");
 
 /* What a script's counters say. */
 struct goleak_counters {
@@ -24,8 +31,11 @@ struct goleak_batch {
      * to line, as they do where nothing is missing and no line stands behind a later one. */
     bool counted;
     struct goleak_counters before, after; /* then: from what, and to what */
+    void *block; /* that it lies in */
     struct goleak_event events[GOLEAK_BATCH_EVENTS];
 };
+
+_Static_assert(offsetof(struct goleak_batch, events) <= 64, "goleak_batch_new puts them on a line of the cache");
 
 /* Takes the events of *batch; may keep the batch and leave another, empty one. */
 typedef enum goleak_status goleak_batch_fn(void *context, struct goleak_batch **batch);
@@ -45,9 +55,8 @@ static inline void goleak_event_begin(struct goleak_event *event, uint8_t kind)
     event->kind = kind;
     event->flags = event->reason = event->wait_reason = 0;
     event->has = 0;
-    event->g = event->goid = event->other_g = event->other_goid = 0;
+    event->g = event->goid = event->other_g = 0;
     event->stack = event->name = 0;
-    event->status = event->depth = 0;
 }
 
 #endif

@@ -113,6 +113,8 @@ enum goleak_status goleak_name_other(struct goleak_replay *replay, const struct 
                                      uint32_t *index)
 {
     *index = 0;
+    if ((event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) == 0)
+        return GOLEAK_OK;
     uint64_t key = event->has & GOLEAK_HAS_OTHER ? event->other_g : event->other_goid | GOLEAK_KEY_GOID;
     if ((key & ~GOLEAK_KEY_GOID) == 0)
         return GOLEAK_OK;
@@ -384,7 +386,8 @@ static enum goleak_status on_status(struct goleak_replay *replay, const struct g
     static const uint8_t states[] = { GOLEAK_STATE_UNKNOWN, GOLEAK_STATE_RUNNABLE, GOLEAK_STATE_RUNNING,
                                       GOLEAK_STATE_SYSCALL, GOLEAK_STATE_WAITING };
     bool fresh = record->state == GOLEAK_STATE_UNKNOWN;
-    uint8_t state = event->status < sizeof states ? states[event->status] : GOLEAK_STATE_UNKNOWN;
+    bool is_told = (event->has & GOLEAK_HAS_STATUS) && event->status < sizeof states;
+    uint8_t state = is_told ? states[event->status] : GOLEAK_STATE_UNKNOWN;
     replay->stream.tells_blocking = true;
     if (state == GOLEAK_STATE_UNKNOWN)
         return GOLEAK_OK;
@@ -512,7 +515,8 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
     case GOLEAK_EVENT_YIELD: goleak_set_state(replay, record, GOLEAK_STATE_RUNNABLE, moment); return GOLEAK_OK;
     case GOLEAK_EVENT_SYSCALL: goleak_set_state(replay, record, GOLEAK_STATE_SYSCALL, moment); return GOLEAK_OK;
     case GOLEAK_EVENT_SYSRETURN:
-        goleak_set_state(replay, record, event->status == 1 ? GOLEAK_STATE_RUNNABLE : GOLEAK_STATE_RUNNING, moment);
+        goleak_set_state(replay, record,
+                         goleak_returns_runnable(event) ? GOLEAK_STATE_RUNNABLE : GOLEAK_STATE_RUNNING, moment);
         return GOLEAK_OK;
     default: /* an event of another kind: the goroutine is awake */
         if (record->state == GOLEAK_STATE_WAITING)

@@ -166,6 +166,12 @@ static inline void goleak_begin_wait(struct goleak_replay *replay, const struct 
     goleak_waits_begin(&replay->waits, record, object);
 }
 
+/* A system call that lost its P meanwhile: the goroutine waits for another. */
+static inline bool goleak_returns_runnable(const struct goleak_event *event)
+{
+    return (event->has & GOLEAK_HAS_STATUS) != 0 && event->status == 1;
+}
+
 /* ---- moments ---- */
 
 void goleak_begin_time(struct goleak_replay *replay, int64_t first_ns);
