@@ -1,10 +1,12 @@
-/* goroutine - see goroutine.h. At most half of the slots are used, of small tables an eighth. */
+/* goroutine - see goroutine.h. At most half of the slots are used, of small tables an eighth, and of large
+ * ones, which cost more to fill than to search, three quarters. */
 #include "model/goroutine.h"
 
 #include <string.h>
 
 #define FIRST_SLOTS_LOG2 10
 #define SMALL_SLOTS 16384
+#define LARGE_SLOTS 1000000
 
 /* In rows, whose slots are fetched before the first is needed: see replay.c. */
 #define ROW 32
@@ -101,8 +103,9 @@ uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t pro
         return 0;
     if (index / GOLEAK_RECORD_CHUNK >= store->chunks.count && !goleak_chunks_add(&store->chunks))
         return 0;
-    size_t sparse = store->slot_mask < SMALL_SLOTS ? 8 : 2;
-    if (store->hashed * sparse > store->slot_mask && !resize_slots(store, 64 - store->slot_shift + 1))
+    size_t room = store->slot_mask < SMALL_SLOTS ? store->slot_mask / 8 :
+                  store->slot_mask < LARGE_SLOTS ? store->slot_mask / 2 : store->slot_mask / 4 * 3;
+    if (store->hashed > room && !resize_slots(store, 64 - store->slot_shift + 1))
         return 0;
     struct goleak_record *record = goleak_store_at(store, index);
     memset(record, 0, sizeof *record);
