@@ -526,7 +526,7 @@ struct goleak_event {
     uint64_t other_goid, lock, chan, elem, gopc, startpc;
     uint32_t cpu, tid, pid;
     uint8_t status;      /* g.atomicstatus as recorded                       */
-    uint8_t depth;       /* -F: indentation of the call, in levels           */
+    uint8_t depth;       /* of CALL and RETURN: indentation of -F, in levels */
 };
 
 /* Hands out events as the recording has them, in its own order. */

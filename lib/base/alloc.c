@@ -1,6 +1,8 @@
 /* alloc - see alloc.h. The total is exact because every free names its size. */
 #ifdef __linux__
+#ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE /* madvise */
+#endif
 #include <sys/mman.h>
 #endif
 

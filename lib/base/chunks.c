@@ -21,10 +21,16 @@ void goleak_chunks_release(struct goleak_chunks *chunks)
     goleak_chunks_init(chunks, alloc, chunks->chunk_bytes);
 }
 
+/* As many as there are, so that small recordings have small blocks. */
+static size_t next_block(const struct goleak_chunks *chunks)
+{
+    size_t most = (BLOCK_BYTES - LINE) / chunks->chunk_bytes, count = chunks->room < most ? chunks->room : most;
+    return count != 0 ? count : 1;
+}
+
 static bool add_block(struct goleak_chunks *chunks)
 {
-    size_t most = (BLOCK_BYTES - LINE) / chunks->chunk_bytes, count = chunks->block_count == 0 || most == 0 ? 1 : most;
-    size_t bytes = count * chunks->chunk_bytes + LINE;
+    size_t count = next_block(chunks), bytes = count * chunks->chunk_bytes + LINE;
     if (!goleak_grow(chunks->alloc, &chunks->all, &chunks->capacity, chunks->room + count, sizeof *chunks->all) ||
         !goleak_grow(chunks->alloc, &chunks->blocks, &chunks->block_capacity, chunks->block_count + 1,
                      sizeof *chunks->blocks))

@@ -1,8 +1,8 @@
 /*
  * chunks - an array that grows and never moves: chunks of one size, each on lines of the cache.
  *
- * The first chunk stands alone; those behind it lie several to a block, which large recordings
- * have on huge pages (alloc.h).
+ * They lie in blocks, each for as many chunks as there were before; those of large
+ * recordings are on huge pages (alloc.h).
  */
 #ifndef GOLEAK_BASE_CHUNKS_H
 #define GOLEAK_BASE_CHUNKS_H

@@ -65,6 +65,7 @@ static bool get_shape(struct goleak_glk_shape *shape, const uint8_t **at, const 
         .status = bytes[4],
         .depth = bytes[5],
         .unknown = known ? 0 : bytes[0],
+        .more = (has & GOLEAK_HAS_STATUS) != 0 || bytes[0] == GOLEAK_EVENT_CALL || bytes[0] == GOLEAK_EVENT_RETURN,
     };
     return true;
 }
@@ -213,8 +214,10 @@ static inline void put_shapes_of(struct goleak_glk_events *events, struct goleak
         event->count = (int32_t)(last_count += (uint32_t)shape->count);
         event->blocked_count = (int32_t)(last_blocked += (uint32_t)shape->blocked);
         event->position = position += shape->position;
-        event->status = shape->status;
-        event->depth = shape->depth;
+        if (shape->more) {
+            event->status = shape->status;
+            event->depth = shape->depth;
+        }
     }
     events->last_count = (int32_t)last_count;
     events->last_blocked = (int32_t)last_blocked;

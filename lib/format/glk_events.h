@@ -18,6 +18,7 @@ struct goleak_glk_shape {
     int32_t count, blocked;
     uint8_t status, depth;
     uint8_t unknown; /* its kind is none of this version's: the number */
+    bool more;       /* it has a status or a depth: the second half of an event is not written for nothing */
 };
 
 #define GOLEAK_GLK_LANES 256

@@ -35,8 +35,6 @@ struct goleak_batch {
     struct goleak_event events[GOLEAK_BATCH_EVENTS];
 };
 
-_Static_assert(offsetof(struct goleak_batch, events) <= 64, "goleak_batch_new puts them on a line of the cache");
-
 /* Takes the events of *batch; may keep the batch and leave another, empty one. */
 typedef enum goleak_status goleak_batch_fn(void *context, struct goleak_batch **batch);
 

@@ -130,10 +130,10 @@ static void put_first(struct goleak_waits *waits, struct goleak_waiter *waiter, 
     waiter->habits = index << 1;
 }
 
-/* The one with the fewest waits is forgotten. */
+/* The one with the fewest waits is forgotten; its place's mark may be another's, too. */
 static void free_least(struct goleak_waits *waits, struct goleak_waiter *waiter)
 {
-    uint32_t least = 0, before = 0, most = UINT32_MAX;
+    uint32_t least = 0, before = 0, most = UINT32_MAX, marks = 0;
     for (uint32_t at = goleak_first_habit(waiter), last = 0; at != 0; last = at, at = goleak_habit_at(waits, at)->next) {
         if (goleak_habit_at(waits, at)->ended > most)
             continue;
@@ -144,7 +144,10 @@ static void free_least(struct goleak_waits *waits, struct goleak_waiter *waiter)
     if (before != 0)
         put_first(waits, waiter, before);
     struct goleak_habit *habit = goleak_habit_at(waits, least);
+    for (uint32_t at = habit->next; at != 0; at = goleak_habit_at(waits, at)->next)
+        marks |= goleak_place_mark(goleak_habit_at(waits, at)->place);
     *habit = (struct goleak_habit){ .next = habit->next, .past = habit->past };
+    habit->past.marks = marks;
 }
 
 /* Puts the habit of this place first; makes it if need be. 0: memory. */
@@ -259,8 +262,10 @@ static unsigned bucket_of(uint64_t waited)
 static uint32_t find_both(struct goleak_waits *waits, struct goleak_waiter *waiter, const struct goleak_record *record)
 {
     uint32_t index = find_habit(waits, waiter, waiter->place);
+    if (index == 0)
+        return 0;
     struct goleak_habit *habit = goleak_habit_at(waits, index);
-    if (index == 0 || (habit->site != 0 && is_site(&waits->sites[habit->site], record)))
+    if (habit->site != 0 && is_site(&waits->sites[habit->site], record))
         return index;
     habit->site = add_site(waits, record);
     if (habit->site != 0)

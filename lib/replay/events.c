@@ -358,10 +358,8 @@ static enum goleak_status on_ready(struct goleak_replay *replay, const struct go
 {
     replay->stream.has_wakeups = true;
     goleak_set_state(replay, record, GOLEAK_STATE_RUNNABLE, moment);
-    uint32_t other = 0;
-    enum goleak_status status = GOLEAK_OK;
-    if ((event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) != 0)
-        status = goleak_name_other(replay, event, moment, &other);
+    uint32_t other;
+    enum goleak_status status = goleak_name_other(replay, event, moment, &other);
     if (status == GOLEAK_OK)
         goleak_waits_by(&replay->waits, record, other != 0 ? goleak_store_at(&replay->store, other) : NULL);
     return status;

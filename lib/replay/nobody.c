@@ -84,9 +84,7 @@ enum goleak_status goleak_step_nobody(struct goleak_replay *replay, const struct
     case GOLEAK_EVENT_CALL:
     case GOLEAK_EVENT_RETURN: return on_call(replay, event, moment);
     case GOLEAK_EVENT_SPAWN:
-        return event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)
-                   ? goleak_name_other(replay, event, moment, &other)
-                   : GOLEAK_OK;
+        return goleak_name_other(replay, event, moment, &other);
     case GOLEAK_EVENT_OBJECT:
         if (strcmp(goleak_symbols_text(replay->symbols, event->name), GOLEAK_LOCKS_EVERY) == 0)
             replay->locks.every = true;

@@ -2,6 +2,7 @@
 #include "verdict/family.h"
 
 #include "base/hash.h"
+#include "base/radix.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,7 @@ static uint32_t find(struct goleak_families *families, uint64_t family)
 bool goleak_families_want(struct goleak_families *families, uint64_t family)
 {
     struct goleak_known *last = last_of(families, family);
-    if (last->family == family)
+    if (last->family == family && last->id != 0)
         return true;
     uint32_t id = goleak_intern_add(&families->index, &family, sizeof family);
     if (id == 0)
@@ -71,24 +72,14 @@ static int by_moment(const void *a, const void *b)
     return x->record < y->record ? -1 : x->record > y->record;
 }
 
-#define DIGIT_BITS 11
-#define VALUES (1u << DIGIT_BITS)
-#define FEW 256 /* are compared: counting digits has its price */
-
-static void sort_by_digit(const struct goleak_member *from, struct goleak_member *to, size_t count, int64_t least,
-                          unsigned shift)
+static inline uint64_t moment_of(const struct goleak_member *member)
 {
-    size_t starts[VALUES] = { 0 }, sum = 0;
-    for (size_t i = 0; i < count; i++)
-        starts[((uint64_t)from[i].created - (uint64_t)least) >> shift & (VALUES - 1)]++;
-    for (size_t value = 0; value < VALUES; value++) {
-        size_t those = starts[value];
-        starts[value] = sum;
-        sum += those;
-    }
-    for (size_t i = 0; i < count; i++)
-        to[starts[((uint64_t)from[i].created - (uint64_t)least) >> shift & (VALUES - 1)]++] = from[i];
+    return (uint64_t)member->created;
 }
+
+GOLEAK_DEFINE_SORT_BY_DIGIT(sort_by_digit, struct goleak_member, moment_of)
+
+#define FEW 256 /* are compared: counting digits has its price */
 
 /* They come in the order of their records, and equally old ones stay in it. There is room for
  * as many at `room`. */
@@ -106,8 +97,8 @@ static void sort_loose(struct goleak_member *loose, size_t count, struct goleak_
     }
     uint64_t range = (uint64_t)most - (uint64_t)least;
     struct goleak_member *from = loose, *to = room;
-    for (unsigned shift = 0; shift < 64 && range >> shift != 0; shift += DIGIT_BITS) {
-        sort_by_digit(from, to, count, least, shift);
+    for (unsigned shift = 0; shift < 64 && range >> shift != 0; shift += GOLEAK_DIGIT_BITS) {
+        sort_by_digit(from, to, count, (uint64_t)least, shift);
         struct goleak_member *sorted = to;
         to = from;
         from = sorted;

@@ -34,7 +34,7 @@ struct goleak_families {
 
 void goleak_families_init(struct goleak_families *families, struct goleak_alloc *alloc);
 void goleak_families_release(struct goleak_families *families);
-/* All: false when memory ends. A family is any number but 0. */
+/* The next three: false when memory ends. A family is any number but 0. */
 bool goleak_families_want(struct goleak_families *families, uint64_t family);
 bool goleak_families_add(struct goleak_families *families, uint64_t family, int64_t created, uint32_t record);
 bool goleak_families_sort(struct goleak_families *families);

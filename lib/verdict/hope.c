@@ -181,13 +181,12 @@ static void add_woken(struct search *search, const struct goleak_record *record,
     const struct goleak_hope_input *input = search->input;
     if (!goleak_is_habit(habit, input->limits, record, goleak_waited(record, input->last)))
         return;
-    for (int which = 0; which < 2; which++) {
+    for (int which = 0; which < 2 && !search->failed; which++) {
         uint32_t waker = goleak_hope_waker(input->store, habit, which);
         if (waker == 0)
             continue;
         search->wakers[waker / 64] |= (uint64_t)1 << waker % 64;
-        if (!goleak_relation_add(&search->woken, waker, record->index))
-            search->failed = true;
+        search->failed = !goleak_relation_add(&search->woken, waker, record->index, false);
     }
 }
 
@@ -197,15 +196,13 @@ static void add_stuck(struct search *search, const struct goleak_record *record)
     const struct goleak_hope_input *input = search->input;
     const struct goleak_waiter *waiter = goleak_waits_of(input->waits, record);
     const struct goleak_habit *here = goleak_waits_here(input->waits, record);
-    if (!goleak_grow(search->hope->alloc, &search->stuck, &search->stuck_capacity, search->stuck_count + 1,
-                     sizeof *search->stuck)) {
-        search->failed = true;
+    search->failed = !goleak_grow(search->hope->alloc, &search->stuck, &search->stuck_capacity,
+                                  search->stuck_count + 1, sizeof *search->stuck);
+    if (search->failed)
         return;
-    }
     search->stuck[search->stuck_count++] = record->index;
-    if (waiter != NULL && goleak_place_is_object(waiter->place) &&
-        !goleak_relation_add(&search->hope->crowds, waiter->place, record->index))
-        search->failed = true;
+    if (waiter != NULL && goleak_place_is_object(waiter->place))
+        search->failed = !goleak_relation_add(&search->hope->crowds, waiter->place, record->index, here != NULL);
     if (here != NULL)
         add_woken(search, record, here);
     if (record->flags & GOLEAK_REC_SYSTEM)
@@ -263,6 +260,13 @@ static void collect_acting(struct search *search)
 /* So many of a family are looked at. */
 #define BESIDE_MOST 64
 
+/* Not created more than `near` behind it, whatever the recording claims for times. */
+static bool is_near(const struct goleak_member *member, const struct goleak_record *record, int64_t near)
+{
+    return member->created <= record->created ||
+           (uint64_t)member->created - (uint64_t)record->created <= (uint64_t)near;
+}
+
 /* One that was started together with it and acts. */
 static uint32_t find_beside(struct search *search, const struct goleak_record *record)
 {
@@ -270,10 +274,11 @@ static uint32_t find_beside(struct search *search, const struct goleak_record *r
     if (family == 0 || record->created == GOLEAK_NO_MOMENT)
         return 0;
     bool group = is_wait_group(search, record);
-    int64_t near = (goleak_waited(record, search->input->last)) / search->input->limits->together;
+    int64_t near = goleak_waited(record, search->input->last) / search->input->limits->together;
+    int64_t first = record->created >= INT64_MIN + near ? record->created - near : INT64_MIN;
     size_t count;
-    const struct goleak_member *members = goleak_families_since(&search->acting, family, record->created - near, &count);
-    for (size_t i = 0; i < count && i < BESIDE_MOST && members[i].created - record->created <= near; i++) {
+    const struct goleak_member *members = goleak_families_since(&search->acting, family, first, &count);
+    for (size_t i = 0; i < count && i < BESIDE_MOST && is_near(&members[i], record, near); i++) {
         const struct goleak_record *other = goleak_store_at(search->input->store, members[i].record);
         if (other != record && (group || kin_of(search, other)->signals || !had_its_chance(search, other)))
             return members[i].record;
@@ -401,21 +406,28 @@ static void release(struct search *search, size_t nodes, size_t records)
     goleak_free(alloc, search->queue, records * sizeof *search->queue);
 }
 
+/* The first failure ends it: the account tells why of the last one only. */
+static bool make_room(struct search *search, size_t nodes, size_t records)
+{
+    struct goleak_hope *hope = search->hope;
+    struct goleak_alloc *alloc = hope->alloc;
+    size_t sites = goleak_sites_count(search->input->sites);
+    hope->count = records;
+    return (hope->kinds = goleak_alloc_zeroed(alloc, records * sizeof *hope->kinds)) != NULL &&
+           (hope->whom = goleak_alloc_zeroed(alloc, records * sizeof *hope->whom)) != NULL &&
+           (search->nodes = goleak_alloc_zeroed(alloc, nodes * sizeof *search->nodes)) != NULL &&
+           (search->queue = goleak_alloc_zeroed(alloc, records * sizeof *search->queue)) != NULL &&
+           (search->wakers = goleak_alloc_zeroed(alloc, (records + 63) / 64 * sizeof *search->wakers)) != NULL &&
+           (search->kin = goleak_alloc_array(alloc, sites, sizeof *search->kin)) != NULL;
+}
+
 enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct goleak_hope_input *input)
 {
     size_t records = (size_t)input->store->count + 1, nodes = input->lineage->count + 1;
     struct search search = { .input = input, .hope = hope };
-    hope->kinds = goleak_alloc_zeroed(hope->alloc, records * sizeof *hope->kinds);
-    hope->whom = goleak_alloc_zeroed(hope->alloc, records * sizeof *hope->whom);
-    search.nodes = goleak_alloc_zeroed(hope->alloc, nodes * sizeof *search.nodes);
-    search.queue = goleak_alloc_zeroed(hope->alloc, records * sizeof *search.queue);
-    hope->count = records;
     goleak_families_init(&search.acting, hope->alloc);
     goleak_relation_init(&search.woken, hope->alloc);
-    search.wakers = goleak_alloc_zeroed(hope->alloc, (records + 63) / 64 * sizeof *search.wakers);
-    search.kin = goleak_alloc_array(hope->alloc, goleak_sites_count(input->sites), sizeof *search.kin);
-    search.failed = search.kin == NULL || hope->kinds == NULL || hope->whom == NULL || search.nodes == NULL ||
-                    search.queue == NULL || search.wakers == NULL;
+    search.failed = !make_room(&search, nodes, records);
     if (!search.failed) {
         find_kin(&search);
         collect(&search);

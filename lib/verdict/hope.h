@@ -45,7 +45,7 @@ struct goleak_hope {
     uint8_t *kinds;  /* by record: enum goleak_hope_kind */
     uint32_t *whom;  /* by record: on which other one its hope rests; 0: on none */
     size_t count;
-    struct goleak_relation crowds; /* who is blocked, by the object that it waits for */
+    struct goleak_relation crowds; /* who is blocked, by the place of its object; marked: was woken there before */
 };
 
 /* What it is worked out from; all borrowed. */

@@ -1,6 +1,8 @@
 /* relation - see relation.h. */
 #include "verdict/relation.h"
 
+#include "base/radix.h"
+
 void goleak_relation_init(struct goleak_relation *relation, struct goleak_alloc *alloc)
 {
     *relation = (struct goleak_relation){ .alloc = alloc };
@@ -14,58 +16,55 @@ void goleak_relation_release(struct goleak_relation *relation)
     goleak_relation_init(relation, relation->alloc);
 }
 
-#define MOST_RECORDS (UINT32_MAX >> 1)
+#define MOST_RECORDS (UINT32_MAX >> 2)
 
-bool goleak_relation_add(struct goleak_relation *relation, uint32_t key, uint32_t record)
+bool goleak_relation_add(struct goleak_relation *relation, uint32_t key, uint32_t record, bool marked)
 {
     if (record > MOST_RECORDS || !goleak_grow(relation->alloc, &relation->all, &relation->capacity,
                                               relation->count + 1, sizeof *relation->all))
         return false;
-    relation->all[relation->count++] = (struct goleak_related){ .key = key, .record = record & MOST_RECORDS };
+    relation->all[relation->count++] =
+        (struct goleak_related){ .key = key, .record = record & MOST_RECORDS, .marked = marked };
     return true;
 }
 
-/* ---- sorting: by the lowest digit, then the next, each time keeping what is equal in order ---- */
+/* ---- sorting ---- */
 
-#define DIGIT_BITS 11
-#define DIGITS 3 /* of a key */
-#define VALUES (1u << DIGIT_BITS)
-
-static uint32_t digit_of(const struct goleak_related *related, unsigned digit)
+static inline uint64_t key_of(const struct goleak_related *related)
 {
-    return related->key >> digit * DIGIT_BITS & (VALUES - 1);
+    return related->key;
 }
 
-static void sort_by_digit(const struct goleak_related *from, struct goleak_related *to, size_t count, unsigned digit)
+GOLEAK_DEFINE_SORT_BY_DIGIT(sort_by_digit, struct goleak_related, key_of)
+
+_Static_assert(3 * GOLEAK_DIGIT_BITS >= 32, "a key has three digits");
+
+static void mark_runs(struct goleak_relation *relation)
 {
-    size_t starts[VALUES] = { 0 }, sum = 0;
-    for (size_t i = 0; i < count; i++)
-        starts[digit_of(&from[i], digit)]++;
-    for (size_t value = 0; value < VALUES; value++) {
-        size_t those = starts[value];
-        starts[value] = sum;
-        sum += those;
+    struct goleak_related *first = relation->all;
+    for (size_t i = 1; i < relation->count; i++) {
+        struct goleak_related *related = &relation->all[i];
+        if (related->key != first->key)
+            first = related;
+        first->marked |= related->marked;
     }
-    for (size_t i = 0; i < count; i++)
-        to[starts[digit_of(&from[i], digit)]++] = from[i];
 }
 
 bool goleak_relation_sort(struct goleak_relation *relation)
 {
-    struct goleak_related *from = relation->all;
     if (relation->count < 2)
         return true;
-    struct goleak_related *to = goleak_alloc_array(relation->alloc, relation->capacity, sizeof *to);
+    struct goleak_related *from = relation->all;
+    struct goleak_related *to = goleak_alloc_array(relation->alloc, relation->count, sizeof *to);
     if (to == NULL)
         return false;
-    for (unsigned digit = 0; digit < DIGITS; digit++) {
-        sort_by_digit(from, to, relation->count, digit);
-        struct goleak_related *sorted = to;
-        to = from;
-        from = sorted;
-    }
-    relation->all = from;
-    goleak_free(relation->alloc, to, relation->capacity * sizeof *to);
+    sort_by_digit(from, to, relation->count, 0, 0);
+    sort_by_digit(to, from, relation->count, 0, GOLEAK_DIGIT_BITS);
+    sort_by_digit(from, to, relation->count, 0, 2 * GOLEAK_DIGIT_BITS);
+    goleak_free(relation->alloc, from, relation->capacity * sizeof *from);
+    relation->all = to;
+    relation->capacity = relation->count;
+    mark_runs(relation);
     return true;
 }
 

@@ -12,7 +12,8 @@
 
 struct goleak_related {
     uint32_t key;
-    uint32_t record : 31;
+    uint32_t record : 30;
+    uint32_t marked : 1;  /* by who added it; when sorted, of the first of a run: any of it is */
     uint32_t visited : 1; /* for whoever goes through the runs; of the first of each */
 };
 
@@ -29,8 +30,8 @@ struct goleak_run {
 
 void goleak_relation_init(struct goleak_relation *relation, struct goleak_alloc *alloc);
 void goleak_relation_release(struct goleak_relation *relation);
-/* Both: false when memory ends, or there are more than 2^31 records. */
-bool goleak_relation_add(struct goleak_relation *relation, uint32_t key, uint32_t record);
+/* Both: false when memory ends, or there are more than 2^30 records. */
+bool goleak_relation_add(struct goleak_relation *relation, uint32_t key, uint32_t record, bool marked);
 bool goleak_relation_sort(struct goleak_relation *relation);
 /* Those of this key, when all are added and sorted. */
 struct goleak_run goleak_relation_of(const struct goleak_relation *relation, uint32_t key);

@@ -51,14 +51,6 @@ static struct goleak_run crowd_of(const struct goleak_case *c)
     return goleak_relation_of(&c->input->hope.crowds, waiter != NULL ? waiter->place : 0);
 }
 
-static bool any_was_woken(const struct goleak_case *c, const struct goleak_run *crowd)
-{
-    for (size_t i = 0; i < crowd->count; i++)
-        if (goleak_waits_here(c->input->waits, goleak_store_at(c->input->store, crowd->all[i].record)) != NULL)
-            return true;
-    return false;
-}
-
 GOLEAK_RULE(never_woken)
 {
     if (!c->input->wakeups_told) {
@@ -80,7 +72,7 @@ GOLEAK_RULE(never_woken)
     struct goleak_span span = goleak_span_of(c->input, c->waited);
     if (crowd.count > 1)
         goleak_say(out, "waiting for %s, and never woken here; %zu wait on the same object, %s", span.text, crowd.count,
-                   any_was_woken(c, &crowd) ? "some of which were woken before" : "and none was ever woken on it");
+                   crowd.all[0].marked ? "some of which were woken before" : "and none was ever woken on it");
     else
         goleak_say(out, "waiting for %s, and never woken here before", span.text);
     goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);

@@ -134,20 +134,29 @@ scale() {
             }'
 }
 
+# judge FILE: what do verdicts cost?
+judge() {
+    cat "$1" >/dev/null
+    echo "$(basename "$1"), one thread:"
+    "$BUILD_DIR/tests/bench/timing" "$rounds" \
+        'without verdicts' "'$GOLEAK_UNJUDGED' --jobs 1 '$1'" \
+        'goleak-report' "'$GOLEAK_REPORT' --jobs 1 '$1'"
+}
+
 # verdicts: of recordings that tell more than the article's script does.
 verdicts() {
     for what in perf bpftrace; do
         for live in ${BENCH_LIVE:-100000 1500000}; do
-            generate "$what" "$folder/$what-$megabytes-$live.txt" "$megabytes" "$live"
+            text=$folder/$what-$megabytes-$live.txt
+            generate "$what" "$text" "$megabytes" "$live"
+            judge "$text"
         done
     done
-    for file in "$folder"/perf-*.txt "$folder"/bpftrace-*.txt "$folder"/*.trace; do
-        [ -f "$file" ] || continue
-        cat "$file" >/dev/null
-        echo "$(basename "$file"), one thread:"
-        "$BUILD_DIR/tests/bench/timing" "$rounds" \
-            'without verdicts' "'$GOLEAK_UNJUDGED' --jobs 1 '$file'" \
-            'goleak-report' "'$GOLEAK_REPORT' --jobs 1 '$file'"
+    for packed in "${GOLEAK_CAPTURES:-/nowhere}"/big/perf-*.zst "${GOLEAK_CAPTURES:-/nowhere}"/big/bpftrace-*.zst \
+        "${GOLEAK_CAPTURES:-/nowhere}"/big/go*.trace.zst; do
+        [ -f "$packed" ] || continue
+        unpack "$packed" "$folder/$(basename "$packed" .zst)"
+        judge "$folder/$(basename "$packed" .zst)"
     done
 }
 

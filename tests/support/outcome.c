@@ -188,8 +188,11 @@ static void add_event(struct bytes *out, const struct goleak_event *e)
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (e->has & fields[i].bit)
             bytes_format(out, " %s=%" PRIx64, fields[i].name, fields[i].value);
-    if (e->kind == GOLEAK_EVENT_CALL || e->kind == GOLEAK_EVENT_RETURN || e->kind == GOLEAK_EVENT_OTHER)
-        bytes_format(out, " name %" PRIu32 " depth %u", e->name, e->depth);
+    bool is_call = e->kind == GOLEAK_EVENT_CALL || e->kind == GOLEAK_EVENT_RETURN;
+    if (is_call || e->kind == GOLEAK_EVENT_OTHER)
+        bytes_format(out, " name %" PRIu32, e->name);
+    if (is_call)
+        bytes_format(out, " depth %u", e->depth);
     bytes_text(out, "\n");
 }
 

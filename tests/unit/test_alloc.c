@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
+#include "base/chunks.h"
 #include "support/fail_alloc.h"
 
 static void the_total_is_what_the_hook_has_given(void **state)
@@ -177,6 +177,85 @@ static void growing_that_fails_leaves_all_as_it_was(void **state)
     assert_true(fail_alloc_is_clean(&heap));
 }
 
+/* Beyond the size from which it is copied and not moved: with malloc, and with a hook. */
+static void check_table(struct goleak_alloc *alloc)
+{
+    uint64_t *numbers = NULL;
+    size_t capacity = 0;
+    for (size_t count = 1; count <= 1000000; count += 1 + count / 3) {
+        size_t had = capacity;
+        assert_true(goleak_grow_table(alloc, &numbers, &capacity, count, sizeof *numbers));
+        assert_true(capacity >= count);
+        assert_int_equal(alloc->used_bytes, capacity * sizeof *numbers);
+        for (size_t i = 0; i < had; i++)
+            if (numbers[i] != i * 7)
+                fail_msg("number %zu of %zu is %llu", i, capacity, (unsigned long long)numbers[i]);
+        for (size_t i = had; i < capacity; i++)
+            numbers[i] = i * 7;
+    }
+    const uint64_t *before = numbers;
+    alloc->limit_bytes = alloc->used_bytes + 1000;
+    assert_false(goleak_grow_table(alloc, &numbers, &capacity, capacity + 1, sizeof *numbers));
+    assert_int_equal(goleak_alloc_failure(alloc), GOLEAK_E_LIMIT);
+    assert_ptr_equal(numbers, before);
+    goleak_free(alloc, numbers, capacity * sizeof *numbers);
+    assert_int_equal(alloc->used_bytes, 0);
+}
+
+static void tables_grow_and_keep_what_is_there(void **state)
+{
+    struct fail_alloc heap;
+    struct goleak_alloc alloc;
+    (void)state;
+    goleak_alloc_init(&alloc, NULL, 0);
+    check_table(&alloc);
+    fail_alloc_init(&heap, 0, false);
+    goleak_alloc_init(&alloc, &heap.allocator, 0);
+    check_table(&alloc);
+    assert_true(fail_alloc_is_clean(&heap));
+}
+
+static void chunks_lie_on_lines_and_never_move(void **state)
+{
+    struct goleak_alloc alloc;
+    struct goleak_chunks chunks;
+    (void)state;
+    goleak_alloc_init(&alloc, NULL, 0);
+    goleak_chunks_init(&chunks, &alloc, 65536);
+    for (size_t i = 0; i < 300; i++) {
+        void *first = i != 0 ? chunks.all[0] : NULL;
+        assert_true(goleak_chunks_add(&chunks));
+        assert_int_equal(chunks.count, i + 1);
+        assert_true(i == 0 || chunks.all[0] == first);
+        assert_int_equal((uintptr_t)chunks.all[i] % 64, 0);
+        assert_true(chunks.room <= 2 * chunks.count); /* small recordings have small blocks */
+        memset(chunks.all[i], (int)i, 65536);
+    }
+    for (size_t i = 0; i < 300; i++)
+        assert_int_equal(((unsigned char *)chunks.all[i])[65535], i % 256);
+    goleak_chunks_release(&chunks);
+    assert_int_equal(alloc.used_bytes, 0);
+}
+
+static void chunks_that_fail_leave_all_as_it_was(void **state)
+{
+    struct goleak_alloc alloc;
+    struct goleak_chunks chunks;
+    size_t count = 0;
+    (void)state;
+    goleak_alloc_init(&alloc, NULL, 20 * 65536);
+    goleak_chunks_init(&chunks, &alloc, 65536);
+    while (goleak_chunks_add(&chunks))
+        memset(chunks.all[count++], 1, 65536);
+    assert_int_equal(goleak_alloc_failure(&alloc), GOLEAK_E_LIMIT);
+    assert_int_equal(chunks.count, 16);
+    alloc.limit_bytes = 0;
+    assert_true(goleak_chunks_add(&chunks));
+    assert_int_equal(chunks.count, 17);
+    goleak_chunks_release(&chunks);
+    assert_int_equal(alloc.used_bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +268,9 @@ int main(void)
         cmocka_unit_test(zeroed_memory_is_zero),
         cmocka_unit_test(growing_is_by_half_and_keeps_what_is_there),
         cmocka_unit_test(growing_that_fails_leaves_all_as_it_was),
+        cmocka_unit_test(tables_grow_and_keep_what_is_there),
+        cmocka_unit_test(chunks_lie_on_lines_and_never_move),
+        cmocka_unit_test(chunks_that_fail_leave_all_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,16 +42,21 @@ static void check_relation(uint32_t count, uint32_t keys, unsigned shift)
     goleak_relation_init(&relation, &heap);
     for (uint32_t i = 0; i < count; i++) {
         added[i] = (chance(keys) << shift) + 1;
-        assert_true(goleak_relation_add(&relation, added[i], i + 1));
+        assert_true(goleak_relation_add(&relation, added[i], i + 1, i % 7 == 0));
     }
     assert_true(goleak_relation_sort(&relation));
     for (uint32_t i = 0; i < count; i += 1 + count / 50) {
         struct goleak_run run = goleak_relation_of(&relation, added[i]);
         size_t at = 0;
-        for (uint32_t other = 0; other < count; other++)
-            if (added[other] == added[i])
-                assert_int_equal(run.all[at++].record, other + 1);
+        bool marked = false;
+        for (uint32_t other = 0; other < count; other++) {
+            if (added[other] != added[i])
+                continue;
+            assert_int_equal(run.all[at++].record, other + 1);
+            marked |= other % 7 == 0;
+        }
         assert_int_equal(run.count, at);
+        assert_int_equal(run.all[0].marked, marked);
     }
     assert_int_equal(goleak_relation_of(&relation, 0).count, 0);
     assert_int_equal(goleak_relation_of(&relation, UINT32_MAX).count, 0);
@@ -74,11 +79,11 @@ static void the_highest_key_is_found(void **state)
     struct goleak_relation relation;
     goleak_relation_init(&relation, &heap);
     for (uint32_t i = 1; i <= 3; i++)
-        assert_true(goleak_relation_add(&relation, UINT32_MAX, i));
+        assert_true(goleak_relation_add(&relation, UINT32_MAX, i, false));
     assert_true(goleak_relation_sort(&relation));
     assert_int_equal(goleak_relation_of(&relation, UINT32_MAX).count, 3);
     assert_int_equal(goleak_relation_of(&relation, UINT32_MAX).all[2].record, 3);
-    assert_false(goleak_relation_add(&relation, 1, (uint32_t)1 << 31));
+    assert_false(goleak_relation_add(&relation, 1, (uint32_t)1 << 30, false));
     goleak_relation_release(&relation);
 }
 
@@ -138,6 +143,27 @@ static void members_are_found_by_when_they_were_created(void **state)
         check_families(added, 1, 50);
 }
 
+/* Moments are claims of the recording: any number will do. */
+static void any_moments_are_sorted(void **state)
+{
+    static const int64_t ends[] = { INT64_MIN, INT64_MIN + 1, -1, 0, 1, INT64_MAX - 1, INT64_MAX };
+    struct goleak_families families;
+    (void)state;
+    goleak_families_init(&families, &heap);
+    assert_true(goleak_families_want(&families, 1));
+    for (uint32_t i = 0; i < MOST; i++) {
+        int64_t created = ends[chance(7)];
+        if (chance(2) != 0)
+            created = (int64_t)((uint64_t)chance(UINT32_MAX) << 32 ^ (uint64_t)chance(UINT32_MAX) << 16);
+        members[i] = (struct goleak_member){ created, i + 1, 1 };
+        assert_true(goleak_families_add(&families, 1, created, i + 1));
+    }
+    assert_true(goleak_families_sort(&families));
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        check_since(&families, 1, ends[i], MOST);
+    goleak_families_release(&families);
+}
+
 static void nobody_is_added_where_nothing_is_wanted(void **state)
 {
     (void)state;
@@ -155,6 +181,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(all_of_a_key_are_a_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_highest_key_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(members_are_found_by_when_they_were_created, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(any_moments_are_sorted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_is_added_where_nothing_is_wanted, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

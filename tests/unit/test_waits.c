@@ -183,6 +183,71 @@ static void places_are_bounded_and_the_least_goes(void **state)
     assert_int_equal(waits.habit_count, 1 + GOLEAK_HABITS);
 }
 
+/* Lists of some are given back and taken apart again by others. */
+static void lists_that_are_free_are_used_again(void **state)
+{
+    (void)state;
+    for (uint32_t round = 0; round < 50; round++)
+        for (uint32_t who = 1; who <= 9; who++) {
+            struct goleak_record record = parked(GOLEAK_REASON_CHAN_RECV, 0);
+            record.index = who;
+            if ((round + who) % 3 == 0)
+                goleak_waits_forget(&waits, &record);
+            for (uint64_t place = 1; place <= 1 + (round * 5 + who) % GOLEAK_HABITS; place++)
+                wait_once(&record, (who * 64 + place) * 4096, who, 20 + who);
+            for (uint32_t other = 1; other <= who; other++) { /* nobody has got another's */
+                record.index = other;
+                goleak_waits_begin(&waits, &record, (other * 64 + 1) * 4096);
+                const struct goleak_habit *here = goleak_waits_here(&waits, &record);
+                assert_true(here == NULL || (here->wakers[0] == 20 + other && here->longest == other));
+            }
+        }
+    assert_true(waits.habit_count <= 1 + 9 * GOLEAK_HABITS);
+}
+
+/* What is known of the goroutine goes with whichever habit stands first. */
+static void naps_are_kept_whatever_stands_first(void **state)
+{
+    struct goleak_record record = parked(GOLEAK_REASON_SLEEP, 0), waits_for = parked(GOLEAK_REASON_CHAN_RECV, 0);
+    (void)state;
+    goleak_waits_begin(&waits, &record, 0);
+    goleak_waits_end(&waits, &record, 1);
+    assert_int_equal(waits.habit_count, 2);
+    wait_once(&waits_for, 0xc000, 1, 7);
+    assert_int_equal(waits.habit_count, 2); /* the same one */
+    for (uint64_t object = 1; object <= 3 * GOLEAK_HABITS; object++) {
+        wait_once(&waits_for, object * 96, 1, 7);
+        wait_once(&waits_for, 0xc000, 1, 7);
+        goleak_waits_begin(&waits, &record, 0);
+        goleak_waits_end(&waits, &record, 1);
+        assert_int_equal(goleak_waits_past(&waits, &record)->naps, 1 + object);
+    }
+    goleak_waits_begin(&waits, &waits_for, 0xc000);
+    assert_int_equal(goleak_waits_here(&waits, &waits_for)->ended, 1 + 3 * GOLEAK_HABITS);
+    assert_int_equal(waits.habit_count, 1 + GOLEAK_HABITS);
+}
+
+/* It is said where somebody can be told, and what was kept stays. */
+static void the_end_of_memory_is_met(void **state)
+{
+    struct goleak_record record = parked(GOLEAK_REASON_CHAN_RECV, 0), sleeps = parked(GOLEAK_REASON_SLEEP, 0);
+    (void)state;
+    sleeps.index = 6;
+    goleak_waits_begin(&waits, &record, 0xc000);
+    goleak_waits_begin(&waits, &sleeps, 0);
+    for (uint64_t more = 0; more < 80000; more += 997) {
+        heap.limit_bytes = heap.used_bytes + 1 + more;
+        goleak_waits_end(&waits, &record, 1);
+        goleak_waits_by(&waits, &record, NULL);
+        goleak_waits_end(&waits, &sleeps, 1);
+        goleak_waits_begin(&waits, &record, 0xc000);
+        if (more == 0)
+            assert_true(waits.failed);
+    }
+    assert_non_null(goleak_waits_here(&waits, &record));
+    heap.limit_bytes = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +260,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_site_has_a_histogram, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_sites_are_found_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(places_are_bounded_and_the_least_goes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lists_that_are_free_are_used_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(naps_are_kept_whatever_stands_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_end_of_memory_is_met, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
