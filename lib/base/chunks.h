@@ -1,8 +1,9 @@
 /*
  * chunks - an array that grows and never moves: chunks of one size, each on lines of the cache.
  *
- * They lie in blocks, each for as many chunks as there were before; those of large
- * recordings are on huge pages (alloc.h).
+ * Not on huge pages (alloc.h), although they are read in no order: most of the memory of a
+ * large recording is here, and a virtual machine that gives free memory back to its host waits
+ * longer for a huge page than the processor later saves.
  */
 #ifndef GOLEAK_BASE_CHUNKS_H
 #define GOLEAK_BASE_CHUNKS_H
@@ -11,14 +12,10 @@
 
 struct goleak_chunks {
     struct goleak_alloc *alloc;
-    void **all; /* all[0 .. room) are there, all[0 .. count) in use */
-    size_t count, room, capacity;
+    void **all;    /* all[0 .. count) */
+    void **blocks; /* that they lie in */
+    size_t count, capacity, block_capacity;
     size_t chunk_bytes; /* a multiple of a line of the cache */
-    struct goleak_block {
-        void *memory;
-        size_t bytes;
-    } *blocks;
-    size_t block_count, block_capacity;
 };
 
 void goleak_chunks_init(struct goleak_chunks *chunks, struct goleak_alloc *alloc, size_t chunk_bytes);

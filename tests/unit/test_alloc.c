@@ -228,7 +228,6 @@ static void chunks_lie_on_lines_and_never_move(void **state)
         assert_int_equal(chunks.count, i + 1);
         assert_true(i == 0 || chunks.all[0] == first);
         assert_int_equal((uintptr_t)chunks.all[i] % 64, 0);
-        assert_true(chunks.room <= 2 * chunks.count); /* small recordings have small blocks */
         memset(chunks.all[i], (int)i, 65536);
     }
     for (size_t i = 0; i < 300; i++)
@@ -248,10 +247,10 @@ static void chunks_that_fail_leave_all_as_it_was(void **state)
     while (goleak_chunks_add(&chunks))
         memset(chunks.all[count++], 1, 65536);
     assert_int_equal(goleak_alloc_failure(&alloc), GOLEAK_E_LIMIT);
-    assert_int_equal(chunks.count, 16);
+    assert_int_equal(chunks.count, 19);
     alloc.limit_bytes = 0;
     assert_true(goleak_chunks_add(&chunks));
-    assert_int_equal(chunks.count, 17);
+    assert_int_equal(chunks.count, 20);
     goleak_chunks_release(&chunks);
     assert_int_equal(alloc.used_bytes, 0);
 }
