@@ -506,8 +506,8 @@ enum goleak_event_kind {
  * while it lives, and has this bit. */
 #define GOLEAK_G_SLOT ((uint64_t)1 << 62)
 
-/* A field whose bit is not in `has` is undefined. What most events tell is in the first
- * 64 bytes. */
+/* A field whose bit is not in `has` is undefined; `name` is 0 where there is none, and
+ * `position` always told. What most events tell is in the first 64 bytes. */
 struct goleak_event {
     uint8_t kind;        /* enum goleak_event_kind                           */
     uint8_t flags;

@@ -121,10 +121,10 @@ static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
     memcpy(&pointer, pointer_address, sizeof pointer);
     if (is_table && room * item_size >= HUGE_PAGE) {
         moved = alloc_table(alloc, room * item_size);
-        if (moved != NULL && pointer != NULL)
+        if (moved != NULL && pointer != NULL) {
             memcpy(moved, pointer, old_size);
-        if (moved != NULL)
             goleak_free(alloc, pointer, old_size);
+        }
     } else {
         moved = goleak_realloc(alloc, pointer, old_size, room * item_size);
     }

@@ -42,6 +42,15 @@ bool goleak_grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
 bool goleak_grow_table(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need,
                        size_t item_size);
 
+#define GOLEAK_LINE 64 /* of the cache */
+
+/* Where in a block that has a line to spare something begins, of which the byte at `offset` lies
+ * on a line of the cache. */
+static inline void *goleak_on_line(char *block, size_t offset)
+{
+    return block + (GOLEAK_LINE - ((uintptr_t)block + offset) % GOLEAK_LINE) % GOLEAK_LINE;
+}
+
 /* GOLEAK_E_LIMIT or GOLEAK_E_MEMORY, for the failure that just happened. */
 enum goleak_status goleak_alloc_failure(const struct goleak_alloc *alloc);
 

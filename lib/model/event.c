@@ -1,16 +1,14 @@
 /* event - see event.h. */
 #include "model/event.h"
 
-#define LINE 64 /* of the cache */
-#define BLOCK_BYTES (sizeof(struct goleak_batch) + LINE)
+#define BLOCK_BYTES (sizeof(struct goleak_batch) + GOLEAK_LINE)
 
 struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc)
 {
     char *block = goleak_realloc(alloc, NULL, 0, BLOCK_BYTES);
     if (block == NULL)
         return NULL;
-    uintptr_t events = (uintptr_t)block + offsetof(struct goleak_batch, events);
-    struct goleak_batch *batch = (struct goleak_batch *)(void *)(block + (LINE - events % LINE) % LINE);
+    struct goleak_batch *batch = goleak_on_line(block, offsetof(struct goleak_batch, events));
     batch->block = block;
     batch->count = 0;
     batch->in_order = batch->counted = false;

@@ -50,7 +50,7 @@ static bool resize_slots(struct goleak_store *store, unsigned log2)
     return true;
 }
 
-_Static_assert(sizeof(struct goleak_record) == 64, "a record is one line of the cache");
+_Static_assert(sizeof(struct goleak_record) == GOLEAK_LINE, "a record is one line of the cache");
 
 bool goleak_store_init(struct goleak_store *store, struct goleak_alloc *alloc)
 {

@@ -99,29 +99,31 @@ static uint32_t take_habit(struct goleak_waits *waits)
     return (uint32_t)waits->habit_count++;
 }
 
-/* As the first one. 0: memory. */
-static uint32_t add_habit(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t place)
+/* Of no place, as the first one. False: memory. */
+static bool add_habit(struct goleak_waits *waits, struct goleak_waiter *waiter)
 {
     uint32_t index = take_habit(waits), first = goleak_first_habit(waiter);
     if (index == 0)
-        return 0;
+        return false;
     struct goleak_past past = first != 0 ? goleak_habit_at(waits, first)->past : (struct goleak_past){ 0 };
-    *goleak_habit_at(waits, index) = (struct goleak_habit){ .place = place, .next = first, .past = past };
+    *goleak_habit_at(waits, index) = (struct goleak_habit){ .next = first, .past = past };
     waiter->habits = index << 1;
-    return index;
+    return true;
 }
 
-/* It has a habit of this place from now on, its first one. */
-static void mark_first(struct goleak_waits *waits, const struct goleak_waiter *waiter, uint32_t place)
+/* Its first habit, of no place so far, is of this one. */
+static void give_place(struct goleak_waits *waits, const struct goleak_waiter *waiter, uint32_t place)
 {
     struct goleak_habit *first = goleak_habit_at(waits, goleak_first_habit(waiter));
     first->place = place;
     first->past.marks |= goleak_place_mark(place);
+    first->past.count++;
 }
 
 static void put_first(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t before)
 {
-    struct goleak_habit *first = goleak_habit_at(waits, goleak_first_habit(waiter)), *previous = goleak_habit_at(waits, before);
+    const struct goleak_habit *first = goleak_habit_at(waits, goleak_first_habit(waiter));
+    struct goleak_habit *previous = goleak_habit_at(waits, before);
     uint32_t index = previous->next;
     struct goleak_habit *habit = goleak_habit_at(waits, index);
     previous->next = habit->next;
@@ -130,11 +132,11 @@ static void put_first(struct goleak_waits *waits, struct goleak_waiter *waiter, 
     waiter->habits = index << 1;
 }
 
-/* The one with the fewest waits is forgotten; its place's mark may be another's, too. */
+/* The one with the fewest waits is of no place any more, and the first; its mark may be another's, too. */
 static void free_least(struct goleak_waits *waits, struct goleak_waiter *waiter)
 {
-    uint32_t least = 0, before = 0, most = UINT32_MAX, marks = 0;
-    for (uint32_t at = goleak_first_habit(waiter), last = 0; at != 0; last = at, at = goleak_habit_at(waits, at)->next) {
+    uint32_t least = 0, before = 0, most = UINT32_MAX, marks = 0, last = 0;
+    for (uint32_t at = goleak_first_habit(waiter); at != 0; last = at, at = goleak_habit_at(waits, at)->next) {
         if (goleak_habit_at(waits, at)->ended > most)
             continue;
         least = at;
@@ -148,6 +150,7 @@ static void free_least(struct goleak_waits *waits, struct goleak_waiter *waiter)
         marks |= goleak_place_mark(goleak_habit_at(waits, at)->place);
     *habit = (struct goleak_habit){ .next = habit->next, .past = habit->past };
     habit->past.marks = marks;
+    habit->past.count--;
 }
 
 /* Puts the habit of this place first; makes it if need be. 0: memory. */
@@ -163,21 +166,18 @@ static uint32_t find_habit(struct goleak_waits *waits, struct goleak_waiter *wai
         if (at != 0)
             return at;
     }
+    bool is_spare = first != NULL && first->past.count == 0; /* it only slept */
     if (first != NULL && first->past.count == GOLEAK_HABITS)
         free_least(waits, waiter);
-    else if (first != NULL && first->past.count == 0) /* it only slept */
-        first->past.count = 1;
-    else if (add_habit(waits, waiter, place) != 0)
-        goleak_habit_at(waits, goleak_first_habit(waiter))->past.count++;
-    else
+    else if (!is_spare && !add_habit(waits, waiter))
         return 0;
-    mark_first(waits, waiter, place);
+    give_place(waits, waiter, place);
     return goleak_first_habit(waiter);
 }
 
 NOINLINE static void nap(struct goleak_waits *waits, struct goleak_waiter *waiter)
 {
-    if (waiter->habits == 0 && add_habit(waits, waiter, 0) == 0)
+    if (waiter->habits == 0 && !add_habit(waits, waiter))
         waits->failed = true;
     else
         goleak_habit_at(waits, goleak_first_habit(waiter))->past.naps++;
@@ -364,8 +364,8 @@ uint32_t goleak_waits_count(const struct goleak_waits *waits, const struct golea
     const struct goleak_past *past = goleak_waits_past(waits, record);
     if (past == NULL)
         return 0;
-    uint32_t count = past->naps;
-    for (uint32_t at = goleak_first_habit(&waits->waiters[record->index]); at != 0; at = goleak_habit_at(waits, at)->next)
+    uint32_t count = past->naps, first = goleak_first_habit(&waits->waiters[record->index]);
+    for (uint32_t at = first; at != 0; at = goleak_habit_at(waits, at)->next)
         count += goleak_habit_at(waits, at)->ended;
     return count;
 }

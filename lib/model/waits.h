@@ -55,7 +55,7 @@ struct goleak_habit {
     } past; /* of the first of a list: of the goroutine */
 };
 
-_Static_assert(sizeof(struct goleak_habit) == 64, "a habit is one line of the cache");
+_Static_assert(sizeof(struct goleak_habit) == GOLEAK_LINE, "a habit is one line of the cache");
 
 struct goleak_waiter {
     uint32_t place;  /* of the present wait, or the last one; 0: there was none */

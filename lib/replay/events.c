@@ -149,8 +149,6 @@ enum goleak_status goleak_name_other(struct goleak_replay *replay, const struct 
 enum goleak_status goleak_replay_name(struct goleak_replay *replay, const struct goleak_event *event)
 {
     uint32_t index;
-    if ((event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) == 0)
-        return GOLEAK_OK;
     enum goleak_status status = goleak_name_other(replay, event, (int64_t)replay->event_count, &index);
     return status == GOLEAK_OK ? goleak_make_room(replay) : status;
 }

@@ -104,8 +104,9 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
     uint64_t hashes[GOLEAK_ROW], others[GOLEAK_ROW];
     uint32_t indices[GOLEAK_ROW], waking[GOLEAK_ROW];
     size_t names = 0, ends = 0, wakes = 0;
-    const uint64_t reads = kind_bit(GOLEAK_EVENT_READY) | (replay->stream.has_wakeups ? 0 : kind_bit(GOLEAK_EVENT_PARK));
-    const uint64_t touches = reads | kind_bit(GOLEAK_EVENT_PARK) | kind_bit(GOLEAK_EVENT_END);
+    const uint64_t park = kind_bit(GOLEAK_EVENT_PARK);
+    const uint64_t reads = kind_bit(GOLEAK_EVENT_READY) | (replay->stream.has_wakeups ? 0 : park);
+    const uint64_t touches = reads | park | kind_bit(GOLEAK_EVENT_END);
     for (size_t i = 0; i < count; i++) {
         hashes[i] = goleak_store_hash(goleak_event_key(&events[i]), replay->process);
         goleak_store_prefetch_slot(store, hashes[i]);

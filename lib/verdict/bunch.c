@@ -54,10 +54,8 @@ static inline bool add_younger(struct goleak_sum *sum, const struct goleak_recor
     return true;
 }
 
-void goleak_sum_add(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_record *record)
+static void add_any(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_record *record)
 {
-    if (add_younger(sum, record))
-        return;
     bool first = sum->count++ == 0;
     if (first || record->serial < sum->first_serial)
         sum->first_serial = record->serial;
@@ -70,6 +68,17 @@ void goleak_sum_add(struct goleak_sum *sum, const struct goleak_store *store, co
     if (first || record->since > sum->youngest_since)
         sum->youngest_since = record->since;
     add_example(sum, store, record->index, record->since);
+}
+
+static inline void add(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_record *record)
+{
+    if (!add_younger(sum, record))
+        add_any(sum, store, record);
+}
+
+void goleak_sum_add(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_record *record)
+{
+    add(sum, store, record);
 }
 
 /* Equally old ones stand in the order of the store, as if all had been added to one. */
@@ -190,8 +199,7 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
             bunch = &bunches->all[id];
         }
         bunch->longest = waited > bunch->longest ? waited : bunch->longest;
-        if (!add_younger(&bunch->sum, record))
-            goleak_sum_add(&bunch->sum, input->store, record);
+        add(&bunch->sum, input->store, record);
     }
     return GOLEAK_OK;
 }

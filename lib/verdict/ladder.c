@@ -382,8 +382,8 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
     const struct goleak_holders_input locks = { input->store, input->symbols, input->reasons, input->locks,
                                                 input->limits, goleak_health_complete(input->health) };
     struct goleak_hope_input known = { input->store,   input->lineage, input->sites,  input->symbols,
-                                             input->reasons, input->waits,   input->limits, input->last,
-                                             NULL };
+                                       input->reasons, input->waits,   input->limits, input->last,
+                                       NULL };
     goleak_holders_init(&input->holders, input->alloc);
     goleak_hope_init(&input->hope, input->alloc);
     goleak_bunches_init(&input->bunches, input->alloc);

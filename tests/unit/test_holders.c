@@ -4,6 +4,7 @@
  */
 #include "verdict/holders.h"
 
+#include "support/chance.h"
 #include "support/fail_alloc.h"
 #include "support/load.h"
 
@@ -254,14 +255,6 @@ static void without_calls_of_locks_nothing_is_kept(void **state)
 }
 
 /* ---- by chance ---- */
-
-static uint64_t seed;
-
-static unsigned chance(unsigned below)
-{
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (unsigned)(seed >> 33) % below;
-}
 
 struct world {
     unsigned owner[MOST];           /* of a lock: goroutine + 1; 0: free */

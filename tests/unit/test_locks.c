@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "model/locks.h"
+#include "support/chance.h"
 #include "support/fail_alloc.h"
 #include "support/load.h"
 
@@ -308,14 +309,6 @@ static void memory_is_that_of_what_is_held(void **state)
 }
 
 /* ---- against locks that are real ---- */
-
-static uint64_t seed;
-
-static unsigned chance(unsigned below)
-{
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (unsigned)(seed >> 33) % below;
-}
 
 struct real {
     unsigned owner; /* goroutine; 0: none */

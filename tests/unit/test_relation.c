@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "support/chance.h"
 #include "support/load.h"
 #include "verdict/family.h"
 #include "verdict/relation.h"
@@ -11,14 +12,6 @@
 #define MOST 5000
 
 static struct goleak_alloc heap;
-static uint64_t seed;
-
-static uint32_t chance(uint32_t below)
-{
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(seed >> 33) % below;
-}
-
 static int set_up(void **state)
 {
     (void)state;
