@@ -24,7 +24,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PARCELS 4
+/* More than a core's own cache holds: what the thread wrote has gone to the cache that both
+ * share by the time it is read, where it costs a fifth of what taking it from the core costs. */
+#define PARCELS 8
 #define PARCEL_BATCHES 8
 #define PARCEL_BYTES ((uint64_t)1 << 20) /* of input, for a progress that moves */
 
@@ -407,7 +409,8 @@ static void give_back(struct goleak_reading *reading)
     pthread_mutex_lock(&reading->mutex);
     reading->first = (reading->first + 1) % PARCELS;
     reading->count--;
-    pthread_cond_signal(&reading->freed);
+    if (reading->count <= PARCELS / 2) /* a thread that is ahead is woken up for more than one */
+        pthread_cond_signal(&reading->freed);
     pthread_mutex_unlock(&reading->mutex);
 }
 

@@ -120,7 +120,8 @@ void goleak_ring_put_back(struct goleak_ring *ring, unsigned char *block)
     pthread_mutex_lock(&ring->mutex);
     assert(ring->free_count < GOLEAK_RING_BLOCKS);
     ring->free_blocks[ring->free_count++] = block;
-    pthread_cond_signal(&ring->freed);
+    if (ring->free_count >= GOLEAK_RING_BLOCKS / 2) /* a producer that is ahead is woken up for more than one */
+        pthread_cond_signal(&ring->freed);
     pthread_mutex_unlock(&ring->mutex);
 }
 
