@@ -725,6 +725,73 @@ const char *goleak_keyed_plan_run(struct goleak_keyed *keyed, const struct golea
     return at;
 }
 
+/* ---- by a shape ---- */
+
+const char *goleak_keyed_shape_run(struct goleak_keyed *keyed, const char *at, struct goleak_event *event)
+{
+    const char *end, *text;
+    const struct goleak_shape *shape = goleak_shapes_read(&keyed->shapes, at, event, &end);
+    if (shape == NULL)
+        return NULL;
+    text = at + shape->text_at;
+    if (shape->text_size != 0 && !put_function(keyed, event, text, text + shape->text_size))
+        return NULL;
+    return end;
+}
+
+/* What a step's number is to a shape; GOLEAK_SHAPE_FIELDS: it is for the plan alone. */
+static enum goleak_shape_field field_of(const struct goleak_key_plan *plan, const struct goleak_key_step *step,
+                                        uint32_t *has)
+{
+    static const uint8_t fields[] = {
+        [P_G] = GOLEAK_SHAPE_G, [P_GOID] = GOLEAK_SHAPE_GOID, [P_PARENT] = GOLEAK_SHAPE_OTHER_G,
+        [P_PARENT_GOID] = GOLEAK_SHAPE_OTHER_GOID, [P_BY] = GOLEAK_SHAPE_OTHER_G, [P_BY_GOID] = GOLEAK_SHAPE_OTHER_GOID,
+        [P_REASON] = GOLEAK_SHAPE_REASON, [P_WAIT] = GOLEAK_SHAPE_WAIT, [P_BLOCKED] = GOLEAK_SHAPE_FIELDS,
+        [P_COUNT] = GOLEAK_SHAPE_FIELDS, [P_BLOCKED_COUNT] = GOLEAK_SHAPE_FIELDS, [P_TIME] = GOLEAK_SHAPE_TIME,
+        [P_CPU] = GOLEAK_SHAPE_CPU, [P_TID] = GOLEAK_SHAPE_TID, [P_PID] = GOLEAK_SHAPE_PID, [P_LOCK] = GOLEAK_SHAPE_LOCK,
+        [P_CHAN] = GOLEAK_SHAPE_CHAN, [P_ELEM] = GOLEAK_SHAPE_ELEM, [P_GOPC] = GOLEAK_SHAPE_GOPC,
+        [P_STARTPC] = GOLEAK_SHAPE_STARTPC, [P_STATUS] = GOLEAK_SHAPE_STATUS, [P_FUNCTION] = GOLEAK_SHAPE_FIELDS,
+        [P_CALLER] = GOLEAK_SHAPE_NOTHING, [P_NOTHING] = GOLEAK_SHAPE_NOTHING,
+    };
+    *has = step->has;
+    if (step->place != P_CALLER || plan->kind != GOLEAK_EVENT_SPAWN)
+        return (enum goleak_shape_field)fields[step->place];
+    *has = GOLEAK_HAS_GOPC; /* as put_number does */
+    return GOLEAK_SHAPE_GOPC;
+}
+
+/* A step's value in a shape: up to the next blank. */
+static void shape_value(const struct goleak_key_plan *plan, const struct goleak_key_step *step, const char *at,
+                        size_t size, struct goleak_shape_draft *draft)
+{
+    uint32_t has;
+    enum goleak_shape_field field = field_of(plan, step, &has);
+    if (step->run == RUN_TEXT)
+        goleak_shape_text(draft, at, size, step->how == FUNCTION);
+    else if (field == GOLEAK_SHAPE_FIELDS || (step->how != HEX && step->how != DEC && step->how != GOID))
+        draft->failed = true;
+    else
+        goleak_shape_number(draft, field, step->how == HEX, at, size, has);
+}
+
+void goleak_keyed_shape(const struct goleak_key_plan *plan, const char *at, struct goleak_shape_draft *draft)
+{
+    const uint32_t nobodys = 1u << GOLEAK_EVENT_SPAWN | 1u << GOLEAK_EVENT_COUNTERS | 1u << GOLEAK_EVENT_TICK;
+    draft->failed = draft->failed || plan->event_name != 0; /* these need more than a number for their goroutine */
+    for (const struct goleak_key_step *step = plan->steps, *stop = step + plan->count; step < stop; step++) {
+        const char *value = at + step->word.size;
+        for (at = value; (unsigned char)*at > ' ';)
+            at++;
+        bool ends = step + 1 == stop ? *at == '\n' : goleak_word_at(&step[1].word, at);
+        draft->failed = draft->failed || !ends;
+        if (draft->failed)
+            return;
+        shape_value(plan, step, value, (size_t)(at - value), draft);
+    }
+    if ((nobodys >> plan->kind & 1) == 0)
+        draft->shape.needs = GOLEAK_HAS_G | GOLEAK_HAS_GOID;
+}
+
 void goleak_keyed_remember(struct goleak_keyed *keyed, const struct goleak_event *event)
 {
     keyed->last_keys[event->kind] = event->has;

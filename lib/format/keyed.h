@@ -12,13 +12,15 @@
  * prints numbers as the probe's types say: decimal, or hexadecimal behind 0x.
  *
  * Lines of one name have the same keys in the same order: a plan is learned from
- * the first, and the others are read by it in one go (goleak_keyed_plan_run).
+ * the first, and the others are read by it in one go (goleak_keyed_plan_run). Of those that
+ * were read so shapes are learnt, by which lines like them are read in less (shape.h).
  */
 #ifndef GOLEAK_FORMAT_KEYED_H
 #define GOLEAK_FORMAT_KEYED_H
 
 #include "base/digits.h"
 #include "format/format.h"
+#include "format/shape.h"
 
 enum goleak_keyed_result {
     GOLEAK_KEYED_EVENT,   /* *event is filled */
@@ -64,6 +66,7 @@ struct goleak_keyed {
     uint8_t plans_used;
     struct goleak_key_plan plans[GOLEAK_PLANS];
     uint32_t functions[GOLEAK_FUNCTION_CACHE]; /* strings, by hash of the text */
+    struct goleak_shapes shapes;
 };
 
 /* Reads [at, end). `position` is the line's number. Unknown keys and events are
@@ -97,6 +100,13 @@ static inline const struct goleak_key_plan *goleak_keyed_plan(const struct golea
  * never beyond `limit` by more than that. */
 const char *goleak_keyed_plan_run(struct goleak_keyed *keyed, const struct goleak_key_plan *plan, const char *at,
                                   const char *limit, struct goleak_event *event);
+
+/* Reads a whole line by its shape; returns its newline, NULL: it has none that was learnt. As
+ * goleak_keyed_plan_run. */
+const char *goleak_keyed_shape_run(struct goleak_keyed *keyed, const char *at, struct goleak_event *event);
+
+/* Learns the part of a line's shape that the plan has just read, from `at` on. */
+void goleak_keyed_shape(const struct goleak_key_plan *plan, const char *at, struct goleak_shape_draft *draft);
 
 /* Is there an event line somewhere inside this one (behind a program's output
  * without a newline)? NULL: no. */

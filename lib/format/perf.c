@@ -47,6 +47,7 @@ struct probe {
 struct front {
     char text[FRONT_BYTES];
     uint8_t size; /* with the point behind the seconds; 0: none */
+    uint8_t comm_size;
     uint32_t has, pid, tid, cpu;
     uint64_t seconds;
 };
@@ -334,13 +335,15 @@ static enum goleak_event_kind kind_here(const struct probe *probe, bool returns)
     return returns ? GOLEAK_EVENT_OTHER : (enum goleak_event_kind)probe->kind; /* awake again, and no more */
 }
 
+/* What an entry of newproc1 may tell. */
+#define SPAWNER (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_GOPC | GOLEAK_HAS_STARTPC)
+
 /* Does it tell whose event it is, as far as such events can? */
 static bool is_told(const struct goleak_event *event)
 {
-    const uint32_t spawner = GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_GOPC | GOLEAK_HAS_STARTPC;
     if (event->kind == GOLEAK_EVENT_GC || event->kind == GOLEAK_EVENT_ALLOC)
         return true;
-    return (event->has & (event->kind == GOLEAK_EVENT_SPAWN ? spawner : GOLEAK_HAS_G | GOLEAK_HAS_GOID)) != 0;
+    return (event->has & (event->kind == GOLEAK_EVENT_SPAWN ? SPAWNER : GOLEAK_HAS_G | GOLEAK_HAS_GOID)) != 0;
 }
 
 /* ---- events ---- */
@@ -736,7 +739,7 @@ static const char *read_front(struct goleak_reader *reader, const char *at, cons
 {
     uint64_t number;
     const char *before, *start = at;
-    *front = (struct front){ .has = reader->columns };
+    *front = (struct front){ .comm_size = (uint8_t)reader->comm_size, .has = reader->columns };
     if (!is_comm(reader, at) || (at = goleak_fast_blanks(at + reader->comm_size, limit)) >= limit)
         return NULL;
     if (reader->columns & GOLEAK_HAS_TID) {
@@ -779,9 +782,18 @@ static const char *read_front(struct goleak_reader *reader, const char *at, cons
     return at;
 }
 
-/* An event like the ones before, with its columns, to its newline; NULL: it differs. */
+/* What a line was read by. */
+struct read_by {
+    uint32_t columns;
+    uint8_t comm_size;
+    const struct probe *probe;
+    const struct goleak_key_plan *plan;
+    const char *arguments;
+};
+
+/* An event like the ones before, with its columns; returns its newline, NULL: it differs. */
 static const char *fast_event(struct goleak_reader *reader, const char *at, const char *limit,
-                              struct goleak_event *event)
+                              struct goleak_event *event, struct read_by *by)
 {
     uint64_t number, fraction, address;
     int64_t time_ns = 0;
@@ -835,6 +847,7 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
     const struct goleak_key_plan *plan = returns ? &probe->leave : &probe->entry;
     if (plan->count == 0 || (probe->returns_by_name && !returns) || at[2] == ' ')
         return NULL;
+    *by = (struct read_by){ front->has, front->comm_size, probe, plan, at + 2 };
     at = goleak_keyed_plan_run(&reader->text.keyed, plan, at + 2, limit, event);
     if (at == NULL || *at != '\n' || !is_told(event))
         return NULL;
@@ -846,7 +859,54 @@ static const char *fast_event(struct goleak_reader *reader, const char *at, cons
         event->has &= ~GOLEAK_HAS_START;
         event->name = probe->event_name;
     }
-    return at + 1;
+    return at;
+}
+
+/* The number at *at, which moves behind it. */
+static void learn_number(struct goleak_shape_draft *draft, const char **at, enum goleak_shape_field field, uint32_t has)
+{
+    size_t digits = 0;
+    while (is_digit((*at)[digits]))
+        digits++;
+    goleak_shape_number(draft, field, false, *at, digits, has);
+    *at += digits;
+}
+
+/* The shape of a line that fast_event has read. */
+static void learn_shape(struct goleak_reader *reader, const char *at, const char *newline, const struct read_by *by)
+{
+    struct goleak_shape_draft draft;
+    goleak_shape_begin(&draft, at, newline, by->plan->kind);
+    at = goleak_skip_blanks(at + by->comm_size, newline);
+    if (by->columns & GOLEAK_HAS_PID) {
+        learn_number(&draft, &at, GOLEAK_SHAPE_PID, GOLEAK_HAS_PID);
+        at++;
+    }
+    if (by->columns & GOLEAK_HAS_TID) {
+        learn_number(&draft, &at, GOLEAK_SHAPE_TID, GOLEAK_HAS_TID);
+        at = goleak_skip_blanks(at, newline);
+    }
+    if (by->columns & GOLEAK_HAS_CPU) {
+        at++;
+        learn_number(&draft, &at, GOLEAK_SHAPE_CPU, GOLEAK_HAS_CPU);
+        at = goleak_skip_blanks(at + 1, newline);
+    }
+    if (by->columns & GOLEAK_HAS_TIME) {
+        learn_number(&draft, &at, GOLEAK_SHAPE_SECONDS, 0);
+        at++;
+        learn_number(&draft, &at, GOLEAK_SHAPE_FRACTION, GOLEAK_HAS_TIME);
+        at = goleak_skip_blanks(at + 1, newline);
+    }
+    if (reader->has_period)
+        learn_number(&draft, &at, GOLEAK_SHAPE_NOTHING, 0);
+    goleak_keyed_shape(by->plan, by->arguments, &draft);
+    if (by->plan->kind == GOLEAK_EVENT_SPAWN)
+        draft.shape.needs = SPAWNER;
+    if (by->plan->kind == GOLEAK_EVENT_OTHER) {
+        draft.shape.name = by->probe->event_name;
+        draft.failed = draft.failed || draft.shape.text_size != 0;
+    }
+    goleak_shapes_keep(&reader->text.keyed.shapes, &draft);
 }
 
 static const char *take_bulk(void *context, const char *at, const char *end, uint64_t *number,
@@ -868,9 +928,14 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
                 break;
             continue;
         }
-        const char *next = fast_event(reader, at, limit, event);
-        if (next == NULL)
-            break;
+        struct read_by by;
+        const char *newline = goleak_keyed_shape_run(&text->keyed, at, event);
+        if (newline == NULL) {
+            newline = fast_event(reader, at, limit, event, &by);
+            if (newline == NULL)
+                break;
+            learn_shape(reader, at, newline, &by);
+        }
         event->position = ++line;
         if (event->has & GOLEAK_HAS_TIME)
             take_time(reader, event->time_ns);
@@ -878,7 +943,7 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
         text->recorder_events++;
         text->seen |= event->has;
         *status = add(reader, event);
-        at = next;
+        at = newline + 1;
         if (*status != GOLEAK_OK)
             break;
     }

@@ -18,11 +18,13 @@
 
 #define GOLEAK_STACK_LIKES 1024
 #define GOLEAK_STACK_GUESS_BITS 12
+#define GOLEAK_STACK_FOLLOWS 1024
 
 struct goleak_stacktext {
     struct goleak_symbols *symbols;
     uint32_t shortest[GOLEAK_STACK_LIKES];  /* size of the shortest block, by its second frame; 0: none */
     uint32_t guesses[1 << GOLEAK_STACK_GUESS_BITS]; /* blocks, by bytes of as many */
+    uint32_t last, follows[GOLEAK_STACK_FOLLOWS];   /* the last block; and what followed one, by both's events */
     struct goleak_buf block;    /* the lines so far, each with a newline */
     struct goleak_intern blocks; /* text of the distinct ones */
     struct goleak_stack_block {
@@ -49,9 +51,10 @@ struct goleak_frame_text {
 bool goleak_stacktext_split(const char *at, const char *end, struct goleak_frame_text *out);
 
 /* The stack of the block of lines at `at` that was seen before, and how many lines it
- * has; NULL: a new one, or more than it may follow. Returns where it ends. */
-const char *goleak_stacktext_known(struct goleak_stacktext *text, const char *at, const char *limit, uint32_t *stack,
-                                   size_t *lines);
+ * has; NULL: a new one, or more than it may follow. Returns where it ends. `kind`: of the
+ * event that it stands below. */
+const char *goleak_stacktext_known(struct goleak_stacktext *text, const char *at, const char *limit, uint8_t kind,
+                                   uint32_t *stack, size_t *lines);
 
 /* Does this line (blanks before it included) look like a frame? */
 bool goleak_stacktext_is_frame(const char *at, const char *end);

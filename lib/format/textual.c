@@ -14,6 +14,7 @@ bool goleak_textual_init(struct goleak_textual *text, const struct goleak_reader
 {
     text->env = *env;
     text->keyed.env = *env;
+    goleak_shapes_init(&text->keyed.shapes);
     goleak_stacktext_init(&text->stack, env->symbols, env->alloc);
     text->batch = goleak_batch_new(env->alloc);
     return text->batch != NULL;
@@ -199,7 +200,8 @@ bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **a
     size_t lines;
     if (!text->open_event || text->had_stack || text->ignores_frames || text->stack.block.size != 0)
         return false;
-    const char *next = goleak_stacktext_known(&text->stack, *at, limit, &stack, &lines);
+    const uint8_t kind = text->batch->events[text->batch->count - 1].kind;
+    const char *next = goleak_stacktext_known(&text->stack, *at, limit, kind, &stack, &lines);
     if (next == NULL)
         return false;
     if (stack != 0)
@@ -471,6 +473,23 @@ bool goleak_textual_recorder_line(struct goleak_textual *text, const struct gole
 
 /* ---- at a glance ---- */
 
+/* The newline of the line at `at`, of which a shape is learnt. */
+static const char *by_plan(struct goleak_textual *text, const char *at, const char *limit, struct goleak_event *event)
+{
+    const struct goleak_key_plan *plan = goleak_keyed_plan(&text->keyed, at);
+    if (plan == NULL)
+        return NULL;
+    const char *arguments = at + plan->name.size;
+    const char *newline = goleak_keyed_plan_run(&text->keyed, plan, arguments, limit, event);
+    if (newline == NULL || *newline != '\n')
+        return NULL;
+    struct goleak_shape_draft draft;
+    goleak_shape_begin(&draft, at, newline, plan->kind);
+    goleak_keyed_shape(plan, arguments, &draft);
+    goleak_shapes_keep(&text->keyed.shapes, &draft);
+    return newline;
+}
+
 const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, const char *end, size_t events,
                                 uint64_t *number, enum goleak_status *status)
 {
@@ -487,12 +506,9 @@ const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, con
                 break;
             continue;
         }
-        const struct goleak_key_plan *plan = goleak_keyed_plan(&text->keyed, at);
         struct goleak_event over, *event = goleak_textual_slot(text, &over);
-        if (plan == NULL)
-            break;
-        const char *next = goleak_keyed_plan_run(&text->keyed, plan, at + plan->name.size, limit, event);
-        if (next == NULL || *next != '\n')
+        const char *next = goleak_keyed_shape_run(&text->keyed, at, event);
+        if (next == NULL && (next = by_plan(text, at, limit, event)) == NULL)
             break;
         event->position = ++line;
         goleak_keyed_remember(&text->keyed, event);
