@@ -111,7 +111,7 @@ static const struct option_row rows[] = {
     { FAIL_ON, 0, "fail-on", "VERDICT", fail_on_word, "likely", "The verdict",
       "exit with 1 for leaks of this grade or a graver one" },
     { MIN_AGE, 0, "min-age", "DURATION", NULL, NULL, NULL,
-      "call nothing a leak that has waited for less, such as 10s, 1m30s or 500ms" },
+      "call nothing that may yet be woken a leak if it has waited for less, such as 10s, 1m30s or 500ms" },
     { STRICT, 0, "strict", NULL, NULL, NULL, NULL, "exit with 2 for a recording that is cut, damaged or lost events" },
 
     { MAX_MEMORY, 0, "max-memory", "SIZE", NULL, NULL, "Resources",

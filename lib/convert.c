@@ -214,7 +214,7 @@ static void sort_out(struct convert *convert)
 static void check_joins(struct convert *convert)
 {
     size_t recordings = 0;
-    struct part *first = NULL;
+    struct part *first = convert->parts;
     for (size_t i = 0; i < convert->part_count; i++) {
         recordings += !convert->parts[i].messages;
         first = first == NULL && !convert->parts[i].messages ? &convert->parts[i] : first;
@@ -309,13 +309,13 @@ static enum goleak_status tell_messages(struct convert *convert, struct part *pa
 /* Messages alone are no recording; its own trace says so. */
 static enum goleak_status check_events(struct convert *convert)
 {
-    struct part *first = NULL;
+    struct part *first = convert->parts;
     struct goleak_error error;
     for (size_t i = 0; i < convert->part_count; i++) {
-        const struct part *part = &convert->parts[i];
+        struct part *part = &convert->parts[i];
         if (!part->messages && part->feed.input->facts.events != 0)
             return GOLEAK_OK;
-        first = first == NULL && !part->messages ? &convert->parts[i] : first;
+        first = first->messages ? part : first;
     }
     enum goleak_status status = goleak_trace_finish(first->trace, &error);
     if (status != GOLEAK_OK)

@@ -522,13 +522,14 @@ enum goleak_status goleak_input_open(struct goleak_input **out, struct goleak_tr
                      sizeof *trace->inputs))
         return fail_memory(trace, error);
     struct goleak_input *input = goleak_alloc_zeroed(&trace->alloc, sizeof *input);
-    char *path = goleak_realloc(&trace->alloc, NULL, 0, strlen(name) + 1);
+    const size_t size = strlen(name) + 1;
+    char *path = goleak_realloc(&trace->alloc, NULL, 0, size);
     if (input == NULL || path == NULL) {
         goleak_free(&trace->alloc, input, sizeof *input);
-        goleak_free(&trace->alloc, path, strlen(name) + 1);
+        goleak_free(&trace->alloc, path, size);
         return fail_memory(trace, error);
     }
-    strcpy(path, name);
+    memcpy(path, name, size);
     input->trace = trace;
     input->path = path;
     goleak_buf_init(&input->head, &trace->alloc);
@@ -641,7 +642,7 @@ enum goleak_status goleak_trace_feed(struct goleak_trace *trace, const void *dat
 {
     if (trace->fed == NULL) {
         enum goleak_status status = goleak_input_open(&trace->fed, trace, "-", error);
-        if (status != GOLEAK_OK)
+        if (trace->fed == NULL)
             return status;
     }
     return goleak_input_feed(trace->fed, data, size, error);

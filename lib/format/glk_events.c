@@ -345,8 +345,8 @@ static bool put_gs(struct goleak_glk_events *events, struct goleak_event *out, s
     const uint32_t *history = events->history;
     uint32_t *own = events->slots, *others = events->others;
     bool lost = false;
-    if (slots == NULL && (events->any & (GOLEAK_GLK_TELLS_G | GOLEAK_GLK_TELLS_OTHER)) != 0)
-        return false;
+    if (slots == NULL)
+        return (events->any & (GOLEAK_GLK_TELLS_G | GOLEAK_GLK_TELLS_OTHER)) == 0;
     if (HAS(GOLEAK_GLK_BACK)) {
         if (!put_near_gs(events, out, count, &lost))
             return false;

@@ -94,7 +94,7 @@ bool goleak_glk_stack_number(struct goleak_writer *writer, struct goleak_glk_sou
     size_t count = goleak_symbols_stack_frames(source->symbols, id, &frames);
     goleak_glk_put_number(&writer->new_stacks, count);
     for (size_t i = 0; i < count; i++) {
-        uint32_t frame;
+        uint32_t frame = 0;
         if (!frame_number(writer, source, frames[i], &frame))
             return false;
         goleak_glk_put_number(&writer->new_stacks, frame);

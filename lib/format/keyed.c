@@ -447,7 +447,7 @@ static enum goleak_keyed_result read_keys(struct goleak_keyed *keyed, const char
             return GOLEAK_KEYED_DAMAGED;
         }
         const struct key *key = find_key(name, (size_t)(equals - name));
-        const char *value = equals + 1, *stop = value;
+        const char *value = equals + 1, *stop;
         enum how how = key == NULL ? TEXT : (enum how)key->how;
         if (keyed->numbers_tell_base && (how == HEX || how == DEC || how == PARENT || how == GOID))
             how = end - value > 1 && *value == '-' ? SIGNED : ANY;

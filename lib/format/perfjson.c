@@ -137,9 +137,9 @@ static void read_member(struct goleak_perf_json *json, const struct goleak_json_
 static bool read_sample(struct goleak_perf_json *json, struct sample *sample)
 {
     struct goleak_json_text text = { json->sample.data, json->sample.data + json->sample.size, NULL, 0 };
-    enum goleak_json_token token = goleak_json_next(&text);
     json->arguments.size = 0;
-    token = goleak_json_next(&text);
+    goleak_json_next(&text); /* the brace */
+    enum goleak_json_token token = goleak_json_next(&text);
     while (token == GOLEAK_JSON_STRING) {
         struct goleak_json_text key = text;
         goleak_json_next(&text);

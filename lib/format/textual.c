@@ -446,7 +446,13 @@ static void recorder_ends(struct goleak_textual *text, const struct goleak_line 
     text->recorder_ended = true;
     if (find_number(at, line->end, "lost=", &count))
         goleak_textual_lost_in_all(text, line, count);
-    if (!text->recorder_began || !find_number(at, line->end, "events=", &count) || count <= text->recorder_events)
+    if (!text->recorder_began || !find_number(at, line->end, "events=", &count))
+        return;
+    if (count < text->recorder_events)
+        goleak_health_note(text->env.health, GOLEAK_HEALTH_surplus_events, text->recorder_events - count, line->number, 1, 0,
+                           "the recorder counted %" PRIu64 " events, and %" PRIu64 " are here", count,
+                           text->recorder_events);
+    if (count <= text->recorder_events)
         return;
     uint64_t missing = count - text->recorder_events;
     if (missing <= text->lost_told)

@@ -321,7 +321,12 @@ void goleak_locks_note(struct goleak_locks *locks, const struct goleak_record *r
         return;
     }
     struct goleak_locker *locker = &locks->lockers[record->index];
-    if (is_inner(locker, op, lock))
+    bool told = locker->called == op && locker->called_for == lock && locker->called_at == moment;
+    locker->called = (uint8_t)op;
+    locker->called_for = lock;
+    locker->called_at = moment;
+    locks->gaps += told;
+    if (told || is_inner(locker, op, lock))
         return;
     bool got = op == GOLEAK_LOCK_LOCKED || op == GOLEAK_LOCK_RLOCKED;
     if (got && locker->op != GOLEAK_LOCK_NONE && locker->lock == lock) {
@@ -345,6 +350,15 @@ void goleak_locks_note(struct goleak_locks *locks, const struct goleak_record *r
     locker->op = (uint8_t)op;
     if (got)
         settle(locks, record, locker);
+}
+
+void goleak_locks_woken(struct goleak_locks *locks, const struct goleak_record *record, int64_t moment, uint32_t waits)
+{
+    struct goleak_locker *locker = &locks->lockers[record->index];
+    if (locker->op == GOLEAK_LOCK_NONE)
+        return;
+    locker->since = moment;
+    locker->waits = waits;
 }
 
 /* ---- ends ---- */

@@ -16,7 +16,8 @@
  * again for another lock shows when that one is taken: what was known of it goes.
  *
  * A call that cannot be (a release of what nobody has taken, a lock that is taken while
- * another one has it) shows that some calls were not recorded: `gaps`.
+ * another one has it) shows that some calls were not recorded, and one that is told twice of
+ * the same moment that a part of the recording is there twice: `gaps`.
  */
 #ifndef GOLEAK_MODEL_LOCKS_H
 #define GOLEAK_MODEL_LOCKS_H
@@ -56,7 +57,7 @@ enum goleak_lock_op {
 /* A lock that somebody holds. */
 struct goleak_hold {
     uint64_t lock;
-    int64_t since; /* moment of the call that took it */
+    int64_t since; /* moment of the call that took it, or of the end of the wait for it */
     int64_t ended; /* of its holder's end; GOLEAK_NO_MOMENT: it lives */
     uint64_t goid; /* of a holder that has ended; 0: not told */
     uint32_t holder; /* record; 0: it has ended */
@@ -72,11 +73,14 @@ struct goleak_hold {
 struct goleak_locker {
     uint64_t lock;   /* that it wants, if `op` is not NONE */
     uint64_t inner;  /* whose Mutex is given back next, as a part of its WUNLOCK; 0: none */
-    int64_t since;   /* moment of that call */
+    int64_t since;   /* moment of that call, or of the end of the last wait since */
     uint32_t waits;  /* as in the hold that comes of it */
     uint32_t holds;  /* list; 0: none */
     uint32_t count;  /* of the list */
     uint8_t op;      /* enum goleak_lock_op; the blocking ones and the tries */
+    uint8_t called;  /* the last call, whatever it was */
+    int64_t called_at;
+    uint64_t called_for;
 };
 
 struct goleak_locks {
@@ -96,7 +100,7 @@ struct goleak_locks {
 
     bool every;          /* a recorder says that it has seen all calls */
     uint64_t taken;      /* locks that were taken, in all */
-    uint64_t gaps;       /* calls that cannot be, if all were seen */
+    uint64_t gaps;       /* calls that cannot be, if all were seen, and once each */
     uint64_t handed_on;  /* released by another one than had taken it, as Go allows */
     bool failed;         /* memory ended where nobody could be told */
 };
@@ -110,6 +114,8 @@ enum goleak_lock_op goleak_locks_op(struct goleak_locks *locks, const struct gol
 /* The record's goroutine calls it; `waits`: of it that have ended so far. */
 void goleak_locks_note(struct goleak_locks *locks, const struct goleak_record *record, enum goleak_lock_op op,
                        uint64_t lock, int64_t moment, uint32_t waits);
+/* It waited for a lock, as far as is known, and does not any more: it has the one that it wants. */
+void goleak_locks_woken(struct goleak_locks *locks, const struct goleak_record *record, int64_t moment, uint32_t waits);
 void goleak_locks_leave(struct goleak_locks *locks, const struct goleak_record *record, int64_t moment);
 /* A record takes over what another was. */
 void goleak_locks_move(struct goleak_locks *locks, uint32_t from, uint32_t to);

@@ -389,6 +389,13 @@ enum goleak_reason goleak_reasons_decode_with_wait(const struct goleak_reasons *
     return decoded;
 }
 
+bool goleak_reasons_is_open(const struct goleak_reasons *reasons, uint8_t reason, int wait)
+{
+    enum goleak_reason oldest = decode_in(lowest(reasons->candidates), reason, wait);
+    enum goleak_reason newest = decode_in(highest(reasons->candidates), reason, wait);
+    return oldest != newest && oldest != GOLEAK_REASON_UNKNOWN && newest != GOLEAK_REASON_UNKNOWN;
+}
+
 const char *goleak_reasons_wait_text(const struct goleak_reasons *reasons, int wait)
 {
     const char *text = NULL;

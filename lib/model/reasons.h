@@ -84,6 +84,9 @@ static inline enum goleak_reason goleak_reasons_decode(const struct goleak_reaso
     return (enum goleak_reason)reasons->table[reason];
 }
 
+/* The versions that it can be leave open which reason that is. */
+bool goleak_reasons_is_open(const struct goleak_reasons *reasons, uint8_t reason, int wait);
+
 /* The runtime's text of a wait reason; NULL where the candidates disagree or
  * have none. */
 const char *goleak_reasons_wait_text(const struct goleak_reasons *reasons, int wait);

@@ -1,7 +1,6 @@
 /* waits - see waits.h. */
 #include "model/waits.h"
 
-#include "base/bits.h"
 
 #include <string.h>
 
@@ -66,6 +65,12 @@ void goleak_waits_begin(struct goleak_waits *waits, const struct goleak_record *
     struct goleak_waiter *waiter = &waits->waiters[record->index];
     waiter->place = place_of(record, object);
     waiter->habits &= ~1u;
+}
+
+bool goleak_waits_elsewhere(const struct goleak_waits *waits, const struct goleak_record *record, uint64_t object)
+{
+    const struct goleak_waiter *waiter = goleak_waits_of(waits, record);
+    return waiter != NULL && goleak_place_is_object(waiter->place) && waiter->place != place_of(record, object);
 }
 
 void goleak_waits_move(struct goleak_waits *waits, uint32_t from, uint32_t to)
@@ -251,11 +256,6 @@ static uint32_t add_site(struct goleak_waits *waits, const struct goleak_record 
     return waits->slots[at];
 }
 
-static unsigned bucket_of(uint64_t waited)
-{
-    return goleak_bits(waited | 1) - 1;
-}
-
 /* ---- the end of a wait ---- */
 
 /* The habit of the place where it has waited, and in it the wait site; 0: memory. */
@@ -281,7 +281,7 @@ static inline void count_end(struct goleak_waits *waits, struct goleak_waiter *w
     waiter->habits |= 1;
     habit->ended++;
     site->ended++;
-    site->buckets[bucket_of((uint64_t)waited)]++;
+    site->buckets[goleak_wait_bucket(waited)]++;
     if (UNLIKELY(waited > habit->longest))
         habit->longest = waited;
     if (UNLIKELY(waited > site->longest))

@@ -16,6 +16,7 @@
 #ifndef GOLEAK_MODEL_WAITS_H
 #define GOLEAK_MODEL_WAITS_H
 
+#include "base/bits.h"
 #include "model/goroutine.h"
 
 /* 0 to measure what verdicts cost: nothing is kept, and nothing weighed. */
@@ -68,15 +69,30 @@ _Static_assert(sizeof(struct goleak_waiter) == 8, "eight of them are a line of t
 
 #define GOLEAK_HABIT_CHUNK 1024
 
-#define GOLEAK_WAIT_BUCKETS 64
+/* Durations are counted in buckets, four for each power of two: bucket 4b + q begins at
+ * 2^b (1 + q/4). */
+#define GOLEAK_WAIT_BUCKETS 256
 
-/* Durations of the waits that ended: bucket b counts those of 2^b to 2^(b+1) - 1. */
+static inline unsigned goleak_wait_bucket(int64_t waited)
+{
+    uint64_t value = waited > 0 ? (uint64_t)waited : 1;
+    unsigned power = goleak_bits(value) - 1;
+    return 4 * power + (unsigned)(value << (63 - power) >> 61 & 3);
+}
+
+/* The least duration of a bucket. */
+static inline int64_t goleak_wait_least(unsigned bucket)
+{
+    uint64_t quarters = (uint64_t)(4 + bucket % 4) << (bucket / 4 % 62);
+    return bucket / 4 < 62 ? (int64_t)((quarters + 3) / 4) : bucket / 4 == 62 ? (int64_t)(4 + bucket % 4) << 60 : INT64_MAX;
+}
+
 struct goleak_wait_site {
     uint32_t site, stack; /* spawn site, block stack */
     uint8_t reason;
     uint64_t ended;
     int64_t longest;
-    uint32_t buckets[GOLEAK_WAIT_BUCKETS];
+    uint32_t buckets[GOLEAK_WAIT_BUCKETS]; /* of the waits that ended */
 };
 
 struct goleak_waits {
@@ -122,6 +138,9 @@ ALWAYS_INLINE void goleak_waits_end(struct goleak_waits *waits, const struct gol
     if (record->state == GOLEAK_STATE_WAITING && record->index < waits->waiter_count)
         goleak_waits_ended(waits, record, moment);
 }
+
+/* It waits for another object than this one, as far as is told. */
+bool goleak_waits_elsewhere(const struct goleak_waits *waits, const struct goleak_record *record, uint64_t object);
 
 /* Who ended the last wait; NULL: no goroutine, or it is not told. */
 static inline void goleak_waits_by(struct goleak_waits *waits, const struct goleak_record *record,

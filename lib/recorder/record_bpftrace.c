@@ -80,7 +80,7 @@ static void write_place(const struct script *script, enum goleak_recorder_place 
     put(script, place == GOLEAK_PLACE_NEWPROC1 ? "\nuretprobe:" : "\nuprobe:");
     put(script, target->exe != NULL ? "\"<exe>\":" : "$1:");
     if (is_numeric(target, probe))
-        goleak_buf_printf(script->out, "0x%llx // %s+%u\n", (unsigned long long)(probe->offset + probe->skip),
+        goleak_buf_printf(script->out, "0x%llx // %s+%u\n", (unsigned long long)probe->offset + probe->skip,
                           probe->symbol, probe->skip);
     else if (probe->skip > 0)
         goleak_buf_printf(script->out, "\"%s\"+%u\n", probe->symbol, probe->skip);

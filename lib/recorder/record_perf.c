@@ -199,7 +199,7 @@ static void write_place_known(const struct script *script)
         const struct goleak_recorder_probe *probe = &script->target->probes[i];
         if (!probe->wanted)
             continue;
-        goleak_buf_printf(script->out, "at 0x%llx %u ", (unsigned long long)(probe->offset + probe->skip),
+        goleak_buf_printf(script->out, "at 0x%llx %u ", (unsigned long long)probe->offset + probe->skip,
                           (unsigned)probe->code_size);
         for (size_t k = 0; k < probe->code_size; k++)
             goleak_buf_printf(script->out, "%02x", probe->code[k]);
@@ -248,7 +248,7 @@ static void write_probe(const struct script *script, size_t place)
         goleak_buf_printf(script->out, "%sprobe %s %s \"$place\" '", indent, fetch->kind, probe->event);
     } else {
         goleak_buf_printf(script->out, "probe %s %s 0x%llx '", fetch->kind, probe->event,
-                          (unsigned long long)(probe->offset + probe->skip));
+                          (unsigned long long)probe->offset + probe->skip);
     }
     put(script, arguments);
     put(script, "'\n");

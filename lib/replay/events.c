@@ -21,16 +21,6 @@ static void prove(struct goleak_replay *replay, struct goleak_record *record, ui
         goleak_tell(replay, record, GOLEAK_T_RETRACTED, moment, record->created);
 }
 
-/* runtime.g0, which alone spawns main (rt0_go), is a static variable; every
- * other g lies in the heap's arenas. A spawner that lies near its goroutine is
- * therefore on the heap, and the goroutine is not main. */
-#define SAME_HEAP_BYTES ((uint64_t)4 << 30)
-
-static bool spawned_on_heap(uint64_t g, uint64_t spawner)
-{
-    return spawner != 0 && (g > spawner ? g - spawner : spawner - g) < SAME_HEAP_BYTES;
-}
-
 /* ---- records ---- */
 
 /* Goid 1 is main, whoever else has another. */
@@ -171,7 +161,8 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
     uint8_t proof = 0;
     struct goleak_process *process = &replay->processes[record->process];
     learn_goid(record, record->goid);
-    if (record->goid == 0 && process->created_any)
+    /* A spawner that is told proves more: see below. */
+    if (record->goid == 0 && process->created_any && (event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) == 0)
         proof |= GOLEAK_REC_NOT_MAIN;
     process->created_any = true;
     if (UNLIKELY(record->goid == 1)) {
@@ -193,9 +184,9 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
             if (node == 0)
                 return goleak_alloc_failure(replay->alloc);
             goleak_lineage_adopt(&replay->lineage, record, node);
+            if (goleak_spawns_others(spawner, event->g))
+                proof |= GOLEAK_REC_NOT_MAIN;
         }
-        if ((event->has & GOLEAK_HAS_OTHER) && spawned_on_heap(event->g, event->other_g))
-            proof |= GOLEAK_REC_NOT_MAIN;
         if ((event->has & GOLEAK_HAS_OTHER_GOID) && event->other_goid != 0)
             proof |= GOLEAK_REC_NOT_MAIN;
     }
@@ -297,6 +288,16 @@ static enum goleak_status learn_site(struct goleak_replay *replay, const struct 
     return GOLEAK_OK;
 }
 
+/* Not where it waits already, as far as that is told: its wake-up was lost. */
+static bool waits_elsewhere(const struct goleak_replay *replay, const struct goleak_event *event,
+                            const struct goleak_record *record)
+{
+    uint64_t object = goleak_object_of(record, event);
+    if ((event->has & GOLEAK_HAS_STACK) && record->block_stack != 0 && event->stack != record->block_stack)
+        return true;
+    return object != 0 && goleak_waits_elsewhere(&replay->waits, record, object);
+}
+
 static enum goleak_status on_park(struct goleak_replay *replay, const struct goleak_event *event,
                                   struct goleak_record *record, int64_t moment)
 {
@@ -316,10 +317,16 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
          * Where wake-ups are printed and none came between, it is the same wait. */
         again = replay->stream.has_wakeups && record->raw_reason == event->reason &&
                 record->wait == (wait >= 0 ? wait : GOLEAK_NO_WAIT);
-        if (again)
+        bool elsewhere = again && waits_elsewhere(replay, event, record);
+        if (elsewhere)
+            goleak_health_note(replay->health, GOLEAK_HEALTH_impossible_transitions, 1, event->position, 0, 0,
+                               "goroutine %" PRIx64 " parks on something else, and was not seen to wake up before",
+                               record->g);
+        else if (again)
             goleak_health_note(replay->health, GOLEAK_HEALTH_double_parks, 1, event->position, 0, 0,
                                "goroutine %" PRIx64 " parks twice without having run", record->g);
-        else
+        again = again && !elsewhere;
+        if (!again)
             goleak_end_park(replay, record, moment);
     }
     if (!again) {

@@ -108,6 +108,8 @@ ALWAYS_INLINE void goleak_tell_end(struct goleak_replay *replay, const struct go
 ALWAYS_INLINE void goleak_leave_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
     goleak_waits_end(&replay->waits, record, moment);
+    if (UNLIKELY(record->index < replay->locks.locker_count) && record->reason == GOLEAK_REASON_SYNC)
+        goleak_locks_woken(&replay->locks, record, moment, goleak_waits_count(&replay->waits, record));
     record->flags &= (uint16_t) ~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED);
     record->reason = record->raw_reason = GOLEAK_REASON_NONE;
     record->wait = GOLEAK_NO_WAIT;
@@ -118,6 +120,17 @@ ALWAYS_INLINE void goleak_end_park(struct goleak_replay *replay, struct goleak_r
 {
     goleak_tell_wait(replay, record, moment, false);
     goleak_leave_park(replay, record, moment);
+}
+
+/* runtime.g0, which alone spawns main (rt0_go), is a static variable without a life of its own;
+ * every other g lies in the heap's arenas. So a spawner that has done anything itself, or lies
+ * near its goroutine, does not spawn main: not that of a second process in the recording, either. */
+#define GOLEAK_SAME_HEAP_BYTES ((uint64_t)4 << 30)
+
+static inline bool goleak_spawns_others(const struct goleak_record *spawner, uint64_t g)
+{
+    uint64_t apart = g > spawner->g ? g - spawner->g : spawner->g - g;
+    return (spawner->flags & GOLEAK_REC_SEEN) != 0 || (spawner->g != 0 && g != 0 && apart < GOLEAK_SAME_HEAP_BYTES);
 }
 
 static inline void goleak_end_lineage(struct goleak_replay *replay, struct goleak_record *record)

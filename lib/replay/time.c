@@ -234,7 +234,7 @@ static enum goleak_status merge(struct goleak_order *order, struct goleak_batch 
     size_t taken = 0, read = from, at = 0, write = from;
     struct goleak_batch *out = take_spare(order);
     enum goleak_status status = out != NULL ? GOLEAK_OK : goleak_alloc_failure(order->alloc);
-    while (status == GOLEAK_OK && (read < to || taken < late->count)) {
+    while (out != NULL && status == GOLEAK_OK && (read < to || taken < late->count)) {
         const struct goleak_batch *old = read < to ? window->batches[read] : NULL;
         bool from_old = old != NULL && (taken == late->count || old->events[at].time_ns <= late->events[taken].time_ns);
         out->events[out->count++] = from_old ? old->events[at++] : late->events[taken++];

@@ -168,7 +168,8 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
         record->state != GOLEAK_STATE_ENDED || record->parent != 0 || record->g == 0 ||
         ((has & GOLEAK_HAS_GOID) && event->goid <= 1) || !replay->processes[record->process].created_any ||
         event->other_g == 0 || spawner->g != event->other_g || spawner->process != record->process ||
-        spawner == record || ((has & GOLEAK_HAS_OTHER_GOID) && spawner->goid == 0))
+        spawner == record || ((has & GOLEAK_HAS_OTHER_GOID) && spawner->goid == 0) ||
+        !goleak_spawns_others(spawner, record->g))
         return false;
     uint32_t node = goleak_lineage_of(&replay->lineage, spawner, goleak_detail_of(replay, spawner));
     if (node == 0)

@@ -21,11 +21,6 @@ void goleak_bunches_release(struct goleak_bunches *bunches)
     *bunches = (struct goleak_bunches){ .alloc = NULL };
 }
 
-unsigned goleak_wait_bucket(int64_t waited)
-{
-    return goleak_bits(waited > 0 ? (uint64_t)waited : 1) - 1;
-}
-
 /* ---- sums ---- */
 
 /* Behind those that are as old. */

@@ -54,7 +54,5 @@ static inline uint32_t goleak_bunch_one(const struct goleak_bunch *bunch)
 void goleak_sum_add(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_record *record);
 void goleak_sum_merge(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_sum *other);
 
-/* The bucket of a duration, as in goleak_wait_site. */
-unsigned goleak_wait_bucket(int64_t waited);
 
 #endif

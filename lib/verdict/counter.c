@@ -25,10 +25,12 @@ GOLEAK_RULE(serves)
 
 GOLEAK_RULE(timer)
 {
-    if (!goleak_hope_timer(c->input->waits, c->input->limits, c->record, c->habit, c->waited))
+    if (!goleak_hope_timer(c->input->waits, c->input->limits, c->habit, c->waited))
         return false;
-    goleak_say(out, "%" PRIu32 " waits here were ended by no goroutine but a timer, the longest after %s",
-               c->habit->nobody, goleak_span_of(c->input, c->habit->longest).text);
+    bool once = c->habit->nobody == 1;
+    goleak_say(out, "%" PRIu32 " wait%s here %s ended by no goroutine but a timer, %s after %s", c->habit->nobody,
+               once ? "" : "s", once ? "was" : "were", once ? "that" : "the longest",
+               goleak_span_of(c->input, c->habit->longest).text);
     goleak_say_number(out, "waits_ended", c->habit->nobody);
     return true;
 }
@@ -49,7 +51,8 @@ GOLEAK_RULE(pool)
     uint64_t least = c->input->objects_told && c->cohort != NULL ? c->cohort->count / 2 + 1 : 1;
     if (c->cohort == NULL || c->cohort->count < 2 || c->cohort->served < least)
         return false;
-    goleak_say(out, "%" PRIu64 " of the %" PRIu64 " that wait like it were woken here before: an idle pool",
+    goleak_say(out, "%" PRIu64 " of the %" PRIu64 " that wait like it were woken here again and again, by some who may do so "
+                    "once more: an idle pool",
                c->cohort->served, c->cohort->count);
     goleak_say_number(out, "served", (int64_t)c->cohort->served);
     goleak_say_number(out, "waiting", (int64_t)c->cohort->count);
@@ -87,30 +90,35 @@ GOLEAK_RULE(child)
 
 /* ---- it has not waited long ---- */
 
-static uint64_t above(const uint64_t *buckets, int64_t waited)
+/* What takes longer than a wait that has lasted so long begins here. */
+static unsigned longer_from(int64_t waited)
 {
-    uint64_t longer = 0;
-    for (size_t b = goleak_wait_bucket(waited) + 1; b < GOLEAK_WAIT_BUCKETS; b++)
-        longer += buckets[b];
-    return longer;
+    return goleak_wait_bucket(waited) + 1;
+}
+
+static void say_longer(const struct goleak_case *c, struct goleak_saying *out, uint64_t count, uint64_t ended)
+{
+    goleak_say_number(out, "longer", (int64_t)count);
+    goleak_say_number(out, "waits_ended", (int64_t)ended);
+    goleak_say_number(out, c->input->has_time ? "least_ns" : "least_events",
+                      goleak_wait_least(longer_from(c->waited)));
 }
 
 GOLEAK_RULE(usual)
 {
     const struct goleak_limits *limits = c->input->limits;
-    uint64_t buckets[GOLEAK_WAIT_BUCKETS];
+    uint64_t longer = 0;
     /* Without the stack, a lock that is held for long hides one that is never given back. */
     if (c->site == NULL || c->site->ended < limits->usual_least || c->record->block_stack == 0)
         return false;
-    for (size_t b = 0; b < GOLEAK_WAIT_BUCKETS; b++)
-        buckets[b] = c->site->buckets[b];
-    uint64_t longer = above(buckets, c->waited);
+    for (unsigned b = longer_from(c->waited); b < GOLEAK_WAIT_BUCKETS; b++)
+        longer += c->site->buckets[b];
     if (longer * limits->usual_part < c->site->ended)
         return false;
-    goleak_say(out, "waiting for %s; %" PRIu64 " of the %" PRIu64 " waits here that ended took longer",
-               goleak_span_of(c->input, c->waited).text, longer, c->site->ended);
-    goleak_say_number(out, "longer", (int64_t)longer);
-    goleak_say_number(out, "waits_ended", (int64_t)c->site->ended);
+    goleak_say(out, "waiting for %s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took %s or more",
+               goleak_span_of(c->input, c->waited).text, longer, c->site->ended,
+               goleak_span_of(c->input, goleak_wait_least(longer_from(c->waited))).text);
+    say_longer(c, out, longer, c->site->ended);
     return true;
 }
 
@@ -122,13 +130,15 @@ GOLEAK_RULE(early)
     if (c->record->reason >= GOLEAK_REASON_COUNT || c->cohort == NULL || c->cohort->longest > share)
         return false;
     const struct goleak_pool *pool = &c->input->cohorts.pools[c->record->reason];
-    uint64_t longer = above(pool->buckets, c->waited);
+    uint64_t longer = 0;
+    for (unsigned b = longer_from(c->waited); b < GOLEAK_WAIT_BUCKETS; b++)
+        longer += pool->buckets[b];
     if (pool->ended < limits->early_least || longer * limits->early_part < pool->ended)
         return false;
     goleak_say(out, "waiting for %s only; of the waits for this reason that ended, %" PRIu64 " of %" PRIu64
-                    " took longer", goleak_span_of(c->input, c->waited).text, longer, pool->ended);
-    goleak_say_number(out, "longer", (int64_t)longer);
-    goleak_say_number(out, "waits_ended", (int64_t)pool->ended);
+                    " took %s or more", goleak_span_of(c->input, c->waited).text, longer, pool->ended,
+               goleak_span_of(c->input, goleak_wait_least(longer_from(c->waited))).text);
+    say_longer(c, out, longer, pool->ended);
     return true;
 }
 

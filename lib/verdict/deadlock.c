@@ -111,7 +111,7 @@ static const char *doubt(const struct goleak_verdict_input *input)
         return "; not proven: here goroutines unlock what others have locked";
     if (!goleak_health_complete(input->health))
         return "; not proven: the recording is not whole";
-    return input->holders.complete ? NULL : "; not proven: calls of locks are missing in the recording";
+    return input->holders.complete ? NULL : "; not proven: calls of locks are missing in the recording, or there twice";
 }
 
 static void say_deadlock(const struct goleak_case *c, const char *end, struct goleak_saying *out)

@@ -36,12 +36,11 @@ uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak
 }
 
 bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_limits *limits,
-                       const struct goleak_record *record, const struct goleak_habit *here, int64_t waited)
+                       const struct goleak_habit *here, int64_t waited)
 {
     if (here == NULL || here->nobody == 0 || !waits->tells_wakers)
         return false;
-    /* A select may have another timer each time; a channel has one, which may be stopped. */
-    return record->reason == GOLEAK_REASON_SELECT || waited / limits->patience <= here->longest;
+    return waited / limits->patience <= here->longest; /* a timer may be stopped, or another one each time */
 }
 
 bool goleak_hope_unlocks(const struct goleak_hope *hope, const struct goleak_waits *waits,
@@ -209,7 +208,7 @@ static void add_stuck(struct search *search, const struct goleak_record *record)
         give(search, record->index, GOLEAK_HOPE_ACTS, 0);
     else if (input->holders != NULL && goleak_holders_is_free(input->holders, record->index))
         give(search, record->index, GOLEAK_HOPE_HOLDER, 0);
-    else if (goleak_hope_timer(input->waits, input->limits, record, here, goleak_waited(record, input->last)))
+    else if (goleak_hope_timer(input->waits, input->limits, here, goleak_waited(record, input->last)))
         give(search, record->index, GOLEAK_HOPE_TIMER, 0);
 }
 

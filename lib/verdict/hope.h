@@ -99,6 +99,6 @@ bool goleak_is_habit(const struct goleak_habit *habit, const struct goleak_limit
 
 /* A timer ended waits here, and the present one is not longer than that explains. */
 bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_limits *limits,
-                       const struct goleak_record *record, const struct goleak_habit *here, int64_t waited);
+                       const struct goleak_habit *here, int64_t waited);
 
 #endif

@@ -18,9 +18,9 @@ uint8_t goleak_idler_of(const struct goleak_symbols *symbols, uint32_t stack, ui
     size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
     for (size_t i = 0; i < count; i++) {
         const char *function = goleak_symbols_frame_function(symbols, frames[i]);
-        for (uint8_t k = 1; k < sizeof goleak_idlers / sizeof *goleak_idlers; k++)
+        for (size_t k = 1; k < sizeof goleak_idlers / sizeof *goleak_idlers; k++)
             if (reason == goleak_idlers[k].reason && strcmp(function, goleak_idlers[k].function) == 0)
-                return k;
+                return (uint8_t)k;
     }
     return 0;
 }

@@ -19,7 +19,7 @@ struct goleak_limits {
     double rise_trend;       /* … nor is less (standard deviations: 1 in 100 by chance) … */
     uint64_t rise_share;     /* … nor a rise in less than 1/N of the parts */
     uint64_t endless_created; /* so many births without an end are no warming-up any more */
-    uint64_t usual_least, usual_part; /* of so many waits here 1/N took longer */
+    uint64_t usual_least, usual_part; /* of so many waits like it 1/N took longer */
     uint64_t early_least, early_part, early_share; /* the same of the process, in the last 1/N of its time */
     double loss_chance;      /* what chance does less often is no chance */
     double loss_untold;      /* the part of the events that is taken to be lost where nobody counted */

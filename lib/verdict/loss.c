@@ -17,7 +17,7 @@ GOLEAK_RULE(loss)
     double expected = c->input->lost * (double)waits;
     if (goleak_at_least(expected, c->cohort->count) < c->input->limits->loss_chance)
         return false;
-    goleak_say(out, "of %" PRIu64 " waits here about %.1f would look so for what the recording has lost (%.2g %% of "
+    goleak_say(out, "of %" PRIu64 " waits like it about %.1f would look so for what the recording has lost (%.2g %% of "
                     "its events): the verdict is one grade lower", waits, expected, c->input->lost * 100);
     goleak_say_number(out, "waits", (int64_t)waits);
     return true;

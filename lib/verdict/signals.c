@@ -138,13 +138,13 @@ static double part_that_takes_longer(const struct goleak_case *c)
     return goleak_survival(ended, c->cohort->going_on, GOLEAK_WAIT_BUCKETS, goleak_wait_bucket(c->site->longest));
 }
 
-/* A duration that 99.9 % of the waits that ended were below: a bucket's upper end. */
+/* A duration that 99.9 % of the waits that ended were not above: a bucket's end. */
 static int64_t most_took(const struct goleak_wait_site *site)
 {
     uint64_t left = site->ended / 1000;
     for (size_t b = GOLEAK_WAIT_BUCKETS; b-- != 0; ) {
         if (site->buckets[b] > left)
-            return b < 62 && (int64_t)1 << (b + 1) < site->longest ? (int64_t)1 << (b + 1) : site->longest;
+            return goleak_wait_least((unsigned)b + 1) < site->longest ? goleak_wait_least((unsigned)b + 1) : site->longest;
         left -= site->buckets[b];
     }
     return site->longest;
@@ -156,7 +156,7 @@ GOLEAK_RULE(beyond)
         return false;
     struct goleak_span span = goleak_span_of(c->input, c->waited);
     bool many = c->site->ended >= 1000;
-    goleak_say(out, "waiting for %s; %s of the %" PRIu64 " waits here that ended took under %s (%.0f %% of all go on)",
+    goleak_say(out, "waiting for %s; %s of the %" PRIu64 " waits like it that ended took at most %s (%.0f %% of all go on)",
                span.text, many ? "99.9 %" : "each", c->site->ended,
                goleak_span_of(c->input, many ? most_took(c->site) : c->site->longest).text,
                part_that_takes_longer(c) * 100);
@@ -202,7 +202,7 @@ static const char *shape_of(const struct goleak_case *c)
     case GOLEAK_REASON_CHAN_RECV:
         return goleak_is_deserted(c) ? "a receiver whose channel was not closed by its last sender" : NULL;
     case GOLEAK_REASON_COND_WAIT:
-        return "a waiter that no Signal or Broadcast has reached";
+        return c->habit == NULL ? "a waiter that no Signal or Broadcast has reached" : NULL;
     case GOLEAK_REASON_SYNC:
         return waits_in(c, "WaitGroup")                           ? "a Wait without enough calls of Done"
                : waits_in(c, "Mutex") || waits_in(c, "semacquire") ? "a lock that was not given back" : NULL;

@@ -46,14 +46,26 @@ static const char *how_known(const struct goleak_record *record)
     return record->flags & GOLEAK_REC_INFERRED ? " (since before the recording began; read off its stack)" : "";
 }
 
+/* 16 is that up to Go 1.20, and a synctest bubble from 1.24 on. */
+static bool may_be_else(const struct goleak_case *c)
+{
+    const struct goleak_record *record = c->record;
+    int wait = record->wait != GOLEAK_NO_WAIT ? record->wait : -1;
+    return record->raw_reason != GOLEAK_REASON_NONE &&
+           goleak_reasons_is_open(c->input->reasons, record->raw_reason, wait);
+}
+
 GOLEAK_RULE(forever)
 {
     if (!c->blocked || c->record->reason != GOLEAK_REASON_FOREVER)
         return false;
-    bool proven = (c->record->flags & GOLEAK_REC_NOT_MAIN) != 0;
-    out->verdict = proven ? GOLEAK_VERDICT_CERTAIN : GOLEAK_VERDICT_LIKELY;
+    const char *doubt = (c->record->flags & GOLEAK_REC_NOT_MAIN) == 0
+                            ? "; it may be the main goroutine, which is then no leak"
+                        : may_be_else(c) ? "; with the Go version not known it may be a synctest bubble's instead"
+                                         : "";
+    out->verdict = doubt[0] == '\0' ? GOLEAK_VERDICT_CERTAIN : GOLEAK_VERDICT_LIKELY;
     goleak_say(out, "blocked forever (a nil channel or an empty select)%s: nothing can wake it%s",
-               how_known(c->record), proven ? "" : "; it may be the main goroutine, which is then no leak");
+               how_known(c->record), doubt);
     say_wait(c, out);
     return true;
 }

@@ -108,6 +108,33 @@ static void a_lock_is_held_from_its_call_to_its_release(void **state)
     assert_int_equal(locks.used, 0);
 }
 
+static void a_call_that_is_told_twice_counts_once_and_proves_nothing(void **state)
+{
+    (void)state;
+    call(1, GOLEAK_LOCK_RLOCK, 0x10);
+    goleak_locks_note(&locks, record(1), GOLEAK_LOCK_RLOCK, 0x10, now, 0);
+    go_on(1);
+    assert_int_equal(held_by(1, 0x10), 1);
+    assert_int_equal(locks.gaps, 1);
+    call(1, GOLEAK_LOCK_RLOCK, 0x10); /* at another time it is another one */
+    go_on(1);
+    assert_int_equal(held_by(1, 0x10), 2);
+    assert_int_equal(locks.gaps, 1);
+}
+
+static void who_waited_for_a_lock_holds_it_since_then(void **state)
+{
+    (void)state;
+    call(1, GOLEAK_LOCK_LOCK, 0x10);
+    goleak_locks_woken(&locks, record(1), now + 40, 7);
+    go_on(1);
+    const struct goleak_hold *hold = &locks.holds[goleak_locks_of(&locks, record(1)->index)->holds];
+    assert_int_equal(hold->since, now - 1 + 40);
+    assert_int_equal(hold->waits, 7);
+    goleak_locks_woken(&locks, record(1), now + 90, 8); /* of another wait */
+    assert_int_equal(hold->since, now - 1 + 40);
+}
+
 static void readers_read_together_and_twice(void **state)
 {
     (void)state;
@@ -444,6 +471,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_lock_is_held_from_its_call_to_its_release),
+        TEST(a_call_that_is_told_twice_counts_once_and_proves_nothing),
+        TEST(who_waited_for_a_lock_holds_it_since_then),
         TEST(readers_read_together_and_twice),
         TEST(a_writers_own_mutex_is_not_another_lock),
         TEST(a_try_may_have_failed),

@@ -129,6 +129,25 @@ static void sleeps_are_counted_and_no_more(void **state)
     assert_int_equal(waits.site_count, 1);
 }
 
+/* Each duration lies in the bucket that begins at or below it, and below the next one's start. */
+static void durations_are_known_to_a_quarter_of_a_power_of_two(void **state)
+{
+    (void)state;
+    for (int power = 0; power < 63; power++)
+        for (int64_t part = 0; part < 64; part++) {
+            int64_t waited = ((int64_t)1 << power) + (power >= 6 ? part << (power - 6) : part >> (6 - power));
+            unsigned bucket = goleak_wait_bucket(waited), next = bucket + 1;
+            while (goleak_wait_least(next) == goleak_wait_least(bucket))
+                next++; /* below 4 some are of nothing */
+            assert_true(goleak_wait_least(bucket) <= waited && waited < goleak_wait_least(next));
+            assert_true(goleak_wait_least(next) / 5 <= goleak_wait_least(bucket) / 4 + 1);
+        }
+    assert_int_equal(goleak_wait_bucket(0), goleak_wait_bucket(1));
+    assert_int_equal(goleak_wait_bucket(INT64_MIN), 0);
+    assert_int_equal(goleak_wait_bucket(INT64_MAX), 4 * 62 + 3);
+    assert_int_equal(goleak_wait_least(GOLEAK_WAIT_BUCKETS - 1), INT64_MAX);
+}
+
 static void a_site_has_a_histogram(void **state)
 {
     struct goleak_record record = parked(GOLEAK_REASON_SYNC, 9), other = parked(GOLEAK_REASON_SYNC, 8);
@@ -144,9 +163,9 @@ static void a_site_has_a_histogram(void **state)
     assert_int_equal(site->ended, 4);
     assert_int_equal(site->longest, 1024);
     assert_int_equal(site->buckets[0], 2);
-    assert_int_equal(site->buckets[9], 1);
-    assert_int_equal(site->buckets[10], 1);
-    assert_int_equal(goleak_waits_site(&waits, &other)->buckets[62], 1);
+    assert_int_equal(site->buckets[4 * 9 + 3], 1);
+    assert_int_equal(site->buckets[4 * 10], 1);
+    assert_int_equal(goleak_waits_site(&waits, &other)->buckets[4 * 62 + 3], 1);
     record.site = 4;
     assert_null(goleak_waits_site(&waits, &record));
 }
@@ -257,6 +276,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_not_seen_to_begin_is_not_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_takes_over_what_another_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sleeps_are_counted_and_no_more, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(durations_are_known_to_a_quarter_of_a_power_of_two, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_site_has_a_histogram, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_sites_are_found_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(places_are_bounded_and_the_least_goes, set_up, tear_down),
