@@ -123,14 +123,15 @@ ALWAYS_INLINE void goleak_end_park(struct goleak_replay *replay, struct goleak_r
 }
 
 /* runtime.g0, which alone spawns main (rt0_go), is a static variable without a life of its own;
- * every other g lies in the heap's arenas. So a spawner that has done anything itself, or lies
- * near its goroutine, does not spawn main: not that of a second process in the recording, either. */
+ * every other g lies in the heap's arenas, which are far above it where addresses have 64 bits.
+ * So a spawner that has done anything itself, or lies near its goroutine, does not spawn main:
+ * not that of a second process in the recording, either. */
 #define GOLEAK_SAME_HEAP_BYTES ((uint64_t)4 << 30)
 
 static inline bool goleak_spawns_others(const struct goleak_record *spawner, uint64_t g)
 {
     uint64_t apart = g > spawner->g ? g - spawner->g : spawner->g - g;
-    return (spawner->flags & GOLEAK_REC_SEEN) != 0 || (spawner->g != 0 && g != 0 && apart < GOLEAK_SAME_HEAP_BYTES);
+    return (spawner->flags & GOLEAK_REC_SEEN) != 0 || (spawner->g != 0 && g > UINT32_MAX && apart < GOLEAK_SAME_HEAP_BYTES);
 }
 
 static inline void goleak_end_lineage(struct goleak_replay *replay, struct goleak_record *record)
