@@ -55,7 +55,7 @@ enum goleak_status goleak_feed_start(struct goleak_feed *feed, struct goleak_tra
     const char *packing = goleak_unpack_sniff(first, size, all);
     bool packed = packing != NULL && strcmp(packing, "plain") != 0;
     bool aside =
-        threads > packed && trace->options.exe == NULL && trace->options.allocator == NULL && !feed->here;
+        threads > (packed ? 1u : 0u) && trace->options.exe == NULL && trace->options.allocator == NULL && !feed->here;
     if (packed && threads != 0)
         how = GOLEAK_DECODE_THREAD;
     else if (aside && threads > 1)

@@ -57,13 +57,12 @@ static bool in(void *context, const char *function, size_t size, uint64_t offset
 static bool address_of(void *context, const char *object, size_t size, uint64_t offset, uint64_t *address)
 {
     const struct goleak_names *names = context;
-    while (object != NULL && memchr(object, '/', size) != NULL) {
-        const char *slash = memchr(object, '/', size);
-        size -= (size_t)(slash + 1 - object);
-        object = slash + 1;
+    if (object != NULL) {
+        for (const char *slash; (slash = memchr(object, '/', size)) != NULL; object = slash + 1)
+            size -= (size_t)(slash + 1 - object);
+        if (strlen(names->base) != size || memcmp(names->base, object, size) != 0)
+            return false;
     }
-    if (object != NULL && (strlen(names->base) != size || memcmp(names->base, object, size) != 0))
-        return false;
     uint64_t linked;
     if (!goleak_image_address_of(names->image, offset, &linked))
         return false;

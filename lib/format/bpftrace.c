@@ -327,7 +327,7 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
 /* "        runtime.newproc+63", as no other tracer prints it. */
 static bool is_frame(const char *at, const char *end)
 {
-    struct goleak_frame_text frame;
+    uint64_t offset;
     if (!goleak_begins(at, end, "        ") || end[-1] < '0' || end[-1] > '9' ||
         memchr(at, '`', (size_t)(end - at)) != NULL)
         return false;
@@ -335,7 +335,7 @@ static bool is_frame(const char *at, const char *end)
     while (plus > at && plus[-1] != '+')
         plus--;
     return goleak_begins(goleak_skip_blanks(at, end), end, "runtime.") && plus > at &&
-           goleak_parse_u64(plus, end, &frame.offset) == end;
+           goleak_parse_u64(plus, end, &offset) == end;
 }
 
 static bool is_ours(const char *at, const char *end)

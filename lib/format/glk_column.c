@@ -96,7 +96,7 @@ static uint64_t least_near(const uint64_t *values, size_t count, int64_t low, in
 static struct plan plan_of(const uint64_t *values, size_t count)
 {
     struct plan best = { .step = 1, .cost = SIZE_MAX };
-    uint64_t least = count != 0 ? values[0] : 0, step = 0, samples[SAMPLES];
+    uint64_t least = count != 0 ? values[0] : 0, step = 0, samples[SAMPLES] = { 0 };
     size_t sampled = count < SAMPLES ? count : SAMPLES;
     for (size_t i = 0; i < count; i++) {
         if ((int64_t)values[i] < (int64_t)least)
@@ -213,7 +213,7 @@ static void put(struct goleak_buf *out, enum goleak_glk_coding coding, const uin
     goleak_glk_put_number(&body, plan->step);
     if (coding == GOLEAK_GLK_DELTA)
         goleak_glk_put_signed(&body, (int64_t)start);
-    if (coding == GOLEAK_GLK_DICTIONARY)
+    if (dictionary != NULL)
         put_dictionary(&body, dictionary);
     put_planes(&body, values, count, plan);
     if (plan->patches != 0)

@@ -140,7 +140,7 @@ static void get_columns(struct goleak_glk_events *events, const uint8_t *at, con
         events->columns[field].planes = NULL;
     while (at < end) {
         uint8_t field = *at++;
-        struct goleak_glk_column unknown, *column = field < GOLEAK_GLK_FIELDS ? &events->columns[field] : &unknown;
+        struct goleak_glk_column unknown = { 0 }, *column = field < GOLEAK_GLK_FIELDS ? &events->columns[field] : &unknown;
         *problem = "found a column twice";
         if (column != &unknown && column->planes != NULL)
             return;
