@@ -72,6 +72,10 @@ static enum goleak_status tap(void *context, struct goleak_batch **batch)
     struct convert *convert = part->convert;
     struct goleak_reader_facts facts;
     const struct goleak_input *input = part->feed.input;
+    if (input->parts > 1) /* what they are merged by would be lost */
+        return goleak_error_set(&convert->failure, GOLEAK_E_USAGE,
+                                "found a .glk of several recordings, expected one recording: convert those that it was "
+                                "made of");
     enum goleak_status status = tell_changes(part);
     if (status != GOLEAK_OK)
         return status;
@@ -191,12 +195,25 @@ static bool is_silent(const struct convert *convert, size_t path, const struct g
     return false;
 }
 
+/* Messages in a file that is given twice count once. */
+static bool is_given_before(const struct convert *convert, size_t path)
+{
+    for (size_t i = 0; i + 1 < convert->part_count; i++)
+        if (convert->parts[i].messages && strcmp(convert->paths[convert->parts[i].path], convert->paths[path]) == 0)
+            return true;
+    return false;
+}
+
 /* Recordings, and what was said beside them. */
 static void sort_out(struct convert *convert)
 {
     for (size_t i = 0; i < convert->path_count; i++) {
         struct goleak_error error = { 0 };
         struct part *part = add_part(convert, i);
+        if (is_given_before(convert, i)) {
+            convert->part_count--;
+            continue;
+        }
         bool recording = convert->path_count == 1 || is_pipe(convert->paths[i]) || convert->identities[i]->timed;
         if (recording || read_messages(convert, part, &error))
             continue;

@@ -304,7 +304,11 @@ static enum goleak_status open_part(void *context, const char *name, uint32_t pi
 {
     struct goleak_input *input = context;
     struct goleak_trace *trace = input->trace;
-    if (trace->sink.push != goleak_order_push || (input->lane == NULL && trace->input_count > 1))
+    if (trace->sink.push != goleak_order_push) {
+        input->parts++;
+        return GOLEAK_OK;
+    }
+    if (input->lane == NULL && trace->input_count > 1)
         return GOLEAK_OK;
     struct goleak_lane *lane = input->parts == 0 ? input->lane : NULL;
     if (lane == NULL && (lane = add_lane(trace, input, name)) == NULL) {
@@ -367,10 +371,11 @@ static void show_first_line(const struct goleak_input *input, struct goleak_erro
     goleak_escape_excerpt(error->excerpt, sizeof error->excerpt, input->head.data, size < 120 ? size : 120);
 }
 
-/* What unpacking this input complained of; NULL: of nothing. */
+/* What was said to be wrong with this input's bytes; NULL: nothing. */
 static const struct goleak_health_entry *find_damage(const struct goleak_input *input)
 {
-    static const enum goleak_health_id kinds[] = { GOLEAK_HEALTH_damaged_frames, GOLEAK_HEALTH_truncated };
+    static const enum goleak_health_id kinds[] = { GOLEAK_HEALTH_damaged_records, GOLEAK_HEALTH_damaged_frames,
+                                                   GOLEAK_HEALTH_truncated };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const struct goleak_health_entry *entry = &input->trace->health.entries[kinds[i]];
         if (entry->count != 0 && entry->input == input->path)
@@ -576,13 +581,21 @@ static enum goleak_status complain_of_nothing(struct goleak_input *input)
 {
     struct goleak_error *error = &input->trace->failure;
     const char *problem = input->trace->health.entries[GOLEAK_HEALTH_recorder_errors].detail;
-    const struct goleak_health_entry *damage = &input->trace->health.entries[GOLEAK_HEALTH_damaged_lines];
+    const struct goleak_health_entry *line = &input->trace->health.entries[GOLEAK_HEALTH_damaged_lines];
+    const struct goleak_health_entry *damage = find_damage(input);
     if (input->facts.advice != NULL) {
         goleak_error_set(error, GOLEAK_E_NOEVENTS, "%s", input->facts.advice);
-    } else if (damage->count != 0 && damage->input == input->path && damage->detail[0] != '\0') {
-        goleak_error_set(error, GOLEAK_E_NOEVENTS, "no line of it can be read; of the first: %s", damage->detail);
-        error->line = damage->line;
-        error->column = damage->column;
+    } else if (damage != NULL && damage->line == 0) {
+        goleak_error_set(error, GOLEAK_E_NOEVENTS, "no event of it can be read; of the damage the first: %s",
+                         damage->detail);
+        error->offset = damage->offset;
+        error->has_offset = true;
+    } else if (input->facts.guess != NULL) {
+        goleak_error_set(error, GOLEAK_E_NOEVENTS, "%s", input->facts.guess);
+    } else if (line->count != 0 && line->input == input->path && line->detail[0] != '\0') {
+        goleak_error_set(error, GOLEAK_E_NOEVENTS, "no line of it can be read; of the first: %s", line->detail);
+        error->line = line->line;
+        error->column = line->column;
     } else if (input->facts.notes != 0)
         goleak_error_set(error, GOLEAK_E_NOEVENTS,
                          "found a recorder's messages and no events: give this file together with its recording%s%s",

@@ -881,7 +881,7 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
     if (reader->version > GOLEAK_GLK_VERSION)
         out->advice = "found a .glk of a newer version of the format: it takes a newer goleak-report to read it";
     else if (reader->events == 0 && reader->notes == 0)
-        out->advice = "found a .glk without one event, expected some: was it cut?";
+        out->guess = "found a .glk without one event, expected some: was it cut?";
 }
 
 static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)

@@ -266,7 +266,7 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
         out->advice = "found no header of a Go execution trace, expected \"go 1.11 trace\", \"go 1.19 trace\" or "
                       "\"go 1.21 trace\"";
     else if (reader->out.events == 0)
-        out->advice = "found a Go execution trace without one event, expected some";
+        out->guess = "found a Go execution trace without one event, expected some";
 }
 
 const struct goleak_format goleak_format_gotrace_v1 = {

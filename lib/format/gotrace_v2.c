@@ -33,6 +33,7 @@ struct goleak_reader {
     unsigned version;      /* minor, of the header; 0: not read yet */
     size_t parsed;         /* of the generation's bytes, in whole batches */
     uint64_t last_generation; /* its number; 0: none */
+    unsigned doubts;       /* headers that were hardly believed */
     bool searching;        /* behind some damage, for a batch */
     size_t damaged_at, searched; /* in the generation's bytes */
     char damage[192];      /* what was found there, and what was expected */
@@ -177,8 +178,11 @@ static void search(struct goleak_reader *reader, const struct batch_head *head)
         snprintf(reader->damage, sizeof reader->damage, "found a batch header with a number of more than 64 bits");
     else
         snprintf(reader->damage, sizeof reader->damage,
-                 "found a batch of generation %" PRIu64 " with %" PRIu64
-                 " bytes, expected a generation from 1 and at most %d bytes",
+                 head->gen == 0 || head->size > BATCH_MAX
+                     ? "found a batch of generation %" PRIu64 " with %" PRIu64
+                       " bytes, expected a generation from 1 and at most %d bytes"
+                     : "found a batch of generation %" PRIu64 " with %" PRIu64
+                       " bytes, expected one that those behind its start follow (at most %d bytes)",
                  head->gen, head->size, BATCH_MAX);
 }
 
@@ -222,6 +226,47 @@ static enum found is_way(const struct goleak_reader *reader, size_t at, bool las
         return last ? WHOLE : MORE;
     return is_end_mark(reader, head.end) ? is_end(reader, head.end, head.gen, last)
                                          : read_likely(reader, head.end, head.gen, last, &next);
+}
+
+/* Not for each batch of a trace that is full of such. */
+#define DOUBTS_MOST 64
+
+/* Chance makes small numbers; threads of one generation tell times that lie near each other. */
+static bool fits_time(const struct goleak_generation *generation, uint64_t time)
+{
+    uint64_t other = generation->batch_count != 0 ? generation->batches[0].time : time;
+    return time / 2 <= other && other / 2 <= time;
+}
+
+/* A header behind whose batch no other one stands, or in whose batch the trace ends, is believed
+ * unless batches that fit begin within it. Of a trace that is cut the end may look like one by
+ * chance, so two must. */
+static enum found doubt(struct goleak_reader *reader, const struct batch_head *head, bool last)
+{
+    const struct goleak_generation *generation = &reader->generation;
+    uint64_t number = generation->number != 0 ? generation->number : reader->last_generation;
+    bool cut = head->end > generation->bytes.size, next_gen = number == 0 || head->gen == number || head->gen == number + 1;
+    struct batch_head next;
+    enum found behind = cut                                       ? BROKEN
+                        : head->end == generation->bytes.size     ? last ? WHOLE : MORE
+                        : is_end_mark(reader, head->end)          ? WHOLE
+                                                                  : read_likely(reader, head->end, 0, last, &next);
+    if (behind == WHOLE || behind == MORE)
+        return behind == WHOLE ? BROKEN : MORE;
+    size_t left = generation->bytes.size - reader->parsed;
+    if (reader->doubts == DOUBTS_MOST || (left < SEARCH_BYTES && !last))
+        return reader->doubts == DOUBTS_MOST ? BROKEN : MORE;
+    reader->doubts++;
+    size_t end = next_gen && !cut ? head->end : reader->parsed + (left < SEARCH_BYTES ? left : SEARCH_BYTES);
+    for (size_t at = reader->parsed + 1; at < end; at++) {
+        struct batch_head first;
+        if (is_way(reader, at, last) != WHOLE || read_head(reader, at, last, &first) != WHOLE ||
+            !fits_time(generation, first.time))
+            continue;
+        if (!cut || first.end < generation->bytes.size)
+            return WHOLE;
+    }
+    return BROKEN;
 }
 
 /* False: more bytes are needed, or the search is over in vain. */
@@ -279,7 +324,10 @@ static enum goleak_status take_batches(struct goleak_reader *reader, bool last)
         enum found found = read_head(reader, reader->parsed, last, &head);
         if (found == MORE)
             return GOLEAK_OK;
-        if (found == BROKEN) {
+        enum found other = found != BROKEN ? doubt(reader, &head, last) : BROKEN;
+        if (other == MORE)
+            return GOLEAK_OK;
+        if (found == BROKEN || other == WHOLE) {
             search(reader, &head);
             continue;
         }
@@ -364,9 +412,22 @@ static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, 
     return reader->version != 0 ? take_batches(reader, false) : GOLEAK_OK;
 }
 
+/* The runtime names its reasons at the end of each generation, even of one without events. */
+static bool tells_strings(const struct goleak_generation *generation)
+{
+    const uint8_t *start = (const uint8_t *)generation->bytes.data;
+    for (size_t i = 0; i < generation->batch_count; i++) {
+        const struct goleak_trace_batch *batch = &generation->batches[i];
+        if (batch->at < batch->end && start[batch->at] == GOLEAK_TRACE_STRINGS)
+            return true;
+    }
+    return false;
+}
+
 static enum goleak_status finish(struct goleak_reader *reader)
 {
     struct goleak_generation *generation = &reader->generation;
+    const struct goleak_health_entry *entries = reader->env.health->entries;
     enum goleak_status status = reader->version != 0 && !reader->lost ? take_batches(reader, true) : GOLEAK_OK;
     if (status != GOLEAK_OK)
         return status;
@@ -374,8 +435,12 @@ static enum goleak_status finish(struct goleak_reader *reader)
         note_truncated(reader, generation->offset + reader->parsed, "the trace ends in the middle of a batch");
     else if (reader->version >= 26 && generation->number != 0)
         note_truncated(reader, generation->offset + reader->parsed, "the trace ends before its last generation does");
-    if (generation->number != 0)
+    if (generation->number != 0) {
+        bool whole = tells_strings(generation); /* while the batches are as they came */
         status = run_generation(reader);
+        if (!whole && entries[GOLEAK_HEALTH_truncated].count + entries[GOLEAK_HEALTH_damaged_records].count == 0)
+            note_truncated(reader, generation->offset + reader->parsed, "the trace ends before its last generation does");
+    }
     return status == GOLEAK_OK ? goleak_v2_push(&reader->scheduler.out) : status;
 }
 
@@ -384,7 +449,7 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
     const struct goleak_v2_out *told = &reader->scheduler.out;
     *out = (struct goleak_reader_facts){ .events = goleak_v2_events(told), .form = "v2" };
     if (out->events == 0)
-        out->advice = "found a Go execution trace without one event, expected some: was it cut, or stopped at once?";
+        out->guess = "found a Go execution trace without one event, expected some: was it cut, or stopped at once?";
 }
 
 static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)

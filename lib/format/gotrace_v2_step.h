@@ -27,6 +27,7 @@ struct step {
     struct goleak_trace_thread *thread;
     const uint8_t *behind; /* what was read of the event */
     uint64_t argument[GOLEAK_TRACE_ARGUMENTS];
+    uint64_t latest;     /* it is told to be no later than this */
     bool force;          /* take it, whatever the rules say */
     const char *problem; /* NEVER: what is wrong */
 };
@@ -193,7 +194,8 @@ static void set_named(struct step *step, uint32_t slot, enum goleak_trace_status
 static struct goleak_v2_when when_of(const struct step *step)
 {
     const struct goleak_trace_thread *thread = step->thread;
-    return (struct goleak_v2_when){ thread->time, step->scheduler->position_of_0 + (uint64_t)(uintptr_t)thread->event };
+    return (struct goleak_v2_when){ thread->time < step->latest ? thread->time : step->latest,
+                                    step->scheduler->position_of_0 + (uint64_t)(uintptr_t)thread->event };
 }
 
 /* What is not of a goroutine's life. */

@@ -213,6 +213,7 @@ static bool collect(struct goleak_scheduler *scheduler)
 static void begin(struct goleak_scheduler *scheduler, struct step *step, size_t place)
 {
     step->thread = &scheduler->threads[scheduler->heap[place]];
+    step->latest = UINT64_MAX;
     step->problem = NULL;
 }
 
@@ -266,6 +267,9 @@ static enum verdict choose(struct step *step, size_t *place)
             break;
         scheduler->effort--;
         begin(scheduler, step, *place);
+        /* What is of no thread was written at the generation's end, and true all along. */
+        if (step->thread->id == GOLEAK_TRACE_NO_ID)
+            step->latest = scheduler->heap_times[0];
         enum verdict verdict = take_step(step);
         if (verdict != NOT_YET)
             return verdict;
@@ -369,7 +373,7 @@ NOINLINE static enum goleak_status go_slowly(struct goleak_scheduler *scheduler,
 enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint64_t frequency)
 {
     const struct goleak_generation *generation = scheduler->generation;
-    struct step step = { .scheduler = scheduler };
+    struct step step = { .scheduler = scheduler, .latest = UINT64_MAX };
     enum goleak_status status = GOLEAK_OK;
     scheduler->gen = scheduler->gen == UINT16_MAX ? 1 : (uint16_t)(scheduler->gen + 1);
     scheduler->position_of_0 = generation->offset - (uint64_t)(uintptr_t)generation->bytes.data;

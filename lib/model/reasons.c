@@ -273,11 +273,12 @@ bool goleak_reasons_set_version(struct goleak_reasons *reasons, const char *vers
 void goleak_reasons_set_range(struct goleak_reasons *reasons, unsigned low, unsigned high)
 {
     uint32_t set = 0;
-    if (goleak_reasons_is_given(reasons))
-        return;
     for (unsigned minor = GOLEAK_GO_OLDEST; minor <= GOLEAK_GO_NEWEST; minor++)
         if (minor >= low && minor <= high)
             set |= GOLEAK_GO_BIT(minor);
+    /* Who gives a version that the trace is not of is wrong. */
+    if (goleak_reasons_is_given(reasons) && (set == 0 || (reasons->candidates & set) != 0))
+        return;
     reasons->candidates = set != 0 ? set : GOLEAK_GO_BIT(GOLEAK_GO_OLDEST);
     reasons->narrowed = true;
     reasons->from = "header";
@@ -287,7 +288,9 @@ void goleak_reasons_set_range(struct goleak_reasons *reasons, unsigned low, unsi
 
 void goleak_reasons_set_as(struct goleak_reasons *reasons, const struct goleak_reasons *told)
 {
-    if (goleak_reasons_is_given(reasons))
+    bool overruled = goleak_reasons_is_given(reasons) && goleak_reasons_is_given(told) &&
+                     strcmp(reasons->from, "option") == 0 && strcmp(told->from, "header") == 0;
+    if (goleak_reasons_is_given(reasons) && !overruled)
         return;
     reasons->candidates = told->candidates;
     reasons->narrowed = true;

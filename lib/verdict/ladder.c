@@ -357,7 +357,7 @@ static double part_lost(const struct goleak_verdict_input *input)
     static const enum goleak_health_id told[] = { GOLEAK_HEALTH_lost_events, GOLEAK_HEALTH_damaged_lines,
                                                   GOLEAK_HEALTH_implicit_ends };
     static const enum goleak_health_id untold[] = { GOLEAK_HEALTH_truncated, GOLEAK_HEALTH_damaged_frames,
-                                                    GOLEAK_HEALTH_damaged_records };
+                                                    GOLEAK_HEALTH_damaged_records, GOLEAK_HEALTH_broken_order };
     const struct goleak_health_entry *entries = input->health->entries;
     double lost = 0;
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)

@@ -1163,7 +1163,7 @@ static void a_trace_without_events_is_said_to_be_one(void **state)
     expect("");
     expect_healthy();
     assert_int_equal(facts.events, 0);
-    assert_non_null(facts.advice);
+    assert_non_null(facts.guess);
     trace.size = 0;
     goleak_buf_append(&trace, "go 1.22 trace\0\0\0\x01\x02\x03", 19);
     expect("");

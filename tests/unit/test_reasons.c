@@ -332,6 +332,35 @@ static void reasons_have_the_runtimes_words(void **state)
     assert_null(goleak_reason_name(GOLEAK_REASON_NONE));
 }
 
+static void a_trace_s_header_overrules_a_version_that_it_is_not_of(void **state)
+{
+    struct goleak_reasons other;
+    (void)state;
+    goleak_reasons_init(&reasons);
+    assert_true(goleak_reasons_set_version(&reasons, "1.21", "option"));
+    other = reasons;
+    goleak_reasons_set_range(&reasons, 26, 27);
+    assert_string_equal(reasons.from, "header");
+    assert_string_equal(reasons.text, "1.26-1.27");
+    goleak_reasons_set_as(&other, &reasons); /* as a thread tells it */
+    assert_string_equal(other.from, "header");
+    goleak_reasons_init(&reasons);
+    assert_true(goleak_reasons_set_version(&reasons, "1.27", "option"));
+    goleak_reasons_set_range(&reasons, 26, 27); /* it leaves that open */
+    assert_string_equal(reasons.from, "option");
+    assert_string_equal(reasons.text, "1.27");
+}
+
+static void a_number_is_open_where_versions_read_it_otherwise(void **state)
+{
+    (void)state;
+    goleak_reasons_init(&reasons);
+    assert_true(goleak_reasons_is_open(&reasons, 16, -1));
+    assert_false(goleak_reasons_is_open(&reasons, 7, -1));
+    assert_true(goleak_reasons_set_version(&reasons, "1.20", "option"));
+    assert_false(goleak_reasons_is_open(&reasons, 16, -1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +377,8 @@ int main(void)
         cmocka_unit_test(panics_are_told_by_version),
         cmocka_unit_test(the_leak_capable_set_is_the_articles),
         cmocka_unit_test(reasons_have_the_runtimes_words),
+        cmocka_unit_test(a_trace_s_header_overrules_a_version_that_it_is_not_of),
+        cmocka_unit_test(a_number_is_open_where_versions_read_it_otherwise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
