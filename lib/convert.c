@@ -83,7 +83,7 @@ static enum goleak_status tap(void *context, struct goleak_batch **batch)
         if ((*batch)->events[i].has & GOLEAK_HAS_TIME && (*batch)->events[i].time_ns > part->newest_ns)
             part->newest_ns = (*batch)->events[i].time_ns;
     input->format->facts(input->reader, &facts);
-    goleak_writer_format(convert->writer, part->source, input->format->name);
+    goleak_writer_format(convert->writer, part->source, facts.source != NULL ? facts.source : input->format->name);
     status = goleak_writer_batch(convert->writer, part->source, (*batch)->events, (*batch)->count, (*batch)->in_order,
                                  facts.relative_time, &convert->failure);
     (*batch)->count = 0;
