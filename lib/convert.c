@@ -198,7 +198,7 @@ static bool is_silent(const struct convert *convert, size_t path, const struct g
 /* Messages in a file that is given twice count once. */
 static bool is_given_before(const struct convert *convert, size_t path)
 {
-    for (size_t i = 0; i + 1 < convert->part_count; i++)
+    for (size_t i = 0; i < convert->part_count; i++)
         if (convert->parts[i].messages && strcmp(convert->paths[convert->parts[i].path], convert->paths[path]) == 0)
             return true;
     return false;
@@ -209,11 +209,9 @@ static void sort_out(struct convert *convert)
 {
     for (size_t i = 0; i < convert->path_count; i++) {
         struct goleak_error error = { 0 };
-        struct part *part = add_part(convert, i);
-        if (is_given_before(convert, i)) {
-            convert->part_count--;
+        if (is_given_before(convert, i))
             continue;
-        }
+        struct part *part = add_part(convert, i);
         bool recording = convert->path_count == 1 || is_pipe(convert->paths[i]) || convert->identities[i]->timed;
         if (recording || read_messages(convert, part, &error))
             continue;
@@ -231,7 +229,7 @@ static void sort_out(struct convert *convert)
 static void check_joins(struct convert *convert)
 {
     size_t recordings = 0;
-    struct part *first = convert->parts;
+    struct part *first = NULL;
     for (size_t i = 0; i < convert->part_count; i++) {
         recordings += !convert->parts[i].messages;
         first = first == NULL && !convert->parts[i].messages ? &convert->parts[i] : first;

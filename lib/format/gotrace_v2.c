@@ -251,11 +251,13 @@ static enum found doubt(struct goleak_reader *reader, const struct batch_head *h
                         : head->end == generation->bytes.size     ? last ? WHOLE : MORE
                         : is_end_mark(reader, head->end)          ? WHOLE
                                                                   : read_likely(reader, head->end, 0, last, &next);
-    if (behind == WHOLE || behind == MORE)
-        return behind == WHOLE ? BROKEN : MORE;
+    if (behind == MORE)
+        return MORE;
+    if (behind == WHOLE || reader->doubts == DOUBTS_MOST)
+        return BROKEN;
     size_t left = generation->bytes.size - reader->parsed;
-    if (reader->doubts == DOUBTS_MOST || (left < SEARCH_BYTES && !last))
-        return reader->doubts == DOUBTS_MOST ? BROKEN : MORE;
+    if (left < SEARCH_BYTES && !last)
+        return MORE;
     reader->doubts++;
     size_t end = next_gen && !cut ? head->end : reader->parsed + (left < SEARCH_BYTES ? left : SEARCH_BYTES);
     for (size_t at = reader->parsed + 1; at < end; at++) {
