@@ -1,6 +1,7 @@
 /* join - see join.h. */
 #include "join.h"
 
+#include "base/hash.h"
 #include "input/decode.h"
 #include "replay/merge.h"
 
@@ -9,6 +10,8 @@
 #include <sys/stat.h>
 
 #define LOOK_BYTES ((size_t)1 << 20)
+/* Where no goroutine was born in them: a Go trace tells nothing before a generation ends. */
+#define LOOK_MOST_BYTES ((size_t)128 << 20)
 
 /* ---- looking ---- */
 
@@ -28,7 +31,14 @@ static void note_pid(struct goleak_identity *identity, const struct goleak_event
     identity->pid_count++;
 }
 
-static void note_event(struct goleak_identity *identity, const struct goleak_event *event)
+static uint64_t hash_start(const struct goleak_decoder *decoder, const struct goleak_event *event)
+{
+    const char *name = event->has & GOLEAK_HAS_START ? goleak_decoder_name(decoder, event->name) : "";
+    return name[0] != '\0' ? goleak_hash_bytes(name, strlen(name)) | 1 : 0;
+}
+
+static void note_event(struct goleak_identity *identity, const struct goleak_decoder *decoder,
+                       const struct goleak_event *event)
 {
     identity->timed = identity->timed || (event->has & GOLEAK_HAS_TIME) != 0;
     note_pid(identity, event);
@@ -39,6 +49,7 @@ static void note_event(struct goleak_identity *identity, const struct goleak_eve
         .goid = event->goid,
         .gopc = event->has & GOLEAK_HAS_GOPC ? event->gopc : 0,
         .startpc = event->has & GOLEAK_HAS_STARTPC ? event->startpc : 0,
+        .start = hash_start(decoder, event),
         .pid = event->has & GOLEAK_HAS_PID ? event->pid : 0,
         .time_ns = event->time_ns,
     };
@@ -64,7 +75,7 @@ static void take_events(struct taking *taking, struct goleak_decoder *decoder)
     const struct goleak_event *event;
     while (goleak_decoder_next(decoder, &event) == GOLEAK_OK) {
         if (taking->has_last)
-            note_event(taking->identity, &taking->last);
+            note_event(taking->identity, decoder, &taking->last);
         taking->last = *event;
         taking->has_last = true;
     }
@@ -86,7 +97,7 @@ static enum goleak_status look(struct goleak_identity *identity, const char *pat
         status = goleak_decode_open(&decode, &alloc, source, options->max_memory_bytes / 2, 0, error);
     if (status == GOLEAK_OK)
         status = goleak_decoder_new(&decoder, options, error);
-    while (status == GOLEAK_OK && seen < LOOK_BYTES) {
+    while (status == GOLEAK_OK && seen < (identity->birth_count == 0 ? LOOK_MOST_BYTES : LOOK_BYTES)) {
         const void *data;
         status = goleak_decode_next(decode, &data, &size, NULL, NULL, error);
         if (status != GOLEAK_OK || size == 0)
@@ -100,7 +111,7 @@ static enum goleak_status look(struct goleak_identity *identity, const char *pat
         take_events(&taking, decoder);
     }
     if (taking.has_last && size == 0)
-        note_event(identity, &taking.last);
+        note_event(identity, decoder, &taking.last);
     if (decoder != NULL && goleak_decoder_is_relative(decoder))
         identity->timed = false; /* whose start is not known */
     goleak_decoder_free(decoder);
@@ -151,7 +162,12 @@ bool goleak_paths_are_neighbours(const char *a, const char *b)
 
 /* ---- comparing ---- */
 
-enum alike { ALIKE_NO, ALIKE_UNKNOWN, ALIKE_YES };
+enum alike { ALIKE_NO, ALIKE_UNKNOWN, ALIKE_LATE, ALIKE_YES };
+
+/* A thread may be stopped between two recorders' probes. */
+#define LATE_NS ((int64_t)100000000)
+/* … but not at one birth in so many. */
+#define LATE_ONE_IN 16
 
 static enum alike same_pid(const struct goleak_identity *a, const struct goleak_identity *b)
 {
@@ -168,15 +184,19 @@ static enum alike same_birth(const struct goleak_birth *a, const struct goleak_b
 {
     int64_t apart = a->time_ns > b->time_ns ? a->time_ns - b->time_ns : b->time_ns - a->time_ns;
     bool gopc_told = a->gopc != 0 && b->gopc != 0, startpc_told = a->startpc != 0 && b->startpc != 0;
-    if ((gopc_told && a->gopc != b->gopc) || (startpc_told && a->startpc != b->startpc) || apart > GOLEAK_MERGE_NS)
+    if ((gopc_told && a->gopc != b->gopc) || (startpc_told && a->startpc != b->startpc) || apart > LATE_NS)
         return ALIKE_NO;
-    return gopc_told || startpc_told ? ALIKE_YES : ALIKE_UNKNOWN;
+    if (apart > GOLEAK_MERGE_NS)
+        return ALIKE_LATE;
+    /* Another name proves nothing, recorders write one in several ways. */
+    bool start_told = a->start != 0 && a->start == b->start;
+    return gopc_told || startpc_told || start_told ? ALIKE_YES : ALIKE_UNKNOWN;
 }
 
 bool goleak_identity_joins(const struct goleak_identity *a, const struct goleak_identity *b)
 {
     enum alike pid = same_pid(a, b);
-    size_t i = 0, k = 0, same = 0;
+    size_t i = 0, k = 0, same = 0, late = 0;
     if (!a->timed || !b->timed || pid == ALIKE_NO)
         return false;
     /* Of several processes those events are whose that do not say? */
@@ -195,7 +215,8 @@ bool goleak_identity_joins(const struct goleak_identity *a, const struct goleak_
         if (alike == ALIKE_NO)
             return false;
         same += alike == ALIKE_YES;
+        late += alike == ALIKE_LATE;
         i++, k++;
     }
-    return pid == ALIKE_YES || same != 0;
+    return (pid == ALIKE_YES || same != 0) && late * LATE_ONE_IN <= same;
 }

@@ -2,9 +2,10 @@
  * join - which inputs are recordings of one process.
  *
  * They are if they name the same process (pid), or if the same goroutine (goid,
- * created at the same go statement) was created in both at the same time, on the same
- * clock; and if nothing contradicts. The first MiB of each is looked at. Only files
- * that tell the time can join; a pipe cannot be read twice.
+ * created at the same go statement, or by its start function's name) was created in
+ * both at the same time, on the same clock; and if nothing contradicts. The first MiB
+ * of each is looked at, of a Go trace its first generation. Only files that tell the
+ * time can join; a pipe cannot be read twice.
  */
 #ifndef GOLEAK_JOIN_H
 #define GOLEAK_JOIN_H
@@ -16,6 +17,7 @@
 
 struct goleak_birth {
     uint64_t goid, gopc, startpc; /* 0: not told */
+    uint64_t start; /* a hash of the start function's name */
     uint32_t pid;
     int64_t time_ns;
 };

@@ -543,9 +543,10 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
         return GOLEAK_OK;
     struct goleak_detail *detail = goleak_detail_of(replay, record), *was = goleak_detail_of(replay, named);
     uint64_t g = record->g;
-    uint32_t own = record->index, other = named->index;
+    uint32_t own = record->index, other = named->index, lives = detail->incarnation;
     *record = *named;
     *detail = *was;
+    detail->incarnation += lives;
     record->g = g;
     record->index = own;
     if (record->flags & GOLEAK_REC_SPAWNED)
@@ -583,13 +584,14 @@ enum goleak_status goleak_step_long(struct goleak_replay *replay, const struct g
             return goleak_alloc_failure(replay->alloc);
         record = goleak_store_at(&replay->store, index);
         record->wait = GOLEAK_NO_WAIT;
-        if (replay->store.has_goids && (event->has & GOLEAK_HAS_G) && (event->has & GOLEAK_HAS_GOID)) {
-            enum goleak_status status = take_over(replay, event, record);
-            if (status != GOLEAK_OK)
-                return status;
-        }
     } else {
         goid = record->goid;
+    }
+    if (replay->store.has_goids && (event->has & GOLEAK_HAS_G) && (event->has & GOLEAK_HAS_GOID) &&
+        (record->state == GOLEAK_STATE_ENDED || (record->flags & GOLEAK_REC_SEEN) == 0) && goid != event->goid) {
+        enum goleak_status status = take_over(replay, event, record);
+        if (status != GOLEAK_OK)
+            return status;
     }
     int64_t moment = goleak_take_moment(replay, event);
     enum goleak_status status = apply(replay, event, record, record->index, moment);

@@ -85,6 +85,19 @@ static bool find_process(const struct goleak_replay *replay, const struct goleak
     return false;
 }
 
+/* The thread was stopped between two recorders' probes of one creation, and what is held
+ * had to go. A goroutine cannot run before both have fired: nothing else is late, but what
+ * may come twice. The second one still tells what the first does not. */
+static void see_birth_twice(struct goleak_merge *merge, struct goleak_event *event)
+{
+    goleak_health_note(merge->health, GOLEAK_HEALTH_seen_twice, 1, event->position, 0, 0,
+                       "the creation of goroutine %" PRIu64 " was recorded before in another input", event->goid);
+    event->kind = GOLEAK_EVENT_STATUS;
+    event->status = 0;
+    event->has = (event->has | GOLEAK_HAS_STATUS) &
+                 ~(GOLEAK_HAS_STACK | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_REASON);
+}
+
 /* The replay keeps a goroutine under its g, or where that is not told under its goid.
  * Where one input tells g and another does not, an event goes by what the record does
  * that the goroutine has. False: memory. */
@@ -100,11 +113,12 @@ static bool call_as_known(struct goleak_merge *merge, struct goleak_event *event
     if (index == 0)
         return true;
     const struct goleak_record *record = goleak_store_at(&replay->store, index);
+    if (event->kind == GOLEAK_EVENT_CREATE && event->goid != 1 && (record->flags & GOLEAK_REC_SEEN) &&
+        (record->flags & GOLEAK_REC_PREEXISTING) == 0)
+        see_birth_twice(merge, event);
     if (record->g != 0 && (event->has & GOLEAK_HAS_G) == 0) {
         event->g = record->g;
         event->has |= GOLEAK_HAS_G;
-    } else if (record->g == 0 && (record->flags & GOLEAK_REC_SEEN)) {
-        event->has &= ~GOLEAK_HAS_G;
     }
     return true;
 }
@@ -243,15 +257,33 @@ static bool is_of_the_same(const struct goleak_event *a, const struct goleak_eve
     return x.g == 0 && x.goid == 0 && y.g == 0 && y.goid == 0;
 }
 
+/* Go traces tell reasons by name, gopark's probes its numbers. */
+static bool is_other_reason(const struct goleak_merge *merge, const struct goleak_event *a, const struct goleak_event *b)
+{
+    enum goleak_reason reasons[2];
+    const struct goleak_event *events[] = { a, b };
+    if ((a->has & b->has & GOLEAK_HAS_REASON) == 0)
+        return false;
+    if (((a->flags ^ b->flags) & GOLEAK_FLAG_REASON) == 0)
+        return a->reason != b->reason;
+    for (int i = 0; i < 2; i++) {
+        int wait = events[i]->has & GOLEAK_HAS_WAIT ? events[i]->wait_reason : -1;
+        reasons[i] = events[i]->flags & GOLEAK_FLAG_REASON
+                         ? (enum goleak_reason)events[i]->reason
+                         : goleak_reasons_decode(merge->replay->reasons, events[i]->reason, wait);
+    }
+    return reasons[0] != reasons[1] && reasons[0] != GOLEAK_REASON_UNKNOWN && reasons[1] != GOLEAK_REASON_UNKNOWN;
+}
+
 /* Two of one goroutine. The CPU is the thread's, and recorders may tell it at different
  * moments; a start function's name may be written in different ways. */
-static bool is_like(const struct goleak_event *a, const struct goleak_event *b)
+static bool is_like(const struct goleak_merge *merge, const struct goleak_event *a, const struct goleak_event *b)
 {
     uint32_t both = a->has & b->has;
     struct whose who = whose(a);
     bool is_nobodys = who.g == 0 && who.goid == 0;
     if (a->kind != b->kind || (has_name(a) && a->name != b->name) ||
-        (both & GOLEAK_HAS_GOID && a->goid != b->goid) || (both & GOLEAK_HAS_REASON && a->reason != b->reason) ||
+        (both & GOLEAK_HAS_GOID && a->goid != b->goid) || is_other_reason(merge, a, b) ||
         (both & GOLEAK_HAS_WAIT && a->wait_reason != b->wait_reason) ||
         (both & GOLEAK_HAS_OTHER && a->other_g != b->other_g) ||
         (both & GOLEAK_HAS_OTHER_GOID && a->other_goid != b->other_goid) ||
@@ -293,7 +325,7 @@ static uint64_t find_like(const struct goleak_merge *merge, const struct goleak_
             continue;
         if (is_seen_in(held, lane))
             break;
-        if (is_like(&held->event, event))
+        if (is_like(merge, &held->event, event))
             oldest = number;
         if (held->event.time_ns < event->time_ns - BEHIND_NS)
             break;
@@ -313,8 +345,10 @@ static void complete(struct goleak_event *first, const struct goleak_event *seco
         first->other_g = second->other_g;
     if (more & GOLEAK_HAS_OTHER_GOID)
         first->other_goid = second->other_goid;
-    if (more & GOLEAK_HAS_REASON)
+    if (more & GOLEAK_HAS_REASON) {
         first->reason = second->reason;
+        first->flags |= second->flags & (GOLEAK_FLAG_REASON | GOLEAK_FLAG_INFERRED);
+    }
     if (more & GOLEAK_HAS_WAIT)
         first->wait_reason = second->wait_reason;
     if (more & GOLEAK_HAS_CPU)
@@ -420,6 +454,15 @@ static enum goleak_status hold(struct goleak_merge *merge, const struct goleak_l
     return GOLEAK_OK;
 }
 
+/* They are one input's numbers for goroutines, whose goids it tells. */
+static void forget_slots(struct goleak_event *event)
+{
+    if ((event->has & GOLEAK_HAS_GOID) && event->g & GOLEAK_G_SLOT)
+        event->has &= ~GOLEAK_HAS_G;
+    if ((event->has & GOLEAK_HAS_OTHER_GOID) && event->other_g & GOLEAK_G_SLOT)
+        event->has &= ~GOLEAK_HAS_OTHER;
+}
+
 static enum goleak_status take(struct goleak_merge *merge, const struct goleak_lane *lane,
                                const struct goleak_event *event)
 {
@@ -427,6 +470,7 @@ static enum goleak_status take(struct goleak_merge *merge, const struct goleak_l
     if (status != GOLEAK_OK)
         return status;
     struct goleak_event own = *event;
+    forget_slots(&own);
     if (lane->pid != 0 && (own.has & GOLEAK_HAS_PID) == 0) {
         own.pid = lane->pid;
         own.has |= GOLEAK_HAS_PID;

@@ -166,7 +166,8 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
     const uint32_t has = event->has;
     if ((record->flags & (GOLEAK_REC_SEEN | GOLEAK_REC_SPAWNED)) != GOLEAK_REC_SEEN ||
         record->state != GOLEAK_STATE_ENDED || record->parent != 0 || record->g == 0 ||
-        ((has & GOLEAK_HAS_GOID) && event->goid <= 1) || !replay->processes[record->process].created_any ||
+        ((has & GOLEAK_HAS_GOID) && (event->goid <= 1 || replay->store.goids.slots != NULL)) ||
+        !replay->processes[record->process].created_any ||
         event->other_g == 0 || spawner->g != event->other_g || spawner->process != record->process ||
         spawner == record || ((has & GOLEAK_HAS_OTHER_GOID) && spawner->goid == 0) ||
         !goleak_spawns_others(spawner, record->g))

@@ -159,6 +159,64 @@ static void recordings_of_the_same_births_join(void **state)
     }
 }
 
+/* As a Go trace tells a birth: by goid and the start function's name. */
+static void recordings_of_the_same_start_functions_join(void **state)
+{
+    static const struct {
+        const char *one, *two;
+        size_t traces;
+    } cases[] = {
+        { "newproc1: goroutine=c000102000 goid=7 startpc=45fa00 fn=main.work ts=1000000\n",
+          "newproc1: goid=7 fn=main.work ts=1000900\n", 1 },
+        { "newproc1: goroutine=c000102000 goid=7 fn=main.work ts=1000000\n",
+          "newproc1: goid=7 fn=main.other ts=1000900\n", 2 },
+        { "newproc1: goroutine=c000102000 goid=7 fn=main.work ts=1000000\n",
+          "newproc1: goid=7 fn=main.work ts=1600000\n", 2 },
+        { "newproc1: goroutine=c000102000 goid=7 fn=main.work ts=1000000\n",
+          "newproc1: goid=8 fn=main.work ts=1000900\n", 2 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        if (traces_of(cases[i].one, cases[i].two) != cases[i].traces)
+            fail_msg("case %zu: %zu traces", i, trace_count);
+}
+
+/* The last birth is told so much later by the second recorder, which has no addresses. */
+static size_t traces_of_births(unsigned births, unsigned late_ns)
+{
+    struct bytes one = { 0 }, two = { 0 };
+    for (unsigned i = 0; i < births; i++) {
+        unsigned time = 1000000 + 2000000 * i, later = time + (i + 1 == births ? late_ns : 900);
+        bytes_format(&one, "newproc1: goroutine=%x goid=%u fn=main.work gopc=45a6a5 ts=%u\n", 0xc000000 + 0x380 * i,
+                     i + 2, i % 2 != 0 ? time : later);
+        bytes_format(&two, "newproc1: goid=%u fn=main.work ts=%u\n", i + 2, i % 2 != 0 ? later : time);
+    }
+    bytes_format(&one, "gopark: goroutine=%x goid=%u reason=6 ts=%u\n", 0xc000000 + 0x380 * (births - 1), births + 1,
+                 1100000000);
+    size_t count = traces_of(one.data, two.data);
+    bytes_free(&one);
+    bytes_free(&two);
+    return count;
+}
+
+/* A thread may be stopped between two probes. It is one birth all the same, whichever of the
+ * two is told first. */
+static void a_birth_told_late_is_one_birth(void **state)
+{
+    (void)state;
+    assert_int_equal(traces_of_births(16, 3000000), 2);
+    for (unsigned births = 20; births < 22; births++) {
+        assert_int_equal(traces_of_births(births, 3000000), 1);
+        assert_int_equal(load_summary(traces[0]).created, births);
+        assert_int_equal(load_summary(traces[0]).live_at_end, births);
+        assert_int_equal(load_summary(traces[0]).blocked_at_end, 1);
+        assert_int_equal(load_count(traces[0], "seen_twice"), births);
+        assert_int_equal(load_count(traces[0], "implicit_ends"), 0);
+        assert_int_equal(load_goroutine(traces[0], 0xc000000 + 0x380 * (births - 1)).goid, births + 1);
+        assert_int_equal(traces_of_births(births, 200000000), 2);
+    }
+}
+
 static void one_pid_does_not_join_what_contradicts(void **state)
 {
     (void)state;
@@ -668,6 +726,8 @@ int main(void)
         TEST(recordings_of_one_pid_join),
         TEST(recordings_of_two_pids_do_not),
         TEST(recordings_of_the_same_births_join),
+        TEST(recordings_of_the_same_start_functions_join),
+        TEST(a_birth_told_late_is_one_birth),
         TEST(one_pid_does_not_join_what_contradicts),
         TEST(a_pid_that_one_tells_is_the_others_too),
         TEST(of_several_processes_events_without_a_pid_are_nobodys),
