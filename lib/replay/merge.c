@@ -333,9 +333,25 @@ static uint64_t find_like(const struct goleak_merge *merge, const struct goleak_
     return oldest;
 }
 
-/* What the second one tells and the first does not. */
-static void complete(struct goleak_event *first, const struct goleak_event *second)
+/* Of a cut Go trace, whose names are missing, "?" is all that these tell. */
+static uint32_t untold_parts(const struct goleak_merge *merge, const struct goleak_event *event)
 {
+    const struct goleak_symbols *symbols = merge->replay->symbols;
+    uint32_t untold = 0;
+    if (event->kind != GOLEAK_EVENT_CREATE)
+        return 0;
+    if (event->has & GOLEAK_HAS_START && strcmp(goleak_symbols_text(symbols, event->name), "?") == 0)
+        untold |= GOLEAK_HAS_START;
+    if (event->has & GOLEAK_HAS_STACK &&
+        strcmp(goleak_symbols_frame_text(symbols, goleak_symbols_created_at(symbols, event->stack)), "?") == 0)
+        untold |= GOLEAK_HAS_STACK;
+    return untold;
+}
+
+/* What the second one tells and the first does not. */
+static void complete(const struct goleak_merge *merge, struct goleak_event *first, const struct goleak_event *second)
+{
+    first->has &= ~untold_parts(merge, first); /* the second one may tell the place in other ways */
     uint32_t more = second->has & ~first->has;
     if (more & GOLEAK_HAS_G)
         first->g = second->g;
@@ -386,7 +402,7 @@ static void pair(struct goleak_merge *merge, uint64_t number, const struct golea
     struct goleak_held *like = held_at(merge, number);
     struct whose before = whose(&like->event);
     see_in(like, lane);
-    complete(&like->event, second);
+    complete(merge, &like->event, second);
     struct whose after = whose(&like->event);
     if (before.g == 0 && after.g != 0)
         link_held(merge, number, GOLEAK_CHAIN_G);
