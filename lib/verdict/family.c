@@ -38,19 +38,22 @@ static uint32_t find(struct goleak_families *families, uint64_t family)
     return last->id;
 }
 
+#define MOST_FAMILIES (UINT32_MAX >> 1)
+
 bool goleak_families_want(struct goleak_families *families, uint64_t family)
 {
     struct goleak_known *last = last_of(families, family);
     if (last->family == family && last->id != 0)
         return true;
     uint32_t id = goleak_intern_add(&families->index, &family, sizeof family);
-    if (id == 0)
+    if (id == 0 || id > MOST_FAMILIES)
         return false;
     *last = (struct goleak_known){ family, id };
     return true;
 }
 
-bool goleak_families_add(struct goleak_families *families, uint64_t family, int64_t created, uint32_t record)
+bool goleak_families_add(struct goleak_families *families, uint64_t family, int64_t created, uint32_t record,
+                         bool marked)
 {
     uint32_t id = families->index.count != 0 ? find(families, family) : 0;
     if (id == 0)
@@ -58,7 +61,8 @@ bool goleak_families_add(struct goleak_families *families, uint64_t family, int6
     if (!goleak_grow(families->alloc, &families->members, &families->capacity, families->count + 1,
                      sizeof *families->members))
         return false;
-    families->members[families->count++] = (struct goleak_member){ created, record, id };
+    families->members[families->count++] =
+        (struct goleak_member){ .created = created, .record = record, .family = id & MOST_FAMILIES, .marked = marked };
     return true;
 }
 

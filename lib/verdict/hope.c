@@ -72,13 +72,33 @@ struct search {
     struct goleak_families acting;  /* by spawner and spawning function */
     struct goleak_relation woken;   /* those who are blocked, by who woke them there */
     uint64_t *wakers;               /* bits by record: it has woken some of these */
+    uint64_t *first;                /* bits by record: hopeful from the start; most only act */
+    uint32_t *parents;              /* by record: lineage node of its spawner; 0: none, or it does not live */
     uint32_t *stuck;                /* records: those who are blocked */
     size_t stuck_count, stuck_capacity;
-    uint32_t *nodes;     /* records by lineage node */
-    uint32_t *queue;     /* hopeful ones whose relations are not looked at yet */
+    /* By lineage node: bits are at hand, where numbers would have to be fetched. */
+    uint64_t *alive, *blocked, *wanted; /* wanted: those of its children who act, beside one who is stuck */
+    uint32_t *nodes;                /* the record, of those who are blocked */
+    bool any_blocked, any_wanted;   /* nodes */
+    uint32_t *queue;                /* those who became hopeful, whose relations are not looked at yet */
     size_t queued;
     bool failed;
 };
+
+static inline bool has_bit(const uint64_t *bits, uint32_t at)
+{
+    return (bits[at / 64] >> at % 64 & 1) != 0;
+}
+
+static inline void set_bit(uint64_t *bits, uint32_t at)
+{
+    bits[at / 64] |= (uint64_t)1 << at % 64;
+}
+
+static size_t words_of(size_t bits)
+{
+    return (bits + 63) / 64;
+}
 
 bool goleak_waits_in(const struct goleak_hope_input *input, const struct goleak_record *record, const char *part)
 {
@@ -162,12 +182,25 @@ static bool is_wait_group(const struct search *search, const struct goleak_recor
     return record->reason == GOLEAK_REASON_SYNC && goleak_waits_in(search->input, record, "WaitGroup");
 }
 
+static bool may_have(const struct search *search, uint32_t index, enum goleak_hope_kind kind)
+{
+    const struct goleak_holders *holders = search->input->holders;
+    return kind == GOLEAK_HOPE_HOLDER || kind == GOLEAK_HOPE_ACTS || holders == NULL ||
+           goleak_holders_lock(holders, index) == NULL;
+}
+
+/* Before anybody is asked for others. */
+static void give_first(struct search *search, uint32_t index, enum goleak_hope_kind kind)
+{
+    if (!may_have(search, index, kind))
+        return;
+    search->hope->kinds[index] = (uint8_t)kind;
+    set_bit(search->first, index);
+}
+
 static void give(struct search *search, uint32_t index, enum goleak_hope_kind kind, uint32_t whom)
 {
-    if (search->hope->kinds[index] != GOLEAK_HOPE_NONE)
-        return;
-    bool locked = search->input->holders != NULL && goleak_holders_lock(search->input->holders, index) != NULL;
-    if (locked && kind != GOLEAK_HOPE_HOLDER && kind != GOLEAK_HOPE_ACTS)
+    if (search->hope->kinds[index] != GOLEAK_HOPE_NONE || !may_have(search, index, kind))
         return;
     search->hope->kinds[index] = (uint8_t)kind;
     search->hope->whom[index] = whom;
@@ -184,7 +217,7 @@ static void add_woken(struct search *search, const struct goleak_record *record,
         uint32_t waker = goleak_hope_waker(input->store, habit, which);
         if (waker == 0)
             continue;
-        search->wakers[waker / 64] |= (uint64_t)1 << waker % 64;
+        set_bit(search->wakers, waker);
         search->failed = !goleak_relation_add(&search->woken, waker, record->index, false);
     }
 }
@@ -205,11 +238,22 @@ static void add_stuck(struct search *search, const struct goleak_record *record)
     if (here != NULL)
         add_woken(search, record, here);
     if (record->flags & GOLEAK_REC_SYSTEM)
-        give(search, record->index, GOLEAK_HOPE_ACTS, 0);
+        give_first(search, record->index, GOLEAK_HOPE_ACTS);
     else if (input->holders != NULL && goleak_holders_is_free(input->holders, record->index))
-        give(search, record->index, GOLEAK_HOPE_HOLDER, 0);
+        give_first(search, record->index, GOLEAK_HOPE_HOLDER);
     else if (goleak_hope_timer(input->waits, input->limits, here, goleak_waited(record, input->last)))
-        give(search, record->index, GOLEAK_HOPE_TIMER, 0);
+        give_first(search, record->index, GOLEAK_HOPE_TIMER);
+}
+
+/* blocked: the record; 0: it is not. */
+static void add_node(struct search *search, uint32_t node, uint32_t blocked)
+{
+    set_bit(search->alive, node);
+    if (blocked == 0)
+        return;
+    set_bit(search->blocked, node);
+    search->nodes[node] = blocked;
+    search->any_blocked = true;
 }
 
 #define AHEAD 16
@@ -223,35 +267,51 @@ static void collect(struct search *search)
         goleak_waits_prefetch_habit(search->input->waits, i + AHEAD);
         if (!lives(record))
             continue;
+        bool blocked = goleak_is_blocked(record);
+        search->parents[i] = record->parent;
         if (record->flags & GOLEAK_REC_SPAWNED)
-            search->nodes[goleak_store_detail(store, record)->node] = i;
-        if (goleak_is_blocked(record))
+            add_node(search, goleak_store_detail(store, record)->node, blocked ? i : 0);
+        if (blocked)
             add_stuck(search, record);
         else
-            give(search, i, GOLEAK_HOPE_ACTS, 0); /* it needs nobody's help */
+            give_first(search, i, GOLEAK_HOPE_ACTS); /* it needs nobody's help */
     }
     search->failed = search->failed || !goleak_relation_sort(&search->woken) ||
                      !goleak_relation_sort(&search->hope->crowds);
+}
+
+/* They lie apart, where few are blocked. */
+static const struct goleak_record *stuck_at(const struct search *search, size_t i)
+{
+    size_t ahead = i + AHEAD < search->stuck_count ? i + AHEAD : i;
+    GOLEAK_PREFETCH(goleak_store_at(search->input->store, search->stuck[ahead]));
+    return goleak_store_at(search->input->store, search->stuck[i]);
 }
 
 /* Those who act and may be beside one that is still stuck. */
 static void collect_acting(struct search *search)
 {
     const struct goleak_store *store = search->input->store;
-    bool any = false;
     for (size_t i = 0; i < search->stuck_count && !search->failed; i++) {
-        const struct goleak_record *record = goleak_store_at(store, search->stuck[i]);
+        const struct goleak_record *record = stuck_at(search, i);
         uint64_t family = search->hope->kinds[record->index] == GOLEAK_HOPE_NONE ? family_of(search, record) : 0;
-        any |= family != 0;
-        search->failed = family != 0 && !goleak_families_want(&search->acting, family);
+        if (family == 0)
+            continue;
+        set_bit(search->wanted, record->parent);
+        search->any_wanted = true;
+        search->failed = !goleak_families_want(&search->acting, family);
     }
-    for (uint32_t i = 1; i <= store->count && any && !search->failed; i++) {
+    for (uint32_t i = 1; i <= store->count && search->any_wanted && !search->failed; i++) {
+        if (i + AHEAD <= store->count && has_bit(search->wanted, search->parents[i + AHEAD]))
+            goleak_waits_prefetch_habit(search->input->waits, i + AHEAD);
+        if (!has_bit(search->wanted, search->parents[i]))
+            continue;
         const struct goleak_record *record = goleak_store_at(store, i);
-        if (!lives(record) || !(kin_of(search, record)->signals ||
-                                (!goleak_is_blocked(record) && may_help(search, record))))
+        if (!kin_of(search, record)->signals && (goleak_is_blocked(record) || !may_help(search, record)))
             continue;
         uint64_t family = family_of(search, record);
-        search->failed = family != 0 && !goleak_families_add(&search->acting, family, record->created, i);
+        bool helps = kin_of(search, record)->signals || !had_its_chance(search, record);
+        search->failed = family != 0 && !goleak_families_add(&search->acting, family, record->created, i, helps);
     }
     search->failed = search->failed || !goleak_families_sort(&search->acting);
 }
@@ -272,25 +332,22 @@ static uint32_t find_beside(struct search *search, const struct goleak_record *r
     uint64_t family = family_of(search, record);
     if (family == 0 || record->created == GOLEAK_NO_MOMENT)
         return 0;
-    bool group = is_wait_group(search, record);
     int64_t near = goleak_waited(record, search->input->last) / search->input->limits->together;
     int64_t first = record->created >= INT64_MIN + near ? record->created - near : INT64_MIN;
     size_t count;
     const struct goleak_member *members = goleak_families_since(&search->acting, family, first, &count);
-    for (size_t i = 0; i < count && i < BESIDE_MOST && is_near(&members[i], record, near); i++) {
-        const struct goleak_record *other = goleak_store_at(search->input->store, members[i].record);
-        if (other != record && (group || kin_of(search, other)->signals || !had_its_chance(search, other)))
+    bool group = count != 0 && is_wait_group(search, record);
+    for (size_t i = 0; i < count && i < BESIDE_MOST && is_near(&members[i], record, near); i++)
+        if (members[i].record != record->index && (group || members[i].marked))
             return members[i].record;
-    }
     return 0;
 }
 
 static void look_beside(struct search *search)
 {
-    const struct goleak_store *store = search->input->store;
     collect_acting(search);
     for (size_t i = 0; i < search->stuck_count && search->acting.count != 0 && !search->failed; i++) {
-        const struct goleak_record *record = goleak_store_at(store, search->stuck[i]);
+        const struct goleak_record *record = stuck_at(search, i);
         if (search->hope->kinds[record->index] != GOLEAK_HOPE_NONE)
             continue;
         uint32_t beside = find_beside(search, record);
@@ -302,7 +359,7 @@ static void look_beside(struct search *search)
 /* All whom it has woken. */
 static void give_woken(struct search *search, uint32_t index)
 {
-    if ((search->wakers[index / 64] >> index % 64 & 1) == 0)
+    if (!has_bit(search->wakers, index))
         return;
     struct goleak_run woken = goleak_relation_of(&search->woken, index);
     for (size_t i = 0; i < woken.count; i++)
@@ -356,36 +413,47 @@ static void spread(struct search *search, uint32_t index)
         give_fellows(search, waiter->place, index);
 }
 
-/* The nearest one that is alive: what was handed on goes through those who have ended. */
-static uint32_t find_ancestor(const struct search *search, uint32_t node)
+/* The nearest one that is alive, if it is blocked: what was handed on goes through those who
+ * have ended. 0: it is not. */
+static uint32_t find_blocked(const struct search *search, uint32_t node)
 {
-    while (node != 0 && search->nodes[node] == 0)
+    while (node != 0 && !has_bit(search->alive, node))
         node = search->input->lineage->nodes[node].parent;
-    return node != 0 ? search->nodes[node] : 0;
+    return node != 0 && has_bit(search->blocked, node) ? search->nodes[node] : 0;
 }
 
 static void spread_up(struct search *search, uint32_t index)
 {
-    const struct goleak_record *record = goleak_store_at(search->input->store, index);
     uint8_t kind = search->hope->kinds[index];
     bool acts = kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_BESIDE || kind == GOLEAK_HOPE_CHILD ||
                 kind == GOLEAK_HOPE_HOLDER;
-    uint32_t parent = acts ? find_ancestor(search, record->parent) : 0;
+    uint32_t parent = acts ? find_blocked(search, search->parents[index]) : 0;
     if (parent == 0 || search->hope->kinds[parent] != GOLEAK_HOPE_NONE)
         return;
+    const struct goleak_record *record = goleak_store_at(search->input->store, index);
     const struct goleak_record *above = goleak_store_at(search->input->store, parent);
-    if (goleak_is_blocked(above) && may_help(search, record) &&
-        (!had_its_chance(search, record) || is_wait_group(search, above)))
+    if (may_help(search, record) && (!had_its_chance(search, record) || is_wait_group(search, above)))
         give(search, parent, GOLEAK_HOPE_CHILD, index);
+}
+
+/* Those who are hopeful from the start, in their order: all of them, or those who have woken others. */
+static void spread_first(struct search *search, bool all, void (*way)(struct search *search, uint32_t index))
+{
+    for (uint32_t word = 0; word < words_of(search->hope->count); word++)
+        for (uint64_t left = search->first[word] & (all ? UINT64_MAX : search->wakers[word]); left != 0; left &= left - 1)
+            way(search, word * 64 + goleak_low_zeros(left));
 }
 
 /* What others were seen to do comes first, what they might do after it. */
 static void search_all(struct search *search)
 {
     size_t at = 0;
+    spread_first(search, search->input->holders != NULL, spread);
     for (; at < search->queued; at++)
         spread(search, search->queue[at]);
     look_beside(search);
+    if (search->any_blocked)
+        spread_first(search, true, spread_up);
     for (size_t up = 0; up < search->queued; up++) {
         if (up >= at)
             spread(search, search->queue[up]);
@@ -399,7 +467,12 @@ static void release(struct search *search, size_t nodes, size_t records)
     goleak_free(alloc, search->kin, goleak_sites_count(search->input->sites) * sizeof *search->kin);
     goleak_families_release(&search->acting);
     goleak_relation_release(&search->woken);
-    goleak_free(alloc, search->wakers, (records + 63) / 64 * sizeof *search->wakers);
+    goleak_free(alloc, search->wakers, words_of(records) * sizeof *search->wakers);
+    goleak_free(alloc, search->first, words_of(records) * sizeof *search->first);
+    goleak_free(alloc, search->alive, words_of(nodes) * sizeof *search->alive);
+    goleak_free(alloc, search->blocked, words_of(nodes) * sizeof *search->blocked);
+    goleak_free(alloc, search->wanted, words_of(nodes) * sizeof *search->wanted);
+    goleak_free(alloc, search->parents, records * sizeof *search->parents);
     goleak_free(alloc, search->stuck, search->stuck_capacity * sizeof *search->stuck);
     goleak_free(alloc, search->nodes, nodes * sizeof *search->nodes);
     goleak_free(alloc, search->queue, records * sizeof *search->queue);
@@ -415,8 +488,13 @@ static bool make_room(struct search *search, size_t nodes, size_t records)
     return (hope->kinds = goleak_alloc_zeroed(alloc, records * sizeof *hope->kinds)) != NULL &&
            (hope->whom = goleak_alloc_zeroed(alloc, records * sizeof *hope->whom)) != NULL &&
            (search->nodes = goleak_alloc_zeroed(alloc, nodes * sizeof *search->nodes)) != NULL &&
+           (search->parents = goleak_alloc_zeroed(alloc, records * sizeof *search->parents)) != NULL &&
            (search->queue = goleak_alloc_zeroed(alloc, records * sizeof *search->queue)) != NULL &&
-           (search->wakers = goleak_alloc_zeroed(alloc, (records + 63) / 64 * sizeof *search->wakers)) != NULL &&
+           (search->wakers = goleak_alloc_zeroed(alloc, words_of(records) * sizeof *search->wakers)) != NULL &&
+           (search->first = goleak_alloc_zeroed(alloc, words_of(records) * sizeof *search->first)) != NULL &&
+           (search->alive = goleak_alloc_zeroed(alloc, words_of(nodes) * sizeof *search->alive)) != NULL &&
+           (search->blocked = goleak_alloc_zeroed(alloc, words_of(nodes) * sizeof *search->blocked)) != NULL &&
+           (search->wanted = goleak_alloc_zeroed(alloc, words_of(nodes) * sizeof *search->wanted)) != NULL &&
            (search->kin = goleak_alloc_array(alloc, sites, sizeof *search->kin)) != NULL;
 }
 
