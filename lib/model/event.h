@@ -47,6 +47,17 @@ struct goleak_event_sink {
 struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc);
 void goleak_batch_free(struct goleak_alloc *alloc, struct goleak_batch *batch);
 
+/* What a wait for this reason is on, by address; 0: not told. Many wait at a semaphore's root:
+ * the waiter's element tells whose lock it is. */
+static inline uint64_t goleak_event_object(const struct goleak_event *event, enum goleak_reason reason)
+{
+    if ((event->has & GOLEAK_HAS_CHAN) && event->chan != 0)
+        return event->chan;
+    if (reason == GOLEAK_REASON_SYNC && (event->has & GOLEAK_HAS_ELEM) && event->elem != 0)
+        return event->elem;
+    return event->has & GOLEAK_HAS_LOCK ? event->lock : 0;
+}
+
 /* An event of which nothing is told yet; what `has` does not name stays undefined. */
 static inline void goleak_event_begin(struct goleak_event *event, uint8_t kind)
 {

@@ -153,18 +153,13 @@ enum goleak_status goleak_set_site(struct goleak_replay *replay, struct goleak_r
 
 #define GOLEAK_TELLS_OBJECT (GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM)
 
-/* What it waits on, by address; 0: not told. Of a select only one of its channels is
- * printed, and it need not be the same one again. A semaphore's root serves many: its
- * own address is that of the waiter's element. */
+/* What it waits on; 0: not told. Of a select only one of its channels is printed, and it need
+ * not be the same one again. */
 static inline uint64_t goleak_object_of(const struct goleak_record *record, const struct goleak_event *event)
 {
     if ((event->has & GOLEAK_TELLS_OBJECT) == 0 || record->reason == GOLEAK_REASON_SELECT)
         return 0;
-    if ((event->has & GOLEAK_HAS_CHAN) && event->chan != 0)
-        return event->chan;
-    if (record->reason == GOLEAK_REASON_SYNC && (event->has & GOLEAK_HAS_ELEM) && event->elem != 0)
-        return event->elem;
-    return event->has & GOLEAK_HAS_LOCK ? event->lock : 0;
+    return goleak_event_object(event, (enum goleak_reason)record->reason);
 }
 
 /* A wait has begun that a verdict may have to explain. The article's script tells too

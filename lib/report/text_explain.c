@@ -11,6 +11,7 @@
  *        never-woken   for       waiting for 117 ms, and never woken here
  *        timer         against   does not apply
  */
+#include "model/event.h"
 #include "report/text_parts.h"
 
 #include <stdio.h>
@@ -52,20 +53,10 @@ static void write_deed(struct goleak_text_report *report, const struct goleak_ch
     goleak_page_words(report->page, GOLEAK_PLAIN, who(word, chapter->goid, chapter->g).text);
 }
 
-/* What a channel or a lock is told by: 0 where it is not. Many wait at one semaphore's root: each
- * one's own lock is its element, as for verdicts. */
-static uint64_t object_of(const struct goleak_event *event, enum goleak_reason reason)
-{
-    return (event->has & GOLEAK_HAS_CHAN) && event->chan != 0                                        ? event->chan
-           : reason == GOLEAK_REASON_SYNC && (event->has & GOLEAK_HAS_ELEM) && event->elem != 0 ? event->elem
-           : (event->has & GOLEAK_HAS_LOCK) && event->lock != 0                                      ? event->lock
-                                                                                                     : 0;
-}
-
 static void write_operation(struct goleak_text_report *report, const struct goleak_event *event)
 {
     goleak_page_name(report->page, GOLEAK_PLAIN, goleak_symbols_text(report->view->model->symbols, event->name));
-    uint64_t object = object_of(event, GOLEAK_REASON_UNKNOWN);
+    uint64_t object = goleak_event_object(event, GOLEAK_REASON_UNKNOWN);
     if (object != 0)
         goleak_page_print(report->page, GOLEAK_PLAIN, ", on %llx", (unsigned long long)object);
 }
@@ -74,7 +65,7 @@ static void write_park(struct goleak_text_report *report, const struct goleak_ch
 {
     const struct goleak_event *event = &chapter->event;
     const char *reason = goleak_reason_name((enum goleak_reason)chapter->reason);
-    uint64_t object = object_of(event, (enum goleak_reason)chapter->reason);
+    uint64_t object = goleak_event_object(event, (enum goleak_reason)chapter->reason);
     goleak_page_print(report->page, GOLEAK_BOLD, "blocks: %s", reason != NULL ? reason : "for an unknown reason");
     if (object != 0)
         goleak_page_print(report->page, GOLEAK_PLAIN, ", on %llx", (unsigned long long)object);
