@@ -417,7 +417,9 @@ static enum goleak_status look(struct convert *convert)
             return status;
         }
     }
-    if (convert->identities != NULL && convert->identities[convert->path_count - 1] != NULL)
+    if (convert->identities != NULL && convert->identities[convert->path_count - 1] != NULL &&
+        goleak_identities_look_further(convert->identities, convert->paths, convert->path_count, &convert->alloc,
+                                       &convert->options))
         return GOLEAK_OK;
     enum goleak_status status = goleak_error_alloc(&error, &convert->alloc);
     refuse(convert, 0, &error);
@@ -431,7 +433,7 @@ static void release(struct convert *convert)
     for (size_t i = 0; i < convert->part_count; i++)
         close_part(&convert->parts[i]);
     for (size_t i = 0; i < convert->path_count && convert->identities != NULL; i++)
-        goleak_free(alloc, convert->identities[i], sizeof **convert->identities);
+        goleak_identity_free(convert->identities[i], alloc);
     goleak_free(alloc, convert->identities, convert->path_count * sizeof *convert->identities);
     goleak_free(alloc, convert->parts, convert->path_count * sizeof *convert->parts);
 }

@@ -96,15 +96,6 @@ const char *goleak_decoder_frame(const struct goleak_decoder *decoder, uint32_t 
     return goleak_stack_frame(decoder->trace, stack, index);
 }
 
-bool goleak_decoder_is_relative(const struct goleak_decoder *decoder)
-{
-    const struct goleak_input *input = decoder->trace->fed;
-    struct goleak_reader_facts facts = { .relative_time = decoder->trace->relative_time };
-    if (input != NULL && input->reader != NULL)
-        input->format->facts(input->reader, &facts);
-    return facts.relative_time;
-}
-
 void goleak_decoder_free(struct goleak_decoder *decoder)
 {
     if (decoder == NULL)

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #define LOOK_BYTES ((size_t)1 << 20)
-/* Where no goroutine was born in them: a Go trace tells nothing before a generation ends. */
+/* Of a Go trace in whose first bytes no goroutine was born. */
 #define LOOK_MOST_BYTES ((size_t)128 << 20)
 
 /* ---- looking ---- */
@@ -31,28 +31,140 @@ static void note_pid(struct goleak_identity *identity, const struct goleak_event
     identity->pid_count++;
 }
 
-static uint64_t hash_start(const struct goleak_decoder *decoder, const struct goleak_event *event)
+/* One look at a file. */
+struct look {
+    struct goleak_identity *identity;
+    struct goleak_trace *trace; /* for its input and its tables: no event gets to its replay */
+    struct goleak_input *input;
+    int64_t from_ns;            /* births before it do not count; INT64_MIN: from the start */
+    size_t seen;                /* bytes, of those that count */
+    bool told;                  /* any event */
+    bool slots;                 /* … of a Go trace, which tells nothing before a generation ends */
+    struct goleak_event last;   /* it is not noted where the look ends in its middle */
+    bool has_last;
+};
+
+/* Of the start function's name, which the recording tells, or the executable; 0: neither does. */
+static uint64_t hash_start(const struct look *look, const struct goleak_event *event)
 {
-    const char *name = event->has & GOLEAK_HAS_START ? goleak_decoder_name(decoder, event->name) : "";
-    return name[0] != '\0' ? goleak_hash_bytes(name, strlen(name)) | 1 : 0;
+    struct goleak_symbols *symbols = &look->trace->symbols;
+    uint64_t address;
+    uint32_t start = event->has & GOLEAK_HAS_START ? event->name : 0;
+    if (start == 0 && (event->has & GOLEAK_HAS_STARTPC) && symbols->resolver != NULL)
+        start = goleak_symbols_start(symbols, event->startpc);
+    const char *name = goleak_symbols_text(symbols, start);
+    bool told = name[0] != '\0' && !goleak_symbols_is_address(symbols, start, &address);
+    return told ? goleak_hash_bytes(name, strlen(name)) | 1 : 0;
 }
 
-static void note_event(struct goleak_identity *identity, const struct goleak_decoder *decoder,
-                       const struct goleak_event *event)
+static void note_event(struct look *look, const struct goleak_event *event)
 {
-    identity->timed = identity->timed || (event->has & GOLEAK_HAS_TIME) != 0;
+    struct goleak_identity *identity = look->identity;
+    bool timed = (event->has & GOLEAK_HAS_TIME) != 0;
+    look->told = true;
+    look->slots = look->slots || ((event->has & GOLEAK_HAS_G) != 0 && (event->g & GOLEAK_G_SLOT) != 0);
     note_pid(identity, event);
-    if (event->kind != GOLEAK_EVENT_CREATE || (event->has & GOLEAK_HAS_GOID) == 0 ||
-        (event->has & GOLEAK_HAS_TIME) == 0 || identity->birth_count == GOLEAK_JOIN_BIRTHS)
+    if (timed && (!identity->timed || event->time_ns > identity->last_ns))
+        identity->last_ns = event->time_ns;
+    identity->timed = identity->timed || timed;
+    if (event->kind != GOLEAK_EVENT_CREATE || (event->has & GOLEAK_HAS_GOID) == 0 || !timed ||
+        event->time_ns < look->from_ns || identity->birth_count == GOLEAK_JOIN_BIRTHS)
         return;
+    identity->addressed = identity->addressed || (event->has & (GOLEAK_HAS_GOPC | GOLEAK_HAS_STARTPC)) != 0;
     identity->births[identity->birth_count++] = (struct goleak_birth){
         .goid = event->goid,
         .gopc = event->has & GOLEAK_HAS_GOPC ? event->gopc : 0,
         .startpc = event->has & GOLEAK_HAS_STARTPC ? event->startpc : 0,
-        .start = hash_start(decoder, event),
+        .start = hash_start(look, event),
         .pid = event->has & GOLEAK_HAS_PID ? event->pid : 0,
         .time_ns = event->time_ns,
     };
+}
+
+static bool is_full(const struct look *look)
+{
+    return look->identity->birth_count == GOLEAK_JOIN_BIRTHS && look->seen >= LOOK_BYTES;
+}
+
+/* A goleak_batch_fn. */
+static enum goleak_status take(void *context, struct goleak_batch **batch)
+{
+    struct look *look = context;
+    for (size_t i = 0; i < (*batch)->count && !is_full(look); i++) {
+        if (look->has_last)
+            note_event(look, &look->last);
+        look->last = (*batch)->events[i];
+        look->has_last = true;
+    }
+    (*batch)->count = 0;
+    return is_full(look) ? GOLEAK_E_IO : GOLEAK_OK; /* nobody wants more */
+}
+
+static bool is_relative(const struct look *look)
+{
+    const struct goleak_input *input = look->input;
+    struct goleak_reader_facts facts = input->facts;
+    if (input->reader != NULL)
+        input->format->facts(input->reader, &facts);
+    return facts.relative_time;
+}
+
+static bool is_behind(const struct look *look)
+{
+    return look->from_ns != INT64_MIN && (!look->identity->timed || look->identity->last_ns < look->from_ns);
+}
+
+static bool goes_on(const struct look *look)
+{
+    if (is_relative(look) || is_full(look))
+        return false;
+    bool patient = look->identity->birth_count == 0 && (look->slots || !look->told);
+    return is_behind(look) || look->seen < (patient ? LOOK_MOST_BYTES : LOOK_BYTES);
+}
+
+static enum goleak_status look_on(struct look *look, struct goleak_decode *decode, struct goleak_error *error)
+{
+    enum goleak_status status = GOLEAK_OK;
+    size_t size = 1;
+    while (status == GOLEAK_OK && size != 0 && goes_on(look)) {
+        const void *data;
+        status = goleak_decode_next(decode, &data, &size, NULL, NULL, error);
+        if (status != GOLEAK_OK || size == 0)
+            break;
+        look->seen += is_behind(look) ? 0 : size;
+        status = goleak_input_feed_plain(look->input, data, size, error);
+    }
+    look->identity->whole = status == GOLEAK_OK && size == 0;
+    if (status == GOLEAK_OK)
+        status = goleak_input_end(look->input, error);
+    if (look->has_last && look->identity->whole)
+        note_event(look, &look->last);
+    if (is_relative(look))
+        look->identity->timed = false; /* whose start is not known */
+    return is_full(look) ? GOLEAK_OK : status;
+}
+
+/* Through a reader and no further. */
+static enum goleak_status look_at(struct look *look, const char *path, const struct goleak_options *options,
+                                  struct goleak_error *error)
+{
+    struct goleak_source *source = NULL;
+    struct goleak_decode *decode = NULL;
+    enum goleak_status status = goleak_trace_new(&look->trace, options, error);
+    if (status == GOLEAK_OK) {
+        look->trace->sink = (struct goleak_event_sink){ take, look };
+        status = goleak_source_open(&source, &look->trace->alloc, path, error);
+    }
+    if (status == GOLEAK_OK)
+        status = goleak_decode_open(&decode, &look->trace->alloc, source, options->max_memory_bytes / 2, 0, error);
+    if (status == GOLEAK_OK)
+        status = goleak_input_open(&look->input, look->trace, path, error);
+    if (status == GOLEAK_OK)
+        status = look_on(look, decode, error);
+    goleak_decode_close(decode);
+    goleak_source_close(source);
+    goleak_trace_free(look->trace);
+    return status;
 }
 
 static int by_goid(const void *a, const void *b)
@@ -60,68 +172,13 @@ static int by_goid(const void *a, const void *b)
     const struct goleak_birth *x = a, *y = b;
     if (x->goid != y->goid)
         return x->goid < y->goid ? -1 : 1;
-    return x->pid < y->pid ? -1 : x->pid > y->pid;
+    if (x->pid != y->pid)
+        return x->pid < y->pid ? -1 : 1;
+    return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
 }
 
-/* The last event waits for the next: it is not taken where the look ends in its middle. */
-struct taking {
-    struct goleak_identity *identity;
-    struct goleak_event last;
-    bool has_last;
-};
-
-static void take_events(struct taking *taking, struct goleak_decoder *decoder)
-{
-    const struct goleak_event *event;
-    while (goleak_decoder_next(decoder, &event) == GOLEAK_OK) {
-        if (taking->has_last)
-            note_event(taking->identity, decoder, &taking->last);
-        taking->last = *event;
-        taking->has_last = true;
-    }
-}
-
-/* A file's first bytes, through a decoder: events without a replay. */
-static enum goleak_status look(struct goleak_identity *identity, const char *path,
-                               const struct goleak_options *options, struct goleak_error *error)
-{
-    struct goleak_alloc alloc;
-    struct goleak_source *source = NULL;
-    struct goleak_decode *decode = NULL;
-    struct goleak_decoder *decoder = NULL;
-    struct taking taking = { .identity = identity };
-    size_t seen = 0, size = 0;
-    goleak_alloc_init(&alloc, options->allocator, options->max_memory_bytes);
-    enum goleak_status status = goleak_source_open(&source, &alloc, path, error);
-    if (status == GOLEAK_OK)
-        status = goleak_decode_open(&decode, &alloc, source, options->max_memory_bytes / 2, 0, error);
-    if (status == GOLEAK_OK)
-        status = goleak_decoder_new(&decoder, options, error);
-    while (status == GOLEAK_OK && seen < (identity->birth_count == 0 ? LOOK_MOST_BYTES : LOOK_BYTES)) {
-        const void *data;
-        status = goleak_decode_next(decode, &data, &size, NULL, NULL, error);
-        if (status != GOLEAK_OK || size == 0)
-            break;
-        seen += size;
-        status = goleak_decoder_feed(decoder, data, size, error);
-        take_events(&taking, decoder);
-    }
-    if (status == GOLEAK_OK) {
-        status = goleak_decoder_finish(decoder, error);
-        take_events(&taking, decoder);
-    }
-    if (taking.has_last && size == 0)
-        note_event(identity, decoder, &taking.last);
-    if (decoder != NULL && goleak_decoder_is_relative(decoder))
-        identity->timed = false; /* whose start is not known */
-    goleak_decoder_free(decoder);
-    goleak_decode_close(decode);
-    goleak_source_close(source);
-    return status;
-}
-
-enum goleak_status goleak_identity_read(struct goleak_identity *out, const char *path,
-                                        const struct goleak_options *options, struct goleak_error *error)
+static enum goleak_status read_from(struct goleak_identity *out, const char *path, int64_t from_ns,
+                                    const struct goleak_options *options, struct goleak_error *error)
 {
     struct stat info;
     memset(out, 0, sizeof *out);
@@ -129,11 +186,28 @@ enum goleak_status goleak_identity_read(struct goleak_identity *out, const char 
         return GOLEAK_OK;
     struct goleak_options quiet = *options;
     quiet.progress = NULL;
-    quiet.exe = NULL;
     quiet.ended = NULL;
-    enum goleak_status status = look(out, path, &quiet, error);
+    struct look look = { .identity = out, .from_ns = from_ns };
+    enum goleak_status status = look_at(&look, path, &quiet, error);
+    if (status == GOLEAK_E_LIMIT) /* without the others it may be read */
+        memset(out, 0, sizeof *out);
     qsort(out->births, out->birth_count, sizeof *out->births, by_goid);
-    return status == GOLEAK_E_MEMORY || status == GOLEAK_E_LIMIT ? status : GOLEAK_OK;
+    return status == GOLEAK_E_MEMORY ? status : GOLEAK_OK;
+}
+
+enum goleak_status goleak_identity_read(struct goleak_identity *out, const char *path,
+                                        const struct goleak_options *options, struct goleak_error *error)
+{
+    return read_from(out, path, INT64_MIN, options, error);
+}
+
+void goleak_identity_free(struct goleak_identity *identity, struct goleak_alloc *alloc)
+{
+    while (identity != NULL) {
+        struct goleak_identity *later = identity->later;
+        goleak_free(alloc, identity, sizeof *identity);
+        identity = later;
+    }
 }
 
 /* ---- names ---- */
@@ -164,9 +238,7 @@ bool goleak_paths_are_neighbours(const char *a, const char *b)
 
 enum alike { ALIKE_NO, ALIKE_UNKNOWN, ALIKE_LATE, ALIKE_YES };
 
-/* A thread may be stopped between two recorders' probes. */
-#define LATE_NS ((int64_t)100000000)
-/* … but not at one birth in so many. */
+/* A thread may be stopped between two recorders' probes, but not at one birth in so many. */
 #define LATE_ONE_IN 16
 
 static enum alike same_pid(const struct goleak_identity *a, const struct goleak_identity *b)
@@ -180,43 +252,129 @@ static enum alike same_pid(const struct goleak_identity *a, const struct goleak_
     return ALIKE_NO;
 }
 
+static int64_t apart(const struct goleak_birth *a, const struct goleak_birth *b)
+{
+    uint64_t first = (uint64_t)(a->time_ns < b->time_ns ? a->time_ns : b->time_ns);
+    uint64_t ns = (uint64_t)(a->time_ns < b->time_ns ? b->time_ns : a->time_ns) - first;
+    return ns < INT64_MAX ? (int64_t)ns : INT64_MAX;
+}
+
 static enum alike same_birth(const struct goleak_birth *a, const struct goleak_birth *b)
 {
-    int64_t apart = a->time_ns > b->time_ns ? a->time_ns - b->time_ns : b->time_ns - a->time_ns;
+    int64_t apart_ns = apart(a, b);
     bool gopc_told = a->gopc != 0 && b->gopc != 0, startpc_told = a->startpc != 0 && b->startpc != 0;
-    if ((gopc_told && a->gopc != b->gopc) || (startpc_told && a->startpc != b->startpc) || apart > LATE_NS)
+    if ((gopc_told && a->gopc != b->gopc) || (startpc_told && a->startpc != b->startpc) || apart_ns > GOLEAK_MERGE_LATE_NS)
         return ALIKE_NO;
-    if (apart > GOLEAK_MERGE_NS)
+    if (apart_ns > GOLEAK_MERGE_NS)
         return ALIKE_LATE;
     /* Another name proves nothing, recorders write one in several ways. */
     bool start_told = a->start != 0 && a->start == b->start;
     return gopc_told || startpc_told || start_told ? ALIKE_YES : ALIKE_UNKNOWN;
 }
 
-bool goleak_identity_joins(const struct goleak_identity *a, const struct goleak_identity *b)
+/* How many from the first on have its goid. */
+static size_t run_of(const struct goleak_birth *births, size_t count)
+{
+    size_t run = 1;
+    while (run < count && births[run].goid == births[0].goid)
+        run++;
+    return run;
+}
+
+/* The birth that is told nearest to this one; NULL: those are all of other processes. */
+static const struct goleak_birth *nearest(const struct goleak_birth *birth, const struct goleak_birth *others,
+                                          size_t count)
+{
+    const struct goleak_birth *best = NULL;
+    for (size_t i = 0; i < count; i++) {
+        bool possible = birth->pid == 0 || others[i].pid == 0 || birth->pid == others[i].pid;
+        if (possible && (best == NULL || apart(birth, &others[i]) < apart(birth, best)))
+            best = &others[i];
+    }
+    return best;
+}
+
+struct likes {
+    size_t same, late, other;
+};
+
+/* Births of one goid: more than one are of several processes, or of one that was started anew. */
+static void compare(const struct goleak_birth *few, size_t few_count, const struct goleak_birth *many,
+                    size_t many_count, struct likes *likes)
+{
+    for (size_t i = 0; i < few_count; i++) {
+        const struct goleak_birth *like = nearest(&few[i], many, many_count);
+        enum alike alike = like != NULL ? same_birth(&few[i], like) : ALIKE_UNKNOWN;
+        likes->same += alike == ALIKE_YES;
+        likes->late += alike == ALIKE_LATE;
+        likes->other += alike == ALIKE_NO;
+    }
+}
+
+static bool joins(const struct goleak_identity *a, const struct goleak_identity *b)
 {
     enum alike pid = same_pid(a, b);
-    size_t i = 0, k = 0, same = 0, late = 0;
+    struct likes likes = { 0 };
+    size_t i = 0, k = 0;
     if (!a->timed || !b->timed || pid == ALIKE_NO)
         return false;
     /* Of several processes those events are whose that do not say? */
     if ((a->pid_count > 1 && b->without_pid) || (b->pid_count > 1 && a->without_pid))
         return false;
-    while (i < a->birth_count && k < b->birth_count) {
+    while (i < a->birth_count && k < b->birth_count && likes.other == 0) {
         const struct goleak_birth *x = &a->births[i], *y = &b->births[k];
-        bool both_tell = x->pid != 0 && y->pid != 0;
-        if (x->goid != y->goid || (both_tell && x->pid != y->pid)) {
-            bool first = x->goid != y->goid ? x->goid < y->goid : x->pid < y->pid;
-            i += first;
-            k += !first;
-            continue;
-        }
-        enum alike alike = same_birth(x, y);
-        if (alike == ALIKE_NO)
-            return false;
-        same += alike == ALIKE_YES;
-        late += alike == ALIKE_LATE;
-        i++, k++;
+        size_t xs = x->goid <= y->goid ? run_of(x, a->birth_count - i) : 0;
+        size_t ys = y->goid <= x->goid ? run_of(y, b->birth_count - k) : 0;
+        if (xs != 0 && ys != 0)
+            compare(xs <= ys ? x : y, xs <= ys ? xs : ys, xs <= ys ? y : x, xs <= ys ? ys : xs, &likes);
+        i += xs;
+        k += ys;
     }
-    return (pid == ALIKE_YES || same != 0) && late * LATE_ONE_IN <= same;
+    return likes.other == 0 && (pid == ALIKE_YES || likes.same != 0) && likes.late * LATE_ONE_IN <= likes.same;
+}
+
+bool goleak_identity_joins(const struct goleak_identity *a, const struct goleak_identity *b)
+{
+    for (const struct goleak_identity *x = a; x != NULL; x = x->later)
+        for (const struct goleak_identity *y = b; y != NULL; y = y->later)
+            if (joins(x, y))
+                return true;
+    return false;
+}
+
+/* ---- later ---- */
+
+/* What was seen of one ends before the other's first birth, which it may have seen later. */
+static bool may_meet(const struct goleak_identity *early, const struct goleak_identity *late, int64_t *from_ns)
+{
+    if (!early->timed || !late->timed || early->whole || late->birth_count == 0 ||
+        early->addressed == late->addressed || same_pid(early, late) != ALIKE_UNKNOWN)
+        return false;
+    int64_t first_ns = INT64_MAX;
+    for (size_t i = 0; i < late->birth_count; i++)
+        first_ns = late->births[i].time_ns < first_ns ? late->births[i].time_ns : first_ns;
+    *from_ns = first_ns >= INT64_MIN + 1 + GOLEAK_MERGE_NS ? first_ns - GOLEAK_MERGE_NS : INT64_MIN + 1;
+    return early->last_ns < first_ns;
+}
+
+bool goleak_identities_look_further(struct goleak_identity *const *identities, const char *const *paths, size_t count,
+                                    struct goleak_alloc *alloc, const struct goleak_options *options)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < count; k++) {
+            int64_t from_ns;
+            struct goleak_error error;
+            if (i == k || !may_meet(identities[i], identities[k], &from_ns) ||
+                goleak_identity_joins(identities[i], identities[k]))
+                continue;
+            struct goleak_identity *later = goleak_alloc_array(alloc, 1, sizeof *later);
+            if (later == NULL)
+                return false;
+            enum goleak_status status = read_from(later, paths[i], from_ns, options, &error);
+            later->later = identities[i]->later;
+            identities[i]->later = later;
+            if (status != GOLEAK_OK)
+                return false;
+        }
+    return true;
 }

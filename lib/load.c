@@ -449,10 +449,12 @@ static void read_identity(void *context, size_t index)
 static enum goleak_status load_groups(struct call *call, struct goleak_identity **identities, struct group *group)
 {
     for (size_t i = 0; i < call->path_count; i++)
-        if ((identities[i] = goleak_alloc_array(&call->alloc, 1, sizeof *identities[i])) == NULL)
+        if ((identities[i] = goleak_alloc_zeroed(&call->alloc, sizeof *identities[i])) == NULL)
             return goleak_alloc_failure(&call->alloc);
     call->identities = identities;
     goleak_thread_each(threads_of_call(call), call->path_count, read_identity, call);
+    if (!goleak_identities_look_further(identities, call->paths, call->path_count, &call->alloc, call->options))
+        return goleak_alloc_failure(&call->alloc);
     group->identities = (const struct goleak_identity *const *)identities;
     for (size_t i = 0; i < call->path_count; i++) {
         group->count = 2;
@@ -474,7 +476,7 @@ static enum goleak_status load_joined(struct call *call)
     enum goleak_status status = identities != NULL && group != NULL ? load_groups(call, identities, group)
                                                                     : goleak_alloc_failure(alloc);
     for (size_t i = 0; i < call->path_count && identities != NULL; i++)
-        goleak_free(alloc, identities[i], sizeof **identities);
+        goleak_identity_free(identities[i], alloc);
     goleak_free(alloc, identities, call->path_count * sizeof *identities);
     goleak_free(alloc, group, sizeof *group);
     return status;

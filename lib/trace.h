@@ -94,9 +94,6 @@ void goleak_input_damage(void *context, bool truncated, uint64_t offset, const c
 /* Does the merge wait for this input, and no other more? */
 bool goleak_input_is_wanted(const struct goleak_input *input);
 
-/* A decoder's input has times that count from its start. */
-bool goleak_decoder_is_relative(const struct goleak_decoder *decoder);
-
 /* What an ended goroutine was, for the caller's hook. */
 void goleak_trace_fill(const struct goleak_trace *trace, const struct goleak_record *record,
                        struct goleak_goroutine *out);

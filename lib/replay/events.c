@@ -298,6 +298,15 @@ static bool waits_elsewhere(const struct goleak_replay *replay, const struct gol
     return object != 0 && goleak_waits_elsewhere(&replay->waits, record, object);
 }
 
+/* It waits for the reason that the event tells; of two inputs one may tell it by name. */
+static bool waits_for(const struct goleak_record *record, const struct goleak_event *event, bool numbered, int wait,
+                      enum goleak_reason reason)
+{
+    if (numbered != (record->raw_reason != GOLEAK_REASON_NONE))
+        return record->reason == reason;
+    return record->raw_reason == event->reason && record->wait == (wait >= 0 ? wait : GOLEAK_NO_WAIT);
+}
+
 static enum goleak_status on_park(struct goleak_replay *replay, const struct goleak_event *event,
                                   struct goleak_record *record, int64_t moment)
 {
@@ -315,8 +324,7 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
     if (record->state == GOLEAK_STATE_WAITING) {
         /* The entry probe fires twice when the function's stack check restarts it.
          * Where wake-ups are printed and none came between, it is the same wait. */
-        again = replay->stream.has_wakeups && record->raw_reason == event->reason &&
-                record->wait == (wait >= 0 ? wait : GOLEAK_NO_WAIT);
+        again = replay->stream.has_wakeups && waits_for(record, event, has_reason, wait, reason);
         bool elsewhere = again && waits_elsewhere(replay, event, record);
         if (elsewhere)
             goleak_health_note(replay->health, GOLEAK_HEALTH_impossible_transitions, 1, event->position, 0, 0,

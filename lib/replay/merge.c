@@ -1,6 +1,8 @@
 /* merge - see merge.h. */
 #include "replay/merge.h"
 
+#include "replay/process.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -85,41 +87,114 @@ static bool find_process(const struct goleak_replay *replay, const struct goleak
     return false;
 }
 
-/* The thread was stopped between two recorders' probes of one creation, and what is held
- * had to go. A goroutine cannot run before both have fired: nothing else is late, but what
- * may come twice. The second one still tells what the first does not. */
-static void see_birth_twice(struct goleak_merge *merge, struct goleak_event *event)
+/* ---- what could not be held for so long ----
+ *
+ * A thread may be stopped between two recorders' probes of one event. Then the second telling
+ * comes when the first has been replayed. A wake-up, a run or a park that comes twice does no
+ * harm: nothing can have happened to the goroutine in between. */
+
+static bool is_soon(const struct goleak_event *event, int64_t moment)
+{
+    return (event->has & GOLEAK_HAS_TIME) != 0 && moment != GOLEAK_NO_MOMENT && event->time_ns >= moment &&
+           event->time_ns - moment <= GOLEAK_MERGE_LATE_NS;
+}
+
+static bool is_created_again(const struct goleak_event *event, const struct goleak_record *record)
+{
+    return event->kind == GOLEAK_EVENT_CREATE && (record->flags & GOLEAK_REC_PREEXISTING) == 0 &&
+           is_soon(event, record->created);
+}
+
+static bool is_ended_again(const struct goleak_event *event, const struct goleak_record *record)
+{
+    return event->kind == GOLEAK_EVENT_END && record->state == GOLEAK_STATE_ENDED && is_soon(event, record->since);
+}
+
+static void note_again(struct goleak_merge *merge, const struct goleak_event *event)
 {
     goleak_health_note(merge->health, GOLEAK_HEALTH_seen_twice, 1, event->position, 0, 0,
-                       "the creation of goroutine %" PRIu64 " was recorded before in another input", event->goid);
+                       "a %s of goroutine %" PRIu64 " was recorded before in another input",
+                       goleak_event_kind_name((enum goleak_event_kind)event->kind), event->goid);
+}
+
+/* The second creation still tells what the first does not; it is one more word of what is known. */
+static void tell_more(struct goleak_event *event)
+{
     event->kind = GOLEAK_EVENT_STATUS;
     event->status = 0;
     event->has = (event->has | GOLEAK_HAS_STATUS) &
                  ~(GOLEAK_HAS_STACK | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_REASON);
 }
 
+/* ---- into the replay: whose events they are ---- */
+
+/* The record of this goid; NULL: there is none. False: memory. */
+static bool find_goid(const struct goleak_merge *merge, uint64_t goid, uint16_t process, struct goleak_record **record)
+{
+    uint32_t index = 0;
+    bool good = goid == 0 || goleak_store_by_goid(&merge->replay->store, goid, process, &index);
+    *record = index != 0 ? goleak_store_at(&merge->replay->store, index) : NULL;
+    return good;
+}
+
 /* The replay keeps a goroutine under its g, or where that is not told under its goid.
  * Where one input tells g and another does not, an event goes by what the record does
- * that the goroutine has. False: memory. */
-static bool call_as_known(struct goleak_merge *merge, struct goleak_event *event)
+ * that the goroutine has. *record: that one, or NULL. False: memory. */
+static bool call_as_known(const struct goleak_merge *merge, struct goleak_event *event, uint16_t process,
+                          struct goleak_record **record)
 {
-    struct goleak_replay *replay = merge->replay;
-    uint16_t process;
-    uint32_t index;
-    if ((event->has & GOLEAK_HAS_GOID) == 0 || event->goid == 0 || !find_process(replay, event, &process))
-        return true;
-    if (!goleak_store_by_goid(&replay->store, event->goid, process, &index))
+    const uint32_t both = GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID;
+    if ((event->has & both) == both) {
+        if (!find_goid(merge, event->other_goid, process, record))
+            return false;
+        if (*record != NULL && (*record)->g == 0)
+            event->has &= ~GOLEAK_HAS_OTHER; /* the next event of its own tells its address */
+    }
+    if (!find_goid(merge, event->has & GOLEAK_HAS_GOID ? event->goid : 0, process, record))
         return false;
-    if (index == 0)
-        return true;
-    const struct goleak_record *record = goleak_store_at(&replay->store, index);
-    if (event->kind == GOLEAK_EVENT_CREATE && event->goid != 1 && (record->flags & GOLEAK_REC_SEEN) &&
-        (record->flags & GOLEAK_REC_PREEXISTING) == 0)
-        see_birth_twice(merge, event);
-    if (record->g != 0 && (event->has & GOLEAK_HAS_G) == 0) {
-        event->g = record->g;
+    if (*record != NULL && (*record)->g != 0 && (event->has & GOLEAK_HAS_G) == 0) {
+        event->g = (*record)->g;
         event->has |= GOLEAK_HAS_G;
     }
+    return true;
+}
+
+static struct goleak_record *find_told(const struct goleak_merge *merge, const struct goleak_event *event,
+                                       uint16_t process)
+{
+    const struct goleak_store *store = &merge->replay->store;
+    uint64_t key = goleak_event_key(event);
+    uint32_t index = goleak_store_find(store, key, process, goleak_store_hash(key, process));
+    return index != 0 ? goleak_store_at(store, index) : NULL;
+}
+
+static bool begins_or_ends(const struct goleak_event *event)
+{
+    return event->kind == GOLEAK_EVENT_CREATE || event->kind == GOLEAK_EVENT_END;
+}
+
+/* What there is to do before it is replayed. *skip: it need not be. False: memory. */
+static bool prepare(struct goleak_merge *merge, struct goleak_event *event, bool mixed, bool *skip)
+{
+    uint16_t process;
+    struct goleak_record *record = NULL;
+    *skip = false;
+    if (!find_process(merge->replay, event, &process))
+        return true;
+    if (mixed && !call_as_known(merge, event, process, &record))
+        return false;
+    if (!begins_or_ends(event) || (event->has & GOLEAK_HAS_GOID) == 0)
+        return true;
+    if (!mixed)
+        record = find_told(merge, event, process);
+    if (record == NULL || (record->flags & GOLEAK_REC_SEEN) == 0 || record->goid != event->goid)
+        return true;
+    *skip = is_ended_again(event, record);
+    bool created = is_created_again(event, record);
+    if (*skip || created)
+        note_again(merge, event);
+    if (created)
+        tell_more(event);
     return true;
 }
 
@@ -130,21 +205,22 @@ static enum goleak_status flush(struct goleak_merge *merge)
     struct goleak_health_book *health = merge->health;
     const char *reading = health->input;
     uint64_t *lost = health->lost;
-    bool one_by_one = merge->tells_g && merge->tells_goid_alone;
+    bool mixed = merge->tells_g && merge->tells_goid_alone, skip;
     size_t done, from = 0, count = merge->out->count;
+    struct goleak_event *events = merge->out->events;
     merge->out->count = 0;
     while (from < count && status == GOLEAK_OK) {
         size_t to = from + 1;
         const struct goleak_lane *lane = merge->lanes[merge->out_lanes[from]];
-        while (!one_by_one && to < count && merge->out_lanes[to] == lane->index)
+        while (!mixed && to < count && merge->out_lanes[to] == lane->index && !begins_or_ends(&events[to]))
             to++;
         health->input = lane->input;
         health->lost = lane->lost;
-        if (one_by_one && !call_as_known(merge, &merge->out->events[from]))
+        if (!prepare(merge, &events[from], mixed, &skip))
             status = goleak_alloc_failure(merge->alloc);
-        else
-            status =
-                goleak_replay_run(merge->replay, merge->out->events + from, to - from, GOLEAK_REPLAY_FORCE, &done);
+        from += skip;
+        if (status == GOLEAK_OK && from < to)
+            status = goleak_replay_run(merge->replay, events + from, to - from, GOLEAK_REPLAY_FORCE, &done);
         from = to;
     }
     health->input = reading;

@@ -46,6 +46,8 @@ struct goleak_lane {
 #define GOLEAK_LANES 256
 /* At most between two recorders' times of one event. */
 #define GOLEAK_MERGE_NS ((int64_t)500000)
+/* … but where a thread was stopped between their probes. */
+#define GOLEAK_MERGE_LATE_NS ((int64_t)100000000)
 
 /* Ways to find an event's like. */
 enum goleak_held_chain { GOLEAK_CHAIN_G, GOLEAK_CHAIN_GOID, GOLEAK_CHAINS };

@@ -181,40 +181,102 @@ static void recordings_of_the_same_start_functions_join(void **state)
             fail_msg("case %zu: %zu traces", i, trace_count);
 }
 
-/* The last birth is told so much later by the second recorder, which has no addresses. */
-static size_t traces_of_births(unsigned births, unsigned late_ns)
+/* What a recorder tells of the goroutine whose goid is `goid`. */
+enum telling { TELLS_BOTH, TELLS_GOID };
+
+static void tell(struct bytes *text, const char *probe, enum telling telling, unsigned goid, const char *more, unsigned time)
 {
-    struct bytes one = { 0 }, two = { 0 };
-    for (unsigned i = 0; i < births; i++) {
-        unsigned time = 1000000 + 2000000 * i, later = time + (i + 1 == births ? late_ns : 900);
-        bytes_format(&one, "newproc1: goroutine=%x goid=%u fn=main.work gopc=45a6a5 ts=%u\n", 0xc000000 + 0x380 * i,
-                     i + 2, i % 2 != 0 ? time : later);
-        bytes_format(&two, "newproc1: goid=%u fn=main.work ts=%u\n", i + 2, i % 2 != 0 ? later : time);
+    bytes_format(text, "%s: ", probe);
+    if (telling == TELLS_BOTH)
+        bytes_format(text, "goroutine=%x ", 0xc000000 + 0x380 * goid);
+    bytes_format(text, "goid=%u %s ts=%u\n", goid, more, time);
+}
+
+/* Two recorders tell of the same births, of goids from 2 on, and the last one's end; of one
+ * birth and of the end so much later. */
+static size_t traces_of_births(enum telling one, enum telling two, unsigned births, unsigned late_ns)
+{
+    struct bytes texts[2] = { { 0 }, { 0 } };
+    for (unsigned goid = 2; goid < births + 2; goid++) {
+        unsigned time = 2000000 * goid, later = time + (goid == births + 1 ? late_ns : 900);
+        tell(&texts[0], "newproc1", one, goid, "fn=main.work", goid % 2 != 0 ? time : later);
+        tell(&texts[1], "newproc1", two, goid, "fn=main.work", goid % 2 != 0 ? later : time);
     }
-    bytes_format(&one, "gopark: goroutine=%x goid=%u reason=6 ts=%u\n", 0xc000000 + 0x380 * (births - 1), births + 1,
-                 1100000000);
-    size_t count = traces_of(one.data, two.data);
-    bytes_free(&one);
-    bytes_free(&two);
+    tell(&texts[0], "gopark", one, 2, "reason=6", 1100000000);
+    tell(&texts[1], "gopark", two, 2, "reason=6", 1100000100);
+    tell(&texts[0], "gdestroy", one, births + 1, "", 1200000000);
+    tell(&texts[1], "gdestroy", two, births + 1, "", 1200000000 + late_ns);
+    size_t count = traces_of(texts[0].data, texts[1].data);
+    bytes_free(&texts[0]);
+    bytes_free(&texts[1]);
     return count;
 }
 
-/* A thread may be stopped between two probes. It is one birth all the same, whichever of the
- * two is told first. */
-static void a_birth_told_late_is_one_birth(void **state)
+/* A thread may be stopped between two probes. It is one birth and one end all the same, whoever
+ * tells it first, and whatever the two tell of the goroutine. */
+static void what_is_told_late_happened_once(void **state)
 {
     (void)state;
-    assert_int_equal(traces_of_births(16, 3000000), 2);
-    for (unsigned births = 20; births < 22; births++) {
-        assert_int_equal(traces_of_births(births, 3000000), 1);
+    for (unsigned i = 0; i < 8; i++) {
+        enum telling one = i & 1, two = i >> 1 & 1;
+        unsigned births = 20 + (i >> 2);
+        assert_int_equal(traces_of_births(one, two, 16, 3000000), 2);
+        assert_int_equal(traces_of_births(one, two, births, 200000000), 2);
+        assert_int_equal(traces_of_births(one, two, births, 3000000), 1);
         assert_int_equal(load_summary(traces[0]).created, births);
-        assert_int_equal(load_summary(traces[0]).live_at_end, births);
+        assert_int_equal(load_summary(traces[0]).ended, 1);
         assert_int_equal(load_summary(traces[0]).blocked_at_end, 1);
-        assert_int_equal(load_count(traces[0], "seen_twice"), births);
+        assert_int_equal(load_count(traces[0], "seen_twice"), births + 2);
         assert_int_equal(load_count(traces[0], "implicit_ends"), 0);
-        assert_int_equal(load_goroutine(traces[0], 0xc000000 + 0x380 * (births - 1)).goid, births + 1);
-        assert_int_equal(traces_of_births(births, 200000000), 2);
+        assert_int_equal(load_count(traces[0], "impossible_transitions"), 0);
     }
+}
+
+/* Its creation is told by goid alone; the other one first names it as who woke somebody. */
+static void who_is_named_by_both_is_one(void **state)
+{
+    (void)state;
+    assert_int_equal(traces_of("newproc1: goid=7 fn=main.work ts=1000000\n"
+                               "newproc1: goid=8 fn=main.work ts=2000900\n"
+                               "gopark: goid=8 reason=6 ts=2500000\n",
+                               "newproc1: goroutine=c000102000 goid=8 fn=main.work ts=2000000\n"
+                               "ready: goroutine=c000102000 goid=8 by=c000103000 bygoid=7 ts=9000000\n"
+                               "gopark: goroutine=c000103000 goid=7 reason=6 ts=12000000\n"),
+                     1);
+    assert_int_equal(load_summary(traces[0]).created, 2);
+    assert_int_equal(load_summary(traces[0]).live_at_end, 2);
+    assert_int_equal(load_summary(traces[0]).blocked_at_end, 1);
+    assert_int_equal(load_goroutine(traces[0], 0xc000103000).goid, 7);
+}
+
+/* More than is looked at stands before the first birth that both have seen. */
+static void a_part_joins_wherever_it_begins(void **state)
+{
+    struct bytes text = { 0 };
+    (void)state;
+    for (unsigned i = 0; i < 30000; i++)
+        bytes_format(&text, "newproc1: goroutine=%x goid=%u gopc=45a6a5 fn=main.work ts=%u\n", 0xc00000 + i * 0x380,
+                     i + 2, 1000000 + i * 1000);
+    assert_true(text.size > (2u << 20));
+    assert_int_equal(traces_of(text.data, "newproc1: goid=29002 fn=main.work ts=30000500\n"), 1);
+    assert_int_equal(load_summary(traces[0]).created, 30000);
+    assert_int_equal(traces_of("newproc1: goid=29002 fn=main.work ts=30000500\n", text.data), 1);
+    /* Not in another life of the program, nor behind its end. */
+    assert_int_equal(traces_of(text.data, "newproc1: goid=29002 fn=main.work ts=40000500\n"), 2);
+    assert_int_equal(traces_of(text.data, "newproc1: goid=28002 fn=main.work ts=30000500\n"), 2);
+    bytes_free(&text);
+}
+
+/* The program was started anew, and the goids with it. */
+static void of_equal_goids_the_nearest_counts(void **state)
+{
+    (void)state;
+    assert_int_equal(traces_of("newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 fn=main.work ts=1000000\n"
+                               "gdestroy: goroutine=c000102000 goid=7 ts=2000000\n"
+                               "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 fn=main.work ts=900000000\n",
+                               "newproc1: goid=7 fn=main.work ts=900000700\n"),
+                     1);
+    assert_int_equal(load_summary(traces[0]).created, 2);
 }
 
 static void one_pid_does_not_join_what_contradicts(void **state)
@@ -727,7 +789,10 @@ int main(void)
         TEST(recordings_of_two_pids_do_not),
         TEST(recordings_of_the_same_births_join),
         TEST(recordings_of_the_same_start_functions_join),
-        TEST(a_birth_told_late_is_one_birth),
+        TEST(what_is_told_late_happened_once),
+        TEST(who_is_named_by_both_is_one),
+        TEST(a_part_joins_wherever_it_begins),
+        TEST(of_equal_goids_the_nearest_counts),
         TEST(one_pid_does_not_join_what_contradicts),
         TEST(a_pid_that_one_tells_is_the_others_too),
         TEST(of_several_processes_events_without_a_pid_are_nobodys),
