@@ -280,7 +280,7 @@ static inline void count_end(struct goleak_waits *waits, struct goleak_waiter *w
     struct goleak_wait_site *site = &waits->sites[habit->site];
     waiter->habits |= 1;
     habit->ended++;
-    site->ended++;
+    habit->site_ended = (uint32_t)++site->ended;
     site->buckets[goleak_wait_bucket(waited)]++;
     if (UNLIKELY(waited > habit->longest))
         habit->longest = waited;

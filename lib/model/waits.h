@@ -54,6 +54,7 @@ struct goleak_habit {
         uint32_t naps;  /* waits that ended and were not on the leak-capable set: sleep, net */
         uint32_t count; /* of habits of a place */
     } past; /* of the first of a list: of the goroutine */
+    uint32_t site_ended; /* so many waits of the site had ended when its own last one had */
 };
 
 _Static_assert(sizeof(struct goleak_habit) == GOLEAK_LINE, "a habit is one line of the cache");

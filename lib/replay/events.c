@@ -193,6 +193,7 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
     replay->script_live++;
     /* What is proven from the start is never told, so there is nothing to take back. */
     proof |= replay->sites.sites[record->site].proof;
+    replay->sites.sites[record->site].last = moment;
     record->flags |= proof;
     replay->system_count += (proof & GOLEAK_REC_SYSTEM) != 0;
     if (goleak_is_told(replay, record))

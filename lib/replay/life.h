@@ -154,12 +154,14 @@ enum goleak_status goleak_set_site(struct goleak_replay *replay, struct goleak_r
 #define GOLEAK_TELLS_OBJECT (GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM)
 
 /* What it waits on; 0: not told. Of a select only one of its channels is printed, and it need
- * not be the same one again. */
+ * not be the same one again. An RWMutex has a semaphore for writers and one for readers side by
+ * side: who waits at either waits for one lock. */
 static inline uint64_t goleak_object_of(const struct goleak_record *record, const struct goleak_event *event)
 {
     if ((event->has & GOLEAK_TELLS_OBJECT) == 0 || record->reason == GOLEAK_REASON_SELECT)
         return 0;
-    return goleak_event_object(event, (enum goleak_reason)record->reason);
+    uint64_t object = goleak_event_object(event, (enum goleak_reason)record->reason);
+    return record->reason == GOLEAK_REASON_SYNC ? object & ~(uint64_t)7 : object;
 }
 
 /* A wait has begun that a verdict may have to explain. The article's script tells too

@@ -186,7 +186,9 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
     if (spawner->state == GOLEAK_STATE_WAITING)
         goleak_set_state(replay, spawner, GOLEAK_STATE_RUNNING, moment);
     replay->script_live++;
-    uint8_t proof = replay->sites.sites[record->site].proof;
+    struct goleak_site *site = &replay->sites.sites[record->site];
+    uint8_t proof = site->proof;
+    site->last = moment;
     record->flags |= proof;
     replay->system_count += (proof & GOLEAK_REC_SYSTEM) != 0;
     if (goleak_is_told(replay, record))

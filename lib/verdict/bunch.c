@@ -117,7 +117,7 @@ void goleak_sum_merge(struct goleak_sum *sum, const struct goleak_store *store, 
 
 #define HOPE_BIT 12 /* of a word whose lower bits are flags */
 
-_Static_assert(GOLEAK_REC_STARTED < 1u << HOPE_BIT && GOLEAK_HOPE_CHILD < 1 << (16 - HOPE_BIT), "both have room");
+_Static_assert(GOLEAK_REC_STARTED < 1u << HOPE_BIT && GOLEAK_HOPE_PASSED < 1 << (16 - HOPE_BIT), "both have room");
 
 /*
  *      traits  flags and hope | g.waitreason | how long it has waited, by its bucket | spawn site

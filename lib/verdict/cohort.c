@@ -97,7 +97,7 @@ static bool add_alone(struct goleak_cohorts *cohorts, const struct goleak_hope_i
             continue;
         const struct goleak_habit *habit = goleak_waits_here(input->waits, record);
         int64_t waited = goleak_waited(record, input->last);
-        bool often = goleak_is_habit(habit, input->limits, record, waited);
+        bool often = goleak_is_habit(input->store, habit, input->limits, record, waited);
         if (!add(cohorts, input, record, 1, waited, often && goleak_hope_of(hope, record->index) != GOLEAK_HOPE_NONE))
             return false;
     }

@@ -8,7 +8,7 @@
 GOLEAK_RULE(serves)
 {
     const struct goleak_habit *habit = c->habit;
-    if (!goleak_is_habit(habit, c->input->limits, c->record, c->waited) || goleak_is_deserted(c))
+    if (!goleak_is_habit(c->input->store, habit, c->input->limits, c->record, c->waited) || goleak_is_deserted(c))
         return false;
     if (c->hope == GOLEAK_HOPE_WAKER)
         goleak_say(out, "woken here %" PRIu32 " times before, and %s, which did so, is not stuck", habit->ended,
@@ -88,6 +88,27 @@ GOLEAK_RULE(child)
     return true;
 }
 
+GOLEAK_RULE(passed)
+{
+    if (c->hope != GOLEAK_HOPE_PASSED)
+        return false;
+    goleak_say(out, "%s, of the same place, has passed there and %s further on: it may let the next one through",
+               goleak_who(c->input, c->whom).text, doing(goleak_store_at(c->input->store, c->whom)));
+    return true;
+}
+
+GOLEAK_RULE(scope)
+{
+    if (c->hope != GOLEAK_HOPE_SCOPE)
+        return false;
+    const struct goleak_node *spawner = goleak_lineage_at(c->input->lineage, c->record->parent);
+    const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
+    goleak_say(out, "goroutine %" PRIu64 " is still in %s, which started it: what it waits on is within reach",
+               spawner->goid, goleak_symbols_frame_function(c->input->symbols, site->created_at));
+    goleak_say_number(out, "spawner_goid", (int64_t)spawner->goid);
+    return true;
+}
+
 /* ---- it has not waited long ---- */
 
 /* What takes longer than a wait that has lasted so long begins here. */
@@ -109,11 +130,11 @@ GOLEAK_RULE(usual)
     const struct goleak_limits *limits = c->input->limits;
     uint64_t longer = 0;
     /* Without the stack, a lock that is held for long hides one that is never given back. */
-    if (c->site == NULL || c->site->ended < limits->usual_least || c->record->block_stack == 0)
+    if (c->site == NULL || c->record->block_stack == 0)
         return false;
     for (unsigned b = longer_from(c->waited); b < GOLEAK_WAIT_BUCKETS; b++)
         longer += c->site->buckets[b];
-    if (longer * limits->usual_part < c->site->ended)
+    if (longer < limits->usual_longer || (longer + 1) * limits->usual_part <= c->site->ended + 2)
         return false;
     goleak_say(out, "waiting for %s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took %s or more",
                goleak_span_of(c->input, c->waited).text, longer, c->site->ended,

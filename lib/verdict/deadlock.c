@@ -102,9 +102,26 @@ static uint32_t circle_of(const struct goleak_case *c)
     return 0;
 }
 
-/* Why a deadlock is no proof; NULL: it is one. */
-static const char *doubt(const struct goleak_verdict_input *input)
+/* The circle, or the one that the way leads to, is one goroutine that locks twice. */
+static bool is_of_one(const struct goleak_case *c)
 {
+    const struct goleak_lock *lock = c->lock;
+    for (uint32_t steps = 0; steps < CIRCLE_MOST; steps++) {
+        const struct goleak_holder *holder = next_dead(c->input, lock);
+        const struct goleak_lock *next = holder != NULL ? goleak_holders_lock(&c->input->holders, holder->record) : NULL;
+        if (next == NULL || next == lock)
+            return holder != NULL && next == lock && !holder->shared;
+        lock = next;
+    }
+    return false;
+}
+
+/* Why a deadlock is no proof; NULL: it is one. */
+static const char *doubt(const struct goleak_case *c)
+{
+    const struct goleak_verdict_input *input = c->input;
+    if (input->hope.others != 0 && is_of_one(c))
+        return "; not proven: a Mutex may be a gate, which another goroutine unlocks";
     if (!input->locks->every)
         return "; not proven: the recording does not say that it has every call";
     if (input->locks->handed_on != 0)
@@ -144,7 +161,7 @@ static void say_deadlock(const struct goleak_case *c, const char *end, struct go
 
 GOLEAK_RULE(lock_cycle)
 {
-    if (c->lock == NULL || !c->lock->dead || doubt(c->input) != NULL)
+    if (c->lock == NULL || !c->lock->dead || doubt(c) != NULL)
         return false;
     out->verdict = GOLEAK_VERDICT_CERTAIN;
     say_deadlock(c, "", out);
@@ -188,7 +205,7 @@ GOLEAK_RULE(lock_kept)
     if (c->lock == NULL || !goleak_is_locked_out(c))
         return false;
     if (c->root.end == GOLEAK_WAY_DEAD) {
-        const char *why = doubt(c->input);
+        const char *why = doubt(c);
         say_deadlock(c, why != NULL ? why : "", out);
         return true;
     }

@@ -38,7 +38,7 @@ static uint32_t find(struct goleak_families *families, uint64_t family)
     return last->id;
 }
 
-#define MOST_FAMILIES (UINT32_MAX >> 1)
+#define MOST_FAMILIES (UINT32_MAX >> 2)
 
 bool goleak_families_want(struct goleak_families *families, uint64_t family)
 {
@@ -53,7 +53,7 @@ bool goleak_families_want(struct goleak_families *families, uint64_t family)
 }
 
 bool goleak_families_add(struct goleak_families *families, uint64_t family, int64_t created, uint32_t record,
-                         bool marked)
+                         unsigned mark)
 {
     uint32_t id = families->index.count != 0 ? find(families, family) : 0;
     if (id == 0)
@@ -62,7 +62,7 @@ bool goleak_families_add(struct goleak_families *families, uint64_t family, int6
                      sizeof *families->members))
         return false;
     families->members[families->count++] =
-        (struct goleak_member){ .created = created, .record = record, .family = id & MOST_FAMILIES, .marked = marked };
+        (struct goleak_member){ .created = created, .record = record, .family = id & MOST_FAMILIES, .mark = mark & 3 };
     return true;
 }
 

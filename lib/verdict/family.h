@@ -12,8 +12,8 @@
 struct goleak_member {
     int64_t created; /* moment */
     uint32_t record;
-    uint32_t family : 31; /* id; from 1 */
-    uint32_t marked : 1;  /* by who added it */
+    uint32_t family : 30; /* id; from 1 */
+    uint32_t mark : 2;    /* by who added it */
 };
 
 #define GOLEAK_FAMILIES_LAST 256
@@ -35,11 +35,11 @@ struct goleak_families {
 
 void goleak_families_init(struct goleak_families *families, struct goleak_alloc *alloc);
 void goleak_families_release(struct goleak_families *families);
-/* The next three: false when memory ends, or there are more than 2^31 families. A family is any
+/* The next three: false when memory ends, or there are more than 2^30 families. A family is any
  * number but 0. */
 bool goleak_families_want(struct goleak_families *families, uint64_t family);
 bool goleak_families_add(struct goleak_families *families, uint64_t family, int64_t created, uint32_t record,
-                         bool marked);
+                         unsigned mark);
 bool goleak_families_sort(struct goleak_families *families);
 /* Its members that were not created before this moment, when all are added and sorted. */
 const struct goleak_member *goleak_families_since(struct goleak_families *families, uint64_t family, int64_t created,

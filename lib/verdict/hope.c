@@ -1,7 +1,6 @@
 /* hope - see hope.h. */
-#include "verdict/hope.h"
+#include "verdict/hope_search.h"
 
-#include "verdict/family.h"
 
 #include <string.h>
 
@@ -61,45 +60,6 @@ uint32_t goleak_hope_chances(const struct goleak_waits *waits, const struct gole
 
 /* ---- who is connected with whom ---- */
 
-struct search {
-    const struct goleak_hope_input *input;
-    struct goleak_hope *hope;
-    struct kin { /* what its site tells of a goroutine */
-        uint32_t function; /* string: that started it; 0: not told */
-        bool signals;      /* package os/signal started it for its caller */
-        bool coroutine;    /* it runs only while it is asked */
-    } *kin;                /* by spawn site */
-    struct goleak_families acting;  /* by spawner and spawning function */
-    struct goleak_relation woken;   /* those who are blocked, by who woke them there */
-    uint64_t *wakers;               /* bits by record: it has woken some of these */
-    uint64_t *first;                /* bits by record: hopeful from the start; most only act */
-    uint32_t *parents;              /* by record: lineage node of its spawner; 0: none, or it does not live */
-    uint32_t *stuck;                /* records: those who are blocked */
-    size_t stuck_count, stuck_capacity;
-    /* By lineage node: bits are at hand, where numbers would have to be fetched. */
-    uint64_t *alive, *blocked, *wanted; /* wanted: those of its children who act, beside one who is stuck */
-    uint32_t *nodes;                /* the record, of those who are blocked */
-    bool any_blocked, any_wanted;   /* nodes */
-    uint32_t *queue;                /* those who became hopeful, whose relations are not looked at yet */
-    size_t queued;
-    bool failed;
-};
-
-static inline bool has_bit(const uint64_t *bits, uint32_t at)
-{
-    return (bits[at / 64] >> at % 64 & 1) != 0;
-}
-
-static inline void set_bit(uint64_t *bits, uint32_t at)
-{
-    bits[at / 64] |= (uint64_t)1 << at % 64;
-}
-
-static size_t words_of(size_t bits)
-{
-    return (bits + 63) / 64;
-}
-
 bool goleak_waits_in(const struct goleak_hope_input *input, const struct goleak_record *record, const char *part)
 {
     const char *told = record->wait != GOLEAK_NO_WAIT ? goleak_reasons_wait_text(input->reasons, record->wait) : NULL;
@@ -113,76 +73,32 @@ bool goleak_waits_in(const struct goleak_hope_input *input, const struct goleak_
     return false;
 }
 
-bool goleak_is_habit(const struct goleak_habit *habit, const struct goleak_limits *limits,
-                     const struct goleak_record *record, int64_t waited)
+/* One who woke it here has slept, or waited for the network, for nearly as long as it waits: it
+ * had no chance to come again. */
+static bool has_busy_waker(const struct goleak_store *store, const struct goleak_habit *habit,
+                           const struct goleak_limits *limits, const struct goleak_record *record, int64_t waited)
+{
+    for (int which = 0; which < 2; which++) {
+        uint32_t index = goleak_hope_waker(store, habit, which);
+        const struct goleak_record *waker = index != 0 ? goleak_store_at(store, index) : NULL;
+        if (waker != NULL && waker->state == GOLEAK_STATE_WAITING && (waker->flags & GOLEAK_REC_BLOCKED) == 0 &&
+            (waker->since <= record->since ||
+             (uint64_t)waker->since - (uint64_t)record->since <= (uint64_t)(waited / limits->together)))
+            return true;
+    }
+    return false;
+}
+
+bool goleak_is_habit(const struct goleak_store *store, const struct goleak_habit *habit,
+                     const struct goleak_limits *limits, const struct goleak_record *record, int64_t waited)
 {
     if (habit == NULL || habit->ended < limits->habit_waits)
         return false;
-    return record->reason != GOLEAK_REASON_CHAN_SEND || waited / limits->patience <= habit->longest;
+    return record->reason != GOLEAK_REASON_CHAN_SEND || waited / limits->patience <= habit->longest ||
+           has_busy_waker(store, habit, limits, record, waited);
 }
 
-static struct kin *kin_of(const struct search *search, const struct goleak_record *record)
-{
-    return &search->kin[record->site];
-}
-
-static void find_kin(struct search *search)
-{
-    const struct goleak_symbols *symbols = search->input->symbols;
-    for (uint32_t site = 0; site < goleak_sites_count(search->input->sites); site++) {
-        const struct goleak_site *at = goleak_sites_at(search->input->sites, site);
-        const char *start = goleak_symbols_text(symbols, at->start);
-        search->kin[site] = (struct kin){
-            .function = at->created_at != 0 ? symbols->frame_info[at->created_at - 1].function : 0,
-            .signals = goleak_text_begins(start, "os/signal."),
-            .coroutine = strcmp(start, "runtime.corostart") == 0,
-        };
-    }
-}
-
-/* Of a goroutine that os/signal started, the caller's function. */
-static uint32_t signals_function(const struct search *search, const struct goleak_record *record)
-{
-    const struct goleak_symbols *symbols = search->input->symbols;
-    const uint32_t *frames;
-    uint32_t stack = goleak_store_detail(search->input->store, record)->created_stack;
-    size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
-    for (size_t i = 0; i < count; i++) {
-        const char *function = goleak_symbols_frame_function(symbols, frames[i]);
-        if (!goleak_text_begins(function, "os/signal.") && !goleak_text_begins(function, "sync.") &&
-            !goleak_text_begins(function, "runtime."))
-            return symbols->frame_info[frames[i] - 1].function;
-    }
-    return 0;
-}
-
-/* Who was started by the same goroutine, in the same function; 0: not told. */
-static uint64_t family_of(const struct search *search, const struct goleak_record *record)
-{
-    const struct kin *kin = kin_of(search, record);
-    uint32_t function = kin->signals ? signals_function(search, record) : kin->function;
-    return record->parent != 0 && function != 0 ? (uint64_t)record->parent << 32 | function : 0;
-}
-
-/* It slept again and again, and woke nobody of these. */
-static bool had_its_chance(const struct search *search, const struct goleak_record *record)
-{
-    const struct goleak_past *past = goleak_waits_past(search->input->waits, record);
-    return past != NULL && past->naps >= search->input->limits->chances;
-}
-
-/* May wake others that it has to do with. */
-static bool may_help(const struct search *search, const struct goleak_record *record)
-{
-    return (record->flags & (GOLEAK_REC_SYSTEM | GOLEAK_REC_MAIN)) == 0 && !kin_of(search, record)->coroutine;
-}
-
-static bool is_wait_group(const struct search *search, const struct goleak_record *record)
-{
-    return record->reason == GOLEAK_REASON_SYNC && goleak_waits_in(search->input, record, "WaitGroup");
-}
-
-static bool may_have(const struct search *search, uint32_t index, enum goleak_hope_kind kind)
+bool goleak_hope_may_have(const struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind)
 {
     const struct goleak_holders *holders = search->input->holders;
     return kind == GOLEAK_HOPE_HOLDER || kind == GOLEAK_HOPE_ACTS || holders == NULL ||
@@ -190,17 +106,19 @@ static bool may_have(const struct search *search, uint32_t index, enum goleak_ho
 }
 
 /* Before anybody is asked for others. */
-static void give_first(struct search *search, uint32_t index, enum goleak_hope_kind kind)
+static void give_first(struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind)
 {
-    if (!may_have(search, index, kind))
+    if (!goleak_hope_may_have(search, index, kind))
         return;
     search->hope->kinds[index] = (uint8_t)kind;
-    set_bit(search->first, index);
+    goleak_set_bit(search->first, index);
+    if (kind != GOLEAK_HOPE_ACTS)
+        goleak_set_bit(search->wakers, index); /* it has fellows to be asked for */
 }
 
-static void give(struct search *search, uint32_t index, enum goleak_hope_kind kind, uint32_t whom)
+void goleak_hope_give(struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind, uint32_t whom)
 {
-    if (search->hope->kinds[index] != GOLEAK_HOPE_NONE || !may_have(search, index, kind))
+    if (search->hope->kinds[index] != GOLEAK_HOPE_NONE || !goleak_hope_may_have(search, index, kind))
         return;
     search->hope->kinds[index] = (uint8_t)kind;
     search->hope->whom[index] = whom;
@@ -208,22 +126,29 @@ static void give(struct search *search, uint32_t index, enum goleak_hope_kind ki
 }
 
 /* Woken before where it waits: who may do so again. */
-static void add_woken(struct search *search, const struct goleak_record *record, const struct goleak_habit *habit)
+static void add_woken(struct goleak_hope_search *search, const struct goleak_record *record, const struct goleak_habit *habit)
 {
     const struct goleak_hope_input *input = search->input;
-    if (!goleak_is_habit(habit, input->limits, record, goleak_waited(record, input->last)))
+    if (!goleak_is_habit(input->store, habit, input->limits, record, goleak_waited(record, input->last)))
         return;
     for (int which = 0; which < 2 && !search->failed; which++) {
         uint32_t waker = goleak_hope_waker(input->store, habit, which);
         if (waker == 0)
             continue;
-        set_bit(search->wakers, waker);
+        goleak_set_bit(search->wakers, waker);
         search->failed = !goleak_relation_add(&search->woken, waker, record->index, false);
     }
 }
 
+/* Main waits for a signal, or for the end of the program: what it did before it may do again. */
+static bool waits_in_main(const struct goleak_record *record)
+{
+    return (record->flags & GOLEAK_REC_MAIN) &&
+           (record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT);
+}
+
 /* One that is stuck, until somebody proves that it is not. */
-static void add_stuck(struct search *search, const struct goleak_record *record)
+static void add_stuck(struct goleak_hope_search *search, const struct goleak_record *record)
 {
     const struct goleak_hope_input *input = search->input;
     const struct goleak_waiter *waiter = goleak_waits_of(input->waits, record);
@@ -237,34 +162,35 @@ static void add_stuck(struct search *search, const struct goleak_record *record)
         search->failed = !goleak_relation_add(&search->hope->crowds, waiter->place, record->index, here != NULL);
     if (here != NULL)
         add_woken(search, record, here);
-    if (record->flags & GOLEAK_REC_SYSTEM)
+    if ((record->flags & GOLEAK_REC_SYSTEM) || waits_in_main(record))
         give_first(search, record->index, GOLEAK_HOPE_ACTS);
     else if (input->holders != NULL && goleak_holders_is_free(input->holders, record->index))
         give_first(search, record->index, GOLEAK_HOPE_HOLDER);
     else if (goleak_hope_timer(input->waits, input->limits, here, goleak_waited(record, input->last)))
         give_first(search, record->index, GOLEAK_HOPE_TIMER);
+    else if (here != NULL && here->others &&
+             goleak_is_habit(input->store, here, input->limits, record, goleak_waited(record, input->last)))
+        give_first(search, record->index, GOLEAK_HOPE_MANY);
 }
 
 /* blocked: the record; 0: it is not. */
-static void add_node(struct search *search, uint32_t node, uint32_t blocked)
+static void add_node(struct goleak_hope_search *search, uint32_t node, uint32_t blocked)
 {
-    set_bit(search->alive, node);
+    goleak_set_bit(search->alive, node);
     if (blocked == 0)
         return;
-    set_bit(search->blocked, node);
+    goleak_set_bit(search->blocked, node);
     search->nodes[node] = blocked;
     search->any_blocked = true;
 }
 
-#define AHEAD 16
-
 /* Everyone's place in the relations. */
-static void collect(struct search *search)
+static void collect(struct goleak_hope_search *search)
 {
     const struct goleak_store *store = search->input->store;
     for (uint32_t i = 1; i <= store->count && !search->failed; i++) {
         const struct goleak_record *record = goleak_store_at(store, i);
-        goleak_waits_prefetch_habit(search->input->waits, i + AHEAD);
+        goleak_waits_prefetch_habit(search->input->waits, i + GOLEAK_HOPE_AHEAD);
         if (!lives(record))
             continue;
         bool blocked = goleak_is_blocked(record);
@@ -275,100 +201,25 @@ static void collect(struct search *search)
             add_stuck(search, record);
         else
             give_first(search, i, GOLEAK_HOPE_ACTS); /* it needs nobody's help */
+        search->hope->others += !blocked && (record->flags & GOLEAK_REC_SYSTEM) == 0;
     }
     search->failed = search->failed || !goleak_relation_sort(&search->woken) ||
                      !goleak_relation_sort(&search->hope->crowds);
 }
 
-/* They lie apart, where few are blocked. */
-static const struct goleak_record *stuck_at(const struct search *search, size_t i)
-{
-    size_t ahead = i + AHEAD < search->stuck_count ? i + AHEAD : i;
-    GOLEAK_PREFETCH(goleak_store_at(search->input->store, search->stuck[ahead]));
-    return goleak_store_at(search->input->store, search->stuck[i]);
-}
-
-/* Those who act and may be beside one that is still stuck. */
-static void collect_acting(struct search *search)
-{
-    const struct goleak_store *store = search->input->store;
-    for (size_t i = 0; i < search->stuck_count && !search->failed; i++) {
-        const struct goleak_record *record = stuck_at(search, i);
-        uint64_t family = search->hope->kinds[record->index] == GOLEAK_HOPE_NONE ? family_of(search, record) : 0;
-        if (family == 0)
-            continue;
-        set_bit(search->wanted, record->parent);
-        search->any_wanted = true;
-        search->failed = !goleak_families_want(&search->acting, family);
-    }
-    for (uint32_t i = 1; i <= store->count && search->any_wanted && !search->failed; i++) {
-        if (i + AHEAD <= store->count && has_bit(search->wanted, search->parents[i + AHEAD]))
-            goleak_waits_prefetch_habit(search->input->waits, i + AHEAD);
-        if (!has_bit(search->wanted, search->parents[i]))
-            continue;
-        const struct goleak_record *record = goleak_store_at(store, i);
-        if (!kin_of(search, record)->signals && (goleak_is_blocked(record) || !may_help(search, record)))
-            continue;
-        uint64_t family = family_of(search, record);
-        bool helps = kin_of(search, record)->signals || !had_its_chance(search, record);
-        search->failed = family != 0 && !goleak_families_add(&search->acting, family, record->created, i, helps);
-    }
-    search->failed = search->failed || !goleak_families_sort(&search->acting);
-}
-
-/* So many of a family are looked at. */
-#define BESIDE_MOST 64
-
-/* Not created more than `near` behind it, whatever the recording claims for times. */
-static bool is_near(const struct goleak_member *member, const struct goleak_record *record, int64_t near)
-{
-    return member->created <= record->created ||
-           (uint64_t)member->created - (uint64_t)record->created <= (uint64_t)near;
-}
-
-/* One that was started together with it and acts. */
-static uint32_t find_beside(struct search *search, const struct goleak_record *record)
-{
-    uint64_t family = family_of(search, record);
-    if (family == 0 || record->created == GOLEAK_NO_MOMENT)
-        return 0;
-    int64_t near = goleak_waited(record, search->input->last) / search->input->limits->together;
-    int64_t first = record->created >= INT64_MIN + near ? record->created - near : INT64_MIN;
-    size_t count;
-    const struct goleak_member *members = goleak_families_since(&search->acting, family, first, &count);
-    bool group = count != 0 && is_wait_group(search, record);
-    for (size_t i = 0; i < count && i < BESIDE_MOST && is_near(&members[i], record, near); i++)
-        if (members[i].record != record->index && (group || members[i].marked))
-            return members[i].record;
-    return 0;
-}
-
-static void look_beside(struct search *search)
-{
-    collect_acting(search);
-    for (size_t i = 0; i < search->stuck_count && search->acting.count != 0 && !search->failed; i++) {
-        const struct goleak_record *record = stuck_at(search, i);
-        if (search->hope->kinds[record->index] != GOLEAK_HOPE_NONE)
-            continue;
-        uint32_t beside = find_beside(search, record);
-        if (beside != 0)
-            give(search, record->index, GOLEAK_HOPE_BESIDE, beside);
-    }
-}
-
 /* All whom it has woken. */
-static void give_woken(struct search *search, uint32_t index)
+static void give_woken(struct goleak_hope_search *search, uint32_t index)
 {
-    if (!has_bit(search->wakers, index))
+    if (!goleak_has_bit(search->wakers, index))
         return;
     struct goleak_run woken = goleak_relation_of(&search->woken, index);
     for (size_t i = 0; i < woken.count; i++)
         if (woken.all[i].record != index)
-            give(search, woken.all[i].record, GOLEAK_HOPE_WAKER, index);
+            goleak_hope_give(search, woken.all[i].record, GOLEAK_HOPE_WAKER, index);
 }
 
 /* All who wait for one object, once. */
-static void give_fellows(struct search *search, uint32_t place, uint32_t whom)
+static void give_fellows(struct goleak_hope_search *search, uint32_t place, uint32_t whom)
 {
     struct goleak_run crowd = goleak_relation_of(&search->hope->crowds, place);
     if (crowd.count == 0 || crowd.all[0].visited)
@@ -376,11 +227,11 @@ static void give_fellows(struct search *search, uint32_t place, uint32_t whom)
     crowd.all[0].visited = true;
     for (size_t i = 0; i < crowd.count; i++)
         if (crowd.all[i].record != whom)
-            give(search, crowd.all[i].record, GOLEAK_HOPE_PEER, whom);
+            goleak_hope_give(search, crowd.all[i].record, GOLEAK_HOPE_PEER, whom);
 }
 
 /* It may unlock what it holds: where it was the last one that was missing, the waiters hope. */
-static void open_lock(struct search *search, const struct goleak_holder *holder)
+static void open_lock(struct goleak_hope_search *search, const struct goleak_holder *holder)
 {
     const struct goleak_hope_input *input = search->input;
     struct goleak_holders *all = input->holders;
@@ -390,10 +241,10 @@ static void open_lock(struct search *search, const struct goleak_holder *holder)
         return;
     for (uint32_t i = lock->first_waiter; i < lock->first_waiter + lock->waiters; i++)
         if (goleak_holders_lock(all, all->waiters[i].record) == lock)
-            give(search, all->waiters[i].record, GOLEAK_HOPE_HOLDER, holder->record);
+            goleak_hope_give(search, all->waiters[i].record, GOLEAK_HOPE_HOLDER, holder->record);
 }
 
-static void open_locks(struct search *search, uint32_t index)
+static void open_locks(struct goleak_hope_search *search, uint32_t index)
 {
     const struct goleak_holders *all = search->input->holders;
     for (uint32_t at = all != NULL ? goleak_holders_of(all, index) : 0; at != 0; at = all->holders[at - 1].next)
@@ -401,13 +252,15 @@ static void open_locks(struct search *search, uint32_t index)
 }
 
 /* Its fellows at the same object, and those whom it has woken. */
-static void spread(struct search *search, uint32_t index)
+static void spread(struct goleak_hope_search *search, uint32_t index)
 {
     give_woken(search, index);
     open_locks(search, index);
-    if (search->hope->kinds[index] != GOLEAK_HOPE_WAKER)
-        return;
+    enum goleak_hope_kind kind = search->hope->kinds[index];
     const struct goleak_record *record = goleak_store_at(search->input->store, index);
+    bool at_lock = kind != GOLEAK_HOPE_ACTS && record->reason == GOLEAK_REASON_SYNC; /* it is given back for all */
+    if (kind != GOLEAK_HOPE_WAKER && kind != GOLEAK_HOPE_MANY && !at_lock)
+        return;
     const struct goleak_waiter *waiter = goleak_waits_of(search->input->waits, record);
     if (waiter != NULL && goleak_place_is_object(waiter->place))
         give_fellows(search, waiter->place, index);
@@ -415,14 +268,14 @@ static void spread(struct search *search, uint32_t index)
 
 /* The nearest one that is alive, if it is blocked: what was handed on goes through those who
  * have ended. 0: it is not. */
-static uint32_t find_blocked(const struct search *search, uint32_t node)
+static uint32_t find_blocked(const struct goleak_hope_search *search, uint32_t node)
 {
-    while (node != 0 && !has_bit(search->alive, node))
+    while (node != 0 && !goleak_has_bit(search->alive, node))
         node = search->input->lineage->nodes[node].parent;
-    return node != 0 && has_bit(search->blocked, node) ? search->nodes[node] : 0;
+    return node != 0 && goleak_has_bit(search->blocked, node) ? search->nodes[node] : 0;
 }
 
-static void spread_up(struct search *search, uint32_t index)
+static void spread_up(struct goleak_hope_search *search, uint32_t index)
 {
     uint8_t kind = search->hope->kinds[index];
     bool acts = kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_BESIDE || kind == GOLEAK_HOPE_CHILD ||
@@ -432,46 +285,52 @@ static void spread_up(struct search *search, uint32_t index)
         return;
     const struct goleak_record *record = goleak_store_at(search->input->store, index);
     const struct goleak_record *above = goleak_store_at(search->input->store, parent);
-    if (may_help(search, record) && (!had_its_chance(search, record) || is_wait_group(search, above)))
-        give(search, parent, GOLEAK_HOPE_CHILD, index);
+    if (goleak_hope_may_help(search, record) &&
+        (goleak_hope_patience_of(search, record) >= goleak_hope_patience_with(above) || goleak_hope_in_wait_group(search, above)))
+        goleak_hope_give(search, parent, GOLEAK_HOPE_CHILD, index);
 }
 
 /* Those who are hopeful from the start, in their order: all of them, or those who have woken others. */
-static void spread_first(struct search *search, bool all, void (*way)(struct search *search, uint32_t index))
+static void spread_first(struct goleak_hope_search *search, bool all, void (*way)(struct goleak_hope_search *search, uint32_t index))
 {
-    for (uint32_t word = 0; word < words_of(search->hope->count); word++)
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
         for (uint64_t left = search->first[word] & (all ? UINT64_MAX : search->wakers[word]); left != 0; left &= left - 1)
             way(search, word * 64 + goleak_low_zeros(left));
 }
 
 /* What others were seen to do comes first, what they might do after it. */
-static void search_all(struct search *search)
+static void search_all(struct goleak_hope_search *search)
 {
-    size_t at = 0;
+    size_t at = 0, up = 0;
     spread_first(search, search->input->holders != NULL, spread);
     for (; at < search->queued; at++)
         spread(search, search->queue[at]);
-    look_beside(search);
+    goleak_hope_look_beside(search);
     if (search->any_blocked)
         spread_first(search, true, spread_up);
-    for (size_t up = 0; up < search->queued; up++) {
-        if (up >= at)
-            spread(search, search->queue[up]);
-        spread_up(search, search->queue[up]);
+    for (int round = 0; round < 2; round++) {
+        for (; up < search->queued; up++) {
+            if (up >= at)
+                spread(search, search->queue[up]);
+            spread_up(search, search->queue[up]);
+        }
+        if (round == 0)
+            goleak_hope_look_who_passed(search);
     }
+    goleak_hope_look_in_scope(search);
 }
 
-static void release(struct search *search, size_t nodes, size_t records)
+static void release(struct goleak_hope_search *search, size_t nodes, size_t records)
 {
     struct goleak_alloc *alloc = search->hope->alloc;
     goleak_free(alloc, search->kin, goleak_sites_count(search->input->sites) * sizeof *search->kin);
     goleak_families_release(&search->acting);
     goleak_relation_release(&search->woken);
-    goleak_free(alloc, search->wakers, words_of(records) * sizeof *search->wakers);
-    goleak_free(alloc, search->first, words_of(records) * sizeof *search->first);
-    goleak_free(alloc, search->alive, words_of(nodes) * sizeof *search->alive);
-    goleak_free(alloc, search->blocked, words_of(nodes) * sizeof *search->blocked);
-    goleak_free(alloc, search->wanted, words_of(nodes) * sizeof *search->wanted);
+    goleak_free(alloc, search->wakers, goleak_words_of(records) * sizeof *search->wakers);
+    goleak_free(alloc, search->first, goleak_words_of(records) * sizeof *search->first);
+    goleak_free(alloc, search->alive, goleak_words_of(nodes) * sizeof *search->alive);
+    goleak_free(alloc, search->blocked, goleak_words_of(nodes) * sizeof *search->blocked);
+    goleak_free(alloc, search->wanted, goleak_words_of(nodes) * sizeof *search->wanted);
     goleak_free(alloc, search->parents, records * sizeof *search->parents);
     goleak_free(alloc, search->stuck, search->stuck_capacity * sizeof *search->stuck);
     goleak_free(alloc, search->nodes, nodes * sizeof *search->nodes);
@@ -479,7 +338,7 @@ static void release(struct search *search, size_t nodes, size_t records)
 }
 
 /* The first failure ends it: the account tells why of the last one only. */
-static bool make_room(struct search *search, size_t nodes, size_t records)
+static bool make_room(struct goleak_hope_search *search, size_t nodes, size_t records)
 {
     struct goleak_hope *hope = search->hope;
     struct goleak_alloc *alloc = hope->alloc;
@@ -490,27 +349,30 @@ static bool make_room(struct search *search, size_t nodes, size_t records)
            (search->nodes = goleak_alloc_zeroed(alloc, nodes * sizeof *search->nodes)) != NULL &&
            (search->parents = goleak_alloc_zeroed(alloc, records * sizeof *search->parents)) != NULL &&
            (search->queue = goleak_alloc_zeroed(alloc, records * sizeof *search->queue)) != NULL &&
-           (search->wakers = goleak_alloc_zeroed(alloc, words_of(records) * sizeof *search->wakers)) != NULL &&
-           (search->first = goleak_alloc_zeroed(alloc, words_of(records) * sizeof *search->first)) != NULL &&
-           (search->alive = goleak_alloc_zeroed(alloc, words_of(nodes) * sizeof *search->alive)) != NULL &&
-           (search->blocked = goleak_alloc_zeroed(alloc, words_of(nodes) * sizeof *search->blocked)) != NULL &&
-           (search->wanted = goleak_alloc_zeroed(alloc, words_of(nodes) * sizeof *search->wanted)) != NULL &&
+           (search->wakers = goleak_alloc_zeroed(alloc, goleak_words_of(records) * sizeof *search->wakers)) != NULL &&
+           (search->first = goleak_alloc_zeroed(alloc, goleak_words_of(records) * sizeof *search->first)) != NULL &&
+           (search->alive = goleak_alloc_zeroed(alloc, goleak_words_of(nodes) * sizeof *search->alive)) != NULL &&
+           (search->blocked = goleak_alloc_zeroed(alloc, goleak_words_of(nodes) * sizeof *search->blocked)) != NULL &&
+           (search->wanted = goleak_alloc_zeroed(alloc, goleak_words_of(nodes) * sizeof *search->wanted)) != NULL &&
            (search->kin = goleak_alloc_array(alloc, sites, sizeof *search->kin)) != NULL;
 }
 
 enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct goleak_hope_input *input)
 {
     size_t records = (size_t)input->store->count + 1, nodes = input->lineage->count + 1;
-    struct search search = { .input = input, .hope = hope };
+    struct goleak_hope_search search = { .input = input, .hope = hope };
     goleak_families_init(&search.acting, hope->alloc);
     goleak_relation_init(&search.woken, hope->alloc);
     search.failed = !make_room(&search, nodes, records);
     if (!search.failed) {
-        find_kin(&search);
+        goleak_hope_find_kin(&search);
         collect(&search);
     }
     if (!search.failed)
         search_all(&search);
+    for (size_t i = 0; i < search.stuck_count && !search.failed; i++)
+        hope->others += hope->kinds[search.stuck[i]] != GOLEAK_HOPE_NONE &&
+                        hope->kinds[search.stuck[i]] != GOLEAK_HOPE_ACTS;
     release(&search, nodes, records);
     return search.failed ? goleak_alloc_failure(hope->alloc) : GOLEAK_OK;
 }

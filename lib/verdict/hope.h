@@ -37,7 +37,10 @@ enum goleak_hope_kind {
     GOLEAK_HOPE_PEER,
     GOLEAK_HOPE_BESIDE,
     GOLEAK_HOPE_HOLDER,
-    GOLEAK_HOPE_CHILD
+    GOLEAK_HOPE_CHILD,
+    GOLEAK_HOPE_SCOPE,
+    GOLEAK_HOPE_MANY,
+    GOLEAK_HOPE_PASSED
 };
 
 struct goleak_hope {
@@ -45,6 +48,7 @@ struct goleak_hope {
     uint8_t *kinds;  /* by record: enum goleak_hope_kind */
     uint32_t *whom;  /* by record: on which other one its hope rests; 0: on none */
     size_t count;
+    size_t others;   /* goroutines of the program's own that are not stuck */
     struct goleak_relation crowds; /* who is blocked, by the place of its object; marked: was woken there before */
 };
 
@@ -92,10 +96,12 @@ uint32_t goleak_hope_chances(const struct goleak_waits *waits, const struct gole
 /* The waker that a habit names, if it lives; 0: it has ended. */
 uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak_habit *habit, int which);
 
+/* A function of Go's standard library, by its package. */
+bool goleak_is_standard(const char *function);
 /* It has been woken here often enough to be an idle one that waits for the next time. Of a
  * sender only while that takes not much longer than it did: idle ones receive. */
-bool goleak_is_habit(const struct goleak_habit *habit, const struct goleak_limits *limits,
-                     const struct goleak_record *record, int64_t waited);
+bool goleak_is_habit(const struct goleak_store *store, const struct goleak_habit *habit,
+                     const struct goleak_limits *limits, const struct goleak_record *record, int64_t waited);
 
 /* A timer ended waits here, and the present one is not longer than that explains. */
 bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_limits *limits,

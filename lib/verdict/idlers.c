@@ -1,4 +1,5 @@
-/* idlers - functions of the standard library that wait for as long as their owner keeps them. */
+/* idlers - what is known of the standard library: which functions are of it, and which wait for as
+ * long as their owner keeps them. */
 #include "verdict/cohort.h"
 
 #include <string.h>
@@ -10,6 +11,7 @@ const struct goleak_idler goleak_idlers[] = {
     { "os/signal.loop", GOLEAK_REASON_SELECT, "waits for signals" },
     { "os/signal.NotifyContext.func1", GOLEAK_REASON_SELECT, "waits for a signal" },
     { "database/sql.(*DB).connectionOpener", GOLEAK_REASON_SELECT, "keeps a database open" },
+    { "database/sql.(*DB).connectionCleaner", GOLEAK_REASON_SELECT, "closes a database's old connections" },
 };
 
 uint8_t goleak_idler_of(const struct goleak_symbols *symbols, uint32_t stack, uint8_t reason)
@@ -23,4 +25,21 @@ uint8_t goleak_idler_of(const struct goleak_symbols *symbols, uint32_t stack, ui
                 return (uint8_t)k;
     }
     return 0;
+}
+
+/* The first elements of its import paths (a module's has a dot, or is no name of these). */
+static const char *const standard[] = {
+    "archive", "bufio", "bytes", "cmp", "compress", "container", "context", "crypto", "database", "debug", "embed",
+    "encoding", "errors", "expvar", "flag", "fmt", "go", "hash", "html", "image", "index", "internal", "io", "iter",
+    "log", "maps", "math", "mime", "net", "os", "path", "plugin", "reflect", "regexp", "runtime", "slices", "sort",
+    "strconv", "strings", "structs", "sync", "syscall", "testing", "text", "time", "unicode", "unique", "vendor", "weak",
+};
+
+bool goleak_is_standard(const char *function)
+{
+    size_t size = strcspn(function, "/.");
+    for (size_t i = 0; i < sizeof standard / sizeof *standard; i++)
+        if (strncmp(standard[i], function, size) == 0 && standard[i][size] == '\0')
+            return function[size] != '\0';
+    return false;
 }

@@ -4,6 +4,7 @@
  *      asked in this order, the first that applies decides alone:
  *        alive-only    the script cannot tell blocked from running           suspect
  *        main          the main goroutine: its end is the program's end      waiting
+ *        system        the runtime's own                                     waiting
  *        panic-wait    parks because the process is panicking                waiting
  *        forever       nil channel, select{}: nothing can wake it            certain / likely
  *        lock-cycle    a deadlock, where every call of a lock was recorded   certain
@@ -45,6 +46,7 @@ static const struct rule {
 } rules[] = {
     { "alive-only", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_alive_only },
     { "main", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_main },
+    { "system", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_system },
     { "panic-wait", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_panic },
     { "forever", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_forever },
     { "lock-cycle", GOLEAK_DECIDES, NEEDS_LOCKS, goleak_rule_lock_cycle },
@@ -58,6 +60,7 @@ static const struct rule {
     { "waker-gone", GOLEAK_FOR, NEEDS_WAKERS, goleak_rule_waker_gone },
     { "never-woken", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_never_woken },
     { "sender", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_sender },
+    { "left-out", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_left_out },
     { "rises", GOLEAK_FOR, NEEDS_SITE, goleak_rule_rises },
     { "never-ends", GOLEAK_FOR, NEEDS_SITE, goleak_rule_never_ends },
     { "beyond", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_beyond },
@@ -71,6 +74,8 @@ static const struct rule {
     { "pool", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_pool },
     { "beside", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_beside },
     { "child", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_child },
+    { "passed", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_passed },
+    { "scope", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_scope },
     { "usual", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_usual },
     { "early", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_early },
     { "idler", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_idler },
@@ -215,11 +220,14 @@ static bool is_at_work(const struct goleak_case *c)
 
 static enum goleak_verdict weigh(const struct goleak_case *c, bool served, bool against)
 {
-    bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_CHILD;
+    bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_CHILD && c->hope != GOLEAK_HOPE_BESIDE;
     bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
+    bool left_out = served && goleak_is_left_out(c) && (c->cohort == NULL || c->cohort->idler == 0);
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
     if (served)
-        return rising && endless ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_WAITING;
+        return left_out && rising                ? GOLEAK_VERDICT_LIKELY
+               : left_out || (rising && endless) ? GOLEAK_VERDICT_SUSPECT
+                                                 : GOLEAK_VERDICT_WAITING;
     if (rising && most_never)
         return GOLEAK_VERDICT_LIKELY;
     if (against || (c->older && c->habit != NULL))

@@ -15,12 +15,16 @@ struct goleak_limits {
     int64_t together;        /* two were started together if less than 1/N of the wait lies between */
     uint32_t chances;        /* whoever slept so often had its chance to wake: by the rule of
                                 succession the next time has a probability below 1 in 20 */
+    uint32_t chances_at_work; /* the same with those who wait for a lock or to send: nobody lets them wait
+                                 through many sleeps */
     uint64_t rise_created;   /* fewer births are no trend … */
     double rise_trend;       /* … nor is less (standard deviations: 1 in 100 by chance) … */
     uint64_t rise_share;     /* … nor a rise in less than 1/N of the parts */
     uint64_t endless_created; /* so many births without an end are no warming-up any more */
-    uint64_t usual_least, usual_part; /* of so many waits like it 1/N took longer */
+    uint64_t usual_longer, usual_part; /* so many waits like it took longer, and of all of them 1/N, by the rule
+                                          of succession */
     uint64_t early_least, early_part, early_share; /* the same of the process, in the last 1/N of its time */
+    double left_out_chance;  /* that a goroutine which is served is left out so often */
     double loss_chance;      /* what chance does less often is no chance */
     double loss_untold;      /* the part of the events that is taken to be lost where nobody counted */
     uint64_t lock_gaps;      /* of the locks that were taken, 1/N may contradict what is known of holders */
@@ -28,9 +32,9 @@ struct goleak_limits {
 
 #define GOLEAK_LIMITS_DEFAULT                                                                                         \
     {                                                                                                                 \
-        .habit_waits = 2, .patience = 10, .together = 10, .chances = 20, .rise_created = 10,                    \
-        .rise_trend = 2.33, .rise_share = 3, .endless_created = 30, .usual_least = 20, .usual_part = 20,              \
-        .early_least = 5, .early_part = 10, .early_share = 10, .loss_chance = 0.05, .loss_untold = 0.02,              \
+        .habit_waits = 2, .patience = 10, .together = 10, .chances = 20, .chances_at_work = 5, .rise_created = 10,                    \
+        .rise_trend = 2.33, .rise_share = 3, .endless_created = 30, .usual_longer = 2, .usual_part = 20,              \
+        .early_least = 5, .early_part = 10, .early_share = 10, .left_out_chance = 0.0001, .loss_chance = 0.05, .loss_untold = 0.02,              \
         .lock_gaps = 100                                                                                             \
     }
 

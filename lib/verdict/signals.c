@@ -4,6 +4,7 @@
 #include "verdict/statistics.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 /* ---- the waker's side ---- */
@@ -85,13 +86,41 @@ GOLEAK_RULE(never_woken)
 GOLEAK_RULE(sender)
 {
     if (c->habit == NULL || c->habit->ended < c->input->limits->habit_waits ||
-        goleak_is_habit(c->habit, c->input->limits, c->record, c->waited))
+        goleak_is_habit(c->input->store, c->habit, c->input->limits, c->record, c->waited))
         return false;
     goleak_say(out, "a sender that was received from %" PRIu32 " times here, each within %s, and now waits for %s",
                c->habit->ended, goleak_span_of(c->input, c->habit->longest).text,
                goleak_span_of(c->input, c->waited).text);
     goleak_say_number(out, "waits_ended", c->habit->ended);
     goleak_say_number(out, c->input->has_time ? "longest_ns" : "longest_events", c->habit->longest);
+    return true;
+}
+
+/* How often one like it was woken since it was itself. */
+static uint32_t woken_since(const struct goleak_case *c)
+{
+    return (uint32_t)c->input->waits->sites[c->habit->site].ended - c->habit->site_ended;
+}
+
+/* By the rule of succession one that was meant k times of n is not meant the next m times with the
+ * probability of the product of (n + 2 - i) / (n + 2 + m - i), i from 1 to k + 1, whose first
+ * factor is the largest. */
+bool goleak_is_left_out(const struct goleak_case *c)
+{
+    if (c->habit == NULL || c->habit->site == 0 || c->habit->ended < c->input->limits->habit_waits)
+        return false;
+    double of = c->habit->site_ended + 1.0;
+    return (c->habit->ended + 1.0) * log1p(woken_since(c) / of) > -log(c->input->limits->left_out_chance);
+}
+
+GOLEAK_RULE(left_out)
+{
+    if (!goleak_is_left_out(c))
+        return false;
+    goleak_say(out, "woken here %" PRIu32 " of the %" PRIu32 " times that one like it was, and not once of the %" PRIu32
+                    " times since", c->habit->ended, c->habit->site_ended, woken_since(c));
+    goleak_say_number(out, "waits_ended", c->habit->ended);
+    goleak_say_number(out, "waits_ended_since", woken_since(c));
     return true;
 }
 

@@ -23,6 +23,15 @@ GOLEAK_RULE(main)
     return true;
 }
 
+GOLEAK_RULE(system)
+{
+    if ((c->record->flags & GOLEAK_REC_SYSTEM) == 0 || c->record->state != GOLEAK_STATE_WAITING)
+        return false;
+    out->verdict = GOLEAK_VERDICT_WAITING;
+    goleak_say(out, "one of the runtime's own goroutines: it waits for work as long as the program runs");
+    return true;
+}
+
 GOLEAK_RULE(panic)
 {
     if (c->record->state != GOLEAK_STATE_WAITING || (c->record->flags & GOLEAK_REC_PANIC) == 0)
@@ -94,8 +103,19 @@ GOLEAK_RULE(young)
     return true;
 }
 
-/* Whether a coroutine is in use cannot be seen: the runtime switches to it without any of
- * the functions that are traced. One that was left behind is old, or nobody can ask it. */
+/* A Go trace tells when it was switched to: it has come back as often as ever. */
+static bool is_in_use(const struct goleak_case *c)
+{
+    const struct goleak_record *record = c->record;
+    const struct goleak_past *past = goleak_waits_past(c->input->waits, record);
+    uint32_t waits = past != NULL ? past->naps : 0;
+    if (record->wait != GOLEAK_WAIT_COROUTINE || waits < c->input->limits->habit_waits || record->since < record->created)
+        return false;
+    return c->waited / c->input->limits->patience <= (record->since - record->created) / waits;
+}
+
+/* The runtime switches to a coroutine without any of the functions that are probed: only Go
+ * traces tell whether it is in use. One that was left behind is old, or nobody can ask it. */
 GOLEAK_RULE(coroutine)
 {
     uint32_t start = c->input->sites->sites[c->record->site].start;
@@ -107,6 +127,12 @@ GOLEAK_RULE(coroutine)
     bool deserted = parent != NULL && !parent->alive;
     int64_t age = c->input->last - c->record->created;
     bool old = age > (c->input->last - c->input->first) / 2;
+    if (!deserted && is_in_use(c)) {
+        out->verdict = GOLEAK_VERDICT_WAITING;
+        goleak_say(out, "a coroutine (iter.Pull) that is in use: it was switched to again and again, the last time %s ago",
+                   goleak_span_of(c->input, c->waited).text);
+        return true;
+    }
     out->verdict = deserted || old ? GOLEAK_VERDICT_LIKELY : GOLEAK_VERDICT_SUSPECT;
     goleak_say(out,
                "a coroutine (iter.Pull) that was created %s before the end and never ended%s: its stop was not called",

@@ -62,12 +62,25 @@ static void a_deadlock_is_certain(void **state)
     goleak_trace_free(trace);
 }
 
+/* While others act one of them may unlock it, as Go allows: then it was a gate. */
 static void a_goroutine_may_deadlock_alone(void **state)
 {
-    struct goleak_trace *trace =
-        load(EVERY BORN LOCK_A("c000010000", "2000") LOCK_A("c000010000", "3000") WAIT_A("3500") LAST("900000") END);
+#define ALONE EVERY BORN LOCK_A("c000010000", "2000") LOCK_A("c000010000", "3000") WAIT_A("3500")
+    struct goleak_trace *trace = load(ALONE LAST("900000") END);
     (void)state;
+    expect(trace, A, GOLEAK_VERDICT_LIKELY, "lock-kept", "which it has taken itself");
+    expect(trace, A, GOLEAK_VERDICT_LIKELY, "lock-kept", "a Mutex may be a gate");
+    goleak_trace_free(trace);
+    trace = load(ALONE LOCK_C("c000010000", "4000") WAIT_C("4500") LAST("900000") END);
+    expect(trace, A, GOLEAK_VERDICT_LIKELY, "lock-kept", "a Mutex may be a gate");
+    expect(trace, C, GOLEAK_VERDICT_LIKELY, "lock-kept", "a Mutex may be a gate");
+    goleak_trace_free(trace);
+    trace = load(ALONE LOCK_C("c000010000", "4000") WAIT_C("4500")
+                 "gdestroy: goroutine=c000107000 goid=7 ts=5000\n"
+                 "lock: goroutine=c000002380 goid=1 lock=c000010000 ts=6000\n"
+                 "gopark: goroutine=c000002380 goid=1 reason=5 wait=22 lock=58ee20 ts=900000\n" END);
     expect(trace, A, GOLEAK_VERDICT_CERTAIN, "lock-cycle", "which it has taken itself");
+    expect(trace, C, GOLEAK_VERDICT_CERTAIN, "lock-cycle", "for a lock that a deadlock never gives back");
     goleak_trace_free(trace);
 }
 

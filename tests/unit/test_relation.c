@@ -114,7 +114,7 @@ static void check_families(uint32_t added, uint32_t kinds, uint32_t loose)
     for (uint32_t i = 0; i < added; i++) {
         int64_t created = chance(100) < loose ? (int64_t)chance(MOST) : (int64_t)i / 2;
         members[i] = (struct goleak_member){ created, i + 1, 1 + chance(kinds) };
-        assert_true(goleak_families_add(&families, members[i].family, created, i + 1, i % 3 == 0));
+        assert_true(goleak_families_add(&families, members[i].family, created, i + 1, i % 3));
     }
     assert_true(goleak_families_sort(&families));
     for (uint32_t family = 1; family <= kinds; family += 2)
@@ -149,7 +149,7 @@ static void any_moments_are_sorted(void **state)
         if (chance(2) != 0)
             created = (int64_t)((uint64_t)chance(UINT32_MAX) << 32 ^ (uint64_t)chance(UINT32_MAX) << 16);
         members[i] = (struct goleak_member){ created, i + 1, 1 };
-        assert_true(goleak_families_add(&families, 1, created, i + 1, false));
+        assert_true(goleak_families_add(&families, 1, created, i + 1, 0));
     }
     assert_true(goleak_families_sort(&families));
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
@@ -162,7 +162,7 @@ static void nobody_is_added_where_nothing_is_wanted(void **state)
     (void)state;
     struct goleak_families families;
     goleak_families_init(&families, &heap);
-    assert_true(goleak_families_add(&families, 7, 1, 1, false));
+    assert_true(goleak_families_add(&families, 7, 1, 1, 0));
     assert_true(goleak_families_sort(&families));
     assert_int_equal(families.count, 0);
     goleak_families_release(&families);

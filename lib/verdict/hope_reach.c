@@ -1,0 +1,235 @@
+/* hope_reach - who was let through where one is stuck, and what is within reach. See hope.h. */
+#include "verdict/hope_search.h"
+
+#include "base/number.h"
+#include "verdict/cohort.h"
+
+#include <string.h>
+
+/* ---- who has passed there ---- */
+
+/* Of a place of a function: who is farthest behind it. */
+struct passed {
+    uint64_t place; /* 0: nobody */
+    uint32_t record;
+};
+
+struct passing {
+    struct goleak_intern places; /* bytes: spawn site, function, of those who are stuck */
+    struct passed *all;          /* by id - 1 */
+    size_t capacity;
+};
+
+struct place_key {
+    uint32_t site, function;
+};
+
+static struct place_key key_of(const struct goleak_hope_search *search, const struct goleak_record *record,
+                               uint32_t frame)
+{
+    return (struct place_key){ record->site, search->input->symbols->frame_info[frame - 1].function };
+}
+
+/* Where in its function a frame stands: a line, or an offset; 0: not told. */
+static uint64_t place_of(const struct goleak_symbols *symbols, uint32_t frame)
+{
+    const char *text = goleak_symbols_frame_text(symbols, frame), *end = text + strlen(text), *at = end;
+    uint64_t place;
+    while (at > text && at[-1] != ':' && at[-1] != '+')
+        at--;
+    bool behind = (size_t)(at - text) > strlen(goleak_symbols_frame_function(symbols, frame));
+    return behind && goleak_parse_any(at, end, &place) == end ? place : 0;
+}
+
+/* A lock, or a channel that counts: what one has got there another one gets after it. */
+static bool may_queue(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    if (record->block_stack == 0 || search->hope->kinds[record->index] != GOLEAK_HOPE_NONE ||
+        !goleak_hope_may_have(search, record->index, GOLEAK_HOPE_PASSED))
+        return false;
+    return record->reason == GOLEAK_REASON_CHAN_SEND || record->reason == GOLEAK_REASON_CHAN_RECV ||
+           (record->reason == GOLEAK_REASON_SYNC && !goleak_hope_in_wait_group(search, record));
+}
+
+/* The frames from the one outside the runtime in which it waits to the first of the program's own:
+ * the others have called these. Returns how many. */
+static size_t waiting_frames(const struct goleak_symbols *symbols, uint32_t stack, const uint32_t **frames)
+{
+    size_t count = goleak_symbols_stack_frames(symbols, stack, frames), size = 0;
+    while (count != 0 && goleak_text_begins(goleak_symbols_frame_function(symbols, **frames), "runtime.")) {
+        ++*frames;
+        count--;
+    }
+    while (size < count && goleak_is_standard(goleak_symbols_frame_function(symbols, (*frames)[size])))
+        size++;
+    return size < count ? size + 1 : 0;
+}
+
+static bool note_waiting(struct goleak_hope_search *search, struct passing *passing,
+                         const struct goleak_record *record)
+{
+    const uint32_t *frames;
+    size_t count = waiting_frames(search->input->symbols, record->block_stack, &frames);
+    for (size_t i = 0; i < count; i++) {
+        struct place_key key = key_of(search, record, frames[i]);
+        if (goleak_intern_add(&passing->places, &key, sizeof key) == 0)
+            return false;
+    }
+    return true;
+}
+
+static void note_passed(const struct goleak_hope_search *search, struct passing *passing,
+                        const struct goleak_record *record)
+{
+    const struct goleak_symbols *symbols = search->input->symbols;
+    const uint32_t *frames;
+    size_t count = goleak_symbols_stack_frames(symbols, record->block_stack, &frames);
+    for (size_t i = 0; i < count; i++) {
+        struct place_key key = key_of(search, record, frames[i]);
+        uint32_t id = goleak_intern_find(&passing->places, &key, sizeof key);
+        uint64_t place = id != 0 ? place_of(symbols, frames[i]) : 0;
+        if (id != 0 && place > passing->all[id - 1].place)
+            passing->all[id - 1] = (struct passed){ place, record->index };
+    }
+}
+
+/* Of many on the same stack one is enough. */
+static void note_all_passed(const struct goleak_hope_search *search, struct passing *passing)
+{
+    const struct goleak_store *store = search->input->store;
+    uint32_t site = 0, stack = 0;
+    for (uint32_t i = 1; i <= store->count; i++) {
+        if (search->hope->kinds[i] != GOLEAK_HOPE_ACTS)
+            continue;
+        const struct goleak_record *record = goleak_store_at(store, i);
+        bool known = record->site == site && record->block_stack == stack;
+        if (record->state != GOLEAK_STATE_WAITING || record->block_stack == 0 || known ||
+            goleak_hope_patience_of(search, record) != GOLEAK_PATIENCE_ALL)
+            continue;
+        site = record->site;
+        stack = record->block_stack;
+        note_passed(search, passing, record);
+    }
+}
+
+/* 0: nobody. */
+static uint32_t who_passed(const struct goleak_hope_search *search, const struct passing *passing,
+                           const struct goleak_record *record)
+{
+    const uint32_t *frames;
+    size_t count = waiting_frames(search->input->symbols, record->block_stack, &frames);
+    for (size_t i = 0; i < count; i++) {
+        struct place_key key = key_of(search, record, frames[i]);
+        uint32_t id = goleak_intern_find(&passing->places, &key, sizeof key);
+        uint64_t place = id != 0 ? place_of(search->input->symbols, frames[i]) : 0;
+        if (place != 0 && passing->all[id - 1].place > place)
+            return passing->all[id - 1].record;
+    }
+    return 0;
+}
+
+void goleak_hope_look_who_passed(struct goleak_hope_search *search)
+{
+    struct goleak_alloc *alloc = search->hope->alloc;
+    struct passing passing = { .all = NULL };
+    goleak_intern_init(&passing.places, alloc);
+    for (size_t i = 0; i < search->stuck_count && !search->failed; i++) {
+        const struct goleak_record *record = goleak_stuck_at(search, i);
+        search->failed = may_queue(search, record) && !note_waiting(search, &passing, record);
+    }
+    bool any = passing.places.count != 0 && !search->failed;
+    if (any) {
+        passing.capacity = passing.places.count;
+        passing.all = goleak_alloc_zeroed(alloc, passing.capacity * sizeof *passing.all);
+        search->failed = passing.all == NULL;
+    }
+    any = any && !search->failed;
+    if (any)
+        note_all_passed(search, &passing);
+    for (size_t i = 0; i < search->stuck_count && any; i++) {
+        const struct goleak_record *record = goleak_stuck_at(search, i);
+        uint32_t who = may_queue(search, record) ? who_passed(search, &passing, record) : 0;
+        if (who != 0)
+            goleak_hope_give(search, record->index, GOLEAK_HOPE_PASSED, who);
+    }
+    if (passing.all != NULL)
+        goleak_free(alloc, passing.all, passing.capacity * sizeof *passing.all);
+    goleak_intern_release(&passing.places);
+}
+
+/* ---- within reach ---- */
+
+static bool is_in(const struct goleak_hope_search *search, uint32_t stack, uint32_t function)
+{
+    const struct goleak_symbols *symbols = search->input->symbols;
+    const uint32_t *frames;
+    size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
+    for (size_t i = 0; i < count; i++)
+        if (symbols->frame_info[frames[i] - 1].function == function)
+            return true;
+    return false;
+}
+
+/* The function that started it has not returned, as far as that is known: a goroutine's own start
+ * function has not while it lives, others stand on its stack. */
+static bool is_function_alive(const struct goleak_hope_search *search, uint32_t node, uint32_t function)
+{
+    const struct goleak_hope_input *input = search->input;
+    const struct goleak_node *spawner = goleak_lineage_at(input->lineage, node);
+    uint32_t start = search->kin[spawner->site].start;
+    if (start != 0 && (start == function || (start == search->runtime_main && function == search->main_main)))
+        return true;
+    uint64_t key = spawner->g != 0 ? spawner->g : spawner->goid | GOLEAK_KEY_GOID;
+    uint32_t index = goleak_store_find(input->store, key, spawner->process,
+                                       goleak_store_hash(key, spawner->process));
+    const struct goleak_record *record = index != 0 ? goleak_store_at(input->store, index) : NULL;
+    return record != NULL && record->state == GOLEAK_STATE_WAITING && record->block_stack != 0 &&
+           (record->goid == spawner->goid || spawner->goid == 0) && is_in(search, record->block_stack, function);
+}
+
+/* It was never woken here, or once and not by one who is stuck or gone. */
+static bool may_come_again(const struct goleak_hope_search *search, const struct goleak_habit *habit)
+{
+    if (habit == NULL)
+        return true;
+    if (habit->ended >= search->input->limits->habit_waits)
+        return false;
+    uint32_t waker = goleak_hope_waker(search->input->store, habit, 0);
+    return habit->nobody != 0 || (waker != 0 && search->hope->kinds[waker] != GOLEAK_HOPE_NONE);
+}
+
+/* Its spawner goes on, and is still in the function that started it: its variables live. Not
+ * where it has started others there since: then it has turned to those. */
+static bool is_in_scope(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_hope_input *input = search->input;
+    const struct goleak_site *site = goleak_sites_at(input->sites, record->site);
+    uint32_t node = record->parent, function = goleak_kin_of(search, record)->function;
+    bool fits = record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT ||
+                record->reason == GOLEAK_REASON_COND_WAIT;
+    if (!fits || node == 0 || function == 0 || record->created == GOLEAK_NO_MOMENT || !goleak_has_bit(search->alive, node))
+        return false;
+    int64_t waited = goleak_waited(record, input->last);
+    if (site->last > record->created && (uint64_t)site->last - (uint64_t)record->created > (uint64_t)waited / (uint64_t)input->limits->together)
+        return false;
+    if (goleak_has_bit(search->blocked, node)) {
+        uint32_t spawner = search->nodes[node];
+        if (search->hope->kinds[spawner] == GOLEAK_HOPE_NONE &&
+            (goleak_store_at(input->store, spawner)->flags & GOLEAK_REC_MAIN) == 0)
+            return false;
+    }
+    return may_come_again(search, goleak_waits_here(input->waits, record)) && is_function_alive(search, node, function);
+}
+
+void goleak_hope_look_in_scope(struct goleak_hope_search *search)
+{
+    const struct goleak_intern *strings = &search->input->symbols->strings;
+    search->runtime_main = goleak_intern_find(strings, "runtime.main", 12);
+    search->main_main = goleak_intern_find(strings, "main.main", 9);
+    for (size_t i = 0; i < search->stuck_count; i++) {
+        const struct goleak_record *record = goleak_stuck_at(search, i);
+        if (search->hope->kinds[record->index] == GOLEAK_HOPE_NONE && goleak_hope_may_have(search, record->index, GOLEAK_HOPE_SCOPE) &&
+            is_in_scope(search, record))
+            search->hope->kinds[record->index] = GOLEAK_HOPE_SCOPE;
+    }
+}

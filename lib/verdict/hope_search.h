@@ -1,0 +1,94 @@
+/*
+ * hope_search - what the search for hope works with, for its own files alone.
+ *
+ *      hope.c          who is known to whom: wakers, fellows at one object, holders, parents
+ *      hope_beside.c   who was started together
+ *      hope_reach.c    who was let through before, and what is still within reach
+ */
+#ifndef GOLEAK_VERDICT_HOPE_SEARCH_H
+#define GOLEAK_VERDICT_HOPE_SEARCH_H
+
+#include "verdict/family.h"
+#include "verdict/hope.h"
+
+struct goleak_hope_search {
+    const struct goleak_hope_input *input;
+    struct goleak_hope *hope;
+    struct goleak_kin { /* what its site tells of a goroutine */
+        uint32_t start;    /* string: its start function; 0: not told */
+        uint32_t function; /* string: that started it; 0: not told */
+        bool signals;      /* package os/signal started it for its caller */
+        bool for_caller;   /* … or another one of the standard library */
+        bool coroutine;    /* it runs only while it is asked */
+    } *kin;                /* by spawn site */
+    struct goleak_families acting;  /* by spawner and spawning function */
+    struct goleak_relation woken;   /* those who are blocked, by who woke them there */
+    uint64_t *wakers;               /* bits by record: it may have woken some of these, or has fellows */
+    uint64_t *first;                /* bits by record: hopeful from the start; most only act */
+    uint32_t *parents;              /* by record: lineage node of its spawner; 0: none, or it does not live */
+    uint32_t *stuck;                /* records: those who are blocked */
+    size_t stuck_count, stuck_capacity;
+    /* By lineage node: bits are at hand, where numbers would have to be fetched. */
+    uint64_t *alive, *blocked, *wanted; /* wanted: those of its children who act, beside one who is stuck */
+    uint32_t *nodes;                /* the record, of those who are blocked */
+    bool any_blocked, any_wanted;   /* nodes */
+    uint32_t runtime_main, main_main; /* strings; 0: not told */
+    uint32_t *queue;                /* those who became hopeful, whose relations are not looked at yet */
+    size_t queued;
+    bool failed;
+};
+
+static inline bool goleak_has_bit(const uint64_t *bits, uint32_t at)
+{
+    return (bits[at / 64] >> at % 64 & 1) != 0;
+}
+
+static inline void goleak_set_bit(uint64_t *bits, uint32_t at)
+{
+    bits[at / 64] |= (uint64_t)1 << at % 64;
+}
+
+static inline size_t goleak_words_of(size_t bits)
+{
+    return (bits + 63) / 64;
+}
+
+#define GOLEAK_HOPE_AHEAD 16
+
+/* Those who are stuck lie apart, where few are blocked. */
+static inline const struct goleak_record *goleak_stuck_at(const struct goleak_hope_search *search, size_t i)
+{
+    size_t ahead = i + GOLEAK_HOPE_AHEAD < search->stuck_count ? i + GOLEAK_HOPE_AHEAD : i;
+    GOLEAK_PREFETCH(goleak_store_at(search->input->store, search->stuck[ahead]));
+    return goleak_store_at(search->input->store, search->stuck[i]);
+}
+
+static inline const struct goleak_kin *goleak_kin_of(const struct goleak_hope_search *search,
+                                                     const struct goleak_record *record)
+{
+    return &search->kin[record->site];
+}
+
+/* How often one may have slept since, and woken nobody of these. Nobody holds a lock, or has
+ * others send to it, and sleeps again and again. */
+enum goleak_patience { GOLEAK_PATIENCE_NONE, GOLEAK_PATIENCE_SOME, GOLEAK_PATIENCE_ALL };
+
+/* hope.c */
+/* Who waits for a lock whose holders are known has no other hope. */
+bool goleak_hope_may_have(const struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind);
+void goleak_hope_give(struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind, uint32_t whom);
+/* hope_beside.c */
+void goleak_hope_find_kin(struct goleak_hope_search *search);
+/* May wake others that it has to do with. */
+bool goleak_hope_may_help(const struct goleak_hope_search *search, const struct goleak_record *record);
+enum goleak_patience goleak_hope_patience_of(const struct goleak_hope_search *search,
+                                             const struct goleak_record *record);
+/* With one who waits so. */
+enum goleak_patience goleak_hope_patience_with(const struct goleak_record *record);
+bool goleak_hope_in_wait_group(const struct goleak_hope_search *search, const struct goleak_record *record);
+void goleak_hope_look_beside(struct goleak_hope_search *search);
+/* hope_reach.c */
+void goleak_hope_look_who_passed(struct goleak_hope_search *search);
+void goleak_hope_look_in_scope(struct goleak_hope_search *search);
+
+#endif
