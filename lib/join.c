@@ -36,11 +36,11 @@ struct look {
     struct goleak_identity *identity;
     struct goleak_trace *trace; /* for its input and its tables: no event gets to its replay */
     struct goleak_input *input;
-    int64_t from_ns;            /* births before it do not count; INT64_MIN: from the start */
-    size_t seen;                /* bytes, of those that count */
-    bool told;                  /* any event */
-    bool slots;                 /* … of a Go trace, which tells nothing before a generation ends */
-    struct goleak_event last;   /* it is not noted where the look ends in its middle */
+    int64_t from_ns;          /* births before it do not count; INT64_MIN: from the start */
+    size_t seen;              /* bytes, of those that count */
+    bool told;                /* any event */
+    bool slots;               /* … of a Go trace, which tells nothing before a generation ends */
+    struct goleak_event last; /* it is not noted where the look ends in its middle */
     bool has_last;
 };
 
@@ -71,7 +71,7 @@ static void note_event(struct look *look, const struct goleak_event *event)
         event->time_ns < look->from_ns || identity->birth_count == GOLEAK_JOIN_BIRTHS)
         return;
     identity->addressed = identity->addressed || (event->has & (GOLEAK_HAS_GOPC | GOLEAK_HAS_STARTPC)) != 0;
-    identity->births[identity->birth_count++] = (struct goleak_birth){
+    identity->births[identity->birth_count++] = (struct goleak_birth) {
         .goid = event->goid,
         .gopc = event->has & GOLEAK_HAS_GOPC ? event->gopc : 0,
         .startpc = event->has & GOLEAK_HAS_STARTPC ? event->startpc : 0,
@@ -152,7 +152,7 @@ static enum goleak_status look_at(struct look *look, const char *path, const str
     struct goleak_decode *decode = NULL;
     enum goleak_status status = goleak_trace_new(&look->trace, options, error);
     if (status == GOLEAK_OK) {
-        look->trace->sink = (struct goleak_event_sink){ take, look };
+        look->trace->sink = (struct goleak_event_sink) { take, look };
         status = goleak_source_open(&source, &look->trace->alloc, path, error);
     }
     if (status == GOLEAK_OK)
@@ -263,7 +263,8 @@ static enum alike same_birth(const struct goleak_birth *a, const struct goleak_b
 {
     int64_t apart_ns = apart(a, b);
     bool gopc_told = a->gopc != 0 && b->gopc != 0, startpc_told = a->startpc != 0 && b->startpc != 0;
-    if ((gopc_told && a->gopc != b->gopc) || (startpc_told && a->startpc != b->startpc) || apart_ns > GOLEAK_MERGE_LATE_NS)
+    if ((gopc_told && a->gopc != b->gopc) || (startpc_told && a->startpc != b->startpc) ||
+        apart_ns > GOLEAK_MERGE_LATE_NS)
         return ALIKE_NO;
     if (apart_ns > GOLEAK_MERGE_NS)
         return ALIKE_LATE;

@@ -334,7 +334,8 @@ static bool is_of_the_same(const struct goleak_event *a, const struct goleak_eve
 }
 
 /* Go traces tell reasons by name, gopark's probes its numbers. */
-static bool is_other_reason(const struct goleak_merge *merge, const struct goleak_event *a, const struct goleak_event *b)
+static bool is_other_reason(const struct goleak_merge *merge, const struct goleak_event *a,
+                            const struct goleak_event *b)
 {
     enum goleak_reason reasons[2];
     const struct goleak_event *events[] = { a, b };
@@ -358,9 +359,8 @@ static bool is_like(const struct goleak_merge *merge, const struct goleak_event 
     uint32_t both = a->has & b->has;
     struct whose who = whose(a);
     bool is_nobodys = who.g == 0 && who.goid == 0;
-    if (a->kind != b->kind || (has_name(a) && a->name != b->name) ||
-        (both & GOLEAK_HAS_GOID && a->goid != b->goid) || is_other_reason(merge, a, b) ||
-        (both & GOLEAK_HAS_WAIT && a->wait_reason != b->wait_reason) ||
+    if (a->kind != b->kind || (has_name(a) && a->name != b->name) || (both & GOLEAK_HAS_GOID && a->goid != b->goid) ||
+        is_other_reason(merge, a, b) || (both & GOLEAK_HAS_WAIT && a->wait_reason != b->wait_reason) ||
         (both & GOLEAK_HAS_OTHER && a->other_g != b->other_g) ||
         (both & GOLEAK_HAS_OTHER_GOID && a->other_goid != b->other_goid) ||
         (both & GOLEAK_HAS_GOPC && a->gopc != b->gopc) || (both & GOLEAK_HAS_STARTPC && a->startpc != b->startpc) ||

@@ -108,7 +108,8 @@ static bool is_of_one(const struct goleak_case *c)
     const struct goleak_lock *lock = c->lock;
     for (uint32_t steps = 0; steps < CIRCLE_MOST; steps++) {
         const struct goleak_holder *holder = next_dead(c->input, lock);
-        const struct goleak_lock *next = holder != NULL ? goleak_holders_lock(&c->input->holders, holder->record) : NULL;
+        const struct goleak_lock *next =
+            holder != NULL ? goleak_holders_lock(&c->input->holders, holder->record) : NULL;
         if (next == NULL || next == lock)
             return holder != NULL && next == lock && !holder->shared;
         lock = next;

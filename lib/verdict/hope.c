@@ -1,7 +1,6 @@
 /* hope - see hope.h. */
 #include "verdict/hope_search.h"
 
-
 #include <string.h>
 
 void goleak_hope_init(struct goleak_hope *hope, struct goleak_alloc *alloc)
@@ -126,7 +125,8 @@ void goleak_hope_give(struct goleak_hope_search *search, uint32_t index, enum go
 }
 
 /* Woken before where it waits: who may do so again. */
-static void add_woken(struct goleak_hope_search *search, const struct goleak_record *record, const struct goleak_habit *habit)
+static void add_woken(struct goleak_hope_search *search, const struct goleak_record *record,
+                      const struct goleak_habit *habit)
 {
     const struct goleak_hope_input *input = search->input;
     if (!goleak_is_habit(input->store, habit, input->limits, record, goleak_waited(record, input->last)))
@@ -286,15 +286,18 @@ static void spread_up(struct goleak_hope_search *search, uint32_t index)
     const struct goleak_record *record = goleak_store_at(search->input->store, index);
     const struct goleak_record *above = goleak_store_at(search->input->store, parent);
     if (goleak_hope_may_help(search, record) &&
-        (goleak_hope_patience_of(search, record) >= goleak_hope_patience_with(above) || goleak_hope_in_wait_group(search, above)))
+        (goleak_hope_patience_of(search, record) >= goleak_hope_patience_with(above) ||
+         goleak_hope_in_wait_group(search, above)))
         goleak_hope_give(search, parent, GOLEAK_HOPE_CHILD, index);
 }
 
 /* Those who are hopeful from the start, in their order: all of them, or those who have woken others. */
-static void spread_first(struct goleak_hope_search *search, bool all, void (*way)(struct goleak_hope_search *search, uint32_t index))
+static void spread_first(struct goleak_hope_search *search, bool all,
+                         void (*way)(struct goleak_hope_search *search, uint32_t index))
 {
     for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
-        for (uint64_t left = search->first[word] & (all ? UINT64_MAX : search->wakers[word]); left != 0; left &= left - 1)
+        for (uint64_t left = search->first[word] & (all ? UINT64_MAX : search->wakers[word]); left != 0;
+             left &= left - 1)
             way(search, word * 64 + goleak_low_zeros(left));
 }
 
@@ -371,8 +374,8 @@ enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct golea
     if (!search.failed)
         search_all(&search);
     for (size_t i = 0; i < search.stuck_count && !search.failed; i++)
-        hope->others += hope->kinds[search.stuck[i]] != GOLEAK_HOPE_NONE &&
-                        hope->kinds[search.stuck[i]] != GOLEAK_HOPE_ACTS;
+        hope->others +=
+            hope->kinds[search.stuck[i]] != GOLEAK_HOPE_NONE && hope->kinds[search.stuck[i]] != GOLEAK_HOPE_ACTS;
     release(&search, nodes, records);
     return search.failed ? goleak_alloc_failure(hope->alloc) : GOLEAK_OK;
 }

@@ -11,7 +11,7 @@ void goleak_hope_find_kin(struct goleak_hope_search *search)
     for (uint32_t site = 0; site < goleak_sites_count(search->input->sites); site++) {
         const struct goleak_site *at = goleak_sites_at(search->input->sites, site);
         const char *start = goleak_symbols_text(symbols, at->start);
-        search->kin[site] = (struct goleak_kin){
+        search->kin[site] = (struct goleak_kin) {
             .start = at->start,
             .function = at->created_at != 0 ? symbols->frame_info[at->created_at - 1].function : 0,
             .signals = goleak_text_begins(start, "os/signal."),
@@ -43,12 +43,15 @@ static uint64_t family_of(const struct goleak_hope_search *search, const struct 
     return record->parent != 0 && function != 0 ? (uint64_t)record->parent << 32 | function : 0;
 }
 
-enum goleak_patience goleak_hope_patience_of(const struct goleak_hope_search *search, const struct goleak_record *record)
+enum goleak_patience goleak_hope_patience_of(const struct goleak_hope_search *search,
+                                             const struct goleak_record *record)
 {
     const struct goleak_past *past = goleak_waits_past(search->input->waits, record);
     const struct goleak_limits *limits = search->input->limits;
     uint32_t naps = past != NULL ? past->naps : 0;
-    return naps >= limits->chances ? GOLEAK_PATIENCE_NONE : naps >= limits->chances_at_work ? GOLEAK_PATIENCE_SOME : GOLEAK_PATIENCE_ALL;
+    return naps >= limits->chances           ? GOLEAK_PATIENCE_NONE
+           : naps >= limits->chances_at_work ? GOLEAK_PATIENCE_SOME
+                                             : GOLEAK_PATIENCE_ALL;
 }
 
 enum goleak_patience goleak_hope_patience_with(const struct goleak_record *record)
@@ -83,15 +86,18 @@ static void collect_acting(struct goleak_hope_search *search)
         search->failed = !goleak_families_want(&search->acting, family);
     }
     for (uint32_t i = 1; i <= store->count && search->any_wanted && !search->failed; i++) {
-        if (i + GOLEAK_HOPE_AHEAD <= store->count && goleak_has_bit(search->wanted, search->parents[i + GOLEAK_HOPE_AHEAD]))
+        if (i + GOLEAK_HOPE_AHEAD <= store->count &&
+            goleak_has_bit(search->wanted, search->parents[i + GOLEAK_HOPE_AHEAD]))
             goleak_waits_prefetch_habit(search->input->waits, i + GOLEAK_HOPE_AHEAD);
         if (!goleak_has_bit(search->wanted, search->parents[i]))
             continue;
         const struct goleak_record *record = goleak_store_at(store, i);
-        if (!goleak_kin_of(search, record)->signals && (goleak_is_blocked(record) || !goleak_hope_may_help(search, record)))
+        if (!goleak_kin_of(search, record)->signals &&
+            (goleak_is_blocked(record) || !goleak_hope_may_help(search, record)))
             continue;
         uint64_t family = family_of(search, record);
-        enum goleak_patience patience = goleak_kin_of(search, record)->signals ? GOLEAK_PATIENCE_ALL : goleak_hope_patience_of(search, record);
+        enum goleak_patience patience =
+            goleak_kin_of(search, record)->signals ? GOLEAK_PATIENCE_ALL : goleak_hope_patience_of(search, record);
         search->failed = family != 0 && !goleak_families_add(&search->acting, family, record->created, i, patience);
     }
     search->failed = search->failed || !goleak_families_sort(&search->acting);

@@ -27,7 +27,7 @@ struct place_key {
 static struct place_key key_of(const struct goleak_hope_search *search, const struct goleak_record *record,
                                uint32_t frame)
 {
-    return (struct place_key){ record->site, search->input->symbols->frame_info[frame - 1].function };
+    return (struct place_key) { record->site, search->input->symbols->frame_info[frame - 1].function };
 }
 
 /* Where in its function a frame stands: a line, or an offset; 0: not told. */
@@ -65,8 +65,7 @@ static size_t waiting_frames(const struct goleak_symbols *symbols, uint32_t stac
     return size < count ? size + 1 : 0;
 }
 
-static bool note_waiting(struct goleak_hope_search *search, struct passing *passing,
-                         const struct goleak_record *record)
+static bool note_waiting(struct goleak_hope_search *search, struct passing *passing, const struct goleak_record *record)
 {
     const uint32_t *frames;
     size_t count = waiting_frames(search->input->symbols, record->block_stack, &frames);
@@ -89,7 +88,7 @@ static void note_passed(const struct goleak_hope_search *search, struct passing 
         uint32_t id = goleak_intern_find(&passing->places, &key, sizeof key);
         uint64_t place = id != 0 ? place_of(symbols, frames[i]) : 0;
         if (id != 0 && place > passing->all[id - 1].place)
-            passing->all[id - 1] = (struct passed){ place, record->index };
+            passing->all[id - 1] = (struct passed) { place, record->index };
     }
 }
 
@@ -180,8 +179,7 @@ static bool is_function_alive(const struct goleak_hope_search *search, uint32_t 
     if (start != 0 && (start == function || (start == search->runtime_main && function == search->main_main)))
         return true;
     uint64_t key = spawner->g != 0 ? spawner->g : spawner->goid | GOLEAK_KEY_GOID;
-    uint32_t index = goleak_store_find(input->store, key, spawner->process,
-                                       goleak_store_hash(key, spawner->process));
+    uint32_t index = goleak_store_find(input->store, key, spawner->process, goleak_store_hash(key, spawner->process));
     const struct goleak_record *record = index != 0 ? goleak_store_at(input->store, index) : NULL;
     return record != NULL && record->state == GOLEAK_STATE_WAITING && record->block_stack != 0 &&
            (record->goid == spawner->goid || spawner->goid == 0) && is_in(search, record->block_stack, function);
@@ -207,10 +205,12 @@ static bool is_in_scope(const struct goleak_hope_search *search, const struct go
     uint32_t node = record->parent, function = goleak_kin_of(search, record)->function;
     bool fits = record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT ||
                 record->reason == GOLEAK_REASON_COND_WAIT;
-    if (!fits || node == 0 || function == 0 || record->created == GOLEAK_NO_MOMENT || !goleak_has_bit(search->alive, node))
+    if (!fits || node == 0 || function == 0 || record->created == GOLEAK_NO_MOMENT ||
+        !goleak_has_bit(search->alive, node))
         return false;
     int64_t waited = goleak_waited(record, input->last);
-    if (site->last > record->created && (uint64_t)site->last - (uint64_t)record->created > (uint64_t)waited / (uint64_t)input->limits->together)
+    if (site->last > record->created &&
+        (uint64_t)site->last - (uint64_t)record->created > (uint64_t)waited / (uint64_t)input->limits->together)
         return false;
     if (goleak_has_bit(search->blocked, node)) {
         uint32_t spawner = search->nodes[node];
@@ -228,8 +228,8 @@ void goleak_hope_look_in_scope(struct goleak_hope_search *search)
     search->main_main = goleak_intern_find(strings, "main.main", 9);
     for (size_t i = 0; i < search->stuck_count; i++) {
         const struct goleak_record *record = goleak_stuck_at(search, i);
-        if (search->hope->kinds[record->index] == GOLEAK_HOPE_NONE && goleak_hope_may_have(search, record->index, GOLEAK_HOPE_SCOPE) &&
-            is_in_scope(search, record))
+        if (search->hope->kinds[record->index] == GOLEAK_HOPE_NONE &&
+            goleak_hope_may_have(search, record->index, GOLEAK_HOPE_SCOPE) && is_in_scope(search, record))
             search->hope->kinds[record->index] = GOLEAK_HOPE_SCOPE;
     }
 }

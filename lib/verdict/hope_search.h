@@ -14,26 +14,26 @@
 struct goleak_hope_search {
     const struct goleak_hope_input *input;
     struct goleak_hope *hope;
-    struct goleak_kin { /* what its site tells of a goroutine */
-        uint32_t start;    /* string: its start function; 0: not told */
-        uint32_t function; /* string: that started it; 0: not told */
-        bool signals;      /* package os/signal started it for its caller */
-        bool for_caller;   /* … or another one of the standard library */
-        bool coroutine;    /* it runs only while it is asked */
-    } *kin;                /* by spawn site */
-    struct goleak_families acting;  /* by spawner and spawning function */
-    struct goleak_relation woken;   /* those who are blocked, by who woke them there */
-    uint64_t *wakers;               /* bits by record: it may have woken some of these, or has fellows */
-    uint64_t *first;                /* bits by record: hopeful from the start; most only act */
-    uint32_t *parents;              /* by record: lineage node of its spawner; 0: none, or it does not live */
-    uint32_t *stuck;                /* records: those who are blocked */
+    struct goleak_kin {            /* what its site tells of a goroutine */
+        uint32_t start;            /* string: its start function; 0: not told */
+        uint32_t function;         /* string: that started it; 0: not told */
+        bool signals;              /* package os/signal started it for its caller */
+        bool for_caller;           /* … or another one of the standard library */
+        bool coroutine;            /* it runs only while it is asked */
+    } * kin;                       /* by spawn site */
+    struct goleak_families acting; /* by spawner and spawning function */
+    struct goleak_relation woken;  /* those who are blocked, by who woke them there */
+    uint64_t *wakers;              /* bits by record: it may have woken some of these, or has fellows */
+    uint64_t *first;               /* bits by record: hopeful from the start; most only act */
+    uint32_t *parents;             /* by record: lineage node of its spawner; 0: none, or it does not live */
+    uint32_t *stuck;               /* records: those who are blocked */
     size_t stuck_count, stuck_capacity;
     /* By lineage node: bits are at hand, where numbers would have to be fetched. */
     uint64_t *alive, *blocked, *wanted; /* wanted: those of its children who act, beside one who is stuck */
-    uint32_t *nodes;                /* the record, of those who are blocked */
-    bool any_blocked, any_wanted;   /* nodes */
-    uint32_t runtime_main, main_main; /* strings; 0: not told */
-    uint32_t *queue;                /* those who became hopeful, whose relations are not looked at yet */
+    uint32_t *nodes;                    /* the record, of those who are blocked */
+    bool any_blocked, any_wanted;       /* nodes */
+    uint32_t runtime_main, main_main;   /* strings; 0: not told */
+    uint32_t *queue;                    /* those who became hopeful, whose relations are not looked at yet */
     size_t queued;
     bool failed;
 };

@@ -29,10 +29,11 @@ uint8_t goleak_idler_of(const struct goleak_symbols *symbols, uint32_t stack, ui
 
 /* The first elements of its import paths (a module's has a dot, or is no name of these). */
 static const char *const standard[] = {
-    "archive", "bufio", "bytes", "cmp", "compress", "container", "context", "crypto", "database", "debug", "embed",
-    "encoding", "errors", "expvar", "flag", "fmt", "go", "hash", "html", "image", "index", "internal", "io", "iter",
-    "log", "maps", "math", "mime", "net", "os", "path", "plugin", "reflect", "regexp", "runtime", "slices", "sort",
-    "strconv", "strings", "structs", "sync", "syscall", "testing", "text", "time", "unicode", "unique", "vendor", "weak",
+    "archive", "bufio",    "bytes",   "cmp",    "compress", "container", "context", "crypto",  "database", "debug",
+    "embed",   "encoding", "errors",  "expvar", "flag",     "fmt",       "go",      "hash",    "html",     "image",
+    "index",   "internal", "io",      "iter",   "log",      "maps",      "math",    "mime",    "net",      "os",
+    "path",    "plugin",   "reflect", "regexp", "runtime",  "slices",    "sort",    "strconv", "strings",  "structs",
+    "sync",    "syscall",  "testing", "text",   "time",     "unicode",   "unique",  "vendor",  "weak",
 };
 
 bool goleak_is_standard(const char *function)

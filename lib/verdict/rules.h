@@ -53,14 +53,15 @@ typedef bool goleak_rule(const struct goleak_case *c, struct goleak_saying *out)
 #define GOLEAK_RULE(name) bool goleak_rule_##name(const struct goleak_case *c, struct goleak_saying *out)
 
 /* states.c: what the state alone decides */
-goleak_rule goleak_rule_alive_only, goleak_rule_main, goleak_rule_system, goleak_rule_panic, goleak_rule_forever, goleak_rule_young,
-    goleak_rule_coroutine, goleak_rule_article, goleak_rule_waits, goleak_rule_runs;
+goleak_rule goleak_rule_alive_only, goleak_rule_main, goleak_rule_system, goleak_rule_panic, goleak_rule_forever,
+    goleak_rule_young, goleak_rule_coroutine, goleak_rule_article, goleak_rule_waits, goleak_rule_runs;
 /* signals.c: what speaks for a leak */
-goleak_rule goleak_rule_waker_gone, goleak_rule_never_woken, goleak_rule_sender, goleak_rule_left_out, goleak_rule_rises,
-    goleak_rule_never_ends, goleak_rule_beyond, goleak_rule_shape, goleak_rule_spawner_gone;
+goleak_rule goleak_rule_waker_gone, goleak_rule_never_woken, goleak_rule_sender, goleak_rule_left_out,
+    goleak_rule_rises, goleak_rule_never_ends, goleak_rule_beyond, goleak_rule_shape, goleak_rule_spawner_gone;
 /* counter.c: what speaks against it */
 goleak_rule goleak_rule_serves, goleak_rule_timer, goleak_rule_shared, goleak_rule_pool, goleak_rule_beside,
-    goleak_rule_child, goleak_rule_passed, goleak_rule_scope, goleak_rule_usual, goleak_rule_early, goleak_rule_idler, goleak_rule_older;
+    goleak_rule_child, goleak_rule_passed, goleak_rule_scope, goleak_rule_usual, goleak_rule_early, goleak_rule_idler,
+    goleak_rule_older;
 /* deadlock.c: who holds the lock that it waits for */
 goleak_rule goleak_rule_lock_cycle, goleak_rule_lock_kept, goleak_rule_holder;
 /* loss.c: what was lost */

@@ -117,8 +117,10 @@ GOLEAK_RULE(left_out)
 {
     if (!goleak_is_left_out(c))
         return false;
-    goleak_say(out, "woken here %" PRIu32 " of the %" PRIu32 " times that one like it was, and not once of the %" PRIu32
-                    " times since", c->habit->ended, c->habit->site_ended, woken_since(c));
+    goleak_say(out,
+               "woken here %" PRIu32 " of the %" PRIu32 " times that one like it was, and not once of the %" PRIu32
+               " times since",
+               c->habit->ended, c->habit->site_ended, woken_since(c));
     goleak_say_number(out, "waits_ended", c->habit->ended);
     goleak_say_number(out, "waits_ended_since", woken_since(c));
     return true;

@@ -109,7 +109,8 @@ static bool is_in_use(const struct goleak_case *c)
     const struct goleak_record *record = c->record;
     const struct goleak_past *past = goleak_waits_past(c->input->waits, record);
     uint32_t waits = past != NULL ? past->naps : 0;
-    if (record->wait != GOLEAK_WAIT_COROUTINE || waits < c->input->limits->habit_waits || record->since < record->created)
+    if (record->wait != GOLEAK_WAIT_COROUTINE || waits < c->input->limits->habit_waits ||
+        record->since < record->created)
         return false;
     return c->waited / c->input->limits->patience <= (record->since - record->created) / waits;
 }
@@ -129,7 +130,8 @@ GOLEAK_RULE(coroutine)
     bool old = age > (c->input->last - c->input->first) / 2;
     if (!deserted && is_in_use(c)) {
         out->verdict = GOLEAK_VERDICT_WAITING;
-        goleak_say(out, "a coroutine (iter.Pull) that is in use: it was switched to again and again, the last time %s ago",
+        goleak_say(out,
+                   "a coroutine (iter.Pull) that is in use: it was switched to again and again, the last time %s ago",
                    goleak_span_of(c->input, c->waited).text);
         return true;
     }

@@ -184,7 +184,8 @@ static void recordings_of_the_same_start_functions_join(void **state)
 /* What a recorder tells of the goroutine whose goid is `goid`. */
 enum telling { TELLS_BOTH, TELLS_GOID };
 
-static void tell(struct bytes *text, const char *probe, enum telling telling, unsigned goid, const char *more, unsigned time)
+static void tell(struct bytes *text, const char *probe, enum telling telling, unsigned goid, const char *more,
+                 unsigned time)
 {
     bytes_format(text, "%s: ", probe);
     if (telling == TELLS_BOTH)
