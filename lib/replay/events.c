@@ -539,6 +539,25 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
     }
 }
 
+/* Children that were told of its address alone have a node that is its own. */
+static void keep_node(struct goleak_replay *replay, struct goleak_record *record, uint32_t node)
+{
+    struct goleak_node *own = &replay->lineage.nodes[node];
+    own->goid = record->goid;
+    if (record->flags & GOLEAK_REC_SPAWNED) { /* … and so have those that were told of its goid */
+        goleak_lineage_drop(&replay->lineage, node);
+        return;
+    }
+    struct goleak_detail *detail = goleak_detail_of(replay, record);
+    detail->node = node;
+    record->flags |= GOLEAK_REC_SPAWNED;
+    own->incarnation = detail->incarnation;
+    own->site = record->site;
+    own->parent = record->parent;
+    if (record->parent != 0)
+        replay->lineage.nodes[record->parent].references++;
+}
+
 /* A goroutine shows its address that was known by its goid before: it takes over what is
  * known of it. */
 static enum goleak_status take_over(struct goleak_replay *replay, const struct goleak_event *event,
@@ -553,6 +572,7 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
     struct goleak_detail *detail = goleak_detail_of(replay, record), *was = goleak_detail_of(replay, named);
     uint64_t g = record->g;
     uint32_t own = record->index, other = named->index, lives = detail->incarnation;
+    uint32_t node = record->flags & GOLEAK_REC_SPAWNED ? detail->node : 0;
     *record = *named;
     *detail = *was;
     detail->incarnation += lives;
@@ -560,6 +580,8 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
     record->index = own;
     if (record->flags & GOLEAK_REC_SPAWNED)
         replay->lineage.nodes[detail->node].g = g;
+    if (node != 0)
+        keep_node(replay, record, node);
     *was = (struct goleak_detail) { 0 };
     *named = (struct goleak_record) { .index = other };
     goleak_waits_move(&replay->waits, other, own);

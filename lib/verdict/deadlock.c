@@ -68,6 +68,8 @@ struct goleak_lock_root goleak_lock_root(const struct goleak_verdict_input *inpu
 bool goleak_is_locked_out(const struct goleak_case *c)
 {
     enum goleak_way_end end = c->root.end;
+    if (c->input->holders.handed_on && c->hope != GOLEAK_HOPE_NONE)
+        return false;
     return end == GOLEAK_WAY_DEAD || end == GOLEAK_WAY_GONE || end == GOLEAK_WAY_KEPT ||
            (end == GOLEAK_WAY_STUCK && c->root_leaks);
 }

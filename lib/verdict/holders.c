@@ -343,6 +343,7 @@ enum goleak_status goleak_holders_find(struct goleak_holders *holders, const str
     uint64_t wrong = locks->gaps + search.unseen;
     for (size_t l = 0; l < holders->lock_count; l++)
         wrong += holders->locks[l].unsure;
+    holders->handed_on = locks->handed_on != 0;
     holders->trusted = wrong <= locks->taken / input->limits->lock_gaps;
     holders->complete = locks->every && input->whole && wrong == 0 && locks->handed_on == 0;
     if (!holders->trusted)

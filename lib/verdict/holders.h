@@ -64,6 +64,7 @@ struct goleak_holders {
     uint32_t *holds;     /* by record: index of a holder + 1; 0: it holds nothing */
     size_t record_count; /* 0: the recording has no locks */
     bool trusted, complete;
+    bool handed_on; /* here goroutines unlock what others have locked: its holder need not be asked */
 };
 
 #define GOLEAK_LOCK_FREE UINT32_MAX

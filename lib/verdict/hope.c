@@ -100,7 +100,7 @@ bool goleak_is_habit(const struct goleak_store *store, const struct goleak_habit
 bool goleak_hope_may_have(const struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind)
 {
     const struct goleak_holders *holders = search->input->holders;
-    return kind == GOLEAK_HOPE_HOLDER || kind == GOLEAK_HOPE_ACTS || holders == NULL ||
+    return kind == GOLEAK_HOPE_HOLDER || kind == GOLEAK_HOPE_ACTS || holders == NULL || holders->handed_on ||
            goleak_holders_lock(holders, index) == NULL;
 }
 

@@ -7,13 +7,18 @@
  *
  *      acts        it is not blocked at all: it runs, sleeps, reads from the network
  *      timer       a timer ended its waits at this place before
+ *      many        more than two woke it here before: others may come
  *      waker       who woke it here before (more than once) lives and is not stuck
- *      peer        another one that waits on the same object has such a waker
+ *      peer        another one that waits on the same object has such a waker, or is one of many;
+ *                  at a lock, has any hope
  *      beside      the same call of the same function started another one, at about the
  *                  same time, that acts: they may share what it waits on
  *      holder      it waits for a lock, and those who hold it are not stuck. Who waits for a
- *                  lock of which this is known has no other hope
+ *                  lock of which this is known has no other hope, unless locks are handed on
  *      child       it started one that is not stuck, and may have handed it what it waits on
+ *      passed      another one of its spawn site acts, further on in the function in which it
+ *                  waits at a lock or a channel: it has been let through
+ *      scope       its spawner is not stuck, and still in the function that started it
  *
  * One that has slept often since, and woke nobody, had its chance; but whoever waits in a
  * WaitGroup waits for it to end.

@@ -74,7 +74,7 @@ static inline const struct goleak_kin *goleak_kin_of(const struct goleak_hope_se
 enum goleak_patience { GOLEAK_PATIENCE_NONE, GOLEAK_PATIENCE_SOME, GOLEAK_PATIENCE_ALL };
 
 /* hope.c */
-/* Who waits for a lock whose holders are known has no other hope. */
+/* Who waits for a lock whose holders are known has no other hope, if locks are not handed on. */
 bool goleak_hope_may_have(const struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind);
 void goleak_hope_give(struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind, uint32_t whom);
 /* hope_beside.c */

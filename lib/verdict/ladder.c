@@ -19,9 +19,12 @@
  *        its lock's holder has ended, is stuck, or does not unlock it        likely
  *        nothing against                                                     likely
  *        woken again and again by one that may do so again                   waiting
- *          … and its site has 30 and more, none ended, and rises             suspect
+ *          … but others like it are, and it is not any more                  suspect
+ *            … and its site rises                                            likely
+ *          … or its site has 30 and more, none ended, and rises              suspect
  *        anything else against                                               waiting
- *          … but its site rises, and most of its kind are never woken        likely
+ *          … but its site rises, most of its kind are never woken, and
+ *            nobody who acts is beside it or its child                       likely
  *        older than the recording, and nothing of the above                  unknown
  *          … a sender, or one at a lock                                      suspect
  *        and what was lost may explain it                                    one lower

@@ -250,6 +250,30 @@ static void who_is_named_by_both_is_one(void **state)
     assert_int_equal(load_goroutine(traces[0], 0xc000103000).goid, 7);
 }
 
+/* Children that were told of its address alone, and of its goid alone, are children of one. */
+static void who_is_named_as_a_parent_is_one(void **state)
+{
+    (void)state;
+    assert_int_equal(traces_of("newproc1: goid=7 fn=main.work ts=1000000\n"
+                               "newproc1: goid=20 parentgoid=7 fn=main.kid ts=1200000\n"
+                               "gopark: goid=7 reason=6 ts=1500000\n",
+                               "newproc1: goroutine=c000102000 goid=20 fn=main.kid ts=1200500\n"
+                               "newproc1: goroutine=c000104000 goid=9 fn=main.kid parent=c000103000 ts=9000000\n"
+                               "gopark: goroutine=c000103000 goid=7 reason=6 ts=12000000\n"
+                               "newproc1: goroutine=c000105000 goid=10 fn=main.kid parent=c000103000 ts=13000000\n"),
+                     1);
+    assert_int_equal(load_summary(traces[0]).created, 4);
+    for (uint64_t g = 0xc000102000; g <= 0xc000105000; g += 0x1000) {
+        struct goleak_ancestor parent;
+        struct goleak_goroutine one = load_goroutine(traces[0], g);
+        if (one.goid == 7)
+            continue;
+        assert_int_equal(goleak_goroutine_ancestors(traces[0], &one, &parent, 1), 1);
+        assert_int_equal(parent.goid, 7);
+        assert_true(parent.alive);
+    }
+}
+
 /* More than is looked at stands before the first birth that both have seen. */
 static void a_part_joins_wherever_it_begins(void **state)
 {
@@ -792,6 +816,7 @@ int main(void)
         TEST(recordings_of_the_same_start_functions_join),
         TEST(what_is_told_late_happened_once),
         TEST(who_is_named_by_both_is_one),
+        TEST(who_is_named_as_a_parent_is_one),
         TEST(a_part_joins_wherever_it_begins),
         TEST(of_equal_goids_the_nearest_counts),
         TEST(one_pid_does_not_join_what_contradicts),
