@@ -109,10 +109,11 @@ static bool is_in_use(const struct goleak_case *c)
     const struct goleak_record *record = c->record;
     const struct goleak_past *past = goleak_waits_past(c->input->waits, record);
     uint32_t waits = past != NULL ? past->naps : 0;
-    if (record->wait != GOLEAK_WAIT_COROUTINE || waits < c->input->limits->habit_waits ||
+    if (record->wait != GOLEAK_WAIT_COROUTINE || waits == 0 || waits < c->input->limits->habit_waits ||
         record->since < record->created)
         return false;
-    return c->waited / c->input->limits->patience <= (record->since - record->created) / waits;
+    uint64_t apart = ((uint64_t)record->since - (uint64_t)record->created) / waits;
+    return (uint64_t)(c->waited / c->input->limits->patience) <= apart;
 }
 
 /* The runtime switches to a coroutine without any of the functions that are probed: only Go
