@@ -22,6 +22,7 @@ struct goleak_node {
     uint16_t depth;       /* ancestors above, at most; a bound, not exact */
     uint16_t process;
     bool alive, cut;
+    int64_t last; /* moment at which it started another one last */
 };
 
 struct goleak_lineage {

@@ -184,6 +184,7 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
             if (node == 0)
                 return goleak_alloc_failure(replay->alloc);
             goleak_lineage_adopt(&replay->lineage, record, node);
+            replay->lineage.nodes[node].last = moment;
             if (goleak_spawns_others(spawner, event->g))
                 proof |= GOLEAK_REC_NOT_MAIN;
         }

@@ -77,6 +77,9 @@ void goleak_begin_time(struct goleak_replay *replay, int64_t first_ns)
     for (uint32_t site = 0; site < goleak_sites_count(&replay->sites); site++)
         if (replay->sites.sites[site].last != 0)
             replay->sites.sites[site].last = first_ns;
+    for (size_t node = 0; node < replay->lineage.count; node++)
+        if (replay->lineage.nodes[node].last != 0)
+            replay->lineage.nodes[node].last = first_ns;
     for (uint32_t i = 1; i <= replay->store.count; i++) {
         struct goleak_record *record = goleak_store_at(&replay->store, i);
         record->created = record->created != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;

@@ -181,6 +181,7 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
     record->flags |= GOLEAK_REC_NOT_MAIN;
     record->parent = node;
     replay->lineage.nodes[node].references++;
+    replay->lineage.nodes[node].last = moment;
     if ((has & (GOLEAK_HAS_STACK | GOLEAK_TELLS_SITE)) != 0 && goleak_set_site(replay, record, event) != GOLEAK_OK)
         return false;
     if (spawner->state == GOLEAK_STATE_WAITING)

@@ -103,7 +103,7 @@ GOLEAK_RULE(scope)
         return false;
     const struct goleak_node *spawner = goleak_lineage_at(c->input->lineage, c->record->parent);
     const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
-    goleak_say(out, "goroutine %" PRIu64 " is still in %s, which started it: what it waits on is within reach",
+    goleak_say(out, "goroutine %" PRIu64 " is still in %s, which started it: what it waits on may be within reach",
                spawner->goid, goleak_symbols_frame_function(c->input->symbols, site->created_at));
     goleak_say_number(out, "spawner_goid", (int64_t)spawner->goid);
     return true;

@@ -275,6 +275,15 @@ static uint32_t find_blocked(const struct goleak_hope_search *search, uint32_t n
     return node != 0 && goleak_has_bit(search->blocked, node) ? search->nodes[node] : 0;
 }
 
+/* It began to wait when it had just started this one: for its result, however long that takes. */
+static bool waits_for_child(const struct goleak_hope_search *search, const struct goleak_record *record,
+                            const struct goleak_record *child)
+{
+    int64_t waited = goleak_waited(record, search->input->last);
+    return child->created <= record->since && (uint64_t)record->since - (uint64_t)child->created <=
+                                                  (uint64_t)(waited / search->input->limits->at_once);
+}
+
 static void spread_up(struct goleak_hope_search *search, uint32_t index)
 {
     uint8_t kind = search->hope->kinds[index];
@@ -287,7 +296,7 @@ static void spread_up(struct goleak_hope_search *search, uint32_t index)
     const struct goleak_record *above = goleak_store_at(search->input->store, parent);
     if (goleak_hope_may_help(search, record) &&
         (goleak_hope_patience_of(search, record) >= goleak_hope_patience_with(above) ||
-         goleak_hope_in_wait_group(search, above)))
+         goleak_hope_in_wait_group(search, above) || waits_for_child(search, above, record)))
         goleak_hope_give(search, parent, GOLEAK_HOPE_CHILD, index);
 }
 

@@ -196,12 +196,31 @@ static bool may_come_again(const struct goleak_hope_search *search, const struct
     return habit->nobody != 0 || (waker != 0 && search->hope->kinds[waker] != GOLEAK_HOPE_NONE);
 }
 
+/* Its spawner has started another one since, and there another one was started, as far as is known
+ * by the same. */
+static bool has_turned_to_others(const struct goleak_hope_search *search, const struct goleak_record *record,
+                                 int64_t waited)
+{
+    int64_t there = goleak_sites_at(search->input->sites, record->site)->last;
+    int64_t by_it = goleak_lineage_at(search->input->lineage, record->parent)->last;
+    int64_t last = there < by_it ? there : by_it;
+    return last > record->created &&
+           (uint64_t)last - (uint64_t)record->created > (uint64_t)waited / (uint64_t)search->input->limits->together;
+}
+
+/* Wherever that was: then what it waits on now may be its own. */
+static bool was_woken_often(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_past *past = goleak_waits_past(search->input->waits, record);
+    return past != NULL &&
+           goleak_waits_count(search->input->waits, record) - past->naps >= search->input->limits->habit_waits;
+}
+
 /* Its spawner goes on, and is still in the function that started it: its variables live. Not
- * where it has started others there since: then it has turned to those. */
+ * where it has turned to others since. */
 static bool is_in_scope(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     const struct goleak_hope_input *input = search->input;
-    const struct goleak_site *site = goleak_sites_at(input->sites, record->site);
     uint32_t node = record->parent, function = goleak_kin_of(search, record)->function;
     bool fits = record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT ||
                 record->reason == GOLEAK_REASON_COND_WAIT;
@@ -209,8 +228,7 @@ static bool is_in_scope(const struct goleak_hope_search *search, const struct go
         !goleak_has_bit(search->alive, node))
         return false;
     int64_t waited = goleak_waited(record, input->last);
-    if (site->last > record->created &&
-        (uint64_t)site->last - (uint64_t)record->created > (uint64_t)waited / (uint64_t)input->limits->together)
+    if (has_turned_to_others(search, record, waited) || was_woken_often(search, record))
         return false;
     if (goleak_has_bit(search->blocked, node)) {
         uint32_t spawner = search->nodes[node];

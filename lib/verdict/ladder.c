@@ -221,7 +221,7 @@ static bool is_at_work(const struct goleak_case *c)
            (c->record->reason == GOLEAK_REASON_SYNC && !goleak_waits_in(&known, c->record, "WaitGroup"));
 }
 
-static enum goleak_verdict weigh(const struct goleak_case *c, bool served, bool against)
+static enum goleak_verdict weigh(const struct goleak_case *c, bool served, bool against, bool young)
 {
     bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_CHILD && c->hope != GOLEAK_HOPE_BESIDE;
     bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
@@ -231,7 +231,7 @@ static enum goleak_verdict weigh(const struct goleak_case *c, bool served, bool 
         return left_out && rising                ? GOLEAK_VERDICT_LIKELY
                : left_out || (rising && endless) ? GOLEAK_VERDICT_SUSPECT
                                                  : GOLEAK_VERDICT_WAITING;
-    if (rising && most_never)
+    if (rising && most_never && !young)
         return GOLEAK_VERDICT_LIKELY;
     if (against || (c->older && c->habit != NULL))
         return GOLEAK_VERDICT_WAITING;
@@ -258,7 +258,7 @@ struct outcome {
 static struct outcome decide(const struct goleak_case *c)
 {
     struct outcome outcome = { .verdict = GOLEAK_VERDICT_UNKNOWN };
-    bool against = false, served = false;
+    bool against = false, served = false, young = false;
     for (size_t i = 0; i < RULES && rules[i].weight == GOLEAK_DECIDES; i++)
         if (holds(&rules[i], c, &outcome.verdict)) {
             outcome.decided = &rules[i];
@@ -271,9 +271,10 @@ static struct outcome decide(const struct goleak_case *c)
         if (rules[i].weight != GOLEAK_AGAINST || rule == goleak_rule_older || !holds(&rules[i], c, &outcome.verdict))
             continue;
         against = true;
+        young = young || rule == goleak_rule_usual || rule == goleak_rule_early;
         served = served || rule == goleak_rule_serves || rule == goleak_rule_timer;
     }
-    outcome.verdict = goleak_is_locked_out(c) ? GOLEAK_VERDICT_LIKELY : weigh(c, served, against);
+    outcome.verdict = goleak_is_locked_out(c) ? GOLEAK_VERDICT_LIKELY : weigh(c, served, against, young);
     outcome.lowered = outcome.verdict == GOLEAK_VERDICT_LIKELY && holds(&rules[RULES - 1], c, &outcome.verdict);
     if (outcome.lowered)
         outcome.verdict = GOLEAK_VERDICT_SUSPECT;

@@ -13,6 +13,7 @@ struct goleak_limits {
     int64_t patience;        /* a timer's channel is believed for so many times its longest wait,
                                 and a sender's habit, too: senders do not idle */
     int64_t together;        /* two were started together if less than 1/N of the wait lies between */
+    int64_t at_once;         /* … and one right after the other if less than 1/N of it */
     uint32_t chances;        /* whoever slept so often had its chance to wake: by the rule of
                                 succession the next time has a probability below 1 in 20 */
     uint32_t chances_at_work; /* the same with those who wait for a lock or to send: nobody lets them wait
@@ -32,8 +33,9 @@ struct goleak_limits {
 
 #define GOLEAK_LIMITS_DEFAULT                                                                                          \
     {                                                                                                                  \
-        .habit_waits = 2, .patience = 10, .together = 10, .chances = 20, .chances_at_work = 5, .rise_created = 10,     \
-        .rise_trend = 2.33, .rise_share = 3, .endless_created = 30, .usual_longer = 2, .usual_part = 20,               \
+        .habit_waits = 2, .patience = 10, .together = 10, .at_once = 100, .chances = 20, .chances_at_work = 5,         \
+        .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .endless_created = 30, .usual_longer = 2,             \
+        .usual_part = 20,                                                                                              \
         .early_least = 5, .early_part = 10, .early_share = 10, .left_out_chance = 0.0001, .loss_chance = 0.05,         \
         .loss_untold = 0.02, .lock_gaps = 100                                                                          \
     }
