@@ -175,6 +175,13 @@ static void a_child_may_help_even_where_its_parent_has_ended(void **state)
     assert_int_equal(hope.whom[index_of[0]], index_of[2]);
     for (unsigned i = 0; i < goleak_limits_default.chances; i++)
         goleak_waits_end(&waits, record(2), 1);
+    record(0)->since = 500; /* long behind the birth of the other */
+    find();
+    assert_int_equal(kind(0), GOLEAK_HOPE_NONE);
+    record(2)->created = 498; /* right behind it: it waits for its result */
+    find();
+    assert_int_equal(kind(0), GOLEAK_HOPE_CHILD);
+    record(2)->created = 490;
     find();
     assert_int_equal(kind(0), GOLEAK_HOPE_NONE);
 }
