@@ -303,7 +303,7 @@ struct likes {
 static void compare(const struct goleak_birth *few, size_t few_count, const struct goleak_birth *many,
                     size_t many_count, struct likes *likes)
 {
-    for (size_t i = 0; i < few_count; i++) {
+    for (size_t i = 0; i < few_count && likes->other == 0; i++) {
         const struct goleak_birth *like = nearest(&few[i], many, many_count);
         enum alike alike = like != NULL ? same_birth(&few[i], like) : ALIKE_UNKNOWN;
         likes->same += alike == ALIKE_YES;
@@ -345,6 +345,9 @@ bool goleak_identity_joins(const struct goleak_identity *a, const struct goleak_
 
 /* ---- later ---- */
 
+/* So many later parts of a file are looked at: each costs reading it up to there. */
+#define LATER_MOST 8
+
 /* What was seen of one ends before the other's first birth, which it may have seen later. */
 static bool may_meet(const struct goleak_identity *early, const struct goleak_identity *late, int64_t *from_ns)
 {
@@ -361,8 +364,9 @@ static bool may_meet(const struct goleak_identity *early, const struct goleak_id
 bool goleak_identities_look_further(struct goleak_identity *const *identities, const char *const *paths, size_t count,
                                     struct goleak_alloc *alloc, const struct goleak_options *options)
 {
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < count; k++) {
+    for (size_t i = 0; i < count; i++) {
+        unsigned looks = 0;
+        for (size_t k = 0; k < count && looks < LATER_MOST; k++) {
             int64_t from_ns;
             struct goleak_error error;
             if (i == k || !may_meet(identities[i], identities[k], &from_ns) ||
@@ -374,8 +378,10 @@ bool goleak_identities_look_further(struct goleak_identity *const *identities, c
             enum goleak_status status = read_from(later, paths[i], from_ns, options, &error);
             later->later = identities[i]->later;
             identities[i]->later = later;
+            looks++;
             if (status != GOLEAK_OK)
                 return false;
         }
+    }
     return true;
 }

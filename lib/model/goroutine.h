@@ -32,6 +32,7 @@
 #define GOLEAK_REC_PANIC 128u    /* waiting while the process panics */
 #define GOLEAK_REC_INFERRED 256u /* the reason was read off the stack */
 #define GOLEAK_REC_SPAWNED 512u  /* has a lineage node */
+#define GOLEAK_REC_MOVED 2048u   /* its goroutine is another record now, whose index `block_stack` is */
 #define GOLEAK_REC_STARTED 1024u /* has run: its detail tells when, if that is told */
 
 #define GOLEAK_NO_WAIT 255

@@ -184,7 +184,8 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
             if (node == 0)
                 return goleak_alloc_failure(replay->alloc);
             goleak_lineage_adopt(&replay->lineage, record, node);
-            replay->lineage.nodes[node].last = moment;
+            if (moment > replay->lineage.nodes[node].last)
+                replay->lineage.nodes[node].last = moment;
             if (goleak_spawns_others(spawner, event->g))
                 proof |= GOLEAK_REC_NOT_MAIN;
         }
@@ -194,7 +195,8 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
     replay->script_live++;
     /* What is proven from the start is never told, so there is nothing to take back. */
     proof |= replay->sites.sites[record->site].proof;
-    replay->sites.sites[record->site].last = moment;
+    if (moment > replay->sites.sites[record->site].last)
+        replay->sites.sites[record->site].last = moment;
     record->flags |= proof;
     replay->system_count += (proof & GOLEAK_REC_SYSTEM) != 0;
     if (goleak_is_told(replay, record))
@@ -584,7 +586,10 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
     if (node != 0)
         keep_node(replay, record, node);
     *was = (struct goleak_detail) { 0 };
-    *named = (struct goleak_record) { .index = other };
+    /* Those whom it has woken know it by this one. */
+    *named = (struct goleak_record){
+        .index = other, .serial = record->serial, .flags = GOLEAK_REC_MOVED, .block_stack = own
+    };
     goleak_waits_move(&replay->waits, other, own);
     goleak_locks_move(&replay->locks, other, own);
     return GOLEAK_OK;

@@ -91,12 +91,13 @@ static bool find_process(const struct goleak_replay *replay, const struct goleak
  *
  * A thread may be stopped between two recorders' probes of one event. Then the second telling
  * comes when the first has been replayed. A wake-up, a run or a park that comes twice does no
- * harm: nothing can have happened to the goroutine in between. */
+ * harm: both probes are at the entry of ready, execute and gopark, and nothing can have happened
+ * to the goroutine before both have fired. */
 
 static bool is_soon(const struct goleak_event *event, int64_t moment)
 {
     return (event->has & GOLEAK_HAS_TIME) != 0 && moment != GOLEAK_NO_MOMENT && event->time_ns >= moment &&
-           event->time_ns - moment <= GOLEAK_MERGE_LATE_NS;
+           (uint64_t)event->time_ns - (uint64_t)moment <= (uint64_t)GOLEAK_MERGE_LATE_NS;
 }
 
 static bool is_created_again(const struct goleak_event *event, const struct goleak_record *record)
@@ -117,7 +118,7 @@ static void note_again(struct goleak_merge *merge, const struct goleak_event *ev
                        goleak_event_kind_name((enum goleak_event_kind)event->kind), event->goid);
 }
 
-/* The second creation still tells what the first does not; it is one more word of what is known. */
+/* The second creation may still tell the address, and the place where the first has none. */
 static void tell_more(struct goleak_event *event)
 {
     event->kind = GOLEAK_EVENT_STATUS;
@@ -189,11 +190,11 @@ static bool prepare(struct goleak_merge *merge, struct goleak_event *event, bool
         record = find_told(merge, event, process);
     if (record == NULL || (record->flags & GOLEAK_REC_SEEN) == 0 || record->goid != event->goid)
         return true;
-    *skip = is_ended_again(event, record);
     bool created = is_created_again(event, record);
+    *skip = is_ended_again(event, record) || (created && record->state == GOLEAK_STATE_ENDED);
     if (*skip || created)
         note_again(merge, event);
-    if (created)
+    if (created && !*skip)
         tell_more(event);
     return true;
 }

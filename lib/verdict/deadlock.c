@@ -1,7 +1,8 @@
 /*
  * deadlock - what who holds a lock says of those who wait for it. See ladder.c, holders.h.
  *
- *      the arrows lead in a circle          certain, if the recording has every call; else for a leak
+ *      the arrows lead in a circle          certain, if the recording has every call, and it is not one
+ *                                           goroutine while others wait for no lock; else for a leak
  *      its holder has ended                 for
  *      its holder has had many chances      for
  *      its holder is stuck, and leaks       for

@@ -30,7 +30,9 @@ uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak
     if (index == 0)
         return 0;
     const struct goleak_record *waker = goleak_store_at(store, index);
-    return (uint32_t)waker->serial == habit->serials[which] && waker->state != GOLEAK_STATE_ENDED ? index : 0;
+    if (waker->flags & GOLEAK_REC_MOVED)
+        waker = goleak_store_at(store, waker->block_stack);
+    return (uint32_t)waker->serial == habit->serials[which] && waker->state != GOLEAK_STATE_ENDED ? waker->index : 0;
 }
 
 bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_limits *limits,
@@ -201,7 +203,8 @@ static void collect(struct goleak_hope_search *search)
             add_stuck(search, record);
         else
             give_first(search, i, GOLEAK_HOPE_ACTS); /* it needs nobody's help */
-        search->hope->others += !blocked && (record->flags & GOLEAK_REC_SYSTEM) == 0;
+        bool at_lock = blocked && record->reason == GOLEAK_REASON_SYNC;
+        search->hope->others += !at_lock && (record->flags & GOLEAK_REC_SYSTEM) == 0;
     }
     search->failed = search->failed || !goleak_relation_sort(&search->woken) ||
                      !goleak_relation_sort(&search->hope->crowds);
@@ -344,6 +347,7 @@ static void release(struct goleak_hope_search *search, size_t nodes, size_t reco
     goleak_free(alloc, search->blocked, goleak_words_of(nodes) * sizeof *search->blocked);
     goleak_free(alloc, search->wanted, goleak_words_of(nodes) * sizeof *search->wanted);
     goleak_free(alloc, search->parents, records * sizeof *search->parents);
+    goleak_free(alloc, search->standard, search->strings * sizeof *search->standard);
     goleak_free(alloc, search->stuck, search->stuck_capacity * sizeof *search->stuck);
     goleak_free(alloc, search->nodes, nodes * sizeof *search->nodes);
     goleak_free(alloc, search->queue, records * sizeof *search->queue);
@@ -356,10 +360,12 @@ static bool make_room(struct goleak_hope_search *search, size_t nodes, size_t re
     struct goleak_alloc *alloc = hope->alloc;
     size_t sites = goleak_sites_count(search->input->sites);
     hope->count = records;
+    search->strings = search->input->symbols->strings.count + 1;
     return (hope->kinds = goleak_alloc_zeroed(alloc, records * sizeof *hope->kinds)) != NULL &&
            (hope->whom = goleak_alloc_zeroed(alloc, records * sizeof *hope->whom)) != NULL &&
            (search->nodes = goleak_alloc_zeroed(alloc, nodes * sizeof *search->nodes)) != NULL &&
            (search->parents = goleak_alloc_zeroed(alloc, records * sizeof *search->parents)) != NULL &&
+           (search->standard = goleak_alloc_zeroed(alloc, search->strings * sizeof *search->standard)) != NULL &&
            (search->queue = goleak_alloc_zeroed(alloc, records * sizeof *search->queue)) != NULL &&
            (search->wakers = goleak_alloc_zeroed(alloc, goleak_words_of(records) * sizeof *search->wakers)) != NULL &&
            (search->first = goleak_alloc_zeroed(alloc, goleak_words_of(records) * sizeof *search->first)) != NULL &&
@@ -382,9 +388,6 @@ enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct golea
     }
     if (!search.failed)
         search_all(&search);
-    for (size_t i = 0; i < search.stuck_count && !search.failed; i++)
-        hope->others +=
-            hope->kinds[search.stuck[i]] != GOLEAK_HOPE_NONE && hope->kinds[search.stuck[i]] != GOLEAK_HOPE_ACTS;
     release(&search, nodes, records);
     return search.failed ? goleak_alloc_failure(hope->alloc) : GOLEAK_OK;
 }

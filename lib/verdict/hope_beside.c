@@ -22,6 +22,16 @@ void goleak_hope_find_kin(struct goleak_hope_search *search)
     }
 }
 
+bool goleak_hope_is_standard(const struct goleak_hope_search *search, uint32_t frame)
+{
+    const struct goleak_symbols *symbols = search->input->symbols;
+    uint32_t function = symbols->frame_info[frame - 1].function;
+    uint8_t *known = &search->standard[function];
+    if (*known == 0)
+        *known = (uint8_t)(1 + goleak_is_standard(goleak_symbols_text(symbols, function)));
+    return *known == 2;
+}
+
 /* Of a goroutine that the standard library started, its caller's function. */
 static uint32_t callers_function(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
@@ -30,7 +40,7 @@ static uint32_t callers_function(const struct goleak_hope_search *search, const 
     uint32_t stack = goleak_store_detail(search->input->store, record)->created_stack;
     size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
     for (size_t i = 0; i < count; i++)
-        if (!goleak_is_standard(goleak_symbols_frame_function(symbols, frames[i])))
+        if (!goleak_hope_is_standard(search, frames[i]))
             return symbols->frame_info[frames[i] - 1].function;
     return goleak_kin_of(search, record)->function;
 }

@@ -22,23 +22,36 @@ struct passing {
 
 struct place_key {
     uint32_t site, function;
+    uint32_t by_line; /* lines are not compared with offsets */
 };
+
+/* Behind the last ':' or '+' of a frame's text; NULL: it has none. */
+static const char *number_in(const char *text)
+{
+    const char *at = text + strlen(text);
+    while (at > text && at[-1] != ':' && at[-1] != '+')
+        at--;
+    return at > text ? at : NULL;
+}
 
 static struct place_key key_of(const struct goleak_hope_search *search, const struct goleak_record *record,
                                uint32_t frame)
 {
-    return (struct place_key) { record->site, search->input->symbols->frame_info[frame - 1].function };
+    const struct goleak_symbols *symbols = search->input->symbols;
+    const char *number = number_in(goleak_symbols_frame_text(symbols, frame));
+    bool by_line = number != NULL && number[-1] == ':';
+    return (struct place_key){ record->site, symbols->frame_info[frame - 1].function, by_line };
 }
 
 /* Where in its function a frame stands: a line, or an offset; 0: not told. */
 static uint64_t place_of(const struct goleak_symbols *symbols, uint32_t frame)
 {
-    const char *text = goleak_symbols_frame_text(symbols, frame), *end = text + strlen(text), *at = end;
+    const char *text = goleak_symbols_frame_text(symbols, frame), *number = number_in(text);
     uint64_t place;
-    while (at > text && at[-1] != ':' && at[-1] != '+')
-        at--;
-    bool behind = (size_t)(at - text) > strlen(goleak_symbols_frame_function(symbols, frame));
-    return behind && goleak_parse_any(at, end, &place) == end ? place : 0;
+    if (number == NULL || (size_t)(number - text) <= strlen(goleak_symbols_frame_function(symbols, frame)))
+        return 0;
+    const char *end = number + strlen(number);
+    return goleak_parse_any(number, end, &place) == end ? place : 0;
 }
 
 /* A lock, or a channel that counts: what one has got there another one gets after it. */
@@ -53,14 +66,15 @@ static bool may_queue(const struct goleak_hope_search *search, const struct gole
 
 /* The frames from the one outside the runtime in which it waits to the first of the program's own:
  * the others have called these. Returns how many. */
-static size_t waiting_frames(const struct goleak_symbols *symbols, uint32_t stack, const uint32_t **frames)
+static size_t waiting_frames(const struct goleak_hope_search *search, uint32_t stack, const uint32_t **frames)
 {
+    const struct goleak_symbols *symbols = search->input->symbols;
     size_t count = goleak_symbols_stack_frames(symbols, stack, frames), size = 0;
     while (count != 0 && goleak_text_begins(goleak_symbols_frame_function(symbols, **frames), "runtime.")) {
         ++*frames;
         count--;
     }
-    while (size < count && goleak_is_standard(goleak_symbols_frame_function(symbols, (*frames)[size])))
+    while (size < count && goleak_hope_is_standard(search, (*frames)[size]))
         size++;
     return size < count ? size + 1 : 0;
 }
@@ -68,7 +82,7 @@ static size_t waiting_frames(const struct goleak_symbols *symbols, uint32_t stac
 static bool note_waiting(struct goleak_hope_search *search, struct passing *passing, const struct goleak_record *record)
 {
     const uint32_t *frames;
-    size_t count = waiting_frames(search->input->symbols, record->block_stack, &frames);
+    size_t count = waiting_frames(search, record->block_stack, &frames);
     for (size_t i = 0; i < count; i++) {
         struct place_key key = key_of(search, record, frames[i]);
         if (goleak_intern_add(&passing->places, &key, sizeof key) == 0)
@@ -116,7 +130,7 @@ static uint32_t who_passed(const struct goleak_hope_search *search, const struct
                            const struct goleak_record *record)
 {
     const uint32_t *frames;
-    size_t count = waiting_frames(search->input->symbols, record->block_stack, &frames);
+    size_t count = waiting_frames(search, record->block_stack, &frames);
     for (size_t i = 0; i < count; i++) {
         struct place_key key = key_of(search, record, frames[i]);
         uint32_t id = goleak_intern_find(&passing->places, &key, sizeof key);
@@ -239,15 +253,24 @@ static bool is_in_scope(const struct goleak_hope_search *search, const struct go
     return may_come_again(search, goleak_waits_here(input->waits, record)) && is_function_alive(search, node, function);
 }
 
+#define SCOPE_ROUNDS 16 /* so deep are those who start each other within reach */
+
 void goleak_hope_look_in_scope(struct goleak_hope_search *search)
 {
+    unsigned rounds = 0;
     const struct goleak_intern *strings = &search->input->symbols->strings;
     search->runtime_main = goleak_intern_find(strings, "runtime.main", 12);
     search->main_main = goleak_intern_find(strings, "main.main", 9);
-    for (size_t i = 0; i < search->stuck_count; i++) {
-        const struct goleak_record *record = goleak_stuck_at(search, i);
-        if (search->hope->kinds[record->index] == GOLEAK_HOPE_NONE &&
-            goleak_hope_may_have(search, record->index, GOLEAK_HOPE_SCOPE) && is_in_scope(search, record))
-            search->hope->kinds[record->index] = GOLEAK_HOPE_SCOPE;
-    }
+    size_t first;
+    do { /* by who hoped before: their order does not matter */
+        first = search->queued;
+        for (size_t i = 0; i < search->stuck_count; i++) {
+            const struct goleak_record *record = goleak_stuck_at(search, i);
+            if (search->hope->kinds[record->index] == GOLEAK_HOPE_NONE &&
+                goleak_hope_may_have(search, record->index, GOLEAK_HOPE_SCOPE) && is_in_scope(search, record))
+                search->queue[search->queued++] = record->index; /* there is room for all who are stuck */
+        }
+        for (size_t i = first; i < search->queued; i++)
+            search->hope->kinds[search->queue[i]] = GOLEAK_HOPE_SCOPE;
+    } while (first != search->queued && ++rounds < SCOPE_ROUNDS);
 }

@@ -25,6 +25,8 @@ struct goleak_hope_search {
     struct goleak_relation woken;  /* those who are blocked, by who woke them there */
     uint64_t *wakers;              /* bits by record: it may have woken some of these, or has fellows */
     uint64_t *first;               /* bits by record: hopeful from the start; most only act */
+    size_t strings;
+    uint8_t *standard; /* by string: a function of the standard library? 1 no, 2 yes, 0 not asked for yet */
     uint32_t *parents;             /* by record: lineage node of its spawner; 0: none, or it does not live */
     uint32_t *stuck;               /* records: those who are blocked */
     size_t stuck_count, stuck_capacity;
@@ -78,6 +80,8 @@ enum goleak_patience { GOLEAK_PATIENCE_NONE, GOLEAK_PATIENCE_SOME, GOLEAK_PATIEN
 bool goleak_hope_may_have(const struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind);
 void goleak_hope_give(struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind, uint32_t whom);
 /* hope_beside.c */
+/* Is the function of this frame one of the standard library's? */
+bool goleak_hope_is_standard(const struct goleak_hope_search *search, uint32_t frame);
 void goleak_hope_find_kin(struct goleak_hope_search *search);
 /* May wake others that it has to do with. */
 bool goleak_hope_may_help(const struct goleak_hope_search *search, const struct goleak_record *record);

@@ -27,7 +27,7 @@ uint8_t goleak_idler_of(const struct goleak_symbols *symbols, uint32_t stack, ui
     return 0;
 }
 
-/* The first elements of its import paths (a module's has a dot, or is no name of these). */
+/* The first elements of its import paths; a module's has a dot, or is none of these. */
 static const char *const standard[] = {
     "archive", "bufio",    "bytes",   "cmp",    "compress", "container", "context", "crypto",  "database", "debug",
     "embed",   "encoding", "errors",  "expvar", "flag",     "fmt",       "go",      "hash",    "html",     "image",
@@ -38,7 +38,9 @@ static const char *const standard[] = {
 
 bool goleak_is_standard(const char *function)
 {
-    size_t size = strcspn(function, "/.");
+    size_t package = strcspn(function, "(["), size = strcspn(function, "/");
+    if (size >= package) /* a path of one element: the function's name follows */
+        size = strcspn(function, ".");
     for (size_t i = 0; i < sizeof standard / sizeof *standard; i++)
         if (strncmp(standard[i], function, size) == 0 && standard[i][size] == '\0')
             return function[size] != '\0';

@@ -9,7 +9,8 @@
  *        forever       nil channel, select{}: nothing can wake it            certain / likely
  *        lock-cycle    a deadlock, where every call of a lock was recorded   certain
  *        too-young     waits for less than --min-age                         waiting
- *        coroutine     created and never ended; it never parks               likely / suspect
+ *        coroutine     created and never ended                               likely / suspect
+ *          … and a Go trace shows that it is in use                          waiting
  *        blocked       the article's rule, where nothing more is told        likely
  *        waits         on time, network, or the runtime                      waiting
  *        runs          runnable, running, in a system call                   running

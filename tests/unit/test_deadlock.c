@@ -75,6 +75,11 @@ static void a_goroutine_may_deadlock_alone(void **state)
     expect(trace, A, GOLEAK_VERDICT_LIKELY, "lock-kept", "a Mutex may be a gate");
     expect(trace, C, GOLEAK_VERDICT_LIKELY, "lock-kept", "a Mutex may be a gate");
     goleak_trace_free(trace);
+    /* Main, which receives, may unlock it just as well. */
+    trace = load(ALONE LOCK_C("c000010000", "4000") WAIT_C("4500") "gdestroy: goroutine=c000107000 goid=7 ts=5000\n"
+                 "gopark: goroutine=c000002380 goid=1 reason=7 wait=19 chan=c000040000 ts=900000\n" END);
+    expect(trace, A, GOLEAK_VERDICT_LIKELY, "lock-kept", "a Mutex may be a gate");
+    goleak_trace_free(trace);
     trace = load(ALONE LOCK_C("c000010000", "4000") WAIT_C("4500")
                  "gdestroy: goroutine=c000107000 goid=7 ts=5000\n"
                  "lock: goroutine=c000002380 goid=1 lock=c000010000 ts=6000\n"

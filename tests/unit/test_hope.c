@@ -186,6 +186,22 @@ static void a_child_may_help_even_where_its_parent_has_ended(void **state)
     assert_int_equal(kind(0), GOLEAK_HOPE_NONE);
 }
 
+/* By the first element of the package's path: a module's has a dot, or is none of Go's. */
+static void standard_functions_are_known(void **state)
+{
+    static const char *const are[] = { "fmt.Println", "net/http.(*Server).Serve", "os/exec.(*Cmd).watchCtx",
+                                       "sync.OnceFunc[go.shape.struct { net/netip.x string }]", "runtime.goexit" };
+    static const char *const are_not[] = { "main.main", "go.uber.org/zap.New", "go.etcd.io/bbolt.Open", "io.x/y.F",
+                                           "example.com/net/http.F", "netx.F", "fmt", "", "myapp/net.F" };
+    (void)state;
+    for (size_t i = 0; i < sizeof are / sizeof *are; i++)
+        if (!goleak_is_standard(are[i]))
+            fail_msg("%s is not", are[i]);
+    for (size_t i = 0; i < sizeof are_not / sizeof *are_not; i++)
+        if (goleak_is_standard(are_not[i]))
+            fail_msg("%s is", are_not[i]);
+}
+
 /* Against the definition: let off whoever has a waker that is let off, until nothing changes. */
 static void it_is_the_greatest_fixpoint(void **state)
 {
@@ -225,6 +241,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_incarnation_is_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_waits_on_the_same_object_shares_its_hope, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_child_may_help_even_where_its_parent_has_ended, set_up, tear_down),
+        cmocka_unit_test(standard_functions_are_known),
         cmocka_unit_test(it_is_the_greatest_fixpoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
