@@ -160,6 +160,7 @@ static void add_stuck(struct goleak_hope_search *search, const struct goleak_rec
     if (search->failed)
         return;
     search->stuck[search->stuck_count++] = record->index;
+    goleak_set_bit(search->stuck_sites, record->site);
     if (waiter != NULL && goleak_place_is_object(waiter->place))
         search->failed = !goleak_relation_add(&search->hope->crowds, waiter->place, record->index, here != NULL);
     if (here != NULL)
@@ -347,6 +348,8 @@ static void release(struct goleak_hope_search *search, size_t nodes, size_t reco
     goleak_free(alloc, search->blocked, goleak_words_of(nodes) * sizeof *search->blocked);
     goleak_free(alloc, search->wanted, goleak_words_of(nodes) * sizeof *search->wanted);
     goleak_free(alloc, search->parents, records * sizeof *search->parents);
+    goleak_free(alloc, search->stuck_sites,
+                goleak_words_of(goleak_sites_count(search->input->sites)) * sizeof *search->stuck_sites);
     goleak_free(alloc, search->standard, search->strings * sizeof *search->standard);
     goleak_free(alloc, search->stuck, search->stuck_capacity * sizeof *search->stuck);
     goleak_free(alloc, search->nodes, nodes * sizeof *search->nodes);
@@ -365,6 +368,8 @@ static bool make_room(struct goleak_hope_search *search, size_t nodes, size_t re
            (hope->whom = goleak_alloc_zeroed(alloc, records * sizeof *hope->whom)) != NULL &&
            (search->nodes = goleak_alloc_zeroed(alloc, nodes * sizeof *search->nodes)) != NULL &&
            (search->parents = goleak_alloc_zeroed(alloc, records * sizeof *search->parents)) != NULL &&
+           (search->stuck_sites = goleak_alloc_zeroed(alloc, goleak_words_of(sites) * sizeof *search->stuck_sites)) !=
+               NULL &&
            (search->standard = goleak_alloc_zeroed(alloc, search->strings * sizeof *search->standard)) != NULL &&
            (search->queue = goleak_alloc_zeroed(alloc, records * sizeof *search->queue)) != NULL &&
            (search->wakers = goleak_alloc_zeroed(alloc, goleak_words_of(records) * sizeof *search->wakers)) != NULL &&

@@ -19,6 +19,7 @@ void goleak_hope_find_kin(struct goleak_hope_search *search)
                           goleak_is_standard(goleak_symbols_frame_function(symbols, at->created_at)),
             .coroutine = strcmp(start, "runtime.corostart") == 0,
         };
+        search->any_signals = search->any_signals || search->kin[site].signals;
     }
 }
 
@@ -99,7 +100,8 @@ static void collect_acting(struct goleak_hope_search *search)
         if (i + GOLEAK_HOPE_AHEAD <= store->count &&
             goleak_has_bit(search->wanted, search->parents[i + GOLEAK_HOPE_AHEAD]))
             goleak_waits_prefetch_habit(search->input->waits, i + GOLEAK_HOPE_AHEAD);
-        if (!goleak_has_bit(search->wanted, search->parents[i]))
+        if (!goleak_has_bit(search->wanted, search->parents[i]) ||
+            (!search->any_signals && !goleak_has_bit(search->first, i))) /* it does not act */
             continue;
         const struct goleak_record *record = goleak_store_at(store, i);
         if (!goleak_kin_of(search, record)->signals &&

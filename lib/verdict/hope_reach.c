@@ -1,6 +1,7 @@
 /* hope_reach - who was let through where one is stuck, and what is within reach. See hope.h. */
 #include "verdict/hope_search.h"
 
+#include "base/hash.h"
 #include "base/number.h"
 #include "verdict/cohort.h"
 
@@ -15,7 +16,7 @@ struct passed {
 };
 
 struct passing {
-    struct goleak_intern places; /* bytes: spawn site, function, of those who are stuck */
+    struct goleak_intern places; /* bytes: spawn site, function, of those who act */
     struct passed *all;          /* by id - 1 */
     size_t capacity;
 };
@@ -54,12 +55,36 @@ static uint64_t place_of(const struct goleak_symbols *symbols, uint32_t frame)
     return goleak_parse_any(number, end, &place) == end ? place : 0;
 }
 
+/* Of many who wait alike, or act alike, one is asked for. */
+#define LASTS 256
+
+struct last {
+    uint32_t site, stack; /* stack 0: nobody was asked for */
+    uint8_t reason, wait;
+    uint32_t who;
+};
+
+/* The last one of its place; *fresh: it is another one's, and becomes this one's. */
+static struct last *last_of(struct last lasts[LASTS], const struct goleak_record *record, bool *fresh)
+{
+    uint64_t both = (uint64_t)record->site << 32 | record->block_stack;
+    struct last *last = &lasts[goleak_hash_u64(both ^ (uint64_t)record->wait << 20) % LASTS];
+    *fresh = last->site != record->site || last->stack != record->block_stack || last->reason != record->reason ||
+             last->wait != record->wait;
+    if (*fresh)
+        *last = (struct last){ record->site, record->block_stack, record->reason, record->wait, 0 };
+    return last;
+}
+
+static bool has_no_hope(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    return record->block_stack != 0 && search->hope->kinds[record->index] == GOLEAK_HOPE_NONE &&
+           goleak_hope_may_have(search, record->index, GOLEAK_HOPE_PASSED);
+}
+
 /* A lock, or a channel that counts: what one has got there another one gets after it. */
 static bool may_queue(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
-    if (record->block_stack == 0 || search->hope->kinds[record->index] != GOLEAK_HOPE_NONE ||
-        !goleak_hope_may_have(search, record->index, GOLEAK_HOPE_PASSED))
-        return false;
     return record->reason == GOLEAK_REASON_CHAN_SEND || record->reason == GOLEAK_REASON_CHAN_RECV ||
            (record->reason == GOLEAK_REASON_SYNC && !goleak_hope_in_wait_group(search, record));
 }
@@ -79,50 +104,50 @@ static size_t waiting_frames(const struct goleak_hope_search *search, uint32_t s
     return size < count ? size + 1 : 0;
 }
 
-static bool note_waiting(struct goleak_hope_search *search, struct passing *passing, const struct goleak_record *record)
-{
-    const uint32_t *frames;
-    size_t count = waiting_frames(search, record->block_stack, &frames);
-    for (size_t i = 0; i < count; i++) {
-        struct place_key key = key_of(search, record, frames[i]);
-        if (goleak_intern_add(&passing->places, &key, sizeof key) == 0)
-            return false;
-    }
-    return true;
-}
-
-static void note_passed(const struct goleak_hope_search *search, struct passing *passing,
-                        const struct goleak_record *record)
+/* False: memory. */
+static bool note_passed(struct goleak_hope_search *search, struct passing *passing, const struct goleak_record *record)
 {
     const struct goleak_symbols *symbols = search->input->symbols;
     const uint32_t *frames;
     size_t count = goleak_symbols_stack_frames(symbols, record->block_stack, &frames);
     for (size_t i = 0; i < count; i++) {
         struct place_key key = key_of(search, record, frames[i]);
-        uint32_t id = goleak_intern_find(&passing->places, &key, sizeof key);
-        uint64_t place = id != 0 ? place_of(symbols, frames[i]) : 0;
-        if (id != 0 && place > passing->all[id - 1].place)
-            passing->all[id - 1] = (struct passed) { place, record->index };
+        size_t before = passing->places.count;
+        uint32_t id = goleak_intern_add(&passing->places, &key, sizeof key);
+        if (id == 0 || !goleak_grow(search->hope->alloc, &passing->all, &passing->capacity, id, sizeof *passing->all))
+            return false;
+        uint64_t place = place_of(symbols, frames[i]);
+        if (id > before || place > passing->all[id - 1].place)
+            passing->all[id - 1] = (struct passed){ place, record->index };
     }
+    return true;
 }
 
-/* Of many on the same stack one is enough. */
-static void note_all_passed(const struct goleak_hope_search *search, struct passing *passing)
+/* It acts, further on, and others of its spawn site are stuck. */
+static bool may_have_passed(const struct goleak_hope_search *search, uint32_t index)
+{
+    if (search->hope->kinds[index] != GOLEAK_HOPE_ACTS)
+        return false;
+    const struct goleak_record *record = goleak_store_at(search->input->store, index);
+    return goleak_has_bit(search->stuck_sites, record->site) && record->state == GOLEAK_STATE_WAITING &&
+           record->block_stack != 0 && goleak_hope_patience_of(search, record) == GOLEAK_PATIENCE_ALL;
+}
+
+/* False: memory. */
+static bool note_all_passed(struct goleak_hope_search *search, struct passing *passing)
 {
     const struct goleak_store *store = search->input->store;
-    uint32_t site = 0, stack = 0;
+    struct last lasts[LASTS] = { { 0 } };
     for (uint32_t i = 1; i <= store->count; i++) {
-        if (search->hope->kinds[i] != GOLEAK_HOPE_ACTS)
+        if (!may_have_passed(search, i))
             continue;
         const struct goleak_record *record = goleak_store_at(store, i);
-        bool known = record->site == site && record->block_stack == stack;
-        if (record->state != GOLEAK_STATE_WAITING || record->block_stack == 0 || known ||
-            goleak_hope_patience_of(search, record) != GOLEAK_PATIENCE_ALL)
-            continue;
-        site = record->site;
-        stack = record->block_stack;
-        note_passed(search, passing, record);
+        bool fresh;
+        last_of(lasts, record, &fresh);
+        if (fresh && !note_passed(search, passing, record))
+            return false;
     }
+    return true;
 }
 
 /* 0: nobody. */
@@ -145,28 +170,21 @@ void goleak_hope_look_who_passed(struct goleak_hope_search *search)
 {
     struct goleak_alloc *alloc = search->hope->alloc;
     struct passing passing = { .all = NULL };
+    struct last lasts[LASTS] = { { 0 } };
     goleak_intern_init(&passing.places, alloc);
-    for (size_t i = 0; i < search->stuck_count && !search->failed; i++) {
+    search->failed = search->failed || !note_all_passed(search, &passing);
+    for (size_t i = 0; i < search->stuck_count && passing.places.count != 0 && !search->failed; i++) {
         const struct goleak_record *record = goleak_stuck_at(search, i);
-        search->failed = may_queue(search, record) && !note_waiting(search, &passing, record);
+        bool fresh;
+        if (!has_no_hope(search, record))
+            continue;
+        struct last *last = last_of(lasts, record, &fresh);
+        if (fresh)
+            last->who = may_queue(search, record) ? who_passed(search, &passing, record) : 0;
+        if (last->who != 0)
+            goleak_hope_give(search, record->index, GOLEAK_HOPE_PASSED, last->who);
     }
-    bool any = passing.places.count != 0 && !search->failed;
-    if (any) {
-        passing.capacity = passing.places.count;
-        passing.all = goleak_alloc_zeroed(alloc, passing.capacity * sizeof *passing.all);
-        search->failed = passing.all == NULL;
-    }
-    any = any && !search->failed;
-    if (any)
-        note_all_passed(search, &passing);
-    for (size_t i = 0; i < search->stuck_count && any; i++) {
-        const struct goleak_record *record = goleak_stuck_at(search, i);
-        uint32_t who = may_queue(search, record) ? who_passed(search, &passing, record) : 0;
-        if (who != 0)
-            goleak_hope_give(search, record->index, GOLEAK_HOPE_PASSED, who);
-    }
-    if (passing.all != NULL)
-        goleak_free(alloc, passing.all, passing.capacity * sizeof *passing.all);
+    goleak_free(alloc, passing.all, passing.capacity * sizeof *passing.all);
     goleak_intern_release(&passing.places);
 }
 

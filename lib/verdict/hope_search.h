@@ -25,6 +25,7 @@ struct goleak_hope_search {
     struct goleak_relation woken;  /* those who are blocked, by who woke them there */
     uint64_t *wakers;              /* bits by record: it may have woken some of these, or has fellows */
     uint64_t *first;               /* bits by record: hopeful from the start; most only act */
+    uint64_t *stuck_sites; /* bits by spawn site: some of its goroutines are stuck */
     size_t strings;
     uint8_t *standard; /* by string: a function of the standard library? 1 no, 2 yes, 0 not asked for yet */
     uint32_t *parents;             /* by record: lineage node of its spawner; 0: none, or it does not live */
@@ -34,6 +35,7 @@ struct goleak_hope_search {
     uint64_t *alive, *blocked, *wanted; /* wanted: those of its children who act, beside one who is stuck */
     uint32_t *nodes;                    /* the record, of those who are blocked */
     bool any_blocked, any_wanted;       /* nodes */
+    bool any_signals; /* package os/signal started some */
     uint32_t runtime_main, main_main;   /* strings; 0: not told */
     uint32_t *queue;                    /* those who became hopeful, whose relations are not looked at yet */
     size_t queued;
