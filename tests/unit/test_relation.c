@@ -99,6 +99,7 @@ static void check_since(struct goleak_families *families, uint32_t family, int64
     assert_int_equal(count, expected);
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(members[found[i].record - 1].family, family);
+        assert_int_equal(members[found[i].record - 1].mark, found[i].mark);
         assert_int_equal(found[i].created, members[found[i].record - 1].created);
         assert_true(i == 0 || is_before(&found[i - 1], &found[i]));
     }
@@ -113,8 +114,9 @@ static void check_families(uint32_t added, uint32_t kinds, uint32_t loose)
         assert_true(goleak_families_want(&families, family) && goleak_families_want(&families, family));
     for (uint32_t i = 0; i < added; i++) {
         int64_t created = chance(100) < loose ? (int64_t)chance(MOST) : (int64_t)i / 2;
-        members[i] = (struct goleak_member){ created, i + 1, 1 + chance(kinds) };
-        assert_true(goleak_families_add(&families, members[i].family, created, i + 1, i % 3));
+        uint32_t family = 1 + chance(kinds);
+        members[i] = (struct goleak_member){ created, i + 1, family & 0x3fffffff, i % 3 };
+        assert_true(goleak_families_add(&families, family, created, i + 1, i % 3));
     }
     assert_true(goleak_families_sort(&families));
     for (uint32_t family = 1; family <= kinds; family += 2)
@@ -148,7 +150,7 @@ static void any_moments_are_sorted(void **state)
         int64_t created = ends[chance(7)];
         if (chance(2) != 0)
             created = (int64_t)((uint64_t)chance(UINT32_MAX) << 32 ^ (uint64_t)chance(UINT32_MAX) << 16);
-        members[i] = (struct goleak_member){ created, i + 1, 1 };
+        members[i] = (struct goleak_member){ created, i + 1, 1, 0 };
         assert_true(goleak_families_add(&families, 1, created, i + 1, 0));
     }
     assert_true(goleak_families_sort(&families));
