@@ -115,7 +115,7 @@ static void check_families(uint32_t added, uint32_t kinds, uint32_t loose)
     for (uint32_t i = 0; i < added; i++) {
         int64_t created = chance(100) < loose ? (int64_t)chance(MOST) : (int64_t)i / 2;
         uint32_t family = 1 + chance(kinds);
-        members[i] = (struct goleak_member){ created, i + 1, family & 0x3fffffff, i % 3 };
+        members[i] = (struct goleak_member){ created, i + 1, family & 0x3fffffff, i % 3 & 3 };
         assert_true(goleak_families_add(&families, family, created, i + 1, i % 3));
     }
     assert_true(goleak_families_sort(&families));
