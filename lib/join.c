@@ -126,7 +126,7 @@ static enum goleak_status look_on(struct look *look, struct goleak_decode *decod
 {
     enum goleak_status status = GOLEAK_OK;
     size_t size = 1;
-    while (status == GOLEAK_OK && size != 0 && goes_on(look)) {
+    while (status == GOLEAK_OK && goes_on(look)) {
         const void *data;
         status = goleak_decode_next(decode, &data, &size, NULL, NULL, error);
         if (status != GOLEAK_OK || size == 0)

@@ -1,7 +1,9 @@
-/* bits - counting them. */
+/* bits - counting them; and many of them, in words. */
 #ifndef GOLEAK_BASE_BITS_H
 #define GOLEAK_BASE_BITS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* How many a number needs: 0 for 0, 64 for the largest. */
@@ -28,6 +30,26 @@ static inline unsigned goleak_low_zeros(uint64_t value)
         zeros++;
     return zeros;
 #endif
+}
+
+static inline bool goleak_has_bit(const uint64_t *bits, size_t at)
+{
+    return (bits[at / 64] >> at % 64 & 1) != 0;
+}
+
+static inline void goleak_set_bit(uint64_t *bits, size_t at)
+{
+    bits[at / 64] |= (uint64_t)1 << at % 64;
+}
+
+static inline void goleak_clear_bit(uint64_t *bits, size_t at)
+{
+    bits[at / 64] &= ~((uint64_t)1 << at % 64);
+}
+
+static inline size_t goleak_words_of(size_t bits)
+{
+    return (bits + 63) / 64;
 }
 
 #endif

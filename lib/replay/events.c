@@ -184,8 +184,6 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
             if (node == 0)
                 return goleak_alloc_failure(replay->alloc);
             goleak_lineage_adopt(&replay->lineage, record, node);
-            if (moment > replay->lineage.nodes[node].last)
-                replay->lineage.nodes[node].last = moment;
             if (goleak_spawns_others(spawner, event->g))
                 proof |= GOLEAK_REC_NOT_MAIN;
         }
@@ -195,8 +193,7 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
     replay->script_live++;
     /* What is proven from the start is never told, so there is nothing to take back. */
     proof |= replay->sites.sites[record->site].proof;
-    if (moment > replay->sites.sites[record->site].last)
-        replay->sites.sites[record->site].last = moment;
+    goleak_note_birth(replay, record, moment);
     record->flags |= proof;
     replay->system_count += (proof & GOLEAK_REC_SYSTEM) != 0;
     if (goleak_is_told(replay, record))

@@ -151,6 +151,15 @@ void goleak_set_state(struct goleak_replay *replay, struct goleak_record *record
 enum goleak_status goleak_set_site(struct goleak_replay *replay, struct goleak_record *record,
                                    const struct goleak_event *event);
 
+/* When its place, and its spawner if that is told, have started one last. */
+static inline void goleak_note_birth(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment)
+{
+    struct goleak_site *site = &replay->sites.sites[record->site];
+    site->last = moment > site->last ? moment : site->last;
+    if (record->parent != 0 && moment > replay->lineage.nodes[record->parent].last)
+        replay->lineage.nodes[record->parent].last = moment;
+}
+
 #define GOLEAK_TELLS_OBJECT (GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM)
 
 /* What it waits on; 0: not told. Of a select only one of its channels is printed, and it need

@@ -62,7 +62,7 @@ static struct goleak_life *open_life(struct goleak_order *order, uint64_t g)
 static void close_queue(struct goleak_lives *lives, struct goleak_life *life)
 {
     size_t place = (size_t)(life - lives->lives);
-    lives->open[place / 64] &= ~((uint64_t)1 << place % 64);
+    goleak_clear_bit(lives->open, place);
     life->opened = 0;
 }
 
@@ -73,7 +73,7 @@ static void close_life(struct goleak_lives *lives, struct goleak_life *life)
     while (*at != place + 1)
         at = &lives->lives[*at - 1].next;
     *at = life->next;
-    lives->used[place / 64] &= ~((uint64_t)1 << place % 64);
+    goleak_clear_bit(lives->used, place);
     close_queue(lives, life);
     lives->living--;
 }
@@ -199,7 +199,7 @@ static void open_queue(struct goleak_lives *lives, struct goleak_life *life, uin
     if (life->opened != 0)
         return;
     size_t place = (size_t)(life - lives->lives);
-    lives->open[place / 64] |= (uint64_t)1 << place % 64;
+    goleak_set_bit(lives->open, place);
     life->opened = position;
     if (position + COMPANY_LINES < lives->due)
         lives->due = position + COMPANY_LINES;

@@ -1,6 +1,7 @@
 /* merge - see merge.h. */
 #include "replay/merge.h"
 
+#include "base/bits.h"
 #include "replay/process.h"
 
 #include <inttypes.h>
@@ -377,12 +378,12 @@ static bool is_like(const struct goleak_merge *merge, const struct goleak_event 
 
 static bool is_seen_in(const struct goleak_held *held, const struct goleak_lane *lane)
 {
-    return (held->lanes[lane->index / 64] >> (lane->index % 64) & 1) != 0;
+    return goleak_has_bit(held->lanes, lane->index);
 }
 
 static void see_in(struct goleak_held *held, const struct goleak_lane *lane)
 {
-    held->lanes[lane->index / 64] |= (uint64_t)1 << (lane->index % 64);
+    goleak_set_bit(held->lanes, lane->index);
 }
 
 /* The oldest of its like behind the last one of the goroutine that this lane has

@@ -181,16 +181,13 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
     record->flags |= GOLEAK_REC_NOT_MAIN;
     record->parent = node;
     replay->lineage.nodes[node].references++;
-    if (moment > replay->lineage.nodes[node].last)
-        replay->lineage.nodes[node].last = moment;
     if ((has & (GOLEAK_HAS_STACK | GOLEAK_TELLS_SITE)) != 0 && goleak_set_site(replay, record, event) != GOLEAK_OK)
         return false;
     if (spawner->state == GOLEAK_STATE_WAITING)
         goleak_set_state(replay, spawner, GOLEAK_STATE_RUNNING, moment);
     replay->script_live++;
-    struct goleak_site *site = &replay->sites.sites[record->site];
-    uint8_t proof = site->proof;
-    site->last = moment > site->last ? moment : site->last;
+    uint8_t proof = replay->sites.sites[record->site].proof;
+    goleak_note_birth(replay, record, moment);
     record->flags |= proof;
     replay->system_count += (proof & GOLEAK_REC_SYSTEM) != 0;
     if (goleak_is_told(replay, record))

@@ -2,7 +2,6 @@
 #include "verdict/rules.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 /* ---- it was woken before ---- */
 
@@ -104,13 +103,14 @@ GOLEAK_RULE(scope)
         return false;
     const struct goleak_node *spawner = goleak_lineage_at(c->input->lineage, c->record->parent);
     const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
-    char who[40] = "its spawner";
-    if (spawner->goid != 0)
-        snprintf(who, sizeof who, "goroutine %" PRIu64, spawner->goid);
-    goleak_say(out, "%s is still in %s, which started it: what it waits on may be within reach", who,
-               goleak_symbols_frame_function(c->input->symbols, site->created_at));
-    if (spawner->goid != 0)
-        goleak_say_number(out, "spawner_goid", (int64_t)spawner->goid);
+    const char *function = goleak_symbols_frame_function(c->input->symbols, site->created_at);
+    if (spawner->goid == 0) {
+        goleak_say(out, "its spawner is still in %s, which started it: what it waits on may be within reach", function);
+        return true;
+    }
+    goleak_say(out, "goroutine %" PRIu64 " is still in %s, which started it: what it waits on may be within reach",
+               spawner->goid, function);
+    goleak_say_number(out, "spawner_goid", (int64_t)spawner->goid);
     return true;
 }
 

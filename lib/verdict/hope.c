@@ -131,8 +131,6 @@ static void add_woken(struct goleak_hope_search *search, const struct goleak_rec
                       const struct goleak_habit *habit)
 {
     const struct goleak_hope_input *input = search->input;
-    if (!goleak_is_habit(input->store, habit, input->limits, record, goleak_waited(record, input->last)))
-        return;
     for (int which = 0; which < 2 && !search->failed; which++) {
         uint32_t waker = goleak_hope_waker(input->store, habit, which);
         if (waker == 0)
@@ -155,6 +153,8 @@ static void add_stuck(struct goleak_hope_search *search, const struct goleak_rec
     const struct goleak_hope_input *input = search->input;
     const struct goleak_waiter *waiter = goleak_waits_of(input->waits, record);
     const struct goleak_habit *here = goleak_waits_here(input->waits, record);
+    int64_t waited = goleak_waited(record, input->last);
+    bool often = goleak_is_habit(input->store, here, input->limits, record, waited);
     search->failed = !goleak_grow(search->hope->alloc, &search->stuck, &search->stuck_capacity,
                                   search->stuck_count + 1, sizeof *search->stuck);
     if (search->failed)
@@ -163,16 +163,15 @@ static void add_stuck(struct goleak_hope_search *search, const struct goleak_rec
     goleak_set_bit(search->stuck_sites, record->site);
     if (waiter != NULL && goleak_place_is_object(waiter->place))
         search->failed = !goleak_relation_add(&search->hope->crowds, waiter->place, record->index, here != NULL);
-    if (here != NULL)
+    if (often)
         add_woken(search, record, here);
     if ((record->flags & GOLEAK_REC_SYSTEM) || waits_in_main(record))
         give_first(search, record->index, GOLEAK_HOPE_ACTS);
     else if (input->holders != NULL && goleak_holders_is_free(input->holders, record->index))
         give_first(search, record->index, GOLEAK_HOPE_HOLDER);
-    else if (goleak_hope_timer(input->waits, input->limits, here, goleak_waited(record, input->last)))
+    else if (goleak_hope_timer(input->waits, input->limits, here, waited))
         give_first(search, record->index, GOLEAK_HOPE_TIMER);
-    else if (here != NULL && here->others &&
-             goleak_is_habit(input->store, here, input->limits, record, goleak_waited(record, input->last)))
+    else if (often && here->others)
         give_first(search, record->index, GOLEAK_HOPE_MANY);
 }
 
@@ -314,6 +313,15 @@ static void spread_first(struct goleak_hope_search *search, bool all,
             way(search, word * 64 + goleak_low_zeros(left));
 }
 
+/* From this one of the queue on, and those who join it meanwhile. */
+static void spread_on(struct goleak_hope_search *search, size_t at)
+{
+    for (; at < search->queued; at++) {
+        spread(search, search->queue[at]);
+        spread_up(search, search->queue[at]);
+    }
+}
+
 /* What others were seen to do comes first, what they might do after it. */
 static void search_all(struct goleak_hope_search *search)
 {
@@ -324,15 +332,12 @@ static void search_all(struct goleak_hope_search *search)
     goleak_hope_look_beside(search);
     if (search->any_blocked)
         spread_first(search, true, spread_up);
-    for (int round = 0; round < 2; round++) {
-        for (; up < search->queued; up++) {
-            if (up >= at)
-                spread(search, search->queue[up]);
-            spread_up(search, search->queue[up]);
-        }
-        if (round == 0)
-            goleak_hope_look_who_passed(search);
-    }
+    for (; up < at; up++)
+        spread_up(search, search->queue[up]);
+    spread_on(search, up);
+    up = search->queued;
+    goleak_hope_look_who_passed(search);
+    spread_on(search, up);
     goleak_hope_look_in_scope(search);
 }
 

@@ -103,6 +103,7 @@ uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak
 
 /* A function of Go's standard library, by its package. */
 bool goleak_is_standard(const char *function);
+
 /* It has been woken here often enough to be an idle one that waits for the next time. Of a
  * sender only while that takes not much longer than it did: idle ones receive. */
 bool goleak_is_habit(const struct goleak_store *store, const struct goleak_habit *habit,

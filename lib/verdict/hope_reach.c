@@ -3,7 +3,6 @@
 
 #include "base/hash.h"
 #include "base/number.h"
-#include "verdict/cohort.h"
 
 #include <string.h>
 

@@ -8,6 +8,7 @@
 #ifndef GOLEAK_VERDICT_HOPE_SEARCH_H
 #define GOLEAK_VERDICT_HOPE_SEARCH_H
 
+#include "base/bits.h"
 #include "verdict/family.h"
 #include "verdict/hope.h"
 
@@ -41,21 +42,6 @@ struct goleak_hope_search {
     size_t queued;
     bool failed;
 };
-
-static inline bool goleak_has_bit(const uint64_t *bits, uint32_t at)
-{
-    return (bits[at / 64] >> at % 64 & 1) != 0;
-}
-
-static inline void goleak_set_bit(uint64_t *bits, uint32_t at)
-{
-    bits[at / 64] |= (uint64_t)1 << at % 64;
-}
-
-static inline size_t goleak_words_of(size_t bits)
-{
-    return (bits + 63) / 64;
-}
 
 #define GOLEAK_HOPE_AHEAD 16
 
