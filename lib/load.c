@@ -28,8 +28,10 @@ enum goleak_status goleak_feed_open(struct goleak_feed *feed, struct goleak_trac
 /* A file is read before a thread for it has been started. */
 #define SMALL_BYTES ((uint64_t)512 * 1024)
 
-/* How many threads, beside the caller's, one of `feeds` inputs may have. */
-static unsigned threads_of(const struct goleak_feed *feed, const struct goleak_trace *trace, size_t index, size_t feeds)
+/* How many threads, beside the caller's, one of `feeds` inputs may have. One that is plain text is
+ * read by as many as it has, any other has use for one that gets it the bytes. */
+static unsigned threads_of(const struct goleak_feed *feed, const struct goleak_trace *trace, size_t index, size_t feeds,
+                           bool plain_text)
 {
     unsigned jobs = trace->options.jobs;
     if (jobs != 0) /* one for each, and what is left from the first on */
@@ -38,7 +40,15 @@ static unsigned threads_of(const struct goleak_feed *feed, const struct goleak_t
     bool small = !goleak_source_can_block(feed->source) && goleak_source_size(feed->source) < SMALL_BYTES;
     if (cores == 1 || small)
         return 0;
-    return feeds == 1 ? 3 : index < cores;
+    return feeds == 1 ? cores - plain_text : index < cores;
+}
+
+static bool is_text(const void *bytes, size_t size, bool all)
+{
+    bool more;
+    char advice[256];
+    const struct goleak_format *format = goleak_format_sniff(bytes, size, all, &more, advice);
+    return format != NULL ? format->sections != NULL : more;
 }
 
 /* Unpacking gains most by a thread, then reading lines and records, then reading bytes. */
@@ -48,20 +58,22 @@ enum goleak_status goleak_feed_start(struct goleak_feed *feed, struct goleak_tra
     const void *first;
     size_t size;
     bool all;
-    unsigned threads = threads_of(feed, trace, index, feeds), how = 0;
+    unsigned how = 0;
     enum goleak_status status = goleak_source_peek(feed->source, &first, &size, &all, error);
     if (status != GOLEAK_OK)
         return status;
     const char *packing = goleak_unpack_sniff(first, size, all);
     bool packed = packing != NULL && strcmp(packing, "plain") != 0;
+    bool plain_text = !packed && is_text(first, size, all);
+    unsigned threads = threads_of(feed, trace, index, feeds, plain_text);
     bool aside =
         threads > (packed ? 1u : 0u) && trace->options.exe == NULL && trace->options.allocator == NULL && !feed->here;
     if (packed && threads != 0)
         how = GOLEAK_DECODE_THREAD;
-    else if (aside && threads > 1)
+    else if (aside && threads > 1 && !plain_text)
         how = GOLEAK_DECODE_PLAIN_THREAD;
     if (aside)
-        status = goleak_reading_open(&feed->reading, feed->input, feed->source, how, error);
+        status = goleak_reading_open(&feed->reading, feed->input, feed->source, threads - packed, how, error);
     if (status == GOLEAK_OK && feed->reading == NULL)
         status = goleak_decode_open(&feed->decode, &trace->alloc, feed->source, trace->options.max_memory_bytes / 2,
                                     how, error);

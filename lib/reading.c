@@ -1,58 +1,42 @@
 /*
  * reading - see reading.h.
  *
- * The thread has a trace of its own for its input, as a decoder has, whose events go
- * into parcels. Symbols that its readers add there, complaints that they make and a
- * version of Go that a header tells travel as news before the batch that they came
- * with, and are told to the real trace before that batch is replayed. That is when they
- * would have been told without a thread: every number, and every first position of a
- * complaint, is the same. Only the names of strings and stacks in events have to be put
- * into the real trace's numbers, for its replay adds strings, too.
+ * The first thread sees what format the input has. Where that has sections, which readers can
+ * take by themselves (format/section.h), more threads are started: whose turn it is fills a
+ * parcel with the next section's bytes, and reads it while another one has the turn. So does the
+ * caller's thread, where it would wait for one. All have read the first section, which goes to
+ * the caller's thread as it is, as do the last one and whatever depends on what is before it. Any
+ * other format is read by the first thread alone.
  *
- * A format whose reader tells more than that is `alone`: its bytes go into parcels as they
- * are, and the caller's thread reads them.
- *
- * Parcels go round: the one that is being filled is the thread's, the first of those
- * that are full the caller's; a mutex hands them over.
+ * A format whose reader tells more than aside.h has room for is `alone`: its bytes go into
+ * parcels as they are, and the caller's thread reads them.
  */
 #include "reading.h"
 
 #include "base/error.h"
 #include "base/thread.h"
 #include "input/decode.h"
+#include "parcels.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* More than a core's own cache holds: what the thread wrote has gone to the cache that both
- * share by the time it is read, where it costs a fifth of what taking it from the core costs. */
-#define PARCELS 8
-#define PARCEL_BATCHES 8
+#define PARCEL_BATCHES 8                 /* of a thread that reads alone */
 #define PARCEL_BYTES ((uint64_t)1 << 20) /* of input, for a progress that moves */
+#define READERS 4
+#define CALLER READERS /* the caller's thread as a reader */
+#define SECTION_MOST GOLEAK_LINE_MAX /* a section of more is none */
+#define STEP ((size_t)4096)
 
-struct parcel {
-    struct goleak_batch *batches[PARCEL_BATCHES];
-    size_t count;
-    struct goleak_buf news; /* struct news, each with its bytes, in multiples of 8 */
-    struct goleak_buf raw;  /* plain bytes, of a format that is `alone` */
-    uint64_t read_bytes, used_bytes;
-    bool last;
-};
-
-enum news_kind { NEWS_STRING, NEWS_FRAME, NEWS_STACK, NEWS_HEALTH, NEWS_VERSION };
-
-struct news {
-    uint32_t kind;
-    uint32_t batch; /* it comes before this one of the parcel */
-    uint32_t id;    /* FRAME: its function; HEALTH: which complaint */
-    uint32_t size;  /* of the bytes behind it */
-    uint64_t count, line, column, offset; /* HEALTH */
-};
-
-/* Numbers of the thread's table, in those of the trace. */
-struct numbers {
-    uint32_t *of; /* of[number - 1] */
-    size_t count, capacity;
+/* A thread that reads. */
+struct reader {
+    struct goleak_reading *reading;
+    struct goleak_aside aside;
+    uint64_t booked_bytes; /* of its memory, by the caller's thread */
+    struct goleak_parcel *open;
+    bool broken; /* it can go on no more: its sections are left to the caller's thread */
+    pthread_t thread;
+    bool started;
 };
 
 struct goleak_reading {
@@ -60,295 +44,437 @@ struct goleak_reading {
     struct goleak_trace *trace;
     struct goleak_input *input;
     struct goleak_source *source;
+    struct goleak_parcels parcels;
+    bool has_parcels;
+    struct reader readers[READERS + 1];
+    unsigned reader_most;
 
-    pthread_t thread;
-    bool started;
-    pthread_mutex_t mutex;
-    pthread_cond_t filled, freed;
-    struct parcel parcels[PARCELS];
-    size_t first, count; /* of the full ones */
-    bool stopped;
-
-    /* the thread's */
-    struct goleak_trace *side; /* has its allocator, its tables, its input */
-    struct goleak_input *side_input;
+    /* whose turn it is to read: the first reader's, until there are others */
+    pthread_mutex_t turn;
+    bool has_turn;
+    struct goleak_alloc alloc_of_turn;
     struct goleak_decode *decode;
-    uint64_t base_bytes; /* its count before it held anything */
-    struct parcel *open;
-    bool alone;          /* bytes are passed on */
-    uint64_t told_bytes; /* of the input, in the parcels before */
-    struct {
-        size_t strings, frames, stacks;
-        uint64_t health[GOLEAK_HEALTH_COUNT];
-        uint32_t candidates;
-        const char *from;
-    } told;
+    const char *run; /* bytes that were got and not yet taken */
+    size_t run_size;
+    struct goleak_buf rest; /* bytes of the next section that went into a parcel already */
+    uint64_t offset;        /* where that begins */
+    uint32_t awaits;        /* for the search of sections */
+    bool whole;             /* there is no next section: all is the caller's */
+    bool over;
     enum goleak_status status; /* set before the last parcel */
     struct goleak_error error;
 
+    /* the first reader's, before there are others */
+    bool alone;          /* bytes are passed on */
+    uint64_t told_bytes; /* of the source, in the parcels before */
+    const struct goleak_format *format; /* that has sections, as they are read by several */
+    struct goleak_buf first;            /* section */
+
+    pthread_mutex_t known_lock;
+    bool has_known_lock;
+    struct goleak_go_place known[GOLEAK_SPAWNS]; /* by the caller's reader, lately */
+
     /* the caller's */
-    struct numbers strings, frames, stacks;
-    uint64_t booked_bytes;
-    bool ended;
+    bool has_received; /* all that the first reader sets is there to be seen */
+    bool can_block;    /* the source: who waits for it can do nothing else */
 };
 
-/* ---- on the thread: parcels ---- */
+/* ---- on the threads: parcels ---- */
 
-static struct parcel *take_parcel(struct goleak_reading *reading)
+/* Whose turn it is does not read what is damaged, perhaps: the parcel says it. */
+static void note_damage(void *context, bool truncated, uint64_t offset, const char *sentence)
 {
-    struct parcel *parcel = NULL;
-    pthread_mutex_lock(&reading->mutex);
-    while (!reading->stopped && reading->count == PARCELS)
-        pthread_cond_wait(&reading->freed, &reading->mutex);
-    if (!reading->stopped)
-        parcel = &reading->parcels[(reading->first + reading->count) % PARCELS];
-    pthread_mutex_unlock(&reading->mutex);
-    if (parcel != NULL)
-        parcel->count = parcel->news.size = parcel->raw.size = 0;
-    return parcel;
+    struct goleak_parcel *parcel = context;
+    goleak_aside_complain(&parcel->damage, truncated ? GOLEAK_HEALTH_truncated : GOLEAK_HEALTH_damaged_frames, offset,
+                          sentence);
 }
 
-/* False: the caller wants no more. */
-static bool send(struct goleak_reading *reading, bool last)
+/* The next bytes are at `run`, which may be `room`. False: there are none. */
+static bool next_run(struct goleak_reading *reading, struct goleak_parcel *parcel, void *room, size_t room_size)
 {
-    struct parcel *parcel = reading->open;
+    const void *data;
+    bool several = reading->format != NULL;
+    if (reading->run_size != 0)
+        return true;
+    if (reading->over)
+        return false;
+    reading->status = goleak_decode_next_into(
+        reading->decode, room, room_size, &data, &reading->run_size, several ? note_damage : goleak_input_damage,
+        several ? (void *)parcel : reading->readers[0].aside.input, &reading->error);
+    reading->run = data;
+    reading->over = reading->status != GOLEAK_OK || reading->run_size == 0;
+    if (reading->over)
+        reading->run_size = 0;
+    return !reading->over;
+}
+
+static void fail_memory(struct reader *reader)
+{
+    reader->reading->status = goleak_error_alloc(&reader->reading->error, &reader->aside.side->alloc);
+    reader->reading->over = true;
+}
+
+/* The parcel goes on its way. False: the caller wants no more. */
+static bool fill(struct reader *reader, struct goleak_parcel *parcel)
+{
+    parcel->from = &reader->aside;
+    parcel->used_bytes = goleak_aside_used(&reader->aside);
+    return goleak_parcels_fill(&reader->reading->parcels, parcel);
+}
+
+/* The open parcel of a thread that reads alone. */
+static bool send(struct reader *reader, bool last)
+{
+    struct goleak_reading *reading = reader->reading;
+    struct goleak_parcel *parcel = reader->open;
     if (parcel == NULL)
         return false;
     parcel->read_bytes = reading->told_bytes = goleak_decode_bytes_read(reading->decode);
-    parcel->used_bytes = reading->side->alloc.used_bytes - reading->base_bytes;
     parcel->last = last;
-    pthread_mutex_lock(&reading->mutex);
-    bool going_on = !reading->stopped;
-    reading->count += going_on;
-    pthread_cond_signal(&reading->filled);
-    pthread_mutex_unlock(&reading->mutex);
-    reading->open = going_on && !last ? take_parcel(reading) : NULL;
-    return reading->open != NULL;
+    reader->open = fill(reader, parcel) && !last ? goleak_parcels_claim(&reading->parcels) : NULL;
+    return reader->open != NULL;
 }
-
-/* ---- on the thread: news ---- */
-
-static void add_news(struct parcel *parcel, struct news *news, const void *bytes, size_t size)
-{
-    static const char zeros[8];
-    news->batch = (uint32_t)parcel->count;
-    news->size = (uint32_t)size;
-    goleak_buf_append(&parcel->news, news, sizeof *news);
-    goleak_buf_append(&parcel->news, bytes, size);
-    goleak_buf_append(&parcel->news, zeros, -size & 7);
-}
-
-/* What of a table was not told yet. */
-static void add_symbols(struct parcel *parcel, enum news_kind kind, const struct goleak_intern *table, size_t *told,
-                        const struct goleak_frame *frames)
-{
-    for (; *told < table->count; ++*told) {
-        size_t size;
-        const char *bytes = goleak_intern_get(table, (uint32_t)(*told + 1), &size);
-        struct news news = { .kind = kind, .id = frames != NULL ? frames[*told].function : 0 };
-        add_news(parcel, &news, bytes, size);
-    }
-}
-
-static void add_complaints(struct goleak_reading *reading, struct parcel *parcel)
-{
-    for (uint32_t id = 0; id < GOLEAK_HEALTH_COUNT; id++) {
-        const struct goleak_health_entry *entry = &reading->side->health.entries[id];
-        if (entry->count == reading->told.health[id])
-            continue;
-        struct news news = { .kind = NEWS_HEALTH, .id = id, .count = entry->count - reading->told.health[id],
-                             .line = entry->line, .column = entry->column, .offset = entry->offset };
-        add_news(parcel, &news, entry->detail, strlen(entry->detail) + 1);
-        reading->told.health[id] = entry->count;
-    }
-}
-
-/* False: memory. */
-static bool gather_news(struct goleak_reading *reading)
-{
-    struct parcel *parcel = reading->open;
-    const struct goleak_symbols *symbols = &reading->side->symbols;
-    const struct goleak_reasons *reasons = &reading->side->reasons;
-    size_t before = parcel->news.size;
-    add_symbols(parcel, NEWS_STRING, &symbols->strings, &reading->told.strings, NULL);
-    add_symbols(parcel, NEWS_FRAME, &symbols->frames, &reading->told.frames, symbols->frame_info);
-    add_symbols(parcel, NEWS_STACK, &symbols->stacks, &reading->told.stacks, NULL);
-    add_complaints(reading, parcel);
-    if (reasons->from != reading->told.from || reasons->candidates != reading->told.candidates) {
-        struct news news = { .kind = NEWS_VERSION };
-        add_news(parcel, &news, reasons, sizeof *reasons);
-        reading->told.from = reasons->from;
-        reading->told.candidates = reasons->candidates;
-    }
-    if (parcel->news.failed)
-        parcel->news.size = before; /* and no half of any */
-    return !parcel->news.failed;
-}
-
-/* ---- on the thread: reading ---- */
 
 /* A goleak_batch_fn: the reader goes on with a batch that has been replayed. */
 static enum goleak_status push(void *context, struct goleak_batch **batch)
 {
-    struct goleak_reading *reading = context;
-    struct parcel *parcel = reading->open;
+    struct reader *reader = context;
+    struct goleak_parcel *parcel = reader->open;
+    bool several = reader->reading->format != NULL;
     if ((*batch)->count == 0)
         return GOLEAK_OK;
-    if (parcel == NULL)
+    if (parcel == NULL && !several)
         return GOLEAK_E_IO; /* nobody will be told */
-    if (!gather_news(reading))
-        return goleak_alloc_failure(&reading->side->alloc);
+    if (parcel == NULL || parcel->count == GOLEAK_PARCEL_BATCHES) {
+        reader->broken = reader->broken || parcel != NULL; /* lines of next to nothing: no reader of them is better */
+        (*batch)->count = 0;
+        return GOLEAK_OK; /* the caller's thread reads this section, too */
+    }
+    if ((parcel->count == parcel->made && !goleak_parcel_make_batch(parcel)) ||
+        !goleak_aside_gather(&reader->aside, &parcel->news, parcel->count))
+        return goleak_alloc_failure(&reader->aside.side->alloc);
     struct goleak_batch *empty = parcel->batches[parcel->count];
     parcel->batches[parcel->count++] = *batch;
     *batch = empty;
     empty->count = 0;
     empty->in_order = false;
-    if (parcel->count == PARCEL_BATCHES && !send(reading, false))
+    if (!several && parcel->count == PARCEL_BATCHES && !send(reader, false))
         return GOLEAK_E_IO;
     return GOLEAK_OK;
 }
 
-/* Bytes that the caller's thread is to read, behind what was said of them. False: memory. */
-static bool add_raw(struct goleak_reading *reading, const void *data, size_t size)
+/* ---- on the threads: sections ---- */
+
+/* Bytes up to where another section begins, or of the last one. False: memory. */
+static bool fill_section(struct goleak_reading *reading, const struct goleak_format *format,
+                         struct goleak_parcel *parcel)
 {
+    struct goleak_buf *raw = &parcel->raw->buf;
+    const size_t mark = (size_t)(goleak_section_mark(reading->offset) - reading->offset);
+    struct goleak_section_search search = { .seam.awaits = reading->awaits };
+    size_t end = 0;
+    goleak_buf_append(raw, reading->rest.data, reading->rest.size);
+    reading->rest.size = 0;
+    while (!raw->failed) {
+        if (!reading->whole &&
+            (end = goleak_section_find(&search, format, raw->data, raw->size, reading->offset)) != 0)
+            break;
+        reading->whole = reading->whole || raw->size >= SECTION_MOST;
+        size_t size = (raw->size < mark ? mark - raw->size : 0) + STEP;
+        if ((reading->whole && raw->size >= mark) || !goleak_buf_reserve(raw, size) ||
+            !next_run(reading, parcel, raw->data + raw->size, size))
+            break;
+        if (size > reading->run_size)
+            size = reading->run_size;
+        if (reading->run == raw->data + raw->size)
+            raw->size += size;
+        else
+            goleak_buf_append(raw, reading->run, size);
+        reading->run += size;
+        reading->run_size -= size;
+    }
+    parcel->is_section = end != 0;
+    reading->offset += end;
+    if (end != 0) {
+        goleak_buf_append(&reading->rest, raw->data + end, raw->size - end);
+        raw->size = end;
+    }
+    return !raw->failed && !reading->rest.failed && !parcel->damage.failed;
+}
+
+/* The next section's; it is the reader's turn, which ends here. NULL: there is none, or the
+ * caller wants no more, or (where it shall not wait) no parcel is free. */
+static struct goleak_parcel *take_turn(struct reader *reader, bool waits)
+{
+    struct goleak_reading *reading = reader->reading;
+    struct goleak_parcel *parcel = NULL;
+    if (!reading->over)
+        parcel = waits ? goleak_parcels_claim(&reading->parcels) : goleak_parcels_try_claim(&reading->parcels);
+    if (parcel != NULL) {
+        if (!fill_section(reading, reading->format, parcel))
+            fail_memory(reader);
+        parcel->last = reading->over && reading->run_size == 0;
+        parcel->read_bytes = goleak_decode_bytes_read(reading->decode);
+    }
+    pthread_mutex_unlock(&reading->turn);
+    return parcel;
+}
+
+static void read_events(struct reader *reader, struct goleak_parcel *parcel)
+{
+    const struct goleak_format *format = reader->reading->format;
+    struct goleak_aside *aside = &reader->aside;
+    bool sure = false;
+    reader->open = parcel;
+    pthread_mutex_lock(&reader->reading->known_lock);
+    memcpy(parcel->section.guessed, reader->reading->known, sizeof parcel->section.guessed);
+    pthread_mutex_unlock(&reader->reading->known_lock);
+    enum goleak_status status = goleak_section_begin(format, aside->input->reader, &parcel->section);
+    if (status == GOLEAK_OK)
+        status = goleak_input_feed_plain(aside->input, parcel->raw->buf.data, parcel->raw->buf.size, NULL);
+    if (status == GOLEAK_OK)
+        status = goleak_section_end(format, aside->input->reader, &parcel->section, &sure);
+    bool gathered = goleak_aside_gather(aside, &parcel->news, parcel->count);
+    reader->broken = reader->broken || status != GOLEAK_OK || !gathered;
+    parcel->sure = sure && !reader->broken;
+    reader->open = NULL;
+}
+
+/* Of a parcel that it has filled with bytes. False: the caller wants no more. */
+static bool read_section(struct reader *reader, struct goleak_parcel *parcel)
+{
+    if (parcel->is_section && !reader->broken)
+        read_events(reader, parcel);
+    return fill(reader, parcel);
+}
+
+static void read_sections(struct reader *reader)
+{
+    struct goleak_parcel *parcel;
+    do {
+        pthread_mutex_lock(&reader->reading->turn);
+        parcel = take_turn(reader, true);
+    } while (parcel != NULL && read_section(reader, parcel));
+}
+
+/* Reads the first section, for what is to be learnt from it. */
+static bool learn(struct reader *reader)
+{
+    struct goleak_reading *reading = reader->reading;
+    struct goleak_input *input = reader->aside.input;
+    if (goleak_input_feed_plain(input, reading->first.data, reading->first.size, NULL) != GOLEAK_OK ||
+        input->reader == NULL || !goleak_section_may_begin(reading->format, input->reader) ||
+        goleak_section_skip(reading->format, input->reader) != GOLEAK_OK)
+        return false;
+    goleak_aside_pass_over(&reader->aside);
+    return true;
+}
+
+/* Another reader of sections. False: there is no memory for it. */
+static bool join_in(struct reader *reader)
+{
+    struct goleak_reading *reading = reader->reading;
+    const struct goleak_event_sink sink = { push, reader };
+    if (goleak_aside_open(&reader->aside, reading->trace, reading->input->path, reading->format->name, 0, sink, NULL) !=
+        GOLEAK_OK)
+        return false;
+    return learn(reader);
+}
+
+static void *run_more(void *context)
+{
+    struct reader *reader = context;
+    if (join_in(reader))
+        read_sections(reader);
+    return NULL;
+}
+
+/* The first section is in the open parcel. Others help, if the system lets them. */
+static void read_by_several(struct reader *reader)
+{
+    struct goleak_reading *reading = reader->reading;
+    struct goleak_parcel *parcel = reader->open;
+    reader->open = NULL;
     reading->alone = true;
-    goleak_buf_append(&reading->open->raw, data, size);
-    if (gather_news(reading) && !reading->open->raw.failed)
+    reading->format = reader->aside.input->format;
+    parcel->is_section = false;
+    parcel->read_bytes = goleak_decode_bytes_read(reading->decode);
+    bool learnt = learn(reader);
+    reading->whole = !learnt;
+    reading->awaits = learnt ? goleak_section_awaits(reading->format, reader->aside.input->reader) : 0;
+    if (!fill(reader, parcel))
+        return;
+    for (unsigned i = 1; i < reading->reader_most && learnt; i++) {
+        struct reader *more = &reading->readers[i];
+        more->started = goleak_thread_start(&more->thread, run_more, more);
+    }
+    read_sections(reader);
+}
+
+/* ---- on the first thread ---- */
+
+/* Bytes that the caller's thread is to read, behind what was said of them. */
+static bool add_raw(struct reader *reader, const void *data, size_t size)
+{
+    struct goleak_parcel *parcel = reader->open;
+    reader->reading->alone = true;
+    goleak_buf_append(&parcel->raw->buf, data, size);
+    if (goleak_aside_gather(&reader->aside, &parcel->news, parcel->count) && !parcel->raw->buf.failed)
         return true;
-    reading->status = goleak_error_alloc(&reading->error, &reading->side->alloc);
+    fail_memory(reader);
     return false;
 }
 
 /* It is, and its bytes so far are there. */
-static bool begins_alone(const struct goleak_reading *reading)
+static bool begins_alone(const struct reader *reader)
 {
-    const struct goleak_input *input = reading->side_input;
-    return !reading->alone && input->format != NULL && input->format->alone;
+    const struct goleak_input *input = reader->aside.input;
+    return !reader->reading->alone && input->format != NULL && input->format->alone;
 }
 
-static bool take_run(struct goleak_reading *reading, const void *data, size_t size)
+static bool feed(struct reader *reader, const void *data, size_t size)
 {
-    const struct goleak_buf *head = &reading->side_input->head;
-    if (reading->alone)
-        return add_raw(reading, data, size) && send(reading, false);
-    reading->status = goleak_input_feed_plain(reading->side_input, data, size, &reading->error);
-    if (reading->status != GOLEAK_OK)
+    struct goleak_reading *reading = reader->reading;
+    reading->status = goleak_input_feed_plain(reader->aside.input, data, size, &reading->error);
+    return reading->status == GOLEAK_OK;
+}
+
+/* Its format has sections: the bytes up to the second one. False: there is no such, and the input
+ * is read as any other; or it has been read by now. */
+static bool find_sections(struct reader *reader)
+{
+    struct goleak_reading *reading = reader->reading;
+    struct goleak_input *input = reader->aside.input;
+    struct goleak_parcel *parcel = reader->open;
+    input->waits = false;
+    goleak_buf_append(&reading->rest, input->head.data, input->head.size);
+    input->head.size = 0;
+    if (!fill_section(reading, input->format, parcel)) {
+        fail_memory(reader);
         return false;
-    if (begins_alone(reading))
-        return add_raw(reading, head->data, head->size) && send(reading, false);
-    return goleak_decode_bytes_read(reading->decode) - reading->told_bytes < PARCEL_BYTES || send(reading, false);
+    }
+    goleak_buf_append(&reading->first, parcel->raw->buf.data, parcel->raw->buf.size);
+    if (reading->first.failed) {
+        fail_memory(reader);
+        return false;
+    }
+    if (parcel->is_section) {
+        read_by_several(reader);
+        return false;
+    }
+    parcel->raw->buf.size = 0;
+    bool fed = feed(reader, reading->first.data, reading->first.size);
+    goleak_buf_release(&reading->first);
+    return fed;
+}
+
+static bool take_run(struct reader *reader, const void *data, size_t size)
+{
+    struct goleak_reading *reading = reader->reading;
+    const struct goleak_input *input = reader->aside.input;
+    if (reading->alone)
+        return add_raw(reader, data, size) && send(reader, false);
+    if (!feed(reader, data, size))
+        return false;
+    if (begins_alone(reader))
+        return add_raw(reader, input->head.data, input->head.size) && send(reader, false);
+    if (input->waits && input->format != NULL && input->reader == NULL)
+        return find_sections(reader);
+    return goleak_decode_bytes_read(reading->decode) - reading->told_bytes < PARCEL_BYTES || send(reader, false);
 }
 
 /* False: no more of them. */
-static bool read_run(struct goleak_reading *reading)
+static bool read_run(struct reader *reader)
 {
-    const void *data;
-    size_t size;
-    reading->status =
-        goleak_decode_next(reading->decode, &data, &size, goleak_input_damage, reading->side_input, &reading->error);
-    return reading->status == GOLEAK_OK && size != 0 && take_run(reading, data, size);
+    struct goleak_reading *reading = reader->reading;
+    if (!next_run(reading, reader->open, NULL, 0))
+        return false;
+    size_t size = reading->run_size;
+    reading->run_size = 0;
+    return take_run(reader, reading->run, size);
 }
 
-static void end_input(struct goleak_reading *reading)
+static void end_input(struct reader *reader)
 {
-    const struct goleak_buf *head = &reading->side_input->head;
+    struct goleak_reading *reading = reader->reading;
+    struct goleak_input *input = reader->aside.input;
+    input->waits = false;
     if (reading->status == GOLEAK_OK && !reading->alone)
-        reading->status = goleak_input_end(reading->side_input, &reading->error);
-    if (reading->status != GOLEAK_OK || reading->open == NULL)
+        reading->status = goleak_input_end(input, &reading->error);
+    if (reading->status != GOLEAK_OK || reader->open == NULL)
         return;
-    if (begins_alone(reading))
-        add_raw(reading, head->data, head->size);
-    else if (!gather_news(reading))
-        reading->status = goleak_error_alloc(&reading->error, &reading->side->alloc);
+    if (begins_alone(reader))
+        add_raw(reader, input->head.data, input->head.size);
+    else if (!goleak_aside_gather(&reader->aside, &reader->open->news, reader->open->count))
+        fail_memory(reader);
 }
 
 static void *run(void *context)
 {
-    struct goleak_reading *reading = context;
-    reading->open = take_parcel(reading);
-    while (reading->open != NULL && read_run(reading))
+    struct reader *reader = context;
+    reader->open = goleak_parcels_claim(&reader->reading->parcels);
+    while (reader->open != NULL && read_run(reader))
         continue;
-    if (reading->open == NULL)
+    if (reader->open == NULL)
         return NULL;
-    end_input(reading);
-    send(reading, true);
+    end_input(reader);
+    send(reader, true);
     return NULL;
 }
 
 /* ---- on the caller's thread: starting and stopping ---- */
 
-static bool locks_init(struct goleak_reading *reading)
+/* Sections are read by several, but within a limit, which one alone keeps to; and where unpacking
+ * takes longest, one is enough and is spared the copies. */
+static enum goleak_status start(struct goleak_reading *reading, unsigned readers, unsigned how,
+                                struct goleak_error *error)
 {
-    if (pthread_mutex_init(&reading->mutex, NULL) != 0)
-        return false;
-    if (pthread_cond_init(&reading->filled, NULL) == 0) {
-        if (pthread_cond_init(&reading->freed, NULL) == 0)
-            return true;
-        pthread_cond_destroy(&reading->filled);
-    }
-    pthread_mutex_destroy(&reading->mutex);
-    return false;
-}
-
-static bool make_parcels(struct goleak_reading *reading)
-{
-    for (size_t i = 0; i < PARCELS; i++) {
-        struct parcel *parcel = &reading->parcels[i];
-        goleak_buf_init(&parcel->news, &reading->side->alloc);
-        goleak_buf_init(&parcel->raw, &reading->side->alloc);
-        for (size_t k = 0; k < PARCEL_BATCHES; k++)
-            if ((parcel->batches[k] = goleak_batch_new(reading->alloc)) == NULL)
-                return false;
-    }
-    return true;
-}
-
-/* The thread's trace: for an input, and the tables that its reader fills. */
-static enum goleak_status make_side(struct goleak_reading *reading, struct goleak_error *error)
-{
-    const struct goleak_trace *trace = reading->trace;
-    struct goleak_options options = GOLEAK_OPTIONS_INIT;
-    options.go_version = trace->options.go_version;
-    options.input_format = trace->options.input_format;
-    enum goleak_status status = goleak_trace_new(&reading->side, &options, error);
+    struct goleak_trace *trace = reading->trace;
+    struct reader *first = &reading->readers[0];
+    const struct goleak_event_sink sink = { push, first };
+    bool alone = trace->alloc.limit_bytes != 0 || (readers == 1 && (how & GOLEAK_DECODE_THREAD) != 0);
+    reading->reader_most = readers < READERS ? readers : READERS;
+    for (size_t i = 0; i <= CALLER; i++)
+        reading->readers[i].reading = reading;
+    enum goleak_status status = goleak_aside_open(&first->aside, trace, reading->input->path, NULL,
+                                                  trace->alloc.used_bytes, sink, error);
     if (status != GOLEAK_OK)
         return status;
-    struct goleak_trace *side = reading->side;
-    side->sink = (struct goleak_event_sink){ push, reading };
-    /* It counts on from what is in use, so that limit and sentences are one. */
-    side->alloc.limit_bytes = trace->alloc.limit_bytes;
-    reading->base_bytes = trace->alloc.used_bytes;
-    side->alloc.used_bytes += reading->base_bytes;
-    reading->told.from = side->reasons.from;
-    reading->told.candidates = side->reasons.candidates;
-    status = goleak_input_open(&reading->side_input, side, reading->input->path, error);
+    struct goleak_alloc *alloc = alone ? &first->aside.side->alloc : &reading->alloc_of_turn;
+    goleak_alloc_init(&reading->alloc_of_turn, NULL, 0);
+    first->aside.input->waits = !alone;
+    goleak_buf_init(&reading->rest, alloc);
+    goleak_buf_init(&reading->first, alloc);
+    status = goleak_decode_open(&reading->decode, alloc, reading->source, trace->options.max_memory_bytes / 2,
+                                how | GOLEAK_DECODE_INTERRUPTIBLE, error);
     if (status == GOLEAK_OK)
-        reading->side_input->aside = true;
+        first->started = goleak_thread_start(&first->thread, run, first);
     return status;
 }
 
 enum goleak_status goleak_reading_open(struct goleak_reading **out, struct goleak_input *input,
-                                       struct goleak_source *source, unsigned how, struct goleak_error *error)
+                                       struct goleak_source *source, unsigned readers, unsigned how,
+                                       struct goleak_error *error)
 {
     struct goleak_trace *trace = input->trace;
     *out = NULL;
     struct goleak_reading *reading = goleak_alloc_zeroed(&trace->alloc, sizeof *reading);
     if (reading == NULL)
         return goleak_error_alloc(error, &trace->alloc);
-    *reading = (struct goleak_reading){ .alloc = &trace->alloc, .trace = trace, .input = input, .source = source };
-    if (!locks_init(reading)) {
-        goleak_free(&trace->alloc, reading, sizeof *reading);
+    reading->alloc = &trace->alloc;
+    reading->trace = trace;
+    reading->input = input;
+    reading->source = source;
+    reading->can_block = goleak_source_can_block(source);
+    reading->has_parcels = goleak_parcels_init(&reading->parcels);
+    reading->has_turn = pthread_mutex_init(&reading->turn, NULL) == 0;
+    reading->has_known_lock = pthread_mutex_init(&reading->known_lock, NULL) == 0;
+    if (!reading->has_parcels || !reading->has_turn || !reading->has_known_lock) {
+        goleak_reading_close(reading);
         return GOLEAK_OK;
     }
-    enum goleak_status status = make_side(reading, error);
-    if (status == GOLEAK_OK && !make_parcels(reading))
-        status = goleak_error_alloc(error, &trace->alloc);
-    if (status == GOLEAK_OK)
-        status = goleak_decode_open(&reading->decode, &reading->side->alloc, source,
-                                    trace->options.max_memory_bytes / 2, how | GOLEAK_DECODE_INTERRUPTIBLE, error);
-    if (status == GOLEAK_OK)
-        reading->started = goleak_thread_start(&reading->thread, run, reading);
-    if (!reading->started) {
+    enum goleak_status status = start(reading, readers, how, error);
+    if (!reading->readers[0].started) {
         bool opened = reading->decode != NULL;
         goleak_reading_close(reading);
         if (status == GOLEAK_OK && opened) /* the first bytes are gone */
@@ -359,169 +485,184 @@ enum goleak_status goleak_reading_open(struct goleak_reading **out, struct golea
     return GOLEAK_OK;
 }
 
+static void join(struct reader *reader)
+{
+    if (reader->started)
+        pthread_join(reader->thread, NULL);
+    reader->started = false;
+}
+
 void goleak_reading_close(struct goleak_reading *reading)
 {
     if (reading == NULL)
         return;
-    if (reading->started) {
-        pthread_mutex_lock(&reading->mutex);
-        reading->stopped = true;
-        pthread_cond_signal(&reading->freed);
-        pthread_mutex_unlock(&reading->mutex);
+    if (reading->readers[0].started) {
+        goleak_parcels_stop(&reading->parcels);
         goleak_decode_interrupt(reading->decode);
-        pthread_join(reading->thread, NULL);
+        for (size_t i = 0; i < READERS; i++) /* the first one starts the others */
+            join(&reading->readers[i]);
     }
     goleak_decode_close(reading->decode);
-    for (size_t i = 0; i < PARCELS && reading->side != NULL; i++) {
-        struct parcel *parcel = &reading->parcels[i];
-        if (parcel->news.alloc != NULL) {
-            goleak_buf_release(&parcel->news);
-            goleak_buf_release(&parcel->raw);
-        }
-        for (size_t k = 0; k < PARCEL_BATCHES; k++)
-            if (parcel->batches[k] != NULL)
-                goleak_batch_free(reading->alloc, parcel->batches[k]);
+    if (reading->rest.alloc != NULL) {
+        goleak_buf_release(&reading->rest);
+        goleak_buf_release(&reading->first);
     }
-    goleak_trace_free(reading->side);
-    goleak_free(reading->alloc, reading->strings.of, reading->strings.capacity * sizeof *reading->strings.of);
-    goleak_free(reading->alloc, reading->frames.of, reading->frames.capacity * sizeof *reading->frames.of);
-    goleak_free(reading->alloc, reading->stacks.of, reading->stacks.capacity * sizeof *reading->stacks.of);
-    pthread_cond_destroy(&reading->freed);
-    pthread_cond_destroy(&reading->filled);
-    pthread_mutex_destroy(&reading->mutex);
-    reading->alloc->used_bytes -= reading->booked_bytes;
+    uint64_t booked_bytes = 0;
+    for (size_t i = 0; i <= CALLER; i++) {
+        goleak_aside_close(&reading->readers[i].aside, reading->alloc);
+        booked_bytes += reading->readers[i].booked_bytes;
+    }
+    for (size_t i = 0; i < GOLEAK_PARCELS; i++)
+        booked_bytes += reading->parcels.all[i].booked_bytes;
+    if (reading->has_parcels)
+        goleak_parcels_release(&reading->parcels);
+    if (reading->has_turn)
+        pthread_mutex_destroy(&reading->turn);
+    if (reading->has_known_lock)
+        pthread_mutex_destroy(&reading->known_lock);
+    reading->alloc->used_bytes -= booked_bytes;
     goleak_free(reading->alloc, reading, sizeof *reading);
 }
 
 /* ---- on the caller's thread: replaying ---- */
 
-static struct parcel *receive(struct goleak_reading *reading)
+static void book_as(struct goleak_alloc *alloc, uint64_t *booked, uint64_t now)
 {
-    pthread_mutex_lock(&reading->mutex);
-    while (reading->count == 0)
-        pthread_cond_wait(&reading->filled, &reading->mutex);
-    pthread_mutex_unlock(&reading->mutex);
-    return &reading->parcels[reading->first];
+    alloc->used_bytes += now - *booked;
+    *booked = now;
 }
 
-static void give_back(struct goleak_reading *reading)
+static void book(struct goleak_reading *reading, struct goleak_parcel *parcel)
 {
-    pthread_mutex_lock(&reading->mutex);
-    reading->first = (reading->first + 1) % PARCELS;
-    reading->count--;
-    if (reading->count <= PARCELS / 2) /* a thread that is ahead is woken up for more than one */
-        pthread_cond_signal(&reading->freed);
-    pthread_mutex_unlock(&reading->mutex);
+    for (size_t i = 0; i <= CALLER; i++)
+        if (parcel->from == &reading->readers[i].aside)
+            book_as(reading->alloc, &reading->readers[i].booked_bytes, parcel->used_bytes);
+    book_as(reading->alloc, &parcel->booked_bytes, parcel->alloc.used_bytes);
 }
 
-/* False: memory, of which `number` 0 tells, too. */
-static bool add_number(struct goleak_reading *reading, struct numbers *numbers, uint32_t number)
+/* *takes: the trace's reader, which stands at the section's begin, can go on behind it; else it
+ * has to read it itself. */
+static enum goleak_status meet_section(struct goleak_reading *reading, const struct goleak_parcel *parcel, bool *takes)
 {
-    if (number == 0 ||
-        !goleak_grow(reading->alloc, &numbers->of, &numbers->capacity, numbers->count + 1, sizeof *numbers->of))
-        return false;
-    numbers->of[numbers->count++] = number;
-    return true;
+    struct goleak_reader *reader = reading->input->reader;
+    *takes = false;
+    if (!parcel->is_section || reader == NULL)
+        return GOLEAK_OK;
+    enum goleak_status status = goleak_section_skip(reading->format, reader);
+    *takes = parcel->sure && goleak_section_may_begin(reading->format, reader) &&
+             goleak_section_fits(reading->format, reader, &parcel->section);
+    return status;
 }
 
-static uint32_t number_of(const struct numbers *numbers, uint32_t number)
+static void take_section(struct goleak_reading *reading, struct goleak_parcel *parcel, uint64_t lines)
 {
-    return number - 1 < numbers->count ? numbers->of[number - 1] : 0;
-}
-
-static bool take_stack(struct goleak_reading *reading, uint32_t *frames, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        frames[i] = number_of(&reading->frames, frames[i]);
-    return add_number(reading, &reading->stacks, goleak_symbols_stack(&reading->trace->symbols, frames, count));
-}
-
-/* False: memory. */
-static bool take_news(struct goleak_reading *reading, const struct news *news, char *bytes)
-{
-    struct goleak_trace *trace = reading->trace;
-    switch ((enum news_kind)news->kind) {
-    case NEWS_STRING:
-        return add_number(reading, &reading->strings, goleak_symbols_string(&trace->symbols, bytes, news->size));
-    case NEWS_FRAME:
-        return add_number(reading, &reading->frames,
-                          goleak_symbols_frame_as(&trace->symbols, bytes, news->size,
-                                                  number_of(&reading->strings, news->id)));
-    case NEWS_STACK: /* a buffer's memory is aligned for all, and so is what lies at multiples of 8 */
-        return take_stack(reading, (uint32_t *)(void *)bytes, news->size / sizeof(uint32_t));
-    case NEWS_HEALTH:
-        goleak_health_note(&trace->health, (enum goleak_health_id)news->id, news->count, news->line, news->column,
-                           news->offset, "%s", bytes);
-        return true;
-    case NEWS_VERSION:
-        goleak_reasons_set_as(&trace->reasons, (const struct goleak_reasons *)(const void *)bytes);
-        return true;
+    struct goleak_section *section = &parcel->section;
+    for (size_t i = 0; i < GOLEAK_SPAWNS; i++) {
+        struct goleak_spawn *spawn = &section->spawns[i];
+        spawn->position += lines;
+        if (spawn->has & GOLEAK_HAS_STACK)
+            spawn->stack = goleak_aside_stack(parcel->from, spawn->stack);
     }
-    return true;
+    goleak_section_told(reading->format, reading->input->reader, section);
 }
 
-/* The news that come before the parcel's batch; *at moves behind them. */
-static bool take_news_before(struct goleak_reading *reading, struct parcel *parcel, size_t batch, size_t *at)
-{
-    while (*at < parcel->news.size) {
-        struct news news;
-        memcpy(&news, parcel->news.data + *at, sizeof news);
-        if (news.batch > batch)
-            break;
-        if (!take_news(reading, &news, parcel->news.data + *at + sizeof news))
-            return false;
-        *at += sizeof news + ((news.size + (size_t)7) & ~(size_t)7);
-    }
-    return true;
-}
-
-static void renumber(const struct goleak_reading *reading, struct goleak_batch *batch)
-{
-    for (struct goleak_event *event = batch->events, *stop = event + batch->count; event < stop; event++) {
-        if (event->has & GOLEAK_HAS_STACK)
-            event->stack = number_of(&reading->stacks, event->stack);
-        if (event->name != 0)
-            event->name = number_of(&reading->strings, event->name);
-    }
-}
-
-static enum goleak_status replay(struct goleak_reading *reading, struct parcel *parcel)
+static enum goleak_status replay_events(struct goleak_reading *reading, struct goleak_parcel *parcel)
 {
     struct goleak_input *input = reading->input;
+    struct goleak_trace *trace = reading->trace;
     const struct goleak_event_sink sink = goleak_input_sink(input);
+    const struct goleak_format *format = parcel->is_section ? reading->format : NULL;
     enum goleak_status status = GOLEAK_OK;
-    size_t at = 0;
+    uint64_t lines = format != NULL ? goleak_section_lines(format, input->reader) : 0;
+    size_t at = 0, joined = 0;
     for (size_t i = 0; i < parcel->count && status == GOLEAK_OK; i++) {
-        if (!take_news_before(reading, parcel, i, &at))
+        if (!goleak_aside_tell(parcel->from, trace, &parcel->news, i, lines, &at))
             return goleak_alloc_failure(reading->alloc);
-        renumber(reading, parcel->batches[i]);
+        goleak_aside_renumber(parcel->from, parcel->batches[i], lines);
+        if (format != NULL)
+            goleak_section_join(format, input->reader, &parcel->section, i, parcel->batches[i], &joined);
         status = sink.push(sink.context, &parcel->batches[i]);
     }
-    if (status == GOLEAK_OK && !take_news_before(reading, parcel, parcel->count, &at))
+    if (status == GOLEAK_OK && !goleak_aside_tell(parcel->from, trace, &parcel->news, SIZE_MAX, lines, &at))
         return goleak_alloc_failure(reading->alloc);
-    if (status == GOLEAK_OK && parcel->raw.size != 0)
-        status = goleak_input_feed_plain(input, parcel->raw.data, parcel->raw.size, NULL);
+    if (status == GOLEAK_OK && format != NULL)
+        take_section(reading, parcel, lines);
     return status;
+}
+
+/* What is known by now, for the sections to come. */
+static void tell_known(struct goleak_reading *reading)
+{
+    if (reading->input->reader == NULL)
+        return;
+    pthread_mutex_lock(&reading->known_lock);
+    goleak_section_guess(reading->format, reading->input->reader, reading->known);
+    pthread_mutex_unlock(&reading->known_lock);
+}
+
+static enum goleak_status replay(struct goleak_reading *reading, struct goleak_parcel *parcel)
+{
+    struct goleak_trace *trace = reading->trace;
+    const struct goleak_buf *raw = &parcel->raw->buf;
+    size_t at = 0;
+    if (!goleak_aside_tell(parcel->from, trace, &parcel->damage, SIZE_MAX, 0, &at))
+        return goleak_alloc_failure(reading->alloc);
+    bool taken;
+    enum goleak_status status = meet_section(reading, parcel, &taken);
+    if (status == GOLEAK_OK && (taken || !parcel->is_section))
+        status = replay_events(reading, parcel);
+    if (status == GOLEAK_OK && !taken && raw->size != 0)
+        status = goleak_input_feed_plain(reading->input, raw->data, raw->size, NULL);
+    if (status == GOLEAK_OK && !taken && parcel->is_section &&
+        !goleak_aside_tell_symbols(parcel->from, trace, &parcel->news))
+        return goleak_alloc_failure(reading->alloc);
+    if (parcel->is_section)
+        tell_known(reading);
+    return status;
+}
+
+/* Reads a section, which is a later one than that which is waited for. False: it cannot. */
+static bool help(struct goleak_reading *reading)
+{
+    struct reader *caller = &reading->readers[CALLER];
+    if (!reading->has_received || reading->format == NULL || reading->can_block || caller->broken)
+        return false;
+    if (caller->aside.side == NULL && !join_in(caller)) {
+        caller->broken = true;
+        return false;
+    }
+    if (pthread_mutex_trylock(&reading->turn) != 0)
+        return false;
+    struct goleak_parcel *parcel = take_turn(caller, false);
+    return parcel != NULL && read_section(caller, parcel);
+}
+
+static struct goleak_parcel *receive(struct goleak_reading *reading)
+{
+    while (!goleak_parcels_ready(&reading->parcels) && help(reading))
+        continue;
+    reading->has_received = true;
+    return goleak_parcels_receive(&reading->parcels);
 }
 
 enum goleak_status goleak_reading_next(struct goleak_reading *reading, bool *ended, struct goleak_error *error)
 {
     struct goleak_input *input = reading->input;
-    struct parcel *parcel = receive(reading);
+    struct goleak_parcel *parcel = receive(reading);
     input->bytes = parcel->read_bytes;
-    reading->alloc->used_bytes += parcel->used_bytes - reading->booked_bytes;
-    reading->booked_bytes = parcel->used_bytes;
+    book(reading, parcel);
     goleak_input_begin(input);
     enum goleak_status status = goleak_trace_fail(reading->trace, replay(reading, parcel), error);
     *ended = parcel->last;
     if (!*ended)
-        give_back(reading);
+        goleak_parcels_give_back(&reading->parcels);
     if (status != GOLEAK_OK || !*ended)
         return status;
-    /* Behind the last parcel nothing of the thread's changes any more. */
+    /* Behind the last parcel nothing of the threads' changes any more. */
     if (!reading->alone) {
-        input->format = reading->side_input->format;
-        input->facts = reading->side_input->facts;
+        const struct goleak_input *side = reading->readers[0].aside.input;
+        input->format = side->format;
+        input->facts = side->facts;
         input->elsewhere = true;
     }
     if (reading->status == GOLEAK_OK)

@@ -1,16 +1,16 @@
 /*
- * reading - an input that is read on a thread of its own, for the trace's thread to
+ * reading - an input that is read on threads of its own, for the trace's thread to
  * replay.
  *
  *      source ─> decode ─> format ─> parcels ─> order, replay, analyses
- *      └──────── the thread ───────┘            └─ the caller's thread ─┘
+ *      └───── one, or several ─────┘            └─ the caller's thread ─┘
  *
  * The results are those of reading on one thread, to the byte: see reading.c.
  *
  * Threads.  The trace is touched on the caller's thread only, within these calls; so
  *           are the caller's hooks called.
- * Memory.   The thread mallocs what it needs, within what the trace's limit left; it
- *           is booked in the trace's account as parcels arrive. A caller who has an
+ * Memory.   The threads malloc what they need; it is booked in the trace's account as
+ *           parcels arrive. Within a limit one thread reads. A caller who has an
  *           allocator of his own gets no such thread.
  * Failures. Those of decoding and of the reader; they end the reading.
  */
@@ -22,10 +22,11 @@
 
 struct goleak_reading;
 
-/* Starts to read `source`, which stays the caller's, as the input of a trace; how: as for
- * goleak_decode_open. *out NULL: the system has no thread left, and nothing was read. */
+/* Starts to read `source`, which stays the caller's, as the input of a trace, on up to so many
+ * threads; how: as for goleak_decode_open. *out NULL: the system has no thread left, and nothing was read. */
 enum goleak_status goleak_reading_open(struct goleak_reading **out, struct goleak_input *input,
-                                       struct goleak_source *source, unsigned how, struct goleak_error *error);
+                                       struct goleak_source *source, unsigned readers, unsigned how,
+                                       struct goleak_error *error);
 
 /* Replays what comes next; *ended: that was all, and the input is finished. */
 enum goleak_status goleak_reading_next(struct goleak_reading *reading, bool *ended, struct goleak_error *error);

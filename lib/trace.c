@@ -414,7 +414,8 @@ static enum goleak_status refuse(struct goleak_input *input, const char *advice)
 /* Another's reader gets the bytes; all that were fed stay in `head`. */
 static bool is_anothers(const struct goleak_input *input)
 {
-    return input->aside && input->format != NULL && input->format->alone;
+    return input->aside && input->format != NULL &&
+           (input->format->alone || (input->waits && input->format->sections != NULL));
 }
 
 static enum goleak_status find_format(struct goleak_input *input, bool whole)

@@ -18,6 +18,7 @@ struct goleak_input {
     char *path;
     struct goleak_unpack *unpack;
     bool aside;                  /* of a reading thread, which opens no reader of a format that is `alone` */
+    bool waits;                  /* … nor yet one of a format that has sections */
     bool elsewhere;              /* a thread has read all of it: format and facts are here */
     struct goleak_buf head;      /* until the format is known */
     bool head_full;

@@ -23,12 +23,12 @@
 #include "format/jsontext.h"
 #include "format/textual.h"
 
+enum { FORM_JSON = 1 };
+
 struct goleak_reader {
     struct goleak_textual text;
-    struct goleak_lines lines; /* of the input */
     struct goleak_lines inner; /* of what printf() printed, unwrapped from JSON */
     struct goleak_buf data;
-    bool has_json;
     bool in_map;    /* in a key of several lines: "@stacks[", frames, "]: 12" */
     bool histogram; /* the lines of one may follow */
 };
@@ -247,7 +247,7 @@ static enum goleak_status take_json(struct goleak_reader *reader, const struct g
             goleak_textual_cut(&reader->text, line);
         return GOLEAK_OK;
     }
-    reader->has_json = true;
+    reader->text.forms |= FORM_JSON;
     if (goleak_json_is_text(&type, "printf") && token == GOLEAK_JSON_STRING) {
         reader->data.size = 0;
         goleak_json_unescape(&reader->data, data.token, data.size);
@@ -268,6 +268,20 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
     return is_json(line->at, line->end) ? take_json(reader, line) : take_text(reader, line);
 }
 
+/* ---- sections ---- */
+
+static bool is_calm(const struct goleak_reader *reader)
+{
+    return !reader->in_map && !reader->histogram && reader->inner.carry.size == 0 && reader->inner.long_bytes == 0;
+}
+
+static struct goleak_textual *text_of(struct goleak_reader *reader)
+{
+    return &reader->text;
+}
+
+static const struct goleak_sections sections = { goleak_keyed_event, is_calm, text_of };
+
 /* ---- the reader ---- */
 
 static void close_reader(struct goleak_reader *reader)
@@ -275,7 +289,6 @@ static void close_reader(struct goleak_reader *reader)
     if (reader == NULL)
         return;
     struct goleak_alloc *alloc = reader->text.env.alloc;
-    goleak_lines_release(&reader->lines);
     goleak_lines_release(&reader->inner);
     goleak_buf_release(&reader->data);
     goleak_textual_release(&reader->text);
@@ -287,12 +300,12 @@ static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
     struct goleak_reader *reader = goleak_alloc_zeroed(env->alloc, sizeof *reader);
     if (reader == NULL)
         return NULL;
-    const struct goleak_line_reader outer = { take_bulk, take_line, too_long, reader };
-    const struct goleak_line_reader inner = { NULL, take_inner, too_long, reader };
-    goleak_lines_init(&reader->lines, env->alloc, &outer);
+    const struct goleak_line_reader outer = { .bulk = take_bulk, .line = take_line, .too_long = too_long,
+                                              .context = reader, .begins = goleak_keyed_event };
+    const struct goleak_line_reader inner = { .line = take_inner, .too_long = too_long, .context = reader };
     goleak_lines_init(&reader->inner, env->alloc, &inner);
     goleak_buf_init(&reader->data, env->alloc);
-    if (!goleak_textual_init(&reader->text, env)) {
+    if (!goleak_textual_init(&reader->text, env, &outer)) {
         close_reader(reader);
         return NULL;
     }
@@ -301,12 +314,12 @@ static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
 
 static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, size_t size)
 {
-    return goleak_lines_feed(&reader->lines, bytes, size);
+    return goleak_lines_feed(&reader->text.lines, bytes, size);
 }
 
 static enum goleak_status finish(struct goleak_reader *reader)
 {
-    enum goleak_status status = goleak_lines_finish(&reader->lines);
+    enum goleak_status status = goleak_lines_finish(&reader->text.lines);
     if (status == GOLEAK_OK)
         status = goleak_lines_finish(&reader->inner);
     return status == GOLEAK_OK ? goleak_textual_finish(&reader->text) : status;
@@ -318,7 +331,7 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
     *out = (struct goleak_reader_facts){
         .events = reader->text.events,
         .notes = reader->text.notes,
-        .form = reader->has_json ? "json" : reader->text.events == 0 ? NULL : extended ? "extended" : "full",
+        .form = reader->text.forms & FORM_JSON ? "json" : reader->text.events == 0 ? NULL : extended ? "extended" : "full",
     };
 }
 
@@ -357,6 +370,7 @@ static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)
 const struct goleak_format goleak_format_bpftrace = {
     .name = "bpftrace",
     .title = "bpftrace output",
+    .sections = &sections,
     .sniff = sniff,
     .open = open_reader,
     .feed = feed,

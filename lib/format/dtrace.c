@@ -40,12 +40,10 @@ struct dump {
 };
 
 struct goleak_reader {
-    struct goleak_textual text;
-    struct goleak_lines lines;
+    struct goleak_textual text; /* forms: enum form */
     struct goleak_article article;
     bool aggregation;
     struct dump dump;
-    unsigned forms;
 };
 
 static bool is_word(const char *at, size_t size, const char *word)
@@ -300,7 +298,7 @@ static enum goleak_status event_text(struct goleak_reader *reader, const struct 
     if (!goleak_begins(at, end, "goroutine ")) {
         enum goleak_status status = goleak_textual_event(&reader->text, line, at, cpu, taken, &kept);
         if (kept != NULL)
-            reader->forms |= FORM_FULL;
+            reader->text.forms |= FORM_FULL;
         return status;
     }
     struct goleak_event event = { .position = line->number };
@@ -313,7 +311,7 @@ static enum goleak_status event_text(struct goleak_reader *reader, const struct 
         event.cpu = (uint32_t)cpu;
         event.has |= GOLEAK_HAS_CPU;
     }
-    reader->forms |= FORM_NAIVE;
+    reader->text.forms |= FORM_NAIVE;
     return goleak_textual_add(&reader->text, &event);
 }
 
@@ -424,7 +422,7 @@ static enum goleak_status cpu_line(struct goleak_reader *reader, const struct go
         *taken = true;
         if (status != GOLEAK_OK || is_event)
             return status;
-        reader->forms |= FORM_FLOW;
+        reader->text.forms |= FORM_FLOW;
         return fires ? goleak_textual_close_event(&reader->text)
                      : call(reader, line, name, (size_t)(stop - name), enters, (int64_t)cpu, depth);
     }
@@ -450,7 +448,7 @@ static enum goleak_status cpu_line(struct goleak_reader *reader, const struct go
     bool entry = goleak_begins(colon + 1, end, "entry"), leave = goleak_begins(colon + 1, end, "return");
     if (!entry && !leave)
         return goleak_textual_close_event(&reader->text);
-    reader->forms |= FORM_CALLS;
+    reader->text.forms |= FORM_CALLS;
     return call(reader, line, rest, (size_t)(colon - rest), entry, (int64_t)cpu, 0);
 }
 
@@ -562,7 +560,7 @@ static const char *take_article(struct goleak_reader *reader, const char *at, co
         }
         batch->events[batch->count] = first;
         goleak_textual_added(text, 1);
-        reader->forms |= FORM_FULL;
+        reader->text.forms |= FORM_FULL;
         size_t room = GOLEAK_BATCH_EVENTS - batch->count;
         const uint64_t before = *number;
         at = goleak_article_read(&reader->article, next, end, batch->events + batch->count, room, number);
@@ -589,13 +587,35 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
         const uint64_t events = text->events;
         if (at < end && *status == GOLEAK_OK)
             at = goleak_textual_bulk(text, at, end, others, number, status);
-        reader->forms |= text->events != events ? FORM_FULL : 0;
+        reader->text.forms |= text->events != events ? FORM_FULL : 0;
         if (at == start)
             break;
         others = others < 256 ? others * 2 : others;
     }
     return at;
 }
+
+/* ---- sections ---- */
+
+static enum goleak_event_kind begins_section(const char *at, const char *end)
+{
+    struct goleak_event event;
+    if (goleak_begins(at, end, "goroutine "))
+        return naive_event(at, end, &event) ? event.kind : GOLEAK_EVENT_OTHER;
+    return goleak_keyed_event(at, end);
+}
+
+static bool is_calm(const struct goleak_reader *reader)
+{
+    return !reader->dump.open && !reader->aggregation;
+}
+
+static struct goleak_textual *text_of(struct goleak_reader *reader)
+{
+    return &reader->text;
+}
+
+static const struct goleak_sections sections = { begins_section, is_calm, text_of };
 
 /* ---- the reader ---- */
 
@@ -604,7 +624,6 @@ static void close_reader(struct goleak_reader *reader)
     if (reader == NULL)
         return;
     struct goleak_alloc *alloc = reader->text.env.alloc;
-    goleak_lines_release(&reader->lines);
     goleak_textual_release(&reader->text);
     goleak_free(alloc, reader, sizeof *reader);
 }
@@ -614,10 +633,11 @@ static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
     struct goleak_reader *reader = goleak_alloc_zeroed(env->alloc, sizeof *reader);
     if (reader == NULL)
         return NULL;
-    const struct goleak_line_reader callbacks = { take_bulk, take_line, too_long, reader };
-    goleak_lines_init(&reader->lines, env->alloc, &callbacks);
+    const struct goleak_line_reader lines = {
+        .bulk = take_bulk, .line = take_line, .too_long = too_long, .context = reader, .begins = begins_section
+    };
     goleak_article_init(&reader->article);
-    if (!goleak_textual_init(&reader->text, env)) {
+    if (!goleak_textual_init(&reader->text, env, &lines)) {
         close_reader(reader);
         return NULL;
     }
@@ -626,21 +646,21 @@ static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
 
 static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, size_t size)
 {
-    return goleak_lines_feed(&reader->lines, bytes, size);
+    return goleak_lines_feed(&reader->text.lines, bytes, size);
 }
 
 static enum goleak_status finish(struct goleak_reader *reader)
 {
-    enum goleak_status status = goleak_lines_finish(&reader->lines);
+    enum goleak_status status = goleak_lines_finish(&reader->text.lines);
     if (status == GOLEAK_OK && reader->dump.open)
-        goleak_health_note(reader->text.env.health, GOLEAK_HEALTH_truncated, 1, reader->lines.number, 0, 0,
+        goleak_health_note(reader->text.env.health, GOLEAK_HEALTH_truncated, 1, reader->text.lines.number, 0, 0,
                            "the input ends inside a print() of a struct");
     return status == GOLEAK_OK ? goleak_textual_finish(&reader->text) : status;
 }
 
 static void facts(const struct goleak_reader *reader, struct goleak_reader_facts *out)
 {
-    unsigned forms = reader->forms;
+    unsigned forms = reader->text.forms;
     bool extended = (reader->text.seen & (GOLEAK_HAS_TIME | GOLEAK_HAS_GOID)) != 0;
     const char *form = extended              ? "extended"
                        : forms & FORM_FULL   ? "full"
@@ -680,6 +700,7 @@ static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)
 const struct goleak_format goleak_format_dtrace = {
     .name = "dtrace",
     .title = "D script output",
+    .sections = &sections,
     .sniff = sniff,
     .open = open_reader,
     .feed = feed,

@@ -49,6 +49,20 @@ enum goleak_sniff {
 };
 
 struct goleak_reader; /* each format's own */
+struct goleak_textual;
+
+/* The kind of the event that begins with this line, whatever was before it; GOLEAK_EVENT_OTHER:
+ * none surely does. */
+typedef enum goleak_event_kind goleak_begins_fn(const char *at, const char *end);
+
+/* Of a format of lines, whose recordings fall into sections that several readers can take:
+ * see section.h. */
+struct goleak_sections {
+    goleak_begins_fn *begins;
+    /* The lines to come mean what they would mean to a reader that has read the first section. */
+    bool (*is_calm)(const struct goleak_reader *reader);
+    struct goleak_textual *(*text)(struct goleak_reader *reader);
+};
 
 struct goleak_format {
     const char *name;  /* for --input-format and inputs[].format */
@@ -56,6 +70,7 @@ struct goleak_format {
     /* Its reader tells more than events, strings, frames, stacks, complaints of the one input
      * and a version of Go in a header: lib/reading.c leaves it to the caller's thread. */
     bool alone;
+    const struct goleak_sections *sections; /* NULL: it has none */
     /* `whole`: there are no more bytes than these. */
     enum goleak_sniff (*sniff)(const char *bytes, size_t size, bool whole);
     struct goleak_reader *(*open)(const struct goleak_reader_env *env); /* NULL: memory */

@@ -832,7 +832,7 @@ const char *goleak_keyed_find(const char *at, const char *end)
     return NULL;
 }
 
-bool goleak_keyed_is_event(const char *at, const char *end)
+enum goleak_event_kind goleak_keyed_event(const char *at, const char *end)
 {
     size_t index = 0;
     bool found = false;
@@ -843,12 +843,12 @@ bool goleak_keyed_is_event(const char *at, const char *end)
             break;
     }
     if (index == NAME_COUNT)
-        return false;
+        return GOLEAK_EVENT_OTHER;
     at += strlen(names[index].name) + 2;
     while (at < end) {
         const char *equals = key_end(at, end);
         if (equals == NULL)
-            return false;
+            return GOLEAK_EVENT_OTHER;
         const struct key *key = find_key(at, (size_t)(equals - at));
         bool whose = key != NULL && (key->place == P_G || key->place == P_GOID);
         bool other = key != NULL && (key->place == P_COUNT || key->place == P_PARENT);
@@ -856,5 +856,5 @@ bool goleak_keyed_is_event(const char *at, const char *end)
         for (at = value_end(equals + 1, end); at < end && *at == ' ';)
             at++;
     }
-    return found;
+    return found ? names[index].kind : GOLEAK_EVENT_OTHER;
 }

@@ -112,9 +112,14 @@ void goleak_keyed_shape(const struct goleak_key_plan *plan, const char *at, stru
  * without a newline)? NULL: no. */
 const char *goleak_keyed_find(const char *at, const char *end);
 
-/* Is [at, end) surely an event: a known name, and all keys, in any order, among them
- * the goroutine (or, for ticks and END, the counter)? */
-bool goleak_keyed_is_event(const char *at, const char *end);
+/* The kind of the event that [at, end) surely is: a known name, and all keys, in any order,
+ * among them the goroutine (or, for ticks and END, the counter). GOLEAK_EVENT_OTHER: none. */
+enum goleak_event_kind goleak_keyed_event(const char *at, const char *end);
+
+static inline bool goleak_keyed_is_event(const char *at, const char *end)
+{
+    return goleak_keyed_event(at, end) != GOLEAK_EVENT_OTHER;
+}
 
 /* What the function of this name is to us (without "runtime."): an event kind, or
  * GOLEAK_EVENT_OTHER. `named`: such events carry the function's name. */

@@ -6,7 +6,9 @@
 void goleak_lines_init(struct goleak_lines *lines, struct goleak_alloc *alloc,
                        const struct goleak_line_reader *reader)
 {
-    *lines = (struct goleak_lines){ .reader = *reader };
+    *lines = (struct goleak_lines){ .reader = *reader, .mark = UINT64_MAX };
+    if (reader->begins != NULL)
+        lines->mark = goleak_section_mark(0);
     goleak_buf_init(&lines->carry, alloc);
 }
 
@@ -15,11 +17,47 @@ void goleak_lines_release(struct goleak_lines *lines)
     goleak_buf_release(&lines->carry);
 }
 
+static const char *without_return(const char *at, const char *end)
+{
+    return end > at && end[-1] == '\r' ? end - 1 : end;
+}
+
+/* What is printed for itself may stand behind other processors' events: as many lines later as
+ * a stack's owner is looked for (textual.c) it is of no use. */
+#define SEAM_EVENTS 8
+#define SEAM_PATIENCE 64 /* then stacks are lost, or the events have none */
+
+bool goleak_seam_step(struct goleak_seam *seam, goleak_begins_fn *begins, const char *at, const char *newline)
+{
+    const char *end = without_return(at, newline);
+    bool in_stack = at < end && (*at == ' ' || *at == '\t');
+    if (in_stack && !seam->in_stack)
+        seam->bare &= (uint16_t)(seam->bare - 1);
+    seam->in_stack = in_stack;
+    enum goleak_event_kind kind = in_stack || at == end ? GOLEAK_EVENT_OTHER : begins(at, end);
+    if (kind == GOLEAK_EVENT_OTHER)
+        return false;
+    if ((seam->events >= SEAM_EVENTS && seam->bare == 0) || seam->events >= SEAM_PATIENCE) {
+        *seam = (struct goleak_seam){ .awaits = seam->awaits };
+        return true;
+    }
+    seam->events++;
+    seam->bare = (uint16_t)((unsigned)seam->bare << 1 | (seam->awaits >> kind & 1));
+    return false;
+}
+
+/* Does a section begin with this whole line? */
+static enum goleak_status ask(struct goleak_lines *lines, const char *at, const char *newline, uint64_t offset)
+{
+    if (offset < lines->mark || !goleak_seam_step(&lines->seam, lines->reader.begins, at, newline))
+        return GOLEAK_OK;
+    lines->mark = goleak_section_mark(offset);
+    return lines->reader.cut(lines->reader.cut_context);
+}
+
 static enum goleak_status hand_out(struct goleak_lines *lines, const char *at, const char *end, bool ended)
 {
-    if (end > at && end[-1] == '\r')
-        end--;
-    struct goleak_line line = { at, end, ++lines->number, ended };
+    struct goleak_line line = { at, without_return(at, end), ++lines->number, ended };
     return lines->reader.line(lines->reader.context, &line);
 }
 
@@ -57,8 +95,48 @@ static enum goleak_status finish_carry(struct goleak_lines *lines, const char **
         return GOLEAK_OK;
     if (lines->long_bytes != 0)
         return end_long_line(lines);
-    enum goleak_status status = hand_out(lines, lines->carry.data, lines->carry.data + lines->carry.size, true);
+    const char *line = lines->carry.data, *line_end = line + lines->carry.size;
+    enum goleak_status status = ask(lines, line, line_end, lines->carry_offset);
+    if (status == GOLEAK_OK)
+        status = hand_out(lines, line, line_end, true);
     lines->carry.size = 0;
+    return status;
+}
+
+/* Takes whole lines from [at, end), and what is left of them into `carry`. */
+static enum goleak_status take_lines(struct goleak_lines *lines, const char *at, const char *end, uint64_t offset)
+{
+    const char *start = at, *safe = end - at > GOLEAK_LINES_PAD ? end - GOLEAK_LINES_PAD : at;
+    enum goleak_status status = GOLEAK_OK;
+    while (at < end && status == GOLEAK_OK) {
+        const char *newline = NULL;
+        uint64_t here = offset + (uint64_t)(at - start);
+        if (here >= lines->mark) {
+            newline = memchr(at, '\n', (size_t)(end - at));
+            if (newline != NULL && (size_t)(newline - at) <= GOLEAK_LINE_MAX &&
+                (status = ask(lines, at, newline, here)) != GOLEAK_OK)
+                break;
+        }
+        if (at < safe && lines->reader.bulk != NULL) {
+            const char *stop = here >= lines->mark                         ? at + 1 /* a line alone */
+                               : lines->mark - here < (uint64_t)(safe - at) ? at + (lines->mark - here)
+                                                                            : safe;
+            const char *before = at;
+            at = lines->reader.bulk(lines->reader.context, at, stop, &lines->number, &status);
+            if (status != GOLEAK_OK || at >= stop)
+                continue;
+            newline = at == before ? newline : NULL;
+        }
+        if (newline == NULL)
+            newline = memchr(at, '\n', (size_t)(end - at));
+        if (newline == NULL || (size_t)(newline - at) > GOLEAK_LINE_MAX) {
+            lines->carry_offset = offset + (uint64_t)(at - start);
+            status = finish_carry(lines, &at, end);
+            continue;
+        }
+        status = hand_out(lines, at, newline, true);
+        at = newline + 1;
+    }
     return status;
 }
 
@@ -68,24 +146,18 @@ enum goleak_status goleak_lines_feed(struct goleak_lines *lines, const char *byt
     const char *at = bytes, *end = bytes + size;
     if (lines->carry.size != 0 || lines->long_bytes != 0)
         status = finish_carry(lines, &at, end);
-    const char *safe = size > GOLEAK_LINES_PAD ? end - GOLEAK_LINES_PAD : bytes;
-    while (at < end && status == GOLEAK_OK) {
-        if (at < safe && lines->reader.bulk != NULL) {
-            at = lines->reader.bulk(lines->reader.context, at, safe, &lines->number, &status);
-            if (status != GOLEAK_OK || at == end)
-                break;
-        }
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        if (newline == NULL)
-            return finish_carry(lines, &at, end);
-        if ((size_t)(newline - at) > GOLEAK_LINE_MAX) {
-            status = finish_carry(lines, &at, end);
-            continue;
-        }
-        status = hand_out(lines, at, newline, true);
-        at = newline + 1;
-    }
+    if (status == GOLEAK_OK)
+        status = take_lines(lines, at, end, lines->fed_bytes + (uint64_t)(at - bytes));
+    lines->fed_bytes += size;
     return status;
+}
+
+void goleak_lines_skip(struct goleak_lines *lines, uint64_t bytes, uint64_t count)
+{
+    lines->mark = goleak_section_mark(lines->fed_bytes);
+    lines->seam = (struct goleak_seam){ .awaits = lines->seam.awaits };
+    lines->fed_bytes += bytes;
+    lines->number += count;
 }
 
 enum goleak_status goleak_lines_finish(struct goleak_lines *lines)

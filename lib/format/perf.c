@@ -67,7 +67,6 @@ struct head {
 
 struct goleak_reader {
     struct goleak_textual text;
-    struct goleak_lines lines;
     struct goleak_perf_json json;
     struct goleak_event_sink sink; /* the real one */
     struct probe probes[PROBES];
@@ -951,6 +950,32 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
     return at;
 }
 
+/* ---- sections ---- */
+
+static enum goleak_event_kind begins_section(const char *at, const char *end)
+{
+    struct head head;
+    bool returns, unused;
+    if (*at == '#' || !split_head(at, end, &head) || head.has == 0)
+        return GOLEAK_EVENT_OTHER;
+    enum goleak_event_kind kind = kind_of(head.event, head.event_end, &returns, &unused, &unused);
+    if (parse_addresses(goleak_skip_blanks(head.trace, end), end, &returns) == NULL)
+        return GOLEAK_EVENT_OTHER;
+    return kind == GOLEAK_EVENT_CREATE && !returns ? GOLEAK_EVENT_SPAWN : kind;
+}
+
+static bool is_calm(const struct goleak_reader *reader)
+{
+    return !reader->is_json && !reader->is_raw_dump && reader->times == TIMES_AS_PRINTED;
+}
+
+static struct goleak_textual *text_of(struct goleak_reader *reader)
+{
+    return &reader->text;
+}
+
+static const struct goleak_sections sections = { begins_section, is_calm, text_of };
+
 /* ---- the reader ---- */
 
 static void close_reader(struct goleak_reader *reader)
@@ -958,7 +983,6 @@ static void close_reader(struct goleak_reader *reader)
     if (reader == NULL)
         return;
     struct goleak_alloc *alloc = reader->text.env.alloc;
-    goleak_lines_release(&reader->lines);
     goleak_perf_json_release(&reader->json);
     goleak_textual_release(&reader->text);
     goleak_free(alloc, reader, sizeof *reader);
@@ -969,13 +993,14 @@ static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
     struct goleak_reader *reader = goleak_alloc_zeroed(env->alloc, sizeof *reader);
     if (reader == NULL)
         return NULL;
-    const struct goleak_line_reader callbacks = { take_bulk, take_line, too_long, reader };
+    const struct goleak_line_reader lines = {
+        .bulk = take_bulk, .line = take_line, .too_long = too_long, .context = reader, .begins = begins_section
+    };
     struct goleak_reader_env own = *env;
     reader->sink = env->sink;
     own.sink = (struct goleak_event_sink){ push, reader };
-    goleak_lines_init(&reader->lines, env->alloc, &callbacks);
     goleak_perf_json_init(&reader->json, &reader->text, env->alloc);
-    if (!goleak_textual_init(&reader->text, &own)) {
+    if (!goleak_textual_init(&reader->text, &own, &lines)) {
         close_reader(reader);
         return NULL;
     }
@@ -993,13 +1018,13 @@ static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, 
         reader->is_json = at < size && bytes[at] == '{';
     }
     return reader->is_json ? goleak_perf_json_feed(&reader->json, bytes, size)
-                           : goleak_lines_feed(&reader->lines, bytes, size);
+                           : goleak_lines_feed(&reader->text.lines, bytes, size);
 }
 
 static enum goleak_status finish(struct goleak_reader *reader)
 {
     enum goleak_status status =
-        reader->is_json ? goleak_perf_json_finish(&reader->json) : goleak_lines_finish(&reader->lines);
+        reader->is_json ? goleak_perf_json_finish(&reader->json) : goleak_lines_finish(&reader->text.lines);
     return status == GOLEAK_OK ? goleak_textual_finish(&reader->text) : status;
 }
 
@@ -1009,7 +1034,7 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
         .events = reader->is_raw_dump ? 0 : reader->text.events,
         .notes = reader->text.notes,
         .form = reader->is_json                                 ? "json"
-                : reader->text.stack.blocks.count != 0        ? "callchains"
+                : goleak_textual_has_stacks(&reader->text)     ? "callchains"
                 : reader->text.events != 0                      ? "script"
                                                                 : NULL,
         .relative_time = reader->relative,
@@ -1060,6 +1085,7 @@ static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)
 const struct goleak_format goleak_format_perf = {
     .name = "perf",
     .title = "perf script output",
+    .sections = &sections,
     .sniff = sniff,
     .open = open_reader,
     .feed = feed,

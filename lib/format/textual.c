@@ -10,8 +10,19 @@
 #include <stdio.h>
 #include <string.h>
 
-bool goleak_textual_init(struct goleak_textual *text, const struct goleak_reader_env *env)
+static enum goleak_status cut(void *context)
 {
+    return goleak_textual_begin_section(context);
+}
+
+bool goleak_textual_init(struct goleak_textual *text, const struct goleak_reader_env *env,
+                         const struct goleak_line_reader *lines)
+{
+    struct goleak_line_reader own = *lines;
+    own.cut = cut;
+    own.cut_context = text;
+    goleak_lines_init(&text->lines, env->alloc, &own);
+    goleak_buf_init(&text->section.unjoined, env->alloc);
     text->env = *env;
     text->keyed.env = *env;
     goleak_shapes_init(&text->keyed.shapes);
@@ -22,6 +33,8 @@ bool goleak_textual_init(struct goleak_textual *text, const struct goleak_reader
 
 void goleak_textual_release(struct goleak_textual *text)
 {
+    goleak_lines_release(&text->lines);
+    goleak_buf_release(&text->section.unjoined);
     goleak_stacktext_release(&text->stack);
     goleak_batch_free(text->env.alloc, text->batch);
 }
@@ -31,20 +44,32 @@ void goleak_textual_release(struct goleak_textual *text)
 enum goleak_status goleak_textual_push(struct goleak_textual *text)
 {
     text->bare_spawns = 0;
+    text->section.batches++;
     enum goleak_status status = text->env.sink.push(text->env.sink.context, &text->batch);
     text->batch->counted = false; /* another one may come back */
     return status;
 }
 
-/* newproc1's entry knows the spawner and the stack, its return the goroutine; both are
- * on one thread. */
-static void join_spawn(struct goleak_textual *text, struct goleak_event *event)
+static void set_bit(uint64_t *bits, size_t place)
+{
+    bits[place / 64] |= (uint64_t)1 << place % 64;
+}
+
+void goleak_textual_join(struct goleak_textual *text, struct goleak_event *event)
 {
     const uint32_t others = GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID;
-    struct goleak_spawn *spawn = &text->spawns[event->tid % GOLEAK_SPAWNS];
+    struct goleak_section_state *section = &text->section;
+    size_t place = event->tid % GOLEAK_SPAWNS;
+    struct goleak_spawn *spawn = &text->spawns[place];
     if (event->kind == GOLEAK_EVENT_SPAWN) {
         *spawn = (struct goleak_spawn){ event->has | GOLEAK_HAS_TID, event->tid, event->stack, event->gopc,
-                                        event->other_g, event->other_goid };
+                                        event->other_g, event->other_goid, event->position };
+        set_bit(section->spawned, place);
+        return;
+    }
+    if (section->alone && !goleak_spawn_bit(section->spawned, place)) {
+        const struct goleak_unjoined unjoined = { section->batches, (uint32_t)(event - text->batch->events) };
+        goleak_buf_append(&section->unjoined, &unjoined, sizeof unjoined);
         return;
     }
     if (spawn->has == 0 || spawn->tid != event->tid)
@@ -61,22 +86,40 @@ static void join_spawn(struct goleak_textual *text, struct goleak_event *event)
     event->has |= more;
 }
 
-static struct goleak_go_place *place_of(struct goleak_textual *text, uint64_t gopc)
+static const struct goleak_go_place *ask_place(struct goleak_textual *text, uint64_t gopc)
 {
-    return &text->places[goleak_hash_u64(gopc) % GOLEAK_SPAWNS];
+    size_t place = goleak_hash_u64(gopc) % GOLEAK_SPAWNS;
+    if (!goleak_spawn_bit(text->section.placed, place))
+        set_bit(text->section.asked, place);
+    return &text->places[place];
+}
+
+static void set_place(struct goleak_textual *text, uint64_t gopc, uint64_t frame)
+{
+    size_t place = goleak_hash_u64(gopc) % GOLEAK_SPAWNS;
+    set_bit(text->section.placed, place);
+    text->places[place] = (struct goleak_go_place){ gopc, frame };
+}
+
+/* 0: there is no frame. */
+static uint64_t frame_hash(const struct goleak_symbols *symbols, uint32_t frame)
+{
+    size_t size;
+    const char *bytes = frame != 0 ? goleak_intern_get(&symbols->frames, frame, &size) : NULL;
+    return bytes != NULL ? goleak_hash_bytes(bytes, size) | 1 : 0;
 }
 
 /* Of several events that a creation's stack could belong to, the one whose go statement
  * stands where the stack was taken: the only one known to, or the only one not known
  * not to. NULL: nothing tells. */
 static struct goleak_event *by_place(struct goleak_textual *text, struct goleak_event *const *candidates, size_t count,
-                                     uint32_t frame)
+                                     uint64_t frame)
 {
     struct goleak_event *known = NULL, *possible = NULL;
     bool several = false;
     for (size_t i = 0; i < count; i++) {
         struct goleak_event *event = candidates[i];
-        const struct goleak_go_place *place = place_of(text, event->has & GOLEAK_HAS_GOPC ? event->gopc : 0);
+        const struct goleak_go_place *place = ask_place(text, event->has & GOLEAK_HAS_GOPC ? event->gopc : 0);
         bool told = (event->has & GOLEAK_HAS_GOPC) != 0 && place->gopc == event->gopc && place->frame != 0;
         if (told && place->frame == frame)
             known = event; /* the oldest of them */
@@ -121,11 +164,11 @@ static struct goleak_event *owner_of(struct goleak_textual *text, uint32_t stack
         candidates[count++] = &events[last - goleak_low_zeros(back)];
     if (count == 0)
         return NULL;
-    uint32_t frame = goleak_symbols_created_at(text->env.symbols, stack);
+    uint64_t frame = frame_hash(text->env.symbols, goleak_symbols_created_at(text->env.symbols, stack));
     if (count > 1)
         return by_place(text, candidates, count, frame);
     if (candidates[0]->has & GOLEAK_HAS_GOPC)
-        *place_of(text, candidates[0]->gopc) = (struct goleak_go_place){ candidates[0]->gopc, frame };
+        set_place(text, candidates[0]->gopc, frame);
     return candidates[0];
 }
 
@@ -136,12 +179,13 @@ static void put_stack(struct goleak_textual *text, uint32_t stack)
         return;
     owner->stack = stack;
     owner->has |= GOLEAK_HAS_STACK;
+    text->stacked |= 1u << owner->kind;
     size_t back = (size_t)(&text->batch->events[text->batch->count - 1] - owner);
     text->bare_spawns &= (uint16_t)~(1u << back);
     if (owner->kind != GOLEAK_EVENT_SPAWN || (owner->has & GOLEAK_HAS_TID) == 0)
         return;
     struct goleak_spawn *spawn = &text->spawns[owner->tid % GOLEAK_SPAWNS];
-    if (spawn->has != 0 && spawn->tid == owner->tid) {
+    if (spawn->has != 0 && spawn->tid == owner->tid && spawn->position == owner->position) {
         spawn->stack = stack;
         spawn->has |= GOLEAK_HAS_STACK;
     }
@@ -180,6 +224,43 @@ enum goleak_status goleak_textual_skip_event(struct goleak_textual *text)
     return status;
 }
 
+/* The last events of a batch that goes out go into the next one. */
+static void keep_unjoined(struct goleak_section_state *section, size_t from)
+{
+    char *first = section->unjoined.data;
+    for (size_t at = section->unjoined.size; at != 0;) {
+        struct goleak_unjoined unjoined;
+        at -= sizeof unjoined;
+        memcpy(&unjoined, first + at, sizeof unjoined);
+        if (unjoined.batch != section->batches || unjoined.event < from)
+            break;
+        unjoined.batch++;
+        unjoined.event -= (uint32_t)from;
+        memcpy(first + at, &unjoined, sizeof unjoined);
+    }
+}
+
+/* Where spawns have stacks, those that have none yet stay, and what is behind them. The first
+ * section does without: it shows what there is. */
+static enum goleak_status push_full(struct goleak_textual *text)
+{
+    struct goleak_event kept[STACK_BACK];
+    uint32_t bare = text->bare_spawns;
+    if (bare == 0 || (text->lines.seam.awaits >> GOLEAK_EVENT_SPAWN & 1) == 0)
+        return goleak_textual_push(text);
+    size_t count = 0;
+    while (count < STACK_BACK && bare >> count != 0)
+        count++;
+    text->batch->count -= count;
+    memcpy(kept, text->batch->events + text->batch->count, count * sizeof *kept);
+    keep_unjoined(&text->section, text->batch->count);
+    enum goleak_status status = goleak_textual_push(text);
+    memcpy(text->batch->events, kept, count * sizeof *kept);
+    text->batch->count = count;
+    text->bare_spawns = (uint16_t)bare;
+    return status;
+}
+
 enum goleak_status goleak_textual_close_event(struct goleak_textual *text)
 {
     if (!text->open_event)
@@ -190,8 +271,20 @@ enum goleak_status goleak_textual_close_event(struct goleak_textual *text)
     text->open_event = false;
     struct goleak_event *event = &text->batch->events[text->batch->count - 1];
     if ((event->kind == GOLEAK_EVENT_SPAWN || event->kind == GOLEAK_EVENT_CREATE) && (event->has & GOLEAK_HAS_TID))
-        join_spawn(text, event);
-    return text->batch->count == GOLEAK_BATCH_EVENTS ? goleak_textual_push(text) : GOLEAK_OK;
+        goleak_textual_join(text, event);
+    return text->batch->count == GOLEAK_BATCH_EVENTS ? push_full(text) : GOLEAK_OK;
+}
+
+enum goleak_status goleak_textual_begin_section(struct goleak_textual *text)
+{
+    enum goleak_status status = goleak_textual_close_event(text);
+    if (status == GOLEAK_OK && text->batch->count != 0)
+        status = goleak_textual_push(text);
+    if (!text->has_first)
+        text->lines.seam.awaits = text->stacked;
+    text->has_first = true;
+    text->had_stack = text->ignores_frames = false;
+    return status;
 }
 
 bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **at, const char *limit, uint64_t *line)
@@ -299,6 +392,7 @@ void goleak_textual_lost(struct goleak_textual *text, const struct goleak_line *
 
 void goleak_textual_lost_in_all(struct goleak_textual *text, const struct goleak_line *line, uint64_t total)
 {
+    text->section.unsure = true; /* what is lost before it */
     if (total > text->lost_told)
         goleak_textual_lost(text, line, total - text->lost_told);
 }
@@ -473,6 +567,7 @@ bool goleak_textual_recorder_line(struct goleak_textual *text, const struct gole
         recorder_ends(text, line, at);
     else
         return false;
+    text->section.unsure = true; /* whose events it counts */
     text->notes++;
     return true;
 }

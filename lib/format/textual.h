@@ -24,18 +24,38 @@ struct goleak_spawn {
     uint32_t has; /* of the event; 0: none is pending */
     uint32_t tid, stack;
     uint64_t gopc, other_g, other_goid;
+    uint64_t position; /* of the event */
 };
 
 #define GOLEAK_SPAWNS 256
 
-/* The place of a go statement, by its address: to tell the stacks of two spawners apart. */
+/* The place of a go statement, by its address: to tell the stacks of two spawners apart. A
+ * frame is known by a hash of its text, which is the same to every reader. */
 struct goleak_go_place {
-    uint64_t gopc;
-    uint32_t frame;
+    uint64_t gopc, frame;
+};
+
+/* A creation whose spawner's entry may stand in the section before. */
+struct goleak_unjoined {
+    uint32_t batch, event; /* of the section's */
+};
+
+/* While one section of a recording is read alone: see section.h. */
+struct goleak_section_state {
+    bool alone;
+    bool unsure;      /* it depends on what the sections before tell */
+    uint32_t batches; /* pushed */
+    uint64_t events, notes; /* before it */
+    uint64_t spawned[GOLEAK_SPAWNS / 64]; /* whose entry of `spawns` it has set */
+    uint64_t placed[GOLEAK_SPAWNS / 64];  /* … of `places` */
+    uint64_t asked[GOLEAK_SPAWNS / 64];   /* … of `places` it has read and had not set */
+    struct goleak_buf unjoined;           /* struct goleak_unjoined, in order */
 };
 
 struct goleak_textual {
     struct goleak_reader_env env;
+    struct goleak_lines lines;
+    uint32_t forms; /* the format's own bits, of what its lines look like */
     struct goleak_keyed keyed;
     struct goleak_stacktext stack;
     struct goleak_batch *batch;
@@ -47,17 +67,28 @@ struct goleak_textual {
     uint32_t seen;   /* `has` of all keyed events */
     struct goleak_spawn spawns[GOLEAK_SPAWNS];
     struct goleak_go_place places[GOLEAK_SPAWNS];
+    uint32_t stacked; /* kinds of events that had stacks; in the first section, for the seams of all */
+    bool has_first;
+    bool has_stacks; /* a section that somebody else has read had some */
+    struct goleak_section_state section;
     /* Our own recorder's lines. */
     bool recorder_began, recorder_ended;
     uint64_t recorder_events; /* lines of its probes since it began */
     uint64_t lost_told;       /* by the recorder's messages */
 };
 
-/* False: memory. */
-bool goleak_textual_init(struct goleak_textual *text, const struct goleak_reader_env *env);
+/* False: memory; release it all the same. The lines go to these callbacks, of which `cut` is
+ * its own. */
+bool goleak_textual_init(struct goleak_textual *text, const struct goleak_reader_env *env,
+                         const struct goleak_line_reader *lines);
 void goleak_textual_release(struct goleak_textual *text);
 
 enum goleak_status goleak_textual_push(struct goleak_textual *text);
+/* A section begins: no event's stack is looked for across that. */
+enum goleak_status goleak_textual_begin_section(struct goleak_textual *text);
+/* newproc1's entry knows the spawner and the stack, its return the goroutine; both are on one
+ * thread. The first is kept, the second gets what the first told. */
+void goleak_textual_join(struct goleak_textual *text, struct goleak_event *event);
 /* The event before has all of its stack. */
 enum goleak_status goleak_textual_close_event(struct goleak_textual *text);
 enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct goleak_event *event);
@@ -112,6 +143,16 @@ const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, con
 
 /* Within a `bulk`: the block of frames at *at, if it was seen before. */
 bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **at, const char *limit, uint64_t *line);
+
+static inline bool goleak_spawn_bit(const uint64_t *bits, size_t place)
+{
+    return (bits[place / 64] >> place % 64 & 1) != 0;
+}
+
+static inline bool goleak_textual_has_stacks(const struct goleak_textual *text)
+{
+    return text->has_stacks || text->stack.blocks.count != 0;
+}
 
 static inline bool goleak_begins(const char *at, const char *end, const char *prefix)
 {

@@ -28,6 +28,8 @@ struct goleak_decode {
     struct goleak_source *source;
     const char *packing;
     unsigned char *input; /* INPUT_ROOM */
+    void *room;           /* of the call under way, for plain bytes; NULL: none */
+    size_t room_size;
 
     /* of pump, and so of the thread where there is one */
     struct goleak_unpack *unpack;
@@ -61,6 +63,11 @@ struct goleak_decode {
 
 /* ---- on either thread ----------------------------------------------------- */
 
+static bool is_plain(const struct goleak_decode *decode)
+{
+    return decode->packing == NULL || strcmp(decode->packing, "plain") == 0;
+}
+
 static enum goleak_status name_source(const struct goleak_decode *decode, enum goleak_status status,
                                       struct goleak_error *error)
 {
@@ -82,11 +89,18 @@ static enum goleak_status pump(struct goleak_decode *decode, const void **data, 
         if (decode->wake[0] >= 0 && !goleak_source_wait(decode->source, decode->wake[0]))
             return GOLEAK_OK;
         size_t got;
-        status = goleak_source_read(decode->source, decode->input, INPUT_ROOM, &got, error);
+        bool direct = decode->room != NULL && is_plain(decode);
+        status = goleak_source_read(decode->source, direct ? decode->room : decode->input,
+                                    direct ? decode->room_size : INPUT_ROOM, &got, error);
         if (status < 0)
             return status;
         decode->read_bytes += got;
         decode->given_all = got == 0;
+        if (direct && got > 0) {
+            *data = decode->room;
+            *size = got;
+            return GOLEAK_OK;
+        }
         if (got > 0)
             goleak_unpack_give(decode->unpack, decode->input, got);
         else
@@ -208,11 +222,6 @@ static void wake_thread(const struct goleak_decode *decode)
     do
         sent = write(decode->wake[1], "", 1);
     while (sent < 0 && errno == EINTR);
-}
-
-static bool is_plain(const struct goleak_decode *decode)
-{
-    return decode->packing == NULL || strcmp(decode->packing, "plain") == 0;
 }
 
 /* Takes down what thread_start made, as far as it came. */
@@ -381,6 +390,17 @@ enum goleak_status goleak_decode_next(struct goleak_decode *decode, const void *
     if (decode->status < 0 && error != NULL)
         *error = decode->error;
     return decode->status;
+}
+
+enum goleak_status goleak_decode_next_into(struct goleak_decode *decode, void *room, size_t room_size,
+                                           const void **data, size_t *size, goleak_damage_fn *damage, void *context,
+                                           struct goleak_error *error)
+{
+    decode->room = room;
+    decode->room_size = room_size;
+    enum goleak_status status = goleak_decode_next(decode, data, size, damage, context, error);
+    decode->room = NULL;
+    return status;
 }
 
 uint64_t goleak_decode_bytes_read(const struct goleak_decode *decode)

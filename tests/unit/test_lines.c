@@ -91,7 +91,9 @@ static enum goleak_status feed(const char *bytes, size_t size)
 
 static enum goleak_status run(const char *bytes, size_t size, size_t step, bool bulk)
 {
-    const struct goleak_line_reader reader = { bulk ? on_bulk : NULL, on_line, on_long, &seen };
+    const struct goleak_line_reader reader = {
+        .bulk = bulk ? on_bulk : NULL, .line = on_line, .too_long = on_long, .context = &seen
+    };
     enum goleak_status status = GOLEAK_OK;
     seen.size = 0;
     goleak_lines_init(&lines, &alloc, &reader);
@@ -113,7 +115,7 @@ static void every_split_gives_the_same_lines(void **state)
     (void)state;
     for (size_t first = 0; first <= size; first++)
         for (size_t second = first; second <= size; second++) {
-            const struct goleak_line_reader reader = { NULL, on_line, on_long, &seen };
+            const struct goleak_line_reader reader = { .line = on_line, .too_long = on_long, .context = &seen };
             seen.size = 0;
             goleak_lines_init(&lines, &alloc, &reader);
             assert_int_equal(feed(text, first), GOLEAK_OK);
@@ -233,7 +235,7 @@ static void a_refusal_stops_the_reading(void **state)
 
 static void memory_that_ends_stops_it_too(void **state)
 {
-    const struct goleak_line_reader reader = { NULL, on_line, on_long, &seen };
+    const struct goleak_line_reader reader = { .line = on_line, .too_long = on_long, .context = &seen };
     (void)state;
     goleak_lines_init(&lines, &alloc, &reader);
     heap.fail_at = heap.requests + 1;

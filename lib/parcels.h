@@ -1,0 +1,77 @@
+/*
+ * parcels - what reading threads have read, on its way to the caller's.
+ *
+ * Parcels go round: a reader claims the next one, which is the place of what it will put in
+ * among what the others do, and fills it; the caller gets them in the order in which they were
+ * claimed.
+ *
+ * Memory.   What is in a parcel was malloced by who filled it, and stays for the next time.
+ * Threads.  A parcel is its claimer's until it is full, and the caller's until it is given back.
+ */
+#ifndef GOLEAK_PARCELS_H
+#define GOLEAK_PARCELS_H
+
+#include "aside.h"
+#include "format/section.h"
+
+#include <pthread.h>
+
+/* More than a core's own cache holds: what a reader wrote has gone to the cache that all share
+ * by the time it is read, where it costs a fifth of what taking it from the core costs. */
+#define GOLEAK_PARCELS 8
+#define GOLEAK_PARCEL_BATCHES 64
+
+struct goleak_bytes {
+    struct goleak_alloc alloc;
+    struct goleak_buf buf;
+};
+
+struct goleak_parcel {
+    struct goleak_alloc alloc;
+    struct goleak_batch *batches[GOLEAK_PARCEL_BATCHES];
+    size_t count, made;
+    struct goleak_aside *from;     /* whose news and events they are */
+    struct goleak_buf news;
+    struct goleak_bytes *raw;      /* plain ones; one that was given back lately, and is in a cache */
+    struct goleak_buf damage;      /* news, of what was packed */
+    struct goleak_section section; /* of the raw bytes, if they were read already: `sure` */
+    bool is_section, sure;
+    uint64_t read_bytes;           /* of the source, so far */
+    uint64_t used_bytes;           /* of its reader's memory */
+    uint64_t booked_bytes;         /* of `alloc`'s, in the trace's account */
+    bool last;
+    bool full;                     /* the ring's */
+};
+
+struct goleak_parcels {
+    pthread_mutex_t mutex;
+    pthread_cond_t filled, freed;
+    struct goleak_parcel all[GOLEAK_PARCELS];
+    struct goleak_bytes bytes[GOLEAK_PARCELS], *free[GOLEAK_PARCELS];
+    size_t free_count; /* the last one first */
+    uint64_t first, claimed; /* counted on and on */
+    bool stopped;
+};
+
+/* False: the system has no more locks. */
+bool goleak_parcels_init(struct goleak_parcels *parcels);
+void goleak_parcels_release(struct goleak_parcels *parcels);
+
+/* Empty, but for what it keeps for the next time. Waits until one is free; NULL: the caller wants
+ * no more. One thread at a time calls this. */
+struct goleak_parcel *goleak_parcels_claim(struct goleak_parcels *parcels);
+/* Does not wait. NULL also: none is free. */
+struct goleak_parcel *goleak_parcels_try_claim(struct goleak_parcels *parcels);
+/* False: memory. */
+bool goleak_parcel_make_batch(struct goleak_parcel *parcel);
+/* False: the caller wants no more. */
+bool goleak_parcels_fill(struct goleak_parcels *parcels, struct goleak_parcel *parcel);
+
+/* The caller's: is the next one full? Waits for it, and gives it back. */
+bool goleak_parcels_ready(struct goleak_parcels *parcels);
+struct goleak_parcel *goleak_parcels_receive(struct goleak_parcels *parcels);
+void goleak_parcels_give_back(struct goleak_parcels *parcels);
+/* No more of them: who waits for a free one is told. */
+void goleak_parcels_stop(struct goleak_parcels *parcels);
+
+#endif
