@@ -301,7 +301,10 @@ static void read_by_several(struct reader *reader)
     parcel->read_bytes = goleak_decode_bytes_read(reading->decode);
     bool learnt = learn(reader);
     reading->whole = !learnt;
-    reading->awaits = learnt ? goleak_section_awaits(reading->format, reader->aside.input->reader) : 0;
+    if (learnt) {
+        reading->awaits = goleak_section_awaits(reading->format, reader->aside.input->reader);
+        goleak_section_guess(reading->format, reader->aside.input->reader, reading->known);
+    }
     if (!fill(reader, parcel))
         return;
     for (unsigned i = 1; i < reading->reader_most && learnt; i++) {

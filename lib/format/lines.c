@@ -154,10 +154,10 @@ enum goleak_status goleak_lines_feed(struct goleak_lines *lines, const char *byt
 
 void goleak_lines_skip(struct goleak_lines *lines, uint64_t bytes, uint64_t count)
 {
-    lines->mark = goleak_section_mark(lines->fed_bytes);
-    lines->seam = (struct goleak_seam){ .awaits = lines->seam.awaits };
     lines->fed_bytes += bytes;
     lines->number += count;
+    lines->mark = goleak_section_mark(lines->fed_bytes);
+    lines->seam = (struct goleak_seam){ .awaits = lines->seam.awaits };
 }
 
 enum goleak_status goleak_lines_finish(struct goleak_lines *lines)

@@ -134,6 +134,22 @@ static struct goleak_event *by_place(struct goleak_textual *text, struct goleak_
 
 #define STACK_BACK 16 /* bits of bare_spawns */
 
+/* Of the batch's creations, one that may get a stack from the section before. */
+static bool is_unjoined(const struct goleak_textual *text, size_t index)
+{
+    const struct goleak_section_state *section = &text->section;
+    struct goleak_unjoined unjoined;
+    for (size_t at = section->unjoined.size; at != 0;) {
+        at -= sizeof unjoined;
+        memcpy(&unjoined, section->unjoined.data + at, sizeof unjoined);
+        if (unjoined.batch != section->batches || unjoined.event < index)
+            return false;
+        if (unjoined.event == index)
+            return true;
+    }
+    return false;
+}
+
 /* A stack is printed for itself, so another CPU's line may stand between it and its
  * event: of those, the function that it was taken in tells the right one. */
 static struct goleak_event *owner_of(struct goleak_textual *text, uint32_t stack)
@@ -154,8 +170,10 @@ static struct goleak_event *owner_of(struct goleak_textual *text, uint32_t stack
     if (leaf != GOLEAK_LEAF_SPAWN) {
         for (size_t back = 0; back <= last && back < STACK_BACK; back++) {
             struct goleak_event *event = &events[last - back];
-            if ((kinds[leaf] >> event->kind & 1) != 0 && (event->has & GOLEAK_HAS_STACK) == 0)
-                return event;
+            if ((kinds[leaf] >> event->kind & 1) == 0 || (event->has & GOLEAK_HAS_STACK) != 0)
+                continue;
+            text->section.unsure = text->section.unsure || is_unjoined(text, last - back);
+            return event;
         }
         return NULL;
     }

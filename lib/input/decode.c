@@ -396,6 +396,8 @@ enum goleak_status goleak_decode_next_into(struct goleak_decode *decode, void *r
                                            const void **data, size_t *size, goleak_damage_fn *damage, void *context,
                                            struct goleak_error *error)
 {
+    if (decode->threaded)
+        return goleak_decode_next(decode, data, size, damage, context, error);
     decode->room = room;
     decode->room_size = room_size;
     enum goleak_status status = goleak_decode_next(decode, data, size, damage, context, error);
