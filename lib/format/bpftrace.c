@@ -272,7 +272,7 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
 
 static bool is_calm(const struct goleak_reader *reader)
 {
-    return !reader->in_map && !reader->histogram && reader->inner.carry.size == 0 && reader->inner.long_bytes == 0;
+    return !reader->in_map && reader->inner.carry.size == 0 && reader->inner.long_bytes == 0;
 }
 
 static struct goleak_textual *text_of(struct goleak_reader *reader)

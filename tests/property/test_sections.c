@@ -23,6 +23,7 @@ struct world {
     uint64_t ts;
     unsigned goid;
     unsigned late[CPUS]; /* a place + 1 whose stack is still to be printed */
+    unsigned slow;       /* lines until newproc1 returns on a thread that takes long */
 };
 
 static unsigned g_of(unsigned goid)
@@ -56,11 +57,35 @@ static void print_late(struct world *world, const char *line, unsigned cpu)
     world->late[cpu] = 0;
 }
 
+static void live(struct world *world);
+
+/* newproc1 is entered, and hundreds of events later it returns; its own stack comes late. */
+static void spawn_slowly(struct world *world, const char *line)
+{
+    if (world->slow == 0) {
+        bytes_format(world->out, "newproc1_entry: parent=%x parentgoid=1 fn=%x pc=%x ts=%llu cpu=0 tid=300\n", g_of(1),
+                     pc_of(3) + 8, pc_of(3), (unsigned long long)world->ts);
+        print_stack(world, line, 3);
+        world->slow = 200 + chance(200);
+    }
+    if (--world->slow != 0)
+        return;
+    unsigned goid = ++world->goid;
+    bytes_format(world->out, "newproc1: goroutine=%x goid=%u gopc=%x startpc=%x fn=main.slow ts=%llu cpu=0 tid=300\n",
+                 g_of(goid), goid, pc_of(3), pc_of(3) + 8, (unsigned long long)world->ts + 1);
+    live(world);
+    bytes_text(world->out, "\n");
+    bytes_format(world->out, line, "runtime.newproc.func1", 37u);
+    bytes_format(world->out, line, "main.spawn1", 23u);
+    bytes_text(world->out, "\n");
+}
+
 static void spawn(struct world *world, const char *line, bool with_entry)
 {
     unsigned place = chance(PLACES), cpu = chance(CPUS), goid = ++world->goid;
     print_late(world, line, cpu);
     if (with_entry) {
+        spawn_slowly(world, line);
         bytes_format(world->out, "newproc1_entry: parent=%x parentgoid=1 fn=%x pc=%x ts=%llu cpu=%u tid=%u\n", g_of(1),
                      pc_of(place) + 8, pc_of(place), (unsigned long long)world->ts, cpu, 100 + cpu);
         world->late[cpu] = place + 1;
@@ -116,8 +141,16 @@ static const char *const odd_lines[] = {
     ". ... raw event: size 5\n",
 };
 
-/* What goes on for more than a section before it ends: a map of bpftrace's, a table. */
-static const char *const odd_spans[][2] = { { "@open[\n", "]: 1\n" }, { "@us:\n", "done\n" } };
+/* What goes on for more than a section before it ends, or is counted from there. */
+static const char *const odd_spans[][2] = {
+    { "@open[\n", "]: 1\n" },
+    { "Lost 12 events\n", "WARNING: Total lost event count: 40\n" },
+    { "goleak-recorder: version=1 tool=x arch=amd64 probes=newproc1\n", "goleak-recorder-end: events=512 lost=7\n" },
+    { "           value  ------------- Distribution ------------- count    \n", "               0 |@@@@   12       \n" },
+};
+
+/* What stands behind each line, and so before each seam. */
+static const char *const odd_tails[] = { "struct g {\n    uint64_t goid = 0x12,\n", "@us:\n", "a word of its own\n" };
 
 static void dtrace(struct world *world, bool stacks)
 {
@@ -219,6 +252,16 @@ static void write_all(struct bytes *text, write_fn *line, bool stacks, const cha
     }
 }
 
+static void write_with_tails(struct bytes *text, write_fn *line, const char *tail)
+{
+    struct world world = { .out = text, .ts = 5000000000000, .goid = 1 };
+    for (; text->size < BYTES; world.ts += 1000) {
+        line(&world, false);
+        if (text->size > BYTES / 2)
+            bytes_text(text, tail);
+    }
+}
+
 static void try_all(const char *format, write_fn *line)
 {
     struct bytes text = { 0 }, packed = { 0 };
@@ -228,10 +271,16 @@ static void try_all(const char *format, write_fn *line)
         write_all(&text, line, i % 3 != 0, odd_lines[i], "");
         compare(&text, format, 3, odd_lines[i]);
     }
-    for (size_t i = 0; i < COUNT(odd_spans); i++) {
+    for (size_t i = 0; i < 2 * COUNT(odd_spans); i++) {
+        const char *const *span = odd_spans[i / 2];
         bytes_clear(&text);
-        write_all(&text, line, true, odd_spans[i][0], odd_spans[i][1]);
-        compare(&text, format, 3, odd_spans[i][0]);
+        write_all(&text, line, i % 2 == 0, span[0], span[1]);
+        compare(&text, format, 3, span[0]);
+    }
+    for (size_t i = 0; i < COUNT(odd_tails); i++) {
+        bytes_clear(&text);
+        write_with_tails(&text, line, odd_tails[i]);
+        compare(&text, format, 3, odd_tails[i]);
     }
     for (unsigned number = 0; number < 4; number++) { /* with stacks and without, packed, and that cut */
         bytes_clear(&text);
