@@ -28,10 +28,9 @@ enum goleak_status goleak_feed_open(struct goleak_feed *feed, struct goleak_trac
 /* A file is read before a thread for it has been started. */
 #define SMALL_BYTES ((uint64_t)512 * 1024)
 
-/* How many threads, beside the caller's, one of `feeds` inputs may have. One that is plain text is
- * read by as many as it has, any other has use for one that gets it the bytes. */
-static unsigned threads_of(const struct goleak_feed *feed, const struct goleak_trace *trace, size_t index, size_t feeds,
-                           bool plain_text)
+/* How many threads, beside the caller's, one of `feeds` inputs may have. More than there are cores
+ * take longer: what one has written the other has to fetch. */
+static unsigned threads_of(const struct goleak_feed *feed, const struct goleak_trace *trace, size_t index, size_t feeds)
 {
     unsigned jobs = trace->options.jobs;
     if (jobs != 0) /* one for each, and what is left from the first on */
@@ -40,7 +39,7 @@ static unsigned threads_of(const struct goleak_feed *feed, const struct goleak_t
     bool small = !goleak_source_can_block(feed->source) && goleak_source_size(feed->source) < SMALL_BYTES;
     if (cores == 1 || small)
         return 0;
-    return feeds == 1 ? cores - plain_text : index < cores;
+    return feeds == 1 ? cores - 1 : index < cores;
 }
 
 static bool is_text(const void *bytes, size_t size, bool all)
@@ -64,13 +63,12 @@ enum goleak_status goleak_feed_start(struct goleak_feed *feed, struct goleak_tra
         return status;
     const char *packing = goleak_unpack_sniff(first, size, all);
     bool packed = packing != NULL && strcmp(packing, "plain") != 0;
-    bool plain_text = !packed && is_text(first, size, all);
-    unsigned threads = threads_of(feed, trace, index, feeds, plain_text);
+    unsigned threads = threads_of(feed, trace, index, feeds);
     bool aside =
         threads > (packed ? 1u : 0u) && trace->options.exe == NULL && trace->options.allocator == NULL && !feed->here;
     if (packed && threads != 0)
         how = GOLEAK_DECODE_THREAD;
-    else if (aside && threads > 1 && !plain_text)
+    else if (aside && threads > 1 && !is_text(first, size, all)) /* which its readers read themselves */
         how = GOLEAK_DECODE_PLAIN_THREAD;
     if (aside)
         status = goleak_reading_open(&feed->reading, feed->input, feed->source, threads - packed, how, error);
