@@ -112,6 +112,7 @@ static void fail_memory(struct reader *reader)
 {
     reader->reading->status = goleak_error_alloc(&reader->reading->error, &reader->aside.side->alloc);
     reader->reading->over = true;
+    reader->reading->run_size = 0;
 }
 
 /* The parcel goes on its way. False: the caller wants no more. */
