@@ -122,8 +122,7 @@ static const char *const odd_lines[] = {
     "goleak-recorder-end: events=512000 lost=7\n",
     /* D scripts */
     "dtrace: 33 drops on CPU 0\n",
-    "           value  ------------- Distribution ------------- count    \n"
-    "               0 |@@@@@@@@@@@@@@@@@@@@                     12       \n",
+    "           value  ------------- Distribution ------------- count    \n               0 |@@@@@@@@@@          12       \n",
     "struct g {\n    uint64_t goid = 0x12,\n    struct stack stack = {\n        lo = 0x1\n",
     "goroutine c0001c0 created: count=1\n",
     /* bpftrace scripts */
