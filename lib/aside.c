@@ -119,8 +119,8 @@ bool goleak_aside_gather(struct goleak_aside *aside, struct goleak_buf *news, si
 
 void goleak_aside_pass_over(struct goleak_aside *aside)
 {
-    for (uint32_t id = 0; id < GOLEAK_HEALTH_COUNT; id++)
-        aside->told.health[id] = aside->side->health.entries[id].count;
+    memset(aside->side->health.entries, 0, sizeof aside->side->health.entries);
+    memset(aside->told.health, 0, sizeof aside->told.health);
     aside->told.from = aside->side->reasons.from;
     aside->told.candidates = aside->side->reasons.candidates;
 }

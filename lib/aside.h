@@ -49,7 +49,7 @@ void goleak_aside_close(struct goleak_aside *aside, struct goleak_alloc *alloc);
 uint64_t goleak_aside_used(const struct goleak_aside *aside);
 /* Adds what was not told yet, before this batch. False: memory, and nothing was added. */
 bool goleak_aside_gather(struct goleak_aside *aside, struct goleak_buf *news, size_t batch);
-/* What is known by now and is no symbol, the trace learns otherwise. */
+/* What is known by now and is no symbol, the trace learns otherwise; complaints are forgotten. */
 void goleak_aside_pass_over(struct goleak_aside *aside);
 /* A complaint alone, of bytes; as goleak_health_note. */
 void goleak_aside_complain(struct goleak_buf *news, enum goleak_health_id id, uint64_t offset, const char *sentence);

@@ -5,7 +5,8 @@
  * among what the others do, and fills it; the caller gets them in the order in which they were
  * claimed.
  *
- * Memory.   What is in a parcel was malloced by who filled it, and stays for the next time.
+ * Memory.   What is in a parcel was malloced by who filled it, and stays for the next time. A
+ *           limit does not stop it: it counts as parcels arrive.
  * Threads.  A parcel is its claimer's until it is full, and the caller's until it is given back.
  */
 #ifndef GOLEAK_PARCELS_H
@@ -23,6 +24,7 @@
 
 struct goleak_bytes {
     struct goleak_alloc alloc;
+    uint64_t booked_bytes; /* of it, in the trace's account */
     struct goleak_buf buf;
 };
 

@@ -227,6 +227,7 @@ static void read_events(struct reader *reader, struct goleak_parcel *parcel)
     struct goleak_aside *aside = &reader->aside;
     bool sure = false;
     reader->open = parcel;
+    goleak_aside_pass_over(aside); /* of a section that was not taken */
     pthread_mutex_lock(&reader->reading->known_lock);
     memcpy(parcel->section.guessed, reader->reading->known, sizeof parcel->section.guessed);
     pthread_mutex_unlock(&reader->reading->known_lock);
@@ -264,8 +265,8 @@ static bool learn(struct reader *reader)
     struct goleak_reading *reading = reader->reading;
     struct goleak_input *input = reader->aside.input;
     if (goleak_input_feed_plain(input, reading->first.data, reading->first.size, NULL) != GOLEAK_OK ||
-        input->reader == NULL || !goleak_section_may_begin(reading->format, input->reader) ||
-        goleak_section_skip(reading->format, input->reader) != GOLEAK_OK)
+        input->reader == NULL || goleak_section_skip(reading->format, input->reader) != GOLEAK_OK ||
+        !goleak_section_may_begin(reading->format, input->reader))
         return false;
     goleak_aside_pass_over(&reader->aside);
     return true;
@@ -300,6 +301,12 @@ static void read_by_several(struct reader *reader)
     reading->format = reader->aside.input->format;
     parcel->is_section = false;
     parcel->read_bytes = goleak_decode_bytes_read(reading->decode);
+    if (!goleak_aside_gather(&reader->aside, &parcel->news, 0)) { /* what is damaged so far */
+        fail_memory(reader);
+        parcel->last = true;
+        fill(reader, parcel);
+        return;
+    }
     bool learnt = learn(reader);
     reading->whole = !learnt;
     if (learnt) {
@@ -367,9 +374,12 @@ static bool find_sections(struct reader *reader)
         return false;
     }
     parcel->raw->buf.size = 0;
+    enum goleak_status status = reading->status; /* of what is behind these bytes */
     bool fed = feed(reader, reading->first.data, reading->first.size);
     goleak_buf_release(&reading->first);
-    return fed;
+    if (fed)
+        reading->status = status;
+    return fed && status == GOLEAK_OK;
 }
 
 static bool take_run(struct reader *reader, const void *data, size_t size)
@@ -384,6 +394,8 @@ static bool take_run(struct reader *reader, const void *data, size_t size)
         return add_raw(reader, input->head.data, input->head.size) && send(reader, false);
     if (input->waits && input->format != NULL && input->reader == NULL)
         return find_sections(reader);
+    if (input->waits && input->format == NULL) /* the caller's thread is told of it first */
+        return true;
     return goleak_decode_bytes_read(reading->decode) - reading->told_bytes < PARCEL_BYTES || send(reader, false);
 }
 
@@ -517,7 +529,7 @@ void goleak_reading_close(struct goleak_reading *reading)
         booked_bytes += reading->readers[i].booked_bytes;
     }
     for (size_t i = 0; i < GOLEAK_PARCELS; i++)
-        booked_bytes += reading->parcels.all[i].booked_bytes;
+        booked_bytes += reading->parcels.all[i].booked_bytes + reading->parcels.bytes[i].booked_bytes;
     if (reading->has_parcels)
         goleak_parcels_release(&reading->parcels);
     if (reading->has_turn)
@@ -542,6 +554,7 @@ static void book(struct goleak_reading *reading, struct goleak_parcel *parcel)
         if (parcel->from == &reading->readers[i].aside)
             book_as(reading->alloc, &reading->readers[i].booked_bytes, parcel->used_bytes);
     book_as(reading->alloc, &parcel->booked_bytes, parcel->alloc.used_bytes);
+    book_as(reading->alloc, &parcel->raw->booked_bytes, parcel->raw->alloc.used_bytes);
 }
 
 /* *takes: the trace's reader, which stands at the section's begin, can go on behind it; else it

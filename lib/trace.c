@@ -427,7 +427,7 @@ static enum goleak_status find_format(struct goleak_input *input, bool whole)
         return refuse(input, advice);
     if (trace->options.input_format != NULL)
         input->format = goleak_format_find(trace->options.input_format);
-    else
+    else if (input->format == NULL) /* else more bytes would tell otherwise, perhaps */
         input->format = goleak_format_sniff(input->head.data, input->head.size, whole, &more, advice);
     if (input->format == NULL)
         return more ? GOLEAK_END : refuse(input, advice);

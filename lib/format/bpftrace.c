@@ -275,12 +275,19 @@ static bool is_calm(const struct goleak_reader *reader)
     return !reader->in_map && reader->inner.carry.size == 0 && reader->inner.long_bytes == 0;
 }
 
+static void settle(struct goleak_reader *reader)
+{
+    reader->in_map = reader->histogram = false;
+    reader->inner.carry.size = 0;
+    reader->inner.long_bytes = 0;
+}
+
 static struct goleak_textual *text_of(struct goleak_reader *reader)
 {
     return &reader->text;
 }
 
-static const struct goleak_sections sections = { goleak_keyed_event, is_calm, text_of };
+static const struct goleak_sections sections = { goleak_keyed_event, is_calm, settle, text_of };
 
 /* ---- the reader ---- */
 

@@ -610,12 +610,17 @@ static bool is_calm(const struct goleak_reader *reader)
     return !reader->dump.open && !reader->aggregation;
 }
 
+static void settle(struct goleak_reader *reader)
+{
+    reader->dump.open = reader->aggregation = false;
+}
+
 static struct goleak_textual *text_of(struct goleak_reader *reader)
 {
     return &reader->text;
 }
 
-static const struct goleak_sections sections = { begins_section, is_calm, text_of };
+static const struct goleak_sections sections = { begins_section, is_calm, settle, text_of };
 
 /* ---- the reader ---- */
 

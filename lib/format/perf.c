@@ -969,12 +969,17 @@ static bool is_calm(const struct goleak_reader *reader)
     return !reader->is_json && !reader->is_raw_dump && reader->times == TIMES_AS_PRINTED;
 }
 
+static void settle(struct goleak_reader *reader)
+{
+    reader->is_raw_dump = false;
+}
+
 static struct goleak_textual *text_of(struct goleak_reader *reader)
 {
     return &reader->text;
 }
 
-static const struct goleak_sections sections = { begins_section, is_calm, text_of };
+static const struct goleak_sections sections = { begins_section, is_calm, settle, text_of };
 
 /* ---- the reader ---- */
 

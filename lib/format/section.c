@@ -14,6 +14,9 @@ enum goleak_status goleak_section_begin(const struct goleak_format *format, stru
     struct goleak_textual *text = format->sections->text(reader);
     struct goleak_section_state *state = &text->section;
     enum goleak_status status = goleak_textual_begin_section(text);
+    format->sections->settle(reader);
+    text->lines.carry.size = 0;
+    text->lines.long_bytes = 0;
     const struct goleak_buf unjoined = state->unjoined;
     *state = (struct goleak_section_state){ .alone = true, .events = text->events, .notes = text->notes };
     state->unjoined = unjoined;
@@ -140,7 +143,8 @@ size_t goleak_section_find(struct goleak_section_search *search, const struct go
         search->at = (size_t)(newline - bytes) + 1;
     }
     while ((newline = memchr(bytes + search->at, '\n', size - search->at)) != NULL) {
-        if (goleak_seam_step(&search->seam, format->sections->begins, bytes + search->at, newline))
+        if ((size_t)(newline - bytes) - search->at <= GOLEAK_LINE_MAX && /* as lines.c asks */
+            goleak_seam_step(&search->seam, format->sections->begins, bytes + search->at, newline))
             return search->at;
         search->at = (size_t)(newline - bytes) + 1;
     }

@@ -39,7 +39,7 @@ enum goleak_status goleak_decode_open(struct goleak_decode **out, struct goleak_
 enum goleak_status goleak_decode_next(struct goleak_decode *decode, const void **data, size_t *size,
                                       goleak_damage_fn *damage, void *context, struct goleak_error *error);
 
-/* The same; what would only be copied, plain bytes that no thread reads, is read into `room`. */
+/* The same, up to `room_size` bytes; what would only be copied, plain bytes that no thread reads, is read into `room`. */
 enum goleak_status goleak_decode_next_into(struct goleak_decode *decode, void *room, size_t room_size,
                                            const void **data, size_t *size, goleak_damage_fn *damage, void *context,
                                            struct goleak_error *error);

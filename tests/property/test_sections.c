@@ -228,9 +228,9 @@ static void compare(const struct bytes *recording, const char *format, unsigned 
         options.input_format = format;
         outcome_of_file(jobs == 1 ? &want : &got, path, &options);
         if (want.status != GOLEAK_OK && what[0] != '.') /* a dump of perf's records is none of a recording */
-            fail_msg("%s, %s: %s", format, what, want.error.message);
+            fail_msg("%s, %s: %s", format != NULL ? format : "any", what, want.error.message);
         if (jobs != 1 && !outcome_equal(&want, &got))
-            fail_msg("%s, %s, %u jobs: %s", format, what, jobs, outcome_difference(&want, &got));
+            fail_msg("%s, %s, %u jobs: %s", format != NULL ? format : "any", what, jobs, outcome_difference(&want, &got));
         outcome_free(&got);
     }
     outcome_free(&want);
@@ -261,6 +261,42 @@ static void write_with_tails(struct bytes *text, write_fn *line, const char *tai
     }
 }
 
+/* Frames, of which the first is cut or broken, and lines of another format behind 64 KiB. */
+static void damaged_ones(const char *format, write_fn *line)
+{
+    struct bytes text = { 0 }, frame = { 0 }, file = { 0 };
+    struct world world = { .out = &text, .ts = 5000000000000, .goid = 1 };
+    for (; text.size < 100000; world.ts += 1000)
+        line(&world, true);
+    bytes_zstd(&frame, &text);
+    for (unsigned way = 0; way < 2; way++) {
+        bytes_clear(&file);
+        bytes_add(&file, frame.data, frame.size - way * 10);
+        if (way == 0)
+            memset(file.data + file.size / 2, 0x55, 20);
+        bytes_clear(&text);
+        write_all(&text, line, true, "", "");
+        bytes_zstd(&file, &text);
+        compare(&file, format, 5, "a broken frame, and good ones");
+    }
+    for (size_t size = 100000; size < BYTES; size *= 3) {
+        bytes_clear(&text);
+        while (text.size < 70000) {
+            line(&world, false);
+            world.ts += 1000;
+        }
+        bytes_text(&text, "Lost 12 events\n");
+        while (text.size < size) {
+            line(&world, false);
+            world.ts += 1000;
+        }
+        compare(&text, NULL, 4, "another's line behind the first");
+    }
+    bytes_free(&text);
+    bytes_free(&frame);
+    bytes_free(&file);
+}
+
 static void try_all(const char *format, write_fn *line)
 {
     struct bytes text = { 0 }, packed = { 0 };
@@ -287,9 +323,17 @@ static void try_all(const char *format, write_fn *line)
         write_all(&text, line, number % 2 == 0, "", "");
         bytes_zstd(&packed, &text);
         packed.size -= number / 2 * 100;
-        compare(&text, format, 6, "plain");
-        compare(&packed, format, 6, "packed");
+        compare(&text, number < 2 ? NULL : format, 6, "plain");
+        compare(&packed, number < 2 ? NULL : format, 6, "packed");
     }
+    damaged_ones(format, line);
+    bytes_clear(&text); /* two, one behind the other, with maps */
+    for (unsigned i = 0; i < 2; i++) {
+        bytes_text(&text, "goleak-recorder: version=1 tool=x arch=amd64 probes=newproc1\n");
+        write_all(&text, line, i == 0, "@open[\n", "]: 1\n@us[\n");
+        bytes_text(&text, "]: 12\nLost 12 events\ngoleak-recorder-end: events=512\n");
+    }
+    compare(&text, format, 4, "two");
     bytes_clear(&text); /* a line that is no section's */
     write_all(&text, line, true, "", "");
     for (size_t i = 0; i < 1200000; i += 10)
