@@ -61,7 +61,8 @@ struct goleak_sections {
     goleak_begins_fn *begins;
     /* The lines to come mean what they would mean to a reader that has read the first section. */
     bool (*is_calm)(const struct goleak_reader *reader);
-    /* From here on they do, to a reader of sections: what was before is another's. */
+    /* From here on they do, to a reader of sections: what was before is another's. NULL: once
+     * they do, they always do. */
     void (*settle)(struct goleak_reader *reader);
     struct goleak_textual *(*text)(struct goleak_reader *reader);
 };

@@ -666,7 +666,7 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
         return GOLEAK_OK;
     if (!line->ended) {
         goleak_textual_cut(text, line);
-    } else if (is_raw_dump(at, end)) {
+    } else if (text->events == 0 && is_raw_dump(at, end)) { /* behind events it is the program's own line */
         reader->is_raw_dump = true;
     } else if (is_trace_alone(at, end) || (text->events == 0 && is_columns_alone(at, end))) {
         reader->without_name++;
@@ -966,12 +966,7 @@ static enum goleak_event_kind begins_section(const char *at, const char *end)
 
 static bool is_calm(const struct goleak_reader *reader)
 {
-    return !reader->is_json && !reader->is_raw_dump && reader->times == TIMES_AS_PRINTED;
-}
-
-static void settle(struct goleak_reader *reader)
-{
-    reader->is_raw_dump = false;
+    return !reader->is_json && reader->times == TIMES_AS_PRINTED;
 }
 
 static struct goleak_textual *text_of(struct goleak_reader *reader)
@@ -979,7 +974,7 @@ static struct goleak_textual *text_of(struct goleak_reader *reader)
     return &reader->text;
 }
 
-static const struct goleak_sections sections = { begins_section, is_calm, settle, text_of };
+static const struct goleak_sections sections = { begins_section, is_calm, NULL, text_of };
 
 /* ---- the reader ---- */
 
@@ -1036,7 +1031,7 @@ static enum goleak_status finish(struct goleak_reader *reader)
 static void facts(const struct goleak_reader *reader, struct goleak_reader_facts *out)
 {
     *out = (struct goleak_reader_facts){
-        .events = reader->is_raw_dump ? 0 : reader->text.events,
+        .events = reader->text.events,
         .notes = reader->text.notes,
         .form = reader->is_json                                 ? "json"
                 : goleak_textual_has_stacks(&reader->text)     ? "callchains"

@@ -14,7 +14,8 @@ enum goleak_status goleak_section_begin(const struct goleak_format *format, stru
     struct goleak_textual *text = format->sections->text(reader);
     struct goleak_section_state *state = &text->section;
     enum goleak_status status = goleak_textual_begin_section(text);
-    format->sections->settle(reader);
+    if (format->sections->settle != NULL)
+        format->sections->settle(reader);
     text->lines.carry.size = 0;
     text->lines.long_bytes = 0;
     const struct goleak_buf unjoined = state->unjoined;

@@ -771,6 +771,14 @@ static void what_is_missing_from_the_field_set_is_advised(void **state)
                    "app 7 [000] 1.5: p:gopark:\n",
                    "1 park g=c000102000 goid=7 reason=6 wait=20 ts=1500000000 cpu=0 tid=7\n");
     assert_null(reading.facts.advice);
+    /* Nor does the program make a dump of it by a line of its own. */
+    reading_expect(PERF,
+                   "app 7 [000] 1.5: p:gopark: " PARK "\n"
+                   ". ... raw event: size 88 bytes\n"
+                   "app 7 [000] 1.6: p:gopark: " PARK "\n",
+                   "1 park g=c000102000 goid=7 reason=6 wait=20 ts=1500000000 cpu=0 tid=7\n"
+                   "3 park g=c000102000 goid=7 reason=6 wait=20 ts=1600000000 cpu=0 tid=7\n");
+    assert_null(reading.facts.advice);
 }
 
 /* ---- through the API ------------------------------------------------------------ */
