@@ -1,22 +1,13 @@
 /* parcels - see parcels.h. */
 #include "parcels.h"
 
-static bool locks_init(struct goleak_parcels *parcels)
-{
-    if (pthread_mutex_init(&parcels->mutex, NULL) != 0)
-        return false;
-    if (pthread_cond_init(&parcels->filled, NULL) == 0) {
-        if (pthread_cond_init(&parcels->freed, NULL) == 0)
-            return true;
-        pthread_cond_destroy(&parcels->filled);
-    }
-    pthread_mutex_destroy(&parcels->mutex);
-    return false;
-}
+#include "base/thread.h"
+
+#include <string.h>
 
 bool goleak_parcels_init(struct goleak_parcels *parcels)
 {
-    if (!locks_init(parcels))
+    if (!goleak_thread_locks_init(&parcels->mutex, &parcels->filled, &parcels->freed))
         return false;
     for (size_t i = 0; i < GOLEAK_PARCELS; i++) {
         struct goleak_parcel *parcel = &parcels->all[i];
@@ -42,9 +33,7 @@ void goleak_parcels_release(struct goleak_parcels *parcels)
         for (size_t k = 0; k < parcel->made; k++)
             goleak_batch_free(&parcel->alloc, parcel->batches[k]);
     }
-    pthread_cond_destroy(&parcels->freed);
-    pthread_cond_destroy(&parcels->filled);
-    pthread_mutex_destroy(&parcels->mutex);
+    goleak_thread_locks_destroy(&parcels->mutex, &parcels->filled, &parcels->freed);
 }
 
 static struct goleak_parcel *claim(struct goleak_parcels *parcels, bool waits)
@@ -126,5 +115,19 @@ void goleak_parcels_stop(struct goleak_parcels *parcels)
     pthread_mutex_lock(&parcels->mutex);
     parcels->stopped = true;
     pthread_cond_signal(&parcels->freed);
+    pthread_mutex_unlock(&parcels->mutex);
+}
+
+void goleak_parcels_set_guess(struct goleak_parcels *parcels, const struct goleak_go_place guess[GOLEAK_SPAWNS])
+{
+    pthread_mutex_lock(&parcels->mutex);
+    memcpy(parcels->guess, guess, sizeof parcels->guess);
+    pthread_mutex_unlock(&parcels->mutex);
+}
+
+void goleak_parcels_get_guess(struct goleak_parcels *parcels, struct goleak_go_place guess[GOLEAK_SPAWNS])
+{
+    pthread_mutex_lock(&parcels->mutex);
+    memcpy(guess, parcels->guess, sizeof parcels->guess);
     pthread_mutex_unlock(&parcels->mutex);
 }

@@ -51,6 +51,7 @@ struct goleak_parcels {
     struct goleak_parcel all[GOLEAK_PARCELS];
     struct goleak_bytes bytes[GOLEAK_PARCELS], *free[GOLEAK_PARCELS];
     size_t free_count; /* the last one first */
+    struct goleak_go_place guess[GOLEAK_SPAWNS]; /* for sections to come, from the caller's reader */
     uint64_t first, claimed; /* counted on and on */
     bool stopped;
 };
@@ -75,5 +76,9 @@ struct goleak_parcel *goleak_parcels_receive(struct goleak_parcels *parcels);
 void goleak_parcels_give_back(struct goleak_parcels *parcels);
 /* No more of them: who waits for a free one is told. */
 void goleak_parcels_stop(struct goleak_parcels *parcels);
+
+/* Any thread's: what readers of sections guess (section.h). */
+void goleak_parcels_set_guess(struct goleak_parcels *parcels, const struct goleak_go_place guess[GOLEAK_SPAWNS]);
+void goleak_parcels_get_guess(struct goleak_parcels *parcels, struct goleak_go_place guess[GOLEAK_SPAWNS]);
 
 #endif

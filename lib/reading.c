@@ -70,10 +70,6 @@ struct goleak_reading {
     const struct goleak_format *format; /* that has sections, as they are read by several */
     struct goleak_buf first;            /* section */
 
-    pthread_mutex_t known_lock;
-    bool has_known_lock;
-    struct goleak_go_place known[GOLEAK_SPAWNS]; /* by the caller's reader, lately */
-
     /* the caller's */
     bool has_received; /* all that the first reader sets is there to be seen */
     bool can_block;    /* the source: who waits for it can do nothing else */
@@ -228,9 +224,7 @@ static void read_events(struct reader *reader, struct goleak_parcel *parcel)
     bool sure = false;
     reader->open = parcel;
     goleak_aside_pass_over(aside); /* of a section that was not taken */
-    pthread_mutex_lock(&reader->reading->known_lock);
-    memcpy(parcel->section.guessed, reader->reading->known, sizeof parcel->section.guessed);
-    pthread_mutex_unlock(&reader->reading->known_lock);
+    goleak_parcels_get_guess(&reader->reading->parcels, parcel->section.guessed);
     enum goleak_status status = goleak_section_begin(format, aside->input->reader, &parcel->section);
     if (status == GOLEAK_OK)
         status = goleak_input_feed_plain(aside->input, parcel->raw->buf.data, parcel->raw->buf.size, NULL);
@@ -311,7 +305,8 @@ static void read_by_several(struct reader *reader)
     reading->whole = !learnt;
     if (learnt) {
         reading->awaits = goleak_section_awaits(reading->format, reader->aside.input->reader);
-        goleak_section_guess(reading->format, reader->aside.input->reader, reading->known);
+        goleak_parcels_set_guess(&reading->parcels,
+                                 goleak_section_places(reading->format, reader->aside.input->reader));
     }
     if (!fill(reader, parcel))
         return;
@@ -484,8 +479,7 @@ enum goleak_status goleak_reading_open(struct goleak_reading **out, struct golea
     reading->can_block = goleak_source_can_block(source);
     reading->has_parcels = goleak_parcels_init(&reading->parcels);
     reading->has_turn = pthread_mutex_init(&reading->turn, NULL) == 0;
-    reading->has_known_lock = pthread_mutex_init(&reading->known_lock, NULL) == 0;
-    if (!reading->has_parcels || !reading->has_turn || !reading->has_known_lock) {
+    if (!reading->has_parcels || !reading->has_turn) {
         goleak_reading_close(reading);
         return GOLEAK_OK;
     }
@@ -534,8 +528,6 @@ void goleak_reading_close(struct goleak_reading *reading)
         goleak_parcels_release(&reading->parcels);
     if (reading->has_turn)
         pthread_mutex_destroy(&reading->turn);
-    if (reading->has_known_lock)
-        pthread_mutex_destroy(&reading->known_lock);
     reading->alloc->used_bytes -= booked_bytes;
     goleak_free(reading->alloc, reading, sizeof *reading);
 }
@@ -607,16 +599,6 @@ static enum goleak_status replay_events(struct goleak_reading *reading, struct g
     return status;
 }
 
-/* What is known by now, for the sections to come. */
-static void tell_known(struct goleak_reading *reading)
-{
-    if (reading->input->reader == NULL)
-        return;
-    pthread_mutex_lock(&reading->known_lock);
-    goleak_section_guess(reading->format, reading->input->reader, reading->known);
-    pthread_mutex_unlock(&reading->known_lock);
-}
-
 static enum goleak_status replay(struct goleak_reading *reading, struct goleak_parcel *parcel)
 {
     struct goleak_trace *trace = reading->trace;
@@ -633,8 +615,8 @@ static enum goleak_status replay(struct goleak_reading *reading, struct goleak_p
     if (status == GOLEAK_OK && !taken && parcel->is_section &&
         !goleak_aside_tell_symbols(parcel->from, trace, &parcel->news))
         return goleak_alloc_failure(reading->alloc);
-    if (parcel->is_section)
-        tell_known(reading);
+    if (parcel->is_section && reading->input->reader != NULL)
+        goleak_parcels_set_guess(&reading->parcels, goleak_section_places(reading->format, reading->input->reader));
     return status;
 }
 

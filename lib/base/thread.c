@@ -15,6 +15,26 @@ bool goleak_thread_start(pthread_t *thread, void *(*run)(void *context), void *c
     return started;
 }
 
+bool goleak_thread_locks_init(pthread_mutex_t *mutex, pthread_cond_t *one, pthread_cond_t *other)
+{
+    if (pthread_mutex_init(mutex, NULL) != 0)
+        return false;
+    if (pthread_cond_init(one, NULL) == 0) {
+        if (pthread_cond_init(other, NULL) == 0)
+            return true;
+        pthread_cond_destroy(one);
+    }
+    pthread_mutex_destroy(mutex);
+    return false;
+}
+
+void goleak_thread_locks_destroy(pthread_mutex_t *mutex, pthread_cond_t *one, pthread_cond_t *other)
+{
+    pthread_cond_destroy(other);
+    pthread_cond_destroy(one);
+    pthread_mutex_destroy(mutex);
+}
+
 unsigned goleak_thread_cores(void)
 {
 #ifdef _SC_NPROCESSORS_ONLN

@@ -13,6 +13,10 @@
 
 /* False: the system has none left. */
 bool goleak_thread_start(pthread_t *thread, void *(*run)(void *context), void *context);
+/* A mutex, and a condition for each of two sides that wait under it. False, and nothing made: the
+ * system has no room for them. */
+bool goleak_thread_locks_init(pthread_mutex_t *mutex, pthread_cond_t *one, pthread_cond_t *other);
+void goleak_thread_locks_destroy(pthread_mutex_t *mutex, pthread_cond_t *one, pthread_cond_t *other);
 /* How many can run at once; 1 where nobody knows. */
 unsigned goleak_thread_cores(void);
 

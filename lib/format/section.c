@@ -62,11 +62,9 @@ enum goleak_status goleak_section_end(const struct goleak_format *format, struct
     return status;
 }
 
-void goleak_section_guess(const struct goleak_format *format, struct goleak_reader *reader,
-                          struct goleak_go_place guess[GOLEAK_SPAWNS])
+const struct goleak_go_place *goleak_section_places(const struct goleak_format *format, struct goleak_reader *reader)
 {
-    const struct goleak_textual *text = format->sections->text(reader);
-    memcpy(guess, text->places, sizeof text->places);
+    return format->sections->text(reader)->places;
 }
 
 bool goleak_section_fits(const struct goleak_format *format, struct goleak_reader *reader,

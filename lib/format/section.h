@@ -40,9 +40,8 @@ enum goleak_status goleak_section_begin(const struct goleak_format *format, stru
 enum goleak_status goleak_section_end(const struct goleak_format *format, struct goleak_reader *reader,
                                       struct goleak_section *out, bool *sure);
 
-/* What the reader of the whole knows, for a guess. */
-void goleak_section_guess(const struct goleak_format *format, struct goleak_reader *reader,
-                          struct goleak_go_place guess[GOLEAK_SPAWNS]);
+/* What a reader knows, for a guess: GOLEAK_SPAWNS of them, its own. */
+const struct goleak_go_place *goleak_section_places(const struct goleak_format *format, struct goleak_reader *reader);
 /* Does the reader of the whole know what the section was read with? */
 bool goleak_section_fits(const struct goleak_format *format, struct goleak_reader *reader,
                          const struct goleak_section *section);

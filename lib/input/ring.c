@@ -2,6 +2,7 @@
 #include "input/ring.h"
 
 #include "base/error.h"
+#include "base/thread.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -23,20 +24,6 @@ struct goleak_ring {
     size_t free_count;
 };
 
-/* False, and nothing made, where the system has no room for them. */
-static bool locks_init(struct goleak_ring *ring)
-{
-    if (pthread_mutex_init(&ring->mutex, NULL) != 0)
-        return false;
-    if (pthread_cond_init(&ring->filled, NULL) == 0) {
-        if (pthread_cond_init(&ring->freed, NULL) == 0)
-            return true;
-        pthread_cond_destroy(&ring->filled);
-    }
-    pthread_mutex_destroy(&ring->mutex);
-    return false;
-}
-
 enum goleak_status goleak_ring_new(struct goleak_ring **out, struct goleak_alloc *alloc, struct goleak_error *error)
 {
     *out = NULL;
@@ -50,7 +37,7 @@ enum goleak_status goleak_ring_new(struct goleak_ring **out, struct goleak_alloc
         goleak_free(alloc, ring, sizeof *ring);
         return status;
     }
-    if (!locks_init(ring)) {
+    if (!goleak_thread_locks_init(&ring->mutex, &ring->filled, &ring->freed)) {
         goleak_free(alloc, ring->memory, GOLEAK_RING_BLOCKS * GOLEAK_RING_BLOCK_BYTES);
         goleak_free(alloc, ring, sizeof *ring);
         return goleak_error_set(error, GOLEAK_E_MEMORY, "the system has no room for a lock");
@@ -65,9 +52,7 @@ void goleak_ring_free(struct goleak_ring *ring)
 {
     if (ring == NULL)
         return;
-    pthread_cond_destroy(&ring->freed);
-    pthread_cond_destroy(&ring->filled);
-    pthread_mutex_destroy(&ring->mutex);
+    goleak_thread_locks_destroy(&ring->mutex, &ring->filled, &ring->freed);
     goleak_free(ring->alloc, ring->memory, GOLEAK_RING_BLOCKS * GOLEAK_RING_BLOCK_BYTES);
     goleak_free(ring->alloc, ring, sizeof *ring);
 }

@@ -13,6 +13,7 @@
 #include "support/bytes.h"
 #include "support/chance.h"
 #include "support/outcome.h"
+#include "support/scratch.h"
 
 #define BYTES ((size_t)1500 * 1000) /* five sections, and most of one */
 #define CPUS 4
@@ -201,20 +202,13 @@ static char path[] = "/tmp/test_sections.XXXXXX";
 static int set_up(void **state)
 {
     (void)state;
-    strcpy(path + strlen(path) - 6, "XXXXXX");
-    int fd = mkstemp(path);
-    if (fd < 0)
-        return -1;
-    close(fd);
-    alarm(1200); /* what waits for ever is a failure */
-    return 0;
+    return scratch_open(path, 1200);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    alarm(0);
-    return unlink(path);
+    return scratch_close(path);
 }
 
 static void compare(const struct bytes *recording, const char *format, unsigned most, const char *what)

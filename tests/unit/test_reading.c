@@ -13,6 +13,7 @@
 
 #include "support/bytes.h"
 #include "support/outcome.h"
+#include "support/scratch.h"
 
 static char path[] = "/tmp/test_reading.XXXXXX";
 static struct goleak_trace *trace;
@@ -21,20 +22,13 @@ static struct goleak_error error;
 static int set_up(void **state)
 {
     (void)state;
-    strcpy(path + strlen(path) - 6, "XXXXXX");
-    int fd = mkstemp(path);
-    if (fd < 0)
-        return -1;
-    close(fd);
-    alarm(300); /* what waits for ever is a failure */
-    return 0;
+    return scratch_open(path, 300);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    alarm(0);
-    return unlink(path);
+    return scratch_close(path);
 }
 
 /* Goroutines that come and go, some that stay, lines that are none, damage, stacks. */
