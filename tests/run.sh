@@ -66,14 +66,17 @@ run_one() {
         limited=1
         set -- timeout -k 5 "${TEST_TIMEOUT:-600}" "$@"
     fi
+    begun=$(date +%s)
     CMOCKA_MESSAGE_OUTPUT=TAP "$@" </dev/null >"$log.out" 2>"$log.err"
     awk -v status=$? -v limited=$limited "$judge" "$log.out" >"$log.sum"
+    took=$(($(date +%s) - begun))
     rm -rf "$TEST_TMP"
     read -r passed failed skipped <"$log.sum"
     {
         line="$passed passed"
         [ "$failed" = 0 ] || line="$line, $failed failed"
         [ "$skipped" = 0 ] || line="$line, $skipped skipped"
+        [ "$took" -lt 10 ] || line="$line ($took s)"
         [ "$failed" = 0 ] && mark=ok || mark=FAILED
         printf '%-7s %-40s %s\n' "$mark" "$name" "$line"
         sed 1d "$log.sum"
