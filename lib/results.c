@@ -185,7 +185,7 @@ static void fill(const struct goleak_trace *trace, const struct goleak_record *r
     out->g = goleak_g_told(record->g);
     out->reason_inferred = (record->flags & GOLEAK_REC_INFERRED) != 0;
     out->incarnation = goleak_incarnation_told(record->g, detail->incarnation);
-    out->serial = record->serial;
+    out->serial = goleak_store_serial(&trace->replay.store, record);
     out->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
     out->system = record->flags & GOLEAK_REC_SYSTEM ? 1 : record->flags & GOLEAK_REC_USER ? 0 : -1;
     fill_parent(trace, record->parent, out);

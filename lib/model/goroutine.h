@@ -40,9 +40,10 @@
 struct goleak_record {
     uint64_t g;       /* 0: known by goid only */
     uint64_t goid;    /* 0: not told */
-    uint64_t serial;  /* order of creation, or of first sight; from 1 */
     int64_t created;  /* moment; GOLEAK_NO_MOMENT if older than the recording */
     int64_t since;    /* moment at which the state began */
+    uint32_t serial;  /* order of creation, or of first sight; from 1; the low half: goleak_store_serial */
+    uint32_t waits;   /* what waits.h keeps of it */
     uint32_t index;   /* its own */
     uint32_t site;    /* index of its spawn site */
     uint32_t parent;  /* lineage node of its spawner, see lineage.h; 0: not told */
@@ -60,6 +61,7 @@ struct goleak_detail {
     uint32_t incarnation;
     uint32_t created_stack;
     uint32_t node;    /* its own lineage node; 0 until it spawns */
+    uint32_t serial_high;
 };
 
 #define GOLEAK_RECORD_CHUNK 4096
@@ -77,6 +79,7 @@ struct goleak_store {
     struct goleak_chunks chunks; /* of records, and their details behind them */
     uint32_t count; /* records in use; index 0 is "none" and not used */
     bool has_addresses, has_goids, has_numbers; /* there were keys of this kind */
+    bool has_high; /* a serial has more than 32 bits */
     uint64_t *slots;
     size_t slot_mask; /* number of slots - 1 */
     unsigned slot_shift;
@@ -104,6 +107,12 @@ static inline struct goleak_detail *goleak_store_detail(const struct goleak_stor
                                                         const struct goleak_record *record)
 {
     return goleak_store_detail_at(store, record->index);
+}
+
+static inline uint64_t goleak_store_serial(const struct goleak_store *store, const struct goleak_record *record)
+{
+    uint64_t high = store->has_high ? goleak_store_detail(store, record)->serial_high : 0;
+    return high << 32 | record->serial;
 }
 
 /* The key of a goroutine: its address within its process. Keys of streams that

@@ -27,13 +27,13 @@ enum goleak_transition_kind {
 
 struct goleak_transition {
     int64_t moment;
-    uint64_t serial; /* which goroutine, for all of the recording */
     uint32_t site;
     uint8_t kind;
     /* Not of waits that begin or end: */
     bool blocked, preexisting;
     uint32_t parent_site;
     int64_t since;
+    uint64_t serial; /* which goroutine, for all of the recording; not of ends, either */
 };
 
 #define GOLEAK_TRANSITIONS 256

@@ -17,7 +17,6 @@ void goleak_waits_release(struct goleak_waits *waits)
     struct goleak_alloc *alloc = waits->alloc;
     if (alloc == NULL)
         return;
-    goleak_free(alloc, waits->waiters, waits->waiter_capacity * sizeof *waits->waiters);
     goleak_chunks_release(&waits->chunks);
     goleak_free(alloc, waits->sites, waits->site_capacity * sizeof *waits->sites);
     goleak_free(alloc, waits->slots, waits->slots != NULL ? (waits->slot_mask + 1) * sizeof *waits->slots : 0);
@@ -32,57 +31,25 @@ static inline uint32_t place_of(const struct goleak_record *record, uint64_t obj
     uint64_t is_told = object != 0, stack = (uint64_t)record->block_stack << 1 | 1;
     uint64_t key = object | (stack & (is_told - 1));
     key ^= (uint64_t)record->process << 48 ^ (uint64_t)record->reason << 56;
-    uint32_t place = (uint32_t)(key * 0x9e3779b97f4a7c15u >> 32);
+    uint32_t place = (uint32_t)(key * 0x9e3779b97f4a7c15u >> 33);
     return (place & ~1u) | (uint32_t)(2 - is_told);
 }
 
-#define ROOM 256 /* is made for so many at a time */
-
-static bool make_room(struct goleak_waits *waits, uint32_t index)
+void goleak_waits_begin(struct goleak_waits *waits, struct goleak_record *record, uint64_t object)
 {
-    size_t before = waits->waiter_count, count = ((size_t)index / ROOM + 1) * ROOM;
-    if (!goleak_grow_table(waits->alloc, &waits->waiters, &waits->waiter_capacity, count, sizeof *waits->waiters))
-        return false;
-    waits->waiter_count = count;
-    memset(waits->waiters + before, 0, (count - before) * sizeof *waits->waiters);
-    return true;
-}
-
-NOINLINE static void begin_first(struct goleak_waits *waits, const struct goleak_record *record, uint64_t object)
-{
-    if (make_room(waits, record->index))
-        goleak_waits_begin(waits, record, object);
-    else
-        waits->failed = true;
-}
-
-void goleak_waits_begin(struct goleak_waits *waits, const struct goleak_record *record, uint64_t object)
-{
-    if (UNLIKELY(record->index >= waits->waiter_count)) {
-        begin_first(waits, record, object);
+    uint32_t place = place_of(record, object);
+    if (!goleak_has_habits(record)) {
+        record->waits = place;
         return;
     }
-    struct goleak_waiter *waiter = &waits->waiters[record->index];
-    waiter->place = place_of(record, object);
-    waiter->habits &= ~1u;
+    goleak_habit_of(waits, record)->past.here = place;
+    record->waits &= ~GOLEAK_WAITS_ENDED;
 }
 
 bool goleak_waits_elsewhere(const struct goleak_waits *waits, const struct goleak_record *record, uint64_t object)
 {
-    const struct goleak_waiter *waiter = goleak_waits_of(waits, record);
-    return waiter != NULL && goleak_place_is_object(waiter->place) && waiter->place != place_of(record, object);
-}
-
-void goleak_waits_move(struct goleak_waits *waits, uint32_t from, uint32_t to)
-{
-    if (from >= waits->waiter_count)
-        return;
-    if (to >= waits->waiter_count && !make_room(waits, to)) {
-        waits->failed = true;
-        return;
-    }
-    waits->waiters[to] = waits->waiters[from];
-    waits->waiters[from] = (struct goleak_waiter){ 0 };
+    uint32_t place = goleak_waits_place(waits, record);
+    return place != 0 && goleak_place_is_object(place) && place != place_of(record, object);
 }
 
 /* ---- habits ---- */
@@ -98,50 +65,58 @@ static uint32_t take_habit(struct goleak_waits *waits)
             goleak_habit_at(waits, habit->next)->ended = habit->ended;
         return index;
     }
-    if (waits->habit_count == INT32_MAX || (waits->habit_count >= waits->chunks.count * GOLEAK_HABIT_CHUNK &&
+    if (waits->habit_count == INT32_MAX / 2 || (waits->habit_count >= waits->chunks.count * GOLEAK_HABIT_CHUNK &&
                                             !goleak_chunks_add(&waits->chunks)))
         return 0;
     return (uint32_t)waits->habit_count++;
 }
 
-/* Of no place, as the first one. False: memory. */
-static bool add_habit(struct goleak_waits *waits, struct goleak_waiter *waiter)
+/* What is of the goroutine is told by its first habit. */
+static void put_first(struct goleak_waits *waits, struct goleak_record *record, uint32_t index)
 {
-    uint32_t index = take_habit(waits), first = goleak_first_habit(waiter);
+    struct goleak_habit *habit = goleak_habit_at(waits, index);
+    habit->next = goleak_first_habit(record);
+    if (habit->next != 0) {
+        habit->past = goleak_habit_at(waits, habit->next)->past;
+        habit->count = goleak_habit_at(waits, habit->next)->count;
+    }
+    record->waits = GOLEAK_WAITS_HABITS | index << 1;
+}
+
+/* Of no place, as the first one. False: memory. */
+static bool add_habit(struct goleak_waits *waits, struct goleak_record *record)
+{
+    uint32_t index = take_habit(waits), here = goleak_waits_place(waits, record);
     if (index == 0)
         return false;
-    struct goleak_past past = first != 0 ? goleak_habit_at(waits, first)->past : (struct goleak_past){ 0 };
-    *goleak_habit_at(waits, index) = (struct goleak_habit){ .next = first, .past = past };
-    waiter->habits = index << 1;
+    *goleak_habit_at(waits, index) = (struct goleak_habit){ .past.here = here };
+    put_first(waits, record, index);
     return true;
 }
 
 /* Its first habit, of no place so far, is of this one. */
-static void give_place(struct goleak_waits *waits, const struct goleak_waiter *waiter, uint32_t place)
+static void give_place(struct goleak_waits *waits, const struct goleak_record *record, uint32_t place)
 {
-    struct goleak_habit *first = goleak_habit_at(waits, goleak_first_habit(waiter));
+    struct goleak_habit *first = goleak_habit_of(waits, record);
     first->place = place;
     first->past.marks |= goleak_place_mark(place);
-    first->past.count++;
+    first->count++;
 }
 
-static void put_first(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t before)
+/* The one behind `before` becomes the first. */
+static void move_first(struct goleak_waits *waits, struct goleak_record *record, uint32_t before)
 {
-    const struct goleak_habit *first = goleak_habit_at(waits, goleak_first_habit(waiter));
     struct goleak_habit *previous = goleak_habit_at(waits, before);
     uint32_t index = previous->next;
-    struct goleak_habit *habit = goleak_habit_at(waits, index);
-    previous->next = habit->next;
-    habit->next = goleak_first_habit(waiter);
-    habit->past = first->past;
-    waiter->habits = index << 1;
+    previous->next = goleak_habit_at(waits, index)->next;
+    put_first(waits, record, index);
 }
 
 /* The one with the fewest waits is of no place any more, and the first; its mark may be another's, too. */
-static void free_least(struct goleak_waits *waits, struct goleak_waiter *waiter)
+static void free_least(struct goleak_waits *waits, struct goleak_record *record)
 {
     uint32_t least = 0, before = 0, most = UINT32_MAX, marks = 0, last = 0;
-    for (uint32_t at = goleak_first_habit(waiter); at != 0; last = at, at = goleak_habit_at(waits, at)->next) {
+    for (uint32_t at = goleak_first_habit(record); at != 0; last = at, at = goleak_habit_at(waits, at)->next) {
         if (goleak_habit_at(waits, at)->ended > most)
             continue;
         least = at;
@@ -149,53 +124,51 @@ static void free_least(struct goleak_waits *waits, struct goleak_waiter *waiter)
         most = goleak_habit_at(waits, at)->ended;
     }
     if (before != 0)
-        put_first(waits, waiter, before);
+        move_first(waits, record, before);
     struct goleak_habit *habit = goleak_habit_at(waits, least);
     for (uint32_t at = habit->next; at != 0; at = goleak_habit_at(waits, at)->next)
         marks |= goleak_place_mark(goleak_habit_at(waits, at)->place);
-    *habit = (struct goleak_habit){ .next = habit->next, .past = habit->past };
+    *habit = (struct goleak_habit){ .next = habit->next, .past = habit->past, .count = (uint8_t)(habit->count - 1) };
     habit->past.marks = marks;
-    habit->past.count--;
 }
 
 /* Puts the habit of this place first; makes it if need be. 0: memory. */
-static uint32_t find_habit(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t place)
+static uint32_t find_habit(struct goleak_waits *waits, struct goleak_record *record, uint32_t place)
 {
-    struct goleak_habit *first = waiter->habits != 0 ? goleak_habit_at(waits, goleak_first_habit(waiter)) : NULL;
+    struct goleak_habit *first = goleak_has_habits(record) ? goleak_habit_of(waits, record) : NULL;
     if (first != NULL && (first->past.marks & goleak_place_mark(place)) != 0) {
-        uint32_t before = 0, at = goleak_first_habit(waiter);
+        uint32_t before = 0, at = goleak_first_habit(record);
         for (; at != 0 && goleak_habit_at(waits, at)->place != place; at = goleak_habit_at(waits, at)->next)
             before = at;
         if (at != 0 && before != 0)
-            put_first(waits, waiter, before);
+            move_first(waits, record, before);
         if (at != 0)
             return at;
     }
-    bool is_spare = first != NULL && first->past.count == 0; /* it only slept */
-    if (first != NULL && first->past.count == GOLEAK_HABITS)
-        free_least(waits, waiter);
-    else if (!is_spare && !add_habit(waits, waiter))
+    bool is_spare = first != NULL && first->count == 0; /* it only slept */
+    if (first != NULL && first->count == GOLEAK_HABITS)
+        free_least(waits, record);
+    else if (!is_spare && !add_habit(waits, record))
         return 0;
-    give_place(waits, waiter, place);
-    return goleak_first_habit(waiter);
+    give_place(waits, record, place);
+    return goleak_first_habit(record);
 }
 
-NOINLINE static void nap(struct goleak_waits *waits, struct goleak_waiter *waiter)
+NOINLINE static void nap(struct goleak_waits *waits, struct goleak_record *record)
 {
-    if (waiter->habits == 0 && !add_habit(waits, waiter))
+    if (!goleak_has_habits(record) && !add_habit(waits, record))
         waits->failed = true;
     else
-        goleak_habit_at(waits, goleak_first_habit(waiter))->past.naps++;
+        goleak_habit_of(waits, record)->past.naps++;
 }
 
-void goleak_waits_drop(struct goleak_waits *waits, uint32_t index)
+void goleak_waits_drop(struct goleak_waits *waits, struct goleak_record *record)
 {
-    struct goleak_waiter *waiter = &waits->waiters[index];
-    if (waiter->habits != 0) {
-        goleak_habit_at(waits, goleak_first_habit(waiter))->ended = waits->free_lists;
-        waits->free_lists = goleak_first_habit(waiter);
+    if (goleak_has_habits(record)) {
+        goleak_habit_of(waits, record)->ended = waits->free_lists;
+        waits->free_lists = goleak_first_habit(record);
     }
-    *waiter = (struct goleak_waiter){ 0 };
+    record->waits = 0;
 }
 
 /* ---- wait sites ---- */
@@ -259,9 +232,9 @@ static uint32_t add_site(struct goleak_waits *waits, const struct goleak_record 
 /* ---- the end of a wait ---- */
 
 /* The habit of the place where it has waited, and in it the wait site; 0: memory. */
-static uint32_t find_both(struct goleak_waits *waits, struct goleak_waiter *waiter, const struct goleak_record *record)
+static uint32_t find_both(struct goleak_waits *waits, struct goleak_record *record)
 {
-    uint32_t index = find_habit(waits, waiter, waiter->place);
+    uint32_t index = find_habit(waits, record, goleak_waits_place(waits, record));
     if (index == 0)
         return 0;
     struct goleak_habit *habit = goleak_habit_at(waits, index);
@@ -274,11 +247,12 @@ static uint32_t find_both(struct goleak_waits *waits, struct goleak_waiter *wait
     return 0;
 }
 
-static inline void count_end(struct goleak_waits *waits, struct goleak_waiter *waiter, uint32_t index, int64_t waited)
+/* At its first habit's place. */
+static inline void count_end(struct goleak_waits *waits, struct goleak_record *record, int64_t waited)
 {
-    struct goleak_habit *habit = goleak_habit_at(waits, index);
+    struct goleak_habit *habit = goleak_habit_of(waits, record);
     struct goleak_wait_site *site = &waits->sites[habit->site];
-    waiter->habits |= 1;
+    record->waits |= GOLEAK_WAITS_ENDED;
     habit->ended++;
     habit->site_ended = (uint32_t)++site->ended;
     site->buckets[goleak_wait_bucket(waited)]++;
@@ -289,59 +263,48 @@ static inline void count_end(struct goleak_waits *waits, struct goleak_waiter *w
 }
 
 /* At another place than the last one, or the first. */
-NOINLINE static void end_elsewhere(struct goleak_waits *waits, struct goleak_waiter *waiter,
-                                   const struct goleak_record *record, int64_t waited)
+NOINLINE static void end_elsewhere(struct goleak_waits *waits, struct goleak_record *record, int64_t waited)
 {
-    uint32_t index = find_both(waits, waiter, record);
-    if (index != 0)
-        count_end(waits, waiter, index, waited);
+    if (find_both(waits, record) != 0)
+        count_end(waits, record, waited);
     else
         waits->failed = true;
 }
 
-void goleak_waits_ended(struct goleak_waits *waits, const struct goleak_record *record, int64_t moment)
+void goleak_waits_ended(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
 {
-    struct goleak_waiter *waiter = &waits->waiters[record->index];
-    if (waiter->place == 0) /* it parked before anything was kept */
-        return;
     if ((record->flags & GOLEAK_REC_BLOCKED) == 0) {
-        nap(waits, waiter);
+        nap(waits, record);
         return;
     }
     int64_t waited = goleak_waited(record, moment);
-    const struct goleak_habit *last = waiter->habits != 0 ? goleak_habit_at(waits, goleak_first_habit(waiter)) : NULL;
-    if (LIKELY(last != NULL && last->place == waiter->place && is_site(&waits->sites[last->site], record)))
-        count_end(waits, waiter, goleak_first_habit(waiter), waited);
+    const struct goleak_habit *last = goleak_has_habits(record) ? goleak_habit_of(waits, record) : NULL;
+    if (LIKELY(last != NULL && last->place == last->past.here && is_site(&waits->sites[last->site], record)))
+        count_end(waits, record, waited);
     else
-        end_elsewhere(waits, waiter, record, waited);
+        end_elsewhere(waits, record, waited);
 }
 
 NOINLINE static void add_waker(struct goleak_habit *habit, const struct goleak_record *waker)
 {
     int which = habit->wakers[0] != 0;
-    if (which == 1 && habit->wakers[1] == waker->index && habit->serials[1] == (uint32_t)waker->serial)
+    if (which == 1 && habit->wakers[1] == waker->index && habit->serials[1] == waker->serial)
         return;
     if (which == 1 && habit->wakers[1] != 0) {
         habit->others = true;
         return;
     }
     habit->wakers[which] = waker->index;
-    habit->serials[which] = (uint32_t)waker->serial;
+    habit->serials[which] = waker->serial;
 }
 
-void goleak_waits_woken(struct goleak_waits *waits, const struct goleak_record *record,
-                        const struct goleak_record *waker)
+void goleak_waits_woken(struct goleak_waits *waits, struct goleak_record *record, const struct goleak_record *waker)
 {
-    struct goleak_waiter *waiter = &waits->waiters[record->index];
-    if (waker != NULL)
-        waits->tells_wakers = true;
-    if ((waiter->habits & 1) == 0)
-        return;
-    struct goleak_habit *habit = goleak_habit_at(waits, goleak_first_habit(waiter));
-    waiter->habits &= ~1u;
+    struct goleak_habit *habit = goleak_habit_of(waits, record);
+    record->waits &= ~GOLEAK_WAITS_ENDED;
     if (waker == NULL)
         habit->nobody++;
-    else if (UNLIKELY(habit->wakers[0] != waker->index || habit->serials[0] != (uint32_t)waker->serial))
+    else if (UNLIKELY(habit->wakers[0] != waker->index || habit->serials[0] != waker->serial))
         add_waker(habit, waker);
 }
 
@@ -352,9 +315,8 @@ const struct goleak_habit *goleak_waits_here(const struct goleak_waits *waits, c
     const struct goleak_past *past = goleak_waits_past(waits, record);
     if (past == NULL)
         return NULL;
-    const struct goleak_waiter *waiter = &waits->waiters[record->index];
-    uint32_t at = past->marks & goleak_place_mark(waiter->place) ? goleak_first_habit(waiter) : 0;
-    while (at != 0 && goleak_habit_at(waits, at)->place != waiter->place)
+    uint32_t at = past->marks & goleak_place_mark(past->here) ? goleak_first_habit(record) : 0;
+    while (at != 0 && goleak_habit_at(waits, at)->place != past->here)
         at = goleak_habit_at(waits, at)->next;
     return at != 0 ? goleak_habit_at(waits, at) : NULL;
 }
@@ -364,8 +326,8 @@ uint32_t goleak_waits_count(const struct goleak_waits *waits, const struct golea
     const struct goleak_past *past = goleak_waits_past(waits, record);
     if (past == NULL)
         return 0;
-    uint32_t count = past->naps, first = goleak_first_habit(&waits->waiters[record->index]);
-    for (uint32_t at = first; at != 0; at = goleak_habit_at(waits, at)->next)
+    uint32_t count = past->naps;
+    for (uint32_t at = goleak_first_habit(record); at != 0; at = goleak_habit_at(waits, at)->next)
         count += goleak_habit_at(waits, at)->ended;
     return count;
 }

@@ -5,8 +5,7 @@
  * stream tells no objects, a reason and a stack), how often such a wait ended, and who
  * ended it. Of each wait site (spawn site, reason, block stack): how long the waits
  * took that ended. Only waits on the leak-capable set are kept, and only while their
- * goroutine lives; a goroutine that never woke up has no more than its 8 bytes, and in a
- * recording of which nothing is kept not even these.
+ * goroutine lives; of one that never woke up there is no more than what its record has.
  *
  *      goleak_waits_begin     it parks
  *      goleak_waits_end       it wakes up ...
@@ -27,16 +26,16 @@
 /* No more places of one goroutine are kept apart: the one with the fewest waits goes. */
 #define GOLEAK_HABITS 8
 
-/* A place: a hash, equal for equal ones; odd where it is an object. */
+/* A place: a hash of 31 bits, equal for equal ones; odd where it is an object. */
 static inline bool goleak_place_is_object(uint32_t place)
 {
     return (place & 1) != 0;
 }
 
-/* Its bit of a waiter's marks. */
+/* Its bit of a goroutine's marks. */
 static inline uint32_t goleak_place_mark(uint32_t place)
 {
-    return (uint32_t)1 << (place >> 27);
+    return (uint32_t)1 << (place >> 26);
 }
 
 /* One place where a goroutine has waited, and what came of it: one line of the cache. */
@@ -49,24 +48,22 @@ struct goleak_habit {
     int64_t longest;
     uint32_t site; /* wait site of the last one that ended: mostly that of the next one */
     bool others;   /* and more wakers than two */
+    uint8_t count; /* of habits of a place; of the first of a list, too */
     struct goleak_past {
         uint32_t marks; /* a bit for each of its places: without it, there is no habit of a place */
         uint32_t naps;  /* waits that ended and were not on the leak-capable set: sleep, net */
-        uint32_t count; /* of habits of a place */
+        uint32_t here;  /* place of the present wait, or the last one */
     } past; /* of the first of a list: of the goroutine */
     uint32_t site_ended; /* so many waits of the site had ended when its own last one had */
 };
 
 _Static_assert(sizeof(struct goleak_habit) == GOLEAK_LINE, "a habit is one line of the cache");
 
-struct goleak_waiter {
-    uint32_t place;  /* of the present wait, or the last one; 0: there was none */
-    uint32_t habits; /* list, the one that was used last first: twice the first one's index, and
-                        one more where it is that of the wait that has just ended. No bit-fields:
-                        the processor waits for a word of which a byte was just written */
-};
-
-_Static_assert(sizeof(struct goleak_waiter) == 8, "eight of them are a line of the cache");
+/* goleak_record.waits: 0, nothing; the place of its first wait; or, since one has ended, its
+ * habits, the one that was used last first: this bit, twice the first one's index, and one more
+ * where it is that of the wait that has just ended. */
+#define GOLEAK_WAITS_HABITS 0x80000000u
+#define GOLEAK_WAITS_ENDED 1u
 
 #define GOLEAK_HABIT_CHUNK 1024
 
@@ -98,8 +95,6 @@ struct goleak_wait_site {
 
 struct goleak_waits {
     struct goleak_alloc *alloc;
-    struct goleak_waiter *waiters; /* by index of the record */
-    size_t waiter_count, waiter_capacity;
     struct goleak_chunks chunks; /* of habits */
     size_t habit_count; /* the first is none */
     uint32_t free_lists; /* of habits, by their first */
@@ -114,14 +109,40 @@ struct goleak_waits {
 void goleak_waits_init(struct goleak_waits *waits, struct goleak_alloc *alloc);
 void goleak_waits_release(struct goleak_waits *waits);
 
+static inline bool goleak_has_habits(const struct goleak_record *record)
+{
+    return (record->waits & GOLEAK_WAITS_HABITS) != 0;
+}
+
+/* Index of its first habit; 0: it has none. */
+static inline uint32_t goleak_first_habit(const struct goleak_record *record)
+{
+    return goleak_has_habits(record) ? (record->waits & ~GOLEAK_WAITS_HABITS) >> 1 : 0;
+}
+
+static inline struct goleak_habit *goleak_habit_at(const struct goleak_waits *waits, uint32_t index)
+{
+    struct goleak_habit *chunk = waits->chunks.all[index / GOLEAK_HABIT_CHUNK];
+    return &chunk[index % GOLEAK_HABIT_CHUNK];
+}
+
+/* Of one that has habits. */
+static inline struct goleak_habit *goleak_habit_of(const struct goleak_waits *waits, const struct goleak_record *record)
+{
+    return goleak_habit_at(waits, (record->waits & ~GOLEAK_WAITS_HABITS) >> 1);
+}
+
+/* Where it waits, or waited last; 0: nothing is kept of it. */
+static inline uint32_t goleak_waits_place(const struct goleak_waits *waits, const struct goleak_record *record)
+{
+    return goleak_has_habits(record) ? goleak_habit_of(waits, record)->past.here : record->waits;
+}
+
 /* The record has parked, on an object if that is told. */
-void goleak_waits_begin(struct goleak_waits *waits, const struct goleak_record *record, uint64_t object);
-void goleak_waits_ended(struct goleak_waits *waits, const struct goleak_record *record, int64_t moment);
-void goleak_waits_woken(struct goleak_waits *waits, const struct goleak_record *record,
-                        const struct goleak_record *waker);
-void goleak_waits_drop(struct goleak_waits *waits, uint32_t index);
-/* A record takes over what another was. */
-void goleak_waits_move(struct goleak_waits *waits, uint32_t from, uint32_t to);
+void goleak_waits_begin(struct goleak_waits *waits, struct goleak_record *record, uint64_t object);
+void goleak_waits_ended(struct goleak_waits *waits, struct goleak_record *record, int64_t moment);
+void goleak_waits_woken(struct goleak_waits *waits, struct goleak_record *record, const struct goleak_record *waker);
+void goleak_waits_drop(struct goleak_waits *waits, struct goleak_record *record);
 
 /* How long it has been in its state at a moment; 0 where that is not told, whatever the
  * recording claims for times. */
@@ -134,9 +155,9 @@ static inline int64_t goleak_waited(const struct goleak_record *record, int64_t 
 }
 
 /* If it waits, its wait is over at this moment. The record is as it was. */
-ALWAYS_INLINE void goleak_waits_end(struct goleak_waits *waits, const struct goleak_record *record, int64_t moment)
+ALWAYS_INLINE void goleak_waits_end(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
 {
-    if (record->state == GOLEAK_STATE_WAITING && record->index < waits->waiter_count)
+    if (record->state == GOLEAK_STATE_WAITING && record->waits != 0)
         goleak_waits_ended(waits, record, moment);
 }
 
@@ -144,59 +165,32 @@ ALWAYS_INLINE void goleak_waits_end(struct goleak_waits *waits, const struct gol
 bool goleak_waits_elsewhere(const struct goleak_waits *waits, const struct goleak_record *record, uint64_t object);
 
 /* Who ended the last wait; NULL: no goroutine, or it is not told. */
-static inline void goleak_waits_by(struct goleak_waits *waits, const struct goleak_record *record,
+static inline void goleak_waits_by(struct goleak_waits *waits, struct goleak_record *record,
                                    const struct goleak_record *waker)
 {
-    if (record->index < waits->waiter_count)
+    waits->tells_wakers |= waker != NULL;
+    if (goleak_has_habits(record) && (record->waits & GOLEAK_WAITS_ENDED) != 0)
         goleak_waits_woken(waits, record, waker);
 }
 
-/* Index of its first habit; 0: it has none. */
-static inline uint32_t goleak_first_habit(const struct goleak_waiter *waiter)
+static inline void goleak_waits_forget(struct goleak_waits *waits, struct goleak_record *record)
 {
-    return waiter->habits >> 1;
+    if (record->waits != 0)
+        goleak_waits_drop(waits, record);
 }
 
-static inline struct goleak_habit *goleak_habit_at(const struct goleak_waits *waits, uint32_t index)
+/* The habit that it used last is asked for soon. */
+GOLEAK_PREFETCHER void goleak_waits_prefetch(const struct goleak_waits *waits, const struct goleak_record *record)
 {
-    struct goleak_habit *chunk = waits->chunks.all[index / GOLEAK_HABIT_CHUNK];
-    return &chunk[index % GOLEAK_HABIT_CHUNK];
-}
-
-static inline void goleak_waits_forget(struct goleak_waits *waits, const struct goleak_record *record)
-{
-    if (record->index < waits->waiter_count && waits->waiters[record->index].place != 0)
-        goleak_waits_drop(waits, record->index);
-}
-
-/* NULL: nothing is kept of it. */
-static inline const struct goleak_waiter *goleak_waits_of(const struct goleak_waits *waits,
-                                                          const struct goleak_record *record)
-{
-    if (record->index >= waits->waiter_count || waits->waiters[record->index].place == 0)
-        return NULL;
-    return &waits->waiters[record->index];
-}
-
-/* What is known of a record is asked for soon: its waiter, and when that is in the cache ... */
-GOLEAK_PREFETCHER void goleak_waits_prefetch(const struct goleak_waits *waits, uint32_t index)
-{
-    if (index < waits->waiter_count)
-        GOLEAK_PREFETCH(&waits->waiters[index]);
-}
-/* ... the habit that it used last. */
-GOLEAK_PREFETCHER void goleak_waits_prefetch_habit(const struct goleak_waits *waits, uint32_t index)
-{
-    if (index < waits->waiter_count && waits->chunks.count != 0)
-        GOLEAK_PREFETCH(goleak_habit_at(waits, goleak_first_habit(&waits->waiters[index])));
+    if (waits->chunks.count != 0)
+        GOLEAK_PREFETCH(goleak_habit_at(waits, goleak_first_habit(record)));
 }
 
 /* What it has been through; NULL: nothing that ended. */
 static inline const struct goleak_past *goleak_waits_past(const struct goleak_waits *waits,
                                                           const struct goleak_record *record)
 {
-    const struct goleak_waiter *waiter = goleak_waits_of(waits, record);
-    return waiter != NULL && waiter->habits != 0 ? &goleak_habit_at(waits, goleak_first_habit(waiter))->past : NULL;
+    return goleak_has_habits(record) ? &goleak_habit_of(waits, record)->past : NULL;
 }
 
 /* What it knows of the place where it waits now; NULL: it never woke up there. */

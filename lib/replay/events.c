@@ -80,7 +80,7 @@ static void appear(struct goleak_replay *replay, const struct goleak_event *even
     } else if (record->serial == 0) {
         goleak_begin_life(replay, record, GOLEAK_NO_MOMENT);
     } else { /* named before */
-        record->serial = ++replay->serial;
+        goleak_give_serial(replay, record);
         goleak_detail_of(replay, record)->incarnation = 1;
         record->flags |= GOLEAK_REC_SEEN;
         if (record->flags & GOLEAK_REC_SPAWNED)
@@ -265,7 +265,7 @@ static void tell_site(struct goleak_replay *replay, const struct goleak_record *
 {
     struct goleak_transitions *batch = &replay->transitions;
     struct goleak_transition *last = batch->count != 0 ? &batch->all[batch->count - 1] : NULL;
-    if (last != NULL && last->kind == GOLEAK_T_APPEARED && last->serial == record->serial)
+    if (last != NULL && last->kind == GOLEAK_T_APPEARED && last->serial == goleak_store_serial(&replay->store, record))
         last->site = record->site;
     else
         goleak_tell(replay, record, GOLEAK_T_MOVED, moment, moment);
@@ -587,7 +587,6 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
     *named = (struct goleak_record){
         .index = other, .serial = record->serial, .flags = GOLEAK_REC_MOVED, .block_stack = own
     };
-    goleak_waits_move(&replay->waits, other, own);
     goleak_locks_move(&replay->locks, other, own);
     return GOLEAK_OK;
 }

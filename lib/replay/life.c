@@ -7,7 +7,7 @@
 void goleak_begin_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
     struct goleak_detail *detail = goleak_detail_of(replay, record);
-    record->serial = ++replay->serial;
+    goleak_give_serial(replay, record);
     record->created = moment;
     record->since = moment;
     record->site = 0;

@@ -52,7 +52,7 @@ ALWAYS_INLINE void goleak_tell(struct goleak_replay *replay, const struct goleak
     struct goleak_transition *t = &replay->transitions.all[replay->transitions.count];
     t->moment = moment;
     t->since = since;
-    t->serial = record->serial;
+    t->serial = goleak_store_serial(&replay->store, record);
     t->site = record->site;
     t->parent_site = goleak_parent_site_of(replay, record);
     t->blocked = (record->flags & GOLEAK_REC_BLOCKED) != 0;
@@ -78,7 +78,6 @@ ALWAYS_INLINE void goleak_tell_wait(struct goleak_replay *replay, const struct g
     struct goleak_transition *t = &batch->all[batch->count];
     const unsigned was = goleak_blocked_bit(record), change = was + 2 * (unsigned)is;
     t->moment = moment;
-    t->serial = record->serial;
     t->site = record->site;
     t->kind = kinds[change];
     batch->count += (change != 0) & goleak_is_told(replay, record);
@@ -93,7 +92,6 @@ ALWAYS_INLINE void goleak_tell_end(struct goleak_replay *replay, const struct go
     const unsigned was = goleak_blocked_bit(record), told = goleak_is_told(replay, record);
     t->moment = moment;
     t->since = record->created;
-    t->serial = record->serial;
     t->site = record->site;
     t->parent_site = goleak_parent_site_of(replay, record);
     t->kind = (uint8_t)(GOLEAK_T_ENDED + was);
@@ -139,6 +137,17 @@ static inline void goleak_end_lineage(struct goleak_replay *replay, struct golea
     goleak_lineage_end(&replay->lineage, record, goleak_detail_of(replay, record));
 }
 
+/* The next one; its low half is never 0. */
+static inline void goleak_give_serial(struct goleak_replay *replay, struct goleak_record *record)
+{
+    if (UNLIKELY((uint32_t)++replay->serial == 0)) {
+        replay->serial++;
+        replay->store.has_high = true;
+    }
+    record->serial = (uint32_t)replay->serial;
+    goleak_detail_of(replay, record)->serial_high = (uint32_t)(replay->serial >> 32);
+}
+
 /* A fresh incarnation in a record that may have been used before. */
 void goleak_begin_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment);
 /* The goroutine is awake, and in this state. */
@@ -176,7 +185,7 @@ static inline uint64_t goleak_object_of(const struct goleak_record *record, cons
 /* A wait has begun that a verdict may have to explain. The article's script tells too
  * little for that: its rule needs nothing. */
 static inline void goleak_begin_wait(struct goleak_replay *replay, const struct goleak_event *event,
-                                     const struct goleak_record *record)
+                                     struct goleak_record *record)
 {
     if (!GOLEAK_KEEPS_WAITS ||
         (!replay->stream.has_wakeups && (event->has & (GOLEAK_TELLS_OBJECT | GOLEAK_HAS_STACK)) == 0))

@@ -68,7 +68,7 @@ static enum goleak_status on_call(struct goleak_replay *replay, const struct gol
         return goleak_alloc_failure(replay->alloc);
     if (!goleak_sites_add(&replay->sites, frame, 0, &site))
         return goleak_alloc_failure(replay->alloc);
-    struct goleak_record anonymous = { .serial = 0, .site = site };
+    struct goleak_record anonymous = { .site = site };
     goleak_tell(replay, &anonymous, GOLEAK_T_CREATED, moment, moment);
     return GOLEAK_OK;
 }

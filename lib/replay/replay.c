@@ -100,13 +100,11 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
 {
     const struct goleak_store *store = &replay->store;
     const struct goleak_waits *waits = &replay->waits;
-    uint8_t naming[GOLEAK_ROW], ending[GOLEAK_ROW];
+    uint8_t naming[GOLEAK_ROW], ending[GOLEAK_ROW], waking[GOLEAK_ROW];
     uint64_t hashes[GOLEAK_ROW], others[GOLEAK_ROW];
-    uint32_t indices[GOLEAK_ROW], waking[GOLEAK_ROW];
+    uint32_t indices[GOLEAK_ROW];
     size_t names = 0, ends = 0, wakes = 0;
-    const uint64_t park = kind_bit(GOLEAK_EVENT_PARK);
-    const uint64_t reads = kind_bit(GOLEAK_EVENT_READY) | (replay->stream.has_wakeups ? 0 : park);
-    const uint64_t touches = reads | park | kind_bit(GOLEAK_EVENT_END);
+    const uint64_t touches = kind_bit(GOLEAK_EVENT_PARK) | kind_bit(GOLEAK_EVENT_READY) | kind_bit(GOLEAK_EVENT_END);
     for (size_t i = 0; i < count; i++) {
         hashes[i] = goleak_store_hash(goleak_event_key(&events[i]), replay->process);
         goleak_store_prefetch_slot(store, hashes[i]);
@@ -122,10 +120,8 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
         indices[i] = goleak_store_seek(store, goleak_event_key(&events[i]), hashes[i]);
         found[i] = (struct goleak_found) { goleak_store_at(store, indices[i]), NULL };
         GOLEAK_PREFETCH(found[i].record);
-        waking[wakes] = indices[i];
-        wakes += reads >> events[i].kind & 1;
-        if (waits->waiter_count != 0) /* of the others the first, which is there */
-            goleak_waits_prefetch(waits, indices[i] & -(uint32_t)(touches >> events[i].kind & 1));
+        waking[wakes] = (uint8_t)i;
+        wakes += touches >> events[i].kind & 1;
     }
     for (size_t i = 0; i < names; i++) {
         uint32_t index = goleak_store_seek(store, events[naming[i]].other_g, others[i]);
@@ -136,8 +132,8 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
     }
     for (size_t i = 0; i < ends && replay->lineage.nodes != NULL; i++)
         GOLEAK_PREFETCH(&replay->lineage.nodes[found[ending[i]].record->parent]);
-    for (size_t i = 0; i < wakes && waits->waiter_count != 0; i++)
-        goleak_waits_prefetch_habit(waits, waking[i]);
+    for (size_t i = 0; i < wakes; i++)
+        goleak_waits_prefetch(waits, found[waking[i]].record);
 }
 
 static inline void find_few(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,

@@ -39,21 +39,24 @@ static void add_example(struct goleak_sum *sum, const struct goleak_store *store
 }
 
 /* Younger than all examples, of which there is no room for more: most are. */
-static inline bool add_younger(struct goleak_sum *sum, const struct goleak_record *record)
+static inline bool add_younger(struct goleak_sum *sum, const struct goleak_store *store,
+                               const struct goleak_record *record)
 {
     if (sum->example_count < GOLEAK_LEAK_EXAMPLES || record->since < sum->examples_until || record->wait != sum->wait)
         return false;
     sum->count++;
     sum->youngest_since = record->since > sum->youngest_since ? record->since : sum->youngest_since;
-    sum->first_serial = record->serial < sum->first_serial ? record->serial : sum->first_serial;
+    uint64_t serial = goleak_store_serial(store, record);
+    sum->first_serial = serial < sum->first_serial ? serial : sum->first_serial;
     return true;
 }
 
 static void add_any(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_record *record)
 {
     bool first = sum->count++ == 0;
-    if (first || record->serial < sum->first_serial)
-        sum->first_serial = record->serial;
+    uint64_t serial = goleak_store_serial(store, record);
+    if (first || serial < sum->first_serial)
+        sum->first_serial = serial;
     if (first)
         sum->wait = record->wait;
     else if (sum->wait != record->wait)
@@ -67,7 +70,7 @@ static void add_any(struct goleak_sum *sum, const struct goleak_store *store, co
 
 static inline void add(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_record *record)
 {
-    if (!add_younger(sum, record))
+    if (!add_younger(sum, store, record))
         add_any(sum, store, record);
 }
 
@@ -159,7 +162,7 @@ static bool add_alone(struct goleak_bunches *bunches, uint32_t index)
 static bool has_habits(const struct goleak_waits *waits, const struct goleak_record *record)
 {
     const struct goleak_past *past = goleak_waits_past(waits, record);
-    return past != NULL && past->count != 0;
+    return past != NULL && past->marks != 0;
 }
 
 /* The last ones of their place: few of them are asked for, and often. */

@@ -32,7 +32,7 @@ uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak
     const struct goleak_record *waker = goleak_store_at(store, index);
     if (waker->flags & GOLEAK_REC_MOVED)
         waker = goleak_store_at(store, waker->block_stack);
-    return (uint32_t)waker->serial == habit->serials[which] && waker->state != GOLEAK_STATE_ENDED ? waker->index : 0;
+    return waker->serial == habit->serials[which] && waker->state != GOLEAK_STATE_ENDED ? waker->index : 0;
 }
 
 bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_limits *limits,
@@ -151,7 +151,7 @@ static bool waits_in_main(const struct goleak_record *record)
 static void add_stuck(struct goleak_hope_search *search, const struct goleak_record *record)
 {
     const struct goleak_hope_input *input = search->input;
-    const struct goleak_waiter *waiter = goleak_waits_of(input->waits, record);
+    uint32_t place = goleak_waits_place(input->waits, record);
     const struct goleak_habit *here = goleak_waits_here(input->waits, record);
     int64_t waited = goleak_waited(record, input->last);
     bool often = goleak_is_habit(input->store, here, input->limits, record, waited);
@@ -161,8 +161,8 @@ static void add_stuck(struct goleak_hope_search *search, const struct goleak_rec
         return;
     search->stuck[search->stuck_count++] = record->index;
     goleak_set_bit(search->stuck_sites, record->site);
-    if (waiter != NULL && goleak_place_is_object(waiter->place))
-        search->failed = !goleak_relation_add(&search->hope->crowds, waiter->place, record->index, here != NULL);
+    if (goleak_place_is_object(place))
+        search->failed = !goleak_relation_add(&search->hope->crowds, place, record->index, here != NULL);
     if (often)
         add_woken(search, record, here);
     if ((record->flags & GOLEAK_REC_SYSTEM) || waits_in_main(record))
@@ -192,7 +192,8 @@ static void collect(struct goleak_hope_search *search)
     const struct goleak_store *store = search->input->store;
     for (uint32_t i = 1; i <= store->count && !search->failed; i++) {
         const struct goleak_record *record = goleak_store_at(store, i);
-        goleak_waits_prefetch_habit(search->input->waits, i + GOLEAK_HOPE_AHEAD);
+        if (i + GOLEAK_HOPE_AHEAD <= store->count)
+            goleak_waits_prefetch(search->input->waits, goleak_store_at(store, i + GOLEAK_HOPE_AHEAD));
         if (!lives(record))
             continue;
         bool blocked = goleak_is_blocked(record);
@@ -264,9 +265,9 @@ static void spread(struct goleak_hope_search *search, uint32_t index)
     bool at_lock = kind != GOLEAK_HOPE_ACTS && record->reason == GOLEAK_REASON_SYNC; /* it is given back for all */
     if (kind != GOLEAK_HOPE_WAKER && kind != GOLEAK_HOPE_MANY && !at_lock)
         return;
-    const struct goleak_waiter *waiter = goleak_waits_of(search->input->waits, record);
-    if (waiter != NULL && goleak_place_is_object(waiter->place))
-        give_fellows(search, waiter->place, index);
+    uint32_t place = goleak_waits_place(search->input->waits, record);
+    if (goleak_place_is_object(place))
+        give_fellows(search, place, index);
 }
 
 /* The nearest one that is alive, if it is blocked: what was handed on goes through those who

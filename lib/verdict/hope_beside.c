@@ -99,7 +99,7 @@ static void collect_acting(struct goleak_hope_search *search)
     for (uint32_t i = 1; i <= store->count && search->any_wanted && !search->failed; i++) {
         if (i + GOLEAK_HOPE_AHEAD <= store->count &&
             goleak_has_bit(search->wanted, search->parents[i + GOLEAK_HOPE_AHEAD]))
-            goleak_waits_prefetch_habit(search->input->waits, i + GOLEAK_HOPE_AHEAD);
+            goleak_waits_prefetch(search->input->waits, goleak_store_at(store, i + GOLEAK_HOPE_AHEAD));
         if (!goleak_has_bit(search->wanted, search->parents[i]) ||
             (!search->any_signals && !goleak_has_bit(search->first, i))) /* it does not act */
             continue;

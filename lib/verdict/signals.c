@@ -48,8 +48,7 @@ GOLEAK_RULE(waker_gone)
 /* All who wait for the object that it waits for, itself too; empty where objects are not told. */
 static struct goleak_run crowd_of(const struct goleak_case *c)
 {
-    const struct goleak_waiter *waiter = goleak_waits_of(c->input->waits, c->record);
-    return goleak_relation_of(&c->input->hope.crowds, waiter != NULL ? waiter->place : 0);
+    return goleak_relation_of(&c->input->hope.crowds, goleak_waits_place(c->input->waits, c->record));
 }
 
 GOLEAK_RULE(never_woken)

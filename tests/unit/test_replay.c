@@ -9,6 +9,7 @@
 
 #include "support/bytes.h"
 #include "support/load.h"
+#include "trace.h"
 
 #define A 0xc000102000
 #define B 0xc000102380
@@ -34,6 +35,24 @@ static void an_address_that_is_used_again_is_another_goroutine(void **state)
     assert_int_equal(g.created_ns, 300);
     assert_int_equal(g.blocked_since_ns, 400);
     assert_int_equal(load_count(trace, "implicit_ends"), 0);
+    goleak_trace_free(trace);
+}
+
+/* Records have but the low half of a serial. */
+static void more_than_32_bits_are_created_in_order(void **state)
+{
+    static const char text[] = "newproc1: goroutine=c000102000 ts=100\n"
+                               "newproc1: goroutine=c000102380 ts=200\n"
+                               "newproc1: goroutine=c000102700 ts=300\n";
+    struct goleak_trace *trace;
+    (void)state;
+    assert_int_equal(goleak_trace_new(&trace, NULL, NULL), GOLEAK_OK);
+    trace->replay.serial = UINT32_MAX - 1;
+    assert_int_equal(goleak_trace_feed(trace, text, sizeof text - 1, NULL), GOLEAK_OK);
+    assert_int_equal(goleak_trace_finish(trace, NULL), GOLEAK_OK);
+    assert_true(load_goroutine(trace, A).serial == UINT32_MAX);
+    assert_true(load_goroutine(trace, B).serial == UINT64_C(0x100000001));
+    assert_true(load_goroutine(trace, C).serial == UINT64_C(0x100000002));
     goleak_trace_free(trace);
 }
 
@@ -929,6 +948,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_that_is_used_again_is_another_goroutine),
+        cmocka_unit_test(more_than_32_bits_are_created_in_order),
         cmocka_unit_test(a_second_creation_of_a_living_one_is_an_implicit_end),
         cmocka_unit_test(another_goid_at_a_living_address_is_another_goroutine),
         cmocka_unit_test(a_goid_that_is_told_later_is_learnt),
