@@ -216,13 +216,11 @@ static bool is_function_alive(const struct goleak_hope_search *search, uint32_t 
            (record->goid == spawner->goid || spawner->goid == 0) && is_in(search, record->block_stack, function);
 }
 
-/* It was never woken here, or once and not by one who is stuck or gone. */
+/* It was never woken here, or not by one who is stuck or gone. */
 static bool may_come_again(const struct goleak_hope_search *search, const struct goleak_habit *habit)
 {
     if (habit == NULL)
         return true;
-    if (habit->ended >= search->input->limits->habit_waits)
-        return false;
     uint32_t waker = goleak_hope_waker(search->input->store, habit, 0);
     return habit->nobody != 0 || (waker != 0 && search->hope->kinds[waker] != GOLEAK_HOPE_NONE);
 }

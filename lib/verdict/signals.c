@@ -106,7 +106,7 @@ static uint32_t woken_since(const struct goleak_case *c)
  * factor is the largest. */
 bool goleak_is_left_out(const struct goleak_case *c)
 {
-    if (c->habit == NULL || c->habit->site == 0 || c->habit->ended < c->input->limits->habit_waits)
+    if (c->habit == NULL || c->habit->ended < c->input->limits->habit_waits)
         return false;
     double of = c->habit->site_ended + 1.0;
     return (c->habit->ended + 1.0) * log1p(woken_since(c) / of) > -log(c->input->limits->left_out_chance);
