@@ -400,9 +400,9 @@ static enum goleak_status on_status(struct goleak_replay *replay, const struct g
     bool fresh = record->state == GOLEAK_STATE_UNKNOWN;
     bool is_told = (event->has & GOLEAK_HAS_STATUS) && event->status < sizeof states;
     uint8_t state = is_told ? states[event->status] : GOLEAK_STATE_UNKNOWN;
-    replay->stream.tells_blocking = true;
     if (state == GOLEAK_STATE_UNKNOWN)
         return GOLEAK_OK;
+    replay->stream.tells_blocking = true;
     if (state == GOLEAK_STATE_WAITING && record->state != GOLEAK_STATE_WAITING) {
         record->state = GOLEAK_STATE_UNKNOWN;
         return on_park(replay, event, record, fresh ? replay->first_ns : moment);

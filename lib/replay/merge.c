@@ -123,9 +123,7 @@ static void note_again(struct goleak_merge *merge, const struct goleak_event *ev
 static void tell_more(struct goleak_event *event)
 {
     event->kind = GOLEAK_EVENT_STATUS;
-    event->status = 0;
-    event->has = (event->has | GOLEAK_HAS_STATUS) &
-                 ~(GOLEAK_HAS_STACK | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_REASON);
+    event->has &= ~(GOLEAK_HAS_STATUS | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID);
 }
 
 /* ---- into the replay: whose events they are ---- */

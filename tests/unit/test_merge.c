@@ -390,6 +390,28 @@ static void what_the_first_tells_is_not_overwritten(void **state)
     goleak_trace_free(trace);
 }
 
+/* A thread was stopped between two probes of a creation: the second telling adds to what is known. It is
+ * no event of anybody's life, and tells of no state. */
+static void a_creation_that_is_told_late_tells_more(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace =
+        merge_two("newproc1: goid=7 parentgoid=1 ts=1000000\n"
+                  "newproc1: goroutine=c000102380 goid=8 ts=60000000\n",
+                  "newproc1: goroutine=c000102000 goid=7 parentgoid=1 fn=main.work ts=50000000\n"
+                  "\n        runtime.newproc+63\n        main.f+26\n\n");
+    struct goleak_goroutine g = load_goroutine(trace, A);
+    assert_int_equal(load_count(trace, "seen_twice"), 1);
+    assert_int_equal(load_summary(trace).created, 2);
+    assert_int_equal(g.created_ns, 1000000);
+    assert_int_equal(g.state, GOLEAK_STATE_RUNNABLE);
+    assert_int_equal(g.verdict, GOLEAK_VERDICT_SUSPECT);
+    assert_string_equal(g.evidence[0].rule, "alive-only");
+    assert_string_equal(g.start_function, "main.work");
+    assert_null(g.blocked_at);
+    goleak_trace_free(trace);
+}
+
 static void each_may_have_what_the_other_lacks(void **state)
 {
     (void)state;
@@ -760,16 +782,22 @@ static int tear_down(void **state)
     return fail_alloc_is_clean(&heap) ? 0 : -1;
 }
 
-static void push(struct goleak_lane *lane, uint64_t g, int64_t time_ns)
+static void push_event(struct goleak_lane *lane, struct goleak_event event)
 {
     struct goleak_batch *batch = goleak_batch_new(&alloc);
     assert_non_null(batch);
-    batch->events[0] = (struct goleak_event){
-        .kind = GOLEAK_EVENT_CREATE, .has = GOLEAK_HAS_G | GOLEAK_HAS_TIME, .g = g, .time_ns = time_ns
-    };
+    batch->events[0] = event;
     batch->count = 1;
     assert_int_equal(goleak_lane_push(lane, &batch), GOLEAK_OK);
     goleak_batch_free(&alloc, batch);
+}
+
+static void push(struct goleak_lane *lane, uint64_t g, int64_t time_ns)
+{
+    push_event(lane, (struct goleak_event){ .kind = GOLEAK_EVENT_CREATE,
+                                            .has = GOLEAK_HAS_G | GOLEAK_HAS_TIME,
+                                            .g = g,
+                                            .time_ns = time_ns });
 }
 
 static void the_lane_that_is_behind_is_wanted(void **state)
@@ -799,15 +827,11 @@ static void losses_are_each_recorders_own(void **state)
     uint64_t lost[2] = { 0 };
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct goleak_batch *batch = goleak_batch_new(&alloc);
-        assert_non_null(batch);
-        batch->events[0] = (struct goleak_event){
-            .kind = GOLEAK_EVENT_LOST, .has = GOLEAK_HAS_TIME, .time_ns = 1000, .count = (int32_t)(3 + i)
-        };
-        batch->count = 1;
         lanes[i]->lost = &lost[i];
-        assert_int_equal(goleak_lane_push(lanes[i], &batch), GOLEAK_OK);
-        goleak_batch_free(&alloc, batch);
+        push_event(lanes[i], (struct goleak_event){ .kind = GOLEAK_EVENT_LOST,
+                                                    .has = GOLEAK_HAS_TIME,
+                                                    .time_ns = 1000,
+                                                    .count = (int32_t)(3 + i) });
     }
     for (size_t i = 0; i < 2; i++)
         assert_int_equal(goleak_lane_finish(lanes[i]), GOLEAK_OK);
@@ -815,6 +839,74 @@ static void losses_are_each_recorders_own(void **state)
     assert_int_equal(book.entries[GOLEAK_HEALTH_seen_twice].count, 0);
     assert_int_equal(lost[0], 3);
     assert_int_equal(lost[1], 4);
+}
+
+/* Go traces tell reasons by name, probes by numbers of a Go version; where one tells none, or one that
+ * nobody knows, the other's is taken. */
+static void reasons_are_compared_by_what_they_mean(void **state)
+{
+    enum { NAMED = GOLEAK_FLAG_REASON, READ_OFF = GOLEAK_FLAG_REASON | GOLEAK_FLAG_INFERRED, NONE = 255 };
+    static const struct {
+        uint8_t flags[2], reasons[2], wait; /* the first one's; 0: not told */
+        uint64_t twice;
+        enum goleak_reason means; /* at the end */
+        bool inferred;
+    } cases[] = {
+        { { 0, NAMED }, { 23, GOLEAK_REASON_CHAN_RECV }, 0, 1, GOLEAK_REASON_CHAN_RECV, false },
+        { { NAMED, 0 }, { GOLEAK_REASON_CHAN_RECV, 23 }, 0, 1, GOLEAK_REASON_CHAN_RECV, false },
+        { { 0, NAMED }, { 23, GOLEAK_REASON_SELECT }, 0, 0, GOLEAK_REASON_SELECT, false },
+        { { NAMED, NAMED }, { GOLEAK_REASON_SELECT, GOLEAK_REASON_SYNC }, 0, 0, GOLEAK_REASON_SYNC, false },
+        { { 0, NAMED }, { 20, GOLEAK_REASON_GC_SWEEP }, 12, 1, GOLEAK_REASON_GC_SWEEP, false },
+        { { 0, NAMED }, { 99, GOLEAK_REASON_SELECT }, 0, 1, GOLEAK_REASON_UNKNOWN, false },
+        { { NAMED, 0 }, { GOLEAK_REASON_SELECT, 99 }, 0, 1, GOLEAK_REASON_SELECT, false },
+        { { 0, NAMED }, { NONE, GOLEAK_REASON_SELECT }, 0, 1, GOLEAK_REASON_SELECT, false },
+        { { 0, READ_OFF }, { NONE, GOLEAK_REASON_SELECT }, 0, 1, GOLEAK_REASON_SELECT, true },
+        { { 0, READ_OFF }, { 24, GOLEAK_REASON_SELECT }, 0, 1, GOLEAK_REASON_SELECT, false },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(set_up(NULL), 0);
+        assert_true(goleak_reasons_set_version(&reasons, "1.19", "option"));
+        struct goleak_lane *lanes[2] = { goleak_merge_lane(&module, "one"), goleak_merge_lane(&module, "two") };
+        for (unsigned k = 0; k < 2; k++)
+            push_event(lanes[k], (struct goleak_event){
+                                     .kind = GOLEAK_EVENT_PARK,
+                                     .has = GOLEAK_HAS_G | GOLEAK_HAS_TIME |
+                                            (cases[i].reasons[k] != NONE ? GOLEAK_HAS_REASON : 0) |
+                                            (k == 0 && cases[i].wait != 0 ? GOLEAK_HAS_WAIT : 0),
+                                     .flags = cases[i].flags[k],
+                                     .reason = cases[i].reasons[k],
+                                     .wait_reason = cases[i].wait,
+                                     .g = A,
+                                     .time_ns = 1000 + k,
+                                 });
+        for (size_t k = 0; k < 2; k++)
+            assert_int_equal(goleak_lane_finish(lanes[k]), GOLEAK_OK);
+        const struct goleak_record *record = goleak_store_at(&replay.store, 1);
+        if (book.entries[GOLEAK_HEALTH_seen_twice].count != cases[i].twice || record->reason != cases[i].means ||
+            ((record->flags & GOLEAK_REC_INFERRED) != 0) != cases[i].inferred)
+            fail_msg("case %zu: reason %u", i, record->reason);
+        assert_int_equal(tear_down(NULL), 0);
+    }
+}
+
+static void a_creation_that_is_told_late_is_one_deed(void **state)
+{
+    struct goleak_lane *lane = goleak_merge_lane(&module, "one");
+    (void)state;
+    assert_true(goleak_story_init(&replay.story, &alloc, 1));
+    for (int64_t time_ns = 1000000; time_ns <= 51000000; time_ns += 50000000)
+        push_event(lane, (struct goleak_event){ .kind = GOLEAK_EVENT_CREATE,
+                                                .has = GOLEAK_HAS_GOID | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_STATUS |
+                                                       GOLEAK_HAS_TIME,
+                                                .goid = 7,
+                                                .other_goid = 1,
+                                                .status = 4, /* as a struct dump has it: newproc1's own business */
+                                                .time_ns = time_ns });
+    assert_int_equal(goleak_lane_finish(lane), GOLEAK_OK);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_seen_twice].count, 1);
+    assert_int_equal(replay.story.count, 1);
+    assert_int_equal(goleak_store_at(&replay.store, 1)->state, GOLEAK_STATE_RUNNABLE);
 }
 
 static void calls_are_the_same_where_all_of_it_is(void **state)
@@ -956,6 +1048,7 @@ int main(void)
         cmocka_unit_test(the_last_moment_of_all_is_none_too_late),
         cmocka_unit_test(the_first_is_completed_from_the_second),
         cmocka_unit_test(what_the_first_tells_is_not_overwritten),
+        cmocka_unit_test(a_creation_that_is_told_late_tells_more),
         cmocka_unit_test(each_may_have_what_the_other_lacks),
         cmocka_unit_test(a_lane_that_ends_early_holds_nobody_up),
         cmocka_unit_test(a_lane_without_events_holds_nobody_up),
@@ -969,6 +1062,8 @@ int main(void)
         cmocka_unit_test(two_formats_are_merged_all_the_same),
         cmocka_unit_test(processes_are_not_mixed),
         cmocka_unit_test_setup_teardown(the_lane_that_is_behind_is_wanted, set_up, tear_down),
+        cmocka_unit_test(reasons_are_compared_by_what_they_mean),
+        cmocka_unit_test_setup_teardown(a_creation_that_is_told_late_is_one_deed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(calls_are_the_same_where_all_of_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(losses_are_each_recorders_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lane_with_few_events_holds_nobody_up, set_up, tear_down),
