@@ -841,11 +841,36 @@ static void losses_are_each_recorders_own(void **state)
     assert_int_equal(lost[1], 4);
 }
 
+#define NAMED GOLEAK_FLAG_REASON
+#define READ_OFF (GOLEAK_FLAG_REASON | GOLEAK_FLAG_INFERRED)
+#define NONE 255 /* no reason is told */
+
+static struct goleak_event park(uint8_t flags, uint8_t reason, int64_t time_ns)
+{
+    return (struct goleak_event){ .kind = GOLEAK_EVENT_PARK,
+                                  .flags = flags,
+                                  .reason = reason,
+                                  .has = GOLEAK_HAS_G | GOLEAK_HAS_TIME | (reason != NONE ? GOLEAK_HAS_REASON : 0),
+                                  .g = A,
+                                  .time_ns = time_ns };
+}
+
+/* Two lanes show an event each. Returns the record that they are of. */
+static const struct goleak_record *show(const struct goleak_event *one, const struct goleak_event *two)
+{
+    struct goleak_lane *lanes[2] = { goleak_merge_lane(&module, "one"), goleak_merge_lane(&module, "two") };
+    assert_true(goleak_reasons_set_version(&reasons, "1.19", "option"));
+    push_event(lanes[0], *one);
+    push_event(lanes[1], *two);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(goleak_lane_finish(lanes[i]), GOLEAK_OK);
+    return goleak_store_at(&replay.store, 1);
+}
+
 /* Go traces tell reasons by name, probes by numbers of a Go version; where one tells none, or one that
  * nobody knows, the other's is taken. */
 static void reasons_are_compared_by_what_they_mean(void **state)
 {
-    enum { NAMED = GOLEAK_FLAG_REASON, READ_OFF = GOLEAK_FLAG_REASON | GOLEAK_FLAG_INFERRED, NONE = 255 };
     static const struct {
         uint8_t flags[2], reasons[2], wait; /* the first one's; 0: not told */
         uint64_t twice;
@@ -865,27 +890,40 @@ static void reasons_are_compared_by_what_they_mean(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
+        struct goleak_event one = park(cases[i].flags[0], cases[i].reasons[0], 1000);
+        struct goleak_event two = park(cases[i].flags[1], cases[i].reasons[1], 1001);
+        one.has |= cases[i].wait != 0 ? GOLEAK_HAS_WAIT : 0;
+        one.wait_reason = cases[i].wait;
         assert_int_equal(set_up(NULL), 0);
-        assert_true(goleak_reasons_set_version(&reasons, "1.19", "option"));
-        struct goleak_lane *lanes[2] = { goleak_merge_lane(&module, "one"), goleak_merge_lane(&module, "two") };
-        for (unsigned k = 0; k < 2; k++)
-            push_event(lanes[k], (struct goleak_event){
-                                     .kind = GOLEAK_EVENT_PARK,
-                                     .has = GOLEAK_HAS_G | GOLEAK_HAS_TIME |
-                                            (cases[i].reasons[k] != NONE ? GOLEAK_HAS_REASON : 0) |
-                                            (k == 0 && cases[i].wait != 0 ? GOLEAK_HAS_WAIT : 0),
-                                     .flags = cases[i].flags[k],
-                                     .reason = cases[i].reasons[k],
-                                     .wait_reason = cases[i].wait,
-                                     .g = A,
-                                     .time_ns = 1000 + k,
-                                 });
-        for (size_t k = 0; k < 2; k++)
-            assert_int_equal(goleak_lane_finish(lanes[k]), GOLEAK_OK);
-        const struct goleak_record *record = goleak_store_at(&replay.store, 1);
+        const struct goleak_record *record = show(&one, &two);
         if (book.entries[GOLEAK_HEALTH_seen_twice].count != cases[i].twice || record->reason != cases[i].means ||
             ((record->flags & GOLEAK_REC_INFERRED) != 0) != cases[i].inferred)
             fail_msg("case %zu: reason %u", i, record->reason);
+        assert_int_equal(tear_down(NULL), 0);
+    }
+}
+
+/* Too late to be held for: the goroutine waits already, for the same or for something else. */
+static void a_park_that_is_told_late_is_one_wait(void **state)
+{
+    static const struct {
+        uint8_t flags[2], reasons[2];
+        uint64_t doubled;
+    } cases[] = {
+        { { NAMED, 0 }, { GOLEAK_REASON_CHAN_RECV, 23 }, 1 }, { { 0, NAMED }, { 23, GOLEAK_REASON_CHAN_RECV }, 1 },
+        { { NAMED, 0 }, { GOLEAK_REASON_SELECT, 23 }, 0 },    { { 0, NAMED }, { 23, GOLEAK_REASON_SELECT }, 0 },
+        { { 0, 0 }, { 22, 23 }, 0 },                          { { 0, 0 }, { 23, 23 }, 1 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct goleak_event one = park(cases[i].flags[0], cases[i].reasons[0], 1000000);
+        struct goleak_event two = park(cases[i].flags[1], cases[i].reasons[1], 3000000);
+        assert_int_equal(set_up(NULL), 0);
+        replay.stream.has_wakeups = true;
+        const struct goleak_record *record = show(&one, &two);
+        if (book.entries[GOLEAK_HEALTH_double_parks].count != cases[i].doubled ||
+            record->since != (cases[i].doubled ? 1000000 : 3000000))
+            fail_msg("case %zu: since %" PRId64, i, record->since);
         assert_int_equal(tear_down(NULL), 0);
     }
 }
@@ -1063,6 +1101,7 @@ int main(void)
         cmocka_unit_test(processes_are_not_mixed),
         cmocka_unit_test_setup_teardown(the_lane_that_is_behind_is_wanted, set_up, tear_down),
         cmocka_unit_test(reasons_are_compared_by_what_they_mean),
+        cmocka_unit_test(a_park_that_is_told_late_is_one_wait),
         cmocka_unit_test_setup_teardown(a_creation_that_is_told_late_is_one_deed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(calls_are_the_same_where_all_of_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(losses_are_each_recorders_own, set_up, tear_down),

@@ -616,6 +616,30 @@ static void address_and_goid_are_one_goroutine(void **state)
     }
 }
 
+/* One that is known by its goid shows an address: after another's life there it is the second one; but who
+ * has ended does not, it is the next one of that goid, and who has an address keeps it. */
+static void the_lives_of_an_address_are_counted_on(void **state)
+{
+    struct goleak_trace *trace = load("newproc1: goroutine=c000102000 goid=7 ts=100\n"
+                                      "gdestroy: goroutine=c000102000 goid=7 ts=150\n"
+                                      "newproc1: goid=8 ts=200\n"
+                                      "gopark: goroutine=c000102000 goid=8 reason=6 ts=250\n"
+                                      "newproc1: goid=9 ts=300\n"
+                                      "gdestroy: goid=9 ts=350\n"
+                                      "newproc1: goroutine=c000102380 goid=9 ts=400\n"
+                                      "gopark: goroutine=c000102700 goid=8 reason=7 ts=500\n");
+    struct goleak_summary sum = load_summary(trace);
+    (void)state;
+    assert_int_equal(sum.created, 4);
+    assert_int_equal(sum.ended, 2);
+    assert_int_equal(load_goroutine(trace, A).incarnation, 2);
+    assert_int_equal(load_goroutine(trace, A).created_ns, 200);
+    assert_int_equal(load_goroutine(trace, A).blocked_since_ns, 250);
+    assert_int_equal(load_goroutine(trace, B).incarnation, 1);
+    assert_int_equal(load_goroutine(trace, C).blocked_since_ns, 500);
+    goleak_trace_free(trace);
+}
+
 static void a_goid_alone_is_a_key(void **state)
 {
     struct goleak_options options = GOLEAK_OPTIONS_INIT;
@@ -979,6 +1003,7 @@ int main(void)
         cmocka_unit_test(the_place_of_the_go_statement_comes_from_the_stack_or_its_address),
         cmocka_unit_test(processes_have_addresses_of_their_own),
         cmocka_unit_test(address_and_goid_are_one_goroutine),
+        cmocka_unit_test(the_lives_of_an_address_are_counted_on),
         cmocka_unit_test(a_goid_alone_is_a_key),
         cmocka_unit_test(threads_tell_processes_whose_goroutines_are_alike),
         cmocka_unit_test(a_new_thread_is_of_the_process_whose_goroutine_it_runs),
