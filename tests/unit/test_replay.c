@@ -772,10 +772,12 @@ static void without_threads_a_second_main_is_told(void **state)
     struct goleak_trace *trace = load("newproc1: goroutine=c000002380 goid=1 ts=100\n"
                                       "newproc1: goroutine=c000102000 goid=7 ts=200\n"
                                       "newproc1: goroutine=d000002380 goid=1 ts=300\n"
-                                      "newproc1: goroutine=d000002700 goid=1 ts=400\n");
+                                      "newproc1: goroutine=d000002700 goid=1 ts=400\n"
+                                      "gdestroy: goroutine=c000102000 goid=7 ts=500\n" /* and at its address: */
+                                      "newproc1: goroutine=c000102000 goid=1 parent=c000002380 ts=600\n");
     struct goleak_health health = load_health(trace, "mixed_processes");
     (void)state;
-    assert_int_equal(health.count, 2);
+    assert_int_equal(health.count, 3);
     assert_int_equal(health.line, 3);
     assert_string_equal(health.detail, "goroutine 1 is created a second time: another process begins");
     assert_true(health.hurts);
@@ -864,7 +866,7 @@ static void an_address_that_is_used_again_has_another_goid(void **state)
     struct goleak_trace *trace = load("newproc1: goroutine=c000102380 goid=5 ts=10\n"
                                       "newproc1: goroutine=c000102000 goid=7 parentgoid=5 ts=20\n"
                                       "gdestroy: goroutine=c000102380 goid=5 ts=30\n"
-                                      "newproc1: goroutine=c000102380 goid=8 ts=40\n"
+                                      "newproc1: goroutine=c000102380 goid=8 parent=c000102000 ts=40\n"
                                       "newproc1: goroutine=c000102700 goid=9 parentgoid=8 ts=50\n");
     struct goleak_ancestor of_a = parent_of(trace, A), of_c = parent_of(trace, C);
     (void)state;
