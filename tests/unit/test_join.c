@@ -9,6 +9,7 @@
 #include "support/bytes.h"
 #include "support/fail_alloc.h"
 #include "support/load.h"
+#include "support/trace_text.h"
 
 #define A 0xc000102000
 #define B 0xc000102380
@@ -35,12 +36,17 @@ static void free_traces(void)
     trace_count = 0;
 }
 
+static void forget_files(void)
+{
+    for (; file_count != 0; file_count--)
+        unlink(paths[file_count - 1]);
+}
+
 static int tear_down(void **state)
 {
     (void)state;
     free_traces();
-    for (size_t i = 0; i < file_count; i++)
-        unlink(paths[i]);
+    forget_files();
     return rmdir(folder);
 }
 
@@ -76,8 +82,7 @@ static size_t load_files(const struct goleak_options *options)
 
 static size_t traces_of(const char *one, const char *two)
 {
-    for (; file_count != 0; file_count--)
-        unlink(paths[file_count - 1]);
+    forget_files();
     write_file(one);
     write_file(two);
     return load_files(NULL);
@@ -292,6 +297,56 @@ static void a_part_joins_wherever_it_begins(void **state)
     bytes_free(&text);
 }
 
+/* A generation of a Go trace that begins 100 us behind the last one; the last one is of more than a MiB, and
+ * only then a goroutine is born. */
+static void add_generation(struct bytes *text, unsigned generation, bool is_last)
+{
+    unsigned time = generation * 100000;
+    bytes_format(text,
+                 "EventBatch %u -1 %u\nSync\nFrequency 1000000000\nClockSnapshot 0 %u 0 0\n"
+                 "EventBatch %u 7 %u\nProcStatus 0 0 1\nGoStatus 0 1 7 2\n",
+                 generation, time, time, generation, time);
+    for (unsigned i = 0; !is_last && i < 600; i++) /* more than a batch of events */
+        bytes_format(text, "GoStatus 0 %u -1 4\n", 100 + i);
+    for (unsigned i = 0; is_last && i < 60000; i++) {
+        if (i % 2000 == 0)
+            bytes_format(text, "EventBatch %u 7 %u\n", generation, time + i);
+        bytes_text(text, "HeapAlloc 0/10 1/10\n");
+    }
+    if (is_last)
+        bytes_format(text, "EventBatch %u 7 %u\nGoCreate 0 5 1 0\n", generation, time + 90000);
+    bytes_format(text,
+                 "EventBatch %u -1 %u\nStacks\nStack id=1\npc=1 func=20 file=20 line=5\n"
+                 "EventBatch %u -1 %u\nStrings\nString 20 data=\"main.work\"\nEndOfGeneration\n",
+                 generation, time, generation, time);
+}
+
+/* A Go trace tells nothing before a generation ends, and of births perhaps nothing in the first one. */
+static void a_first_birth_behind_much_else_joins(void **state)
+{
+    (void)state;
+    for (unsigned generations = 1; generations <= 2; generations++) {
+        struct bytes text = { 0 }, trace = { 0 };
+        char why[TRACE_TEXT_WHY], birth[96];
+        bytes_text(&text, "Trace Go1.26\n");
+        for (unsigned generation = 1; generation <= generations; generation++)
+            add_generation(&text, generation, generation == generations);
+        if (!trace_text(text.data, &trace, why))
+            fail_msg("%s", why);
+        assert_true(trace.size > 1 << 20);
+        snprintf(birth, sizeof birth, "newproc1: goroutine=c000102000 goid=5 fn=main.work ts=%u\n",
+                 generations * 100000 + 90100);
+        forget_files();
+        write_file(birth);
+        write_file("");
+        assert_true(bytes_write(&trace, paths[1]));
+        assert_int_equal(load_files(NULL), 1);
+        assert_int_equal(load_count(traces[0], "seen_twice"), 1);
+        bytes_free(&text);
+        bytes_free(&trace);
+    }
+}
+
 /* The program was started anew, and the goids with it. */
 static void of_equal_goids_the_nearest_counts(void **state)
 {
@@ -300,6 +355,24 @@ static void of_equal_goids_the_nearest_counts(void **state)
                                "gdestroy: goroutine=c000102000 goid=7 ts=2000000\n"
                                "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 fn=main.work ts=900000000\n",
                                "newproc1: goid=7 fn=main.work ts=900000700\n"),
+                     1);
+    assert_int_equal(load_summary(traces[0]).created, 2);
+}
+
+/* … of those that are the same process's. */
+static void of_equal_goids_those_of_the_pid_count(void **state)
+{
+    (void)state;
+    assert_int_equal(traces_of("newproc1: goroutine=c000102000 goid=7 pid=100 gopc=45a6a5 ts=1000000\n"
+                               "newproc1: goroutine=c000102000 goid=7 pid=200 gopc=45b000 ts=1000500\n",
+                               "newproc1: goroutine=c000102000 goid=7 pid=100 gopc=45a6a5 ts=1000400\n"
+                               "newproc1: goroutine=c000102000 goid=7 pid=200 gopc=45b000 ts=1000900\n"),
+                     1);
+    assert_int_equal(load_summary(traces[0]).created, 2);
+    /* Of another process it says nothing. */
+    assert_int_equal(traces_of("newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n",
+                               "newproc1: goroutine=c000102000 goid=7 pid=200 ts=900000000\n"
+                               "gopark: goroutine=c000102000 goid=7 reason=6 pid=100 ts=900000000\n"),
                      1);
     assert_int_equal(load_summary(traces[0]).created, 2);
 }
@@ -578,8 +651,7 @@ static void losses_of_two_recorders_add_up(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        for (; file_count != 0; file_count--)
-            unlink(paths[file_count - 1]);
+        forget_files();
         write_named("a.txt", "app 100/100 [000] 1.000001: p:newproc1: (45a700 <- 45a6a5) g=0xc000102000 goid=7\n"
                              "app 100/100 [000] 1.000002: PERF_RECORD_LOST lost 100\n");
         write_named("b.txt", "gopark: goroutine=c000102000 goid=7 reason=6 pid=100 ts=2000000000\n");
@@ -818,7 +890,9 @@ int main(void)
         TEST(who_is_named_by_both_is_one),
         TEST(who_is_named_as_a_parent_is_one),
         TEST(a_part_joins_wherever_it_begins),
+        TEST(a_first_birth_behind_much_else_joins),
         TEST(of_equal_goids_the_nearest_counts),
+        TEST(of_equal_goids_those_of_the_pid_count),
         TEST(one_pid_does_not_join_what_contradicts),
         TEST(a_pid_that_one_tells_is_the_others_too),
         TEST(of_several_processes_events_without_a_pid_are_nobodys),
