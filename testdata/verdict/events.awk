@@ -1,6 +1,6 @@
 # What cases say with: `== copy events.awk`, and awk -f events.awk -f the case's own. Each line is 10 us
 # behind the last one, or at `t`. FRAMES are separated by blanks, the innermost first.
-function say(line) { printf "%s ts=%d\n", line, t += 10000 }
+function say(line) { printf "%s ts=%.0f\n", line, t += 10000 }
 function g(goid) { return sprintf("goroutine=c%09x goid=%d", goid * 896, goid) }
 function stack(frames,    all, count, i) {
     count = split(frames, all, " ")
