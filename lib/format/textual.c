@@ -368,9 +368,51 @@ void goleak_textual_added(struct goleak_textual *text, size_t count)
     text->recorder_events += count;
 }
 
+static void compare_count(struct goleak_textual *text)
+{
+    uint64_t count = text->recorder_counted, here = text->recorder_events, line = text->recorder_line;
+    if (count < here)
+        goleak_health_note(text->env.health, GOLEAK_HEALTH_surplus_events, here - count, line, 1, 0,
+                           "the recorder counted %" PRIu64 " events, and %" PRIu64 " are here", count, here);
+    if (count <= here || count - here <= text->lost_told)
+        return;
+    uint64_t missing = count - here - text->lost_told;
+    text->lost_told += missing;
+    goleak_health_note(text->env.health, GOLEAK_HEALTH_lost_events, missing, line, 1, 0,
+                       "the recorder counted %" PRIu64 " events and printed %" PRIu64, count, here);
+}
+
+/* The recording went on to here, though nothing happened any more. */
+static enum goleak_status tell_end(struct goleak_textual *text)
+{
+    struct goleak_event event;
+    goleak_event_begin(&event, GOLEAK_EVENT_OTHER);
+    event.position = text->recorder_line;
+    event.has = GOLEAK_HAS_TIME;
+    event.time_ns = (int64_t)text->recorder_end_ns;
+    event.name = goleak_symbols_string(text->env.symbols, "goleak-recorder-end", 19);
+    return event.name != 0 ? goleak_textual_add(text, &event) : goleak_alloc_failure(text->env.alloc);
+}
+
+/* All of the recorder's lines are there: what the buffers of other processors held back is printed behind its last one. */
+static enum goleak_status settle_end(struct goleak_textual *text)
+{
+    enum goleak_status status = GOLEAK_OK;
+    if (text->recorder_line == 0)
+        return status;
+    if (text->recorder_counted != UINT64_MAX)
+        compare_count(text);
+    if (text->recorder_end_ns <= INT64_MAX)
+        status = tell_end(text);
+    text->recorder_line = 0;
+    return status;
+}
+
 enum goleak_status goleak_textual_finish(struct goleak_textual *text)
 {
-    enum goleak_status status = goleak_textual_close_event(text);
+    enum goleak_status status = settle_end(text);
+    if (status == GOLEAK_OK)
+        status = goleak_textual_close_event(text);
     if (text->recorder_began && !text->recorder_ended)
         goleak_health_note(text->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, 0,
                            "the recorder's last line (goleak-recorder-end) is missing: it was killed, or the "
@@ -558,33 +600,28 @@ static void recorder_ends(struct goleak_textual *text, const struct goleak_line 
     text->recorder_ended = true;
     if (find_number(at, line->end, "lost=", &count))
         goleak_textual_lost_in_all(text, line, count);
-    if (!text->recorder_began || !find_number(at, line->end, "events=", &count))
+    if (!text->recorder_began)
         return;
-    if (count < text->recorder_events)
-        goleak_health_note(text->env.health, GOLEAK_HEALTH_surplus_events, text->recorder_events - count, line->number, 1, 0,
-                           "the recorder counted %" PRIu64 " events, and %" PRIu64 " are here", count,
-                           text->recorder_events);
-    if (count <= text->recorder_events)
-        return;
-    uint64_t missing = count - text->recorder_events;
-    if (missing <= text->lost_told)
-        return;
-    missing -= text->lost_told;
-    text->lost_told += missing;
-    goleak_health_note(text->env.health, GOLEAK_HEALTH_lost_events, missing, line->number, 1, 0,
-                       "the recorder counted %" PRIu64 " events and printed %" PRIu64, count, text->recorder_events);
+    text->recorder_line = line->number;
+    if (!find_number(at, line->end, "events=", &text->recorder_counted))
+        text->recorder_counted = UINT64_MAX;
+    if (!find_number(at, line->end, "ts=", &text->recorder_end_ns))
+        text->recorder_end_ns = UINT64_MAX;
 }
 
 bool goleak_textual_recorder_line(struct goleak_textual *text, const struct goleak_line *line,
                                   enum goleak_status *status)
 {
     const char *at = behind_hash(line->at, line->end);
-    if (goleak_begins(at, line->end, "goleak-recorder: "))
-        recorder_begins(text, at, line->end), *status = note_locks(text, line, at);
-    else if (goleak_begins(at, line->end, "goleak-recorder-end:"))
+    if (goleak_begins(at, line->end, "goleak-recorder: ")) {
+        *status = settle_end(text); /* of the recording before */
+        recorder_begins(text, at, line->end);
+        *status = *status == GOLEAK_OK ? note_locks(text, line, at) : *status;
+    } else if (goleak_begins(at, line->end, "goleak-recorder-end:")) {
         recorder_ends(text, line, at);
-    else
+    } else {
         return false;
+    }
     text->section.unsure = true; /* whose events it counts */
     text->notes++;
     return true;

@@ -8,7 +8,7 @@
  *
  *      goleak-recorder: version=1 tool=bpftrace go=1.26 arch=amd64 probes=newproc1,gopark,…
  *      …
- *      goleak-recorder-end: events=5120
+ *      goleak-recorder-end: events=5120 ts=92033911
  *
  * The last line says how many events the probes saw: what is missing was lost.
  */
@@ -74,6 +74,8 @@ struct goleak_textual {
     /* Our own recorder's lines. */
     bool recorder_began, recorder_ended;
     uint64_t recorder_events; /* lines of its probes since it began */
+    /* What its last line says, and where; line 0: it was not there, or all is done. */
+    uint64_t recorder_counted, recorder_end_ns, recorder_line;
     uint64_t lost_told;       /* by the recorder's messages */
 };
 

@@ -5,7 +5,7 @@
  *      newproc1: goroutine=c000006680 goid=2 parent=c0000061a0 … ts=1297328782552 cpu=0 pid=179 tid=180
  *              runtime.newproc.func1+37
  *              …
- *      goleak-recorder-end: events=4711
+ *      goleak-recorder-end: events=4711 ts=1297330782552
  *
  * What the two versions leave open:
  *
@@ -396,7 +396,7 @@ static void write_end(const struct script *script)
                 "\t\t$sum += @events[$cpu];\n"
                 "\t\t$cpu++;\n"
                 "\t}\n"
-                "\tprintf(\"goleak-recorder-end: events=%lld\\n\", $sum);\n"
+                "\tprintf(\"goleak-recorder-end: events=%lld ts=%llu\\n\", $sum, nsecs);\n"
                 "\tclear(@events);\n"
                 "\tclear(@early);\n"
                 "\tclear(@attached);\n");

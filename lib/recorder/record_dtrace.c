@@ -5,7 +5,7 @@
  *      newproc1: goroutine=42bacfbd680 goid=3 parent=42bacfbc1e0 parentgoid=1 gopc=4a52a5 …
  *                    app`runtime.newproc.func1+0x25
  *                    …
- *      goleak-recorder-end: events=36
+ *      goleak-recorder-end: ts=92033911 events=36
  *
  * One script serves them all. It keeps to what all of them compile, and mean alike:
  *
@@ -377,7 +377,8 @@ static enum goleak_status write_dtrace(const struct goleak_recorder_target *targ
     write_objects(&script);
     put(&script, "\nEND\n"
                  "{\n"
-                 "\tprinta(\"goleak-recorder-end: events=%@d\\n\", @events);\n"
+                 "\tprintf(\"goleak-recorder-end: ts=%d\", timestamp);\n"
+                 "\tprinta(\" events=%@d\\n\", @events);\n"
                  "}\n");
     return GOLEAK_OK;
 }

@@ -345,7 +345,8 @@ static const char *const script_frames[] = {
 static const char *const script_words[] = {
     "served 30000 leaks 19\n", "\n", "Lost 12 events\n", "Attaching 8 probes...\n",
     "done gopark: goroutine=c000102000\n",
-    "x\r\n", "# comment\n", "goleak-recorder: version=1 tool=bpftrace go=1.26\n", "goleak-recorder-end: events=70\n",
+    "x\r\n", "# comment\n", "goleak-recorder: version=1 tool=bpftrace go=1.26\n",
+    "goleak-recorder-end: events=70 ts=1000400000\n",
     "        not a frame of it\n", "key: value=1\n", "@n: 5\n", "ready: listening on port 8080\n",
 };
 
