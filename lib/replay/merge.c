@@ -115,7 +115,7 @@ static bool is_ended_again(const struct goleak_event *event, const struct goleak
 static void note_again(struct goleak_merge *merge, const struct goleak_event *event)
 {
     goleak_health_note(merge->health, GOLEAK_HEALTH_seen_twice, 1, event->position, 0, 0,
-                       "a %s of goroutine %" PRIu64 " was recorded before in another input",
+                       "an event (%s) of goroutine %" PRIu64 " was recorded before in another input",
                        goleak_event_kind_name((enum goleak_event_kind)event->kind), event->goid);
 }
 
@@ -486,7 +486,7 @@ static void pair(struct goleak_merge *merge, uint64_t number, const struct golea
         link_held(merge, number, GOLEAK_CHAIN_GOID);
     merge->health->input = lane->input;
     goleak_health_note(merge->health, GOLEAK_HEALTH_seen_twice, 1, second->position, 0, 0,
-                       "a %s was recorded %" PRId64 " ns before in another input",
+                       "an event (%s) was recorded %" PRId64 " ns before in another input",
                        goleak_event_kind_name((enum goleak_event_kind)second->kind),
                        second->time_ns - like->event.time_ns);
     merge->health->input = reading;

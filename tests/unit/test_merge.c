@@ -123,7 +123,7 @@ static void what_two_have_seen_counts_once(void **state)
     assert_int_equal(health.count, 2);
     assert_string_equal(health.input, "b.txt");
     assert_int_equal(health.line, 1);
-    assert_string_equal(health.detail, "a create was recorded 80000 ns before in another input");
+    assert_string_equal(health.detail, "an event (create) was recorded 80000 ns before in another input");
     assert_false(health.hurts);
     assert_int_equal(load_count(trace, "implicit_ends"), 0);
     goleak_trace_free(trace);

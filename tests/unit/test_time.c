@@ -36,7 +36,7 @@ static void a_line_printed_late_takes_its_place(void **state)
     assert_int_equal(load_goroutine(trace, A).blocked_since_ns, 2000000);
     assert_int_equal(health.count, 1);
     assert_int_equal(health.line, 2);
-    assert_string_equal(health.detail, "a create is printed 1000 us late");
+    assert_string_equal(health.detail, "an event (create) is printed 1000 us late");
     assert_int_equal(load_count(trace, "late_events"), 0);
     goleak_trace_free(trace);
 }
@@ -318,7 +318,7 @@ static void a_clock_that_is_set_back_goes_on(void **state)
     struct goleak_capture capture = load_capture(trace);
     assert_int_equal(health.count, 1);
     assert_int_equal(health.line, 21);
-    assert_string_equal(health.detail, "the time of a run is 89 s before that of the event before it");
+    assert_string_equal(health.detail, "the time of an event (run) is 89 s before that of the event before it");
     assert_true(health.hurts);
     assert_int_equal(capture.first_ns, 100 * (int64_t)S);
     /* The millisecond of the jump itself is not known. */
@@ -355,7 +355,7 @@ static void one_time_that_is_damaged_is_not_believed(void **state)
     struct goleak_health health = load_health(trace, "clock_jumps");
     assert_int_equal(health.count, 1);
     assert_int_equal(health.line, 21);
-    assert_string_equal(health.detail, "the time of a run is 99 s before that of the event before it");
+    assert_string_equal(health.detail, "the time of an event (run) is 99 s before that of the event before it");
     assert_int_equal(load_capture(trace).first_ns, 100 * (int64_t)S);
     assert_int_equal(load_capture(trace).duration_ns, 49 * 1000000);
     assert_int_equal(load_capture(trace).events, 50);
@@ -374,7 +374,7 @@ static void one_time_far_ahead_is_not_believed(void **state)
     struct goleak_health health = load_health(trace, "clock_jumps");
     assert_int_equal(health.count, 1);
     assert_int_equal(health.line, 21);
-    assert_string_equal(health.detail, "the time of a run is 99919 s after that of the event before it");
+    assert_string_equal(health.detail, "the time of an event (run) is 99919 s after that of the event before it");
     assert_int_equal(load_capture(trace).duration_ns, 49 * 1000000);
     goleak_trace_free(trace);
 }
