@@ -14,7 +14,7 @@ struct goleak_site {
     uint32_t created_at; /* frame; 0: not told */
     uint32_t start;      /* string: start function; 0: not told */
     bool unnamed;        /* … of which only the address is known yet */
-    int64_t last;        /* moment of the last creation; 0: of none */
+    int64_t first, last; /* moments of the first and the last creation; 0: of none */
     uint8_t proof;       /* GOLEAK_REC_SYSTEM, _USER, _MAIN, _NOT_MAIN bits */
 };
 

@@ -76,7 +76,7 @@ void goleak_begin_time(struct goleak_replay *replay, int64_t first_ns)
     replay->stream.has_time = true;
     for (uint32_t site = 0; site < goleak_sites_count(&replay->sites); site++)
         if (replay->sites.sites[site].last != 0)
-            replay->sites.sites[site].last = first_ns;
+            replay->sites.sites[site].first = replay->sites.sites[site].last = first_ns;
     for (size_t node = 0; node < replay->lineage.count; node++)
         if (replay->lineage.nodes[node].last != 0)
             replay->lineage.nodes[node].last = first_ns;

@@ -164,6 +164,7 @@ enum goleak_status goleak_set_site(struct goleak_replay *replay, struct goleak_r
 static inline void goleak_note_birth(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment)
 {
     struct goleak_site *site = &replay->sites.sites[record->site];
+    site->first = site->first == 0 || moment < site->first ? moment : site->first;
     site->last = moment > site->last ? moment : site->last;
     if (record->parent != 0 && moment > replay->lineage.nodes[record->parent].last)
         replay->lineage.nodes[record->parent].last = moment;

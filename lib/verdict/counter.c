@@ -67,15 +67,17 @@ static const char *doing(const struct goleak_record *record)
            : record->reason == GOLEAK_REASON_SLEEP                ? "sleeps"
            : record->reason == GOLEAK_REASON_NET                  ? "waits for the network"
            : (record->flags & GOLEAK_REC_BLOCKED) == 0            ? "waits on something outside"
-                                                                  : "hopes itself";
+                                                                  : "waits itself, and may be woken";
 }
 
 GOLEAK_RULE(beside)
 {
     if (c->hope != GOLEAK_HOPE_BESIDE)
         return false;
-    goleak_say(out, "%s, which the same call started beside it, %s: it may be the one to wake it",
-               goleak_who(c->input, c->whom).text, doing(goleak_store_at(c->input->store, c->whom)));
+    bool together = goleak_lineage_at(c->input->lineage, c->record->parent)->alive;
+    goleak_say(out, "%s, which %s, %s: it may be the one to wake it", goleak_who(c->input, c->whom).text,
+               together ? "the same call started beside it" : "was started by the same one, which has ended",
+               doing(goleak_store_at(c->input->store, c->whom)));
     return true;
 }
 
@@ -114,6 +116,20 @@ GOLEAK_RULE(scope)
     return true;
 }
 
+GOLEAK_RULE(startup)
+{
+    if (c->hope != GOLEAK_HOPE_STARTUP)
+        return false;
+    const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
+    if (c->whom == 0)
+        goleak_say(out, "started by the init of a package: what it waits on may be the package's own");
+    else
+        goleak_say(out, "this place has started none for %s, and %s, which did, waits itself: a worker that the "
+                        "program keeps looks the same",
+                   goleak_span_of(c->input, c->input->last - site->last).text, goleak_who(c->input, c->whom).text);
+    return true;
+}
+
 /* ---- it has not waited long ---- */
 
 /* What takes longer than a wait that has lasted so long begins here. */
@@ -130,6 +146,22 @@ static void say_longer(const struct goleak_case *c, struct goleak_saying *out, u
                       goleak_wait_least(longer_from(c->waited)));
 }
 
+/* Too few are known for their number: half of them, and the longest, which is known exactly, took as long. */
+static bool is_like_most(const struct goleak_case *c, uint64_t longer, struct goleak_saying *out)
+{
+    uint64_t alike = longer + c->site->buckets[goleak_wait_bucket(c->waited)];
+    if (alike < c->input->limits->usual_longer || alike * 2 <= c->site->ended || c->site->longest <= c->waited)
+        return false;
+    goleak_say(out, "waiting for %s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took about as long, or longer: "
+                    "up to %s",
+               goleak_span_of(c->input, c->waited).text, alike, c->site->ended,
+               goleak_span_of(c->input, c->site->longest).text);
+    goleak_say_number(out, "alike", (int64_t)alike);
+    goleak_say_number(out, "waits_ended", (int64_t)c->site->ended);
+    return true;
+}
+
+/* Of the waits like it enough took longer; or, where few go on, more than go on. */
 GOLEAK_RULE(usual)
 {
     const struct goleak_limits *limits = c->input->limits;
@@ -139,8 +171,10 @@ GOLEAK_RULE(usual)
         return false;
     for (unsigned b = longer_from(c->waited); b < GOLEAK_WAIT_BUCKETS; b++)
         longer += c->site->buckets[b];
-    if (longer < limits->usual_longer || (longer + 1) * limits->usual_part <= c->site->ended + 2)
-        return false;
+    bool share = (longer + 1) * limits->usual_part > c->site->ended + 2;
+    bool few = c->cohort != NULL && longer > 2 * c->cohort->count;
+    if (longer < limits->usual_longer || (!share && !few))
+        return is_like_most(c, longer, out);
     goleak_say(out, "waiting for %s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took %s or more",
                goleak_span_of(c->input, c->waited).text, longer, c->site->ended,
                goleak_span_of(c->input, goleak_wait_least(longer_from(c->waited))).text);

@@ -293,14 +293,15 @@ static void spread_up(struct goleak_hope_search *search, uint32_t index)
     uint8_t kind = search->hope->kinds[index];
     bool acts = kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_BESIDE || kind == GOLEAK_HOPE_CHILD ||
                 kind == GOLEAK_HOPE_HOLDER;
-    uint32_t parent = acts ? find_blocked(search, search->parents[index]) : 0;
+    uint32_t parent = find_blocked(search, search->parents[index]);
     if (parent == 0 || search->hope->kinds[parent] != GOLEAK_HOPE_NONE)
         return;
     const struct goleak_record *record = goleak_store_at(search->input->store, index);
     const struct goleak_record *above = goleak_store_at(search->input->store, parent);
     if (goleak_hope_may_help(search, record) &&
-        (goleak_hope_patience_of(search, record) >= goleak_hope_patience_with(above) ||
-         goleak_hope_in_wait_group(search, above) || waits_for_child(search, above, record)))
+        ((acts && (goleak_hope_patience_of(search, record) >= goleak_hope_patience_with(above) ||
+                   waits_for_child(search, above, record))) ||
+         goleak_hope_in_wait_group(search, above)))
         goleak_hope_give(search, parent, GOLEAK_HOPE_CHILD, index);
 }
 
@@ -323,6 +324,29 @@ static void spread_on(struct goleak_hope_search *search, size_t at)
     }
 }
 
+#define ROUNDS 16 /* so deep are those who start each other */
+
+/* What lies within reach, in rounds, because it rests on the spawner's own hope. */
+static void look_farther(struct goleak_hope_search *search)
+{
+    const struct goleak_intern *strings = &search->input->symbols->strings;
+    search->runtime_main = goleak_intern_find(strings, "runtime.main", 12);
+    search->main_main = goleak_intern_find(strings, "main.main", 9);
+    search->do_init = goleak_intern_find(strings, "runtime.doInit1", 15); /* from Go 1.21 on */
+    if (search->do_init == 0)
+        search->do_init = goleak_intern_find(strings, "runtime.doInit", 14);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        size_t up = search->queued;
+        goleak_hope_look_in_scope(search);
+        if (up == search->queued)
+            goleak_hope_look_at_startup(search); /* less is known of these */
+        if (up == search->queued)
+            return;
+        for (; up < search->queued; up++)
+            spread_up(search, search->queue[up]);
+    }
+}
+
 /* What others were seen to do comes first, what they might do after it. */
 static void search_all(struct goleak_hope_search *search)
 {
@@ -339,7 +363,7 @@ static void search_all(struct goleak_hope_search *search)
     up = search->queued;
     goleak_hope_look_who_passed(search);
     spread_on(search, up);
-    goleak_hope_look_in_scope(search);
+    look_farther(search);
 }
 
 static void release(struct goleak_hope_search *search, size_t nodes, size_t records)

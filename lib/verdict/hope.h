@@ -11,17 +11,20 @@
  *      waker       who woke it here before (more than once) lives and is not stuck
  *      peer        another one that waits on the same object has such a waker, or is one of many;
  *                  at a lock, has any hope
- *      beside      the same call of the same function started another one, at about the
- *                  same time, that acts: they may share what it waits on
+ *      beside      the same call of the same function, or one that has ended since, started another
+ *                  one, at about the same time, that acts: they may share what it waits on
  *      holder      it waits for a lock, and those who hold it are not stuck. Who waits for a
  *                  lock of which this is known has no other hope, unless locks are handed on
  *      child       it started one that is not stuck, and may have handed it what it waits on
  *      passed      another one of its spawn site acts, further on in the function in which it
  *                  waits at a lock or a channel: it has been let through
- *      scope       its spawner is not stuck, and still in the function that started it
+ *      scope       its spawner is not stuck, and still in the function that started it, or has run
+ *                  ever since
+ *      startup     it was started when all of its place were, long ago, and its spawner waits and is
+ *                  not stuck; or by the init of a package
  *
  * One that has slept often since, and woke nobody, had its chance; but whoever waits in a
- * WaitGroup waits for it to end.
+ * WaitGroup waits for it to end, even where it waits itself and is not stuck.
  */
 #ifndef GOLEAK_VERDICT_HOPE_H
 #define GOLEAK_VERDICT_HOPE_H
@@ -45,7 +48,8 @@ enum goleak_hope_kind {
     GOLEAK_HOPE_CHILD,
     GOLEAK_HOPE_SCOPE,
     GOLEAK_HOPE_MANY,
-    GOLEAK_HOPE_PASSED
+    GOLEAK_HOPE_PASSED,
+    GOLEAK_HOPE_STARTUP
 };
 
 struct goleak_hope {

@@ -46,9 +46,12 @@ static uint32_t callers_function(const struct goleak_hope_search *search, const 
     return goleak_kin_of(search, record)->function;
 }
 
-/* Who was started by the same goroutine, in the same function; 0: not told. */
+/* Who was started by the same goroutine, in the same function, or wherever, if that one has ended: what its children
+ * share was its own; 0: not told. */
 static uint64_t family_of(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
+    if (record->parent != 0 && !goleak_lineage_at(search->input->lineage, record->parent)->alive)
+        return (uint64_t)record->parent << 32 | UINT32_MAX;
     const struct goleak_kin *kin = goleak_kin_of(search, record);
     uint32_t function = kin->for_caller ? callers_function(search, record) : kin->function;
     return record->parent != 0 && function != 0 ? (uint64_t)record->parent << 32 | function : 0;

@@ -200,25 +200,45 @@ static bool is_in(const struct goleak_hope_search *search, uint32_t stack, uint3
     return false;
 }
 
+const struct goleak_record *goleak_hope_spawner(const struct goleak_hope_search *search, uint32_t node)
+{
+    const struct goleak_store *store = search->input->store;
+    const struct goleak_node *spawner = goleak_lineage_at(search->input->lineage, node);
+    uint64_t key = spawner->g != 0 ? spawner->g : spawner->goid | GOLEAK_KEY_GOID;
+    uint32_t index = goleak_store_find(store, key, spawner->process, goleak_store_hash(key, spawner->process));
+    const struct goleak_record *record = index != 0 ? goleak_store_at(store, index) : NULL;
+    return record != NULL && (record->goid == spawner->goid || spawner->goid == 0) ? record : NULL;
+}
+
+bool goleak_hope_is_spawner_stuck(const struct goleak_hope_search *search, uint32_t node)
+{
+    if (!goleak_has_bit(search->blocked, node))
+        return false;
+    uint32_t spawner = search->nodes[node];
+    return search->hope->kinds[spawner] == GOLEAK_HOPE_NONE &&
+           (goleak_store_at(search->input->store, spawner)->flags & GOLEAK_REC_MAIN) == 0;
+}
+
 /* The function that started it has not returned, as far as that is known: a goroutine's own start
  * function has not while it lives, others stand on its stack. */
-static bool is_function_alive(const struct goleak_hope_search *search, uint32_t node, uint32_t function)
+static bool is_function_alive(const struct goleak_hope_search *search, uint32_t node, uint32_t function,
+                              int64_t created)
 {
-    const struct goleak_hope_input *input = search->input;
-    const struct goleak_node *spawner = goleak_lineage_at(input->lineage, node);
+    const struct goleak_node *spawner = goleak_lineage_at(search->input->lineage, node);
     uint32_t start = search->kin[spawner->site].start;
     if (start != 0 && (start == function || (start == search->runtime_main && function == search->main_main)))
         return true;
-    uint64_t key = spawner->g != 0 ? spawner->g : spawner->goid | GOLEAK_KEY_GOID;
-    uint32_t index = goleak_store_find(input->store, key, spawner->process, goleak_store_hash(key, spawner->process));
-    const struct goleak_record *record = index != 0 ? goleak_store_at(input->store, index) : NULL;
+    const struct goleak_record *record = goleak_hope_spawner(search, node);
+    if (record != NULL && record->state == GOLEAK_STATE_RUNNING && record->since <= created)
+        return true; /* it has run ever since */
     return record != NULL && record->state == GOLEAK_STATE_WAITING && record->block_stack != 0 &&
-           (record->goid == spawner->goid || spawner->goid == 0) && is_in(search, record->block_stack, function);
+           is_in(search, record->block_stack, function);
 }
 
 /* It was never woken here, or not by one who is stuck or gone. */
-static bool may_come_again(const struct goleak_hope_search *search, const struct goleak_habit *habit)
+bool goleak_hope_may_come_again(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
+    const struct goleak_habit *habit = goleak_waits_here(search->input->waits, record);
     if (habit == NULL)
         return true;
     uint32_t waker = goleak_hope_waker(search->input->store, habit, 0);
@@ -259,33 +279,19 @@ static bool is_in_scope(const struct goleak_hope_search *search, const struct go
     int64_t waited = goleak_waited(record, input->last);
     if (has_turned_to_others(search, record, waited) || was_woken_often(search, record))
         return false;
-    if (goleak_has_bit(search->blocked, node)) {
-        uint32_t spawner = search->nodes[node];
-        if (search->hope->kinds[spawner] == GOLEAK_HOPE_NONE &&
-            (goleak_store_at(input->store, spawner)->flags & GOLEAK_REC_MAIN) == 0)
-            return false;
-    }
-    return may_come_again(search, goleak_waits_here(input->waits, record)) && is_function_alive(search, node, function);
+    return !goleak_hope_is_spawner_stuck(search, node) && goleak_hope_may_come_again(search, record) &&
+           is_function_alive(search, node, function, record->created);
 }
-
-#define SCOPE_ROUNDS 16 /* so deep are those who start each other within reach */
 
 void goleak_hope_look_in_scope(struct goleak_hope_search *search)
 {
-    unsigned rounds = 0;
-    const struct goleak_intern *strings = &search->input->symbols->strings;
-    search->runtime_main = goleak_intern_find(strings, "runtime.main", 12);
-    search->main_main = goleak_intern_find(strings, "main.main", 9);
-    size_t first;
-    do { /* by who hoped before: their order does not matter */
-        first = search->queued;
-        for (size_t i = 0; i < search->stuck_count; i++) {
-            const struct goleak_record *record = goleak_stuck_at(search, i);
-            if (search->hope->kinds[record->index] == GOLEAK_HOPE_NONE &&
-                goleak_hope_may_have(search, record->index, GOLEAK_HOPE_SCOPE) && is_in_scope(search, record))
-                search->queue[search->queued++] = record->index; /* there is room for all who are stuck */
-        }
-        for (size_t i = first; i < search->queued; i++)
-            search->hope->kinds[search->queue[i]] = GOLEAK_HOPE_SCOPE;
-    } while (first != search->queued && ++rounds < SCOPE_ROUNDS);
+    size_t first = search->queued;
+    for (size_t i = 0; i < search->stuck_count; i++) { /* by who hoped before: their order does not matter */
+        const struct goleak_record *record = goleak_stuck_at(search, i);
+        if (search->hope->kinds[record->index] == GOLEAK_HOPE_NONE &&
+            goleak_hope_may_have(search, record->index, GOLEAK_HOPE_SCOPE) && is_in_scope(search, record))
+            search->queue[search->queued++] = record->index; /* there is room for all who are stuck */
+    }
+    for (size_t i = first; i < search->queued; i++)
+        search->hope->kinds[search->queue[i]] = GOLEAK_HOPE_SCOPE;
 }

@@ -4,6 +4,7 @@
  *      hope.c          who is known to whom: wakers, fellows at one object, holders, parents
  *      hope_beside.c   who was started together
  *      hope_reach.c    who was let through before, and what is still within reach
+ *      hope_startup.c  who was started when the program did
  */
 #ifndef GOLEAK_VERDICT_HOPE_SEARCH_H
 #define GOLEAK_VERDICT_HOPE_SEARCH_H
@@ -37,7 +38,7 @@ struct goleak_hope_search {
     uint32_t *nodes;                    /* the record, of those who are blocked */
     bool any_blocked, any_wanted;       /* nodes */
     bool any_signals; /* package os/signal started some */
-    uint32_t runtime_main, main_main;   /* strings; 0: not told */
+    uint32_t runtime_main, main_main, do_init; /* strings; 0: not told */
     uint32_t *queue;                    /* those who became hopeful, whose relations are not looked at yet */
     size_t queued;
     bool failed;
@@ -81,6 +82,14 @@ bool goleak_hope_in_wait_group(const struct goleak_hope_search *search, const st
 void goleak_hope_look_beside(struct goleak_hope_search *search);
 /* hope_reach.c */
 void goleak_hope_look_who_passed(struct goleak_hope_search *search);
+/* One more round: those whose spawners have got hope in the last one may follow. */
 void goleak_hope_look_in_scope(struct goleak_hope_search *search);
+/* The spawner that lives, and is where its lineage node says; NULL: it is not known. */
+const struct goleak_record *goleak_hope_spawner(const struct goleak_hope_search *search, uint32_t node);
+/* Its spawner, who waits at the end, is stuck. */
+bool goleak_hope_is_spawner_stuck(const struct goleak_hope_search *search, uint32_t node);
+bool goleak_hope_may_come_again(const struct goleak_hope_search *search, const struct goleak_record *record);
+/* hope_startup.c; one more round, too */
+void goleak_hope_look_at_startup(struct goleak_hope_search *search);
 
 #endif

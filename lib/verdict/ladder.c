@@ -23,6 +23,7 @@
  *          … but others like it are, and it is not any more                  suspect
  *            … and its site rises                                            likely
  *          … or its site has 30 and more, none ended, and rises              suspect
+ *        kept since its place has started all that it has (startup)          suspect
  *        anything else against                                               waiting
  *          … but its site rises, most of its kind are never woken, and
  *            nobody who acts is beside it or its child                       likely
@@ -80,6 +81,7 @@ static const struct rule {
     { "child", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_child },
     { "passed", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_passed },
     { "scope", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_scope },
+    { "startup", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_startup },
     { "usual", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_usual },
     { "early", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_early },
     { "idler", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_idler },
@@ -224,7 +226,8 @@ static bool is_at_work(const struct goleak_case *c)
 
 static enum goleak_verdict weigh(const struct goleak_case *c, bool served, bool against, bool young)
 {
-    bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_CHILD && c->hope != GOLEAK_HOPE_BESIDE;
+    bool startup = c->hope == GOLEAK_HOPE_STARTUP;
+    bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_CHILD && c->hope != GOLEAK_HOPE_BESIDE && !startup;
     bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
     bool left_out = served && goleak_is_left_out(c) && (c->cohort == NULL || c->cohort->idler == 0);
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
@@ -238,7 +241,8 @@ static enum goleak_verdict weigh(const struct goleak_case *c, bool served, bool 
         return GOLEAK_VERDICT_WAITING;
     if (c->older)
         return is_at_work(c) ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_UNKNOWN;
-    return GOLEAK_VERDICT_LIKELY;
+    return startup && c->rise->created < c->input->limits->endless_created ? GOLEAK_VERDICT_SUSPECT
+                                                                            : GOLEAK_VERDICT_LIKELY;
 }
 
 /* The sentences of one weight, in the order of the table. */
@@ -269,7 +273,8 @@ static struct outcome decide(const struct goleak_case *c)
         return outcome;
     for (size_t i = 0; i < RULES; i++) {
         goleak_rule *rule = rules[i].applies;
-        if (rules[i].weight != GOLEAK_AGAINST || rule == goleak_rule_older || !holds(&rules[i], c, &outcome.verdict))
+        if (rules[i].weight != GOLEAK_AGAINST || rule == goleak_rule_older || rule == goleak_rule_startup ||
+            !holds(&rules[i], c, &outcome.verdict))
             continue;
         against = true;
         young = young || rule == goleak_rule_usual || rule == goleak_rule_early;

@@ -1,0 +1,76 @@
+/* hope_startup - who was started when the program did, and is kept since. See hope.h. */
+#include "verdict/hope_search.h"
+
+/* All of its place were started within a tenth of the time that has gone by since. */
+static bool is_quiet_since(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_site *site = goleak_sites_at(search->input->sites, record->site);
+    if (record->created == GOLEAK_NO_MOMENT || site->last > search->input->last)
+        return false;
+    uint64_t took = (uint64_t)site->last - (uint64_t)site->first;
+    uint64_t since = (uint64_t)search->input->last - (uint64_t)site->last;
+    return took <= since / (uint64_t)search->input->limits->together;
+}
+
+static bool is_of_init(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_symbols *symbols = search->input->symbols;
+    const uint32_t *frames;
+    uint32_t stack = goleak_store_detail(search->input->store, record)->created_stack;
+    size_t count = search->do_init != 0 ? goleak_symbols_stack_frames(symbols, stack, &frames) : 0;
+    for (size_t i = 0; i < count; i++)
+        if (symbols->frame_info[frames[i] - 1].function == search->do_init)
+            return true;
+    return false;
+}
+
+/* Waits for what others do. Who sleeps has not come to rest. */
+static bool is_kept(const struct goleak_record *spawner)
+{
+    return spawner != NULL && spawner->state == GOLEAK_STATE_WAITING &&
+           ((spawner->flags & GOLEAK_REC_BLOCKED) || spawner->reason == GOLEAK_REASON_NET);
+}
+
+/* It waits where nobody of its kind was ever woken, or was woken once, as workers do that were not needed yet. */
+static bool is_unused(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_waits *waits = search->input->waits;
+    const struct goleak_habit *here = goleak_waits_here(waits, record);
+    bool idle = record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT;
+    if (here == NULL)
+        return idle && goleak_waits_site(waits, record) == NULL;
+    return idle && here->ended < search->input->limits->habit_waits && goleak_hope_may_come_again(search, record);
+}
+
+/* *whom: its spawner; 0: it was a package's init. */
+static bool is_of_startup(const struct goleak_hope_search *search, const struct goleak_record *record, uint32_t *whom)
+{
+    uint32_t node = record->parent;
+    *whom = 0;
+    if (goleak_kin_of(search, record)->function == 0 || !is_quiet_since(search, record))
+        return false;
+    if (is_of_init(search, record))
+        return true;
+    if (!is_unused(search, record) || node == 0 || !goleak_has_bit(search->alive, node))
+        return false;
+    const struct goleak_record *spawner = goleak_hope_spawner(search, node);
+    *whom = spawner != NULL ? spawner->index : 0;
+    return is_kept(spawner) &&
+           ((spawner->flags & GOLEAK_REC_PREEXISTING) || !goleak_hope_is_spawner_stuck(search, node));
+}
+
+void goleak_hope_look_at_startup(struct goleak_hope_search *search)
+{
+    size_t first = search->queued;
+    for (size_t i = 0; i < search->stuck_count; i++) { /* by who hoped before: their order does not matter */
+        const struct goleak_record *record = goleak_stuck_at(search, i);
+        uint32_t whom;
+        if (search->hope->kinds[record->index] != GOLEAK_HOPE_NONE ||
+            !goleak_hope_may_have(search, record->index, GOLEAK_HOPE_STARTUP) || !is_of_startup(search, record, &whom))
+            continue;
+        search->hope->whom[record->index] = whom;
+        search->queue[search->queued++] = record->index; /* there is room for all who are stuck */
+    }
+    for (size_t i = first; i < search->queued; i++)
+        search->hope->kinds[search->queue[i]] = GOLEAK_HOPE_STARTUP;
+}
