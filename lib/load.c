@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/thread.h"
+#include "input/frames.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +51,21 @@ static bool is_text(const void *bytes, size_t size, bool all)
     return format != NULL ? format->sections != NULL : more;
 }
 
+/* More would be ahead of any reader. */
+#define WORKERS 3
+
+/* How many of the threads that are left are to unpack, beside the one that does. Half of them, where
+ * others could read: which of the two takes longer, the format decides, and that is packed. */
+static unsigned workers_of(const struct goleak_feed *feed, const struct goleak_trace *trace, unsigned threads,
+                           bool aside)
+{
+    unsigned workers = aside ? threads / 2 : threads;
+    bool may = trace->options.allocator == NULL && trace->alloc.limit_bytes == 0;
+    if (workers == 0 || !may || !goleak_frames_are_in(feed->source))
+        return 0;
+    return workers < WORKERS ? workers : WORKERS;
+}
+
 /* Unpacking gains most by a thread, then reading lines and records, then reading bytes. */
 enum goleak_status goleak_feed_start(struct goleak_feed *feed, struct goleak_trace *trace, size_t index, size_t feeds,
                                      struct goleak_error *error)
@@ -57,7 +73,7 @@ enum goleak_status goleak_feed_start(struct goleak_feed *feed, struct goleak_tra
     const void *first;
     size_t size;
     bool all;
-    unsigned how = 0;
+    unsigned how = 0, workers = 0;
     enum goleak_status status = goleak_source_peek(feed->source, &first, &size, &all, error);
     if (status != GOLEAK_OK)
         return status;
@@ -66,12 +82,14 @@ enum goleak_status goleak_feed_start(struct goleak_feed *feed, struct goleak_tra
     unsigned threads = threads_of(feed, trace, index, feeds);
     bool aside =
         threads > (packed ? 1u : 0u) && trace->options.exe == NULL && trace->options.allocator == NULL && !feed->here;
-    if (packed && threads != 0)
-        how = GOLEAK_DECODE_THREAD;
-    else if (aside && threads > 1 && !is_text(first, size, all)) /* which its readers read themselves */
+    if (packed && threads != 0) {
+        workers = workers_of(feed, trace, threads - 1, aside);
+        how = GOLEAK_DECODE_THREAD | GOLEAK_DECODE_WORKERS(workers);
+    } else if (aside && threads > 1 && !is_text(first, size, all)) { /* which its readers read themselves */
         how = GOLEAK_DECODE_PLAIN_THREAD;
+    }
     if (aside)
-        status = goleak_reading_open(&feed->reading, feed->input, feed->source, threads - packed, how, error);
+        status = goleak_reading_open(&feed->reading, feed->input, feed->source, threads - packed - workers, how, error);
     if (status == GOLEAK_OK && feed->reading == NULL)
         status = goleak_decode_open(&feed->decode, &trace->alloc, feed->source, trace->options.max_memory_bytes / 2,
                                     how, error);

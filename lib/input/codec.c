@@ -61,6 +61,15 @@ bool goleak_packed_book(struct goleak_packed *packed, uint64_t *booked, uint64_t
     return true;
 }
 
+void goleak_packed_pass(struct goleak_packed *packed, const unsigned char *bytes, size_t size)
+{
+    size_t over = size > GOLEAK_PACKED_HISTORY ? size - GOLEAK_PACKED_HISTORY : 0;
+    assert(packed->at == packed->end);
+    packed->base_offset += packed->end + over;
+    packed->at = packed->end = size - over;
+    memcpy(packed->bytes, bytes + over, size - over);
+}
+
 size_t goleak_packed_fill(struct goleak_packed *packed, const void *data, size_t size)
 {
     if (packed->end == GOLEAK_PACKED_ROOM && packed->at > GOLEAK_PACKED_HISTORY) {

@@ -107,6 +107,10 @@ void goleak_packed_resync(struct goleak_packed *packed, uint64_t frame_offset, s
  * account of `alloc`; false, and nothing booked, if that is over its limit. */
 bool goleak_packed_book(struct goleak_packed *packed, uint64_t *booked, uint64_t bytes);
 
+/* Where nothing is left: `size` bytes, that were used elsewhere, become the history. They are whole frames,
+ * and nobody goes back to before the last one, so that what was before them need not stay. */
+void goleak_packed_pass(struct goleak_packed *packed, const unsigned char *bytes, size_t size);
+
 /* ---- for unpack -------------------------------------------------------- */
 
 /* Copies as much as fits behind `end`; returns how much. Never 0 for a codec

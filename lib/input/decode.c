@@ -4,6 +4,7 @@
  * Without a thread:   next ─> pump ─> unpack, source
  * With one:           next ─> ring <─ thread ─> pump ─> unpack, source
  *         plain:      next ─> ring <─ thread ─> source
+ * With more of them:  next ─> ring <─ thread ─> pump ─> unpack, frames, source
  *
  * pump is the same loop for both. The thread lends unpack a block of the ring,
  * so that bytes are decoded to where the caller will read them; plain ones are
@@ -13,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/thread.h"
+#include "input/frames.h"
 #include "input/ring.h"
 
 #include <errno.h>
@@ -22,6 +24,8 @@
 #include <unistd.h>
 
 #define INPUT_ROOM ((size_t)256 * 1024)
+/* A writer that is silent for so long may be so for long: then frames are held back no more. */
+#define IDLE_MS 20
 
 struct goleak_decode {
     struct goleak_alloc *alloc;
@@ -33,8 +37,12 @@ struct goleak_decode {
 
     /* of pump, and so of the thread where there is one */
     struct goleak_unpack *unpack;
+    struct goleak_frames *frames; /* or NULL */
+    bool read_all;                /* or reading failed: */
+    enum goleak_status read_status;
+    struct goleak_error read_error;
     bool given_all;
-    uint64_t read_bytes;
+    uint64_t read_bytes; /* with frames: that were given to unpack */
 
     /* of the caller's side */
     goleak_damage_fn *damage; /* of the call under way */
@@ -76,6 +84,59 @@ static enum goleak_status name_source(const struct goleak_decode *decode, enum g
     return status;
 }
 
+/* Bytes that were read before may be left in frames. False: none are. */
+static bool give_piece(struct goleak_decode *decode)
+{
+    struct goleak_frames_piece piece;
+    if (decode->frames == NULL || !goleak_frames_next(decode->frames, &piece))
+        return false;
+    decode->read_bytes += piece.packed_size;
+    if (!piece.decoded || !goleak_unpack_give_frames(decode->unpack, &piece))
+        goleak_unpack_give(decode->unpack, piece.packed, piece.packed_size);
+    return true;
+}
+
+/* Bytes that were read into `input`; 0: there are no more. */
+static void give_read(struct goleak_decode *decode, size_t got)
+{
+    decode->read_all = got == 0;
+    if (decode->frames == NULL) {
+        decode->read_bytes += got;
+        if (got > 0)
+            goleak_unpack_give(decode->unpack, decode->input, got);
+    } else if (got > 0) {
+        goleak_frames_give(decode->frames, decode->input, got);
+    } else {
+        goleak_frames_flush(decode->frames);
+    }
+}
+
+/* Nothing is to be had without waiting, though there are bytes that frames holds back. */
+static bool is_silent(const struct goleak_decode *decode)
+{
+    return decode->frames != NULL && goleak_frames_hold(decode->frames) &&
+           goleak_source_is_idle(decode->source, decode->wake[0], IDLE_MS);
+}
+
+/* Reads what comes next. False: the thread is to stop, or it is a run already. */
+static bool read_input(struct goleak_decode *decode, const void **data, size_t *size)
+{
+    size_t got;
+    bool direct = decode->room != NULL && is_plain(decode);
+    if (decode->wake[0] >= 0 && !goleak_source_wait(decode->source, decode->wake[0]))
+        return false;
+    decode->read_status = goleak_source_read(decode->source, direct ? decode->room : decode->input,
+                                             direct ? decode->room_size : INPUT_ROOM, &got, &decode->read_error);
+    if (!direct || got == 0) {
+        give_read(decode, got);
+        return true;
+    }
+    decode->read_bytes += got;
+    *data = decode->room;
+    *size = got;
+    return false;
+}
+
 /* The next run; size 0: the end, or the thread is to stop. */
 static enum goleak_status pump(struct goleak_decode *decode, const void **data, size_t *size,
                                struct goleak_error *error)
@@ -86,25 +147,20 @@ static enum goleak_status pump(struct goleak_decode *decode, const void **data, 
             return name_source(decode, status, error);
         if (*size > 0 || decode->given_all)
             return GOLEAK_OK;
-        if (decode->wake[0] >= 0 && !goleak_source_wait(decode->source, decode->wake[0]))
-            return GOLEAK_OK;
-        size_t got;
-        bool direct = decode->room != NULL && is_plain(decode);
-        status = goleak_source_read(decode->source, direct ? decode->room : decode->input,
-                                    direct ? decode->room_size : INPUT_ROOM, &got, error);
-        if (status < 0)
-            return status;
-        decode->read_bytes += got;
-        decode->given_all = got == 0;
-        if (direct && got > 0) {
-            *data = decode->room;
-            *size = got;
+        if (give_piece(decode))
+            continue;
+        if (decode->read_all && decode->read_status < 0) {
+            *error = decode->read_error;
+            return decode->read_status;
+        }
+        if (decode->read_all) {
+            goleak_unpack_end(decode->unpack);
+            decode->given_all = true;
+        } else if (is_silent(decode)) {
+            goleak_frames_flush(decode->frames);
+        } else if (!read_input(decode, data, size)) {
             return GOLEAK_OK;
         }
-        if (got > 0)
-            goleak_unpack_give(decode->unpack, decode->input, got);
-        else
-            goleak_unpack_end(decode->unpack);
     }
 }
 
@@ -236,14 +292,23 @@ static void thread_stop(struct goleak_decode *decode)
     wake_close(decode);
     goleak_unpack_free(decode->unpack);
     decode->unpack = NULL;
+    goleak_frames_free(decode->frames);
+    decode->frames = NULL;
     goleak_ring_free(decode->ring);
     decode->ring = NULL;
     decode->alloc->used_bytes -= decode->booked_bytes;
     decode->booked_bytes = 0;
 }
 
-static enum goleak_status thread_start(struct goleak_decode *decode, uint64_t window_limit_bytes, size_t peeked,
-                                       struct goleak_error *error)
+/* Within a limit it does without: what is decoded aside would take what is left. */
+static void frames_open(struct goleak_decode *decode, uint64_t window_limit_bytes, unsigned workers)
+{
+    if (workers > 0 && decode->alloc->limit_bytes == 0 && strcmp(decode->packing, "zstd") == 0)
+        decode->frames = goleak_frames_new(&decode->thread_alloc, window_limit_bytes, workers);
+}
+
+static enum goleak_status thread_start(struct goleak_decode *decode, uint64_t window_limit_bytes, unsigned workers,
+                                       size_t peeked, struct goleak_error *error)
 {
     enum goleak_status status = goleak_ring_new(&decode->ring, decode->alloc, error);
     if (status < 0)
@@ -259,7 +324,9 @@ static enum goleak_status thread_start(struct goleak_decode *decode, uint64_t wi
         if (status < 0)
             return status;
         decode->lent = goleak_ring_take(decode->ring);
-        goleak_unpack_give(decode->unpack, decode->input, peeked);
+        frames_open(decode, window_limit_bytes, workers);
+        decode->read_bytes = 0;
+        give_read(decode, peeked);
     }
     if (wake_open(decode))
         decode->threaded = goleak_thread_start(&decode->thread, run_thread, decode);
@@ -305,12 +372,13 @@ static enum goleak_status start(struct goleak_decode *decode, uint64_t window_li
         return goleak_error_alloc(error, decode->alloc);
     enum goleak_status status = peek(decode, &peeked, error);
     if (status == GOLEAK_OK && (how & (is_plain(decode) ? GOLEAK_DECODE_PLAIN_THREAD : GOLEAK_DECODE_THREAD)))
-        status = thread_start(decode, window_limit_bytes, peeked, error);
+        status = thread_start(decode, window_limit_bytes, how >> 8, peeked, error);
     if (status < 0 || decode->threaded)
         return status;
     if ((how & GOLEAK_DECODE_INTERRUPTIBLE) && !wake_open(decode))
         return goleak_error_set(error, GOLEAK_E_IO, "the system has no pipe left");
     status = goleak_unpack_new(&decode->unpack, decode->alloc, window_limit_bytes, NULL, pass_damage, decode, error);
+    decode->read_bytes = peeked;
     if (status == GOLEAK_OK)
         goleak_unpack_give(decode->unpack, decode->input, peeked);
     return status;

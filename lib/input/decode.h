@@ -2,7 +2,8 @@
  * decode - the plain bytes of a source, pulled run by run.
  *
  * source → unpack → runs. Packed bytes may be read and unpacked in a thread of
- * their own, up to eight runs ahead; the results are the same. Plain bytes are
+ * their own, up to eight runs ahead, and zstd frames side by side on some more;
+ * the results are the same. Plain bytes are
  * read into one buffer and handed out from there; a thread that reads them pays
  * only where the caller's is the slowest of several.
  *
@@ -28,6 +29,9 @@ struct goleak_decode;
 /* How: a thread for what is packed, for what is plain, and whether another thread may
  * call goleak_decode_interrupt. */
 enum { GOLEAK_DECODE_THREAD = 1, GOLEAK_DECODE_PLAIN_THREAD = 2, GOLEAK_DECODE_INTERRUPTIBLE = 4 };
+/* … and so many more threads for zstd frames side by side (frames.h), beside the one for what is
+ * packed and within no memory limit. */
+#define GOLEAK_DECODE_WORKERS(count) ((unsigned)(count) << 8)
 
 /* Reads the first bytes, to see what they are: waits for them. */
 enum goleak_status goleak_decode_open(struct goleak_decode **out, struct goleak_alloc *alloc,

@@ -143,18 +143,50 @@ bool goleak_source_can_block(const struct goleak_source *source)
     return !source->regular;
 }
 
-bool goleak_source_wait(struct goleak_source *source, int wake_fd)
+/* As poll(2), which ignores a negative descriptor. */
+static int wait_for(const struct goleak_source *source, int wake_fd, int wait_ms, bool *woken)
 {
-    if (source->regular || source->ended || source->ahead_size != 0)
-        return true;
-    /* poll ignores a negative descriptor. */
     struct pollfd wait[2] = { { .fd = source->fd, .events = POLLIN }, { .fd = wake_fd, .events = POLLIN } };
     int ready;
     do
-        ready = poll(wait, 2, -1);
+        ready = poll(wait, 2, wait_ms);
     while (ready < 0 && errno == EINTR);
-    /* What poll cannot do, read will say. */
-    return ready < 0 || wait[1].revents == 0;
+    *woken = ready > 0 && wait[1].revents != 0;
+    return ready;
+}
+
+static bool never_waits(const struct goleak_source *source)
+{
+    return source->regular || source->ended || source->ahead_size != 0;
+}
+
+bool goleak_source_wait(struct goleak_source *source, int wake_fd)
+{
+    bool woken = false;
+    if (!never_waits(source))
+        wait_for(source, wake_fd, -1, &woken); /* what poll cannot do, read will say */
+    return !woken;
+}
+
+bool goleak_source_is_idle(struct goleak_source *source, int wake_fd, int wait_ms)
+{
+    bool woken;
+    return !never_waits(source) && wait_for(source, wake_fd, wait_ms, &woken) == 0;
+}
+
+size_t goleak_source_look(struct goleak_source *source, uint64_t at, void *buffer, size_t room)
+{
+    if (source->ahead_size == 0 && source->regular) {
+        off_t from = lseek(source->fd, 0, SEEK_CUR);
+        ssize_t got = from < 0 || at > INT64_MAX / 2 ? -1 : pread(source->fd, buffer, room, from + (off_t)at);
+        return got < 0 ? 0 : (size_t)got;
+    }
+    if (at >= source->ahead_size)
+        return 0;
+    if (room > source->ahead_size - at)
+        room = source->ahead_size - (size_t)at;
+    memcpy(buffer, source->ahead + at, room);
+    return room;
 }
 
 enum goleak_status goleak_source_read(struct goleak_source *source, void *buffer, size_t room, size_t *got,

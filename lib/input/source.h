@@ -38,6 +38,13 @@ enum goleak_status goleak_source_read(struct goleak_source *source, void *buffer
 enum goleak_status goleak_source_peek(struct goleak_source *source, const void **bytes, size_t *size, bool *all,
                                       struct goleak_error *error);
 
+/* Bytes from `at` on, counted from the next one to be read, which stay to be read. Returns
+ * how many there are; of what is no regular file, only those that were peeked at. */
+size_t goleak_source_look(struct goleak_source *source, uint64_t at, void *buffer, size_t room);
+
+/* Whether a read would have waited for so long. */
+bool goleak_source_is_idle(struct goleak_source *source, int wake_fd, int wait_ms);
+
 /* Waits until a read would not wait, true, or until wake_fd (-1: none) has
  * something to read, false. So another thread can end the wait. */
 bool goleak_source_wait(struct goleak_source *source, int wake_fd);

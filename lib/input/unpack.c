@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "input/codec.h"
+#include "input/unzstd.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -37,6 +38,8 @@ struct layer {
     void *state;
     struct goleak_packed packed;
     unsigned char *own_out;
+    const unsigned char *done; /* borrowed: plain bytes of frames that were decoded elsewhere */
+    size_t done_size;
 };
 
 struct goleak_unpack {
@@ -228,6 +231,12 @@ static enum answer ask_packed(struct goleak_unpack *unpack, size_t index, struct
 {
     struct layer *layer = &unpack->layers[index];
     struct goleak_packed *packed = &layer->packed;
+    if (layer->done_size > 0) {
+        *run = (struct run) { layer->done, layer->done_size < GOLEAK_RUN_ROOM ? layer->done_size : GOLEAK_RUN_ROOM };
+        layer->done += run->size;
+        layer->done_size -= run->size;
+        return ANSWER_RUN;
+    }
     for (;;) {
         if (packed->damaged) {
             packed->damaged = false;
@@ -269,6 +278,36 @@ void goleak_unpack_give(struct goleak_unpack *unpack, const void *data, size_t s
     assert(unpack->layers[0].input_size == 0 && !unpack->given_all);
     unpack->layers[0].input = data;
     unpack->layers[0].input_size = size;
+}
+
+/* The first bytes open a layer as they do in ask_untold. */
+static bool begins_with_frames(struct goleak_unpack *unpack, const struct goleak_frames_piece *piece)
+{
+    struct layer *layer = &unpack->layers[0];
+    const struct goleak_codec *codec = NULL;
+    if (layer->held_size != 0 || sniff(piece->packed, piece->packed_size, &codec) != GOLEAK_SNIFF_YES ||
+        codec != &goleak_codec_zstd)
+        return false;
+    if (layer_open(unpack, layer, codec, &unpack->error) < 0)
+        fail(unpack, unpack->error.status, &unpack->error); /* which the next call tells */
+    return true;
+}
+
+bool goleak_unpack_give_frames(struct goleak_unpack *unpack, const struct goleak_frames_piece *piece)
+{
+    struct layer *layer = &unpack->layers[0];
+    struct goleak_zstd_mark mark;
+    assert(layer->input_size == 0 && layer->done_size == 0 && !unpack->given_all);
+    if (layer->kind == KIND_UNTOLD && !begins_with_frames(unpack, piece))
+        return false;
+    if (unpack->failure < 0)
+        return true;
+    if (layer->codec != &goleak_codec_zstd || !goleak_zstd_is_between(layer->state, &layer->packed, &mark))
+        return false;
+    goleak_zstd_pass(layer->state, &layer->packed, piece->packed, piece->packed_size, &piece->mark);
+    layer->done = piece->plain;
+    layer->done_size = piece->plain_size;
+    return true;
 }
 
 void goleak_unpack_end(struct goleak_unpack *unpack)

@@ -68,6 +68,12 @@ void goleak_unpack_give(struct goleak_unpack *unpack, const void *data, size_t s
 /* Nothing more will be given. */
 void goleak_unpack_end(struct goleak_unpack *unpack);
 
+/* The same, of whole zstd frames that were decoded elsewhere, with their plain bytes, which are borrowed
+ * as long. False, and nothing given: a frame of the outermost packing is not to begin here, or that is no
+ * zstd, so these bytes are to be given as they are. */
+struct goleak_frames_piece;
+bool goleak_unpack_give_frames(struct goleak_unpack *unpack, const struct goleak_frames_piece *piece);
+
 /* The next run of plain bytes, valid until the next call; size 0: give more, or
  * that was all. */
 enum goleak_status goleak_unpack_next(struct goleak_unpack *unpack, const void **data, size_t *size,

@@ -19,8 +19,9 @@
  * context and window itself. Both are booked in the account of our allocator,
  * the window by an estimate and before it is taken, so that the limit holds.
  */
+#include "input/unzstd.h"
+
 #include "base/error.h"
-#include "input/codec.h"
 #include "input/zstd_frame.h"
 
 #include <inttypes.h>
@@ -39,7 +40,8 @@ enum outcome {
 struct zstd {
     ZSTD_DCtx *context;
     uint64_t context_bytes, booked_bytes;
-    uint64_t window_max_bytes; /* what this libzstd can do at all */
+    uint64_t window_max_bytes;                 /* what this libzstd can do at all */
+    uint64_t fit_window_bytes, fit_held_bytes; /* of the last frame, see fit_context */
     enum stage stage;
     struct goleak_zstd_frame frame; /* the one under way */
     uint64_t frame_offset;
@@ -76,20 +78,28 @@ static int window_log(uint64_t limit_bytes, int lowest, int highest)
     return log;
 }
 
+/* NULL: no memory. */
+static ZSTD_DCtx *make_context(const struct goleak_packed *packed)
+{
+    ZSTD_bounds bounds = ZSTD_dParam_getBounds(ZSTD_d_windowLogMax);
+    ZSTD_DCtx *context = ZSTD_createDCtx();
+    if (context != NULL)
+        ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax,
+                               window_log(packed->window_limit_bytes, bounds.lowerBound, bounds.upperBound));
+    return context;
+}
+
 static enum goleak_status zstd_open(void **state, struct goleak_packed *packed, struct goleak_error *error)
 {
     struct zstd *zstd = goleak_alloc_zeroed(packed->alloc, sizeof *zstd);
     if (zstd == NULL)
         return goleak_error_alloc(error, packed->alloc);
-    zstd->context = ZSTD_createDCtx();
+    zstd->context = make_context(packed);
     if (zstd->context == NULL) {
         zstd_close(zstd, packed);
         return goleak_error_set(error, GOLEAK_E_MEMORY, "out of memory for zstd's decoder");
     }
-    ZSTD_bounds bounds = ZSTD_dParam_getBounds(ZSTD_d_windowLogMax);
-    zstd->window_max_bytes = (uint64_t)1 << bounds.upperBound;
-    ZSTD_DCtx_setParameter(zstd->context, ZSTD_d_windowLogMax,
-                           window_log(packed->window_limit_bytes, bounds.lowerBound, bounds.upperBound));
+    zstd->window_max_bytes = (uint64_t)1 << ZSTD_dParam_getBounds(ZSTD_d_windowLogMax).upperBound;
     zstd->context_bytes = ZSTD_sizeof_DCtx(zstd->context);
     if (!goleak_packed_book(packed, &zstd->booked_bytes, zstd->context_bytes)) {
         zstd_close(zstd, packed);
@@ -224,13 +234,39 @@ static const char *decode(struct zstd *zstd, struct goleak_packed *packed, size_
     return NULL;
 }
 
+/* Beside the window libzstd holds a block on either side of it, and slack. */
+#define WINDOW_SLACK (3 * (uint64_t)GOLEAK_ZSTD_BLOCK_MAX)
+
 static bool book_window(struct zstd *zstd, struct goleak_packed *packed)
 {
     const struct goleak_zstd_frame *frame = &zstd->frame;
     uint64_t held = frame->window_bytes < frame->content_bytes ? frame->window_bytes : frame->content_bytes;
-    /* Beside the window libzstd holds a block on either side of it, and slack. */
-    uint64_t need = zstd->context_bytes + held + 3 * (uint64_t)GOLEAK_ZSTD_BLOCK_MAX;
+    uint64_t need = zstd->context_bytes + held + WINDOW_SLACK;
     return need <= zstd->booked_bytes || goleak_packed_book(packed, &zstd->booked_bytes, need);
+}
+
+/* A context keeps its buffer for frames that need less. But what a broken frame
+ * gives depends on the buffer: its matches may reach as far back as that goes,
+ * further than the window. So that a frame gives the same whatever came before
+ * it, one that needs less, or might, gets a new context. False: no memory. */
+static bool fit_context(struct zstd *zstd, const struct goleak_packed *packed)
+{
+    const struct goleak_zstd_frame *frame = &zstd->frame;
+    uint64_t held = frame->window_bytes + WINDOW_SLACK;
+    if (held > frame->content_bytes)
+        held = frame->content_bytes;
+    if (frame->window_bytes >= zstd->fit_window_bytes && held >= zstd->fit_held_bytes) {
+        ZSTD_DCtx_reset(zstd->context, ZSTD_reset_session_only);
+    } else {
+        ZSTD_DCtx *context = make_context(packed);
+        if (context == NULL)
+            return false;
+        ZSTD_freeDCtx(zstd->context);
+        zstd->context = context;
+    }
+    zstd->fit_window_bytes = frame->window_bytes;
+    zstd->fit_held_bytes = held;
+    return true;
 }
 
 static enum outcome frame_begin(struct zstd *zstd, struct goleak_packed *packed)
@@ -247,8 +283,9 @@ static enum outcome frame_begin(struct zstd *zstd, struct goleak_packed *packed)
         return fits ? fail_limit(zstd, "the memory limit", packed->alloc->limit_bytes)
                     : fail_limit(zstd, "the window limit", packed->window_limit_bytes);
     }
+    if (!fit_context(zstd, packed))
+        return packed->out_size > 0 ? STOP : fail_memory(zstd, packed);
     size_t made;
-    ZSTD_DCtx_reset(zstd->context, ZSTD_reset_session_only);
     const char *fault = decode(zstd, packed, frame->header_bytes, &made);
     if (fault != NULL) {
         if (ZSTD_getErrorCode(zstd->result) != ZSTD_error_memory_allocation)
@@ -414,6 +451,32 @@ static enum goleak_status zstd_step(void *state, struct goleak_packed *packed, s
             break;
     }
     return GOLEAK_OK;
+}
+
+/* ---- frames that are decoded aside ---------------------------------------- */
+
+void goleak_zstd_restart(void *state)
+{
+    struct zstd *zstd = state;
+    zstd->stage = STAGE_FRAME;
+    zstd->frame_offset = 0;
+    zstd->unchecked = false;
+}
+
+bool goleak_zstd_is_between(const void *state, const struct goleak_packed *packed, struct goleak_zstd_mark *mark)
+{
+    const struct zstd *zstd = state;
+    *mark = (struct goleak_zstd_mark) { zstd->frame_offset, zstd->unchecked };
+    return zstd->stage == STAGE_FRAME && goleak_packed_left(packed) == 0 && !packed->damaged;
+}
+
+void goleak_zstd_pass(void *state, struct goleak_packed *packed, const unsigned char *bytes, size_t size,
+                      const struct goleak_zstd_mark *mark)
+{
+    struct zstd *zstd = state;
+    zstd->frame_offset = goleak_packed_offset(packed) + mark->frame_offset;
+    zstd->unchecked = mark->unchecked;
+    goleak_packed_pass(packed, bytes, size);
 }
 
 const struct goleak_codec goleak_codec_zstd = {

@@ -1,0 +1,445 @@
+/*
+ * frames - see frames.h.
+ *
+ * Units stand in a ring, in the order of their bytes:
+ *
+ *      claim ─> GATHERED ─> QUEUED ─> BUSY ─> DONE ───┐
+ *                   └─────────────────┴─────> FAILED ─┴─> given back as pieces
+ *
+ * Only the last one is GATHERED, only the first one is given back: as one piece of
+ * whole frames, and one of the packed bytes that are behind those, or as a packed
+ * one if it FAILED. What is not worth to be gathered passes: the walk goes on, to
+ * know where the next frame begins, and bytes are given back where they lie.
+ */
+#include "input/frames.h"
+
+#include "base/thread.h"
+#include "input/unzstd.h"
+#include "input/zstd_walk.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <string.h>
+
+#define UNITS (GOLEAK_FRAMES_WORKERS + 2)
+/* A unit of that many bytes is one: less is not worth to wake somebody up. */
+#define ENOUGH ((size_t)1 << 20)
+
+enum unit_state { UNIT_GATHERED, UNIT_QUEUED, UNIT_BUSY, UNIT_DONE, UNIT_FAILED };
+
+struct unit {
+    enum unit_state state;
+    unsigned char *packed;
+    size_t packed_size, packed_room;
+    size_t whole_size;  /* of that: whole frames */
+    size_t plain_limit; /* they give no more */
+    unsigned char *plain;
+    size_t plain_size, plain_room;
+    struct goleak_zstd_mark mark;
+    size_t given_size; /* of the packed bytes: given back */
+};
+
+/* Who decodes: a worker, or the last of them, the thread that uses the handle. */
+struct decoder {
+    struct goleak_frames *frames;
+    struct goleak_alloc alloc; /* its own: accounts are one thread's */
+    struct goleak_packed packed;
+    void *state; /* of the codec; NULL: not needed yet, or no memory */
+    uint64_t used_bytes;
+    pthread_t thread;
+};
+
+struct goleak_frames {
+    struct goleak_alloc *alloc;
+    uint64_t booked_bytes; /* in its account, for the decoders */
+
+    /* the using thread's */
+    const unsigned char *input;
+    size_t input_size;
+    struct goleak_zstd_walk walk;
+    bool gathering; /* into the last unit */
+    bool passing;   /* what comes next is not gathered */
+    bool flushing;
+    bool giving; /* the first unit back */
+    unsigned worker_count, started;
+
+    /* everybody's, under the mutex */
+    pthread_mutex_t mutex;
+    pthread_cond_t queued, decoded;
+    bool stopped;
+    struct unit units[UNITS];
+    size_t first, count, room; /* so many of them are used */
+    struct decoder decoders[GOLEAK_FRAMES_WORKERS + 1];
+};
+
+/* ---- on any thread: decoding ---------------------------------------------- */
+
+/* The codec itself does it, so what it would complain of is no success. */
+static bool decode(struct decoder *decoder, struct unit *unit)
+{
+    struct goleak_packed *packed = &decoder->packed;
+    packed->alloc = &decoder->alloc;
+    if (decoder->state == NULL && goleak_codec_zstd.open(&decoder->state, packed, NULL) < 0) {
+        decoder->state = NULL;
+        return false;
+    }
+    goleak_zstd_restart(decoder->state);
+    packed->bytes = unit->packed;
+    packed->at = 0;
+    packed->end = unit->whole_size;
+    packed->rewound_bytes = 0;
+    packed->final = true;
+    packed->hungry = packed->damaged = false;
+    for (unit->plain_size = 0; !packed->hungry; unit->plain_size += packed->out_size) {
+        packed->out = unit->plain + unit->plain_size;
+        packed->out_size = 0;
+        if (goleak_codec_zstd.step(decoder->state, packed, NULL) < 0 || packed->damaged ||
+            packed->out_size > unit->plain_limit - unit->plain_size)
+            return false;
+    }
+    return goleak_zstd_is_between(decoder->state, packed, &unit->mark);
+}
+
+static struct unit *unit_at(struct goleak_frames *frames, size_t index)
+{
+    return &frames->units[(frames->first + index) % frames->room];
+}
+
+/* Under the mutex; NULL: there is none. */
+static struct unit *find_queued(struct goleak_frames *frames)
+{
+    for (size_t i = 0; i < frames->count; i++)
+        if (unit_at(frames, i)->state == UNIT_QUEUED)
+            return unit_at(frames, i);
+    return NULL;
+}
+
+/* Under the mutex, which is free meanwhile. */
+static void decode_queued(struct decoder *decoder, struct unit *unit)
+{
+    struct goleak_frames *frames = decoder->frames;
+    unit->state = UNIT_BUSY;
+    pthread_mutex_unlock(&frames->mutex);
+    bool good = decode(decoder, unit);
+    pthread_mutex_lock(&frames->mutex);
+    decoder->used_bytes = decoder->alloc.used_bytes;
+    unit->state = good ? UNIT_DONE : UNIT_FAILED;
+}
+
+static void *work(void *context)
+{
+    struct decoder *decoder = context;
+    struct goleak_frames *frames = decoder->frames;
+    pthread_mutex_lock(&frames->mutex);
+    while (!frames->stopped) {
+        struct unit *unit = find_queued(frames);
+        if (unit == NULL) {
+            pthread_cond_wait(&frames->queued, &frames->mutex);
+            continue;
+        }
+        decode_queued(decoder, unit);
+        pthread_cond_signal(&frames->decoded);
+    }
+    pthread_mutex_unlock(&frames->mutex);
+    return NULL;
+}
+
+/* ---- gathering ------------------------------------------------------------- */
+
+static bool has_room(const struct goleak_frames *frames)
+{
+    return frames->gathering || frames->count < frames->room;
+}
+
+static struct unit *open_unit(struct goleak_frames *frames)
+{
+    pthread_mutex_lock(&frames->mutex);
+    if (!frames->gathering) {
+        struct unit *unit = unit_at(frames, frames->count++);
+        unit->state = UNIT_GATHERED;
+        unit->packed_size = unit->whole_size = unit->plain_limit = unit->given_size = 0;
+        frames->gathering = true;
+    }
+    struct unit *last = unit_at(frames, frames->count - 1);
+    pthread_mutex_unlock(&frames->mutex);
+    return last;
+}
+
+/* The codec decodes a run at a time, and asks for the room of one. */
+static bool make_room(struct goleak_frames *frames, struct unit *unit)
+{
+    size_t room = unit->plain_limit + GOLEAK_RUN_ROOM;
+    if (room <= unit->plain_room)
+        return true;
+    goleak_free(frames->alloc, unit->plain, unit->plain_room);
+    unit->plain = goleak_realloc(frames->alloc, NULL, 0, room);
+    unit->plain_room = unit->plain != NULL ? room : 0;
+    return unit->plain != NULL;
+}
+
+static void start_workers(struct goleak_frames *frames)
+{
+    while (frames->started < frames->worker_count) {
+        struct decoder *decoder = &frames->decoders[frames->started];
+        if (goleak_thread_start(&decoder->thread, work, decoder))
+            frames->started++;
+        else
+            frames->worker_count = frames->started; /* the system has none left */
+    }
+}
+
+/* No more goes into the last unit. */
+static void close_unit(struct goleak_frames *frames)
+{
+    struct unit *unit = open_unit(frames);
+    bool whole = unit->whole_size > 0 && make_room(frames, unit);
+    frames->gathering = false;
+    pthread_mutex_lock(&frames->mutex);
+    unit->state = whole ? UNIT_QUEUED : UNIT_FAILED;
+    pthread_cond_signal(&frames->queued);
+    pthread_mutex_unlock(&frames->mutex);
+    if (whole && frames->count > 1)
+        start_workers(frames);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The frame under way; told as early as its headers tell it. */
+static bool is_large(const struct goleak_zstd_walk *walk)
+{
+    const struct goleak_zstd_frame *frame = &walk->frame;
+    bool told = frame->content_bytes != GOLEAK_ZSTD_UNTOLD && frame->content_bytes > GOLEAK_FRAMES_PLAIN_MOST;
+    return told || walk->packed_bytes + walk->skip_bytes > GOLEAK_FRAMES_PACKED_MOST ||
+           walk->plain_bytes > GOLEAK_FRAMES_PLAIN_MOST ||
+           least(frame->window_bytes, frame->content_bytes) > GOLEAK_FRAMES_PLAIN_MOST;
+}
+
+/* Adds bytes to the last unit, to the end of a frame at most. */
+static void gather(struct goleak_frames *frames)
+{
+    struct goleak_zstd_walk *walk = &frames->walk;
+    struct unit *unit = open_unit(frames);
+    if (!goleak_grow(frames->alloc, &unit->packed, &unit->packed_room, unit->packed_size + frames->input_size, 1)) {
+        close_unit(frames);
+        frames->passing = true;
+        return;
+    }
+    size_t size = goleak_zstd_walk(walk, frames->input, frames->input_size);
+    memcpy(unit->packed + unit->packed_size, frames->input, size);
+    unit->packed_size += size;
+    frames->input += size;
+    frames->input_size -= size;
+    if (walk->place == GOLEAK_ZSTD_LOST || is_large(walk)) {
+        close_unit(frames);
+        frames->passing = !goleak_zstd_walk_is_between(walk);
+    } else if (goleak_zstd_walk_is_between(walk)) {
+        unit->whole_size = unit->packed_size;
+        unit->plain_limit += (size_t)least(walk->plain_bytes, walk->frame.content_bytes);
+        if (unit->plain_limit >= ENOUGH || unit->whole_size >= ENOUGH)
+            close_unit(frames);
+    }
+}
+
+/* ---- giving back ------------------------------------------------------------ */
+
+static void book_decoders(struct goleak_frames *frames)
+{
+    uint64_t used_bytes = 0;
+    for (unsigned i = 0; i <= GOLEAK_FRAMES_WORKERS; i++)
+        used_bytes += frames->decoders[i].used_bytes;
+    frames->alloc->used_bytes += used_bytes - frames->booked_bytes;
+    frames->booked_bytes = used_bytes;
+}
+
+/* Waits until the first unit is decoded, and decodes meanwhile. */
+static void await_first(struct goleak_frames *frames)
+{
+    pthread_mutex_lock(&frames->mutex);
+    const struct unit *unit = unit_at(frames, 0);
+    while (unit->state != UNIT_DONE && unit->state != UNIT_FAILED) {
+        struct unit *queued = find_queued(frames);
+        if (queued != NULL)
+            decode_queued(&frames->decoders[GOLEAK_FRAMES_WORKERS], queued);
+        else
+            pthread_cond_wait(&frames->decoded, &frames->mutex);
+    }
+    book_decoders(frames);
+    pthread_mutex_unlock(&frames->mutex);
+    frames->giving = true;
+}
+
+static void drop_first(struct goleak_frames *frames)
+{
+    pthread_mutex_lock(&frames->mutex);
+    frames->first = (frames->first + 1) % frames->room;
+    frames->count--;
+    pthread_mutex_unlock(&frames->mutex);
+    frames->giving = false;
+}
+
+/* False: it has been given back. */
+static bool next_of_first(struct goleak_frames *frames, struct goleak_frames_piece *piece)
+{
+    struct unit *unit = unit_at(frames, 0);
+    bool decoded = unit->state == UNIT_DONE && unit->given_size == 0;
+    size_t end = decoded ? unit->whole_size : unit->packed_size;
+    *piece = (struct goleak_frames_piece) { .packed = unit->packed + unit->given_size,
+                                            .packed_size = end - unit->given_size };
+    if (decoded) {
+        piece->decoded = true;
+        piece->plain = unit->plain;
+        piece->plain_size = unit->plain_size;
+        piece->mark = unit->mark;
+    }
+    unit->given_size = end;
+    return piece->packed_size > 0;
+}
+
+/* Bytes that are not gathered, to where gathering may begin again. */
+static bool pass(struct goleak_frames *frames, struct goleak_frames_piece *piece)
+{
+    struct goleak_zstd_walk *walk = &frames->walk;
+    size_t size;
+    if (walk->place == GOLEAK_ZSTD_LOST) {
+        size = goleak_zstd_walk_find(frames->input, frames->input_size);
+        if (size < frames->input_size)
+            goleak_zstd_walk_init(walk);
+    } else {
+        size = goleak_zstd_walk(walk, frames->input, frames->input_size);
+    }
+    frames->passing = !goleak_zstd_walk_is_between(walk);
+    *piece = (struct goleak_frames_piece) { .packed = frames->input, .packed_size = size };
+    frames->input += size;
+    frames->input_size -= size;
+    return size > 0;
+}
+
+bool goleak_frames_next(struct goleak_frames *frames, struct goleak_frames_piece *piece)
+{
+    for (;;) {
+        if (frames->giving && next_of_first(frames, piece))
+            return true;
+        if (frames->giving)
+            drop_first(frames);
+        while (frames->input_size > 0 && !frames->passing && has_room(frames))
+            gather(frames);
+        if (frames->count > 0 && (frames->input_size > 0 || frames->flushing)) {
+            await_first(frames);
+        } else if (frames->input_size == 0) {
+            frames->flushing = false;
+            return false;
+        } else if (pass(frames, piece)) {
+            return true;
+        }
+    }
+}
+
+void goleak_frames_give(struct goleak_frames *frames, const void *data, size_t size)
+{
+    assert(frames->input_size == 0);
+    frames->input = data;
+    frames->input_size = size;
+}
+
+bool goleak_frames_hold(const struct goleak_frames *frames)
+{
+    return frames->count > 0;
+}
+
+void goleak_frames_flush(struct goleak_frames *frames)
+{
+    assert(frames->input_size == 0);
+    if (frames->gathering)
+        close_unit(frames);
+    frames->passing = !goleak_zstd_walk_is_between(&frames->walk);
+    frames->flushing = true;
+}
+
+/* ---- making ------------------------------------------------------------------ */
+
+struct goleak_frames *goleak_frames_new(struct goleak_alloc *alloc, uint64_t window_limit_bytes, unsigned workers)
+{
+    struct goleak_frames *frames = goleak_alloc_zeroed(alloc, sizeof *frames);
+    if (frames == NULL)
+        return NULL;
+    if (!goleak_thread_locks_init(&frames->mutex, &frames->queued, &frames->decoded)) {
+        goleak_free(alloc, frames, sizeof *frames);
+        return NULL;
+    }
+    frames->alloc = alloc;
+    frames->worker_count = workers < GOLEAK_FRAMES_WORKERS ? workers : GOLEAK_FRAMES_WORKERS;
+    frames->room = frames->worker_count + 2;
+    goleak_zstd_walk_init(&frames->walk);
+    for (unsigned i = 0; i <= GOLEAK_FRAMES_WORKERS; i++) {
+        struct decoder *decoder = &frames->decoders[i];
+        decoder->frames = frames;
+        goleak_alloc_init(&decoder->alloc, &alloc->hook, 0);
+        decoder->packed.window_limit_bytes = window_limit_bytes != 0 ? window_limit_bytes : GOLEAK_UNPACK_WINDOW_LIMIT;
+    }
+    return frames;
+}
+
+static void stop_workers(struct goleak_frames *frames)
+{
+    pthread_mutex_lock(&frames->mutex);
+    frames->stopped = true;
+    pthread_cond_broadcast(&frames->queued);
+    pthread_mutex_unlock(&frames->mutex);
+    for (unsigned i = 0; i < frames->started; i++)
+        pthread_join(frames->decoders[i].thread, NULL);
+}
+
+void goleak_frames_free(struct goleak_frames *frames)
+{
+    if (frames == NULL)
+        return;
+    stop_workers(frames);
+    for (unsigned i = 0; i <= GOLEAK_FRAMES_WORKERS; i++)
+        if (frames->decoders[i].state != NULL)
+            goleak_codec_zstd.close(frames->decoders[i].state, &frames->decoders[i].packed);
+    for (size_t i = 0; i < UNITS; i++) {
+        goleak_free(frames->alloc, frames->units[i].packed, frames->units[i].packed_room);
+        goleak_free(frames->alloc, frames->units[i].plain, frames->units[i].plain_room);
+    }
+    goleak_thread_locks_destroy(&frames->mutex, &frames->queued, &frames->decoded);
+    frames->alloc->used_bytes -= frames->booked_bytes;
+    goleak_free(frames->alloc, frames, sizeof *frames);
+}
+
+/* ---- looking ------------------------------------------------------------------ */
+
+/* A header in front of each frame that tells its packed size. */
+static bool is_pzstd(const unsigned char *bytes, size_t size)
+{
+    static const unsigned char mark[] = { 0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0 };
+    return size >= sizeof mark && memcmp(bytes, mark, sizeof mark) == 0;
+}
+
+bool goleak_frames_are_in(struct goleak_source *source)
+{
+    enum { BLOCKS = 1024 }; /* one look for each */
+    unsigned char bytes[64];
+    struct goleak_zstd_walk walk;
+    uint64_t at = 0;
+    goleak_zstd_walk_init(&walk);
+    for (int i = 0; i < BLOCKS && walk.place != GOLEAK_ZSTD_LOST && !is_large(&walk); i++) {
+        size_t size = goleak_source_look(source, at, bytes, sizeof bytes);
+        if (at == 0 && is_pzstd(bytes, size))
+            return true;
+        if (size < 4)
+            return false;
+        bool has_ended = goleak_zstd_walk_is_between(&walk) && walk.frame.header_bytes != 0;
+        if (has_ended)
+            return goleak_zstd_magic_begins(bytes, size);
+        at += goleak_zstd_walk(&walk, bytes, size);
+        if (walk.skip_bytes > 1) { /* the last byte of them ends a frame, perhaps */
+            at += walk.skip_bytes - 1;
+            walk.packed_bytes += walk.skip_bytes - 1;
+            walk.skip_bytes = 1;
+        }
+    }
+    return false;
+}
