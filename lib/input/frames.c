@@ -213,7 +213,7 @@ static bool is_large(const struct goleak_zstd_walk *walk)
     const struct goleak_zstd_frame *frame = &walk->frame;
     bool told = frame->content_bytes != GOLEAK_ZSTD_UNTOLD && frame->content_bytes > GOLEAK_FRAMES_PLAIN_MOST;
     return told || walk->packed_bytes + walk->skip_bytes > GOLEAK_FRAMES_PACKED_MOST ||
-           walk->plain_bytes > GOLEAK_FRAMES_PLAIN_MOST ||
+           least(walk->plain_bytes, frame->content_bytes) > GOLEAK_FRAMES_PLAIN_MOST ||
            least(frame->window_bytes, frame->content_bytes) > GOLEAK_FRAMES_PLAIN_MOST;
 }
 

@@ -6,6 +6,7 @@
 #include "input/decode.h"
 #include "input/frames.h"
 #include "input/unpack.h"
+#include "input/unzstd.h"
 
 #include "support/bytes.h"
 #include "support/chance.h"
@@ -377,7 +378,7 @@ static void whole_files(void **state)
     struct starts starts;
     make_plain();
     all_taken = all_refused = 0;
-    for (unsigned round = 1; round <= 16; round++) {
+    for (unsigned round = 1; round <= 8; round++) {
         char what[60];
         seed = round;
         some_file(&file, &starts, round % 2 == 0);
@@ -388,7 +389,7 @@ static void whole_files(void **state)
             compare(&file, &coming, what);
         }
     }
-    assert_true(all_taken > 100);
+    assert_true(all_taken > 50);
     assert_true(all_refused > 0); /* behind rubbish */
     bytes_free(&file);
 }
@@ -400,10 +401,10 @@ static void broken_files(void **state)
     struct starts starts;
     make_plain();
     all_taken = all_refused = 0;
-    for (unsigned round = 1; round <= 24; round++) {
+    for (unsigned round = 1; round <= 12; round++) {
         seed = 1000 + round;
         some_file(&file, &starts, round % 8 == 0);
-        for (unsigned i = 0; i < 8; i++) {
+        for (unsigned i = 0; i < 6; i++) {
             char what[60];
             struct coming coming = some_coming();
             seed = round * 100 + i;
@@ -414,7 +415,7 @@ static void broken_files(void **state)
             compare(&broken, &coming, what);
         }
     }
-    assert_true(all_taken > 100);
+    assert_true(all_taken > 40);
     assert_true(all_refused > 0); /* behind damage */
     bytes_free(&file);
     bytes_free(&broken);
@@ -428,7 +429,7 @@ static void broken_without_checks(void **state)
     struct bytes file = { 0 }, broken = { 0 };
     make_plain();
     all_taken = all_refused = 0;
-    for (unsigned round = 0; round < 8; round++) {
+    for (unsigned round = 0; round < 5; round++) {
         seed = 3000 + round;
         bytes_clear(&file);
         for (unsigned i = 0; i < 8; i++) {
@@ -461,7 +462,7 @@ static void frames_do_not_depend(void **state)
     make_plain();
     add_frame(&first, text.data, 3000000, &far);
     seed = 5;
-    for (unsigned i = 0; i < 100; i++) {
+    for (unsigned i = 0; i < 60; i++) {
         struct result alone = { 0 }, behind = { 0 };
         bytes_clear(&frame);
         bytes_clear(&both);
@@ -499,6 +500,8 @@ static void swallowed_frames(void **state)
         seed = 5000 + round;
         bytes_clear(&file);
         bytes_clear(&inside);
+        if (round % 4 == 0) /* a piece of its own, so that the next one begins behind it */
+            add_frame(&file, text.data, (size_t)1 << 20, &usual);
         for (unsigned i = chance(12); i > 0; i--)
             add_frame(&file, noise.data, chance(60000), &usual);
         bytes_add(&inside, noise.data, chance(60000));
@@ -524,17 +527,17 @@ static void packed_inside(void **state)
     (void)state;
     struct bytes inner = { 0 }, part = { 0 }, file = { 0 };
     make_plain();
-    for (unsigned round = 0; round < 12; round++) {
+    for (unsigned round = 0; round < 8; round++) {
         seed = 4000 + round;
         bytes_clear(&inner);
         bytes_clear(&file);
         for (unsigned i = 0; i < 4; i++) {
             bytes_clear(&part);
-            bytes_add(&part, text.data + chance(1 << 20), 1500000 + chance(1000000));
+            bytes_add(&part, text.data + chance(1 << 20), 600000 + chance(400000));
             if (round % 2 == 0 || !bytes_gzip(&inner, &part))
                 bytes_zstd(&inner, &part);
         }
-        if (round > 8)
+        if (round > 4)
             inner.data[inner.size / 3] ^= 4;
         for (size_t at = 0; at < inner.size;) { /* the outer frames end anywhere */
             static const struct packing how = { .level = 1, .told = true, .checksum = true };
@@ -559,6 +562,7 @@ static void what_is_decoded_aside(void **state)
     (void)state;
     static const struct packing usual = { .level = 1, .checksum = true, .told = true };
     static const struct packing far = { .level = 1, .window_log = 24 };
+    static const struct packing flushed = { .level = 1, .told = true, .block = 10000 }; /* many small blocks */
     struct goleak_alloc alloc;
     struct bytes file = { 0 };
     struct result got = { 0 };
@@ -567,12 +571,13 @@ static void what_is_decoded_aside(void **state)
     goleak_alloc_init(&alloc, NULL, 0);
     for (int i = 0; i < 5; i++)
         add_pzstd(&file, text.data, (size_t)8 << 20, &usual);
+    add_frame(&file, text.data, (size_t)2 << 20, &flushed);
     for (int i = 0; i < 3000; i++) /* several of them are one piece */
         add_frame(&file, text.data, 1000, &usual);
     unpack_aside(&got, &file, &coming, &alloc);
     assert_int_equal(got.status, GOLEAK_OK);
-    assert_int_equal(got.plain.size, ((size_t)40 << 20) + 3000000);
-    assert_int_equal(got.taken, 8);
+    assert_int_equal(got.plain.size, ((size_t)42 << 20) + 3000000);
+    assert_int_equal(got.taken, 9);
     drop(&got);
 
     bytes_clear(&file);
@@ -826,6 +831,46 @@ static void decoders_are_booked(void **state)
     bytes_free(&file);
 }
 
+/* A decoder that failed searches no more for a frame: that would pass a large skippable one, and find
+ * what is in it. Which decoder takes what is chance, so here is the codec alone. */
+static void decoders_begin_anew(void **state)
+{
+    (void)state;
+    static const struct packing usual = { .level = 1, .told = true, .checksum = true };
+    static unsigned char out[GOLEAK_RUN_ROOM];
+    struct bytes broken = { 0 }, inside = { 0 }, whole = { 0 };
+    struct goleak_alloc alloc;
+    struct goleak_zstd_mark mark;
+    void *zstd;
+    make_plain();
+    add_frame(&broken, text.data, 1000, &usual);
+    broken.data[broken.size - 1] ^= 1;
+    add_frame(&inside, text.data, 1000, &usual);
+    add_skippable(&whole, 0, 1500000);
+    memcpy(whole.data + 1000, inside.data, inside.size);
+    goleak_alloc_init(&alloc, NULL, 0);
+    struct goleak_packed packed = { .alloc = &alloc, .window_limit_bytes = GOLEAK_UNPACK_WINDOW_LIMIT,
+                                    .bytes = (unsigned char *)broken.data, .end = broken.size,
+                                    .final = true, .out = out };
+    assert_int_equal(goleak_codec_zstd.open(&zstd, &packed, NULL), GOLEAK_OK);
+    assert_int_equal(goleak_codec_zstd.step(zstd, &packed, NULL), GOLEAK_OK);
+    assert_true(packed.damaged);
+    goleak_zstd_restart(zstd);
+    packed.bytes = (unsigned char *)whole.data;
+    packed.end = whole.size;
+    packed.at = packed.out_size = 0;
+    packed.damaged = packed.hungry = false;
+    while (!packed.hungry)
+        assert_int_equal(goleak_codec_zstd.step(zstd, &packed, NULL), GOLEAK_OK);
+    assert_int_equal(packed.out_size, 0);
+    assert_true(goleak_zstd_is_between(zstd, &packed, &mark));
+    goleak_codec_zstd.close(zstd, &packed);
+    assert_int_equal(alloc.used_bytes, 0);
+    bytes_free(&broken);
+    bytes_free(&inside);
+    bytes_free(&whole);
+}
+
 struct writer {
     int fd;
     const struct bytes *bytes;
@@ -995,7 +1040,7 @@ static void looking(void **state)
 static void reports_are_the_same(void **state)
 {
     (void)state;
-    struct generate_options options = { .seed = 3, .events = 250000, .addresses = 60, .cpus = 4 };
+    struct generate_options options = { .seed = 3, .events = 150000, .addresses = 60, .cpus = 4 };
     struct generated stream;
     struct bytes plain = { 0 }, file = { 0 };
     generate(&stream, &options);
@@ -1012,7 +1057,7 @@ static void reports_are_the_same(void **state)
                 file.data[file.size - 2000] ^= 8;
         }
         assert_true(bytes_write(&file, path));
-        for (unsigned jobs = 1; jobs <= 8; jobs++) {
+        for (unsigned jobs = 1; jobs <= 8; jobs += jobs == 1 ? 3 : 4) { /* 4: the first with workers */
             struct goleak_options load = GOLEAK_OPTIONS_INIT;
             struct outcome got = { 0 };
             load.jobs = jobs;
@@ -1045,6 +1090,7 @@ int main(void)
         TEST(files_through_decode),
         TEST(memory_is_booked),
         TEST(decoders_are_booked),
+        TEST(decoders_begin_anew),
         TEST(silent_pipes),
         TEST(pipes),
         TEST(failing_reads),
