@@ -382,9 +382,16 @@ static void compare_count(struct goleak_textual *text)
                        "the recorder counted %" PRIu64 " events and printed %" PRIu64, count, here);
 }
 
+/* At the end tracers take their probes away one after the other, while the program runs on: who is not seen to
+ * wake up and to end meanwhile has not waited for so long. */
+#define DETACH_NS ((uint64_t)2000000000)
+
 /* The recording went on to here, though nothing happened any more. */
 static enum goleak_status tell_end(struct goleak_textual *text)
 {
+    uint64_t last = text->keyed.last_ns > 0 ? (uint64_t)text->keyed.last_ns : 0;
+    if (text->recorder_end_ns < last || text->recorder_end_ns - last < DETACH_NS)
+        return GOLEAK_OK;
     struct goleak_event event;
     goleak_event_begin(&event, GOLEAK_EVENT_OTHER);
     event.position = text->recorder_line;

@@ -36,7 +36,8 @@ static bool is_unused(const struct goleak_hope_search *search, const struct gole
 {
     const struct goleak_waits *waits = search->input->waits;
     const struct goleak_habit *here = goleak_waits_here(waits, record);
-    bool idle = record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT;
+    bool idle = record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT ||
+                record->reason == GOLEAK_REASON_COND_WAIT;
     if (here == NULL)
         return idle && goleak_waits_site(waits, record) == NULL;
     return idle && here->ended < search->input->limits->habit_waits && goleak_hope_may_come_again(search, record);
@@ -47,7 +48,7 @@ static bool is_of_startup(const struct goleak_hope_search *search, const struct 
 {
     uint32_t node = record->parent;
     *whom = 0;
-    if (goleak_kin_of(search, record)->function == 0 || !is_quiet_since(search, record))
+    if (goleak_sites_at(search->input->sites, record->site)->created_at == 0 || !is_quiet_since(search, record))
         return false;
     if (is_of_init(search, record))
         return true;

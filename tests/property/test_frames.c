@@ -99,6 +99,15 @@ static void add_frame(struct bytes *to, const char *plain, size_t size, const st
     ZSTD_freeCCtx(context);
 }
 
+static const struct packing usual = { .level = 1, .told = true, .checksum = true };
+
+static void add_usual_frames(struct bytes *file, int count, size_t size)
+{
+    make_plain();
+    for (int i = 0; i < count; i++)
+        add_frame(file, text.data, size, &usual);
+}
+
 static void add_skippable(struct bytes *to, unsigned variant, size_t size)
 {
     char head[8] = { (char)(0x50 + variant), 0x2a, 0x4d, 0x18 };
@@ -491,7 +500,6 @@ static void frames_do_not_depend(void **state)
 static void swallowed_frames(void **state)
 {
     (void)state;
-    static const struct packing usual = { .level = 1, .told = true, .checksum = true };
     struct bytes file = { 0 }, inside = { 0 };
     make_plain();
     all_taken = 0;
@@ -560,7 +568,6 @@ static void packed_inside(void **state)
 static void what_is_decoded_aside(void **state)
 {
     (void)state;
-    static const struct packing usual = { .level = 1, .checksum = true, .told = true };
     static const struct packing far = { .level = 1, .window_log = 24 };
     static const struct packing flushed = { .level = 1, .told = true, .block = 10000 }; /* many small blocks */
     struct goleak_alloc alloc;
@@ -775,13 +782,10 @@ static void files_through_decode(void **state)
 static void memory_is_booked(void **state)
 {
     (void)state;
-    static const struct packing usual = { .level = 1, .told = true, .checksum = true };
     struct bytes file = { 0 };
     struct result got = { 0 };
     struct reading reading = { .how = GOLEAK_DECODE_THREAD };
-    make_plain();
-    for (int i = 0; i < 12; i++)
-        add_frame(&file, text.data, (size_t)2 << 20, &usual);
+    add_usual_frames(&file, 12, (size_t)2 << 20);
     assert_true(bytes_write(&file, path));
     read_file(&got, &reading);
     uint64_t in_order = reading.peak_bytes;
@@ -836,7 +840,6 @@ static void decoders_are_booked(void **state)
 static void decoders_begin_anew(void **state)
 {
     (void)state;
-    static const struct packing usual = { .level = 1, .told = true, .checksum = true };
     static unsigned char out[GOLEAK_RUN_ROOM];
     struct bytes broken = { 0 }, inside = { 0 }, whole = { 0 };
     struct goleak_alloc alloc;
@@ -907,28 +910,32 @@ static void read_as_input(int fd, struct result *result, struct reading *reading
     }
 }
 
+static void read_pipe(struct writer writer, struct result *result, struct reading *reading)
+{
+    int ends[2];
+    pthread_t thread;
+    assert_int_equal(pipe(ends), 0);
+    writer.fd = ends[1];
+    assert_int_equal(pthread_create(&thread, NULL, write_bytes, &writer), 0);
+    read_as_input(ends[0], result, reading);
+    pthread_join(thread, NULL);
+    if (!writer.closes)
+        close(ends[1]);
+}
+
 /* The writer is silent behind a part of a frame, and stays so: all that can be decoded of what it
  * wrote comes all the same, as without workers. */
 static void silent_pipes(void **state)
 {
     (void)state;
-    static const struct packing usual = { .level = 1, .told = true, .checksum = true };
     struct bytes file = { 0 };
-    make_plain();
-    for (int i = 0; i < 6; i++)
-        add_frame(&file, text.data, 700000, &usual);
+    add_usual_frames(&file, 6, 700000);
     for (unsigned workers = 0; workers <= 3; workers++) {
-        int ends[2];
-        pthread_t thread;
         struct result got = { 0 };
         struct reading reading = { .how = GOLEAK_DECODE_THREAD | GOLEAK_DECODE_WORKERS(workers),
                                    .most_plain = 5 * 700000 + 131072 };
-        assert_int_equal(pipe(ends), 0);
-        struct writer writer = { ends[1], &file, 4096, file.size - 60000, false };
-        assert_int_equal(pthread_create(&thread, NULL, write_bytes, &writer), 0);
-        read_as_input(ends[0], &got, &reading);
-        pthread_join(thread, NULL);
-        close(ends[1]);
+        struct writer writer = { 0, &file, 4096, file.size - 60000, false };
+        read_pipe(writer, &got, &reading);
         assert_int_equal(got.status, GOLEAK_OK);
         assert_true(got.plain.size >= reading.most_plain);
         drop(&got);
@@ -943,8 +950,6 @@ static void pipes(void **state)
     struct starts starts;
     make_plain();
     for (unsigned round = 0; round < 12; round++) {
-        int ends[2];
-        pthread_t thread;
         struct result want = { 0 }, got = { 0 };
         struct reading reading = { .how = GOLEAK_DECODE_THREAD | GOLEAK_DECODE_WORKERS(1 + round % MOST) };
         seed = 8000 + round;
@@ -952,11 +957,8 @@ static void pipes(void **state)
         if (round % 2 == 1)
             break_it(&file, &starts);
         unpack_in_order(&want, &file, 0);
-        assert_int_equal(pipe(ends), 0);
-        struct writer writer = { ends[1], &file, 1 + chance(60000), file.size, true };
-        assert_int_equal(pthread_create(&thread, NULL, write_bytes, &writer), 0);
-        read_as_input(ends[0], &got, &reading);
-        pthread_join(thread, NULL);
+        struct writer writer = { 0, &file, 1 + chance(60000), file.size, true };
+        read_pipe(writer, &got, &reading);
         assert_same(&want, &got, "through a pipe");
         if (want.status == GOLEAK_OK)
             assert_int_equal(got.bytes_read, file.size);
@@ -970,11 +972,8 @@ static void pipes(void **state)
 static void failing_reads(void **state)
 {
     (void)state;
-    static const struct packing usual = { .level = 1, .told = true, .checksum = true };
     struct bytes file = { 0 };
-    make_plain();
-    for (int i = 0; i < 6; i++)
-        add_frame(&file, text.data, 700000, &usual);
+    add_usual_frames(&file, 6, 700000);
     file.size -= 1000;
     struct result want = { 0 };
     for (unsigned workers = 0; workers <= 3; workers++) {
@@ -1007,7 +1006,7 @@ static void failing_reads(void **state)
 static void looking(void **state)
 {
     (void)state;
-    static const struct packing usual = { .level = 1, .told = true, .checksum = true }, bare = { .level = 1 };
+    static const struct packing bare = { .level = 1 };
     make_plain();
     for (int i = 0; i < 9; i++) {
         struct goleak_alloc alloc;
