@@ -401,7 +401,8 @@ static enum goleak_status tell_end(struct goleak_textual *text)
     return event.name != 0 ? goleak_textual_add(text, &event) : goleak_alloc_failure(text->env.alloc);
 }
 
-/* All of the recorder's lines are there: what the buffers of other processors held back is printed behind its last one. */
+/* All of the recorder's lines are there: what the buffers of other processors held back is printed behind its last
+ * one. */
 static enum goleak_status settle_end(struct goleak_textual *text)
 {
     enum goleak_status status = GOLEAK_OK;

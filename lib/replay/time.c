@@ -57,11 +57,12 @@ static void note_late(struct goleak_order *order, const struct goleak_event *eve
     if (event->time_ns < window->emitted_ns)
         goleak_health_note(order->health, GOLEAK_HEALTH_late_events, 1, event->position, 0, 0,
                            "an event (%s) is %" PRId64 " ns older than what has been replayed already",
-                           goleak_event_kind_name((enum goleak_event_kind)event->kind), apart(window->emitted_ns, event->time_ns));
+                           goleak_event_kind_name((enum goleak_event_kind)event->kind),
+                           apart(window->emitted_ns, event->time_ns));
     else
         goleak_health_note(order->health, GOLEAK_HEALTH_reordered, 1, event->position, 0, 0,
-                           "an event (%s) is printed %" PRId64 " us late", goleak_event_kind_name((enum goleak_event_kind)event->kind),
-                           late_ns / 1000);
+                           "an event (%s) is printed %" PRId64 " us late",
+                           goleak_event_kind_name((enum goleak_event_kind)event->kind), late_ns / 1000);
 }
 
 static void note_jump(struct goleak_order *order, const struct goleak_event *event, int64_t before)

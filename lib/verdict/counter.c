@@ -152,8 +152,8 @@ static bool is_like_most(const struct goleak_case *c, uint64_t longer, struct go
     uint64_t alike = longer + c->site->buckets[goleak_wait_bucket(c->waited)];
     if (alike < c->input->limits->usual_longer || alike * 2 <= c->site->ended || c->site->longest <= c->waited)
         return false;
-    goleak_say(out, "waiting for %s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took about as long, or longer: "
-                    "up to %s",
+    goleak_say(out, "waiting for %s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took about as long, or "
+                    "longer: up to %s",
                goleak_span_of(c->input, c->waited).text, alike, c->site->ended,
                goleak_span_of(c->input, c->site->longest).text);
     goleak_say_number(out, "alike", (int64_t)alike);
