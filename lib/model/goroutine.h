@@ -203,6 +203,11 @@ static inline uint32_t goleak_store_find(const struct goleak_store *store, uint6
     }
 }
 
+static inline uint32_t goleak_store_get(const struct goleak_store *store, uint64_t key, uint16_t process)
+{
+    return goleak_store_find(store, key, process, goleak_store_hash(key, process));
+}
+
 /* Index of the record whose goroutine has this goid now; 0: none. False: memory. */
 bool goleak_store_by_goid(struct goleak_store *store, uint64_t goid, uint16_t process, uint32_t *index);
 /* A record has got this goid. False: memory. */

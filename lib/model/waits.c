@@ -49,7 +49,7 @@ void goleak_waits_begin(struct goleak_waits *waits, struct goleak_record *record
 bool goleak_waits_elsewhere(const struct goleak_waits *waits, const struct goleak_record *record, uint64_t object)
 {
     uint32_t place = goleak_waits_place(waits, record);
-    return place != 0 && goleak_place_is_object(place) && place != place_of(record, object);
+    return goleak_place_is_object(place) && place != place_of(record, object);
 }
 
 /* ---- habits ---- */

@@ -437,7 +437,7 @@ static bool is_ruled(const struct goleak_event *event)
 bool goleak_replay_allows(const struct goleak_replay *replay, const struct goleak_event *event)
 {
     uint64_t key = goleak_event_key(event);
-    uint32_t index = goleak_store_find(&replay->store, key, replay->process, goleak_store_hash(key, replay->process));
+    uint32_t index = goleak_store_get(&replay->store, key, replay->process);
     return !is_not_yet(index != 0 ? goleak_store_at(&replay->store, index) : NULL, event);
 }
 
@@ -594,7 +594,7 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
 bool goleak_find_record(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record **record)
 {
     uint64_t key = goleak_event_key(event);
-    uint32_t index = goleak_store_find(&replay->store, key, replay->process, goleak_store_hash(key, replay->process));
+    uint32_t index = goleak_store_get(&replay->store, key, replay->process);
     /* Some probes of a recording tell the address, this one only the goid. */
     if (UNLIKELY(index == 0 && (key & GOLEAK_KEY_GOID) && replay->store.has_addresses) &&
         !goleak_store_by_goid(&replay->store, event->goid, replay->process, &index))

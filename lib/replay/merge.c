@@ -164,7 +164,7 @@ static struct goleak_record *find_told(const struct goleak_merge *merge, const s
 {
     const struct goleak_store *store = &merge->replay->store;
     uint64_t key = goleak_event_key(event);
-    uint32_t index = goleak_store_find(store, key, process, goleak_store_hash(key, process));
+    uint32_t index = goleak_store_get(store, key, process);
     return index != 0 ? goleak_store_at(store, index) : NULL;
 }
 

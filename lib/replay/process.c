@@ -52,7 +52,7 @@ static int owner_of(const struct goleak_replay *replay, uint64_t key, uint64_t g
     for (size_t i = 0; i < replay->process_count; i++) {
         uint16_t process = (uint16_t)i;
         uint32_t index =
-            goleak_store_find(&replay->store, key, process, goleak_store_hash(key, process));
+            goleak_store_get(&replay->store, key, process);
         const struct goleak_record *record = index != 0 ? goleak_store_at(&replay->store, index) : NULL;
         if (record == NULL || record->state == GOLEAK_STATE_ENDED || (goid != 0 && record->goid != goid))
             continue;

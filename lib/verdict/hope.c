@@ -324,6 +324,23 @@ static void spread_on(struct goleak_hope_search *search, size_t at)
     }
 }
 
+/* All of the stuck who have this hope by what was known before: their order does not matter. */
+static void look_once(struct goleak_hope_search *search, enum goleak_hope_kind kind, goleak_hope_test *has)
+{
+    size_t first = search->queued;
+    for (size_t i = 0; i < search->stuck_count; i++) {
+        const struct goleak_record *record = goleak_stuck_at(search, i);
+        uint32_t whom = 0;
+        if (search->hope->kinds[record->index] != GOLEAK_HOPE_NONE ||
+            !goleak_hope_may_have(search, record->index, kind) || !has(search, record, &whom))
+            continue;
+        search->hope->whom[record->index] = whom;
+        search->queue[search->queued++] = record->index; /* there is room for all who are stuck */
+    }
+    for (size_t i = first; i < search->queued; i++)
+        search->hope->kinds[search->queue[i]] = (uint8_t)kind;
+}
+
 #define ROUNDS 16 /* so deep are those who start each other */
 
 /* What lies within reach, in rounds, because it rests on the spawner's own hope. */
@@ -337,9 +354,9 @@ static void look_farther(struct goleak_hope_search *search)
         search->do_init = goleak_intern_find(strings, "runtime.doInit", 14);
     for (unsigned round = 0; round < ROUNDS; round++) {
         size_t up = search->queued;
-        goleak_hope_look_in_scope(search);
-        if (up == search->queued)
-            goleak_hope_look_at_startup(search); /* less is known of these */
+        look_once(search, GOLEAK_HOPE_SCOPE, goleak_hope_is_in_scope);
+        if (up == search->queued) /* less is known of these */
+            look_once(search, GOLEAK_HOPE_STARTUP, goleak_hope_is_of_startup);
         if (up == search->queued)
             return;
         for (; up < search->queued; up++)

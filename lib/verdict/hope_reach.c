@@ -189,7 +189,7 @@ void goleak_hope_look_who_passed(struct goleak_hope_search *search)
 
 /* ---- within reach ---- */
 
-static bool is_in(const struct goleak_hope_search *search, uint32_t stack, uint32_t function)
+bool goleak_hope_stands_in(const struct goleak_hope_search *search, uint32_t stack, uint32_t function)
 {
     const struct goleak_symbols *symbols = search->input->symbols;
     const uint32_t *frames;
@@ -205,7 +205,7 @@ const struct goleak_record *goleak_hope_spawner(const struct goleak_hope_search 
     const struct goleak_store *store = search->input->store;
     const struct goleak_node *spawner = goleak_lineage_at(search->input->lineage, node);
     uint64_t key = spawner->g != 0 ? spawner->g : spawner->goid | GOLEAK_KEY_GOID;
-    uint32_t index = goleak_store_find(store, key, spawner->process, goleak_store_hash(key, spawner->process));
+    uint32_t index = goleak_store_get(store, key, spawner->process);
     const struct goleak_record *record = index != 0 ? goleak_store_at(store, index) : NULL;
     return record != NULL && (record->goid == spawner->goid || spawner->goid == 0) ? record : NULL;
 }
@@ -232,7 +232,7 @@ static bool is_function_alive(const struct goleak_hope_search *search, uint32_t 
     if (record != NULL && record->state == GOLEAK_STATE_RUNNING && record->since <= created)
         return true; /* it has run ever since */
     return record != NULL && record->state == GOLEAK_STATE_WAITING && record->block_stack != 0 &&
-           is_in(search, record->block_stack, function);
+           goleak_hope_stands_in(search, record->block_stack, function);
 }
 
 /* It was never woken here, or not by one who is stuck or gone. */
@@ -267,8 +267,10 @@ static bool was_woken_often(const struct goleak_hope_search *search, const struc
 
 /* Its spawner goes on, and is still in the function that started it: its variables live. Not
  * where it has turned to others since. */
-static bool is_in_scope(const struct goleak_hope_search *search, const struct goleak_record *record)
+bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, const struct goleak_record *record,
+                             uint32_t *whom)
 {
+    (void)whom; /* its spawner, whom its record names */
     const struct goleak_hope_input *input = search->input;
     uint32_t node = record->parent, function = goleak_kin_of(search, record)->function;
     bool fits = record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT ||
@@ -281,17 +283,4 @@ static bool is_in_scope(const struct goleak_hope_search *search, const struct go
         return false;
     return !goleak_hope_is_spawner_stuck(search, node) && goleak_hope_may_come_again(search, record) &&
            is_function_alive(search, node, function, record->created);
-}
-
-void goleak_hope_look_in_scope(struct goleak_hope_search *search)
-{
-    size_t first = search->queued;
-    for (size_t i = 0; i < search->stuck_count; i++) { /* by who hoped before: their order does not matter */
-        const struct goleak_record *record = goleak_stuck_at(search, i);
-        if (search->hope->kinds[record->index] == GOLEAK_HOPE_NONE &&
-            goleak_hope_may_have(search, record->index, GOLEAK_HOPE_SCOPE) && is_in_scope(search, record))
-            search->queue[search->queued++] = record->index; /* there is room for all who are stuck */
-    }
-    for (size_t i = first; i < search->queued; i++)
-        search->hope->kinds[search->queue[i]] = GOLEAK_HOPE_SCOPE;
 }

@@ -82,14 +82,18 @@ bool goleak_hope_in_wait_group(const struct goleak_hope_search *search, const st
 void goleak_hope_look_beside(struct goleak_hope_search *search);
 /* hope_reach.c */
 void goleak_hope_look_who_passed(struct goleak_hope_search *search);
-/* One more round: those whose spawners have got hope in the last one may follow. */
-void goleak_hope_look_in_scope(struct goleak_hope_search *search);
-/* The spawner that lives, and is where its lineage node says; NULL: it is not known. */
+/* Has one that is stuck this hope, by what is known so far? *whom, which is 0 before: on whom it rests. */
+typedef bool goleak_hope_test(const struct goleak_hope_search *search, const struct goleak_record *record,
+                              uint32_t *whom);
+goleak_hope_test goleak_hope_is_in_scope;
+/* A frame of the stack is of this function. */
+bool goleak_hope_stands_in(const struct goleak_hope_search *search, uint32_t stack, uint32_t function);
+/* The record of a node's goroutine; NULL: it is another one's by now. */
 const struct goleak_record *goleak_hope_spawner(const struct goleak_hope_search *search, uint32_t node);
 /* Its spawner, who waits at the end, is stuck. */
 bool goleak_hope_is_spawner_stuck(const struct goleak_hope_search *search, uint32_t node);
 bool goleak_hope_may_come_again(const struct goleak_hope_search *search, const struct goleak_record *record);
-/* hope_startup.c; one more round, too */
-void goleak_hope_look_at_startup(struct goleak_hope_search *search);
+/* hope_startup.c */
+goleak_hope_test goleak_hope_is_of_startup;
 
 #endif

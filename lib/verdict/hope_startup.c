@@ -14,14 +14,8 @@ static bool is_quiet_since(const struct goleak_hope_search *search, const struct
 
 static bool is_of_init(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
-    const struct goleak_symbols *symbols = search->input->symbols;
-    const uint32_t *frames;
     uint32_t stack = goleak_store_detail(search->input->store, record)->created_stack;
-    size_t count = search->do_init != 0 ? goleak_symbols_stack_frames(symbols, stack, &frames) : 0;
-    for (size_t i = 0; i < count; i++)
-        if (symbols->frame_info[frames[i] - 1].function == search->do_init)
-            return true;
-    return false;
+    return search->do_init != 0 && goleak_hope_stands_in(search, stack, search->do_init);
 }
 
 /* Waits for what others do. Who sleeps has not come to rest. */
@@ -44,7 +38,8 @@ static bool is_unused(const struct goleak_hope_search *search, const struct gole
 }
 
 /* *whom: its spawner; 0: it was a package's init. */
-static bool is_of_startup(const struct goleak_hope_search *search, const struct goleak_record *record, uint32_t *whom)
+bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, const struct goleak_record *record,
+                               uint32_t *whom)
 {
     uint32_t node = record->parent;
     *whom = 0;
@@ -58,20 +53,4 @@ static bool is_of_startup(const struct goleak_hope_search *search, const struct 
     *whom = spawner != NULL ? spawner->index : 0;
     return is_kept(spawner) &&
            ((spawner->flags & GOLEAK_REC_PREEXISTING) || !goleak_hope_is_spawner_stuck(search, node));
-}
-
-void goleak_hope_look_at_startup(struct goleak_hope_search *search)
-{
-    size_t first = search->queued;
-    for (size_t i = 0; i < search->stuck_count; i++) { /* by who hoped before: their order does not matter */
-        const struct goleak_record *record = goleak_stuck_at(search, i);
-        uint32_t whom;
-        if (search->hope->kinds[record->index] != GOLEAK_HOPE_NONE ||
-            !goleak_hope_may_have(search, record->index, GOLEAK_HOPE_STARTUP) || !is_of_startup(search, record, &whom))
-            continue;
-        search->hope->whom[record->index] = whom;
-        search->queue[search->queued++] = record->index; /* there is room for all who are stuck */
-    }
-    for (size_t i = first; i < search->queued; i++)
-        search->hope->kinds[search->queue[i]] = GOLEAK_HOPE_STARTUP;
 }

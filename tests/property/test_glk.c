@@ -27,6 +27,7 @@
 #include "support/outcome.h"
 #include "support/reading.h"
 #include "support/recordings.h"
+#include "support/sanitizer.h"
 #include "support/text.h"
 
 /* Larger ones are compared by their reports alone. */
@@ -476,8 +477,8 @@ static void check_folder(struct tally *tally, const char *folder)
 static void test_captures(void **state)
 {
     (void)state;
-    const char *folder = getenv("GOLEAK_CAPTURES"), *features = getenv("GOLEAK_FEATURES");
-    struct tally tally = { .every = features != NULL && strstr(features, "san") != NULL ? 4 : 1 };
+    const char *folder = getenv("GOLEAK_CAPTURES");
+    struct tally tally = { .every = has_sanitizer() ? 4 : 1 };
     if (folder == NULL || folder[0] == '\0') {
         print_message("SKIP GOLEAK_CAPTURES does not name a folder of recordings\n");
         skip();

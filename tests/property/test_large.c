@@ -22,6 +22,7 @@
 
 #include "support/bytes.h"
 #include "support/outcome.h"
+#include "support/sanitizer.h"
 
 #define MEGA ((size_t)1 << 20)
 
@@ -359,12 +360,12 @@ static int run_tool(const char *tool, const char *limit, long *resident_kib)
 static void test_process(void **state)
 {
     (void)state;
-    const char *tool = getenv("GOLEAK_REPORT"), *features = getenv("GOLEAK_FEATURES");
+    const char *tool = getenv("GOLEAK_REPORT");
     if (tool == NULL || access(tool, X_OK) != 0) {
         print_message("SKIP GOLEAK_REPORT does not name the tool\n");
         skip();
     }
-    if (features != NULL && strstr(features, "san") != NULL) {
+    if (has_sanitizer()) {
         print_message("SKIP sanitizers have memory of their own\n");
         skip();
     }

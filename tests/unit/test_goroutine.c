@@ -34,7 +34,7 @@ static int tear_down(void **state)
 
 static uint32_t find(uint64_t key, uint16_t process)
 {
-    return goleak_store_find(&store, key, process, goleak_store_hash(key, process));
+    return goleak_store_get(&store, key, process);
 }
 
 static uint32_t add(uint64_t key, uint16_t process)

@@ -1,0 +1,15 @@
+/* sanitizer - whether this test was built with one: `make check` says so in GOLEAK_FEATURES. */
+#ifndef GOLEAK_TESTS_SANITIZER_H
+#define GOLEAK_TESTS_SANITIZER_H
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline bool has_sanitizer(void)
+{
+    const char *features = getenv("GOLEAK_FEATURES");
+    return features != NULL && strstr(features, "san") != NULL;
+}
+
+#endif
