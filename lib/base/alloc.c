@@ -84,7 +84,13 @@ void *goleak_alloc_array(struct goleak_alloc *alloc, size_t count, size_t size)
 
 void *goleak_alloc_zeroed(struct goleak_alloc *alloc, size_t size)
 {
-    void *pointer = alloc_table(alloc, size);
+    void *pointer;
+    if (size < HUGE_PAGE && alloc->hook.realloc == default_realloc) { /* pages that the system has just cleared are not written */
+        pointer = is_allowed(alloc, size) ? calloc(1, size) : NULL;
+        alloc->used_bytes += pointer != NULL ? size : 0;
+        return pointer;
+    }
+    pointer = alloc_table(alloc, size);
     if (pointer != NULL)
         memset(pointer, 0, size);
     return pointer;

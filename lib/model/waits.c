@@ -132,11 +132,25 @@ static void free_least(struct goleak_waits *waits, struct goleak_record *record)
     habit->past.marks = marks;
 }
 
+/* The first wait of all is over: its place becomes a habit, the only one. 0: memory. */
+static uint32_t begin_habits(struct goleak_waits *waits, struct goleak_record *record)
+{
+    uint32_t index = take_habit(waits), place = record->waits;
+    if (index == 0)
+        return 0;
+    *goleak_habit_at(waits, index) =
+        (struct goleak_habit){ .place = place, .count = 1, .past = { .marks = goleak_place_mark(place), .here = place } };
+    record->waits = GOLEAK_WAITS_HABITS | index << 1;
+    return index;
+}
+
 /* Puts the habit of this place first; makes it if need be. 0: memory. */
 static uint32_t find_habit(struct goleak_waits *waits, struct goleak_record *record, uint32_t place)
 {
-    struct goleak_habit *first = goleak_has_habits(record) ? goleak_habit_of(waits, record) : NULL;
-    if (first != NULL && (first->past.marks & goleak_place_mark(place)) != 0) {
+    if (!goleak_has_habits(record))
+        return begin_habits(waits, record);
+    struct goleak_habit *first = goleak_habit_of(waits, record);
+    if ((first->past.marks & goleak_place_mark(place)) != 0) {
         uint32_t before = 0, at = goleak_first_habit(record);
         for (; at != 0 && goleak_habit_at(waits, at)->place != place; at = goleak_habit_at(waits, at)->next)
             before = at;
@@ -145,8 +159,8 @@ static uint32_t find_habit(struct goleak_waits *waits, struct goleak_record *rec
         if (at != 0)
             return at;
     }
-    bool is_spare = first != NULL && first->count == 0; /* it only slept */
-    if (first != NULL && first->count == GOLEAK_HABITS)
+    bool is_spare = first->count == 0; /* it only slept */
+    if (first->count == GOLEAK_HABITS)
         free_least(waits, record);
     else if (!is_spare && !add_habit(waits, record))
         return 0;

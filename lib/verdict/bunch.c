@@ -165,6 +165,15 @@ static bool has_habits(const struct goleak_waits *waits, const struct goleak_rec
     return past != NULL && past->marks != 0;
 }
 
+#define AHEAD 16
+
+/* What has_habits() asks. */
+static inline void fetch_ahead(const struct goleak_hope_input *input, const struct goleak_record *record)
+{
+    if (goleak_has_habits(record) && goleak_is_blocked(record))
+        goleak_waits_prefetch(input->waits, record);
+}
+
 /* The last ones of their place: few of them are asked for, and often. */
 #define LAST 256
 
@@ -177,6 +186,8 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
     struct goleak_bunch *bunch = NULL; /* of the one before, which is mostly that of the next */
     for (uint32_t i = 1; i <= input->store->count; i++) {
         const struct goleak_record *record = goleak_store_at(input->store, i);
+        if (i + AHEAD <= input->store->count)
+            fetch_ahead(input, goleak_store_at(input->store, i + AHEAD));
         if ((record->flags & GOLEAK_REC_SEEN) == 0 || record->state == GOLEAK_STATE_ENDED)
             continue;
         bool blocked = goleak_is_blocked(record);

@@ -51,8 +51,21 @@ static inline uint32_t goleak_bunch_one(const struct goleak_bunch *bunch)
     return bunch->sum.examples[0];
 }
 
+#define GOLEAK_ALONE_AHEAD 8
+
+/* One that is alone; what is kept of those behind it is fetched. */
+static inline const struct goleak_record *goleak_bunch_alone(const struct goleak_bunches *bunches,
+                                                             const struct goleak_store *store,
+                                                             const struct goleak_waits *waits, size_t i)
+{
+    if (i + 2 * GOLEAK_ALONE_AHEAD < bunches->alone_count) {
+        GOLEAK_PREFETCH(goleak_store_at(store, bunches->alone[i + 2 * GOLEAK_ALONE_AHEAD]));
+        goleak_waits_prefetch(waits, goleak_store_at(store, bunches->alone[i + GOLEAK_ALONE_AHEAD]));
+    }
+    return goleak_store_at(store, bunches->alone[i]);
+}
+
 void goleak_sum_add(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_record *record);
 void goleak_sum_merge(struct goleak_sum *sum, const struct goleak_store *store, const struct goleak_sum *other);
-
 
 #endif

@@ -92,7 +92,7 @@ static bool add_alone(struct goleak_cohorts *cohorts, const struct goleak_hope_i
                       const struct goleak_hope *hope, const struct goleak_bunches *bunches)
 {
     for (size_t i = 0; i < bunches->alone_count; i++) {
-        const struct goleak_record *record = goleak_store_at(input->store, bunches->alone[i]);
+        const struct goleak_record *record = goleak_bunch_alone(bunches, input->store, input->waits, i);
         if (!goleak_is_blocked(record))
             continue;
         const struct goleak_habit *habit = goleak_waits_here(input->waits, record);

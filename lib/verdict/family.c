@@ -7,63 +7,96 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SLOTS_FIRST 64
+
 void goleak_families_init(struct goleak_families *families, struct goleak_alloc *alloc)
 {
     *families = (struct goleak_families){ .alloc = alloc };
-    goleak_intern_init(&families->index, alloc);
 }
 
 void goleak_families_release(struct goleak_families *families)
 {
     if (families->alloc == NULL)
         return;
-    goleak_intern_release(&families->index);
-    goleak_free(families->alloc, families->runs, families->run_capacity * sizeof *families->runs);
-    goleak_free(families->alloc, families->members, families->capacity * sizeof *families->members);
+    if (families->slots != NULL)
+        goleak_free(families->alloc, families->slots, (families->slot_mask + 1) * sizeof *families->slots);
+    goleak_free(families->alloc, families->places, families->place_capacity * sizeof *families->places);
+    goleak_free(families->alloc, families->members, families->place_count * sizeof *families->members);
     *families = (struct goleak_families){ .alloc = NULL };
 }
 
-/* Its place among the last ones; 0 is no family, so nothing is found where nobody was. */
-static struct goleak_known *last_of(struct goleak_families *families, uint64_t family)
+/* Where it is, or would be put. There are slots. */
+static struct goleak_family *find(const struct goleak_families *families, uint64_t family)
 {
-    return &families->last[goleak_hash_u64(family) >> 56];
+    size_t at = (size_t)(goleak_hash_u64(family) >> 32) & families->slot_mask;
+    while (families->slots[at].number != 0 && families->slots[at].number != family)
+        at = (at + 1) & families->slot_mask;
+    return &families->slots[at];
 }
 
-/* 0: nobody wants it. */
-static uint32_t find(struct goleak_families *families, uint64_t family)
+static bool grow_slots(struct goleak_families *families)
 {
-    struct goleak_known *last = last_of(families, family);
-    if (last->family != family)
-        *last = (struct goleak_known){ family, goleak_intern_find(&families->index, &family, sizeof family) };
-    return last->id;
+    const struct goleak_families old = *families;
+    size_t had = old.slots != NULL ? old.slot_mask + 1 : 0, count = had != 0 ? had * 2 : SLOTS_FIRST;
+    families->slots = goleak_alloc_zeroed(families->alloc, count * sizeof *families->slots);
+    if (families->slots == NULL) {
+        families->slots = old.slots;
+        return false;
+    }
+    families->slot_mask = count - 1;
+    for (size_t i = 0; i < had; i++)
+        if (old.slots[i].number != 0)
+            *find(families, old.slots[i].number) = old.slots[i];
+    if (had != 0)
+        goleak_free(families->alloc, old.slots, had * sizeof *old.slots);
+    return true;
 }
-
-#define MOST_FAMILIES (UINT32_MAX >> 2)
 
 bool goleak_families_want(struct goleak_families *families, uint64_t family)
 {
-    struct goleak_known *last = last_of(families, family);
-    if (last->family == family && last->id != 0)
-        return true;
-    uint32_t id = goleak_intern_add(&families->index, &family, sizeof family);
-    if (id == 0 || id > MOST_FAMILIES)
+    if ((families->slots == NULL || families->family_count * 2 > families->slot_mask) && !grow_slots(families))
         return false;
-    *last = (struct goleak_known){ family, id };
+    struct goleak_family *slot = find(families, family);
+    families->family_count += slot->number == 0;
+    slot->number = family;
     return true;
 }
 
-bool goleak_families_add(struct goleak_families *families, uint64_t family, int64_t created, uint32_t record,
-                         unsigned mark)
+bool goleak_families_count(struct goleak_families *families, uint64_t family, bool *wanted)
 {
-    uint32_t id = families->index.count != 0 ? find(families, family) : 0;
-    if (id == 0)
+    struct goleak_family *slot = families->slots != NULL ? find(families, family) : NULL;
+    *wanted = slot != NULL && slot->number == family;
+    if (!*wanted)
         return true;
-    if (!goleak_grow(families->alloc, &families->members, &families->capacity, families->count + 1,
-                     sizeof *families->members))
+    if (families->place_count == families->place_capacity &&
+        (families->place_count == UINT32_MAX || !goleak_grow(families->alloc, &families->places,
+                                                             &families->place_capacity, families->place_count + 1,
+                                                             sizeof *families->places)))
         return false;
-    families->members[families->count++] =
-        (struct goleak_member){ .created = created, .record = record, .family = id & MOST_FAMILIES, .mark = mark & 3 };
+    families->places[families->place_count++] = (uint32_t)(slot - families->slots);
+    slot->count++;
     return true;
+}
+
+bool goleak_families_make_room(struct goleak_families *families)
+{
+    uint32_t sum = 0;
+    if (families->place_count == 0)
+        return true;
+    families->members =
+        goleak_alloc_array(families->alloc, families->place_count, sizeof *families->members);
+    for (size_t i = 0; families->members != NULL && i <= families->slot_mask; i++) {
+        families->slots[i].first = sum;
+        sum += families->slots[i].count;
+        families->slots[i].count = 0;
+    }
+    return families->members != NULL;
+}
+
+void goleak_families_put(struct goleak_families *families, int64_t created, uint32_t record, uint32_t mark)
+{
+    struct goleak_family *slot = &families->slots[families->places[families->count++]];
+    families->members[slot->first + slot->count++] = (struct goleak_member){ created, record, mark };
 }
 
 /* ---- sorting ---- */
@@ -111,7 +144,8 @@ static void sort_loose(struct goleak_member *loose, size_t count, struct goleak_
         memcpy(loose, from, count * sizeof *loose);
 }
 
-/* What stands in its place between its neighbours is kept, the loose ones are sorted and put in. */
+/* What stands in its place between its neighbours is kept, the loose ones are sorted and put in. There is room for
+ * as many as the run has, and for their sorting. */
 static void sort_run(struct goleak_member *run, size_t count, struct goleak_member *loose)
 {
     size_t kept = 0, aside = 0;
@@ -130,53 +164,46 @@ static void sort_run(struct goleak_member *run, size_t count, struct goleak_memb
     }
 }
 
-bool goleak_families_sort(struct goleak_families *families)
+static bool is_sorted(const struct goleak_member *run, size_t count)
 {
-    size_t ids = families->index.count + 1, sum = 0;
-    if (families->count == 0)
-        return true;
-    struct goleak_member *sorted = goleak_alloc_array(families->alloc, families->capacity, sizeof *sorted);
-    if (sorted == NULL ||
-        !goleak_grow(families->alloc, &families->runs, &families->run_capacity, ids, sizeof *families->runs)) {
-        if (sorted != NULL)
-            goleak_free(families->alloc, sorted, families->capacity * sizeof *sorted);
-        return false;
-    }
-    memset(families->runs, 0, ids * sizeof *families->runs);
-    for (size_t i = 0; i < families->count; i++)
-        families->runs[families->members[i].family].count++;
-    for (size_t id = 0; id < ids; id++) {
-        families->runs[id].first = sum;
-        sum += families->runs[id].count;
-        families->runs[id].count = 0;
-    }
-    for (size_t i = 0; i < families->count; i++) {
-        struct goleak_members *run = &families->runs[families->members[i].family];
-        sorted[run->first + run->count++] = families->members[i];
-    }
-    for (size_t id = 0; id < ids; id++) /* who was there before is copied, and may be written over */
-        sort_run(sorted + families->runs[id].first, families->runs[id].count, families->members);
-    goleak_free(families->alloc, families->members, families->capacity * sizeof *families->members);
-    families->members = sorted;
+    for (size_t i = 1; i < count; i++)
+        if (by_moment(&run[i - 1], &run[i]) > 0)
+            return false;
     return true;
 }
 
-const struct goleak_member *goleak_families_since(struct goleak_families *families, uint64_t family, int64_t created,
-                                                  size_t *count)
+bool goleak_families_sort(struct goleak_families *families)
 {
-    uint32_t id = families->count != 0 ? find(families, family) : 0;
+    struct goleak_member *loose = NULL;
+    size_t room = 0;
+    bool good = true;
+    for (size_t i = 0; families->count != 0 && i <= families->slot_mask && good; i++) {
+        const struct goleak_family *family = &families->slots[i];
+        if (is_sorted(families->members + family->first, family->count))
+            continue;
+        good = goleak_grow(families->alloc, &loose, &room, family->count, sizeof *loose);
+        if (good)
+            sort_run(families->members + family->first, family->count, loose);
+    }
+    goleak_free(families->alloc, loose, room * sizeof *loose);
+    return good;
+}
+
+struct goleak_member *goleak_families_since(struct goleak_families *families, uint64_t family, int64_t created,
+                                            size_t *count)
+{
+    const struct goleak_family *slot = families->count != 0 ? find(families, family) : NULL;
     *count = 0;
-    if (id == 0)
+    if (slot == NULL || slot->count == 0)
         return NULL;
-    const struct goleak_members *run = &families->runs[id];
-    size_t low = 0, high = run->count;
+    size_t low = slot->first, end = low + slot->count, high = end;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (families->members[run->first + middle].created < created)
+        if (families->members[middle].created < created)
             low = middle + 1;
         else
             high = middle;
     }
-    *count = run->count - low;
-    return families->members + run->first + low;
+    *count = end - low;
+    return families->members + low;
 }

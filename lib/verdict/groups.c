@@ -84,7 +84,7 @@ enum goleak_status goleak_groups_fill(struct goleak_groups *groups, const struct
         good = add(groups, input, &bunches->all[i].sum);
     for (size_t i = 0; i < bunches->alone_count && good; i++) {
         struct goleak_sum one = { .count = 0 };
-        goleak_sum_add(&one, input->store, goleak_store_at(input->store, bunches->alone[i]));
+        goleak_sum_add(&one, input->store, goleak_bunch_alone(bunches, input->store, input->waits, i));
         good = add(groups, input, &one);
     }
     if (groups->count != 0)

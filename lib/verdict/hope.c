@@ -107,14 +107,17 @@ bool goleak_hope_may_have(const struct goleak_hope_search *search, uint32_t inde
 }
 
 /* Before anybody is asked for others. */
-static void give_first(struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind)
+static void give_first(struct goleak_hope_search *search, const struct goleak_record *record,
+                       enum goleak_hope_kind kind)
 {
-    if (!goleak_hope_may_have(search, index, kind))
+    if (!goleak_hope_may_have(search, record->index, kind))
         return;
-    search->hope->kinds[index] = (uint8_t)kind;
-    goleak_set_bit(search->first, index);
+    search->hope->kinds[record->index] = (uint8_t)kind;
+    goleak_set_bit(search->first, record->index);
     if (kind != GOLEAK_HOPE_ACTS)
-        goleak_set_bit(search->wakers, index); /* it has fellows to be asked for */
+        goleak_set_bit(search->wakers, record->index); /* it has fellows to be asked for */
+    else if (record->state == GOLEAK_STATE_WAITING && record->block_stack != 0)
+        goleak_set_bit(search->resting, record->index);
 }
 
 void goleak_hope_give(struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind, uint32_t whom)
@@ -123,6 +126,7 @@ void goleak_hope_give(struct goleak_hope_search *search, uint32_t index, enum go
         return;
     search->hope->kinds[index] = (uint8_t)kind;
     search->hope->whom[index] = whom;
+    goleak_clear_bit(search->hopeless, index);
     search->queue[search->queued++] = index;
 }
 
@@ -147,32 +151,51 @@ static bool waits_in_main(const struct goleak_record *record)
            (record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT);
 }
 
+static inline void note_hopeless(struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    goleak_set_bit(search->hopeless, record->index);
+    goleak_set_bit(search->stuck_sites, record->site);
+    bool idle = record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT ||
+                record->reason == GOLEAK_REASON_COND_WAIT;
+    if (idle)
+        goleak_set_bit(search->idle, record->index);
+    if ((idle || search->do_init != 0) && goleak_has_bit(search->quiet_sites, record->site))
+        goleak_set_bit(search->kept, record->index);
+}
+
+/* What somebody else did to it before, where it waits. */
+static void give_by_habit(struct goleak_hope_search *search, const struct goleak_record *record,
+                          const struct goleak_habit *here)
+{
+    const struct goleak_hope_input *input = search->input;
+    int64_t waited = goleak_waited(record, input->last);
+    bool often = goleak_is_habit(input->store, here, input->limits, record, waited);
+    if (often)
+        add_woken(search, record, here);
+    if (search->hope->kinds[record->index] != GOLEAK_HOPE_NONE)
+        return;
+    if (goleak_hope_timer(input->waits, input->limits, here, waited))
+        give_first(search, record, GOLEAK_HOPE_TIMER);
+    else if (often && here->others)
+        give_first(search, record, GOLEAK_HOPE_MANY);
+}
+
 /* One that is stuck, until somebody proves that it is not. */
-static void add_stuck(struct goleak_hope_search *search, const struct goleak_record *record)
+static inline void add_stuck(struct goleak_hope_search *search, const struct goleak_record *record)
 {
     const struct goleak_hope_input *input = search->input;
     uint32_t place = goleak_waits_place(input->waits, record);
-    const struct goleak_habit *here = goleak_waits_here(input->waits, record);
-    int64_t waited = goleak_waited(record, input->last);
-    bool often = goleak_is_habit(input->store, here, input->limits, record, waited);
-    search->failed = !goleak_grow(search->hope->alloc, &search->stuck, &search->stuck_capacity,
-                                  search->stuck_count + 1, sizeof *search->stuck);
-    if (search->failed)
-        return;
-    search->stuck[search->stuck_count++] = record->index;
-    goleak_set_bit(search->stuck_sites, record->site);
+    const struct goleak_habit *here = goleak_has_habits(record) ? goleak_waits_here(input->waits, record) : NULL;
     if (goleak_place_is_object(place))
         search->failed = !goleak_relation_add(&search->hope->crowds, place, record->index, here != NULL);
-    if (often)
-        add_woken(search, record, here);
     if ((record->flags & GOLEAK_REC_SYSTEM) || waits_in_main(record))
-        give_first(search, record->index, GOLEAK_HOPE_ACTS);
+        give_first(search, record, GOLEAK_HOPE_ACTS);
     else if (input->holders != NULL && goleak_holders_is_free(input->holders, record->index))
-        give_first(search, record->index, GOLEAK_HOPE_HOLDER);
-    else if (goleak_hope_timer(input->waits, input->limits, here, waited))
-        give_first(search, record->index, GOLEAK_HOPE_TIMER);
-    else if (often && here->others)
-        give_first(search, record->index, GOLEAK_HOPE_MANY);
+        give_first(search, record, GOLEAK_HOPE_HOLDER);
+    if (here != NULL && !search->failed)
+        give_by_habit(search, record, here);
+    if (search->hope->kinds[record->index] == GOLEAK_HOPE_NONE)
+        note_hopeless(search, record);
 }
 
 /* blocked: the record; 0: it is not. */
@@ -186,14 +209,28 @@ static void add_node(struct goleak_hope_search *search, uint32_t node, uint32_t 
     search->any_blocked = true;
 }
 
+#define AHEAD 16
+
+/* What is asked of a record soon. */
+static inline void fetch_ahead(const struct goleak_hope_search *search, uint32_t index)
+{
+    const struct goleak_store *store = search->input->store;
+    if (index > store->count)
+        return;
+    const struct goleak_record *record = goleak_store_at(store, index);
+    if (goleak_has_habits(record))
+        goleak_waits_prefetch(search->input->waits, record);
+    if (record->flags & GOLEAK_REC_SPAWNED)
+        GOLEAK_PREFETCH(goleak_store_detail(store, record));
+}
+
 /* Everyone's place in the relations. */
 static void collect(struct goleak_hope_search *search)
 {
     const struct goleak_store *store = search->input->store;
     for (uint32_t i = 1; i <= store->count && !search->failed; i++) {
         const struct goleak_record *record = goleak_store_at(store, i);
-        if (i + GOLEAK_HOPE_AHEAD <= store->count)
-            goleak_waits_prefetch(search->input->waits, goleak_store_at(store, i + GOLEAK_HOPE_AHEAD));
+        fetch_ahead(search, i + AHEAD);
         if (!lives(record))
             continue;
         bool blocked = goleak_is_blocked(record);
@@ -203,7 +240,12 @@ static void collect(struct goleak_hope_search *search)
         if (blocked)
             add_stuck(search, record);
         else
-            give_first(search, i, GOLEAK_HOPE_ACTS); /* it needs nobody's help */
+            give_first(search, record, GOLEAK_HOPE_ACTS); /* it needs nobody's help */
+        if (record->parent != 0 &&
+            (goleak_kin_of(search, record)->signals || (!blocked && goleak_hope_may_help(search, record)))) {
+            goleak_set_bit(search->helpers, i);
+            goleak_set_bit(search->helped, record->parent);
+        }
         bool at_lock = blocked && record->reason == GOLEAK_REASON_SYNC;
         search->hope->others += !at_lock && (record->flags & GOLEAK_REC_SYSTEM) == 0;
     }
@@ -312,7 +354,7 @@ static void spread_first(struct goleak_hope_search *search, bool all,
     for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
         for (uint64_t left = search->first[word] & (all ? UINT64_MAX : search->wakers[word]); left != 0;
              left &= left - 1)
-            way(search, word * 64 + goleak_low_zeros(left));
+            way(search, word * GOLEAK_WORD + goleak_low_zeros(left));
 }
 
 /* From this one of the queue on, and those who join it meanwhile. */
@@ -324,21 +366,26 @@ static void spread_on(struct goleak_hope_search *search, size_t at)
     }
 }
 
-/* All of the stuck who have this hope by what was known before: their order does not matter. */
-static void look_once(struct goleak_hope_search *search, enum goleak_hope_kind kind, goleak_hope_test *has)
+/* All of a set who are hopeless, and have this hope by what was known before: their order does not matter. */
+static void look_once(struct goleak_hope_search *search, const uint64_t *set, enum goleak_hope_kind kind,
+                      goleak_hope_test *has)
 {
     size_t first = search->queued;
-    for (size_t i = 0; i < search->stuck_count; i++) {
-        const struct goleak_record *record = goleak_stuck_at(search, i);
-        uint32_t whom = 0;
-        if (search->hope->kinds[record->index] != GOLEAK_HOPE_NONE ||
-            !goleak_hope_may_have(search, record->index, kind) || !has(search, record, &whom))
-            continue;
-        search->hope->whom[record->index] = whom;
-        search->queue[search->queued++] = record->index; /* there is room for all who are stuck */
+    uint32_t records[GOLEAK_WORD];
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
+        size_t count = goleak_fetch_word(search, search->hopeless[word] & set[word], word, records);
+        for (size_t i = 0; i < count; i++) {
+            uint32_t whom = 0;
+            if (!goleak_hope_may_have(search, records[i], kind) || !has(search, records[i], &whom))
+                continue;
+            search->hope->whom[records[i]] = whom;
+            search->queue[search->queued++] = records[i]; /* there is room for all */
+        }
     }
-    for (size_t i = first; i < search->queued; i++)
+    for (size_t i = first; i < search->queued; i++) {
         search->hope->kinds[search->queue[i]] = (uint8_t)kind;
+        goleak_clear_bit(search->hopeless, search->queue[i]);
+    }
 }
 
 #define ROUNDS 16 /* so deep are those who start each other */
@@ -346,17 +393,11 @@ static void look_once(struct goleak_hope_search *search, enum goleak_hope_kind k
 /* What lies within reach, in rounds, because it rests on the spawner's own hope. */
 static void look_farther(struct goleak_hope_search *search)
 {
-    const struct goleak_intern *strings = &search->input->symbols->strings;
-    search->runtime_main = goleak_intern_find(strings, "runtime.main", 12);
-    search->main_main = goleak_intern_find(strings, "main.main", 9);
-    search->do_init = goleak_intern_find(strings, "runtime.doInit1", 15); /* from Go 1.21 on */
-    if (search->do_init == 0)
-        search->do_init = goleak_intern_find(strings, "runtime.doInit", 14);
     for (unsigned round = 0; round < ROUNDS; round++) {
         size_t up = search->queued;
-        look_once(search, GOLEAK_HOPE_SCOPE, goleak_hope_is_in_scope);
+        look_once(search, search->idle, GOLEAK_HOPE_SCOPE, goleak_hope_is_in_scope);
         if (up == search->queued) /* less is known of these */
-            look_once(search, GOLEAK_HOPE_STARTUP, goleak_hope_is_of_startup);
+            look_once(search, search->kept, GOLEAK_HOPE_STARTUP, goleak_hope_is_of_startup);
         if (up == search->queued)
             return;
         for (; up < search->queued; up++)
@@ -389,18 +430,35 @@ static void release(struct goleak_hope_search *search, size_t nodes, size_t reco
     goleak_free(alloc, search->kin, goleak_sites_count(search->input->sites) * sizeof *search->kin);
     goleak_families_release(&search->acting);
     goleak_relation_release(&search->woken);
-    goleak_free(alloc, search->wakers, goleak_words_of(records) * sizeof *search->wakers);
-    goleak_free(alloc, search->first, goleak_words_of(records) * sizeof *search->first);
-    goleak_free(alloc, search->alive, goleak_words_of(nodes) * sizeof *search->alive);
-    goleak_free(alloc, search->blocked, goleak_words_of(nodes) * sizeof *search->blocked);
-    goleak_free(alloc, search->wanted, goleak_words_of(nodes) * sizeof *search->wanted);
+    goleak_free(alloc, search->bits, search->bit_words * sizeof *search->bits);
     goleak_free(alloc, search->parents, records * sizeof *search->parents);
-    goleak_free(alloc, search->stuck_sites,
-                goleak_words_of(goleak_sites_count(search->input->sites)) * sizeof *search->stuck_sites);
     goleak_free(alloc, search->standard, search->strings * sizeof *search->standard);
-    goleak_free(alloc, search->stuck, search->stuck_capacity * sizeof *search->stuck);
     goleak_free(alloc, search->nodes, nodes * sizeof *search->nodes);
     goleak_free(alloc, search->queue, records * sizeof *search->queue);
+}
+
+/* All sets of bits lie in one block. */
+static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t records)
+{
+    uint64_t **by_record[] = { &search->wakers, &search->first,   &search->hopeless, &search->idle,
+                               &search->kept,   &search->helpers, &search->resting };
+    uint64_t **by_node[] = { &search->alive, &search->blocked, &search->helped, &search->wanted };
+    uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites };
+    const struct {
+        uint64_t ***sets;
+        size_t count, words;
+    } all[] = { { by_record, sizeof by_record / sizeof *by_record, goleak_words_of(records) },
+                { by_node, sizeof by_node / sizeof *by_node, goleak_words_of(nodes) },
+                { by_site, sizeof by_site / sizeof *by_site,
+                  goleak_words_of(goleak_sites_count(search->input->sites)) } };
+    const size_t kinds = sizeof all / sizeof *all;
+    for (size_t i = 0; i < kinds; i++)
+        search->bit_words += all[i].count * all[i].words;
+    uint64_t *next = search->bits = goleak_alloc_zeroed(search->hope->alloc, search->bit_words * sizeof *next);
+    for (size_t i = 0; i < kinds && next != NULL; i++)
+        for (size_t k = 0; k < all[i].count; k++, next += all[i].words)
+            *all[i].sets[k] = next;
+    return next != NULL;
 }
 
 /* The first failure ends it: the account tells why of the last one only. */
@@ -415,16 +473,23 @@ static bool make_room(struct goleak_hope_search *search, size_t nodes, size_t re
            (hope->whom = goleak_alloc_zeroed(alloc, records * sizeof *hope->whom)) != NULL &&
            (search->nodes = goleak_alloc_zeroed(alloc, nodes * sizeof *search->nodes)) != NULL &&
            (search->parents = goleak_alloc_zeroed(alloc, records * sizeof *search->parents)) != NULL &&
-           (search->stuck_sites = goleak_alloc_zeroed(alloc, goleak_words_of(sites) * sizeof *search->stuck_sites)) !=
-               NULL &&
            (search->standard = goleak_alloc_zeroed(alloc, search->strings * sizeof *search->standard)) != NULL &&
-           (search->queue = goleak_alloc_zeroed(alloc, records * sizeof *search->queue)) != NULL &&
-           (search->wakers = goleak_alloc_zeroed(alloc, goleak_words_of(records) * sizeof *search->wakers)) != NULL &&
-           (search->first = goleak_alloc_zeroed(alloc, goleak_words_of(records) * sizeof *search->first)) != NULL &&
-           (search->alive = goleak_alloc_zeroed(alloc, goleak_words_of(nodes) * sizeof *search->alive)) != NULL &&
-           (search->blocked = goleak_alloc_zeroed(alloc, goleak_words_of(nodes) * sizeof *search->blocked)) != NULL &&
-           (search->wanted = goleak_alloc_zeroed(alloc, goleak_words_of(nodes) * sizeof *search->wanted)) != NULL &&
-           (search->kin = goleak_alloc_array(alloc, sites, sizeof *search->kin)) != NULL;
+           (search->queue = goleak_alloc_array(alloc, records, sizeof *search->queue)) != NULL &&
+           (search->kin = goleak_alloc_array(alloc, sites, sizeof *search->kin)) != NULL &&
+           make_sets(search, nodes, records);
+}
+
+/* What is known before any goroutine is looked at. */
+static void prepare(struct goleak_hope_search *search)
+{
+    const struct goleak_intern *strings = &search->input->symbols->strings;
+    search->runtime_main = goleak_intern_find(strings, "runtime.main", 12);
+    search->main_main = goleak_intern_find(strings, "main.main", 9);
+    search->do_init = goleak_intern_find(strings, "runtime.doInit1", 15); /* from Go 1.21 on */
+    if (search->do_init == 0)
+        search->do_init = goleak_intern_find(strings, "runtime.doInit", 14);
+    goleak_hope_find_kin(search);
+    goleak_hope_find_quiet(search);
 }
 
 enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct goleak_hope_input *input)
@@ -435,7 +500,7 @@ enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct golea
     goleak_relation_init(&search.woken, hope->alloc);
     search.failed = !make_room(&search, nodes, records);
     if (!search.failed) {
-        goleak_hope_find_kin(&search);
+        prepare(&search);
         collect(&search);
     }
     if (!search.failed)

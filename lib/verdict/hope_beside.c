@@ -19,7 +19,6 @@ void goleak_hope_find_kin(struct goleak_hope_search *search)
                           goleak_is_standard(goleak_symbols_frame_function(symbols, at->created_at)),
             .coroutine = strcmp(start, "runtime.corostart") == 0,
         };
-        search->any_signals = search->any_signals || search->kin[site].signals;
     }
 }
 
@@ -86,34 +85,61 @@ bool goleak_hope_in_wait_group(const struct goleak_hope_search *search, const st
 
 /* ---- those who act ---- */
 
-/* Those who act and may be beside one that is still stuck. */
+/* The hopeless of a word one of whose spawner's children helps: else they need not be asked whose family they are of.
+ * Returns how many. */
+static size_t fetch_stuck(const struct goleak_hope_search *search, uint32_t word, uint32_t records[GOLEAK_WORD])
+{
+    uint64_t helped = search->hopeless[word];
+    for (uint64_t left = helped; left != 0; left &= left - 1)
+        if (!goleak_has_bit(search->helped, search->parents[word * GOLEAK_WORD + goleak_low_zeros(left)]))
+            helped &= ~(left & (~left + 1));
+    return goleak_fetch_word(search, helped, word, records);
+}
+
+/* Whose families are looked for. */
+static bool want_families(struct goleak_hope_search *search)
+{
+    bool any = false;
+    uint32_t records[GOLEAK_WORD];
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count) && !search->failed; word++) {
+        size_t count = fetch_stuck(search, word, records);
+        for (size_t i = 0; i < count && !search->failed; i++) {
+            const struct goleak_record *record = goleak_store_at(search->input->store, records[i]);
+            uint64_t family = family_of(search, record);
+            if (family == 0)
+                continue;
+            any = true;
+            goleak_set_bit(search->wanted, record->parent);
+            search->failed = !goleak_families_want(&search->acting, family);
+        }
+    }
+    return any;
+}
+
+/* Is it of a family that somebody asks for? */
+static bool is_asked_for(struct goleak_hope_search *search, uint32_t index)
+{
+    bool wanted = goleak_has_bit(search->wanted, search->parents[index]);
+    uint64_t family = wanted ? family_of(search, goleak_store_at(search->input->store, index)) : 0;
+    search->failed = family != 0 && !goleak_families_count(&search->acting, family, &wanted);
+    return family != 0 && wanted;
+}
+
+/* Those who act and may be beside one that is still stuck; the others are not asked any more. */
 static void collect_acting(struct goleak_hope_search *search)
 {
-    const struct goleak_store *store = search->input->store;
-    for (size_t i = 0; i < search->stuck_count && !search->failed; i++) {
-        const struct goleak_record *record = goleak_stuck_at(search, i);
-        uint64_t family = search->hope->kinds[record->index] == GOLEAK_HOPE_NONE ? family_of(search, record) : 0;
-        if (family == 0)
-            continue;
-        goleak_set_bit(search->wanted, record->parent);
-        search->any_wanted = true;
-        search->failed = !goleak_families_want(&search->acting, family);
-    }
-    for (uint32_t i = 1; i <= store->count && search->any_wanted && !search->failed; i++) {
-        if (i + GOLEAK_HOPE_AHEAD <= store->count &&
-            goleak_has_bit(search->wanted, search->parents[i + GOLEAK_HOPE_AHEAD]))
-            goleak_waits_prefetch(search->input->waits, goleak_store_at(store, i + GOLEAK_HOPE_AHEAD));
-        if (!goleak_has_bit(search->wanted, search->parents[i]) ||
-            (!search->any_signals && !goleak_has_bit(search->first, i))) /* it does not act */
-            continue;
-        const struct goleak_record *record = goleak_store_at(store, i);
-        if (!goleak_kin_of(search, record)->signals &&
-            (goleak_is_blocked(record) || !goleak_hope_may_help(search, record)))
-            continue;
-        uint64_t family = family_of(search, record);
-        enum goleak_patience patience =
-            goleak_kin_of(search, record)->signals ? GOLEAK_PATIENCE_ALL : goleak_hope_patience_of(search, record);
-        search->failed = family != 0 && !goleak_families_add(&search->acting, family, record->created, i, patience);
+    const uint32_t words = (uint32_t)goleak_words_of(search->hope->count);
+    uint32_t records[GOLEAK_WORD];
+    for (uint32_t word = 0; word < words; word++)
+        for (uint64_t left = search->helpers[word]; left != 0 && !search->failed; left &= left - 1)
+            if (!is_asked_for(search, word * GOLEAK_WORD + goleak_low_zeros(left)))
+                search->helpers[word] &= ~(left & (~left + 1));
+    search->failed = search->failed || !goleak_families_make_room(&search->acting);
+    for (uint32_t word = 0; word < words && !search->failed; word++) {
+        size_t count = goleak_fetch_word(search, search->helpers[word], word, records);
+        for (size_t i = 0; i < count; i++)
+            goleak_families_put(&search->acting, goleak_store_at(search->input->store, records[i])->created,
+                                records[i], GOLEAK_PATIENCE_UNASKED);
     }
     search->failed = search->failed || !goleak_families_sort(&search->acting);
 }
@@ -128,6 +154,17 @@ static bool is_near(const struct goleak_member *member, const struct goleak_reco
            (uint64_t)member->created - (uint64_t)record->created <= (uint64_t)near;
 }
 
+/* Most are never asked. */
+static enum goleak_patience member_patience(const struct goleak_hope_search *search, struct goleak_member *member)
+{
+    if (member->mark == GOLEAK_PATIENCE_UNASKED) {
+        const struct goleak_record *record = goleak_store_at(search->input->store, member->record);
+        bool signals = goleak_kin_of(search, record)->signals;
+        member->mark = signals ? GOLEAK_PATIENCE_ALL : goleak_hope_patience_of(search, record);
+    }
+    return (enum goleak_patience)member->mark;
+}
+
 /* One that was started together with it and acts. */
 static uint32_t find_beside(struct goleak_hope_search *search, const struct goleak_record *record)
 {
@@ -137,23 +174,27 @@ static uint32_t find_beside(struct goleak_hope_search *search, const struct gole
     int64_t near = goleak_waited(record, search->input->last) / search->input->limits->together;
     int64_t first = record->created >= INT64_MIN + near ? record->created - near : INT64_MIN;
     size_t count;
-    const struct goleak_member *members = goleak_families_since(&search->acting, family, first, &count);
+    struct goleak_member *members = goleak_families_since(&search->acting, family, first, &count);
     bool group = count != 0 && goleak_hope_in_wait_group(search, record);
     for (size_t i = 0; i < count && i < BESIDE_MOST && is_near(&members[i], record, near); i++)
-        if (members[i].record != record->index && (group || members[i].mark >= goleak_hope_patience_with(record)))
+        if (members[i].record != record->index &&
+            (group || member_patience(search, &members[i]) >= goleak_hope_patience_with(record)))
             return members[i].record;
     return 0;
 }
 
 void goleak_hope_look_beside(struct goleak_hope_search *search)
 {
-    collect_acting(search);
-    for (size_t i = 0; i < search->stuck_count && search->acting.count != 0 && !search->failed; i++) {
-        const struct goleak_record *record = goleak_stuck_at(search, i);
-        if (search->hope->kinds[record->index] != GOLEAK_HOPE_NONE)
-            continue;
-        uint32_t beside = find_beside(search, record);
-        if (beside != 0)
-            goleak_hope_give(search, record->index, GOLEAK_HOPE_BESIDE, beside);
+    uint32_t records[GOLEAK_WORD];
+    if (want_families(search))
+        collect_acting(search);
+    const uint32_t words = search->acting.count != 0 ? (uint32_t)goleak_words_of(search->hope->count) : 0;
+    for (uint32_t word = 0; word < words && !search->failed; word++) {
+        size_t count = fetch_stuck(search, word, records);
+        for (size_t i = 0; i < count; i++) {
+            uint32_t beside = find_beside(search, goleak_store_at(search->input->store, records[i]));
+            if (beside != 0)
+                goleak_hope_give(search, records[i], GOLEAK_HOPE_BESIDE, beside);
+        }
     }
 }

@@ -75,9 +75,10 @@ static struct last *last_of(struct last lasts[LASTS], const struct goleak_record
     return last;
 }
 
-static bool has_no_hope(const struct goleak_hope_search *search, const struct goleak_record *record)
+/* Another one of its place has passed somewhere. */
+static bool may_follow(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
-    return record->block_stack != 0 && search->hope->kinds[record->index] == GOLEAK_HOPE_NONE &&
+    return record->block_stack != 0 && goleak_has_bit(search->passed_sites, record->site) &&
            goleak_hope_may_have(search, record->index, GOLEAK_HOPE_PASSED);
 }
 
@@ -109,6 +110,7 @@ static bool note_passed(struct goleak_hope_search *search, struct passing *passi
     const struct goleak_symbols *symbols = search->input->symbols;
     const uint32_t *frames;
     size_t count = goleak_symbols_stack_frames(symbols, record->block_stack, &frames);
+    goleak_set_bit(search->passed_sites, record->site);
     for (size_t i = 0; i < count; i++) {
         struct place_key key = key_of(search, record, frames[i]);
         size_t before = passing->places.count;
@@ -122,14 +124,11 @@ static bool note_passed(struct goleak_hope_search *search, struct passing *passi
     return true;
 }
 
-/* It acts, further on, and others of its spawn site are stuck. */
-static bool may_have_passed(const struct goleak_hope_search *search, uint32_t index)
+/* Others of its spawn site are stuck. */
+static bool may_have_passed(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
-    if (search->hope->kinds[index] != GOLEAK_HOPE_ACTS)
-        return false;
-    const struct goleak_record *record = goleak_store_at(search->input->store, index);
-    return goleak_has_bit(search->stuck_sites, record->site) && record->state == GOLEAK_STATE_WAITING &&
-           record->block_stack != 0 && goleak_hope_patience_of(search, record) == GOLEAK_PATIENCE_ALL;
+    return goleak_has_bit(search->stuck_sites, record->site) &&
+           goleak_hope_patience_of(search, record) == GOLEAK_PATIENCE_ALL;
 }
 
 /* False: memory. */
@@ -137,15 +136,16 @@ static bool note_all_passed(struct goleak_hope_search *search, struct passing *p
 {
     const struct goleak_store *store = search->input->store;
     struct last lasts[LASTS] = { { 0 } };
-    for (uint32_t i = 1; i <= store->count; i++) {
-        if (!may_have_passed(search, i))
-            continue;
-        const struct goleak_record *record = goleak_store_at(store, i);
-        bool fresh;
-        last_of(lasts, record, &fresh);
-        if (fresh && !note_passed(search, passing, record))
-            return false;
-    }
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
+        for (uint64_t left = search->resting[word]; left != 0; left &= left - 1) {
+            const struct goleak_record *record = goleak_store_at(store, word * GOLEAK_WORD + goleak_low_zeros(left));
+            bool fresh;
+            if (!may_have_passed(search, record))
+                continue;
+            last_of(lasts, record, &fresh);
+            if (fresh && !note_passed(search, passing, record))
+                return false;
+        }
     return true;
 }
 
@@ -165,23 +165,33 @@ static uint32_t who_passed(const struct goleak_hope_search *search, const struct
     return 0;
 }
 
+static void follow(struct goleak_hope_search *search, const struct passing *passing, struct last lasts[LASTS],
+                   const struct goleak_record *record)
+{
+    bool fresh;
+    if (!may_follow(search, record))
+        return;
+    struct last *last = last_of(lasts, record, &fresh);
+    if (fresh)
+        last->who = may_queue(search, record) ? who_passed(search, passing, record) : 0;
+    if (last->who != 0)
+        goleak_hope_give(search, record->index, GOLEAK_HOPE_PASSED, last->who);
+}
+
 void goleak_hope_look_who_passed(struct goleak_hope_search *search)
 {
     struct goleak_alloc *alloc = search->hope->alloc;
     struct passing passing = { .all = NULL };
     struct last lasts[LASTS] = { { 0 } };
+    uint32_t records[GOLEAK_WORD];
     goleak_intern_init(&passing.places, alloc);
     search->failed = search->failed || !note_all_passed(search, &passing);
-    for (size_t i = 0; i < search->stuck_count && passing.places.count != 0 && !search->failed; i++) {
-        const struct goleak_record *record = goleak_stuck_at(search, i);
-        bool fresh;
-        if (!has_no_hope(search, record))
-            continue;
-        struct last *last = last_of(lasts, record, &fresh);
-        if (fresh)
-            last->who = may_queue(search, record) ? who_passed(search, &passing, record) : 0;
-        if (last->who != 0)
-            goleak_hope_give(search, record->index, GOLEAK_HOPE_PASSED, last->who);
+    const uint32_t words =
+        passing.places.count != 0 && !search->failed ? (uint32_t)goleak_words_of(search->hope->count) : 0;
+    for (uint32_t word = 0; word < words; word++) {
+        size_t count = goleak_fetch_word(search, search->hopeless[word], word, records);
+        for (size_t i = 0; i < count; i++)
+            follow(search, &passing, lasts, goleak_store_at(search->input->store, records[i]));
     }
     goleak_free(alloc, passing.all, passing.capacity * sizeof *passing.all);
     goleak_intern_release(&passing.places);
@@ -267,19 +277,17 @@ static bool was_woken_often(const struct goleak_hope_search *search, const struc
 
 /* Its spawner goes on, and is still in the function that started it: its variables live. Not
  * where it has turned to others since. */
-bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, const struct goleak_record *record,
-                             uint32_t *whom)
+bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, uint32_t stuck, uint32_t *whom)
 {
     (void)whom; /* its spawner, whom its record names */
-    const struct goleak_hope_input *input = search->input;
-    uint32_t node = record->parent, function = goleak_kin_of(search, record)->function;
-    bool fits = record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT ||
-                record->reason == GOLEAK_REASON_COND_WAIT;
-    if (!fits || node == 0 || function == 0 || record->created == GOLEAK_NO_MOMENT ||
-        !goleak_has_bit(search->alive, node))
+    const uint32_t node = search->parents[stuck];
+    if (node == 0 || !goleak_has_bit(search->alive, node))
         return false;
-    int64_t waited = goleak_waited(record, input->last);
-    if (has_turned_to_others(search, record, waited) || was_woken_often(search, record))
+    const struct goleak_record *record = goleak_store_at(search->input->store, stuck);
+    uint32_t function = goleak_kin_of(search, record)->function;
+    if (function == 0 || record->created == GOLEAK_NO_MOMENT ||
+        has_turned_to_others(search, record, goleak_waited(record, search->input->last)) ||
+        was_woken_often(search, record))
         return false;
     return !goleak_hope_is_spawner_stuck(search, node) && goleak_hope_may_come_again(search, record) &&
            is_function_alive(search, node, function, record->created);

@@ -25,33 +25,46 @@ struct goleak_hope_search {
     } * kin;                       /* by spawn site */
     struct goleak_families acting; /* by spawner and spawning function */
     struct goleak_relation woken;  /* those who are blocked, by who woke them there */
-    uint64_t *wakers;              /* bits by record: it may have woken some of these, or has fellows */
-    uint64_t *first;               /* bits by record: hopeful from the start; most only act */
-    uint64_t *stuck_sites; /* bits by spawn site: some of its goroutines are stuck */
+    uint64_t *bits;                /* the sets below */
+    size_t bit_words;
+    /* Bits by record: */
+    uint64_t *wakers;              /* it may have woken some of those who are stuck, or has fellows */
+    uint64_t *first;               /* hopeful from the start; most only act */
+    uint64_t *hopeless;            /* it is blocked, and nobody has given it hope yet */
+    uint64_t *idle;                /* … until others have something for it */
+    uint64_t *kept;                /* … and its place has started none for long */
+    uint64_t *helpers;             /* it acts, and may wake others that it has to do with */
+    uint64_t *resting;             /* it acts, and waits where its stack tells */
+    /* By spawn site: some of its goroutines are hopeless; another one has passed where one may be; all were started
+     * long ago. */
+    uint64_t *stuck_sites, *passed_sites, *quiet_sites;
     size_t strings;
     uint8_t *standard; /* by string: a function of the standard library? 1 no, 2 yes, 0 not asked for yet */
     uint32_t *parents;             /* by record: lineage node of its spawner; 0: none, or it does not live */
-    uint32_t *stuck;               /* records: those who are blocked */
-    size_t stuck_count, stuck_capacity;
     /* By lineage node: bits are at hand, where numbers would have to be fetched. */
-    uint64_t *alive, *blocked, *wanted; /* wanted: those of its children who act, beside one who is stuck */
-    uint32_t *nodes;                    /* the record, of those who are blocked */
-    bool any_blocked, any_wanted;       /* nodes */
-    bool any_signals; /* package os/signal started some */
+    uint64_t *alive, *blocked;
+    uint64_t *helped;              /* a child of it helps */
+    uint64_t *wanted;              /* … and is looked for */
+    uint32_t *nodes;               /* the record, of those who are blocked */
+    bool any_blocked;
     uint32_t runtime_main, main_main, do_init; /* strings; 0: not told */
     uint32_t *queue;                    /* those who became hopeful, whose relations are not looked at yet */
     size_t queued;
     bool failed;
 };
 
-#define GOLEAK_HOPE_AHEAD 16
+#define GOLEAK_WORD 64
 
-/* Those who are stuck lie apart, where few are blocked. */
-static inline const struct goleak_record *goleak_stuck_at(const struct goleak_hope_search *search, size_t i)
+/* The records of a set's word: they are looked at in any case, and fetched all at once. Returns how many. */
+static inline size_t goleak_fetch_word(const struct goleak_hope_search *search, uint64_t bits, uint32_t word,
+                                       uint32_t records[GOLEAK_WORD])
 {
-    size_t ahead = i + GOLEAK_HOPE_AHEAD < search->stuck_count ? i + GOLEAK_HOPE_AHEAD : i;
-    GOLEAK_PREFETCH(goleak_store_at(search->input->store, search->stuck[ahead]));
-    return goleak_store_at(search->input->store, search->stuck[i]);
+    size_t count = 0;
+    for (; bits != 0; bits &= bits - 1) {
+        records[count] = word * GOLEAK_WORD + goleak_low_zeros(bits);
+        GOLEAK_PREFETCH(goleak_store_at(search->input->store, records[count++]));
+    }
+    return count;
 }
 
 static inline const struct goleak_kin *goleak_kin_of(const struct goleak_hope_search *search,
@@ -62,7 +75,7 @@ static inline const struct goleak_kin *goleak_kin_of(const struct goleak_hope_se
 
 /* How often one may have slept since, and woken nobody of these. Nobody holds a lock, or has
  * others send to it, and sleeps again and again. */
-enum goleak_patience { GOLEAK_PATIENCE_NONE, GOLEAK_PATIENCE_SOME, GOLEAK_PATIENCE_ALL };
+enum goleak_patience { GOLEAK_PATIENCE_NONE, GOLEAK_PATIENCE_SOME, GOLEAK_PATIENCE_ALL, GOLEAK_PATIENCE_UNASKED };
 
 /* hope.c */
 /* Who waits for a lock whose holders are known has no other hope, if locks are not handed on. */
@@ -83,8 +96,7 @@ void goleak_hope_look_beside(struct goleak_hope_search *search);
 /* hope_reach.c */
 void goleak_hope_look_who_passed(struct goleak_hope_search *search);
 /* Has one that is stuck this hope, by what is known so far? *whom, which is 0 before: on whom it rests. */
-typedef bool goleak_hope_test(const struct goleak_hope_search *search, const struct goleak_record *record,
-                              uint32_t *whom);
+typedef bool goleak_hope_test(const struct goleak_hope_search *search, uint32_t stuck, uint32_t *whom);
 goleak_hope_test goleak_hope_is_in_scope;
 /* A frame of the stack is of this function. */
 bool goleak_hope_stands_in(const struct goleak_hope_search *search, uint32_t stack, uint32_t function);
@@ -94,6 +106,7 @@ const struct goleak_record *goleak_hope_spawner(const struct goleak_hope_search 
 bool goleak_hope_is_spawner_stuck(const struct goleak_hope_search *search, uint32_t node);
 bool goleak_hope_may_come_again(const struct goleak_hope_search *search, const struct goleak_record *record);
 /* hope_startup.c */
+void goleak_hope_find_quiet(struct goleak_hope_search *search);
 goleak_hope_test goleak_hope_is_of_startup;
 
 #endif

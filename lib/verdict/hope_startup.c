@@ -2,14 +2,20 @@
 #include "verdict/hope_search.h"
 
 /* All of its place were started within a tenth of the time that has gone by since. */
-static bool is_quiet_since(const struct goleak_hope_search *search, const struct goleak_record *record)
+static bool is_quiet_since(const struct goleak_hope_search *search, const struct goleak_site *site)
 {
-    const struct goleak_site *site = goleak_sites_at(search->input->sites, record->site);
-    if (record->created == GOLEAK_NO_MOMENT || site->last > search->input->last)
+    if (site->created_at == 0 || site->last > search->input->last)
         return false;
     uint64_t took = (uint64_t)site->last - (uint64_t)site->first;
     uint64_t since = (uint64_t)search->input->last - (uint64_t)site->last;
     return took <= since / (uint64_t)search->input->limits->together;
+}
+
+void goleak_hope_find_quiet(struct goleak_hope_search *search)
+{
+    for (uint32_t site = 0; site < goleak_sites_count(search->input->sites); site++)
+        if (is_quiet_since(search, goleak_sites_at(search->input->sites, site)))
+            goleak_set_bit(search->quiet_sites, site);
 }
 
 static bool is_of_init(const struct goleak_hope_search *search, const struct goleak_record *record)
@@ -30,24 +36,22 @@ static bool is_unused(const struct goleak_hope_search *search, const struct gole
 {
     const struct goleak_waits *waits = search->input->waits;
     const struct goleak_habit *here = goleak_waits_here(waits, record);
-    bool idle = record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT ||
-                record->reason == GOLEAK_REASON_COND_WAIT;
     if (here == NULL)
-        return idle && goleak_waits_site(waits, record) == NULL;
-    return idle && here->ended < search->input->limits->habit_waits && goleak_hope_may_come_again(search, record);
+        return goleak_waits_site(waits, record) == NULL;
+    return here->ended < search->input->limits->habit_waits && goleak_hope_may_come_again(search, record);
 }
 
 /* *whom: its spawner; 0: it was a package's init. */
-bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, const struct goleak_record *record,
-                               uint32_t *whom)
+bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t stuck, uint32_t *whom)
 {
-    uint32_t node = record->parent;
+    const uint32_t node = search->parents[stuck];
+    const struct goleak_record *record = goleak_store_at(search->input->store, stuck);
     *whom = 0;
-    if (goleak_sites_at(search->input->sites, record->site)->created_at == 0 || !is_quiet_since(search, record))
+    if (record->created == GOLEAK_NO_MOMENT)
         return false;
     if (is_of_init(search, record))
         return true;
-    if (!is_unused(search, record) || node == 0 || !goleak_has_bit(search->alive, node))
+    if (!goleak_has_bit(search->idle, stuck) || !is_unused(search, record) || node == 0 || !goleak_has_bit(search->alive, node))
         return false;
     const struct goleak_record *spawner = goleak_hope_spawner(search, node);
     *whom = spawner != NULL ? spawner->index : 0;

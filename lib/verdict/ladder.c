@@ -43,51 +43,60 @@ const struct goleak_limits goleak_limits_default = GOLEAK_LIMITS_DEFAULT;
 /* What a recording must tell for a rule to be weighed at all. */
 enum need { NEEDS_NOTHING, NEEDS_WAKEUPS, NEEDS_WAKERS, NEEDS_OBJECTS, NEEDS_STACKS, NEEDS_SITE, NEEDS_LOCKS };
 
+/* What a rule against a leak is to the others. */
+enum part {
+    TELLS,   /* it is a sentence alone */
+    SERVED,  /* somebody may wake it as before: the others need not be asked */
+    AGAINST, /* one is enough */
+    YOUNG    /* … and it may not even have waited for long */
+};
+
 static const struct rule {
     const char *id;
     enum goleak_weight weight;
     enum need need;
     goleak_rule *applies;
+    enum part part;
 } rules[] = {
-    { "alive-only", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_alive_only },
-    { "main", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_main },
-    { "system", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_system },
-    { "panic-wait", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_panic },
-    { "forever", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_forever },
-    { "lock-cycle", GOLEAK_DECIDES, NEEDS_LOCKS, goleak_rule_lock_cycle },
-    { "too-young", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_young },
-    { "coroutine", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_coroutine },
-    { "blocked", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_article },
-    { "waits", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_waits },
-    { "runs", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_runs },
+    { "alive-only", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_alive_only, TELLS },
+    { "main", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_main, TELLS },
+    { "system", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_system, TELLS },
+    { "panic-wait", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_panic, TELLS },
+    { "forever", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_forever, TELLS },
+    { "lock-cycle", GOLEAK_DECIDES, NEEDS_LOCKS, goleak_rule_lock_cycle, TELLS },
+    { "too-young", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_young, TELLS },
+    { "coroutine", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_coroutine, TELLS },
+    { "blocked", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_article, TELLS },
+    { "waits", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_waits, TELLS },
+    { "runs", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_runs, TELLS },
 
-    { "lock-kept", GOLEAK_FOR, NEEDS_LOCKS, goleak_rule_lock_kept },
-    { "waker-gone", GOLEAK_FOR, NEEDS_WAKERS, goleak_rule_waker_gone },
-    { "never-woken", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_never_woken },
-    { "sender", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_sender },
-    { "left-out", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_left_out },
-    { "rises", GOLEAK_FOR, NEEDS_SITE, goleak_rule_rises },
-    { "never-ends", GOLEAK_FOR, NEEDS_SITE, goleak_rule_never_ends },
-    { "beyond", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_beyond },
-    { "shape", GOLEAK_FOR, NEEDS_NOTHING, goleak_rule_shape },
-    { "spawner-gone", GOLEAK_FOR, NEEDS_NOTHING, goleak_rule_spawner_gone },
+    { "lock-kept", GOLEAK_FOR, NEEDS_LOCKS, goleak_rule_lock_kept, TELLS },
+    { "waker-gone", GOLEAK_FOR, NEEDS_WAKERS, goleak_rule_waker_gone, TELLS },
+    { "never-woken", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_never_woken, TELLS },
+    { "sender", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_sender, TELLS },
+    { "left-out", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_left_out, TELLS },
+    { "rises", GOLEAK_FOR, NEEDS_SITE, goleak_rule_rises, TELLS },
+    { "never-ends", GOLEAK_FOR, NEEDS_SITE, goleak_rule_never_ends, TELLS },
+    { "beyond", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_beyond, TELLS },
+    { "shape", GOLEAK_FOR, NEEDS_NOTHING, goleak_rule_shape, TELLS },
+    { "spawner-gone", GOLEAK_FOR, NEEDS_NOTHING, goleak_rule_spawner_gone, TELLS },
 
-    { "holder", GOLEAK_AGAINST, NEEDS_LOCKS, goleak_rule_holder },
-    { "serves", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_serves },
-    { "timer", GOLEAK_AGAINST, NEEDS_WAKERS, goleak_rule_timer },
-    { "shared", GOLEAK_AGAINST, NEEDS_OBJECTS, goleak_rule_shared },
-    { "pool", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_pool },
-    { "beside", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_beside },
-    { "child", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_child },
-    { "passed", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_passed },
-    { "scope", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_scope },
-    { "startup", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_startup },
-    { "usual", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_usual },
-    { "early", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_early },
-    { "idler", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_idler },
-    { "older", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_older },
+    { "holder", GOLEAK_AGAINST, NEEDS_LOCKS, goleak_rule_holder, AGAINST },
+    { "serves", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_serves, SERVED },
+    { "timer", GOLEAK_AGAINST, NEEDS_WAKERS, goleak_rule_timer, SERVED },
+    { "shared", GOLEAK_AGAINST, NEEDS_OBJECTS, goleak_rule_shared, AGAINST },
+    { "pool", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_pool, AGAINST },
+    { "beside", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_beside, AGAINST },
+    { "child", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_child, AGAINST },
+    { "passed", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_passed, AGAINST },
+    { "scope", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_scope, AGAINST },
+    { "startup", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_startup, TELLS },
+    { "usual", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_usual, YOUNG },
+    { "early", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_early, YOUNG },
+    { "idler", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_idler, AGAINST },
+    { "older", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_older, TELLS },
 
-    { "loss", GOLEAK_LOWERS, NEEDS_NOTHING, goleak_rule_loss },
+    { "loss", GOLEAK_LOWERS, NEEDS_NOTHING, goleak_rule_loss, TELLS },
 };
 #define RULES (sizeof rules / sizeof *rules)
 
@@ -157,7 +166,6 @@ struct goleak_span goleak_who(const struct goleak_verdict_input *input, uint32_t
 
 /* ---- a case ---- */
 
-
 static struct goleak_case open_case(const struct goleak_verdict_input *input, uint32_t index)
 {
     const struct goleak_record *record = goleak_store_at(input->store, index);
@@ -224,20 +232,32 @@ static bool is_at_work(const struct goleak_case *c)
            (c->record->reason == GOLEAK_REASON_SYNC && !goleak_waits_in(&known, c->record, "WaitGroup"));
 }
 
-static enum goleak_verdict weigh(const struct goleak_case *c, bool served, bool against, bool young)
+/* Any of this part. */
+static bool speaks(const struct goleak_case *c, enum part part)
+{
+    enum goleak_verdict none;
+    for (size_t i = 0; i < RULES; i++)
+        if (rules[i].part == part && holds(&rules[i], c, &none))
+            return true;
+    return false;
+}
+
+/* Only what matters is asked: this is what verdicts cost where very many wait. */
+static enum goleak_verdict weigh(const struct goleak_case *c)
 {
     bool startup = c->hope == GOLEAK_HOPE_STARTUP;
     bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_CHILD && c->hope != GOLEAK_HOPE_BESIDE && !startup;
     bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
-    bool left_out = served && goleak_is_left_out(c) && (c->cohort == NULL || c->cohort->idler == 0);
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
-    if (served)
+    if (speaks(c, SERVED)) {
+        bool left_out = goleak_is_left_out(c) && (c->cohort == NULL || c->cohort->idler == 0);
         return left_out && rising                ? GOLEAK_VERDICT_LIKELY
                : left_out || (rising && endless) ? GOLEAK_VERDICT_SUSPECT
                                                  : GOLEAK_VERDICT_WAITING;
-    if (rising && most_never && !young)
+    }
+    if (rising && most_never && !speaks(c, YOUNG))
         return GOLEAK_VERDICT_LIKELY;
-    if (against || (c->older && c->habit != NULL))
+    if ((c->older && c->habit != NULL) || speaks(c, AGAINST) || speaks(c, YOUNG))
         return GOLEAK_VERDICT_WAITING;
     if (c->older)
         return is_at_work(c) ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_UNKNOWN;
@@ -263,7 +283,6 @@ struct outcome {
 static struct outcome decide(const struct goleak_case *c)
 {
     struct outcome outcome = { .verdict = GOLEAK_VERDICT_UNKNOWN };
-    bool against = false, served = false, young = false;
     for (size_t i = 0; i < RULES && rules[i].weight == GOLEAK_DECIDES; i++)
         if (holds(&rules[i], c, &outcome.verdict)) {
             outcome.decided = &rules[i];
@@ -271,16 +290,7 @@ static struct outcome decide(const struct goleak_case *c)
         }
     if (!c->blocked)
         return outcome;
-    for (size_t i = 0; i < RULES; i++) {
-        goleak_rule *rule = rules[i].applies;
-        if (rules[i].weight != GOLEAK_AGAINST || rule == goleak_rule_older || rule == goleak_rule_startup ||
-            !holds(&rules[i], c, &outcome.verdict))
-            continue;
-        against = true;
-        young = young || rule == goleak_rule_usual || rule == goleak_rule_early;
-        served = served || rule == goleak_rule_serves || rule == goleak_rule_timer;
-    }
-    outcome.verdict = goleak_is_locked_out(c) ? GOLEAK_VERDICT_LIKELY : weigh(c, served, against, young);
+    outcome.verdict = goleak_is_locked_out(c) ? GOLEAK_VERDICT_LIKELY : weigh(c);
     outcome.lowered = outcome.verdict == GOLEAK_VERDICT_LIKELY && holds(&rules[RULES - 1], c, &outcome.verdict);
     if (outcome.lowered)
         outcome.verdict = GOLEAK_VERDICT_SUSPECT;

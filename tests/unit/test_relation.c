@@ -82,7 +82,10 @@ static void the_highest_key_is_found(void **state)
 
 /* ---- families ---- */
 
-static struct goleak_member members[MOST];
+static struct {
+    struct goleak_member found;
+    uint32_t family;
+} members[MOST];
 
 static bool is_before(const struct goleak_member *a, const struct goleak_member *b)
 {
@@ -95,14 +98,29 @@ static void check_since(struct goleak_families *families, uint32_t family, int64
     size_t count, expected = 0;
     const struct goleak_member *found = goleak_families_since(families, family, since, &count);
     for (uint32_t i = 0; i < added; i++)
-        expected += members[i].family == family && members[i].created >= since;
+        expected += members[i].family == family && members[i].found.created >= since;
     assert_int_equal(count, expected);
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(members[found[i].record - 1].family, family);
-        assert_int_equal(members[found[i].record - 1].mark, found[i].mark);
-        assert_int_equal(found[i].created, members[found[i].record - 1].created);
+        assert_int_equal(members[found[i].record - 1].found.mark, found[i].mark);
+        assert_int_equal(found[i].created, members[found[i].record - 1].found.created);
         assert_true(i == 0 || is_before(&found[i - 1], &found[i]));
     }
+}
+
+/* The first members of all that were noted, of those families that are asked for. */
+static void add_members(struct goleak_families *families, uint32_t added)
+{
+    for (uint32_t i = 0; i < added; i++) {
+        bool wanted;
+        assert_true(goleak_families_count(families, members[i].family, &wanted));
+        assert_int_equal(wanted, members[i].family % 2 == 1);
+    }
+    assert_true(goleak_families_make_room(families));
+    for (uint32_t i = 0; i < added; i++)
+        if (members[i].family % 2 == 1)
+            goleak_families_put(families, members[i].found.created, i + 1, members[i].found.mark);
+    assert_true(goleak_families_sort(families));
 }
 
 /* Of 100 a few stand out of order. */
@@ -114,11 +132,10 @@ static void check_families(uint32_t added, uint32_t kinds, uint32_t loose)
         assert_true(goleak_families_want(&families, family) && goleak_families_want(&families, family));
     for (uint32_t i = 0; i < added; i++) {
         int64_t created = chance(100) < loose ? (int64_t)chance(MOST) : (int64_t)i / 2;
-        uint32_t family = 1 + chance(kinds);
-        members[i] = (struct goleak_member){ created, i + 1, family & 0x3fffffff, i % 3 & 3 };
-        assert_true(goleak_families_add(&families, family, created, i + 1, i % 3));
+        members[i].found = (struct goleak_member){ created, i + 1, i % 3 };
+        members[i].family = 1 + chance(kinds);
     }
-    assert_true(goleak_families_sort(&families));
+    add_members(&families, added);
     for (uint32_t family = 1; family <= kinds; family += 2)
         for (int64_t since = -1; since <= MOST; since += MOST / 7)
             check_since(&families, family, since, added);
@@ -150,10 +167,10 @@ static void any_moments_are_sorted(void **state)
         int64_t created = ends[chance(7)];
         if (chance(2) != 0)
             created = (int64_t)((uint64_t)chance(UINT32_MAX) << 32 ^ (uint64_t)chance(UINT32_MAX) << 16);
-        members[i] = (struct goleak_member){ created, i + 1, 1, 0 };
-        assert_true(goleak_families_add(&families, 1, created, i + 1, 0));
+        members[i].found = (struct goleak_member){ created, i + 1, 0 };
+        members[i].family = 1;
     }
-    assert_true(goleak_families_sort(&families));
+    add_members(&families, MOST);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         check_since(&families, 1, ends[i], MOST);
     goleak_families_release(&families);
@@ -164,9 +181,14 @@ static void nobody_is_added_where_nothing_is_wanted(void **state)
     (void)state;
     struct goleak_families families;
     goleak_families_init(&families, &heap);
-    assert_true(goleak_families_add(&families, 7, 1, 1, 0));
-    assert_true(goleak_families_sort(&families));
+    bool wanted = true;
+    assert_true(goleak_families_count(&families, 7, &wanted));
+    assert_false(wanted);
+    assert_true(goleak_families_make_room(&families) && goleak_families_sort(&families));
     assert_int_equal(families.count, 0);
+    size_t count = 1;
+    goleak_families_since(&families, 7, 0, &count);
+    assert_int_equal(count, 0);
     goleak_families_release(&families);
 }
 
