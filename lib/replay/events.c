@@ -603,6 +603,17 @@ bool goleak_find_record(struct goleak_replay *replay, const struct goleak_event 
     return true;
 }
 
+struct goleak_record *goleak_add_record(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    uint64_t key = goleak_event_key(event), hash = goleak_store_hash(key, replay->process);
+    uint32_t index = goleak_store_add(&replay->store, key, replay->process, hash);
+    if (index == 0)
+        return NULL;
+    struct goleak_record *record = goleak_store_at(&replay->store, index);
+    record->wait = GOLEAK_NO_WAIT;
+    return record;
+}
+
 enum goleak_status goleak_step_long(struct goleak_replay *replay, const struct goleak_event *event,
                                     struct goleak_record *record, enum goleak_replay_mode mode)
 {
@@ -610,13 +621,8 @@ enum goleak_status goleak_step_long(struct goleak_replay *replay, const struct g
     if (mode == GOLEAK_REPLAY_ASK && is_ruled(event) && is_not_yet(record, event))
         return GOLEAK_END;
     if (UNLIKELY(record == NULL)) {
-        uint64_t key = goleak_event_key(event);
-        uint32_t index =
-            goleak_store_add(&replay->store, key, replay->process, goleak_store_hash(key, replay->process));
-        if (index == 0)
+        if ((record = goleak_add_record(replay, event)) == NULL)
             return goleak_alloc_failure(replay->alloc);
-        record = goleak_store_at(&replay->store, index);
-        record->wait = GOLEAK_NO_WAIT;
     } else {
         goid = record->goid;
     }

@@ -11,6 +11,8 @@
 
 /* The record of the event's goroutine; NULL: none. False: memory. */
 bool goleak_find_record(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record **record);
+/* A new one, of which nothing is known. NULL: memory. */
+struct goleak_record *goleak_add_record(struct goleak_replay *replay, const struct goleak_event *event);
 /* record: NULL if it is new. GOLEAK_END: with GOLEAK_REPLAY_ASK, it cannot be yet. */
 enum goleak_status goleak_step_long(struct goleak_replay *replay, const struct goleak_event *event,
                                     struct goleak_record *record, enum goleak_replay_mode mode);

@@ -166,8 +166,11 @@ static enum goleak_status go_long(struct goleak_replay *replay, const struct gol
     } else if (!goleak_find_record(replay, event, &record)) {
         return goleak_alloc_failure(replay->alloc);
     } else {
+        const struct goleak_plan *plan = goleak_plan_of(replay, event);
+        if (record == NULL && plan->way == GOLEAK_WAY_CREATE && (record = goleak_add_record(replay, event)) == NULL)
+            return goleak_alloc_failure(replay->alloc);
         if (record != NULL && record != found->record && !is_watched(replay) &&
-            goleak_step_usual(replay, event, goleak_plan_of(replay, event), record, found, counted))
+            goleak_step_usual(replay, event, plan, record, found, counted))
             return GOLEAK_OK;
         goleak_note_printed(replay, counted);
         status = goleak_step_long(replay, event, record, mode);

@@ -6,10 +6,10 @@
     (GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_TIME | GOLEAK_HAS_CPU | GOLEAK_HAS_TID | GOLEAK_HAS_PID |             \
      GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT | GOLEAK_HAS_STACK)
 #define USUAL_PARK (USUAL | GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT | GOLEAK_HAS_BLOCKED | GOLEAK_TELLS_OBJECT)
-#define USUAL_READY (USUAL | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)
+#define USUAL_READY (USUAL | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_STATUS)
 #define USUAL_CREATE                                                                                                   \
     (USUAL_READY | GOLEAK_TELLS_SITE | GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT | GOLEAK_HAS_BLOCKED |                      \
-     GOLEAK_HAS_WAITSINCE | GOLEAK_HAS_STATUS)
+     GOLEAK_HAS_WAITSINCE)
 
 /* False: every park of this sort has to be looked at. */
 static bool plan_park(const struct goleak_replay *replay, const struct goleak_event *event, struct goleak_plan *plan)

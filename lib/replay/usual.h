@@ -158,15 +158,18 @@ ALWAYS_INLINE bool usual_ready(struct goleak_replay *replay, const struct goleak
     return true;
 }
 
-/* A recycled g; its spawner is known, and runs from now on. */
+/* A g that was recycled, or was never seen, which has nothing to be ended; its spawner is known, and runs from now
+ * on. */
 ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct goleak_event *event,
                                 struct goleak_record *record, struct goleak_record *spawner,
                                 struct goleak_counted *counted)
 {
     const uint32_t has = event->has;
-    if ((record->flags & (GOLEAK_REC_SEEN | GOLEAK_REC_SPAWNED)) != GOLEAK_REC_SEEN ||
-        record->state != GOLEAK_STATE_ENDED || record->parent != 0 || record->g == 0 ||
-        ((has & GOLEAK_HAS_GOID) && (event->goid <= 1 || replay->store.goids.slots != NULL)) ||
+    const bool recycled = (record->flags & (GOLEAK_REC_SEEN | GOLEAK_REC_SPAWNED)) == GOLEAK_REC_SEEN &&
+                          record->state == GOLEAK_STATE_ENDED;
+    if ((!recycled && record->serial != 0) || record->parent != 0 || record->g == 0 ||
+        ((has & GOLEAK_HAS_GOID) &&
+         (event->goid <= 1 || replay->store.has_goids || replay->store.goids.slots != NULL)) ||
         !replay->processes[record->process].created_any ||
         event->other_g == 0 || spawner->g != event->other_g || spawner->process != record->process ||
         spawner == record || ((has & GOLEAK_HAS_OTHER_GOID) && spawner->goid == 0) ||
