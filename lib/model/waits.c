@@ -1,7 +1,6 @@
 /* waits - see waits.h. */
 #include "model/waits.h"
 
-
 #include <string.h>
 
 #define SLOTS_FIRST 256 /* an eighth of them is used at most: the first is nearly always the right one */
@@ -25,31 +24,10 @@ void goleak_waits_release(struct goleak_waits *waits)
 
 /* ---- places ---- */
 
-/* Whether an object is told cannot be foreseen: no branch asks. */
-static inline uint32_t place_of(const struct goleak_record *record, uint64_t object)
-{
-    uint64_t is_told = object != 0, stack = (uint64_t)record->block_stack << 1 | 1;
-    uint64_t key = object | (stack & (is_told - 1));
-    key ^= (uint64_t)record->process << 48 ^ (uint64_t)record->reason << 56;
-    uint32_t place = (uint32_t)(key * 0x9e3779b97f4a7c15u >> 33);
-    return (place & ~1u) | (uint32_t)(2 - is_told);
-}
-
-void goleak_waits_begin(struct goleak_waits *waits, struct goleak_record *record, uint64_t object)
-{
-    uint32_t place = place_of(record, object);
-    if (!goleak_has_habits(record)) {
-        record->waits = place;
-        return;
-    }
-    goleak_habit_of(waits, record)->past.here = place;
-    record->waits &= ~GOLEAK_WAITS_ENDED;
-}
-
 bool goleak_waits_elsewhere(const struct goleak_waits *waits, const struct goleak_record *record, uint64_t object)
 {
     uint32_t place = goleak_waits_place(waits, record);
-    return goleak_place_is_object(place) && place != place_of(record, object);
+    return goleak_place_is_object(place) && place != goleak_place_of(record, object);
 }
 
 /* ---- habits ---- */
@@ -262,11 +240,9 @@ static uint32_t find_both(struct goleak_waits *waits, struct goleak_record *reco
 }
 
 /* At its first habit's place. */
-static inline void count_end(struct goleak_waits *waits, struct goleak_record *record, int64_t waited)
+static inline void count_end(struct goleak_waits *waits, struct goleak_habit *habit, int64_t waited)
 {
-    struct goleak_habit *habit = goleak_habit_of(waits, record);
     struct goleak_wait_site *site = &waits->sites[habit->site];
-    record->waits |= GOLEAK_WAITS_ENDED;
     habit->ended++;
     habit->site_ended = (uint32_t)++site->ended;
     site->buckets[goleak_wait_bucket(waited)]++;
@@ -276,27 +252,34 @@ static inline void count_end(struct goleak_waits *waits, struct goleak_record *r
         site->longest = waited;
 }
 
-/* At another place than the last one, or the first. */
-NOINLINE static void end_elsewhere(struct goleak_waits *waits, struct goleak_record *record, int64_t waited)
+/* At another place than the last one, or the first. NULL: memory. */
+NOINLINE static struct goleak_habit *find_elsewhere(struct goleak_waits *waits, struct goleak_record *record)
 {
-    if (find_both(waits, record) != 0)
-        count_end(waits, record, waited);
-    else
-        waits->failed = true;
+    uint32_t index = find_both(waits, record);
+    waits->failed = waits->failed || index == 0;
+    return index != 0 ? goleak_habit_at(waits, index) : NULL;
+}
+
+/* Counts the end of its wait; the habit of its place, NULL: it has none. */
+ALWAYS_INLINE struct goleak_habit *end_wait(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
+{
+    if ((record->flags & GOLEAK_REC_BLOCKED) == 0) {
+        nap(waits, record);
+        return NULL;
+    }
+    int64_t waited = goleak_waited(record, moment);
+    struct goleak_habit *habit = goleak_has_habits(record) ? goleak_habit_of(waits, record) : NULL;
+    if (UNLIKELY(habit == NULL || habit->place != habit->past.here || !is_site(&waits->sites[habit->site], record)))
+        habit = find_elsewhere(waits, record);
+    if (habit != NULL)
+        count_end(waits, habit, waited);
+    return habit;
 }
 
 void goleak_waits_ended(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
 {
-    if ((record->flags & GOLEAK_REC_BLOCKED) == 0) {
-        nap(waits, record);
-        return;
-    }
-    int64_t waited = goleak_waited(record, moment);
-    const struct goleak_habit *last = goleak_has_habits(record) ? goleak_habit_of(waits, record) : NULL;
-    if (LIKELY(last != NULL && last->place == last->past.here && is_site(&waits->sites[last->site], record)))
-        count_end(waits, record, waited);
-    else
-        end_elsewhere(waits, record, waited);
+    if (end_wait(waits, record, moment) != NULL)
+        record->waits |= GOLEAK_WAITS_ENDED;
 }
 
 NOINLINE static void add_waker(struct goleak_habit *habit, const struct goleak_record *waker)
@@ -312,14 +295,26 @@ NOINLINE static void add_waker(struct goleak_habit *habit, const struct goleak_r
     habit->serials[which] = waker->serial;
 }
 
-void goleak_waits_woken(struct goleak_waits *waits, struct goleak_record *record, const struct goleak_record *waker)
+static inline void note_waker(struct goleak_habit *habit, const struct goleak_record *waker)
 {
-    struct goleak_habit *habit = goleak_habit_of(waits, record);
-    record->waits &= ~GOLEAK_WAITS_ENDED;
     if (waker == NULL)
         habit->nobody++;
     else if (UNLIKELY(habit->wakers[0] != waker->index || habit->serials[0] != waker->serial))
         add_waker(habit, waker);
+}
+
+void goleak_waits_woken(struct goleak_waits *waits, struct goleak_record *record, const struct goleak_record *waker)
+{
+    record->waits &= ~GOLEAK_WAITS_ENDED;
+    note_waker(goleak_habit_of(waits, record), waker);
+}
+
+void goleak_waits_ended_by(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
+                           const struct goleak_record *waker)
+{
+    struct goleak_habit *habit = end_wait(waits, record, moment);
+    if (habit != NULL)
+        note_waker(habit, waker);
 }
 
 /* ---- what is known ---- */

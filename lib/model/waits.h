@@ -138,9 +138,31 @@ static inline uint32_t goleak_waits_place(const struct goleak_waits *waits, cons
     return goleak_has_habits(record) ? goleak_habit_of(waits, record)->past.here : record->waits;
 }
 
+/* Whether an object is told cannot be foreseen: no branch asks. */
+static inline uint32_t goleak_place_of(const struct goleak_record *record, uint64_t object)
+{
+    uint64_t is_told = object != 0, stack = (uint64_t)record->block_stack << 1 | 1;
+    uint64_t key = object | (stack & (is_told - 1));
+    key ^= (uint64_t)record->process << 48 ^ (uint64_t)record->reason << 56;
+    uint32_t place = (uint32_t)(key * 0x9e3779b97f4a7c15u >> 33);
+    return (place & ~1u) | (uint32_t)(2 - is_told);
+}
+
 /* The record has parked, on an object if that is told. */
-void goleak_waits_begin(struct goleak_waits *waits, struct goleak_record *record, uint64_t object);
+ALWAYS_INLINE void goleak_waits_begin(struct goleak_waits *waits, struct goleak_record *record, uint64_t object)
+{
+    uint32_t place = goleak_place_of(record, object);
+    if (!goleak_has_habits(record)) {
+        record->waits = place;
+        return;
+    }
+    goleak_habit_of(waits, record)->past.here = place;
+    record->waits &= ~GOLEAK_WAITS_ENDED;
+}
+
 void goleak_waits_ended(struct goleak_waits *waits, struct goleak_record *record, int64_t moment);
+void goleak_waits_ended_by(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
+                           const struct goleak_record *waker);
 void goleak_waits_woken(struct goleak_waits *waits, struct goleak_record *record, const struct goleak_record *waker);
 void goleak_waits_drop(struct goleak_waits *waits, struct goleak_record *record);
 
@@ -171,6 +193,18 @@ static inline void goleak_waits_by(struct goleak_waits *waits, struct goleak_rec
     waits->tells_wakers |= waker != NULL;
     if (goleak_has_habits(record) && (record->waits & GOLEAK_WAITS_ENDED) != 0)
         goleak_waits_woken(waits, record, waker);
+}
+
+/* Both: it has been woken. */
+ALWAYS_INLINE void goleak_waits_end_by(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
+                                       const struct goleak_record *waker)
+{
+    if (UNLIKELY(record->state != GOLEAK_STATE_WAITING || record->waits == 0)) {
+        goleak_waits_by(waits, record, waker);
+        return;
+    }
+    waits->tells_wakers |= waker != NULL;
+    goleak_waits_ended_by(waits, record, moment, waker);
 }
 
 static inline void goleak_waits_forget(struct goleak_waits *waits, struct goleak_record *record)

@@ -102,16 +102,21 @@ ALWAYS_INLINE void goleak_tell_end(struct goleak_replay *replay, const struct go
     goleak_count_blocked(replay, record, was, false);
 }
 
-/* It is awake, if it was not; that is told already. */
-ALWAYS_INLINE void goleak_leave_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+/* It is awake, if it was not; that is told, and what its wait was is kept. */
+ALWAYS_INLINE void goleak_clear_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
-    goleak_waits_end(&replay->waits, record, moment);
     if (UNLIKELY(record->index < replay->locks.locker_count) && record->reason == GOLEAK_REASON_SYNC)
         goleak_locks_woken(&replay->locks, record, moment, goleak_waits_count(&replay->waits, record));
     record->flags &= (uint16_t) ~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED);
     record->reason = record->raw_reason = GOLEAK_REASON_NONE;
     record->wait = GOLEAK_NO_WAIT;
     record->block_stack = 0;
+}
+
+ALWAYS_INLINE void goleak_leave_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+{
+    goleak_waits_end(&replay->waits, record, moment);
+    goleak_clear_park(replay, record, moment);
 }
 
 ALWAYS_INLINE void goleak_end_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)

@@ -147,13 +147,14 @@ ALWAYS_INLINE bool usual_ready(struct goleak_replay *replay, const struct goleak
                            ((event->has & GOLEAK_HAS_OTHER_GOID) && waker->goid == 0)))))
         return false;
     int64_t moment = usual_moment(replay, event);
-    goleak_end_park(replay, record, moment);
+    goleak_tell_wait(replay, record, moment, false);
+    goleak_waits_end_by(&replay->waits, record, moment, told ? waker : NULL);
+    goleak_clear_park(replay, record, moment);
     record->state = GOLEAK_STATE_RUNNABLE;
     record->since = moment;
     replay->stream.has_wakeups = true;
     if (told && waker->state == GOLEAK_STATE_WAITING)
         goleak_set_state(replay, waker, GOLEAK_STATE_RUNNING, moment);
-    goleak_waits_by(&replay->waits, record, told ? waker : NULL);
     goleak_compare_counters(replay, event, counted);
     return true;
 }
