@@ -55,20 +55,23 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
     return moved;
 }
 
+#define PAGE ((size_t)4096)
 #define HUGE_PAGE ((size_t)2 << 20)
+#define LARGE ((size_t)64 << 10)
 
 /* Not zeroed. Not for what realloc() may have to move: it moves pages of 4 KiB by their addresses,
  * and copies huge ones. */
 static void *alloc_table(struct goleak_alloc *alloc, size_t size)
 {
     void *table = NULL;
-    if (size < HUGE_PAGE || alloc->hook.realloc != default_realloc)
+    if (size < LARGE || alloc->hook.realloc != default_realloc)
         return goleak_realloc(alloc, NULL, 0, size);
-    if (!is_allowed(alloc, size) || posix_memalign(&table, HUGE_PAGE, size) != 0)
+    if (!is_allowed(alloc, size) || posix_memalign(&table, size < HUGE_PAGE ? PAGE : HUGE_PAGE, size) != 0)
         return NULL;
     alloc->used_bytes += size;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    (void)madvise(table, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish */
+    if (size >= HUGE_PAGE)
+        (void)madvise(table, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish */
 #endif
     return table;
 }

@@ -367,7 +367,7 @@ static enum goleak_status start(struct goleak_decode *decode, uint64_t window_li
                                 struct goleak_error *error)
 {
     size_t peeked;
-    decode->input = goleak_realloc(decode->alloc, NULL, 0, INPUT_ROOM);
+    decode->input = goleak_alloc_array(decode->alloc, 1, INPUT_ROOM);
     if (decode->input == NULL)
         return goleak_error_alloc(error, decode->alloc);
     enum goleak_status status = peek(decode, &peeked, error);

@@ -117,10 +117,10 @@ static enum goleak_status layer_open(struct goleak_unpack *unpack, struct layer 
     packed->alloc = unpack->alloc;
     packed->window_limit_bytes = unpack->window_limit_bytes;
     packed->hungry = true;
-    packed->bytes = goleak_realloc(unpack->alloc, NULL, 0, GOLEAK_PACKED_ROOM);
+    packed->bytes = goleak_alloc_array(unpack->alloc, 1, GOLEAK_PACKED_ROOM);
     if (packed->bytes == NULL)
         return goleak_error_alloc(error, unpack->alloc);
-    packed->out = layer->own_out = goleak_realloc(unpack->alloc, NULL, 0, GOLEAK_RUN_ROOM);
+    packed->out = layer->own_out = goleak_alloc_array(unpack->alloc, 1, GOLEAK_RUN_ROOM);
     if (layer->own_out == NULL)
         return goleak_error_alloc(error, unpack->alloc);
     enum goleak_status status = codec->open(&layer->state, packed, error);
