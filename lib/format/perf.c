@@ -86,6 +86,7 @@ struct goleak_reader {
     bool relative;
     /* What the field set lacks. */
     bool began, is_json, is_raw_dump;
+    bool has_header; /* perf script --header */
     uint64_t without_name, without_goroutine;
 };
 
@@ -647,6 +648,7 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
     const char *nul = memchr(at, 0, (size_t)(end - at));
     bool has_head = nul == NULL && split_head(at, end, &head);
     if (*at == '#' && !(has_head && head.has != 0)) {
+        reader->has_header = reader->has_header || goleak_begins(at, end, "# captured on ");
         text->notes++;
         return GOLEAK_OK;
     }
@@ -1048,6 +1050,9 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
     else if (reader->without_goroutine != 0)
         out->advice = "found perf script output whose events tell no goroutine (g= or goid=), expected it: run " FIELDS
                       "; `goleak-report recorder perf` prints a script whose probes record it";
+    else if (reader->has_header)
+        out->advice = "found the header that perf script prints and no event, expected those of Go probes: did they "
+                      "match, and did the program run while perf recorded?";
 }
 
 /* ---- sniffing ---- */
