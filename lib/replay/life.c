@@ -130,6 +130,7 @@ void goleak_note_printed(struct goleak_replay *replay, struct goleak_counted *co
 void goleak_check_counters(struct goleak_replay *replay, const struct goleak_event *event)
 {
     struct goleak_counted counted = { NULL, NULL, 0, 0 };
+    replay->stream.has_stacks = replay->stream.has_stacks || (event->has & GOLEAK_HAS_STACK) != 0;
     goleak_compare_counters(replay, event, &counted);
     goleak_note_printed(replay, &counted);
 }

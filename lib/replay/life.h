@@ -251,8 +251,6 @@ ALWAYS_INLINE void goleak_compare_counters(struct goleak_replay *replay, const s
     }
     if (UNLIKELY(differs))
         goleak_counters_differ(replay, event);
-    if (event->has & GOLEAK_HAS_STACK)
-        replay->stream.has_stacks = true;
 }
 
 /* Of an event that takes the long way. */

@@ -24,8 +24,13 @@ static inline enum goleak_status goleak_process_find(struct goleak_replay *repla
 {
     if (LIKELY((event->has & (GOLEAK_HAS_PID | GOLEAK_HAS_TID)) == 0))
         return GOLEAK_OK;
-    if ((event->has & GOLEAK_HAS_PID) == 0)
-        return goleak_process_by_thread(replay, event);
+    if ((event->has & GOLEAK_HAS_PID) == 0) {
+        const struct goleak_thread *thread = &replay->threads[event->tid % GOLEAK_THREADS];
+        if (UNLIKELY(thread->tid != event->tid) || event->kind == GOLEAK_EVENT_CREATE) /* a process may begin */
+            return goleak_process_by_thread(replay, event);
+        replay->process = thread->process;
+        return GOLEAK_OK;
+    }
     if (LIKELY(replay->processes[replay->process].pid == event->pid))
         return GOLEAK_OK;
     return goleak_process_by_pid(replay, event->pid);

@@ -61,6 +61,7 @@ struct goleak_plan {
     uint8_t state;
     uint8_t reason, raw_reason, wait; /* of parks */
     bool blocks;
+    bool counted; /* it tells a counter */
 };
 #define GOLEAK_PLANS_LOG2 8
 

@@ -49,7 +49,8 @@ static struct goleak_plan make_plan(const struct goleak_replay *replay, const st
     const bool other = (has & GOLEAK_HAS_OTHER) != 0, other_goid = (has & GOLEAK_HAS_OTHER_GOID) != 0;
     struct goleak_plan plan = { .sort = sort_of(event),
                                 .way = kinds[event->kind].way,
-                                .state = kinds[event->kind].state };
+                                .state = kinds[event->kind].state,
+                                .counted = (has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) != 0 };
     if ((has & whose) == 0 || (has & ~kinds[event->kind].may) != 0 ||
         (plan.way == GOLEAK_WAY_READY && !other && other_goid) || (plan.way == GOLEAK_WAY_CREATE && !other) ||
         (other && (event->flags & GOLEAK_FLAG_NAMED)))
@@ -69,6 +70,7 @@ static struct goleak_plan make_plan(const struct goleak_replay *replay, const st
 const struct goleak_plan *goleak_new_plan(struct goleak_replay *replay, const struct goleak_event *event)
 {
     const struct goleak_plan plan = make_plan(replay, event);
+    replay->stream.has_stacks = replay->stream.has_stacks || (event->has & GOLEAK_HAS_STACK) != 0;
     struct goleak_plan *place = &replay->plans[goleak_plan_place(replay, sort_of(event))];
     if (place->sort != 0 && plan.sort != 0 && replay->plan_factors < FACTORS) {
         replay->plan_factors++;

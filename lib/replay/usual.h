@@ -70,8 +70,7 @@ ALWAYS_INLINE bool is_known(const struct goleak_event *event, const struct golea
 }
 
 ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_event *event,
-                              const struct goleak_plan *plan, struct goleak_record *record,
-                              struct goleak_counted *counted)
+                              const struct goleak_plan *plan, struct goleak_record *record)
 {
     if (UNLIKELY(!is_known(event, record) || (replay->stream.has_wakeups && record->state == GOLEAK_STATE_WAITING) ||
                  ((event->has & GOLEAK_HAS_STACK) && replay->sites.sites[record->site].unnamed)))
@@ -89,12 +88,11 @@ ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_
     record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : 0;
     replay->stream.tells_blocking = true;
     goleak_begin_wait(replay, event, record);
-    goleak_compare_counters(replay, event, counted);
     return true;
 }
 
 ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_event *event,
-                             struct goleak_record *record, struct goleak_counted *counted)
+                             struct goleak_record *record)
 {
     if (UNLIKELY(!is_known(event, record)))
         return false;
@@ -108,14 +106,12 @@ ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_e
     goleak_waits_forget(&replay->waits, record);
     goleak_locks_end(&replay->locks, record, moment);
     record->since = moment;
-    goleak_compare_counters(replay, event, counted);
     return true;
 }
 
 /* It runs, or could. */
 ALWAYS_INLINE bool usual_state(struct goleak_replay *replay, const struct goleak_event *event,
-                               const struct goleak_plan *plan, struct goleak_record *record,
-                               struct goleak_counted *counted)
+                               const struct goleak_plan *plan, struct goleak_record *record)
 {
     if (UNLIKELY(!is_known(event, record)))
         return false;
@@ -132,14 +128,12 @@ ALWAYS_INLINE bool usual_state(struct goleak_replay *replay, const struct goleak
     } else if (event->kind == GOLEAK_EVENT_SYSRETURN && goleak_returns_runnable(event)) {
         record->state = GOLEAK_STATE_RUNNABLE;
     }
-    goleak_compare_counters(replay, event, counted);
     return true;
 }
 
 /* Woken by somebody who is known, or whom nobody tells. */
 ALWAYS_INLINE bool usual_ready(struct goleak_replay *replay, const struct goleak_event *event,
-                               struct goleak_record *record, struct goleak_record *waker,
-                               struct goleak_counted *counted)
+                               struct goleak_record *record, struct goleak_record *waker)
 {
     bool told = (event->has & GOLEAK_HAS_OTHER) != 0;
     if (UNLIKELY(!is_known(event, record) ||
@@ -155,15 +149,13 @@ ALWAYS_INLINE bool usual_ready(struct goleak_replay *replay, const struct goleak
     replay->stream.has_wakeups = true;
     if (told && waker->state == GOLEAK_STATE_WAITING)
         goleak_set_state(replay, waker, GOLEAK_STATE_RUNNING, moment);
-    goleak_compare_counters(replay, event, counted);
     return true;
 }
 
 /* A g that was recycled, or was never seen, which has nothing to be ended; its spawner is known, and runs from now
  * on. */
 ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct goleak_event *event,
-                                struct goleak_record *record, struct goleak_record *spawner,
-                                struct goleak_counted *counted)
+                                struct goleak_record *record, struct goleak_record *spawner)
 {
     const uint32_t has = event->has;
     const bool recycled = (record->flags & (GOLEAK_REC_SEEN | GOLEAK_REC_SPAWNED)) == GOLEAK_REC_SEEN &&
@@ -196,7 +188,6 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
     replay->system_count += (proof & GOLEAK_REC_SYSTEM) != 0;
     if (goleak_is_told(replay, record))
         goleak_tell(replay, record, GOLEAK_T_CREATED, moment, moment);
-    goleak_compare_counters(replay, event, counted);
     return true;
 }
 
@@ -223,15 +214,18 @@ ALWAYS_INLINE bool goleak_step_usual(struct goleak_replay *replay, const struct 
                                      const struct goleak_plan *plan, struct goleak_record *record,
                                      const struct goleak_found *found, struct goleak_counted *counted)
 {
+    bool taken = false;
     switch ((enum goleak_way)plan->way) {
-    case GOLEAK_WAY_PARK: return usual_park(replay, event, plan, record, counted);
-    case GOLEAK_WAY_END: return usual_end(replay, event, record, counted);
-    case GOLEAK_WAY_STATE: return usual_state(replay, event, plan, record, counted);
-    case GOLEAK_WAY_READY: return usual_ready(replay, event, record, other_of(replay, event, found), counted);
-    case GOLEAK_WAY_CREATE: return usual_create(replay, event, record, other_of(replay, event, found), counted);
+    case GOLEAK_WAY_PARK: taken = usual_park(replay, event, plan, record); break;
+    case GOLEAK_WAY_END: taken = usual_end(replay, event, record); break;
+    case GOLEAK_WAY_STATE: taken = usual_state(replay, event, plan, record); break;
+    case GOLEAK_WAY_READY: taken = usual_ready(replay, event, record, other_of(replay, event, found)); break;
+    case GOLEAK_WAY_CREATE: taken = usual_create(replay, event, record, other_of(replay, event, found)); break;
     case GOLEAK_WAY_LONG: break;
     }
-    return false;
+    if (plan->counted && taken)
+        goleak_compare_counters(replay, event, counted);
+    return taken;
 }
 
 #endif
