@@ -61,7 +61,7 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
 
 /* Not zeroed. Not for what realloc() may have to move: it moves pages of 4 KiB by their addresses,
  * and copies huge ones. */
-static void *alloc_table(struct goleak_alloc *alloc, size_t size)
+static void *alloc_block(struct goleak_alloc *alloc, size_t size)
 {
     void *table = NULL;
     if (size < LARGE || alloc->hook.realloc != default_realloc)
@@ -82,21 +82,28 @@ void *goleak_alloc_array(struct goleak_alloc *alloc, size_t count, size_t size)
         alloc->over_limit = false;
         return NULL;
     }
-    return alloc_table(alloc, count * size != 0 ? count * size : 1);
+    return alloc_block(alloc, count * size != 0 ? count * size : 1);
 }
 
 void *goleak_alloc_zeroed(struct goleak_alloc *alloc, size_t size)
 {
-    void *pointer;
-    if (size < HUGE_PAGE && alloc->hook.realloc == default_realloc) { /* pages that the system has just cleared are not written */
-        pointer = is_allowed(alloc, size) ? calloc(1, size) : NULL;
+    if (alloc->hook.realloc == default_realloc) {
+        void *pointer = is_allowed(alloc, size) ? calloc(1, size) : NULL;
         alloc->used_bytes += pointer != NULL ? size : 0;
         return pointer;
     }
-    pointer = alloc_table(alloc, size);
+    void *pointer = goleak_realloc(alloc, NULL, 0, size);
     if (pointer != NULL)
         memset(pointer, 0, size);
     return pointer;
+}
+
+void *goleak_alloc_table(struct goleak_alloc *alloc, size_t count, size_t size)
+{
+    void *table = goleak_alloc_array(alloc, count, size);
+    if (table != NULL)
+        memset(table, 0, count * size);
+    return table;
 }
 
 void goleak_free(struct goleak_alloc *alloc, void *pointer, size_t size)
@@ -129,7 +136,7 @@ static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
     }
     memcpy(&pointer, pointer_address, sizeof pointer);
     if (is_table && room * item_size >= HUGE_PAGE) {
-        moved = alloc_table(alloc, room * item_size);
+        moved = alloc_block(alloc, room * item_size);
         if (moved != NULL && pointer != NULL) {
             memcpy(moved, pointer, old_size);
             goleak_free(alloc, pointer, old_size);

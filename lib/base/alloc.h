@@ -34,6 +34,9 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
  * beginning of one, as malloc's large blocks do, and read(2) is hardly anything else. NULL also
  * when count * size overflows; not zeroed. */
 void *goleak_alloc_array(struct goleak_alloc *alloc, size_t count, size_t size);
+/* The same, zeroed: for what is read in no order. */
+void *goleak_alloc_table(struct goleak_alloc *alloc, size_t count, size_t size);
+/* Zeroed, and the system gives no page before something is written to it. size is not 0. */
 void *goleak_alloc_zeroed(struct goleak_alloc *alloc, size_t size);
 void goleak_free(struct goleak_alloc *alloc, void *pointer, size_t size);
 

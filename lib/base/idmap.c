@@ -33,7 +33,7 @@ static bool grow(struct goleak_idmap *map)
 {
     struct goleak_idmap old = *map;
     size_t slots = old.entries != NULL ? (old.mask + 1) * 2 : 64;
-    map->entries = goleak_alloc_zeroed(map->alloc, slots * sizeof *map->entries);
+    map->entries = goleak_alloc_table(map->alloc, slots, sizeof *map->entries);
     if (map->entries == NULL) {
         *map = old;
         return false;

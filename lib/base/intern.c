@@ -22,7 +22,7 @@ void goleak_intern_release(struct goleak_intern *intern)
 static bool grow_slots(struct goleak_intern *intern)
 {
     size_t count = intern->slot_count != 0 ? intern->slot_count * 2 : 64;
-    uint32_t *slots = goleak_alloc_zeroed(intern->alloc, count * sizeof *slots);
+    uint32_t *slots = goleak_alloc_table(intern->alloc, count, sizeof *slots);
     if (slots == NULL)
         return false;
     for (size_t i = 0; i < intern->count; i++) {

@@ -50,7 +50,7 @@ void goleak_trace_gs_list(struct goleak_trace_gs *gs, uint32_t slot)
 /* A table of this size, with those that live. */
 static bool rebuild(struct goleak_trace_gs *gs, size_t size)
 {
-    uint32_t *table = goleak_alloc_zeroed(gs->alloc, size * sizeof *table);
+    uint32_t *table = goleak_alloc_table(gs->alloc, size, sizeof *table);
     if (table == NULL)
         return false;
     goleak_free(gs->alloc, gs->table, ((size_t)gs->mask + 1) * sizeof *gs->table);

@@ -36,7 +36,7 @@ static void put_row(struct goleak_store *store, uint32_t first, uint32_t count)
 static bool resize_slots(struct goleak_store *store, unsigned log2)
 {
     size_t count = (size_t)1 << log2;
-    uint64_t *slots = goleak_alloc_zeroed(store->alloc, count * sizeof *slots);
+    uint64_t *slots = goleak_alloc_table(store->alloc, count, sizeof *slots);
     if (slots == NULL)
         return false;
     uint64_t *old = store->slots;
@@ -155,7 +155,7 @@ static bool collect_goids(struct goleak_store *store)
     size_t count = 1024;
     while (count < (size_t)store->count * 4)
         count *= 2;
-    uint32_t *slots = goleak_alloc_zeroed(store->alloc, count * sizeof *slots);
+    uint32_t *slots = goleak_alloc_table(store->alloc, count, sizeof *slots);
     if (slots == NULL)
         return false;
     goleak_free(store->alloc, goids->slots, goids->slots != NULL ? (goids->mask + 1) * sizeof *slots : 0);

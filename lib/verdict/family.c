@@ -1,7 +1,6 @@
 /* family - see family.h. */
 #include "verdict/family.h"
 
-#include "base/hash.h"
 #include "base/radix.h"
 
 #include <stdlib.h>
@@ -28,7 +27,7 @@ void goleak_families_release(struct goleak_families *families)
 /* Where it is, or would be put. There are slots. */
 static struct goleak_family *find(const struct goleak_families *families, uint64_t family)
 {
-    size_t at = (size_t)(goleak_hash_u64(family) >> 32) & families->slot_mask;
+    size_t at = goleak_families_place(families, family);
     while (families->slots[at].number != 0 && families->slots[at].number != family)
         at = (at + 1) & families->slot_mask;
     return &families->slots[at];

@@ -8,6 +8,8 @@
 #define GOLEAK_VERDICT_FAMILY_H
 
 #include "base/alloc.h"
+#include "base/compiler.h"
+#include "base/hash.h"
 
 struct goleak_member {
     int64_t created; /* moment */
@@ -32,11 +34,29 @@ void goleak_families_init(struct goleak_families *families, struct goleak_alloc 
 void goleak_families_release(struct goleak_families *families);
 /* A family is any number but 0. False: memory. */
 bool goleak_families_want(struct goleak_families *families, uint64_t family);
+static inline size_t goleak_families_place(const struct goleak_families *families, uint64_t family)
+{
+    return (size_t)(goleak_hash_u64(family) >> 32) & families->slot_mask;
+}
+
+/* It is counted soon; there are some that are wanted. */
+GOLEAK_PREFETCHER void goleak_families_prefetch(const struct goleak_families *families, uint64_t family)
+{
+    GOLEAK_PREFETCH(&families->slots[goleak_families_place(families, family)]);
+}
+
 /* A member of it will be put; *wanted false: nobody asks for this family, and it will not. False: memory, or more
  * than 2^32 - 1 members. */
 bool goleak_families_count(struct goleak_families *families, uint64_t family, bool *wanted);
 /* All are counted: there is room for them. False: memory. */
 bool goleak_families_make_room(struct goleak_families *families);
+/* So many are put next. */
+GOLEAK_PREFETCHER void goleak_families_prefetch_next(const struct goleak_families *families, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        GOLEAK_PREFETCH(&families->slots[families->places[families->count + i]]);
+}
+
 /* The next of those who were counted. */
 void goleak_families_put(struct goleak_families *families, int64_t created, uint32_t record, uint32_t mark);
 /* All are put. False: memory. */

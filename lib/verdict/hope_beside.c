@@ -116,27 +116,51 @@ static bool want_families(struct goleak_hope_search *search)
     return any;
 }
 
-/* Is it of a family that somebody asks for? */
-static bool is_asked_for(struct goleak_hope_search *search, uint32_t index)
+/* The helpers of a word whose spawner some are looked for of, without a branch: who is cannot be foreseen. */
+static size_t fetch_helpers(const struct goleak_hope_search *search, uint32_t word, uint32_t records[GOLEAK_WORD])
 {
-    bool wanted = goleak_has_bit(search->wanted, search->parents[index]);
-    uint64_t family = wanted ? family_of(search, goleak_store_at(search->input->store, index)) : 0;
-    search->failed = family != 0 && !goleak_families_count(&search->acting, family, &wanted);
-    return family != 0 && wanted;
+    size_t count = 0;
+    for (uint64_t left = search->helpers[word]; left != 0; left &= left - 1) {
+        uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left);
+        records[count] = index;
+        count += goleak_has_bit(search->wanted, search->parents[index]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        GOLEAK_PREFETCH(goleak_store_at(search->input->store, records[i]));
+        GOLEAK_PREFETCH(goleak_lineage_at(search->input->lineage, search->parents[records[i]]));
+    }
+    return count;
 }
 
-/* Those who act and may be beside one that is still stuck; the others are not asked any more. */
+/* Counts those of a word who are of a family that somebody asks for; the others are not asked any more. */
+static void count_acting(struct goleak_hope_search *search, uint32_t word)
+{
+    uint32_t records[GOLEAK_WORD];
+    uint64_t families[GOLEAK_WORD];
+    size_t count = fetch_helpers(search, word, records);
+    search->helpers[word] = 0;
+    for (size_t i = 0; i < count; i++) {
+        families[i] = family_of(search, goleak_store_at(search->input->store, records[i]));
+        goleak_families_prefetch(&search->acting, families[i]);
+    }
+    for (size_t i = 0; i < count && !search->failed; i++) {
+        bool wanted = false;
+        search->failed = families[i] != 0 && !goleak_families_count(&search->acting, families[i], &wanted);
+        search->helpers[word] |= (uint64_t)wanted << records[i] % GOLEAK_WORD;
+    }
+}
+
+/* Those who act and may be beside one that is still stuck. */
 static void collect_acting(struct goleak_hope_search *search)
 {
     const uint32_t words = (uint32_t)goleak_words_of(search->hope->count);
     uint32_t records[GOLEAK_WORD];
-    for (uint32_t word = 0; word < words; word++)
-        for (uint64_t left = search->helpers[word]; left != 0 && !search->failed; left &= left - 1)
-            if (!is_asked_for(search, word * GOLEAK_WORD + goleak_low_zeros(left)))
-                search->helpers[word] &= ~(left & (~left + 1));
+    for (uint32_t word = 0; word < words && !search->failed; word++)
+        count_acting(search, word);
     search->failed = search->failed || !goleak_families_make_room(&search->acting);
     for (uint32_t word = 0; word < words && !search->failed; word++) {
         size_t count = goleak_fetch_word(search, search->helpers[word], word, records);
+        goleak_families_prefetch_next(&search->acting, count);
         for (size_t i = 0; i < count; i++)
             goleak_families_put(&search->acting, goleak_store_at(search->input->store, records[i])->created,
                                 records[i], GOLEAK_PATIENCE_UNASKED);

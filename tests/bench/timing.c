@@ -1,10 +1,11 @@
 /*
- * timing - runs commands in turn, several rounds, and compares medians.
+ * timing - runs commands in turn, several rounds, and compares them.
  *
  *      timing ROUNDS NAME COMMAND [NAME COMMAND]...
  *
  * The first is what the others are compared with. A round runs each once, so that
- * a noisy machine is noisy for all; the first round is not counted. COMMAND is a
+ * a noisy machine is noisy for all: the ratio is the median of the rounds' own, the
+ * times are medians, too. The first round is not counted. COMMAND is a
  * shell line, its output is dropped, and any exit status up to 2 will do. The
  * memory is the largest process's.
  */
@@ -23,7 +24,8 @@ extern pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage);
 
 struct entry {
     const char *name, *command;
-    double *wall, *cpu;
+    double *wall, *cpu; /* of each round */
+    double ratio;
     long peak_kib;
 };
 
@@ -81,6 +83,14 @@ static double median(double *values, int count)
     return count % 2 != 0 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
+/* To the first, in the same round. */
+static double ratio(const struct entry *first, const struct entry *entry, double *room, int rounds)
+{
+    for (int round = 0; round < rounds; round++)
+        room[round] = first->wall[round] > 0 ? entry->wall[round] / first->wall[round] : 0;
+    return median(room, rounds);
+}
+
 int main(int argc, char **argv)
 {
     int rounds = argc > 3 ? atoi(argv[1]) : 0, count = (argc - 2) / 2;
@@ -89,7 +99,7 @@ int main(int argc, char **argv)
         return 2;
     }
     struct entry *entries = calloc((size_t)count, sizeof *entries);
-    double *times = calloc((size_t)count * (size_t)rounds * 2, sizeof *times);
+    double *times = calloc(((size_t)count * 2 + 1) * (size_t)rounds, sizeof *times);
     if (entries == NULL || times == NULL)
         return 2;
     for (int i = 0; i < count; i++) {
@@ -102,12 +112,13 @@ int main(int argc, char **argv)
         for (int i = 0; i < count; i++)
             if (run(&entries[i], round) != 0)
                 return 1;
-    double base = median(entries[0].wall, rounds);
-    for (int i = 0; i < count; i++) {
-        double wall = median(entries[i].wall, rounds);
-        printf("%-44s %7.3f x  %8.3f s  %8.3f s cpu  %8.1f MB\n", entries[i].name, base > 0 ? wall / base : 0, wall,
-               median(entries[i].cpu, rounds), (double)entries[i].peak_kib * 1024 / 1e6);
-    }
+    double *ratios = times + (size_t)count * (size_t)rounds * 2;
+    for (int i = 0; i < count; i++)
+        entries[i].ratio = ratio(&entries[0], &entries[i], ratios, rounds);
+    for (int i = 0; i < count; i++)
+        printf("%-44s %7.3f x  %8.3f s  %8.3f s cpu  %8.1f MB\n", entries[i].name, entries[i].ratio,
+               median(entries[i].wall, rounds), median(entries[i].cpu, rounds),
+               (double)entries[i].peak_kib * 1024 / 1e6);
     free(times);
     free(entries);
     return 0;
