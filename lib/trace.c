@@ -597,7 +597,9 @@ static enum goleak_status complain_of_nothing(struct goleak_input *input)
         goleak_error_set(error, GOLEAK_E_NOEVENTS, "no line of it can be read; of the first: %s", line->detail);
         error->line = line->line;
         error->column = line->column;
-    } else if (input->facts.notes != 0)
+    } else if (input->facts.nothing != NULL)
+        goleak_error_set(error, GOLEAK_E_NOEVENTS, "%s", input->facts.nothing);
+    else if (input->facts.notes != 0)
         goleak_error_set(error, GOLEAK_E_NOEVENTS,
                          "found a recorder's messages and no events: give this file together with its recording%s%s",
                          problem[0] != '\0' ? "; it says " : "", problem);

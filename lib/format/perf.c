@@ -1051,8 +1051,8 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
         out->advice = "found perf script output whose events tell no goroutine (g= or goid=), expected it: run " FIELDS
                       "; `goleak-report recorder perf` prints a script whose probes record it";
     else if (reader->has_header)
-        out->advice = "found the header that perf script prints and no event, expected those of Go probes: did they "
-                      "match, and did the program run while perf recorded?";
+        out->nothing = "found the header that perf script prints and no event of a Go probe: did the probes match, and "
+                       "did the program run while perf recorded?";
 }
 
 /* ---- sniffing ---- */

@@ -116,8 +116,8 @@ static uint32_t begin_habits(struct goleak_waits *waits, struct goleak_record *r
     uint32_t index = take_habit(waits), place = record->waits;
     if (index == 0)
         return 0;
-    *goleak_habit_at(waits, index) =
-        (struct goleak_habit){ .place = place, .count = 1, .past = { .marks = goleak_place_mark(place), .here = place } };
+    *goleak_habit_at(waits, index) = (struct goleak_habit){ .place = place, .count = 1 };
+    goleak_habit_at(waits, index)->past = (struct goleak_past){ .marks = goleak_place_mark(place), .here = place };
     record->waits = GOLEAK_WAITS_HABITS | index << 1;
     return index;
 }
@@ -239,7 +239,7 @@ static uint32_t find_both(struct goleak_waits *waits, struct goleak_record *reco
     return 0;
 }
 
-/* At its first habit's place. */
+/* At the habit's place. */
 static inline void count_end(struct goleak_waits *waits, struct goleak_habit *habit, int64_t waited)
 {
     struct goleak_wait_site *site = &waits->sites[habit->site];
@@ -313,6 +313,7 @@ void goleak_waits_ended_by(struct goleak_waits *waits, struct goleak_record *rec
                            const struct goleak_record *waker)
 {
     struct goleak_habit *habit = end_wait(waits, record, moment);
+    record->waits &= ~(goleak_has_habits(record) ? GOLEAK_WAITS_ENDED : 0); /* it may stand from the wait before */
     if (habit != NULL)
         note_waker(habit, waker);
 }

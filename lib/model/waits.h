@@ -10,6 +10,7 @@
  *      goleak_waits_begin     it parks
  *      goleak_waits_end       it wakes up ...
  *      goleak_waits_by        ... and this is who woke it
+ *      goleak_waits_end_by    both, where they are told at once
  *      goleak_waits_forget    it ended: a new life begins with nothing
  */
 #ifndef GOLEAK_MODEL_WAITS_H

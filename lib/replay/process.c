@@ -79,7 +79,7 @@ enum goleak_status goleak_process_by_thread(struct goleak_replay *replay, const 
         if (first->pid == 0)
             first->pid = first->main_tid;
         status = goleak_process_by_pid(replay, event->tid);
-    } else if (thread->tid == event->tid) {
+    } else if (thread->tid == event->tid) { /* of other events than creations this was asked before */
         replay->process = thread->process;
     } else if (UNLIKELY(replay->process_count > 1)) {
         uint64_t goid = event->has & GOLEAK_HAS_GOID ? event->goid : 0;

@@ -69,7 +69,7 @@ void goleak_replay_release(struct goleak_replay *replay)
 enum goleak_status goleak_replay_flush(struct goleak_replay *replay)
 {
     struct goleak_transitions *batch = &replay->transitions;
-    bool failed = replay->waits.failed || replay->locks.failed;
+    bool failed = replay->failed || replay->waits.failed || replay->locks.failed;
     enum goleak_status status = failed ? goleak_alloc_failure(replay->alloc) : GOLEAK_OK;
     batch->site_count = goleak_sites_count(&replay->sites);
     if (status == GOLEAK_OK && batch->count != 0 && replay->on_transitions != NULL)

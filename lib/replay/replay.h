@@ -88,6 +88,7 @@ struct goleak_replay {
     uint32_t candidates; /* of the Go version, as the reasons of the records were read */
     struct goleak_stream stream;
     bool include_system;
+    bool failed; /* memory ended where nobody could be told */
     int64_t first_ns, last_ns;
     uint64_t event_count;
     uint64_t serial;

@@ -1,8 +1,8 @@
 /*
  * usual - the short way of an event.
  *
- * Nearly all events are of a goroutine that is known, and bring nothing but the next
- * step of its life. These go without the questions of the long way. What follows from the
+ * Nearly all events are of a goroutine that is known, or is just created, and bring nothing
+ * but the next step of its life. These go without the questions of the long way. What follows from the
  * sort of an event (its kind, flags, reasons, and what it tells) is worked out once for
  * each sort; what is left depends on the goroutine. Where anything is unusual, the answer
  * is "no", and nothing has been done.
@@ -178,7 +178,7 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
     record->parent = node;
     replay->lineage.nodes[node].references++;
     if ((has & (GOLEAK_HAS_STACK | GOLEAK_TELLS_SITE)) != 0 && goleak_set_site(replay, record, event) != GOLEAK_OK)
-        return false;
+        replay->failed = true; /* it lives already: the long way would begin another life */
     if (spawner->state == GOLEAK_STATE_WAITING)
         goleak_set_state(replay, spawner, GOLEAK_STATE_RUNNING, moment);
     replay->script_live++;

@@ -53,7 +53,8 @@ static bool grow_slots(struct goleak_families *families)
 
 bool goleak_families_want(struct goleak_families *families, uint64_t family)
 {
-    if ((families->slots == NULL || families->family_count * 2 > families->slot_mask) && !grow_slots(families))
+    if (families->family_count > UINT32_MAX >> 2 ||
+        ((families->slots == NULL || families->family_count * 2 > families->slot_mask) && !grow_slots(families)))
         return false;
     struct goleak_family *slot = find(families, family);
     families->family_count += slot->number == 0;

@@ -24,7 +24,7 @@ struct goleak_families {
         uint32_t first, count; /* of its members, behind those of the families before; while they are counted: 0 */
     } *slots; /* open addressing: at most half of them are used */
     size_t slot_mask, family_count;
-    uint32_t *places; /* slots, of those who were counted */
+    uint32_t *places; /* slots, of those who were counted: since the first of them none is wanted any more */
     size_t place_count, place_capacity;
     struct goleak_member *members; /* when sorted: by family, moment, record */
     size_t count;
@@ -32,8 +32,9 @@ struct goleak_families {
 
 void goleak_families_init(struct goleak_families *families, struct goleak_alloc *alloc);
 void goleak_families_release(struct goleak_families *families);
-/* A family is any number but 0. False: memory. */
+/* A family is any number but 0. False: memory, or more than 2^30 families. */
 bool goleak_families_want(struct goleak_families *families, uint64_t family);
+/* For prefetching alone: where its slot is, or near. */
 static inline size_t goleak_families_place(const struct goleak_families *families, uint64_t family)
 {
     return (size_t)(goleak_hash_u64(family) >> 32) & families->slot_mask;

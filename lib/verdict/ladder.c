@@ -43,60 +43,51 @@ const struct goleak_limits goleak_limits_default = GOLEAK_LIMITS_DEFAULT;
 /* What a recording must tell for a rule to be weighed at all. */
 enum need { NEEDS_NOTHING, NEEDS_WAKEUPS, NEEDS_WAKERS, NEEDS_OBJECTS, NEEDS_STACKS, NEEDS_SITE, NEEDS_LOCKS };
 
-/* What a rule against a leak is to the others. */
-enum part {
-    TELLS,   /* it is a sentence alone */
-    SERVED,  /* somebody may wake it as before: the others need not be asked */
-    AGAINST, /* one is enough */
-    YOUNG    /* … and it may not even have waited for long */
-};
-
 static const struct rule {
     const char *id;
     enum goleak_weight weight;
     enum need need;
     goleak_rule *applies;
-    enum part part;
 } rules[] = {
-    { "alive-only", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_alive_only, TELLS },
-    { "main", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_main, TELLS },
-    { "system", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_system, TELLS },
-    { "panic-wait", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_panic, TELLS },
-    { "forever", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_forever, TELLS },
-    { "lock-cycle", GOLEAK_DECIDES, NEEDS_LOCKS, goleak_rule_lock_cycle, TELLS },
-    { "too-young", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_young, TELLS },
-    { "coroutine", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_coroutine, TELLS },
-    { "blocked", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_article, TELLS },
-    { "waits", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_waits, TELLS },
-    { "runs", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_runs, TELLS },
+    { "alive-only", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_alive_only },
+    { "main", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_main },
+    { "system", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_system },
+    { "panic-wait", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_panic },
+    { "forever", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_forever },
+    { "lock-cycle", GOLEAK_DECIDES, NEEDS_LOCKS, goleak_rule_lock_cycle },
+    { "too-young", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_young },
+    { "coroutine", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_coroutine },
+    { "blocked", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_article },
+    { "waits", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_waits },
+    { "runs", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_runs },
 
-    { "lock-kept", GOLEAK_FOR, NEEDS_LOCKS, goleak_rule_lock_kept, TELLS },
-    { "waker-gone", GOLEAK_FOR, NEEDS_WAKERS, goleak_rule_waker_gone, TELLS },
-    { "never-woken", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_never_woken, TELLS },
-    { "sender", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_sender, TELLS },
-    { "left-out", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_left_out, TELLS },
-    { "rises", GOLEAK_FOR, NEEDS_SITE, goleak_rule_rises, TELLS },
-    { "never-ends", GOLEAK_FOR, NEEDS_SITE, goleak_rule_never_ends, TELLS },
-    { "beyond", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_beyond, TELLS },
-    { "shape", GOLEAK_FOR, NEEDS_NOTHING, goleak_rule_shape, TELLS },
-    { "spawner-gone", GOLEAK_FOR, NEEDS_NOTHING, goleak_rule_spawner_gone, TELLS },
+    { "lock-kept", GOLEAK_FOR, NEEDS_LOCKS, goleak_rule_lock_kept },
+    { "waker-gone", GOLEAK_FOR, NEEDS_WAKERS, goleak_rule_waker_gone },
+    { "never-woken", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_never_woken },
+    { "sender", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_sender },
+    { "left-out", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_left_out },
+    { "rises", GOLEAK_FOR, NEEDS_SITE, goleak_rule_rises },
+    { "never-ends", GOLEAK_FOR, NEEDS_SITE, goleak_rule_never_ends },
+    { "beyond", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_beyond },
+    { "shape", GOLEAK_FOR, NEEDS_NOTHING, goleak_rule_shape },
+    { "spawner-gone", GOLEAK_FOR, NEEDS_NOTHING, goleak_rule_spawner_gone },
 
-    { "holder", GOLEAK_AGAINST, NEEDS_LOCKS, goleak_rule_holder, AGAINST },
-    { "serves", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_serves, SERVED },
-    { "timer", GOLEAK_AGAINST, NEEDS_WAKERS, goleak_rule_timer, SERVED },
-    { "shared", GOLEAK_AGAINST, NEEDS_OBJECTS, goleak_rule_shared, AGAINST },
-    { "pool", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_pool, AGAINST },
-    { "beside", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_beside, AGAINST },
-    { "child", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_child, AGAINST },
-    { "passed", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_passed, AGAINST },
-    { "scope", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_scope, AGAINST },
-    { "startup", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_startup, TELLS },
-    { "usual", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_usual, YOUNG },
-    { "early", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_early, YOUNG },
-    { "idler", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_idler, AGAINST },
-    { "older", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_older, TELLS },
+    { "holder", GOLEAK_AGAINST, NEEDS_LOCKS, goleak_rule_holder },
+    { "serves", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_serves },
+    { "timer", GOLEAK_AGAINST, NEEDS_WAKERS, goleak_rule_timer },
+    { "shared", GOLEAK_AGAINST, NEEDS_OBJECTS, goleak_rule_shared },
+    { "pool", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_pool },
+    { "beside", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_beside },
+    { "child", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_child },
+    { "passed", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_passed },
+    { "scope", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_scope },
+    { "startup", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_startup },
+    { "usual", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_usual },
+    { "early", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_early },
+    { "idler", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_idler },
+    { "older", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_older },
 
-    { "loss", GOLEAK_LOWERS, NEEDS_NOTHING, goleak_rule_loss, TELLS },
+    { "loss", GOLEAK_LOWERS, NEEDS_NOTHING, goleak_rule_loss },
 };
 #define RULES (sizeof rules / sizeof *rules)
 
@@ -232,12 +223,29 @@ static bool is_at_work(const struct goleak_case *c)
            (c->record->reason == GOLEAK_REASON_SYNC && !goleak_waits_in(&known, c->record, "WaitGroup"));
 }
 
+/* What a rule against a leak is to the others. */
+enum part {
+    SERVED,  /* somebody may wake it as before: the others need not be asked */
+    AGAINST, /* one is enough */
+    YOUNG,   /* … and it may not even have waited for long */
+    TELLS    /* it is a sentence alone */
+};
+
+static enum part part_of(const struct rule *rule)
+{
+    goleak_rule *applies = rule->applies;
+    return applies == goleak_rule_serves || applies == goleak_rule_timer    ? SERVED
+           : applies == goleak_rule_usual || applies == goleak_rule_early   ? YOUNG
+           : applies == goleak_rule_startup || applies == goleak_rule_older ? TELLS
+                                                                            : AGAINST;
+}
+
 /* Any of this part. */
 static bool speaks(const struct goleak_case *c, enum part part)
 {
     enum goleak_verdict none;
     for (size_t i = 0; i < RULES; i++)
-        if (rules[i].part == part && holds(&rules[i], c, &none))
+        if (rules[i].weight == GOLEAK_AGAINST && part_of(&rules[i]) == part && holds(&rules[i], c, &none))
             return true;
     return false;
 }

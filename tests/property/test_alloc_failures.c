@@ -242,6 +242,42 @@ static void test_extended(void **state)
     try_text(extended, sizeof extended - 1);
 }
 
+/* A creation that failed half-way is no end of a life, and the failure is told. */
+static void test_many_sites(void **state)
+{
+    char text[8192];
+    size_t size = 0;
+    bool refused = true;
+    const unsigned sites = 60;
+    for (unsigned i = 0; i < sites; i++)
+        size += (size_t)snprintf(text + size, sizeof text - size,
+                                 "newproc1: goroutine=c000%06x goid=%u parent=c000002380 startpc=%x ts=%u\n",
+                                 0x100000 + 0x380 * i, 10 + i, 0x450000 + 64 * i, 100 + i);
+    (void)state;
+    for (size_t n = 1; refused; n++) {
+        struct fail_alloc heap;
+        struct goleak_trace *trace = NULL;
+        struct goleak_options options = GOLEAK_OPTIONS_INIT;
+        fail_alloc_init(&heap, n, false);
+        options.allocator = &heap.allocator;
+        enum goleak_status status = goleak_trace_new(&trace, &options, NULL);
+        if (status == GOLEAK_OK)
+            status = goleak_trace_feed(trace, text, size, NULL);
+        if (status == GOLEAK_OK)
+            status = goleak_trace_finish(trace, NULL);
+        if (status == GOLEAK_OK) {
+            struct goleak_summary sum;
+            goleak_trace_summary(trace, &sum);
+            assert_int_equal(sum.created, sites);
+            assert_int_equal(sum.ended, 0);
+        }
+        goleak_trace_free(trace);
+        assert_true(fail_alloc_is_clean(&heap));
+        refused = heap.failed;
+        assert_true(refused || n > 50);
+    }
+}
+
 static void test_calls(void **state)
 {
     (void)state;
@@ -300,6 +336,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),  cmocka_unit_test(test_rich),   cmocka_unit_test(test_extended),
+        cmocka_unit_test(test_many_sites),
         cmocka_unit_test(test_calls),  cmocka_unit_test(test_packed), cmocka_unit_test(test_shuffled),
         cmocka_unit_test(test_recorders),
     };

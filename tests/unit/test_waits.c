@@ -66,6 +66,29 @@ static void a_place_remembers_who_woke_there(void **state)
     assert_null(goleak_waits_here(&waits, &record));
 }
 
+/* Both at once; what is told late of the wait before is not told of this one. */
+static void a_wake_up_by_somebody_is_told_once(void **state)
+{
+    struct goleak_record record = parked(GOLEAK_REASON_CHAN_RECV, 0);
+    const struct goleak_record first = { .index = 7, .serial = 700 }, second = { .index = 8, .serial = 800 };
+    (void)state;
+    goleak_waits_begin(&waits, &record, 0xc000);
+    goleak_waits_end(&waits, &record, 10); /* it waits again, without that having been kept */
+    goleak_waits_end_by(&waits, &record, 40, &first);
+    record.state = GOLEAK_STATE_RUNNABLE;
+    goleak_waits_end_by(&waits, &record, 50, &second);
+    goleak_waits_by(&waits, &record, NULL);
+    record.state = GOLEAK_STATE_WAITING;
+    const struct goleak_habit *here = goleak_waits_here(&waits, &record);
+    assert_non_null(here);
+    assert_int_equal(here->ended, 2);
+    assert_int_equal(here->longest, 40);
+    assert_int_equal(here->wakers[0], 7);
+    assert_int_equal(here->wakers[1], 0);
+    assert_int_equal(here->nobody, 0);
+    assert_true(waits.tells_wakers);
+}
+
 static void three_wakers_are_many(void **state)
 {
     struct goleak_record record = parked(GOLEAK_REASON_CHAN_RECV, 0);
@@ -262,6 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_place_remembers_who_woke_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_wake_up_by_somebody_is_told_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(three_wakers_are_many, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_an_object_reason_and_stack_are_the_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_not_seen_to_begin_is_not_counted, set_up, tear_down),
