@@ -478,13 +478,13 @@ static void test_captures(void **state)
 {
     (void)state;
     const char *folder = getenv("GOLEAK_CAPTURES");
-    struct tally tally = { .every = has_sanitizer() ? 4 : 1 };
+    struct tally tally = { .every = has_sanitizer() ? 8 : 1 };
     if (folder == NULL || folder[0] == '\0') {
         print_message("SKIP GOLEAK_CAPTURES does not name a folder of recordings\n");
         skip();
     }
     if (tally.every > 1)
-        print_message("# every fourth recording: sanitizers take ten times as long\n");
+        print_message("# every eighth recording: sanitizers take ten times as long\n");
     check_folder(&tally, folder);
     print_message("# %zu recordings, of which %zu are smaller as .glk than with zstd -19\n", tally.recordings,
                   tally.smaller);

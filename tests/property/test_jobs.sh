@@ -112,8 +112,8 @@ if [ -z "${GOLEAK_CAPTURES:-}" ]; then
 else
     case " ${GOLEAK_FEATURES:-} " in
     *' san '*)
-        echo '# every fourth recording: sanitizers take ten times as long'
-        every=4
+        echo '# every eighth recording: sanitizers take ten times as long'
+        every=8
         ;;
     *) every=1 ;;
     esac
