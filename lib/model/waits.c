@@ -313,7 +313,8 @@ void goleak_waits_ended_by(struct goleak_waits *waits, struct goleak_record *rec
                            const struct goleak_record *waker)
 {
     struct goleak_habit *habit = end_wait(waits, record, moment);
-    record->waits &= ~(goleak_has_habits(record) ? GOLEAK_WAITS_ENDED : 0); /* it may stand from the wait before */
+    if (goleak_has_habits(record))
+        record->waits &= ~GOLEAK_WAITS_ENDED; /* it may stand from the wait before */
     if (habit != NULL)
         note_waker(habit, waker);
 }

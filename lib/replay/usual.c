@@ -52,7 +52,8 @@ static struct goleak_plan make_plan(const struct goleak_replay *replay, const st
                                 .state = kinds[event->kind].state,
                                 .counted = (has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) != 0 };
     if ((has & whose) == 0 || (has & ~kinds[event->kind].may) != 0 ||
-        (plan.way == GOLEAK_WAY_READY && !other && other_goid) || (plan.way == GOLEAK_WAY_CREATE && (!other || (has & GOLEAK_HAS_G) == 0)) ||
+        (plan.way == GOLEAK_WAY_READY && !other && other_goid) ||
+        (plan.way == GOLEAK_WAY_CREATE && (!other || (has & GOLEAK_HAS_G) == 0)) ||
         (other && (event->flags & GOLEAK_FLAG_NAMED)))
         plan.way = GOLEAK_WAY_LONG;
     /* This may pass. */

@@ -2,9 +2,9 @@
  * usual - the short way of an event.
  *
  * Nearly all events are of a goroutine that is known, or is just created, and bring nothing
- * but the next step of its life. These go without the questions of the long way. What follows from the
- * sort of an event (its kind, flags, reasons, and what it tells) is worked out once for
- * each sort; what is left depends on the goroutine. Where anything is unusual, the answer
+ * but the next step of its life. These go without the questions of the long way. What follows
+ * from the sort of an event (its kind, flags, reasons, and what it tells) is worked out once
+ * for each sort; what is left depends on the goroutine. Where anything is unusual, the answer
  * is "no", and nothing has been done.
  */
 #ifndef GOLEAK_REPLAY_USUAL_H

@@ -34,6 +34,7 @@ void goleak_families_init(struct goleak_families *families, struct goleak_alloc 
 void goleak_families_release(struct goleak_families *families);
 /* A family is any number but 0. False: memory, or more than 2^30 families. */
 bool goleak_families_want(struct goleak_families *families, uint64_t family);
+
 /* For prefetching alone: where its slot is, or near. */
 static inline size_t goleak_families_place(const struct goleak_families *families, uint64_t family)
 {

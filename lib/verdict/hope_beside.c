@@ -97,9 +97,8 @@ static size_t fetch_stuck(const struct goleak_hope_search *search, uint32_t word
 }
 
 /* Whose families are looked for. */
-static bool want_families(struct goleak_hope_search *search)
+static void want_families(struct goleak_hope_search *search)
 {
-    bool any = false;
     uint32_t records[GOLEAK_WORD];
     for (uint32_t word = 0; word < goleak_words_of(search->hope->count) && !search->failed; word++) {
         size_t count = fetch_stuck(search, word, records);
@@ -108,12 +107,10 @@ static bool want_families(struct goleak_hope_search *search)
             uint64_t family = family_of(search, record);
             if (family == 0)
                 continue;
-            any = true;
             goleak_set_bit(search->wanted, record->parent);
             search->failed = !goleak_families_want(&search->acting, family);
         }
     }
-    return any;
 }
 
 /* The helpers of a word whose spawner some are looked for of, without a branch: who is cannot be foreseen. */
@@ -210,7 +207,8 @@ static uint32_t find_beside(struct goleak_hope_search *search, const struct gole
 void goleak_hope_look_beside(struct goleak_hope_search *search)
 {
     uint32_t records[GOLEAK_WORD];
-    if (want_families(search))
+    want_families(search);
+    if (search->acting.family_count != 0)
         collect_acting(search);
     const uint32_t words = search->acting.count != 0 ? (uint32_t)goleak_words_of(search->hope->count) : 0;
     for (uint32_t word = 0; word < words && !search->failed; word++) {

@@ -33,8 +33,8 @@ struct goleak_hope_search {
     uint64_t *hopeless;            /* it is blocked, and nobody has given it hope yet */
     uint64_t *idle;                /* … until others have something for it */
     uint64_t *kept;                /* … and its place has started none for long */
-    uint64_t *helpers;             /* it acts, or hands on signals, and may wake others that it has to do with; at last of
-                                    * those alone who are looked for */
+    uint64_t *helpers;             /* it acts, or hands on signals, and may wake others that it has to do with; at last
+                                    * of those alone who are looked for */
     uint64_t *resting;             /* it acts, and waits where its stack tells */
     /* By spawn site: some of its goroutines are hopeless; another one has passed where one may be; all were started
      * long ago. */
