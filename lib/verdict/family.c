@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define SLOTS_FIRST 64
+#define PLACES ((uint32_t)UINT32_MAX >> 2)
 
 void goleak_families_init(struct goleak_families *families, struct goleak_alloc *alloc)
 {
@@ -19,18 +20,8 @@ void goleak_families_release(struct goleak_families *families)
         return;
     if (families->slots != NULL)
         goleak_free(families->alloc, families->slots, (families->slot_mask + 1) * sizeof *families->slots);
-    goleak_free(families->alloc, families->places, families->place_capacity * sizeof *families->places);
-    goleak_free(families->alloc, families->members, families->place_count * sizeof *families->members);
+    goleak_free(families->alloc, families->askers, families->asker_capacity * sizeof *families->askers);
     *families = (struct goleak_families){ .alloc = NULL };
-}
-
-/* Where it is, or would be put. There are slots. */
-static struct goleak_family *find(const struct goleak_families *families, uint64_t family)
-{
-    size_t at = goleak_families_place(families, family);
-    while (families->slots[at].number != 0 && families->slots[at].number != family)
-        at = (at + 1) & families->slot_mask;
-    return &families->slots[at];
 }
 
 static bool grow_slots(struct goleak_families *families)
@@ -45,82 +36,51 @@ static bool grow_slots(struct goleak_families *families)
     families->slot_mask = count - 1;
     for (size_t i = 0; i < had; i++)
         if (old.slots[i].number != 0)
-            *find(families, old.slots[i].number) = old.slots[i];
+            *goleak_families_find(families, old.slots[i].number) = old.slots[i];
     if (had != 0)
         goleak_free(families->alloc, old.slots, had * sizeof *old.slots);
     return true;
 }
 
-bool goleak_families_want(struct goleak_families *families, uint64_t family)
+bool goleak_families_ask(struct goleak_families *families, uint64_t family, const struct goleak_asker *asker)
 {
-    if (families->family_count > UINT32_MAX >> 2 ||
-        ((families->slots == NULL || families->family_count * 2 > families->slot_mask) && !grow_slots(families)))
+    if (families->asker_count >= PLACES ||
+        !goleak_grow(families->alloc, &families->askers, &families->asker_capacity, families->asker_count + 2,
+                     sizeof *families->askers) ||
+        ((families->slots == NULL || families->count * 2 > families->slot_mask) && !grow_slots(families)))
         return false;
-    struct goleak_family *slot = find(families, family);
-    families->family_count += slot->number == 0;
+    struct goleak_family *slot = goleak_families_find(families, family);
+    families->count += slot->number == 0;
     slot->number = family;
+    families->askers[++families->asker_count] = *asker;
+    families->askers[families->asker_count].before = slot->first & PLACES;
+    slot->first = (uint32_t)families->asker_count;
+    slot->left = ++slot->count;
     return true;
-}
-
-bool goleak_families_count(struct goleak_families *families, uint64_t family, bool *wanted)
-{
-    struct goleak_family *slot = families->slots != NULL ? find(families, family) : NULL;
-    *wanted = slot != NULL && slot->number == family;
-    if (!*wanted)
-        return true;
-    if (families->place_count == families->place_capacity &&
-        (families->place_count == UINT32_MAX || !goleak_grow(families->alloc, &families->places,
-                                                             &families->place_capacity, families->place_count + 1,
-                                                             sizeof *families->places)))
-        return false;
-    families->places[families->place_count++] = (uint32_t)(slot - families->slots);
-    slot->count++;
-    return true;
-}
-
-bool goleak_families_make_room(struct goleak_families *families)
-{
-    uint32_t sum = 0;
-    if (families->place_count == 0)
-        return true;
-    families->members =
-        goleak_alloc_array(families->alloc, families->place_count, sizeof *families->members);
-    for (size_t i = 0; families->members != NULL && i <= families->slot_mask; i++) {
-        families->slots[i].first = sum;
-        sum += families->slots[i].count;
-        families->slots[i].count = 0;
-    }
-    return families->members != NULL;
-}
-
-void goleak_families_put(struct goleak_families *families, int64_t created, uint32_t record, uint32_t mark)
-{
-    struct goleak_family *slot = &families->slots[families->places[families->count++]];
-    families->members[slot->first + slot->count++] = (struct goleak_member){ created, record, mark };
 }
 
 /* ---- sorting ---- */
 
 static int by_moment(const void *a, const void *b)
 {
-    const struct goleak_member *x = a, *y = b;
-    if (x->created != y->created)
-        return x->created < y->created ? -1 : 1;
+    const struct goleak_asker *x = a, *y = b;
+    if (x->since != y->since)
+        return x->since < y->since ? -1 : 1;
     return x->record < y->record ? -1 : x->record > y->record;
 }
 
-static inline uint64_t moment_of(const struct goleak_member *member)
+static inline uint64_t moment_of(const struct goleak_asker *member)
 {
-    return (uint64_t)member->created;
+    return (uint64_t)member->since;
 }
 
-GOLEAK_DEFINE_SORT_BY_DIGIT(sort_by_digit, struct goleak_member, moment_of)
+GOLEAK_DEFINE_SORT_BY_DIGIT(sort_by_digit, struct goleak_asker, moment_of)
 
 #define FEW 256 /* are compared: counting digits has its price */
 
 /* They come in the order of their records, and equally old ones stay in it. There is room for
  * as many at `room`. */
-static void sort_loose(struct goleak_member *loose, size_t count, struct goleak_member *room)
+static void sort_loose(struct goleak_asker *loose, size_t count, struct goleak_asker *room)
 {
     int64_t least = INT64_MAX, most = INT64_MIN;
     if (count < FEW) {
@@ -129,14 +89,14 @@ static void sort_loose(struct goleak_member *loose, size_t count, struct goleak_
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        least = loose[i].created < least ? loose[i].created : least;
-        most = loose[i].created > most ? loose[i].created : most;
+        least = loose[i].since < least ? loose[i].since : least;
+        most = loose[i].since > most ? loose[i].since : most;
     }
     uint64_t range = (uint64_t)most - (uint64_t)least;
-    struct goleak_member *from = loose, *to = room;
+    struct goleak_asker *from = loose, *to = room;
     for (unsigned shift = 0; shift < 64 && range >> shift != 0; shift += GOLEAK_DIGIT_BITS) {
         sort_by_digit(from, to, count, (uint64_t)least, shift);
-        struct goleak_member *sorted = to;
+        struct goleak_asker *sorted = to;
         to = from;
         from = sorted;
     }
@@ -146,7 +106,7 @@ static void sort_loose(struct goleak_member *loose, size_t count, struct goleak_
 
 /* What stands in its place between its neighbours is kept, the loose ones are sorted and put in. There is room for
  * as many as the run has, and for their sorting. */
-static void sort_run(struct goleak_member *run, size_t count, struct goleak_member *loose)
+static void sort_run(struct goleak_asker *run, size_t count, struct goleak_asker *loose)
 {
     size_t kept = 0, aside = 0;
     for (size_t i = 0; i < count; i++) {
@@ -164,7 +124,7 @@ static void sort_run(struct goleak_member *run, size_t count, struct goleak_memb
     }
 }
 
-static bool is_sorted(const struct goleak_member *run, size_t count)
+static bool is_sorted(const struct goleak_asker *run, size_t count)
 {
     for (size_t i = 1; i < count; i++)
         if (by_moment(&run[i - 1], &run[i]) > 0)
@@ -172,38 +132,62 @@ static bool is_sorted(const struct goleak_member *run, size_t count)
     return true;
 }
 
+/* Those of one family, who have asked one after the other: behind this place. */
+static void line_up(struct goleak_asker *sorted, uint32_t place, const struct goleak_asker *asked,
+                    const struct goleak_family *family)
+{
+    uint32_t from = family->first;
+    for (uint32_t to = place + family->count; to > place; to--, from = asked[from].before)
+        sorted[to] = asked[from];
+}
+
 bool goleak_families_sort(struct goleak_families *families)
 {
-    struct goleak_member *loose = NULL;
-    size_t room = 0;
-    bool good = true;
-    for (size_t i = 0; families->count != 0 && i <= families->slot_mask && good; i++) {
-        const struct goleak_family *family = &families->slots[i];
-        if (is_sorted(families->members + family->first, family->count))
-            continue;
-        good = goleak_grow(families->alloc, &loose, &room, family->count, sizeof *loose);
-        if (good)
-            sort_run(families->members + family->first, family->count, loose);
+    struct goleak_asker *loose = NULL, *asked = families->askers;
+    size_t room = 0, capacity = families->asker_count + 1;
+    struct goleak_asker *sorted = goleak_alloc_array(families->alloc, capacity, sizeof *sorted);
+    bool good = sorted != NULL;
+    uint32_t place = 0;
+    for (size_t i = 0; good && families->count != 0 && i <= families->slot_mask; i++) {
+        struct goleak_family *family = &families->slots[i];
+        line_up(sorted, place, asked, family);
+        family->first = place;
+        if (!is_sorted(sorted + place + 1, family->count)) {
+            good = goleak_grow(families->alloc, &loose, &room, family->count, sizeof *loose);
+            if (good)
+                sort_run(sorted + place + 1, family->count, loose);
+        }
+        for (uint32_t end = place + family->count; place < end; place++)
+            sorted[place + 1].before = place & PLACES;
     }
     goleak_free(families->alloc, loose, room * sizeof *loose);
+    if (sorted != NULL) {
+        goleak_free(families->alloc, asked, families->asker_capacity * sizeof *asked);
+        families->askers = sorted;
+        families->asker_capacity = capacity;
+    }
     return good;
 }
 
-struct goleak_member *goleak_families_since(struct goleak_families *families, uint64_t family, int64_t created,
-                                            size_t *count)
+/* So many steps are shorter than a search. */
+#define STEPS 8
+
+uint32_t goleak_families_nearest(struct goleak_families *families, struct goleak_family *family, int64_t created)
 {
-    const struct goleak_family *slot = families->count != 0 ? find(families, family) : NULL;
-    *count = 0;
-    if (slot == NULL || slot->count == 0)
-        return NULL;
-    size_t low = slot->first, end = low + slot->count, high = end;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (families->members[middle].created < created)
-            low = middle + 1;
-        else
-            high = middle;
+    const struct goleak_asker *askers = families->askers + family->first; /* from 1 on */
+    uint32_t low = family->near, high = family->count, most = low + STEPS;
+    while (low < high && low < most && askers[low + 1].since <= created)
+        low++;
+    if (low == most || (low != 0 && askers[low].since > created)) {
+        low = low == most ? low : 0;
+        while (low < high) {
+            uint32_t middle = high - (high - low) / 2;
+            if (askers[middle].since <= created)
+                low = middle;
+            else
+                high = middle - 1;
+        }
     }
-    *count = end - low;
-    return families->members + low;
+    family->near = low;
+    return goleak_families_unanswered(families, family, family->first + low);
 }

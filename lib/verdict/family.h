@@ -1,8 +1,9 @@
 /*
- * family - those whom one goroutine started in one function, by when it did so.
+ * family - those whom one goroutine started in one function, and who of them asks for the others.
  *
- * First the families are named that somebody will ask for, then members of these are counted, and
- * put in the order in which they were counted. Mostly they come in the order of their creation.
+ * All who ask come first, each with the time in which the others were started that it asks for. Then
+ * come the others, one by one, and are told who asks for them; whoever has got an answer is not told
+ * of again.
  */
 #ifndef GOLEAK_VERDICT_FAMILY_H
 #define GOLEAK_VERDICT_FAMILY_H
@@ -11,60 +12,74 @@
 #include "base/compiler.h"
 #include "base/hash.h"
 
-struct goleak_member {
-    int64_t created; /* moment */
-    uint32_t record;
-    uint32_t mark; /* by who put it, or found it */
+struct goleak_asker {
+    int64_t since, until; /* moments: it asks for those who were created between them */
+    uint32_t record;      /* 0: it has got its answer */
+    uint32_t before : 30; /* place of another one of its family that asks: when all have asked, the nearest one before
+                           * that may have no answer yet */
+    uint32_t mark : 2;    /* by who asks */
+};
+
+struct goleak_family {
+    uint64_t number; /* any but 0; 0: a free place */
+    uint32_t first;  /* the place before that of the first who asks; while they ask, of the last one */
+    uint32_t count;  /* of who ask */
+    uint32_t left;   /* … and have no answer yet */
+    uint32_t near;   /* behind `first`: so many had asked for one who was created when the last one was */
 };
 
 struct goleak_families {
     struct goleak_alloc *alloc;
-    struct goleak_family {
-        uint64_t number;  /* 0: a free place */
-        uint32_t first, count; /* of its members, behind those of the families before; while they are counted: 0 */
-    } *slots; /* open addressing: at most half of them are used */
-    size_t slot_mask, family_count;
-    uint32_t *places; /* slots, of those who were counted: since the first of them none is wanted any more */
-    size_t place_count, place_capacity;
-    struct goleak_member *members; /* when sorted: by family, moment, record */
-    size_t count;
+    struct goleak_family *slots; /* open addressing: at most half of them are used */
+    size_t slot_mask, count;
+    struct goleak_asker *askers; /* from place 1 on: as they ask; then by family and `since` */
+    size_t asker_count, asker_capacity;
 };
 
 void goleak_families_init(struct goleak_families *families, struct goleak_alloc *alloc);
 void goleak_families_release(struct goleak_families *families);
-/* A family is any number but 0. False: memory, or more than 2^30 families. */
-bool goleak_families_want(struct goleak_families *families, uint64_t family);
 
-/* For prefetching alone: where its slot is, or near. */
+/* False: memory, or more than 2^30 who ask. */
+bool goleak_families_ask(struct goleak_families *families, uint64_t family, const struct goleak_asker *asker);
+/* All have asked. False: memory. */
+bool goleak_families_sort(struct goleak_families *families);
+
 static inline size_t goleak_families_place(const struct goleak_families *families, uint64_t family)
 {
     return (size_t)(goleak_hash_u64(family) >> 32) & families->slot_mask;
 }
 
-/* It is counted soon; there are some that are wanted. */
+/* It is looked for soon; somebody has asked for some family. */
 GOLEAK_PREFETCHER void goleak_families_prefetch(const struct goleak_families *families, uint64_t family)
 {
     GOLEAK_PREFETCH(&families->slots[goleak_families_place(families, family)]);
 }
 
-/* A member of it will be put; *wanted false: nobody asks for this family, and it will not. False: memory, or more
- * than 2^32 - 1 members. */
-bool goleak_families_count(struct goleak_families *families, uint64_t family, bool *wanted);
-/* All are counted: there is room for them. False: memory. */
-bool goleak_families_make_room(struct goleak_families *families);
-/* So many are put next. */
-GOLEAK_PREFETCHER void goleak_families_prefetch_next(const struct goleak_families *families, size_t count)
+/* A free place where nobody asks for it. Somebody has asked for some family. */
+static inline struct goleak_family *goleak_families_find(const struct goleak_families *families, uint64_t family)
 {
-    for (size_t i = 0; i < count; i++)
-        GOLEAK_PREFETCH(&families->slots[families->places[families->count + i]]);
+    size_t at = goleak_families_place(families, family);
+    while (families->slots[at].number != 0 && families->slots[at].number != family)
+        at = (at + 1) & families->slot_mask;
+    return &families->slots[at];
 }
 
-/* The next of those who were counted. */
-void goleak_families_put(struct goleak_families *families, int64_t created, uint32_t record, uint32_t mark);
-/* All are put. False: memory. */
-bool goleak_families_sort(struct goleak_families *families);
-/* Its members that were not created before this moment, when all are sorted. */
-struct goleak_member *goleak_families_since(struct goleak_families *families, uint64_t family, int64_t created,
-                                            size_t *count);
+/* Who asks for one that was created then: from this place on to the first one of the family, if their
+ * time has not ended. */
+uint32_t goleak_families_nearest(struct goleak_families *families, struct goleak_family *family, int64_t created);
+
+/* At this place or before, one who has no answer yet; `family->first`: none is left. */
+static inline uint32_t goleak_families_unanswered(struct goleak_families *families, const struct goleak_family *family,
+                                                  uint32_t place)
+{
+    struct goleak_asker *askers = families->askers;
+    while (place > family->first && askers[place].record == 0) {
+        uint32_t before = askers[place].before;
+        if (before > family->first && askers[before].record == 0)
+            askers[place].before = askers[before].before;
+        place = before;
+    }
+    return place;
+}
 
 #endif

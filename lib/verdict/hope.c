@@ -231,8 +231,11 @@ static void collect(struct goleak_hope_search *search)
     for (uint32_t i = 1; i <= store->count && !search->failed; i++) {
         const struct goleak_record *record = goleak_store_at(store, i);
         fetch_ahead(search, i + AHEAD);
-        if (!lives(record))
+        if (!lives(record)) {
+            if ((record->flags & GOLEAK_REC_SPAWNED) && record->state != GOLEAK_STATE_ENDED)
+                goleak_set_bit(search->named, goleak_store_detail(store, record)->node);
             continue;
+        }
         bool blocked = goleak_is_blocked(record);
         search->parents[i] = record->parent;
         if (record->flags & GOLEAK_REC_SPAWNED)
@@ -428,7 +431,7 @@ static void release(struct goleak_hope_search *search, size_t nodes, size_t reco
 {
     struct goleak_alloc *alloc = search->hope->alloc;
     goleak_free(alloc, search->kin, goleak_sites_count(search->input->sites) * sizeof *search->kin);
-    goleak_families_release(&search->acting);
+    goleak_families_release(&search->families);
     goleak_relation_release(&search->woken);
     goleak_free(alloc, search->bits, search->bit_words * sizeof *search->bits);
     goleak_free(alloc, search->parents, records * sizeof *search->parents);
@@ -442,7 +445,8 @@ static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t re
 {
     uint64_t **by_record[] = { &search->wakers, &search->first,   &search->hopeless, &search->idle,
                                &search->kept,   &search->helpers, &search->resting };
-    uint64_t **by_node[] = { &search->alive, &search->blocked, &search->helped, &search->wanted };
+    uint64_t **by_node[] = { &search->alive, &search->blocked, &search->helped, &search->wanted, &search->wanted_more,
+                             &search->named };
     uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites };
     const struct {
         uint64_t ***sets;
@@ -496,7 +500,7 @@ enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct golea
 {
     size_t records = (size_t)input->store->count + 1, nodes = input->lineage->count + 1;
     struct goleak_hope_search search = { .input = input, .hope = hope };
-    goleak_families_init(&search.acting, hope->alloc);
+    goleak_families_init(&search.families, hope->alloc);
     goleak_relation_init(&search.woken, hope->alloc);
     search.failed = !make_room(&search, nodes, records);
     if (!search.failed) {

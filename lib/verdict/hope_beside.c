@@ -49,7 +49,8 @@ static uint32_t callers_function(const struct goleak_hope_search *search, const 
  * share was its own; 0: not told. */
 static uint64_t family_of(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
-    if (record->parent != 0 && !goleak_lineage_at(search->input->lineage, record->parent)->alive)
+    if (record->parent != 0 && !goleak_has_bit(search->alive, record->parent) &&
+        !goleak_has_bit(search->named, record->parent))
         return (uint64_t)record->parent << 32 | UINT32_MAX;
     const struct goleak_kin *kin = goleak_kin_of(search, record);
     uint32_t function = kin->for_caller ? callers_function(search, record) : kin->function;
@@ -83,7 +84,7 @@ bool goleak_hope_in_wait_group(const struct goleak_hope_search *search, const st
     return record->reason == GOLEAK_REASON_SYNC && goleak_waits_in(search->input, record, "WaitGroup");
 }
 
-/* ---- those who act ---- */
+/* ---- those who ask, and those who act ---- */
 
 /* The hopeless of a word one of whose spawner's children helps: else they need not be asked whose family they are of.
  * Returns how many. */
@@ -96,21 +97,23 @@ static size_t fetch_stuck(const struct goleak_hope_search *search, uint32_t word
     return goleak_fetch_word(search, helped, word, records);
 }
 
-/* Whose families are looked for. */
-static void want_families(struct goleak_hope_search *search)
+/* For those who were started together with it. */
+static void ask(struct goleak_hope_search *search, const struct goleak_record *record)
 {
-    uint32_t records[GOLEAK_WORD];
-    for (uint32_t word = 0; word < goleak_words_of(search->hope->count) && !search->failed; word++) {
-        size_t count = fetch_stuck(search, word, records);
-        for (size_t i = 0; i < count && !search->failed; i++) {
-            const struct goleak_record *record = goleak_store_at(search->input->store, records[i]);
-            uint64_t family = family_of(search, record);
-            if (family == 0)
-                continue;
-            goleak_set_bit(search->wanted, record->parent);
-            search->failed = !goleak_families_want(&search->acting, family);
-        }
-    }
+    uint64_t family = family_of(search, record);
+    if (family == 0 || record->created == GOLEAK_NO_MOMENT)
+        return;
+    int64_t near = goleak_waited(record, search->input->last) / search->input->limits->together;
+    int64_t since = record->created >= INT64_MIN + near ? record->created - near : INT64_MIN;
+    int64_t until = record->created <= INT64_MAX - near ? record->created + near : INT64_MAX;
+    size_t before = search->families.count;
+    enum goleak_patience needs =
+        record->reason == GOLEAK_REASON_SYNC ? GOLEAK_PATIENCE_UNASKED : goleak_hope_patience_with(record);
+    search->failed = !goleak_families_ask(&search->families, family,
+                                          &(struct goleak_asker){ since, until, record->index, 0, needs });
+    if (goleak_has_bit(search->wanted, record->parent) && search->families.count != before)
+        goleak_set_bit(search->wanted_more, record->parent);
+    goleak_set_bit(search->wanted, record->parent);
 }
 
 /* The helpers of a word whose spawner some are looked for of, without a branch: who is cannot be foreseen. */
@@ -122,101 +125,83 @@ static size_t fetch_helpers(const struct goleak_hope_search *search, uint32_t wo
         records[count] = index;
         count += goleak_has_bit(search->wanted, search->parents[index]);
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         GOLEAK_PREFETCH(goleak_store_at(search->input->store, records[i]));
-        GOLEAK_PREFETCH(goleak_lineage_at(search->input->lineage, search->parents[records[i]]));
-    }
     return count;
 }
 
-/* Counts those of a word who are of a family that somebody asks for; the others are not asked any more. */
-static void count_acting(struct goleak_hope_search *search, uint32_t word)
+struct helper {
+    const struct goleak_record *record;
+    enum goleak_patience patience; /* of most it is never asked */
+};
+
+static bool has_patience_with(const struct goleak_hope_search *search, struct helper *helper,
+                              struct goleak_asker *asker)
+{
+    const struct goleak_record *record = goleak_store_at(search->input->store, asker->record);
+    if (helper->patience == GOLEAK_PATIENCE_UNASKED) {
+        bool signals = goleak_kin_of(search, helper->record)->signals;
+        helper->patience = signals ? GOLEAK_PATIENCE_ALL : goleak_hope_patience_of(search, helper->record);
+    }
+    if (helper->patience == GOLEAK_PATIENCE_ALL)
+        return true;
+    if (asker->mark == GOLEAK_PATIENCE_UNASKED) /* with whoever waits in a WaitGroup anybody has it */
+        asker->mark = goleak_hope_in_wait_group(search, record) ? GOLEAK_PATIENCE_NONE : GOLEAK_PATIENCE_ALL;
+    return helper->patience >= asker->mark;
+}
+
+/* So many of a family are asked about one. */
+#define BESIDE_MOST 256
+
+/* Gives hope to those who were started together with one that acts. */
+static void help(struct goleak_hope_search *search, const struct goleak_record *record, uint64_t number)
+{
+    struct goleak_families *families = &search->families;
+    struct goleak_family *family = goleak_families_find(families, number);
+    struct helper helper = { record, GOLEAK_PATIENCE_UNASKED };
+    if (family->left == 0)
+        return;
+    uint32_t place = goleak_families_nearest(families, family, record->created);
+    for (unsigned i = 0; i < BESIDE_MOST && place > family->first; i++) {
+        struct goleak_asker *asker = &families->askers[place];
+        if (asker->until >= record->created && asker->record != record->index &&
+            has_patience_with(search, &helper, asker)) {
+            goleak_hope_give(search, asker->record, GOLEAK_HOPE_BESIDE, record->index);
+            asker->record = 0;
+            family->left--;
+        }
+        place = goleak_families_unanswered(families, family, place - 1);
+    }
+    if (family->left == 0 && !goleak_has_bit(search->wanted_more, record->parent))
+        goleak_clear_bit(search->wanted, record->parent);
+}
+
+static void help_by_word(struct goleak_hope_search *search, uint32_t word)
 {
     uint32_t records[GOLEAK_WORD];
     uint64_t families[GOLEAK_WORD];
     size_t count = fetch_helpers(search, word, records);
-    search->helpers[word] = 0;
     for (size_t i = 0; i < count; i++) {
         families[i] = family_of(search, goleak_store_at(search->input->store, records[i]));
-        goleak_families_prefetch(&search->acting, families[i]);
+        goleak_families_prefetch(&search->families, families[i]);
     }
-    for (size_t i = 0; i < count && !search->failed; i++) {
-        bool wanted = false;
-        search->failed = families[i] != 0 && !goleak_families_count(&search->acting, families[i], &wanted);
-        search->helpers[word] |= (uint64_t)wanted << records[i] % GOLEAK_WORD;
-    }
-}
-
-/* Those who act and may be beside one that is still stuck. */
-static void collect_acting(struct goleak_hope_search *search)
-{
-    const uint32_t words = (uint32_t)goleak_words_of(search->hope->count);
-    uint32_t records[GOLEAK_WORD];
-    for (uint32_t word = 0; word < words && !search->failed; word++)
-        count_acting(search, word);
-    search->failed = search->failed || !goleak_families_make_room(&search->acting);
-    for (uint32_t word = 0; word < words && !search->failed; word++) {
-        size_t count = goleak_fetch_word(search, search->helpers[word], word, records);
-        goleak_families_prefetch_next(&search->acting, count);
-        for (size_t i = 0; i < count; i++)
-            goleak_families_put(&search->acting, goleak_store_at(search->input->store, records[i])->created,
-                                records[i], GOLEAK_PATIENCE_UNASKED);
-    }
-    search->failed = search->failed || !goleak_families_sort(&search->acting);
-}
-
-/* So many of a family are looked at. */
-#define BESIDE_MOST 64
-
-/* Not created more than `near` behind it, whatever the recording claims for times. */
-static bool is_near(const struct goleak_member *member, const struct goleak_record *record, int64_t near)
-{
-    return member->created <= record->created ||
-           (uint64_t)member->created - (uint64_t)record->created <= (uint64_t)near;
-}
-
-/* Most are never asked. */
-static enum goleak_patience member_patience(const struct goleak_hope_search *search, struct goleak_member *member)
-{
-    if (member->mark == GOLEAK_PATIENCE_UNASKED) {
-        const struct goleak_record *record = goleak_store_at(search->input->store, member->record);
-        bool signals = goleak_kin_of(search, record)->signals;
-        member->mark = signals ? GOLEAK_PATIENCE_ALL : goleak_hope_patience_of(search, record);
-    }
-    return (enum goleak_patience)member->mark;
-}
-
-/* One that was started together with it and acts. */
-static uint32_t find_beside(struct goleak_hope_search *search, const struct goleak_record *record)
-{
-    uint64_t family = family_of(search, record);
-    if (family == 0 || record->created == GOLEAK_NO_MOMENT)
-        return 0;
-    int64_t near = goleak_waited(record, search->input->last) / search->input->limits->together;
-    int64_t first = record->created >= INT64_MIN + near ? record->created - near : INT64_MIN;
-    size_t count;
-    struct goleak_member *members = goleak_families_since(&search->acting, family, first, &count);
-    bool group = count != 0 && goleak_hope_in_wait_group(search, record);
-    for (size_t i = 0; i < count && i < BESIDE_MOST && is_near(&members[i], record, near); i++)
-        if (members[i].record != record->index &&
-            (group || member_patience(search, &members[i]) >= goleak_hope_patience_with(record)))
-            return members[i].record;
-    return 0;
+    for (size_t i = 0; i < count; i++)
+        if (families[i] != 0)
+            help(search, goleak_store_at(search->input->store, records[i]), families[i]);
 }
 
 void goleak_hope_look_beside(struct goleak_hope_search *search)
 {
+    const uint32_t words = (uint32_t)goleak_words_of(search->hope->count);
     uint32_t records[GOLEAK_WORD];
-    want_families(search);
-    if (search->acting.family_count != 0)
-        collect_acting(search);
-    const uint32_t words = search->acting.count != 0 ? (uint32_t)goleak_words_of(search->hope->count) : 0;
     for (uint32_t word = 0; word < words && !search->failed; word++) {
         size_t count = fetch_stuck(search, word, records);
-        for (size_t i = 0; i < count; i++) {
-            uint32_t beside = find_beside(search, goleak_store_at(search->input->store, records[i]));
-            if (beside != 0)
-                goleak_hope_give(search, records[i], GOLEAK_HOPE_BESIDE, beside);
-        }
+        for (size_t i = 0; i < count && !search->failed; i++)
+            ask(search, goleak_store_at(search->input->store, records[i]));
     }
+    if (search->families.count == 0 || search->failed)
+        return;
+    search->failed = !goleak_families_sort(&search->families);
+    for (uint32_t word = 0; word < words && !search->failed; word++)
+        help_by_word(search, word);
 }

@@ -23,7 +23,7 @@ struct goleak_hope_search {
         bool for_caller;           /* … or another one of the standard library */
         bool coroutine;            /* it runs only while it is asked */
     } * kin;                       /* by spawn site */
-    struct goleak_families acting; /* by spawner and spawning function */
+    struct goleak_families families; /* by spawner and spawning function */
     struct goleak_relation woken;  /* those who are blocked, by who woke them there */
     uint64_t *bits;                /* the sets below */
     size_t bit_words;
@@ -33,8 +33,7 @@ struct goleak_hope_search {
     uint64_t *hopeless;            /* it is blocked, and nobody has given it hope yet */
     uint64_t *idle;                /* … until others have something for it */
     uint64_t *kept;                /* … and its place has started none for long */
-    uint64_t *helpers;             /* it acts, or hands on signals, and may wake others that it has to do with; at last
-                                    * of those alone who are looked for */
+    uint64_t *helpers;             /* it acts, or hands on signals, and may wake others that it has to do with */
     uint64_t *resting;             /* it acts, and waits where its stack tells */
     /* By spawn site: some of its goroutines are hopeless; another one has passed where one may be; all were started
      * long ago. */
@@ -45,7 +44,8 @@ struct goleak_hope_search {
     /* By lineage node: bits are at hand, where numbers would have to be fetched. */
     uint64_t *alive, *blocked;
     uint64_t *helped;              /* a child of it helps */
-    uint64_t *wanted;              /* … and is looked for */
+    uint64_t *wanted, *wanted_more; /* … and is looked for; of more than one family */
+    uint64_t *named;               /* only its children tell of it */
     uint32_t *nodes;               /* the record, of those who are blocked */
     bool any_blocked;
     uint32_t runtime_main, main_main, do_init; /* strings; 0: not told */

@@ -1,6 +1,6 @@
 /*
  * test_relation - who belongs to what: runs of one key, in the order of adding; and families,
- * whose members are found by when they were created. Both against looking at all.
+ * where who asks is found by when the others were created. Both against looking at all.
  */
 #include <stdlib.h>
 
@@ -83,76 +83,80 @@ static void the_highest_key_is_found(void **state)
 /* ---- families ---- */
 
 static struct {
-    struct goleak_member found;
+    struct goleak_asker asker;
     uint32_t family;
-} members[MOST];
+    bool answered;
+} asking[MOST];
 
-static bool is_before(const struct goleak_member *a, const struct goleak_member *b)
+static void add_askers(struct goleak_families *families, uint32_t count)
 {
-    return a->created != b->created ? a->created < b->created : a->record < b->record;
-}
-
-/* All of a family since a moment, against all that were added. */
-static void check_since(struct goleak_families *families, uint32_t family, int64_t since, uint32_t added)
-{
-    size_t count, expected = 0;
-    const struct goleak_member *found = goleak_families_since(families, family, since, &count);
-    for (uint32_t i = 0; i < added; i++)
-        expected += members[i].family == family && members[i].found.created >= since;
-    assert_int_equal(count, expected);
-    for (size_t i = 0; i < count; i++) {
-        assert_int_equal(members[found[i].record - 1].family, family);
-        assert_int_equal(members[found[i].record - 1].found.mark, found[i].mark);
-        assert_int_equal(found[i].created, members[found[i].record - 1].found.created);
-        assert_true(i == 0 || is_before(&found[i - 1], &found[i]));
-    }
-}
-
-/* The first members of all that were noted, of those families that are asked for. */
-static void add_members(struct goleak_families *families, uint32_t added)
-{
-    for (uint32_t i = 0; i < added; i++) {
-        bool wanted;
-        assert_true(goleak_families_count(families, members[i].family, &wanted));
-        assert_int_equal(wanted, members[i].family % 2 == 1);
-    }
-    assert_true(goleak_families_make_room(families));
-    for (uint32_t i = 0; i < added; i++)
-        if (members[i].family % 2 == 1)
-            goleak_families_put(families, members[i].found.created, i + 1, members[i].found.mark);
+    for (uint32_t i = 0; i < count; i++)
+        assert_true(goleak_families_ask(families, asking[i].family, &asking[i].asker));
     assert_true(goleak_families_sort(families));
 }
 
-/* Of 100 a few stand out of order. */
-static void check_families(uint32_t added, uint32_t kinds, uint32_t loose)
+/* Who has no answer yet, and may ask for one that was created then, against all; some get their answer. */
+static void check_created(struct goleak_families *families, uint64_t number, int64_t created, uint32_t count,
+                          uint32_t answers)
+{
+    struct goleak_family *family = goleak_families_find(families, number);
+    uint32_t expected = 0, found = 0, left = 0;
+    int64_t last = INT64_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        bool asks = asking[i].family == number && !asking[i].answered;
+        left += asks;
+        expected += asks && asking[i].asker.since <= created;
+    }
+    assert_int_equal(family->left, left);
+    uint32_t place = goleak_families_nearest(families, family, created);
+    while (place > family->first) {
+        struct goleak_asker *asker = &families->askers[place];
+        uint32_t who = asker->record - 1;
+        assert_true(asking[who].family == number && !asking[who].answered && asker->since <= last);
+        assert_int_equal(asker->until, asking[who].asker.until);
+        assert_int_equal(asker->mark, asking[who].asker.mark);
+        assert_int_equal(asker->since, asking[who].asker.since);
+        last = asker->since;
+        found++;
+        if (chance(100) < answers) {
+            asking[who].answered = true;
+            asker->record = 0;
+            family->left--;
+        }
+        place = goleak_families_unanswered(families, family, place - 1);
+    }
+    assert_int_equal(found, expected);
+}
+
+/* Of 100 a few ask, and of these are asked for, out of order. */
+static void check_families(uint32_t count, uint32_t kinds, uint32_t loose)
 {
     struct goleak_families families;
     goleak_families_init(&families, &heap);
-    for (uint32_t family = 1; family <= kinds; family += 2)
-        assert_true(goleak_families_want(&families, family) && goleak_families_want(&families, family));
-    for (uint32_t i = 0; i < added; i++) {
-        int64_t created = chance(100) < loose ? (int64_t)chance(MOST) : (int64_t)i / 2;
-        members[i].found = (struct goleak_member){ created, i + 1, i % 3 };
-        members[i].family = 1 + chance(kinds);
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t since = chance(100) < loose ? (int64_t)chance(MOST) : (int64_t)i / 2;
+        asking[i].asker = (struct goleak_asker){ since, since + (int64_t)chance(100), i + 1, 0, i % 4 };
+        asking[i].family = 2 * (1 + chance(kinds));
+        asking[i].answered = false;
     }
-    add_members(&families, added);
-    for (uint32_t family = 1; family <= kinds; family += 2)
-        for (int64_t since = -1; since <= MOST; since += MOST / 7)
-            check_since(&families, family, since, added);
-    size_t count = 1;
-    goleak_families_since(&families, 2, 0, &count); /* nobody wanted it */
-    assert_int_equal(count, 0);
+    add_askers(&families, count);
+    for (uint32_t i = 0; i < 2 * MOST && count != 0; i += 1 + MOST / 200) {
+        int64_t created = chance(100) < loose ? (int64_t)chance(MOST) : (int64_t)i / 4;
+        check_created(&families, asking[chance(count)].family, created, count, 10);
+    }
+    if (count != 0)
+        assert_int_equal(goleak_families_find(&families, 3)->left, 0); /* nobody asks for it */
     goleak_families_release(&families);
 }
 
-static void members_are_found_by_when_they_were_created(void **state)
+static void who_asks_is_found_by_when_one_was_created(void **state)
 {
     (void)state;
     for (uint32_t loose = 0; loose <= 100; loose += 20)
         check_families(MOST, 9, loose);
     check_families(MOST, 1000, 10);
-    for (uint32_t added = 0; added < 6; added++)
-        check_families(added, 1, 50);
+    for (uint32_t count = 0; count < 6; count++)
+        check_families(count, 1, 50);
 }
 
 /* Moments are claims of the recording: any number will do. */
@@ -162,33 +166,27 @@ static void any_moments_are_sorted(void **state)
     struct goleak_families families;
     (void)state;
     goleak_families_init(&families, &heap);
-    assert_true(goleak_families_want(&families, 1));
     for (uint32_t i = 0; i < MOST; i++) {
-        int64_t created = ends[chance(7)];
+        int64_t since = ends[chance(7)];
         if (chance(2) != 0)
-            created = (int64_t)((uint64_t)chance(UINT32_MAX) << 32 ^ (uint64_t)chance(UINT32_MAX) << 16);
-        members[i].found = (struct goleak_member){ created, i + 1, 0 };
-        members[i].family = 1;
+            since = (int64_t)((uint64_t)chance(UINT32_MAX) << 32 ^ (uint64_t)chance(UINT32_MAX) << 16);
+        asking[i].asker = (struct goleak_asker){ since, INT64_MAX, i + 1, 0, 0 };
+        asking[i].family = 1;
+        asking[i].answered = false;
     }
-    add_members(&families, MOST);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        check_since(&families, 1, ends[i], MOST);
+    add_askers(&families, MOST);
+    for (size_t i = 0; i < 3 * sizeof ends / sizeof *ends; i++)
+        check_created(&families, 1, ends[i * 5 % (sizeof ends / sizeof *ends)], MOST, 5);
     goleak_families_release(&families);
 }
 
-static void nobody_is_added_where_nothing_is_wanted(void **state)
+static void nobody_asks(void **state)
 {
     (void)state;
     struct goleak_families families;
     goleak_families_init(&families, &heap);
-    bool wanted = true;
-    assert_true(goleak_families_count(&families, 7, &wanted));
-    assert_false(wanted);
-    assert_true(goleak_families_make_room(&families) && goleak_families_sort(&families));
+    assert_true(goleak_families_sort(&families));
     assert_int_equal(families.count, 0);
-    size_t count = 1;
-    goleak_families_since(&families, 7, 0, &count);
-    assert_int_equal(count, 0);
     goleak_families_release(&families);
 }
 
@@ -197,9 +195,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_of_a_key_are_a_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_highest_key_is_found, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(members_are_found_by_when_they_were_created, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_asks_is_found_by_when_one_was_created, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_moments_are_sorted, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(nobody_is_added_where_nothing_is_wanted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nobody_asks, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
