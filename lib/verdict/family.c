@@ -157,8 +157,12 @@ bool goleak_families_sort(struct goleak_families *families)
             if (good)
                 sort_run(sorted + place + 1, family->count, loose);
         }
-        for (uint32_t end = place + family->count; place < end; place++)
-            sorted[place + 1].before = place & PLACES;
+        int64_t reach = INT64_MIN;
+        for (uint32_t end = place + family->count; place < end; place++) {
+            struct goleak_asker *asker = &sorted[place + 1];
+            asker->before = place & PLACES;
+            asker->reach = reach = asker->until > reach ? asker->until : reach;
+        }
     }
     goleak_free(families->alloc, loose, room * sizeof *loose);
     if (sorted != NULL) {

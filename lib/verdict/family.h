@@ -14,6 +14,7 @@
 
 struct goleak_asker {
     int64_t since, until; /* moments: it asks for those who were created between them */
+    int64_t reach;        /* when all have asked: the last `until` of its family up to here */
     uint32_t record;      /* 0: it has got its answer */
     uint32_t before : 30; /* place of another one of its family that asks: when all have asked, the nearest one before
                            * that may have no answer yet */
@@ -64,8 +65,8 @@ static inline struct goleak_family *goleak_families_find(const struct goleak_fam
     return &families->slots[at];
 }
 
-/* Who asks for one that was created then: from this place on to the first one of the family, if their
- * time has not ended. */
+/* Who asks for one that was created then: from this place on towards the first one of the family, as far as
+ * their `reach` goes, if their time has not ended. */
 uint32_t goleak_families_nearest(struct goleak_families *families, struct goleak_family *family, int64_t created);
 
 /* At this place or before, one who has no answer yet; `family->first`: none is left. */

@@ -110,7 +110,7 @@ static void ask(struct goleak_hope_search *search, const struct goleak_record *r
     enum goleak_patience needs =
         record->reason == GOLEAK_REASON_SYNC ? GOLEAK_PATIENCE_UNASKED : goleak_hope_patience_with(record);
     search->failed = !goleak_families_ask(&search->families, family,
-                                          &(struct goleak_asker){ since, until, record->index, 0, needs });
+                                          &(struct goleak_asker){ since, until, 0, record->index, 0, needs });
     if (goleak_has_bit(search->wanted, record->parent) && search->families.count != before)
         goleak_set_bit(search->wanted_more, record->parent);
     goleak_set_bit(search->wanted, record->parent);
@@ -164,6 +164,8 @@ static void help(struct goleak_hope_search *search, const struct goleak_record *
     uint32_t place = goleak_families_nearest(families, family, record->created);
     for (unsigned i = 0; i < BESIDE_MOST && place > family->first; i++) {
         struct goleak_asker *asker = &families->askers[place];
+        if (asker->reach < record->created)
+            break;
         if (asker->until >= record->created && asker->record != record->index &&
             has_patience_with(search, &helper, asker)) {
             goleak_hope_give(search, asker->record, GOLEAK_HOPE_BESIDE, record->index);

@@ -101,7 +101,7 @@ static void check_created(struct goleak_families *families, uint64_t number, int
 {
     struct goleak_family *family = goleak_families_find(families, number);
     uint32_t expected = 0, found = 0, left = 0;
-    int64_t last = INT64_MAX;
+    int64_t last = INT64_MAX, reach = INT64_MAX;
     for (uint32_t i = 0; i < count; i++) {
         bool asks = asking[i].family == number && !asking[i].answered;
         left += asks;
@@ -114,6 +114,8 @@ static void check_created(struct goleak_families *families, uint64_t number, int
         uint32_t who = asker->record - 1;
         assert_true(asking[who].family == number && !asking[who].answered && asker->since <= last);
         assert_int_equal(asker->until, asking[who].asker.until);
+        assert_true(asker->until <= asker->reach && asker->reach <= reach);
+        reach = asker->reach;
         assert_int_equal(asker->mark, asking[who].asker.mark);
         assert_int_equal(asker->since, asking[who].asker.since);
         last = asker->since;
@@ -135,7 +137,7 @@ static void check_families(uint32_t count, uint32_t kinds, uint32_t loose)
     goleak_families_init(&families, &heap);
     for (uint32_t i = 0; i < count; i++) {
         int64_t since = chance(100) < loose ? (int64_t)chance(MOST) : (int64_t)i / 2;
-        asking[i].asker = (struct goleak_asker){ since, since + (int64_t)chance(100), i + 1, 0, i % 4 };
+        asking[i].asker = (struct goleak_asker){ since, since + (int64_t)chance(100), 0, i + 1, 0, i % 4 };
         asking[i].family = 2 * (1 + chance(kinds));
         asking[i].answered = false;
     }
@@ -170,7 +172,7 @@ static void any_moments_are_sorted(void **state)
         int64_t since = ends[chance(7)];
         if (chance(2) != 0)
             since = (int64_t)((uint64_t)chance(UINT32_MAX) << 32 ^ (uint64_t)chance(UINT32_MAX) << 16);
-        asking[i].asker = (struct goleak_asker){ since, INT64_MAX, i + 1, 0, 0 };
+        asking[i].asker = (struct goleak_asker){ since, INT64_MAX, 0, i + 1, 0, 0 };
         asking[i].family = 1;
         asking[i].answered = false;
     }
