@@ -60,9 +60,8 @@ static uint64_t family_of(const struct goleak_hope_search *search, const struct 
 enum goleak_patience goleak_hope_patience_of(const struct goleak_hope_search *search,
                                              const struct goleak_record *record)
 {
-    const struct goleak_past *past = goleak_waits_past(search->input->waits, record);
     const struct goleak_limits *limits = search->input->limits;
-    uint32_t naps = past != NULL ? past->naps : 0;
+    uint32_t naps = goleak_waits_naps(search->input->waits, record);
     return naps >= limits->chances           ? GOLEAK_PATIENCE_NONE
            : naps >= limits->chances_at_work ? GOLEAK_PATIENCE_SOME
                                              : GOLEAK_PATIENCE_ALL;
