@@ -61,8 +61,9 @@ struct goleak_habit {
 _Static_assert(sizeof(struct goleak_habit) == GOLEAK_LINE, "a habit is one line of the cache");
 
 /* goleak_record.waits: 0, nothing; while it has only slept, 1 and how often; the place of its
- * first wait; or, since one has ended, or it had slept before, its habits, the one that was used last first: this bit, twice the first one's index, and one more
- * where it is that of the wait that has just ended. */
+ * first wait; or, since one has ended, or it had slept before, its habits, the one that was used
+ * last first: this bit, twice the first one's index, and one more where it is that of the wait
+ * that has just ended. */
 #define GOLEAK_WAITS_HABITS 0x80000000u
 #define GOLEAK_WAITS_ENDED 1u
 #define GOLEAK_WAITS_SLEPT 64u /* below are no places */
@@ -160,7 +161,8 @@ void goleak_waits_begin_rested(struct goleak_waits *waits, struct goleak_record 
 ALWAYS_INLINE void goleak_waits_begin(struct goleak_waits *waits, struct goleak_record *record, uint64_t object)
 {
     if ((record->flags & GOLEAK_REC_BLOCKED) == 0) {
-        record->waits = goleak_has_habits(record) ? record->waits & ~GOLEAK_WAITS_ENDED : record->waits + !record->waits;
+        record->waits = goleak_has_habits(record) ? record->waits & ~GOLEAK_WAITS_ENDED
+                                                  : record->waits + (record->waits == 0);
         return;
     }
     uint32_t place = goleak_place_of(record, object);

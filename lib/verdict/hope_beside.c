@@ -149,8 +149,8 @@ static bool has_patience_with(const struct goleak_hope_search *search, struct he
     return helper->patience >= asker->mark;
 }
 
-/* So many of a family are asked about one. */
-#define BESIDE_MOST 256
+/* So many of a family are told of one in vain. */
+#define VAIN_MOST 1024
 
 /* Gives hope to those who were started together with one that acts. */
 static void help(struct goleak_hope_search *search, const struct goleak_record *record, uint64_t number)
@@ -161,7 +161,7 @@ static void help(struct goleak_hope_search *search, const struct goleak_record *
     if (family->left == 0)
         return;
     uint32_t place = goleak_families_nearest(families, family, record->created);
-    for (unsigned i = 0; i < BESIDE_MOST && place > family->first; i++) {
+    for (unsigned vain = 0; vain < VAIN_MOST && place > family->first;) {
         struct goleak_asker *asker = &families->askers[place];
         if (asker->reach < record->created)
             break;
@@ -170,6 +170,8 @@ static void help(struct goleak_hope_search *search, const struct goleak_record *
             goleak_hope_give(search, asker->record, GOLEAK_HOPE_BESIDE, record->index);
             asker->record = 0;
             family->left--;
+        } else {
+            vain++;
         }
         place = goleak_families_unanswered(families, family, place - 1);
     }
@@ -191,18 +193,34 @@ static void help_by_word(struct goleak_hope_search *search, uint32_t word)
             help(search, goleak_store_at(search->input->store, records[i]), families[i]);
 }
 
-void goleak_hope_look_beside(struct goleak_hope_search *search)
+/* So many ask at a time, or little more: what is kept of each is as large as its record. */
+#define ASKERS_MOST 65536
+
+/* From this word of the hopeless on; returns where the next ones begin. */
+static uint32_t ask_some(struct goleak_hope_search *search, uint32_t word)
 {
     const uint32_t words = (uint32_t)goleak_words_of(search->hope->count);
     uint32_t records[GOLEAK_WORD];
-    for (uint32_t word = 0; word < words && !search->failed; word++) {
+    for (; word < words && search->families.asker_count < ASKERS_MOST; word++) {
         size_t count = fetch_stuck(search, word, records);
         for (size_t i = 0; i < count && !search->failed; i++)
             ask(search, goleak_store_at(search->input->store, records[i]));
     }
-    if (search->families.count == 0 || search->failed)
-        return;
-    search->failed = !goleak_families_sort(&search->families);
-    for (uint32_t word = 0; word < words && !search->failed; word++)
-        help_by_word(search, word);
+    search->failed = search->failed || !goleak_families_sort(&search->families);
+    return word;
+}
+
+void goleak_hope_look_beside(struct goleak_hope_search *search)
+{
+    const uint32_t words = (uint32_t)goleak_words_of(search->hope->count);
+    const size_t nodes = goleak_words_of(search->input->lineage->count + 1) * sizeof *search->wanted;
+    for (uint32_t next = 0; next < words && !search->failed;) {
+        next = ask_some(search, next);
+        for (uint32_t word = 0; word < words && search->families.count != 0 && !search->failed; word++)
+            help_by_word(search, word);
+        goleak_families_release(&search->families);
+        goleak_families_init(&search->families, search->hope->alloc);
+        memset(search->wanted, 0, nodes);
+        memset(search->wanted_more, 0, nodes);
+    }
 }

@@ -117,6 +117,36 @@ static void a_chain_hangs_on_its_end(void **state)
         assert_int_equal(kind(i), GOLEAK_HOPE_NONE);
 }
 
+/* More than are asked for at a time, and the only one that helps comes last, or first. */
+static void however_many_were_started_together_have_one_hope(void **state)
+{
+    const unsigned many = 140000, last = (unsigned)(uintptr_t)*state;
+    add(0, true);
+    struct goleak_record *spawner = record(0);
+    uint32_t node = goleak_lineage_of(&lineage, spawner, goleak_store_detail(&store, spawner)), helper = 0;
+    for (unsigned i = 1; i <= many; i++) {
+        bool helps = i == (last != 0 ? many : 1);
+        uint64_t key = (i + 1) * 896u;
+        struct goleak_record *one = goleak_store_at(&store, goleak_store_add(&store, key, 0, goleak_store_hash(key, 0)));
+        one->serial = i + 1;
+        one->flags = (uint16_t)(GOLEAK_REC_SEEN | (helps ? 0 : GOLEAK_REC_BLOCKED));
+        one->state = GOLEAK_STATE_WAITING;
+        one->reason = helps ? GOLEAK_REASON_SLEEP : GOLEAK_REASON_CHAN_RECV;
+        one->wait = GOLEAK_NO_WAIT;
+        one->created = 10 + i % 50;
+        one->since = 100;
+        helper = helps ? one->index : helper;
+        goleak_lineage_adopt(&lineage, one, node);
+    }
+    spawner->state = GOLEAK_STATE_ENDED; /* what its children share was its own */
+    goleak_lineage_end(&lineage, spawner, goleak_store_detail(&store, spawner));
+    find();
+    for (uint32_t index = index_of[0] + 1; index <= store.count; index++) {
+        assert_int_equal(goleak_hope_of(&hope, index), index == helper ? GOLEAK_HOPE_ACTS : GOLEAK_HOPE_BESIDE);
+        assert_int_equal(hope.whom[index], index == helper ? 0 : helper);
+    }
+}
+
 static void once_is_no_habit(void **state)
 {
     (void)state;
@@ -235,6 +265,10 @@ static void it_is_the_greatest_fixpoint(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate_setup_teardown(however_many_were_started_together_have_one_hope, set_up, tear_down,
+                                                 NULL),
+        cmocka_unit_test_prestate_setup_teardown(however_many_were_started_together_have_one_hope, set_up, tear_down,
+                                                 (void *)1),
         cmocka_unit_test_setup_teardown(a_ring_of_waiters_is_stuck, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_chain_hangs_on_its_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(once_is_no_habit, set_up, tear_down),
