@@ -26,7 +26,7 @@ void goleak_waits_release(struct goleak_waits *waits)
 
 bool goleak_waits_elsewhere(const struct goleak_waits *waits, const struct goleak_record *record, uint64_t object)
 {
-    uint32_t place = record->flags & GOLEAK_REC_BLOCKED ? goleak_waits_place(waits, record) : 0;
+    uint32_t place = goleak_waits_place(waits, record);
     return goleak_place_is_object(place) && place != goleak_place_of(record, object);
 }
 
@@ -146,31 +146,12 @@ static uint32_t find_habit(struct goleak_waits *waits, struct goleak_record *rec
     return goleak_first_habit(record);
 }
 
-/* So often has it slept, and waits for the first time, or has slept too often for its record. */
-static void begin_rested(struct goleak_waits *waits, struct goleak_record *record, uint32_t naps, uint32_t place)
+NOINLINE static void nap(struct goleak_waits *waits, struct goleak_record *record)
 {
-    uint32_t index = take_habit(waits);
-    waits->failed = waits->failed || index == 0;
-    if (index == 0)
-        return;
-    *goleak_habit_at(waits, index) = (struct goleak_habit){ .past.naps = naps };
-    goleak_habit_at(waits, index)->past.here = place;
-    record->waits = GOLEAK_WAITS_HABITS | index << 1;
-}
-
-void goleak_waits_begin_rested(struct goleak_waits *waits, struct goleak_record *record, uint32_t place)
-{
-    begin_rested(waits, record, goleak_waits_naps(waits, record), place);
-}
-
-static void nap(struct goleak_waits *waits, struct goleak_record *record)
-{
-    if (goleak_has_habits(record))
-        goleak_habit_of(waits, record)->past.naps++;
-    else if (record->waits >= GOLEAK_WAITS_SLEPT) /* its wait is not on the set any more: the Go version is known */
-        record->waits = 2;
+    if (!goleak_has_habits(record) && !add_habit(waits, record))
+        waits->failed = true;
     else
-        begin_rested(waits, record, goleak_waits_naps(waits, record) + 1, 0);
+        goleak_habit_of(waits, record)->past.naps++;
 }
 
 void goleak_waits_drop(struct goleak_waits *waits, struct goleak_record *record)
@@ -342,10 +323,9 @@ void goleak_waits_ended_by(struct goleak_waits *waits, struct goleak_record *rec
 
 const struct goleak_habit *goleak_waits_here(const struct goleak_waits *waits, const struct goleak_record *record)
 {
-    if (!goleak_has_habits(record) ||
-        (record->state == GOLEAK_STATE_WAITING && (record->flags & GOLEAK_REC_BLOCKED) == 0))
+    const struct goleak_past *past = goleak_waits_past(waits, record);
+    if (past == NULL)
         return NULL;
-    const struct goleak_past *past = &goleak_habit_of(waits, record)->past;
     uint32_t at = past->marks & goleak_place_mark(past->here) ? goleak_first_habit(record) : 0;
     while (at != 0 && goleak_habit_at(waits, at)->place != past->here)
         at = goleak_habit_at(waits, at)->next;
@@ -354,7 +334,10 @@ const struct goleak_habit *goleak_waits_here(const struct goleak_waits *waits, c
 
 uint32_t goleak_waits_count(const struct goleak_waits *waits, const struct goleak_record *record)
 {
-    uint32_t count = goleak_waits_naps(waits, record);
+    const struct goleak_past *past = goleak_waits_past(waits, record);
+    if (past == NULL)
+        return 0;
+    uint32_t count = past->naps;
     for (uint32_t at = goleak_first_habit(record); at != 0; at = goleak_habit_at(waits, at)->next)
         count += goleak_habit_at(waits, at)->ended;
     return count;

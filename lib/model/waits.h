@@ -60,13 +60,11 @@ struct goleak_habit {
 
 _Static_assert(sizeof(struct goleak_habit) == GOLEAK_LINE, "a habit is one line of the cache");
 
-/* goleak_record.waits: 0, nothing; while it has only slept, 1 and how often; the place of its
- * first wait; or, since one has ended, or it had slept before, its habits, the one that was used
- * last first: this bit, twice the first one's index, and one more where it is that of the wait
- * that has just ended. */
+/* goleak_record.waits: 0, nothing; the place of its first wait; or, since one has ended, its
+ * habits, the one that was used last first: this bit, twice the first one's index, and one more
+ * where it is that of the wait that has just ended. */
 #define GOLEAK_WAITS_HABITS 0x80000000u
 #define GOLEAK_WAITS_ENDED 1u
-#define GOLEAK_WAITS_SLEPT 64u /* below are no places */
 
 #define GOLEAK_HABIT_CHUNK 1024
 
@@ -135,12 +133,10 @@ static inline struct goleak_habit *goleak_habit_of(const struct goleak_waits *wa
     return goleak_habit_at(waits, (record->waits & ~GOLEAK_WAITS_HABITS) >> 1);
 }
 
-/* Where it waits on the leak-capable set, or did last; 0: nothing is kept of it. */
+/* Where it waits, or waited last; 0: nothing is kept of it. */
 static inline uint32_t goleak_waits_place(const struct goleak_waits *waits, const struct goleak_record *record)
 {
-    if (goleak_has_habits(record))
-        return goleak_habit_of(waits, record)->past.here;
-    return record->waits >= GOLEAK_WAITS_SLEPT ? record->waits : 0;
+    return goleak_has_habits(record) ? goleak_habit_of(waits, record)->past.here : record->waits;
 }
 
 /* Whether an object is told cannot be foreseen: no branch asks. */
@@ -150,30 +146,19 @@ static inline uint32_t goleak_place_of(const struct goleak_record *record, uint6
     uint64_t key = object | (stack & (is_told - 1));
     key ^= (uint64_t)record->process << 48 ^ (uint64_t)record->reason << 56;
     uint32_t place = (uint32_t)(key * 0x9e3779b97f4a7c15u >> 33);
-    place += (uint32_t)(place < GOLEAK_WAITS_SLEPT) * GOLEAK_WAITS_SLEPT;
     return (place & ~1u) | (uint32_t)(2 - is_told);
 }
 
-/* … for the first time, and has slept before. */
-void goleak_waits_begin_rested(struct goleak_waits *waits, struct goleak_record *record, uint32_t place);
-
-/* The record has parked, on an object if that is told. Where it sleeps does not matter. */
+/* The record has parked, on an object if that is told. */
 ALWAYS_INLINE void goleak_waits_begin(struct goleak_waits *waits, struct goleak_record *record, uint64_t object)
 {
-    if ((record->flags & GOLEAK_REC_BLOCKED) == 0) {
-        record->waits = goleak_has_habits(record) ? record->waits & ~GOLEAK_WAITS_ENDED
-                                                  : record->waits + (record->waits == 0);
+    uint32_t place = goleak_place_of(record, object);
+    if (!goleak_has_habits(record)) {
+        record->waits = place;
         return;
     }
-    uint32_t place = goleak_place_of(record, object);
-    if (goleak_has_habits(record)) {
-        goleak_habit_of(waits, record)->past.here = place;
-        record->waits &= ~GOLEAK_WAITS_ENDED;
-    } else if (UNLIKELY(record->waits - 1 < GOLEAK_WAITS_SLEPT - 1)) {
-        goleak_waits_begin_rested(waits, record, place);
-    } else {
-        record->waits = place;
-    }
+    goleak_habit_of(waits, record)->past.here = place;
+    record->waits &= ~GOLEAK_WAITS_ENDED;
 }
 
 void goleak_waits_ended(struct goleak_waits *waits, struct goleak_record *record, int64_t moment);
@@ -192,19 +177,10 @@ static inline int64_t goleak_waited(const struct goleak_record *record, int64_t 
     return waited < INT64_MAX ? (int64_t)waited : INT64_MAX;
 }
 
-/* It has slept, and nothing but that so far: mostly it is not counted farther. */
-ALWAYS_INLINE bool goleak_waits_slept(struct goleak_record *record)
-{
-    if ((record->flags & GOLEAK_REC_BLOCKED) != 0 || record->waits >= GOLEAK_WAITS_SLEPT - 1)
-        return false;
-    record->waits++;
-    return true;
-}
-
 /* If it waits, its wait is over at this moment. The record is as it was. */
 ALWAYS_INLINE void goleak_waits_end(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
 {
-    if (record->state == GOLEAK_STATE_WAITING && record->waits != 0 && !goleak_waits_slept(record))
+    if (record->state == GOLEAK_STATE_WAITING && record->waits != 0)
         goleak_waits_ended(waits, record, moment);
 }
 
@@ -229,8 +205,7 @@ ALWAYS_INLINE void goleak_waits_end_by(struct goleak_waits *waits, struct goleak
         return;
     }
     waits->tells_wakers |= waker != NULL;
-    if (!goleak_waits_slept(record))
-        goleak_waits_ended_by(waits, record, moment, waker);
+    goleak_waits_ended_by(waits, record, moment, waker);
 }
 
 static inline void goleak_waits_forget(struct goleak_waits *waits, struct goleak_record *record)
@@ -246,18 +221,11 @@ GOLEAK_PREFETCHER void goleak_waits_prefetch(const struct goleak_waits *waits, c
         GOLEAK_PREFETCH(goleak_habit_at(waits, goleak_first_habit(record)));
 }
 
-/* How many of its waits have ended that were not on the leak-capable set. */
-static inline uint32_t goleak_waits_naps(const struct goleak_waits *waits, const struct goleak_record *record)
+/* What it has been through; NULL: nothing that ended. */
+static inline const struct goleak_past *goleak_waits_past(const struct goleak_waits *waits,
+                                                          const struct goleak_record *record)
 {
-    if (goleak_has_habits(record))
-        return goleak_habit_of(waits, record)->past.naps;
-    return record->waits - 1 < GOLEAK_WAITS_SLEPT - 1 ? record->waits - 1 : 0;
-}
-
-/* It has been woken at some place of the leak-capable set. */
-static inline bool goleak_waits_has_place(const struct goleak_waits *waits, const struct goleak_record *record)
-{
-    return goleak_has_habits(record) && goleak_habit_of(waits, record)->past.marks != 0;
+    return goleak_has_habits(record) ? &goleak_habit_of(waits, record)->past : NULL;
 }
 
 /* What it knows of the place where it waits now; NULL: it never woke up there. */

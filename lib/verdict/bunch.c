@@ -159,9 +159,15 @@ static bool add_alone(struct goleak_bunches *bunches, uint32_t index)
     return true;
 }
 
+static bool has_habits(const struct goleak_waits *waits, const struct goleak_record *record)
+{
+    const struct goleak_past *past = goleak_waits_past(waits, record);
+    return past != NULL && past->marks != 0;
+}
+
 #define AHEAD 16
 
-/* What goleak_waits_has_place() asks. */
+/* What has_habits() asks. */
 static inline void fetch_ahead(const struct goleak_hope_input *input, const struct goleak_record *record)
 {
     if (goleak_has_habits(record) && goleak_is_blocked(record))
@@ -188,7 +194,7 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
         bool started = coroutine != 0 && input->sites->sites[record->site].start == coroutine;
         bool at_lock = input->holders != NULL && (goleak_holders_lock(input->holders, i) != NULL ||
                                                   goleak_holders_is_free(input->holders, i));
-        if (blocked ? apart || at_lock || goleak_waits_has_place(input->waits, record) : started) {
+        if (blocked ? apart || at_lock || has_habits(input->waits, record) : started) {
             if (!add_alone(bunches, i))
                 return goleak_alloc_failure(bunches->alloc);
             continue;

@@ -60,8 +60,9 @@ static uint64_t family_of(const struct goleak_hope_search *search, const struct 
 enum goleak_patience goleak_hope_patience_of(const struct goleak_hope_search *search,
                                              const struct goleak_record *record)
 {
+    const struct goleak_past *past = goleak_waits_past(search->input->waits, record);
     const struct goleak_limits *limits = search->input->limits;
-    uint32_t naps = goleak_waits_naps(search->input->waits, record);
+    uint32_t naps = past != NULL ? past->naps : 0;
     return naps >= limits->chances           ? GOLEAK_PATIENCE_NONE
            : naps >= limits->chances_at_work ? GOLEAK_PATIENCE_SOME
                                              : GOLEAK_PATIENCE_ALL;
@@ -149,8 +150,11 @@ static bool has_patience_with(const struct goleak_hope_search *search, struct he
     return helper->patience >= asker->mark;
 }
 
-/* So many of a family are told of one in vain. */
+/* So many of a family are told of one in vain, or, where that has been so too often, 64 times for each that asks,
+ * so few. */
 #define VAIN_MOST 1024
+#define VAIN_FEW 8
+#define VAIN_FOR_EACH 64
 
 /* Gives hope to those who were started together with one that acts. */
 static void help(struct goleak_hope_search *search, const struct goleak_record *record, uint64_t number)
@@ -161,7 +165,9 @@ static void help(struct goleak_hope_search *search, const struct goleak_record *
     if (family->left == 0)
         return;
     uint32_t place = goleak_families_nearest(families, family, record->created);
-    for (unsigned vain = 0; vain < VAIN_MOST && place > family->first;) {
+    const unsigned most = search->vain < families->asker_count * VAIN_FOR_EACH ? VAIN_MOST : VAIN_FEW;
+    unsigned vain = 0;
+    while (vain < most && place > family->first) {
         struct goleak_asker *asker = &families->askers[place];
         if (asker->reach < record->created)
             break;
@@ -175,6 +181,7 @@ static void help(struct goleak_hope_search *search, const struct goleak_record *
         }
         place = goleak_families_unanswered(families, family, place - 1);
     }
+    search->vain += vain;
     if (family->left == 0 && !goleak_has_bit(search->wanted_more, record->parent))
         goleak_clear_bit(search->wanted, record->parent);
 }
@@ -194,7 +201,7 @@ static void help_by_word(struct goleak_hope_search *search, uint32_t word)
 }
 
 /* So many ask at a time, or little more: what is kept of each is as large as its record. */
-#define ASKERS_MOST 65536
+#define ASKERS_MOST 32768
 
 /* From this word of the hopeless on; returns where the next ones begin. */
 static uint32_t ask_some(struct goleak_hope_search *search, uint32_t word)
@@ -216,6 +223,7 @@ void goleak_hope_look_beside(struct goleak_hope_search *search)
     const size_t nodes = goleak_words_of(search->input->lineage->count + 1) * sizeof *search->wanted;
     for (uint32_t next = 0; next < words && !search->failed;) {
         next = ask_some(search, next);
+        search->vain = 0;
         for (uint32_t word = 0; word < words && search->families.count != 0 && !search->failed; word++)
             help_by_word(search, word);
         goleak_families_release(&search->families);

@@ -107,7 +107,8 @@ GOLEAK_RULE(young)
 static bool is_in_use(const struct goleak_case *c)
 {
     const struct goleak_record *record = c->record;
-    uint32_t waits = goleak_waits_naps(c->input->waits, record);
+    const struct goleak_past *past = goleak_waits_past(c->input->waits, record);
+    uint32_t waits = past != NULL ? past->naps : 0;
     if (record->wait != GOLEAK_WAIT_COROUTINE || waits == 0 || waits < c->input->limits->habit_waits ||
         record->since < record->created)
         return false;

@@ -22,14 +22,17 @@
 #include "support/bytes.h"
 #include "support/outcome.h"
 #include "support/recordings.h"
+#include "support/sanitizer.h"
 
 #define SMALL_BYTES ((size_t)2500)   /* up to here every cut is tried */
 #define EVENTS_BYTES ((size_t)32768) /* and so long may a recording be for the decoder's turn */
 
-/* Every position of something small, and some hundred of what is longer. */
+/* Every position of something small, and some hundred of what is longer; with sanitizers, which take ten times
+ * as long, one of three of these. */
 static size_t step_for(size_t size)
 {
-    return size <= SMALL_BYTES ? 1 : size / 100;
+    size_t step = size <= SMALL_BYTES ? 1 : size / 100;
+    return has_sanitizer() ? 3 * step : step;
 }
 
 static void expect_same(const struct outcome *want, struct outcome *got, const char *name, const char *how, size_t at)
