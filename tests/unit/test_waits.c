@@ -241,6 +241,21 @@ static void sleep_once(struct goleak_record *record)
     record->flags |= GOLEAK_REC_BLOCKED;
 }
 
+/* Of streams that tell little, a park may tell neither a stack nor an object: its begin is not kept. */
+static void a_wait_behind_sleeps_need_not_have_begun(void **state)
+{
+    (void)state;
+    for (uint32_t naps = 1; naps <= 70; naps++) {
+        struct goleak_record record = parked(GOLEAK_REASON_CHAN_RECV, 5);
+        for (uint32_t i = 0; i < naps; i++)
+            sleep_once(&record);
+        goleak_waits_end(&waits, &record, 3);
+        assert_int_equal(goleak_waits_past(&waits, &record)->naps, naps);
+        assert_int_equal(goleak_waits_count(&waits, &record), naps + 1);
+        goleak_waits_forget(&waits, &record);
+    }
+}
+
 /* What is known of the goroutine goes with whichever habit stands first. */
 static void naps_are_kept_whatever_stands_first(void **state)
 {
@@ -295,6 +310,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_sites_are_found_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(places_are_bounded_and_the_least_goes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lists_that_are_free_are_used_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_wait_behind_sleeps_need_not_have_begun, set_up, tear_down),
         cmocka_unit_test_setup_teardown(naps_are_kept_whatever_stands_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_end_of_memory_is_met, set_up, tear_down),
     };
