@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define SLOTS_FIRST 64
-#define PLACES ((uint32_t)UINT32_MAX >> 2)
+#define PLACES (UINT32_MAX >> 2)
 
 void goleak_families_init(struct goleak_families *families, struct goleak_alloc *alloc)
 {
@@ -69,9 +69,9 @@ static int by_moment(const void *a, const void *b)
     return x->record < y->record ? -1 : x->record > y->record;
 }
 
-static inline uint64_t moment_of(const struct goleak_asker *member)
+static inline uint64_t moment_of(const struct goleak_asker *asker)
 {
-    return (uint64_t)member->since;
+    return (uint64_t)asker->since;
 }
 
 GOLEAK_DEFINE_SORT_BY_DIGIT(sort_by_digit, struct goleak_asker, moment_of)

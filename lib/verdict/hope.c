@@ -431,7 +431,6 @@ static void release(struct goleak_hope_search *search, size_t nodes, size_t reco
 {
     struct goleak_alloc *alloc = search->hope->alloc;
     goleak_free(alloc, search->kin, goleak_sites_count(search->input->sites) * sizeof *search->kin);
-    goleak_families_release(&search->families);
     goleak_relation_release(&search->woken);
     goleak_free(alloc, search->bits, search->bit_words * sizeof *search->bits);
     goleak_free(alloc, search->parents, records * sizeof *search->parents);
@@ -500,7 +499,6 @@ enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct golea
 {
     size_t records = (size_t)input->store->count + 1, nodes = input->lineage->count + 1;
     struct goleak_hope_search search = { .input = input, .hope = hope };
-    goleak_families_init(&search.families, hope->alloc);
     goleak_relation_init(&search.woken, hope->alloc);
     search.failed = !make_room(&search, nodes, records);
     if (!search.failed) {

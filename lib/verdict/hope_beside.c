@@ -222,12 +222,12 @@ void goleak_hope_look_beside(struct goleak_hope_search *search)
     const uint32_t words = (uint32_t)goleak_words_of(search->hope->count);
     const size_t nodes = goleak_words_of(search->input->lineage->count + 1) * sizeof *search->wanted;
     for (uint32_t next = 0; next < words && !search->failed;) {
-        next = ask_some(search, next);
+        goleak_families_init(&search->families, search->hope->alloc);
         search->vain = 0;
+        next = ask_some(search, next);
         for (uint32_t word = 0; word < words && search->families.count != 0 && !search->failed; word++)
             help_by_word(search, word);
         goleak_families_release(&search->families);
-        goleak_families_init(&search->families, search->hope->alloc);
         memset(search->wanted, 0, nodes);
         memset(search->wanted_more, 0, nodes);
     }

@@ -23,8 +23,8 @@ struct goleak_hope_search {
         bool for_caller;           /* … or another one of the standard library */
         bool coroutine;            /* it runs only while it is asked */
     } * kin;                       /* by spawn site */
-    struct goleak_families families; /* by spawner and spawning function */
-    size_t vain;                   /* so often was one of a family told in vain of one who acts */
+    struct goleak_families families; /* of those who ask at a time: by spawner and spawning function */
+    size_t vain;                   /* so often was one of them told in vain of one who acts */
     struct goleak_relation woken;  /* those who are blocked, by who woke them there */
     uint64_t *bits;                /* the sets below */
     size_t bit_words;

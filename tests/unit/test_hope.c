@@ -50,18 +50,26 @@ static struct goleak_record *record(unsigned name)
 }
 
 /* One that is blocked, or one that acts. */
-static void add(unsigned name, bool blocked)
+static struct goleak_record *add_record(unsigned name, bool blocked)
 {
     uint64_t key = (name + 1) * 896u;
-    index_of[name] = goleak_store_add(&store, key, 0, goleak_store_hash(key, 0));
-    assert_true(index_of[name] != 0);
-    struct goleak_record *one = record(name);
+    uint32_t index = goleak_store_add(&store, key, 0, goleak_store_hash(key, 0));
+    assert_true(index != 0);
+    struct goleak_record *one = goleak_store_at(&store, index);
     one->serial = name + 1;
     one->goid = name + 1;
     one->flags = (uint16_t)(GOLEAK_REC_SEEN | (blocked ? GOLEAK_REC_BLOCKED : 0));
     one->state = GOLEAK_STATE_WAITING;
     one->reason = blocked ? GOLEAK_REASON_CHAN_RECV : GOLEAK_REASON_SLEEP;
     one->wait = GOLEAK_NO_WAIT;
+    return one;
+}
+
+/* … at an object of its own. */
+static void add(unsigned name, bool blocked)
+{
+    struct goleak_record *one = add_record(name, blocked);
+    index_of[name] = one->index;
     goleak_waits_begin(&waits, one, 0x1000 + name * 96);
 }
 
@@ -126,13 +134,7 @@ static void however_many_were_started_together_have_one_hope(void **state)
     uint32_t node = goleak_lineage_of(&lineage, spawner, goleak_store_detail(&store, spawner)), helper = 0;
     for (unsigned i = 1; i <= many; i++) {
         bool helps = i == (last != 0 ? many : 1);
-        uint64_t key = (i + 1) * 896u;
-        struct goleak_record *one = goleak_store_at(&store, goleak_store_add(&store, key, 0, goleak_store_hash(key, 0)));
-        one->serial = i + 1;
-        one->flags = (uint16_t)(GOLEAK_REC_SEEN | (helps ? 0 : GOLEAK_REC_BLOCKED));
-        one->state = GOLEAK_STATE_WAITING;
-        one->reason = helps ? GOLEAK_REASON_SLEEP : GOLEAK_REASON_CHAN_RECV;
-        one->wait = GOLEAK_NO_WAIT;
+        struct goleak_record *one = add_record(i, !helps);
         one->created = 10 + i % 50;
         one->since = 100;
         helper = helps ? one->index : helper;
