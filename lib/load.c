@@ -93,6 +93,8 @@ enum goleak_status goleak_feed_start(struct goleak_feed *feed, struct goleak_tra
     if (status == GOLEAK_OK && feed->reading == NULL)
         status = goleak_decode_open(&feed->decode, &trace->alloc, feed->source, trace->options.max_memory_bytes / 2,
                                     how, error);
+    if (status == GOLEAK_OK && feed->decode != NULL)
+        feed->input->again = goleak_decode_again(feed->decode);
     return status;
 }
 
@@ -121,6 +123,8 @@ enum goleak_status goleak_feed_pump(struct goleak_feed *feed, struct goleak_trac
 
 void goleak_feed_close(struct goleak_feed *feed)
 {
+    if (feed->input != NULL)
+        feed->input->again = NULL;
     goleak_reading_close(feed->reading);
     goleak_decode_close(feed->decode);
     goleak_source_close(feed->source);

@@ -459,6 +459,8 @@ static enum goleak_status start(struct goleak_reading *reading, unsigned readers
     status = goleak_decode_open(&reading->decode, alloc, reading->source, trace->options.max_memory_bytes / 2,
                                 how | GOLEAK_DECODE_INTERRUPTIBLE, error);
     if (status == GOLEAK_OK)
+        first->aside.input->again = goleak_decode_again(reading->decode);
+    if (status == GOLEAK_OK)
         first->started = goleak_thread_start(&first->thread, run, first);
     return status;
 }

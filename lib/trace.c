@@ -346,6 +346,12 @@ bool goleak_input_is_wanted(const struct goleak_input *input)
     return false;
 }
 
+static size_t read_again(void *context, uint64_t offset, void *buffer, size_t size)
+{
+    const struct goleak_input *input = context;
+    return input->again != NULL ? goleak_source_again(input->again, offset, buffer, size) : 0;
+}
+
 static enum goleak_status open_reader(struct goleak_input *input)
 {
     struct goleak_trace *trace = input->trace;
@@ -357,6 +363,8 @@ static enum goleak_status open_reader(struct goleak_input *input)
         .sink = goleak_input_sink(input),
         .open_part = open_part,
         .part_context = input,
+        .read_again = input->again != NULL ? read_again : NULL,
+        .again_context = input,
     };
     input->reader = input->format->open(&env);
     return input->reader != NULL ? GOLEAK_OK : goleak_alloc_failure(&trace->alloc);

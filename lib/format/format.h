@@ -3,8 +3,8 @@
  *
  * A reader takes bytes as they come (any split), makes events of them, and
  * pushes them in batches; it knows nothing of goroutines' lives. Damage is
- * counted in health and stepped over. A reader never looks back at bytes that
- * it has been fed: it keeps what it needs.
+ * counted in health and stepped over. A reader keeps what it needs of the bytes
+ * that it has been fed; of a plain file it may read them again instead.
  *
  * A new format is one file with a `const struct goleak_format` and one line in
  * formats.c.
@@ -28,6 +28,10 @@ struct goleak_reader_env {
      * before their first event: *sink is where its events go. NULL: all go to `sink`. */
     enum goleak_status (*open_part)(void *context, const char *name, uint32_t pid, struct goleak_event_sink *sink);
     void *part_context;
+    /* Bytes that were fed before, from an offset on: copies them, and returns how many there are still. The file may
+     * have changed since: they are claims as much as the first time. NULL: they cannot be had again. */
+    size_t (*read_again)(void *context, uint64_t offset, void *buffer, size_t size);
+    void *again_context;
 };
 
 /* What a reader knows of its input at any time. */

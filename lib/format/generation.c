@@ -46,8 +46,14 @@ static void clear_table(struct goleak_trace_table *table)
     table->count = 0;
 }
 
-void goleak_generation_clear(struct goleak_generation *generation)
+void goleak_generation_next(struct goleak_generation *generation, size_t at)
 {
+    struct goleak_buf *bytes = &generation->bytes;
+    memmove(bytes->data, bytes->data + at, bytes->size - at);
+    bytes->size -= at;
+    generation->gone += at;
+    generation->offset = generation->gone;
+    generation->kept = generation->settled = 0;
     clear_table(&generation->strings);
     clear_table(&generation->stacks);
     generation->batch_count = generation->sample_count = 0;
@@ -56,17 +62,16 @@ void goleak_generation_clear(struct goleak_generation *generation)
     generation->unknown_strings = generation->unknown_stacks = 0;
 }
 
-void goleak_generation_damage(struct goleak_generation *generation, size_t at, const char *format, ...)
+void goleak_generation_damage(struct goleak_generation *generation, uint64_t offset, const char *format, ...)
 {
     char sentence[256];
     va_list arguments;
-    if (generation->is_cut && at >= generation->cut_at)
+    if (generation->is_cut && offset >= generation->cut_at)
         return;
     va_start(arguments, format);
     vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
-    goleak_health_note(generation->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, generation->offset + at, "%s",
-                       sentence);
+    goleak_health_note(generation->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, offset, "%s", sentence);
 }
 
 bool goleak_generation_add(struct goleak_generation *generation, uint64_t m, uint64_t time, size_t at, size_t end)
@@ -74,8 +79,40 @@ bool goleak_generation_add(struct goleak_generation *generation, uint64_t m, uin
     if (!goleak_grow(generation->env.alloc, &generation->batches, &generation->batch_capacity,
                      generation->batch_count + 1, sizeof *generation->batches))
         return false;
-    generation->batches[generation->batch_count++] = (struct goleak_trace_batch){ m, time, at, end, 0 };
+    generation->batches[generation->batch_count++] = (struct goleak_trace_batch){
+        .m = m, .time = time, .offset = goleak_generation_offset(generation, at), .at = at, .size = (uint32_t)(end - at)
+    };
     return true;
+}
+
+/* Of strings, stacks, samples, the clock: anything but events. */
+static bool is_table(uint8_t first)
+{
+    return first == GOLEAK_TRACE_STRINGS || first == GOLEAK_TRACE_STACKS || first == GOLEAK_TRACE_SAMPLES ||
+           first == GOLEAK_TRACE_FREQUENCY || first == GOLEAK_TRACE_SYNC;
+}
+
+size_t goleak_generation_let_go(struct goleak_generation *generation, size_t at)
+{
+    struct goleak_buf *bytes = &generation->bytes;
+    if (generation->env.read_again == NULL || at == generation->kept)
+        return at;
+    for (; generation->settled < generation->batch_count; generation->settled++) {
+        struct goleak_trace_batch *batch = &generation->batches[generation->settled];
+        if (batch->size == 0)
+            continue;
+        if (!is_table((uint8_t)bytes->data[batch->at])) {
+            batch->at = GOLEAK_NOT_KEPT;
+            continue;
+        }
+        memmove(bytes->data + generation->kept, bytes->data + batch->at, batch->size);
+        batch->at = generation->kept;
+        generation->kept += batch->size;
+    }
+    memmove(bytes->data + generation->kept, bytes->data + at, bytes->size - at);
+    generation->gone += at - generation->kept;
+    bytes->size -= at - generation->kept;
+    return generation->kept;
 }
 
 /* ---- the tables ---- */
@@ -83,6 +120,7 @@ bool goleak_generation_add(struct goleak_generation *generation, uint64_t m, uin
 struct walk {
     struct goleak_generation *generation;
     const uint8_t *start, *at, *end;
+    uint64_t offset; /* in the trace, of its start */
     bool cut;
 };
 
@@ -98,17 +136,18 @@ static uint64_t number(struct walk *walk)
     return value;
 }
 
-static size_t offset_of(const struct walk *walk)
+static uint64_t offset_of(const struct walk *walk)
 {
-    return (size_t)(walk->at - walk->start);
+    return walk->offset + (uint64_t)(walk->at - walk->start);
 }
 
-/* A record of a table, whose payload begins at `at`. False: memory. */
+/* A record of a table, whose payload begins at `payload`. False: memory. */
 static bool add_record(struct goleak_generation *generation, struct goleak_trace_table *table, const char *what,
-                       size_t record_at, uint64_t id, size_t at)
+                       uint64_t offset, uint64_t id, const uint8_t *payload)
 {
+    const size_t at = (size_t)(payload - (const uint8_t *)generation->bytes.data);
     if (id == 0 || goleak_idmap_get(&table->index, id) != 0) {
-        goleak_generation_damage(generation, record_at, "found the %s id %" PRIu64 " a second time, expected it once",
+        goleak_generation_damage(generation, offset, "found the %s id %" PRIu64 " a second time, expected it once",
                                  what, id);
         return true;
     }
@@ -124,10 +163,10 @@ static bool load_strings(struct goleak_generation *generation, struct walk *walk
 {
     generation->has_strings = true;
     while (walk->at < walk->end) {
-        size_t at = offset_of(walk);
+        uint64_t at = offset_of(walk);
         uint8_t kind = *walk->at++;
         uint64_t id = number(walk);
-        size_t payload = offset_of(walk);
+        const uint8_t *payload = walk->at;
         uint64_t size = number(walk);
         if (kind != GOLEAK_TRACE_STRING || walk->cut || size > (uint64_t)(walk->end - walk->at) || size > STRING_MAX) {
             goleak_generation_damage(generation, at, "found no string record, expected one of at most %d bytes",
@@ -145,10 +184,10 @@ static bool load_stacks(struct goleak_generation *generation, struct walk *walk)
 {
     generation->has_stacks = true;
     while (walk->at < walk->end) {
-        size_t at = offset_of(walk);
+        uint64_t at = offset_of(walk);
         uint8_t kind = *walk->at++;
         uint64_t id = number(walk);
-        size_t payload = offset_of(walk);
+        const uint8_t *payload = walk->at;
         uint64_t frames = number(walk);
         if (kind != GOLEAK_TRACE_STACK || walk->cut || frames > FRAMES_MAX) {
             goleak_generation_damage(generation, at, "found no stack record, expected one of at most %d frames",
@@ -173,7 +212,7 @@ static bool load_stacks(struct goleak_generation *generation, struct walk *walk)
 static struct walk walk_at(struct goleak_generation *generation, const struct goleak_trace_record *record)
 {
     const uint8_t *start = (const uint8_t *)generation->bytes.data;
-    return (struct walk){ generation, start, start + record->at, start + generation->bytes.size, false };
+    return (struct walk){ generation, start, start + record->at, start + generation->bytes.size, 0, false };
 }
 
 static uint32_t keep(struct goleak_generation *generation, struct goleak_trace_record *record, uint32_t ours)
@@ -233,7 +272,7 @@ uint32_t goleak_generation_stack(struct goleak_generation *generation, uint64_t 
 static bool load_samples(struct goleak_generation *generation, struct walk *walk)
 {
     while (walk->at < walk->end) {
-        size_t at = offset_of(walk);
+        uint64_t at = offset_of(walk);
         uint8_t kind = *walk->at++;
         struct goleak_trace_sample sample = { 0 };
         sample.time = number(walk);
@@ -258,7 +297,7 @@ static bool load_samples(struct goleak_generation *generation, struct walk *walk
 static void load_clock(struct goleak_generation *generation, struct walk *walk)
 {
     while (walk->at < walk->end) {
-        size_t at = offset_of(walk);
+        uint64_t at = offset_of(walk);
         uint8_t kind = *walk->at++;
         if (kind == GOLEAK_TRACE_SYNC)
             continue;
@@ -301,14 +340,16 @@ enum goleak_status goleak_generation_load(struct goleak_generation *generation)
     if (!goleak_buf_reserve(bytes, GOLEAK_GENERATION_PADDING))
         return goleak_alloc_failure(generation->env.alloc);
     memset(bytes->data + bytes->size, 0, GOLEAK_GENERATION_PADDING); /* nobody has written there */
-    const uint8_t *start = (const uint8_t *)bytes->data;
     for (size_t pass = 0; pass < sizeof passes / sizeof *passes; pass++)
         for (size_t i = 0; i < generation->batch_count; i++) {
             struct goleak_trace_batch *batch = &generation->batches[i];
-            if (batch->at == batch->end || (start[batch->at] != passes[pass][0] && start[batch->at] != passes[pass][1]))
+            if (batch->size == 0 || batch->at == GOLEAK_NOT_KEPT)
                 continue;
-            bool clock = start[batch->at] == GOLEAK_TRACE_FREQUENCY || start[batch->at] == GOLEAK_TRACE_SYNC;
-            struct walk walk = { generation, start, start + batch->at + !clock, start + batch->end, false };
+            const uint8_t *start = (const uint8_t *)bytes->data + batch->at;
+            if (*start != passes[pass][0] && *start != passes[pass][1])
+                continue;
+            bool clock = *start == GOLEAK_TRACE_FREQUENCY || *start == GOLEAK_TRACE_SYNC;
+            struct walk walk = { generation, start, start + !clock, start + batch->size, batch->offset, false };
             bool good = true;
             if (clock)
                 load_clock(generation, &walk);
@@ -318,7 +359,7 @@ enum goleak_status goleak_generation_load(struct goleak_generation *generation)
                                    : load_samples(generation, &walk);
             if (!good)
                 return goleak_alloc_failure(generation->env.alloc);
-            batch->at = batch->end;
+            batch->size = 0;
         }
     if (generation->sample_count != 0)
         qsort(generation->samples, generation->sample_count, sizeof *generation->samples, by_time);

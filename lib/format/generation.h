@@ -3,6 +3,9 @@
  * samples and clock. Ids hold for one generation only; here they become ours, when they are
  * mentioned: most stacks of a trace never are, by what is of use.
  *
+ * Strings and stacks come last, and events cannot be told without. So a generation is kept until
+ * it is whole; of a file that can be read again, all of it but the batches of events.
+ *
  *      batch   0x01 gen m time size payload      the first byte of the payload tells what it is
  */
 #ifndef GOLEAK_FORMAT_GENERATION_H
@@ -11,6 +14,7 @@
 #include "base/buf.h"
 #include "format/traceparts.h"
 
+#define GOLEAK_TRACE_BATCH_MAX 65536 /* bytes of a payload */
 #define GOLEAK_TRACE_NO_ID UINT64_MAX /* no thread, no P */
 
 /* Bytes of the first ids of batches and events (internal/trace/tracev2). */
@@ -29,9 +33,13 @@ enum {
     GOLEAK_TRACE_END_OF_GENERATION = 52
 };
 
+#define GOLEAK_NOT_KEPT SIZE_MAX
+
 struct goleak_trace_batch {
     uint64_t m, time;
-    size_t at, end;  /* of the payload, in the generation's bytes */
+    uint64_t offset; /* in the trace, of the payload, */
+    size_t at;       /* … and in the generation's bytes; GOLEAK_NOT_KEPT: it is to be read again */
+    uint32_t size;   /* 0: taken out */
     uint32_t next;   /* batch of the same thread, + 1; 0: none */
 };
 
@@ -54,8 +62,11 @@ struct goleak_generation {
     struct goleak_reader_env env;
     struct goleak_trace_frames frames; /* of the whole trace */
     uint64_t number;      /* 0: none yet */
-    uint64_t offset;      /* in the file, of the first byte */
-    struct goleak_buf bytes;
+    uint64_t offset;      /* in the trace, of its first byte */
+    struct goleak_buf bytes; /* payloads that are kept alone, and behind them the trace as it came */
+    size_t kept;          /* of the former */
+    uint64_t gone;        /* bytes of the trace that are not there any more: see goleak_generation_offset */
+    size_t settled;       /* batches that are kept, or not */
     struct goleak_trace_batch *batches;
     size_t batch_count, batch_capacity;
     struct goleak_trace_table strings, stacks;
@@ -65,31 +76,40 @@ struct goleak_generation {
     bool has_strings, has_stacks, has_snapshot;
     uint64_t unknown_strings, unknown_stacks; /* mentions of ids that the tables do not have */
     enum goleak_status failure; /* memory: of whatever was read on mention */
-    bool is_cut;          /* the trace ends within the batch that begins at cut_at */
-    size_t cut_at;
+    bool is_cut;          /* the trace ends within the batch that begins at the offset cut_at */
+    uint64_t cut_at;
 };
 
 void goleak_generation_init(struct goleak_generation *generation, const struct goleak_reader_env *env);
 void goleak_generation_release(struct goleak_generation *generation);
 
+/* In the trace, of a byte that is as it came. */
+static inline uint64_t goleak_generation_offset(const struct goleak_generation *generation, size_t at)
+{
+    return generation->gone + at;
+}
+
 /* A batch of the bytes, [at, end). False: memory. */
 bool goleak_generation_add(struct goleak_generation *generation, uint64_t m, uint64_t time, size_t at, size_t end);
+/* The bytes before `at` are batches that were added, or of no use: lets go of what can be read again.
+ * Returns where `at` is now. */
+size_t goleak_generation_let_go(struct goleak_generation *generation, size_t at);
 /* All batches are there: reads the tables. Batches of events stay in `batches`, the others
- * are taken out (at == end). */
+ * are taken out. */
 enum goleak_status goleak_generation_load(struct goleak_generation *generation);
 /* Behind the bytes so many are readable, once it is loaded: numbers are read ahead. */
 #define GOLEAK_GENERATION_PADDING 64
-/* For the next one; the bytes are the caller's to move. */
-void goleak_generation_clear(struct goleak_generation *generation);
+/* The next one begins at this byte. */
+void goleak_generation_next(struct goleak_generation *generation, size_t at);
 
 /* Our number of a string or stack; 0: the generation does not have it, or the memory ended
  * (`failure`). */
 uint32_t goleak_generation_string(struct goleak_generation *generation, uint64_t id);
 uint32_t goleak_generation_stack(struct goleak_generation *generation, uint64_t id);
 
-/* Damage at an offset in the generation's bytes. What the end of the trace has cut is none:
- * that it is cut is said once. */
-void goleak_generation_damage(struct goleak_generation *generation, size_t at, const char *format, ...)
+/* Damage at an offset in the trace. What the end of the trace has cut is none: that it is cut is
+ * said once. */
+void goleak_generation_damage(struct goleak_generation *generation, uint64_t offset, const char *format, ...)
 #if defined(__GNUC__) || defined(__clang__)
     __attribute__((format(printf, 3, 4)))
 #endif

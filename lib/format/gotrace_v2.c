@@ -8,7 +8,7 @@
  *
  * The trace comes in generations of about a second, each with tables of its own, which
  * stand at its end: so a generation is kept until it is whole (generation.h), put in order
- * (scheduler.h), and let go. What a cut trace has of its last one is used as far as it
+ * (scheduler.h), and left behind. What a cut trace has of its last one is used as far as it
  * goes: states need no tables, only names and stacks do.
  *
  * Layout and event types: the runtime's traceevent.go and internal/trace, as the fact sheet
@@ -23,7 +23,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BATCH_MAX 65536
 #define BATCH_HEADER_MAX (2 + 4 * 10)
 
 struct goleak_reader {
@@ -31,7 +30,7 @@ struct goleak_reader {
     struct goleak_generation generation;
     struct goleak_scheduler scheduler;
     unsigned version;      /* minor, of the header; 0: not read yet */
-    size_t parsed;         /* of the generation's bytes, in whole batches */
+    size_t parsed;         /* of the generation's bytes: what is kept, and whole batches */
     uint64_t last_generation; /* its number; 0: none */
     unsigned doubts;       /* headers that were hardly believed */
     bool searching;        /* behind some damage, for a batch */
@@ -43,9 +42,15 @@ struct goleak_reader {
 
 /* ---- generations ---- */
 
-static void note_truncated(struct goleak_reader *reader, uint64_t offset, const char *sentence)
+/* In the trace, of what is behind the whole batches. */
+static uint64_t offset_of(const struct goleak_reader *reader)
 {
-    goleak_health_note(reader->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, offset, "%s", sentence);
+    return goleak_generation_offset(&reader->generation, reader->parsed);
+}
+
+static void note_truncated(struct goleak_reader *reader, const char *sentence)
+{
+    goleak_health_note(reader->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, offset_of(reader), "%s", sentence);
 }
 
 /* What the events mention and the tables do not have. */
@@ -53,17 +58,14 @@ static void note_missing(struct goleak_reader *reader)
 {
     struct goleak_generation *generation = &reader->generation;
     uint64_t stacks = generation->unknown_stacks, strings = generation->unknown_strings;
-    uint64_t end = generation->offset + reader->parsed;
     if (stacks != 0 && (!generation->has_stacks || generation->is_cut))
-        note_truncated(reader, end,
-                       "the last generation lacks its tables of stacks and strings, which come at its end: states are "
-                       "right, names and stacks are missing");
+        note_truncated(reader, "the last generation lacks its tables of stacks and strings, which come at its end: "
+                               "states are right, names and stacks are missing");
     else if (strings != 0 && (!generation->has_strings || generation->is_cut))
-        note_truncated(reader, end,
-                       "the last generation lacks its table of strings, which comes at its end: states are right, "
-                       "names are missing");
+        note_truncated(reader, "the last generation lacks its table of strings, which comes at its end: states are "
+                               "right, names are missing");
     else if (stacks != 0 || strings != 0)
-        goleak_generation_damage(generation, 0, "found %" PRIu64 " mentions of stack ids and %" PRIu64
+        goleak_generation_damage(generation, generation->offset, "found %" PRIu64 " mentions of stack ids and %" PRIu64
                                  " of string ids that generation %" PRIu64 " does not have",
                                  stacks, strings, generation->number);
 }
@@ -76,17 +78,17 @@ static void check_clock(struct goleak_reader *reader)
     if (generation->batch_count == 0)
         return;
     if (generation->frequency == 0)
-        goleak_generation_damage(generation, 0, "found no frequency%s%s in generation %" PRIu64
+        goleak_generation_damage(generation, generation->offset, "found no frequency%s%s in generation %" PRIu64
                                  ", expected one%s; that of %s is used", snapshot != NULL ? " and " : "",
                                  snapshot != NULL ? snapshot : "", generation->number,
                                  snapshot != NULL ? " of each" : "",
                                  reader->frequency != 0 ? "the generation before" : "Linux");
     else if (snapshot != NULL)
-        goleak_generation_damage(generation, 0, "found %s in generation %" PRIu64 ", expected one", snapshot,
-                                 generation->number);
+        goleak_generation_damage(generation, generation->offset, "found %s in generation %" PRIu64 ", expected one",
+                                 snapshot, generation->number);
 }
 
-/* The bytes [0, parsed) are a generation. */
+/* All batches of a generation are there. */
 static enum goleak_status run_generation(struct goleak_reader *reader)
 {
     struct goleak_generation *generation = &reader->generation;
@@ -98,19 +100,15 @@ static enum goleak_status run_generation(struct goleak_reader *reader)
         reader->frequency = generation->frequency;
     if (reader->frequency == 0)
         reader->frequency = 15625000;
-    status = goleak_scheduler_run(&reader->scheduler, reader->frequency);
+    status = goleak_scheduler_run(&reader->scheduler, reader->frequency, offset_of(reader) - generation->offset);
     note_missing(reader);
     return status;
 }
 
-/* Lets go of what was run. */
+/* What was run is left behind. */
 static void drop(struct goleak_reader *reader)
 {
-    struct goleak_generation *generation = &reader->generation;
-    goleak_generation_clear(generation);
-    memmove(generation->bytes.data, generation->bytes.data + reader->parsed, generation->bytes.size - reader->parsed);
-    generation->bytes.size -= reader->parsed;
-    generation->offset += reader->parsed;
+    goleak_generation_next(&reader->generation, reader->parsed);
     reader->parsed = 0;
 }
 
@@ -143,7 +141,7 @@ static enum found read_head(const struct goleak_reader *reader, size_t from, boo
             return head->too_long ? BROKEN : MORE;
         at = next;
     }
-    if (head->gen == 0 || head->size > BATCH_MAX)
+    if (head->gen == 0 || head->size > GOLEAK_TRACE_BATCH_MAX)
         return BROKEN;
     head->at = (size_t)(at - start);
     head->end = head->at + (size_t)head->size;
@@ -178,12 +176,12 @@ static void search(struct goleak_reader *reader, const struct batch_head *head)
         snprintf(reader->damage, sizeof reader->damage, "found a batch header with a number of more than 64 bits");
     else
         snprintf(reader->damage, sizeof reader->damage,
-                 head->gen == 0 || head->size > BATCH_MAX
+                 head->gen == 0 || head->size > GOLEAK_TRACE_BATCH_MAX
                      ? "found a batch of generation %" PRIu64 " with %" PRIu64
                        " bytes, expected a generation from 1 and at most %d bytes"
                      : "found a batch of generation %" PRIu64 " with %" PRIu64
                        " bytes, expected one that those behind its start follow (at most %d bytes)",
-                 head->gen, head->size, BATCH_MAX);
+                 head->gen, head->size, GOLEAK_TRACE_BATCH_MAX);
 }
 
 /* A batch of generation `gen` or the next one, whose payload begins with what is known. */
@@ -280,7 +278,7 @@ static bool find_way(struct goleak_reader *reader, bool last)
         if (found == MORE)
             return false;
         if (found == WHOLE) {
-            goleak_generation_damage(generation, reader->damaged_at, "%s; %zu bytes were left out", reader->damage,
+            goleak_generation_damage(generation, offset_of(reader), "%s; %zu bytes were left out", reader->damage,
                                      at - reader->damaged_at);
             reader->parsed = at;
             reader->searching = false;
@@ -290,14 +288,14 @@ static bool find_way(struct goleak_reader *reader, bool last)
             break;
         reader->searched = at;
     }
-    goleak_generation_damage(generation, reader->damaged_at, "%s; what follows cannot be read", reader->damage);
+    goleak_generation_damage(generation, offset_of(reader), "%s; what follows cannot be read", reader->damage);
     reader->lost = true;
     return false;
 }
 
 static void note_skipped(struct goleak_reader *reader, uint64_t found, uint64_t last)
 {
-    goleak_generation_damage(&reader->generation, reader->parsed,
+    goleak_generation_damage(&reader->generation, offset_of(reader),
                              "found generation %" PRIu64 " behind %" PRIu64 ", expected the next one", found, last);
 }
 
@@ -335,7 +333,7 @@ static enum goleak_status take_batches(struct goleak_reader *reader, bool last)
         }
         if (found == CUT) { /* what there is of it is used */
             generation->is_cut = true;
-            generation->cut_at = head.at;
+            generation->cut_at = goleak_generation_offset(generation, head.at);
             head.end = generation->bytes.size;
         }
         if (generation->number == 0) {
@@ -346,8 +344,7 @@ static enum goleak_status take_batches(struct goleak_reader *reader, bool last)
             if (head.gen != generation->number + 1)
                 note_skipped(reader, head.gen, generation->number);
             else if (reader->version >= 26)
-                note_truncated(reader, generation->offset + reader->parsed,
-                               "a generation does not end before the next one begins");
+                note_truncated(reader, "a generation does not end before the next one begins");
             status = run_generation(reader);
             drop(reader);
             generation->number = head.gen;
@@ -390,7 +387,8 @@ static void read_header(struct goleak_reader *reader)
     struct goleak_generation *generation = &reader->generation;
     reader->version = goleak_trace_version(generation->bytes.data, generation->bytes.size);
     if (reader->version == 0) { /* --input-format insisted */
-        goleak_generation_damage(generation, 0, "found no header of a Go execution trace, expected \"go 1.26 trace\"");
+        goleak_generation_damage(generation, generation->offset,
+                                 "found no header of a Go execution trace, expected \"go 1.26 trace\"");
         reader->lost = true;
         return;
     }
@@ -411,7 +409,10 @@ static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, 
         return goleak_alloc_failure(reader->env.alloc);
     if (reader->version == 0 && buf->size >= GOLEAK_TRACE_HEADER)
         read_header(reader);
-    return reader->version != 0 ? take_batches(reader, false) : GOLEAK_OK;
+    enum goleak_status status = reader->version != 0 ? take_batches(reader, false) : GOLEAK_OK;
+    if (status == GOLEAK_OK && !reader->searching)
+        reader->parsed = goleak_generation_let_go(&reader->generation, reader->parsed);
+    return status;
 }
 
 /* The runtime names its reasons at the end of each generation, even of one without events. */
@@ -420,7 +421,7 @@ static bool tells_strings(const struct goleak_generation *generation)
     const uint8_t *start = (const uint8_t *)generation->bytes.data;
     for (size_t i = 0; i < generation->batch_count; i++) {
         const struct goleak_trace_batch *batch = &generation->batches[i];
-        if (batch->at < batch->end && start[batch->at] == GOLEAK_TRACE_STRINGS)
+        if (batch->size != 0 && batch->at != GOLEAK_NOT_KEPT && start[batch->at] == GOLEAK_TRACE_STRINGS)
             return true;
     }
     return false;
@@ -434,14 +435,14 @@ static enum goleak_status finish(struct goleak_reader *reader)
     if (status != GOLEAK_OK)
         return status;
     if (generation->is_cut || (reader->parsed < generation->bytes.size && !reader->lost))
-        note_truncated(reader, generation->offset + reader->parsed, "the trace ends in the middle of a batch");
+        note_truncated(reader, "the trace ends in the middle of a batch");
     else if (reader->version >= 26 && generation->number != 0)
-        note_truncated(reader, generation->offset + reader->parsed, "the trace ends before its last generation does");
+        note_truncated(reader, "the trace ends before its last generation does");
     if (generation->number != 0) {
         bool whole = tells_strings(generation); /* while the batches are as they came */
         status = run_generation(reader);
         if (!whole && entries[GOLEAK_HEALTH_truncated].count + entries[GOLEAK_HEALTH_damaged_records].count == 0)
-            note_truncated(reader, generation->offset + reader->parsed, "the trace ends before its last generation does");
+            note_truncated(reader, "the trace ends before its last generation does");
     }
     return status == GOLEAK_OK ? goleak_v2_push(&reader->scheduler.out) : status;
 }

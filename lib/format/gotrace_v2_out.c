@@ -117,7 +117,7 @@ void goleak_v2_learn_start(struct goleak_v2_out *out, struct goleak_event *event
 /* A goid is a positive int64 (runtime2.go: goid uint64, but counted up from 1). */
 void goleak_v2_bad_goid(struct goleak_v2_out *out, struct goleak_v2_when when, uint64_t goid)
 {
-    goleak_generation_damage(out->generation, (size_t)(when.position - out->generation->offset),
+    goleak_generation_damage(out->generation, when.position,
                              "found goroutine id %" PRIu64
                              ", expected one below 2^63; its goroutine is shown without it", goid);
 }

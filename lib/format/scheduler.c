@@ -9,6 +9,54 @@
 #define EFFORT_AT_LEAST 65536
 #define EFFORT_PER_BYTE 2
 
+/* ---- batches that are read again ---- */
+
+#define PAGE ((size_t)4096)
+
+static void close_window(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread)
+{
+    goleak_free(scheduler->generation->env.alloc, thread->window, thread->window_size);
+    thread->window = NULL;
+    thread->window_size = 0;
+}
+
+/* As large as the runtime's batches, which are nearly full, or as a small one needs: a trace may claim to have a
+ * thread for each of its bytes. */
+static bool open_window(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread, size_t size)
+{
+    if (size <= thread->window_size)
+        return true;
+    close_window(scheduler, thread);
+    if (size > GOLEAK_TRACE_BATCH_MAX / 2)
+        size = PAGE + GOLEAK_TRACE_BATCH_MAX + GOLEAK_GENERATION_PADDING;
+    thread->window = goleak_alloc_array(scheduler->generation->env.alloc, 1, size);
+    thread->window_size = thread->window != NULL ? size : 0;
+    return thread->window != NULL;
+}
+
+/* The payload of a batch of which *size bytes are there still; where memory ends, none. Pages of the file go to pages
+ * of the window: they are copied fast as a whole. */
+static const uint8_t *read_again(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread,
+                                 const struct goleak_trace_batch *batch, size_t *size)
+{
+    struct goleak_generation *generation = scheduler->generation;
+    const struct goleak_reader_env *env = &generation->env;
+    size_t before = (size_t)(batch->offset % PAGE), wanted = before + batch->size;
+    *size = 0;
+    if (!open_window(scheduler, thread, wanted + GOLEAK_GENERATION_PADDING)) {
+        generation->failure = goleak_alloc_failure(env->alloc);
+        return NULL;
+    }
+    size_t got = env->read_again(env->again_context, batch->offset - before, thread->window, wanted);
+    *size = got > before ? got - before : 0;
+    memset(thread->window + before + *size, 0, GOLEAK_GENERATION_PADDING);
+    if (*size != batch->size)
+        goleak_generation_damage(generation, batch->offset + *size,
+                                 "found the end of the file, expected the rest of a batch that was there before: it "
+                                 "was cut while it was read");
+    return thread->window + before;
+}
+
 bool goleak_scheduler_init(struct goleak_scheduler *scheduler, struct goleak_generation *generation)
 {
     struct goleak_alloc *alloc = generation->env.alloc;
@@ -24,6 +72,8 @@ void goleak_scheduler_release(struct goleak_scheduler *scheduler)
     if (scheduler->generation == NULL)
         return;
     struct goleak_alloc *alloc = scheduler->generation->env.alloc;
+    for (size_t i = 0; i < scheduler->thread_count; i++)
+        close_window(scheduler, &scheduler->threads[i]);
     goleak_v2_out_release(&scheduler->out);
     goleak_trace_gs_release(&scheduler->gs);
     goleak_idmap_release(&scheduler->proc_index);
@@ -54,14 +104,14 @@ bool goleak_trace_begins_payload(uint8_t first)
 
 /* ---- reading a thread's events ---- */
 
-static size_t offset_of(const struct goleak_scheduler *scheduler, const uint8_t *event)
+static uint64_t offset_of(const struct goleak_trace_thread *thread, const uint8_t *event)
 {
-    return (size_t)(event - (const uint8_t *)scheduler->generation->bytes.data);
+    return thread->position_of_0 + (uint64_t)(uintptr_t)event;
 }
 
-static void note_cut(struct goleak_scheduler *scheduler, const uint8_t *event)
+static void note_cut(struct goleak_scheduler *scheduler, const struct goleak_trace_thread *thread, const uint8_t *event)
 {
-    goleak_generation_damage(scheduler->generation, offset_of(scheduler, event),
+    goleak_generation_damage(scheduler->generation, offset_of(thread, event),
                              "found an event that is cut by the end of its batch, or a number of more than 64 bits; the "
                              "rest of the batch was left out");
 }
@@ -75,11 +125,11 @@ static bool read_with_care(struct goleak_scheduler *scheduler, struct goleak_tra
     thread->event = at;
     const uint8_t *arguments = goleak_varint(at + 1, thread->end, &delta);
     if (argument_counts[*at] == 0)
-        goleak_generation_damage(scheduler->generation, offset_of(scheduler, at),
+        goleak_generation_damage(scheduler->generation, offset_of(thread, at),
                                  "found the event type %u, which is not known; the rest of its batch was left out",
                                  *at);
     else if (arguments == NULL)
-        note_cut(scheduler, at);
+        note_cut(scheduler, thread, at);
     else
         thread->time += delta;
     return argument_counts[*at] != 0 && arguments != NULL;
@@ -88,15 +138,20 @@ static bool read_with_care(struct goleak_scheduler *scheduler, struct goleak_tra
 /* The first event of the next batch that has one; false: there is none in this generation. */
 static bool next_batch(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread)
 {
-    const uint8_t *start = (const uint8_t *)scheduler->generation->bytes.data;
     while (thread->first != 0) {
         const struct goleak_trace_batch *batch = &scheduler->generation->batches[thread->first - 1];
+        size_t size = batch->size;
+        const uint8_t *payload = batch->at != GOLEAK_NOT_KEPT
+                                     ? (const uint8_t *)scheduler->generation->bytes.data + batch->at
+                                     : read_again(scheduler, thread, batch, &size);
         thread->first = batch->next;
-        thread->end = start + batch->end;
+        thread->end = payload + size;
         thread->time = batch->time;
-        if (read_with_care(scheduler, thread, start + batch->at))
+        thread->position_of_0 = batch->offset - (uint64_t)(uintptr_t)payload;
+        if (size != 0 && read_with_care(scheduler, thread, payload))
             return true;
     }
+    close_window(scheduler, thread);
     return false;
 }
 
@@ -186,7 +241,7 @@ static bool collect(struct goleak_scheduler *scheduler)
     for (size_t i = 0; i < generation->batch_count; i++) {
         struct goleak_trace_batch *batch = &generation->batches[i];
         batch->next = 0;
-        if (batch->at == batch->end)
+        if (batch->size == 0)
             continue;
         uint32_t index = thread_of(scheduler, batch->m);
         if (index == 0)
@@ -291,8 +346,7 @@ static enum verdict force(struct step *step)
     uint8_t type = *thread->event;
     goleak_varint_ahead(arguments_of(thread->event), wrong, &first);
     goleak_health_note(scheduler->generation->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0,
-                       scheduler->generation->offset + offset_of(scheduler, thread->event),
-                       "found %s on thread %" PRIu64 " with %" PRIu64 ", expected %s",
+                       offset_of(thread, thread->event), "found %s on thread %" PRIu64 " with %" PRIu64 ", expected %s",
                        goleak_trace_event_name(type), thread->id,
                        argument_counts[type] > 1 ? first : 0, expected);
     step->force = true;
@@ -312,7 +366,7 @@ static enum goleak_status go_on(struct goleak_scheduler *scheduler, struct step 
     if (verdict == FAILED)
         return goleak_alloc_failure(scheduler->generation->env.alloc);
     if (verdict == DAMAGED) {
-        note_cut(scheduler, step.thread->event);
+        note_cut(scheduler, step.thread, step.thread->event);
         step.behind = step.thread->end;
     }
     if (next_with_care(scheduler, step.thread, step.behind))
@@ -370,14 +424,13 @@ NOINLINE static enum goleak_status go_slowly(struct goleak_scheduler *scheduler,
     return GOLEAK_OK;
 }
 
-enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint64_t frequency)
+enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint64_t frequency, uint64_t size)
 {
     const struct goleak_generation *generation = scheduler->generation;
     struct step step = { .scheduler = scheduler, .latest = UINT64_MAX };
     enum goleak_status status = GOLEAK_OK;
     scheduler->gen = scheduler->gen == UINT16_MAX ? 1 : (uint16_t)(scheduler->gen + 1);
-    scheduler->position_of_0 = generation->offset - (uint64_t)(uintptr_t)generation->bytes.data;
-    scheduler->effort = (generation->bytes.size + EFFORT_AT_LEAST) * EFFORT_PER_BYTE;
+    scheduler->effort = (size + EFFORT_AT_LEAST) * EFFORT_PER_BYTE;
     scheduler->calm_end = 0;
     goleak_v2_out_begin(&scheduler->out, frequency);
     if (!collect(scheduler))

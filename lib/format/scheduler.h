@@ -39,6 +39,9 @@ struct goleak_trace_thread {
     uint32_t g;           /* slot; 0: none */
     uint32_t p;           /* index + 1; 0: none */
     uint32_t first, last; /* its batches of this generation, + 1; 0: none left */
+    uint64_t position_of_0; /* in the trace, of address 0: positions of its events are offsets from there */
+    uint8_t *window;      /* where a batch is that was read again; NULL: none was */
+    size_t window_size;
 };
 
 struct goleak_scheduler {
@@ -56,7 +59,6 @@ struct goleak_scheduler {
     uint32_t *places; /* of the heap, while somebody is looked for */
     size_t place_capacity;
     uint64_t calm_end; /* ticks: before that, time needs no care (see is_calm); 0: it does */
-    uint64_t position_of_0; /* in the trace, of address 0: positions of events are offsets from there */
     uint64_t effort; /* threads that may still be asked in vain */
     uint16_t gen;    /* counts generations, round and round; 0 is none */
     uint32_t next_status;  /* a guess: slots are told in the order in which they were given */
@@ -67,7 +69,7 @@ struct goleak_scheduler {
 /* False: memory; release it all the same. */
 bool goleak_scheduler_init(struct goleak_scheduler *scheduler, struct goleak_generation *generation);
 void goleak_scheduler_release(struct goleak_scheduler *scheduler);
-/* The generation is loaded, with this frequency: its events, in order, to its sink. */
-enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint64_t frequency);
+/* The generation is loaded, with this frequency, and has so many bytes: its events, in order, to its sink. */
+enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint64_t frequency, uint64_t size);
 
 #endif

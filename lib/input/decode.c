@@ -483,6 +483,11 @@ const char *goleak_decode_packing(const struct goleak_decode *decode)
     return decode->packing;
 }
 
+const struct goleak_source *goleak_decode_again(const struct goleak_decode *decode)
+{
+    return is_plain(decode) && !goleak_source_can_block(decode->source) ? decode->source : NULL;
+}
+
 void goleak_decode_interrupt(struct goleak_decode *decode)
 {
     if (decode->threaded)

@@ -21,6 +21,7 @@ struct goleak_source {
     bool ended;
     unsigned char ahead[8]; /* looked at, and not read yet */
     size_t ahead_size;
+    off_t begin; /* of a regular file: where it stood when it was opened */
     uint64_t size_bytes;
     uint64_t read_bytes;
     char path[]; /* as it was named */
@@ -69,13 +70,6 @@ static enum goleak_status fail_open(const char *path, int number, struct goleak_
     return name_path(error, path);
 }
 
-/* A file that is open for some time already (standard input) may stand behind
- * its start. */
-static uint64_t bytes_left(int fd, const struct stat *info)
-{
-    off_t at = lseek(fd, 0, SEEK_CUR);
-    return at < 0 || at >= info->st_size ? 0 : (uint64_t)(info->st_size - at);
-}
 
 static int open_path(const char *path)
 {
@@ -97,7 +91,10 @@ static int source_look(struct goleak_source *source)
     source->regular = S_ISREG(info.st_mode);
     if (!source->regular)
         return 0;
-    source->size_bytes = bytes_left(source->fd, &info);
+    /* One that is open for some time already (standard input) may stand behind its start. */
+    source->begin = lseek(source->fd, 0, SEEK_CUR);
+    if (source->begin >= 0 && source->begin < info.st_size)
+        source->size_bytes = (uint64_t)(info.st_size - source->begin);
 #ifdef POSIX_FADV_SEQUENTIAL
     /* Advice only: a failure changes nothing but speed. */
     (void)posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -187,6 +184,18 @@ size_t goleak_source_look(struct goleak_source *source, uint64_t at, void *buffe
         room = source->ahead_size - (size_t)at;
     memcpy(buffer, source->ahead + at, room);
     return room;
+}
+
+size_t goleak_source_again(const struct goleak_source *source, uint64_t at, void *buffer, size_t room)
+{
+    size_t got = 0;
+    while (source->regular && source->begin >= 0 && at <= INT64_MAX / 2 && got < room) {
+        ssize_t count = pread(source->fd, (char *)buffer + got, room - got, source->begin + (off_t)(at + got));
+        if (count == 0 || (count < 0 && errno != EINTR))
+            break;
+        got += count > 0 ? (size_t)count : 0;
+    }
+    return got;
 }
 
 enum goleak_status goleak_source_read(struct goleak_source *source, void *buffer, size_t room, size_t *got,

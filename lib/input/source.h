@@ -5,7 +5,8 @@
  * unpacks nothing and knows no format. Every failure is one sentence in the
  * caller's error, with the path as it was named.
  *
- * Threads: one thread at a time may use a source; which one may change.
+ * Threads: one thread at a time may use a source; which one may change. Reading again
+ *          (goleak_source_again) is for any.
  */
 #ifndef GOLEAK_INPUT_SOURCE_H
 #define GOLEAK_INPUT_SOURCE_H
@@ -41,6 +42,10 @@ enum goleak_status goleak_source_peek(struct goleak_source *source, const void *
 /* Bytes from `at` on, counted from the next one to be read, which stay to be read. Returns
  * how many there are; of what is no regular file, only those that were peeked at. */
 size_t goleak_source_look(struct goleak_source *source, uint64_t at, void *buffer, size_t room);
+
+/* Bytes of a regular file that were read before, `at` counted from the first one that was; how many of them there
+ * are still: somebody may have cut the file, or written to it. */
+size_t goleak_source_again(const struct goleak_source *source, uint64_t at, void *buffer, size_t room);
 
 /* Whether a read would have waited for so long. */
 bool goleak_source_is_idle(struct goleak_source *source, int wake_fd, int wait_ms);

@@ -165,19 +165,24 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
-/* From a file by its name, and as standard input. */
+/* From a file by its name, and as standard input, of which somebody else has read the first bytes. */
 static void try_file(const struct bytes *content, const struct outcome *want, const char *name)
 {
-    char path[128];
+    static const char before_it[] = "a line of the shell's\n";
+    char path[128], longer[128];
+    struct bytes with_more = { 0 };
     struct outcome got = { 0 };
     struct goleak_options options = GOLEAK_OPTIONS_INIT;
     snprintf(path, sizeof path, "%s/recording", folder);
-    assert_true(bytes_write(content, path));
+    snprintf(longer, sizeof longer, "%s/longer", folder);
+    bytes_text(&with_more, before_it);
+    bytes_add(&with_more, content->data, content->size);
+    assert_true(bytes_write(content, path) && bytes_write(&with_more, longer));
     for (options.jobs = 0; options.jobs <= 2; options.jobs++) {
         outcome_of_file(&got, path, &options);
         expect_same(want, &got, name, "file, jobs", options.jobs);
-        int before = dup(STDIN_FILENO), file = open(path, O_RDONLY);
-        assert_true(before >= 0 && file >= 0 && dup2(file, STDIN_FILENO) == STDIN_FILENO);
+        int before = dup(STDIN_FILENO), file = open(longer, O_RDONLY);
+        assert_true(before >= 0 && file >= 0 && lseek(file, sizeof before_it - 1, SEEK_SET) > 0 && dup2(file, STDIN_FILENO) == STDIN_FILENO);
         outcome_of_file(&got, "-", &options);
         dup2(before, STDIN_FILENO);
         close(before);
@@ -185,6 +190,8 @@ static void try_file(const struct bytes *content, const struct outcome *want, co
         expect_same(want, &got, name, "standard input, jobs", options.jobs);
     }
     unlink(path);
+    unlink(longer);
+    bytes_free(&with_more);
 }
 
 static void test_files(void **state)

@@ -21,8 +21,11 @@
 #include <cmocka.h>
 #include <goleak.h>
 
+#include "support/chance.h"
 #include "support/gosum.h"
 #include "support/outcome.h"
+#include "support/sanitizer.h"
+#include "support/scratch.h"
 #include "support/text.h"
 #include "support/told.h"
 
@@ -351,11 +354,73 @@ static void test_all_are_read(void **state)
     end_looking(visit(captures(), visit_all), 204);
 }
 
+/* ---- damaged ones, from files ----------------------------------------------------------- */
+
+#define SMALL_BYTES ((size_t)700 * 1024)
+#define TRIALS 6
+
+/* Cut short, and with bytes of others' in it. */
+static void spoil(struct bytes *bytes, unsigned trial)
+{
+    if (trial % 2 == 1)
+        bytes->size -= chance((unsigned)(bytes->size / 2));
+    for (unsigned i = chance(4); i > 0; i--)
+        bytes->data[16 + chance((unsigned)bytes->size - 16)] = (char)chance(256);
+    if (trial > 3) {
+        size_t at = 16 + chance((unsigned)bytes->size - 16), size = chance(200);
+        memmove(bytes->data + at, bytes->data + at + (size < bytes->size - at ? size : 0),
+                bytes->size - at - (size < bytes->size - at ? size : 0));
+        bytes->size -= size < bytes->size - at ? size : 0;
+    }
+}
+
+/* A file is read again where bytes that come once are kept: they say the same. */
+static void visit_file(const char *folder, const char *path, const char *name, size_t *count)
+{
+    char copy[] = "/tmp/goleak_gotrace_XXXXXX";
+    struct bytes whole = { 0 }, bytes = { 0 };
+    if (has(folder, "big") || !has(name, "trace") || has(name, ".json") || has(name, ".txt"))
+        return;
+    assert_true(bytes_read(&whole, path));
+    if (whole.size > 1024 && whole.size <= SMALL_BYTES && (!has_sanitizer() || ++*count % 16 == 0)) {
+        *count += !has_sanitizer();
+        look_at(path);
+        seed = whole.size;
+        assert_int_equal(scratch_open(copy, 300), 0);
+        for (unsigned trial = 0; trial < TRIALS; trial++) {
+            struct outcome want = { 0 }, got = { 0 };
+            struct goleak_options options = GOLEAK_OPTIONS_INIT;
+            bytes_clear(&bytes);
+            bytes_add(&bytes, whole.data, whole.size);
+            if (trial != 0)
+                spoil(&bytes, trial);
+            assert_true(bytes_write(&bytes, copy));
+            outcome_of(&want, &bytes, NULL, 0, NULL);
+            options.jobs = 1 + trial % 2;
+            outcome_of_file(&got, copy, &options);
+            if (!outcome_equal(&want, &got))
+                complain("trial %u: %s", trial, outcome_difference(&want, &got));
+            outcome_free(&want);
+            outcome_free(&got);
+        }
+        assert_int_equal(scratch_close(copy), 0);
+    }
+    bytes_free(&bytes);
+    bytes_free(&whole);
+}
+
+static void test_files_are_read_again(void **state)
+{
+    (void)state;
+    end_looking(visit(captures(), visit_file), 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_go_reader),
         cmocka_unit_test(test_all_are_read),
+        cmocka_unit_test(test_files_are_read_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

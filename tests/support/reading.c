@@ -10,6 +10,7 @@
 struct reading reading;
 uint64_t reading_limit_bytes;
 bool reading_all;
+const struct bytes *reading_file;
 static size_t reading_fail_at; /* the request that fails; 0: none */
 const char *reading_padding;
 
@@ -23,6 +24,7 @@ int reading_set_up(void **state)
     (void)state;
     reading_limit_bytes = 0;
     reading_all = false;
+    reading_file = NULL;
     reading_fail_at = 0;
     return 0;
 }
@@ -147,6 +149,17 @@ static enum goleak_status take(void *context, struct goleak_batch **batch)
 
 /* ---- reading -------------------------------------------------------------- */
 
+static size_t read_again(void *context, uint64_t offset, void *buffer, size_t size)
+{
+    const struct bytes *file = context;
+    if (offset >= file->size)
+        return 0;
+    if (size > file->size - offset)
+        size = (size_t)(file->size - offset);
+    memcpy(buffer, file->data + offset, size);
+    return size;
+}
+
 void reading_end(void)
 {
     bytes_free(&reading.events);
@@ -165,7 +178,9 @@ void reading_pieces(const struct goleak_format *format, const void *bytes, size_
                                            .symbols = &symbols,
                                            .health = &reading.book,
                                            .reasons = &reading.reasons,
-                                           .sink = { take, NULL } };
+                                           .sink = { take, NULL },
+                                           .read_again = reading_file != NULL ? read_again : NULL,
+                                           .again_context = (void *)(uintptr_t)reading_file };
     struct goleak_reader *reader = format->open(&env);
     reading.status = reader != NULL ? GOLEAK_OK : goleak_alloc_failure(&alloc);
     for (size_t at = 0; at < size && reading.status == GOLEAK_OK;) {
@@ -272,10 +287,10 @@ void reading_expect_healthy(void)
 
 /* ---- memory --------------------------------------------------------------- */
 
-void reading_fail_each(const struct goleak_format *format, const char *text)
+void reading_fail_each_of(const struct goleak_format *format, const void *bytes, size_t size, size_t step)
 {
     for (reading_fail_at = 1;; reading_fail_at++) {
-        reading_pieces(format, text, strlen(text), 0);
+        reading_pieces(format, bytes, size, step);
         if (!reading.heap.failed)
             break;
         if (reading.status != GOLEAK_E_MEMORY)
@@ -284,4 +299,9 @@ void reading_fail_each(const struct goleak_format *format, const char *text)
     }
     reading_fail_at = 0;
     assert_int_equal(reading.status, GOLEAK_OK);
+}
+
+void reading_fail_each(const struct goleak_format *format, const char *text)
+{
+    reading_fail_each_of(format, text, strlen(text), 0);
 }

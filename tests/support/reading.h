@@ -35,6 +35,9 @@ extern uint64_t reading_limit_bytes;
  * where batches end, too. */
 extern bool reading_all;
 
+/* For all readings to come: the file that they can read again, whatever it is by then; NULL: they cannot. */
+extern const struct bytes *reading_file;
+
 /* Around each test: it is not left from another, nor is the last reading. */
 int reading_set_up(void **state);
 int reading_tear_down(void **state);
@@ -57,7 +60,8 @@ void reading_expect_complaint(enum goleak_health_id id, uint64_t count, uint64_t
                               const char *detail);
 void reading_expect_healthy(void);
 
-/* Fails each request in turn: the status is memory's, nothing is left behind. */
+/* Fails each request in turn: the status is memory's, nothing is left behind. In pieces as above. */
+void reading_fail_each_of(const struct goleak_format *format, const void *bytes, size_t size, size_t step);
 void reading_fail_each(const struct goleak_format *format, const char *text);
 
 #endif

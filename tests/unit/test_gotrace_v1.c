@@ -148,7 +148,9 @@ static enum goleak_status read_pieces(size_t size, size_t step)
     memset(&book, 0, sizeof book);
     goleak_reasons_init(&reasons);
     goleak_symbols_init(&symbols, &alloc);
-    const struct goleak_reader_env env = { &alloc, &symbols, &book, &reasons, { take, NULL }, NULL, NULL };
+    const struct goleak_reader_env env = {
+        .alloc = &alloc, .symbols = &symbols, .health = &book, .reasons = &reasons, .sink = { take, NULL }
+    };
     struct goleak_reader *reader = goleak_format_gotrace_v1.open(&env);
     enum goleak_status status = reader != NULL ? GOLEAK_OK : GOLEAK_E_MEMORY;
     for (size_t at = 0; at < size && status == GOLEAK_OK;) {
@@ -1188,7 +1190,9 @@ static void when_memory_ends_nothing_is_lost_of_it(void **state)
         goleak_reasons_init(&reasons);
         goleak_symbols_init(&symbols, &alloc);
         goleak_buf_init(&out, &outer);
-        const struct goleak_reader_env env = { &alloc, &symbols, &book, &reasons, { take, NULL }, NULL, NULL };
+        const struct goleak_reader_env env = {
+            .alloc = &alloc, .symbols = &symbols, .health = &book, .reasons = &reasons, .sink = { take, NULL }
+        };
         struct goleak_reader *reader = goleak_format_gotrace_v1.open(&env);
         enum goleak_status status = reader != NULL ? GOLEAK_OK : GOLEAK_E_MEMORY;
         last_ns = 0;

@@ -4,11 +4,13 @@
 #include "format/gotrace_v2.h"
 #include "support/trace_text.h"
 
-static struct bytes trace;
+static struct bytes trace, want;
+static struct goleak_health_book want_book;
 
 static int tear_down(void **state)
 {
     bytes_free(&trace);
+    bytes_free(&want);
     return reading_tear_down(state);
 }
 
@@ -45,10 +47,11 @@ static void add_noise(size_t size)
 static void read_damaged(uint64_t events, const char *detail)
 {
     static const size_t steps[] = { 1, 7, 4096, 0 };
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        if (steps[i] == 1 && trace.size > 10000)
+    for (size_t i = 0; i < 2 * sizeof steps / sizeof *steps; i++) {
+        reading_file = i >= sizeof steps / sizeof *steps ? &trace : NULL;
+        if (steps[i % 4] == 1 && trace.size > 10000)
             continue;
-        reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, steps[i]);
+        reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, steps[i % 4]);
         assert_int_equal(reading.status, GOLEAK_OK);
         assert_int_equal(reading.facts.events, events);
         assert_int_equal(reading_count(GOLEAK_HEALTH_damaged_records), 1);
@@ -128,6 +131,117 @@ static void the_runtimes_events_have_their_values(void **state)
     reading_expect_healthy();
 }
 
+/* ---- from a file that can be read again ---- */
+
+/* In pieces of this size it says the same as when all of it is kept. */
+static void read_both_ways(size_t step)
+{
+    reading_file = NULL;
+    reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, step);
+    bytes_clear(&want);
+    bytes_add(&want, reading.events.data, reading.events.size);
+    want_book = reading.book;
+    reading_file = &trace;
+    reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, step);
+    assert_int_equal(reading.status, GOLEAK_OK);
+    assert_string_equal(reading.events.data, want.data);
+    for (int id = 0; id < GOLEAK_HEALTH_COUNT; id++) {
+        const struct goleak_health_entry *got = &reading.book.entries[id], *wanted = &want_book.entries[id];
+        assert_int_equal(got->count, wanted->count);
+        assert_int_equal(got->offset, wanted->offset);
+        assert_string_equal(got->detail, wanted->detail);
+    }
+}
+
+/* Two generations of two threads in batches that alternate, tables between and behind them. */
+static void add_two_generations(void)
+{
+    add("Trace Go1.26\n");
+    for (int gen = 3; gen <= 4; gen++) {
+        struct bytes text = { 0 };
+        bytes_format(&text, "Trace Go1.26\nEventBatch %d 1 0\nProcStatus 0 0 1\nGoStatus 0 1 1 2\nGoCreate 1 %d 1 1\n"
+                            "EventBatch %d -1 0\nStacks\nStack 1\npc=1 func=1 file=1 line=1\n"
+                            "EventBatch %d 2 20\nProcStatus 0 1 1\nGoStart 1 %d 1\nGoBlock 1 11 1\n",
+                     gen, gen * 5, gen, gen, gen * 5);
+        bytes_format(&text, "EventBatch %d -1 0\nSync\nFrequency 15625000\nClockSnapshot 0 0 0 0\n"
+                            "EventBatch %d 1 30\nGoUnblock 1 %d 2 1\nGoCreate 1 %d 1 1\n"
+                            "EventBatch %d 2 60\nGoStart 1 %d 3\nGoDestroy 1\n"
+                            "EventBatch %d -1 0\nStrings\nString 1 data=\"main.f\"\nString 11 data=\"select\"\n"
+                            "EndOfGeneration\n",
+                     gen, gen, gen * 5, gen * 5 + 1, gen, gen * 5, gen);
+        add(text.data);
+        bytes_free(&text);
+    }
+}
+
+static void a_file_is_read_again_in_place_of_being_kept(void **state)
+{
+    (void)state;
+    add_two_generations();
+    for (size_t step = 1; step < 200; step++)
+        read_both_ways(step);
+    reading_expect_healthy();
+    assert_int_equal(reading.facts.events, 19);
+    size_t size = trace.size;
+    for (trace.size = 17; trace.size < size; trace.size++) /* one that was cut before */
+        read_both_ways(16);
+    trace.size = size;
+}
+
+static void what_is_not_there_any_more_is_told(void **state)
+{
+    (void)state;
+    struct bytes file = { 0 };
+    add_two_generations();
+    bytes_add(&file, trace.data, trace.size);
+    uint64_t least = UINT64_MAX;
+    for (; file.size != 0; file.size--) {
+        reading_file = &file;
+        reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, 1);
+        assert_int_equal(reading.status, GOLEAK_OK);
+        assert_true(reading.facts.events <= least);
+        least = reading.facts.events;
+        const struct goleak_health_entry *entry = &reading.book.entries[GOLEAK_HEALTH_damaged_records];
+        if (entry->count == 0)
+            continue;
+        assert_non_null(strstr(entry->detail, "found the end of the file, expected the rest of a batch"));
+        assert_true(entry->offset >= file.size);
+    }
+    assert_int_equal(least, 0);
+    bytes_free(&file);
+}
+
+/* Somebody writes to it meanwhile: what stands there now is read with as much care. */
+static void what_has_changed_meanwhile_is_any_input(void **state)
+{
+    (void)state;
+    struct bytes file = { 0 };
+    add_two_generations();
+    bytes_add(&file, trace.data, trace.size);
+    reading_file = &file;
+    for (size_t at = 16; at < file.size; at++)
+        for (int value = 0; value < 256; value += 17) {
+            file.data[at] = (char)value;
+            reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, 1);
+            assert_int_equal(reading.status, GOLEAK_OK);
+            file.data[at] = trace.data[at];
+        }
+    memset(file.data, 0x80, file.size);
+    reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, 1);
+    assert_int_equal(reading.status, GOLEAK_OK);
+    assert_int_equal(reading.facts.events, 0);
+    bytes_free(&file);
+}
+
+static void memory_may_end_anywhere(void **state)
+{
+    (void)state;
+    add_two_generations();
+    reading_file = &trace;
+    reading_fail_each_of(&goleak_format_gotrace_v2, trace.data, trace.size, 16);
+    assert_int_equal(reading.facts.events, 19);
+}
+
 /* Whatever a flipped bit makes of it: it is read to its end. */
 static void any_byte_may_be_any_other(void **state)
 {
@@ -143,6 +257,9 @@ static void any_byte_may_be_any_other(void **state)
             trace.data[at] = (char)value;
             reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, 0);
             assert_int_equal(reading.status, GOLEAK_OK);
+            if (value % 4 == 1)
+                read_both_ways(16);
+            reading_file = NULL;
         }
         trace.data[at] = byte;
     }
@@ -156,6 +273,10 @@ int main(void)
         TEST(what_is_far_is_not_looked_for),
         TEST(another_generation_is_not_the_way),
         TEST(the_runtimes_events_have_their_values),
+        TEST(a_file_is_read_again_in_place_of_being_kept),
+        TEST(what_is_not_there_any_more_is_told),
+        TEST(what_has_changed_meanwhile_is_any_input),
+        TEST(memory_may_end_anywhere),
         TEST(any_byte_may_be_any_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

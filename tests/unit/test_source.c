@@ -106,6 +106,33 @@ static void reads_a_file(void **state)
     }
 }
 
+/* Wherever reading stands; bytes are counted from where it began. */
+static void reads_again_what_is_there_still(void **state)
+{
+    (void)state;
+    char buffer[16];
+    size_t got;
+    struct goleak_error error;
+    write_file("before it: 0123456789", 21);
+    int before = dup(STDIN_FILENO), file = open(path, O_RDWR);
+    assert_true(before >= 0 && file >= 0 && lseek(file, 11, SEEK_SET) == 11 && dup2(file, STDIN_FILENO) == STDIN_FILENO);
+    struct goleak_source *source = open_good("-");
+    assert_int_equal(goleak_source_read(source, buffer, 4, &got, &error), GOLEAK_OK);
+    assert_int_equal(goleak_source_again(source, 0, buffer, sizeof buffer), 10);
+    assert_memory_equal(buffer, "0123456789", 10);
+    assert_int_equal(goleak_source_again(source, 3, buffer, 2), 2);
+    assert_memory_equal(buffer, "34", 2);
+    assert_int_equal(goleak_source_again(source, 10, buffer, 1), 0);
+    assert_int_equal(goleak_source_again(source, UINT64_MAX - 5, buffer, sizeof buffer), 0);
+    assert_int_equal(ftruncate(file, 16), 0);
+    assert_int_equal(goleak_source_again(source, 2, buffer, sizeof buffer), 3);
+    assert_reads(source, 3, "4", 1); /* and reading goes on where it stood */
+    goleak_source_close(source);
+    dup2(before, STDIN_FILENO);
+    close(before);
+    close(file);
+}
+
 static void reads_an_empty_file(void **state)
 {
     (void)state;
@@ -392,6 +419,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
         TEST(reads_a_file),
+        TEST(reads_again_what_is_there_still),
         TEST(reads_an_empty_file),
         TEST(refuses_with_a_sentence),
         TEST(refuses_without_permission),
