@@ -168,7 +168,7 @@ static bool has_habits(const struct goleak_waits *waits, const struct goleak_rec
 #define AHEAD 16
 
 /* What has_habits() asks. */
-static inline void fetch_ahead(const struct goleak_hope_input *input, const struct goleak_record *record)
+GOLEAK_PREFETCHER void fetch_ahead(const struct goleak_hope_input *input, const struct goleak_record *record)
 {
     if (goleak_has_habits(record) && goleak_is_blocked(record))
         goleak_waits_prefetch(input->waits, record);

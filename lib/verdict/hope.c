@@ -212,7 +212,7 @@ static void add_node(struct goleak_hope_search *search, uint32_t node, uint32_t 
 #define AHEAD 16
 
 /* What is asked of a record soon. */
-static inline void fetch_ahead(const struct goleak_hope_search *search, uint32_t index)
+GOLEAK_PREFETCHER void fetch_ahead(const struct goleak_hope_search *search, uint32_t index)
 {
     const struct goleak_store *store = search->input->store;
     if (index > store->count)
@@ -350,22 +350,43 @@ static void spread_up(struct goleak_hope_search *search, uint32_t index)
         goleak_hope_give(search, parent, GOLEAK_HOPE_CHILD, index);
 }
 
+/* Nodes of a word's spawners who have ended: what was handed on goes through them. */
+GOLEAK_PREFETCHER void fetch_parents(const struct goleak_hope_search *search, uint64_t left, uint32_t word)
+{
+    for (; left != 0; left &= left - 1) {
+        uint32_t parent = search->parents[word * GOLEAK_WORD + goleak_low_zeros(left)];
+        if (!goleak_has_bit(search->alive, parent))
+            GOLEAK_PREFETCH(&search->input->lineage->nodes[parent]);
+    }
+}
+
 /* Those who are hopeful from the start, in their order: all of them, or those who have woken others. */
 static void spread_first(struct goleak_hope_search *search, bool all,
                          void (*way)(struct goleak_hope_search *search, uint32_t index))
 {
-    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
-        for (uint64_t left = search->first[word] & (all ? UINT64_MAX : search->wakers[word]); left != 0;
-             left &= left - 1)
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
+        uint64_t left = search->first[word] & (all ? UINT64_MAX : search->wakers[word]);
+        fetch_parents(search, left, word);
+        for (; left != 0; left &= left - 1)
             way(search, word * GOLEAK_WORD + goleak_low_zeros(left));
+    }
 }
 
-/* From this one of the queue on, and those who join it meanwhile. */
+/* The next one of the queue, of those who join it meanwhile, too. */
+static inline uint32_t take_queued(const struct goleak_hope_search *search, size_t at)
+{
+    if (at + AHEAD < search->queued)
+        GOLEAK_PREFETCH(goleak_store_at(search->input->store, search->queue[at + AHEAD]));
+    return search->queue[at];
+}
+
+/* From this one of the queue on. */
 static void spread_on(struct goleak_hope_search *search, size_t at)
 {
     for (; at < search->queued; at++) {
-        spread(search, search->queue[at]);
-        spread_up(search, search->queue[at]);
+        uint32_t index = take_queued(search, at);
+        spread(search, index);
+        spread_up(search, index);
     }
 }
 
@@ -414,7 +435,7 @@ static void search_all(struct goleak_hope_search *search)
     size_t at = 0, up = 0;
     spread_first(search, search->input->holders != NULL, spread);
     for (; at < search->queued; at++)
-        spread(search, search->queue[at]);
+        spread(search, take_queued(search, at));
     goleak_hope_look_beside(search);
     if (search->any_blocked)
         spread_first(search, true, spread_up);

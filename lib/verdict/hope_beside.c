@@ -47,14 +47,17 @@ static uint32_t callers_function(const struct goleak_hope_search *search, const 
 
 /* Who was started by the same goroutine, in the same function, or wherever, if that one has ended: what its children
  * share was its own; 0: not told. */
-static uint64_t family_of(const struct goleak_hope_search *search, const struct goleak_record *record)
+static uint64_t family_of(const struct goleak_hope_search *search, uint32_t index)
 {
-    if (record->parent != 0 && !goleak_has_bit(search->alive, record->parent) &&
-        !goleak_has_bit(search->named, record->parent))
-        return (uint64_t)record->parent << 32 | UINT32_MAX;
+    const uint32_t parent = search->parents[index]; /* at hand, where the record is still being fetched */
+    if (parent == 0)
+        return 0;
+    if (!goleak_has_bit(search->alive, parent) && !goleak_has_bit(search->named, parent))
+        return (uint64_t)parent << 32 | UINT32_MAX;
+    const struct goleak_record *record = goleak_store_at(search->input->store, index);
     const struct goleak_kin *kin = goleak_kin_of(search, record);
     uint32_t function = kin->for_caller ? callers_function(search, record) : kin->function;
-    return record->parent != 0 && function != 0 ? (uint64_t)record->parent << 32 | function : 0;
+    return function != 0 ? (uint64_t)parent << 32 | function : 0;
 }
 
 enum goleak_patience goleak_hope_patience_of(const struct goleak_hope_search *search,
@@ -100,7 +103,7 @@ static size_t fetch_stuck(const struct goleak_hope_search *search, uint32_t word
 /* For those who were started together with it. */
 static void ask(struct goleak_hope_search *search, const struct goleak_record *record)
 {
-    uint64_t family = family_of(search, record);
+    uint64_t family = family_of(search, record->index);
     if (family == 0 || record->created == GOLEAK_NO_MOMENT)
         return;
     int64_t near = goleak_waited(record, search->input->last) / search->input->limits->together;
@@ -192,7 +195,7 @@ static void help_by_word(struct goleak_hope_search *search, uint32_t word)
     uint64_t families[GOLEAK_WORD];
     size_t count = fetch_helpers(search, word, records);
     for (size_t i = 0; i < count; i++) {
-        families[i] = family_of(search, goleak_store_at(search->input->store, records[i]));
+        families[i] = family_of(search, records[i]);
         goleak_families_prefetch(&search->families, families[i]);
     }
     for (size_t i = 0; i < count; i++)
