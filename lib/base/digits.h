@@ -79,7 +79,8 @@ static inline uint64_t goleak_not_hex(uint64_t word)
 {
     uint64_t letter = (word | 0x20 * GOLEAK_EACH_BYTE) ^ 0x60 * GOLEAK_EACH_BYTE, low = letter & ~GOLEAK_HIGH_BITS;
     uint64_t above = (low + 0x79 * GOLEAK_EACH_BYTE) | letter, any = low + 0x7f * GOLEAK_EACH_BYTE;
-    uint64_t digit = word ^ 0x30 * GOLEAK_EACH_BYTE, none = ((digit & ~GOLEAK_HIGH_BITS) + 0x76 * GOLEAK_EACH_BYTE) | digit;
+    uint64_t digit = word ^ 0x30 * GOLEAK_EACH_BYTE;
+    uint64_t none = ((digit & ~GOLEAK_HIGH_BITS) + 0x76 * GOLEAK_EACH_BYTE) | digit;
     return none & (above | ~any) & GOLEAK_HIGH_BITS;
 }
 

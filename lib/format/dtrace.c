@@ -248,7 +248,8 @@ static bool begin_dump(struct goleak_reader *reader, const char *at, const char 
     if (last == at || last[-1] != '{')
         return false;
     const char *g = at;
-    bool is_g = goleak_begins(g, last, "struct g {") || goleak_begins(g, last, "g {") || goleak_begins(g, last, "runtime.g {");
+    bool is_g = goleak_begins(g, last, "struct g {") || goleak_begins(g, last, "g {") ||
+                goleak_begins(g, last, "runtime.g {");
     for (; !is_g && g < last; g++)
         is_g = goleak_begins(g, last, "(struct g)");
     if (!is_g)
@@ -504,7 +505,8 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
         return GOLEAK_OK;
     if (reader->dump.open && has_event(at, end)) {
         reader->dump.open = false;
-        goleak_textual_damaged(&reader->text, line, at, "found an event inside a print() of a struct, expected its end; it was left out");
+        goleak_textual_damaged(&reader->text, line, at,
+                               "found an event inside a print() of a struct, expected its end; it was left out");
     }
     if (*at == ' ' || *at == '\t' || (*at >= '0' && *at <= '9')) /* CPU 100 leaves no blank */
         status = indented(reader, line, &taken);
@@ -526,7 +528,8 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
             return status;
     }
     if (memchr(at, 0, (size_t)(end - at)) != NULL && goleak_keyed_find(at, end) != NULL)
-        goleak_textual_damaged(&reader->text, line, memchr(at, 0, (size_t)(end - at)), "found a NUL byte in an event, expected text");
+        goleak_textual_damaged(&reader->text, line, memchr(at, 0, (size_t)(end - at)),
+                               "found a NUL byte in an event, expected text");
     else
         goleak_textual_unknown(&reader->text, line);
     return GOLEAK_OK;

@@ -243,7 +243,8 @@ static enum found doubt(struct goleak_reader *reader, const struct batch_head *h
 {
     const struct goleak_generation *generation = &reader->generation;
     uint64_t number = generation->number != 0 ? generation->number : reader->last_generation;
-    bool cut = head->end > generation->bytes.size, next_gen = number == 0 || head->gen == number || head->gen == number + 1;
+    bool cut = head->end > generation->bytes.size;
+    bool next_gen = number == 0 || head->gen == number || head->gen == number + 1;
     struct batch_head next;
     enum found behind = cut                                       ? BROKEN
                         : head->end == generation->bytes.size     ? last ? WHOLE : MORE

@@ -205,8 +205,8 @@ static bool split_head(const char *at, const char *end, struct head *out)
             from--;
         while (stop < end && (is_name(*stop) || *stop == ':'))
             stop++;
-        bool named = from < colon && stop - from <= NAME_LONGEST && stop > colon + 2 && stop[-1] == ':' && (stop == end || *stop == ' ') &&
-                     !is_digit(*from);
+        bool named = from < colon && stop - from <= NAME_LONGEST && stop > colon + 2 && stop[-1] == ':' &&
+                     (stop == end || *stop == ' ') && !is_digit(*from);
         if (named) {
             const char *trace = goleak_skip_blanks(stop, end);
             if (best == NULL || (trace < end && *trace == '(')) {

@@ -77,8 +77,9 @@ static bool read_frame(struct goleak_perf_json *json, struct goleak_json_text *t
     uint32_t frame = has_place || name.size == 0
                          ? goleak_symbols_address(symbols, address, sample->frames != 0)
                          : goleak_symbols_function(symbols, json->symbol.data, json->symbol.size);
-    sample->failed = frame == 0 || json->symbol.failed || !goleak_grow(json->sample.alloc, &json->frames, &json->frame_capacity,
-                                                sample->frames + 1, sizeof *json->frames);
+    sample->failed = frame == 0 || json->symbol.failed ||
+                     !goleak_grow(json->sample.alloc, &json->frames, &json->frame_capacity, sample->frames + 1,
+                                  sizeof *json->frames);
     if (sample->failed)
         return false;
     json->frames[sample->frames++] = frame;
@@ -105,8 +106,8 @@ static void read_member(struct goleak_perf_json *json, const struct goleak_json_
     struct goleak_event *event = &sample->event;
     uint64_t number;
     bool is_number = number_of(value, &number);
-    bool column = goleak_json_is_text(key, "pid") || goleak_json_is_text(key, "tid") || goleak_json_is_text(key, "cpu") ||
-                  goleak_json_is_text(key, "timestamp");
+    bool column = goleak_json_is_text(key, "pid") || goleak_json_is_text(key, "tid") ||
+                  goleak_json_is_text(key, "cpu") || goleak_json_is_text(key, "timestamp");
     if (column && (!is_number || number > INT64_MAX))
         return; /* -1: perf does not know */
     if (goleak_json_is_text(key, "timestamp") && is_number && number <= INT64_MAX) {

@@ -112,8 +112,8 @@ static uint64_t offset_of(const struct goleak_trace_thread *thread, const uint8_
 static void note_cut(struct goleak_scheduler *scheduler, const struct goleak_trace_thread *thread, const uint8_t *event)
 {
     goleak_generation_damage(scheduler->generation, offset_of(thread, event),
-                             "found an event that is cut by the end of its batch, or a number of more than 64 bits; the "
-                             "rest of the batch was left out");
+                             "found an event that is cut by the end of its batch, or a number of more than 64 bits; "
+                             "the rest of the batch was left out");
 }
 
 /* The event at `at`, any byte of which may be missing. False: the batch has no more. */

@@ -66,7 +66,8 @@ bool goleak_store_init(struct goleak_store *store, struct goleak_alloc *alloc)
 void goleak_store_release(struct goleak_store *store)
 {
     goleak_chunks_release(&store->chunks);
-    goleak_free(store->alloc, store->goids.slots, store->goids.slots != NULL ? (store->goids.mask + 1) * sizeof(uint32_t) : 0);
+    goleak_free(store->alloc, store->goids.slots,
+                store->goids.slots != NULL ? (store->goids.mask + 1) * sizeof(uint32_t) : 0);
     goleak_free(store->alloc, store->numbered, store->numbered_capacity * sizeof *store->numbered);
     goleak_free(store->alloc, store->slots, store->slots != NULL ? (store->slot_mask + 1) * sizeof *store->slots : 0);
     *store = (struct goleak_store){ .alloc = store->alloc };

@@ -31,8 +31,8 @@ static uint8_t proof_by_spawner(const char *function)
         return GOLEAK_REC_USER | GOLEAK_REC_MAIN;
     if (goleak_text_begins(function, "runtime.newcoro"))
         return GOLEAK_REC_USER | GOLEAK_REC_NOT_MAIN;
-    if (goleak_text_begins(function, "runtime.") || goleak_text_begins(function, "runtime/trace.") || goleak_text_begins(function, "runtime/pprof.") ||
-        goleak_text_begins(function, "os/signal.watchSignalLoop"))
+    if (goleak_text_begins(function, "runtime.") || goleak_text_begins(function, "runtime/trace.") ||
+        goleak_text_begins(function, "runtime/pprof.") || goleak_text_begins(function, "os/signal.watchSignalLoop"))
         return GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
     if (goleak_text_begins(function, "os/signal."))
         return GOLEAK_REC_NOT_MAIN; /* its loop is the runtime's, what waits for a context is not */

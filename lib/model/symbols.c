@@ -279,9 +279,9 @@ static bool is_spawn_plumbing(const char *function)
 /* Frames between gopark and the statement that blocks. */
 static bool is_park_plumbing(const char *function)
 {
-    return goleak_text_begins(function, "runtime.") || goleak_text_begins(function, "sync.") || goleak_text_begins(function, "internal/sync.") ||
-           goleak_text_begins(function, "internal/poll.") || goleak_text_begins(function, "internal/runtime/") ||
-           goleak_text_begins(function, "time.Sleep");
+    return goleak_text_begins(function, "runtime.") || goleak_text_begins(function, "sync.") ||
+           goleak_text_begins(function, "internal/sync.") || goleak_text_begins(function, "internal/poll.") ||
+           goleak_text_begins(function, "internal/runtime/") || goleak_text_begins(function, "time.Sleep");
 }
 
 static uint32_t first_outside(const struct goleak_symbols *symbols, const uint32_t *frames, size_t count,

@@ -83,7 +83,9 @@ static inline unsigned goleak_wait_bucket(int64_t waited)
 static inline int64_t goleak_wait_least(unsigned bucket)
 {
     uint64_t quarters = (uint64_t)(4 + bucket % 4) << (bucket / 4 % 62);
-    return bucket / 4 < 62 ? (int64_t)((quarters + 3) / 4) : bucket / 4 == 62 ? (int64_t)(4 + bucket % 4) << 60 : INT64_MAX;
+    return bucket / 4 < 62    ? (int64_t)((quarters + 3) / 4)
+           : bucket / 4 == 62 ? (int64_t)(4 + bucket % 4) << 60
+                              : INT64_MAX;
 }
 
 struct goleak_wait_site {

@@ -134,7 +134,8 @@ ALWAYS_INLINE void goleak_end_park(struct goleak_replay *replay, struct goleak_r
 static inline bool goleak_spawns_others(const struct goleak_record *spawner, uint64_t g)
 {
     uint64_t apart = g > spawner->g ? g - spawner->g : spawner->g - g;
-    return (spawner->flags & GOLEAK_REC_SEEN) != 0 || (spawner->g != 0 && g > UINT32_MAX && apart < GOLEAK_SAME_HEAP_BYTES);
+    return (spawner->flags & GOLEAK_REC_SEEN) != 0 ||
+           (spawner->g != 0 && g > UINT32_MAX && apart < GOLEAK_SAME_HEAP_BYTES);
 }
 
 static inline void goleak_end_lineage(struct goleak_replay *replay, struct goleak_record *record)

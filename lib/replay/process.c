@@ -83,7 +83,8 @@ enum goleak_status goleak_process_by_thread(struct goleak_replay *replay, const 
         replay->process = thread->process;
     } else if (UNLIKELY(replay->process_count > 1)) {
         uint64_t goid = event->has & GOLEAK_HAS_GOID ? event->goid : 0;
-        int owner = event->kind == GOLEAK_EVENT_CREATE ? -1 : owner_of(replay, goleak_event_key(event), goid, event->kind);
+        int owner =
+            event->kind == GOLEAK_EVENT_CREATE ? -1 : owner_of(replay, goleak_event_key(event), goid, event->kind);
         if (owner < 0 && (event->has & GOLEAK_HAS_OTHER))
             owner = owner_of(replay, event->other_g, event->has & GOLEAK_HAS_OTHER_GOID ? event->other_goid : 0,
                              GOLEAK_EVENT_PARK);

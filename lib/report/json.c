@@ -88,7 +88,8 @@ static void write_health(const struct goleak_view *views, size_t count, struct g
             goleak_json_text(json, "input", health.input);
             goleak_json_i64(json, "line", health.line != 0 ? (int64_t)health.line : GOLEAK_NONE);
             goleak_json_i64(json, "column", health.column != 0 ? (int64_t)health.column : GOLEAK_NONE);
-            goleak_json_i64(json, "offset", health.line == 0 && health.offset != 0 ? (int64_t)health.offset : GOLEAK_NONE);
+            goleak_json_i64(json, "offset",
+                            health.line == 0 && health.offset != 0 ? (int64_t)health.offset : GOLEAK_NONE);
             goleak_json_text(json, "detail", health.detail);
             goleak_json_close(json, '}');
         }

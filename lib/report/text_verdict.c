@@ -87,7 +87,8 @@ static enum goleak_style say_none(const struct goleak_text_report *report, struc
     else if (sum->created + sum->preexisting == 0)
         goleak_buf_text(out, "cannot tell: no goroutine of the program was seen");
     else if (unknown != 0)
-        goleak_buf_printf(out, "none seen, but too little is known of %s", goleak_words_counted(unknown, "goroutine").text);
+        goleak_buf_printf(out, "none seen, but too little is known of %s",
+                          goleak_words_counted(unknown, "goroutine").text);
     else {
         goleak_buf_text(out, "no leak found");
         style = sum->verdicts[GOLEAK_VERDICT_SUSPECT] == 0 ? GOLEAK_GREEN : GOLEAK_YELLOW;

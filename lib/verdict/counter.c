@@ -51,8 +51,9 @@ GOLEAK_RULE(pool)
     uint64_t least = c->input->objects_told && c->cohort != NULL ? c->cohort->count / 2 + 1 : 1;
     if (c->cohort == NULL || c->cohort->count < 2 || c->cohort->served < least)
         return false;
-    goleak_say(out, "%" PRIu64 " of the %" PRIu64 " that wait like it were woken here again and again, by some who may do so "
-                    "once more: an idle pool",
+    goleak_say(out,
+               "%" PRIu64 " of the %" PRIu64 " that wait like it were woken here again and again, by some who may do so "
+               "once more: an idle pool",
                c->cohort->served, c->cohort->count);
     goleak_say_number(out, "served", (int64_t)c->cohort->served);
     goleak_say_number(out, "waiting", (int64_t)c->cohort->count);
