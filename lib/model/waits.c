@@ -214,7 +214,11 @@ static uint32_t add_site(struct goleak_waits *waits, const struct goleak_record 
                                                             waits->site_count + 1, sizeof *waits->sites))
             return 0;
         waits->sites[waits->site_count] = (struct goleak_wait_site){
-            .site = record->site, .stack = record->block_stack, .reason = record->reason
+            .site = record->site,
+            .stack = record->block_stack,
+            .reason = record->reason,
+            .last_begun = INT64_MIN,
+            .last_ended = INT64_MIN,
         };
         waits->slots[at] = (uint32_t)waits->site_count++;
     }
@@ -240,9 +244,13 @@ static uint32_t find_both(struct goleak_waits *waits, struct goleak_record *reco
 }
 
 /* At the habit's place. */
-static inline void count_end(struct goleak_waits *waits, struct goleak_habit *habit, int64_t waited)
+static inline void count_end(struct goleak_waits *waits, struct goleak_habit *habit, const struct goleak_record *record,
+                             int64_t moment)
 {
     struct goleak_wait_site *site = &waits->sites[habit->site];
+    const int64_t waited = goleak_waited(record, moment);
+    site->last_begun = record->since > site->last_begun ? record->since : site->last_begun;
+    site->last_ended = moment > site->last_ended ? moment : site->last_ended;
     habit->ended++;
     habit->site_ended = (uint32_t)++site->ended;
     site->buckets[goleak_wait_bucket(waited)]++;
@@ -265,7 +273,7 @@ static struct goleak_habit *end_elsewhere(struct goleak_waits *waits, struct gol
     if (index == 0)
         return NULL;
     struct goleak_habit *habit = goleak_habit_at(waits, index);
-    count_end(waits, habit, goleak_waited(record, moment));
+    count_end(waits, habit, record, moment);
     return habit;
 }
 
@@ -293,7 +301,7 @@ void goleak_waits_ended(struct goleak_waits *waits, struct goleak_record *record
         ended_elsewhere(waits, record, moment);
         return;
     }
-    count_end(waits, habit, goleak_waited(record, moment));
+    count_end(waits, habit, record, moment);
     record->waits |= GOLEAK_WAITS_ENDED;
 }
 
@@ -334,7 +342,7 @@ NOINLINE static void ended_by_another(struct goleak_waits *waits, struct goleak_
 {
     struct goleak_habit *habit = habit_at_hand(waits, record);
     if (habit != NULL)
-        count_end(waits, habit, goleak_waited(record, moment));
+        count_end(waits, habit, record, moment);
     else
         habit = end_elsewhere(waits, record, moment);
     if (goleak_has_habits(record))
@@ -351,7 +359,7 @@ void goleak_waits_ended_by(struct goleak_waits *waits, struct goleak_record *rec
         ended_by_another(waits, record, moment, waker);
         return;
     }
-    count_end(waits, habit, goleak_waited(record, moment));
+    count_end(waits, habit, record, moment);
     record->waits &= ~GOLEAK_WAITS_ENDED;
     habit->nobody += waker == NULL;
 }

@@ -93,6 +93,7 @@ struct goleak_wait_site {
     uint8_t reason;
     uint64_t ended;
     int64_t longest;
+    int64_t last_begun, last_ended; /* moments, of any of those that ended */
     uint32_t buckets[GOLEAK_WAIT_BUCKETS]; /* of the waits that ended */
 };
 

@@ -64,12 +64,14 @@ static void pool(struct goleak_cohorts *cohorts, const struct goleak_hope_input 
 
 /* So many of them, the longest wait of which this one is. */
 static bool add(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
-                const struct goleak_record *record, uint64_t count, int64_t waited, bool served)
+                const struct goleak_hope *hope, const struct goleak_record *record, uint64_t count, int64_t waited,
+                bool served)
 {
     struct goleak_cohort *cohort = find(cohorts, input->symbols, record);
     if (cohort == NULL)
         return false;
     cohort->count += count;
+    cohort->scoped += goleak_hope_of(hope, record->index) == GOLEAK_HOPE_SCOPE ? count : 0;
     cohort->served += served;
     cohort->going_on[goleak_wait_bucket(waited)] += count;
     cohort->longest = waited > cohort->longest ? waited : cohort->longest;
@@ -77,12 +79,12 @@ static bool add(struct goleak_cohorts *cohorts, const struct goleak_hope_input *
 }
 
 static bool add_bunches(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
-                        const struct goleak_bunches *bunches)
+                        const struct goleak_hope *hope, const struct goleak_bunches *bunches)
 {
     for (size_t i = 1; i <= bunches->index.count; i++) {
         const struct goleak_bunch *bunch = &bunches->all[i];
         const struct goleak_record *record = goleak_store_at(input->store, goleak_bunch_one(bunch));
-        if (goleak_is_blocked(record) && !add(cohorts, input, record, bunch->sum.count, bunch->longest, false))
+        if (goleak_is_blocked(record) && !add(cohorts, input, hope, record, bunch->sum.count, bunch->longest, false))
             return false;
     }
     return true;
@@ -98,7 +100,8 @@ static bool add_alone(struct goleak_cohorts *cohorts, const struct goleak_hope_i
         const struct goleak_habit *habit = goleak_waits_here(input->waits, record);
         int64_t waited = goleak_waited(record, input->last);
         bool often = goleak_is_habit(input->store, habit, input->limits, record, waited);
-        if (!add(cohorts, input, record, 1, waited, often && goleak_hope_of(hope, record->index) != GOLEAK_HOPE_NONE))
+        bool served = often && goleak_hope_of(hope, record->index) != GOLEAK_HOPE_NONE;
+        if (!add(cohorts, input, hope, record, 1, waited, served))
             return false;
     }
     return true;
@@ -107,7 +110,7 @@ static bool add_alone(struct goleak_cohorts *cohorts, const struct goleak_hope_i
 enum goleak_status goleak_cohorts_find(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
                                        const struct goleak_hope *hope, const struct goleak_bunches *bunches)
 {
-    if (!add_bunches(cohorts, input, bunches) || !add_alone(cohorts, input, hope, bunches))
+    if (!add_bunches(cohorts, input, hope, bunches) || !add_alone(cohorts, input, hope, bunches))
         return goleak_alloc_failure(cohorts->alloc);
     pool(cohorts, input);
     return GOLEAK_OK;

@@ -13,6 +13,7 @@ struct goleak_cohort {
     uint64_t count;  /* blocked at the end */
     int64_t longest; /* has the oldest of them waited */
     uint8_t idler;   /* of goleak_idlers; 0: none */
+    uint64_t scoped; /* of these with GOLEAK_HOPE_SCOPE */
     uint64_t served; /* of these woken here more than once, by somebody who may do so again */
     uint64_t going_on[GOLEAK_WAIT_BUCKETS]; /* how long they have waited, as in goleak_wait_site */
 };

@@ -131,6 +131,28 @@ GOLEAK_RULE(startup)
     return true;
 }
 
+/* Whoever was served had begun to wait before all that still do, and that goes on. Where some are forgotten,
+ * others that came after them are served. */
+bool goleak_is_queued(const struct goleak_case *c)
+{
+    const struct goleak_limits *limits = c->input->limits;
+    if (c->site == NULL || c->cohort == NULL || c->site->ended < limits->queue_least)
+        return false;
+    int64_t idle = c->input->last - c->site->last_ended, oldest = c->input->last - c->cohort->longest;
+    return c->site->last_begun <= oldest && idle <= c->cohort->longest / limits->queue_idle;
+}
+
+GOLEAK_RULE(queue)
+{
+    if (!goleak_is_queued(c))
+        return false;
+    goleak_say(out, "waits like it end in the order in which they began: %" PRIu64 " did, the last one %s ago, and its "
+                    "turn has not come",
+               c->site->ended, goleak_span_of(c->input, c->input->last - c->site->last_ended).text);
+    goleak_say_number(out, "waits_ended", (int64_t)c->site->ended);
+    return true;
+}
+
 /* ---- it has not waited long ---- */
 
 /* What takes longer than a wait that has lasted so long begins here. */

@@ -29,6 +29,7 @@
 #ifndef GOLEAK_VERDICT_HOPE_H
 #define GOLEAK_VERDICT_HOPE_H
 
+#include "model/ledger.h"
 #include "model/lineage.h"
 #include "model/reasons.h"
 #include "model/sites.h"
@@ -69,6 +70,7 @@ struct goleak_hope_input {
     const struct goleak_symbols *symbols;
     const struct goleak_reasons *reasons;
     const struct goleak_waits *waits;
+    const struct goleak_ledger *ledger;
     const struct goleak_limits *limits;
     int64_t last; /* moment of the last event */
     struct goleak_holders *holders; /* found before; its counts are used up. NULL: there are no locks */

@@ -31,13 +31,14 @@ static bool is_kept(const struct goleak_record *spawner)
            ((spawner->flags & GOLEAK_REC_BLOCKED) || spawner->reason == GOLEAK_REASON_NET);
 }
 
-/* It waits where nobody of its kind was ever woken, or was woken once, as workers do that were not needed yet. */
+/* It was never woken where it waits, or once, as workers are that were not needed yet. Nor was any other of its kind;
+ * or they are, but none has ended: they work for as long as it waits. */
 static bool is_unused(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     const struct goleak_waits *waits = search->input->waits;
     const struct goleak_habit *here = goleak_waits_here(waits, record);
     if (here == NULL)
-        return goleak_waits_site(waits, record) == NULL;
+        return goleak_waits_site(waits, record) == NULL || goleak_ledger_ended(search->input->ledger, record->site) == 0;
     return here->ended < search->input->limits->habit_waits && goleak_hope_may_come_again(search, record);
 }
 

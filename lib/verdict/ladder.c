@@ -82,6 +82,7 @@ static const struct rule {
     { "passed", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_passed },
     { "scope", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_scope },
     { "startup", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_startup },
+    { "queue", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_queue },
     { "usual", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_usual },
     { "early", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_early },
     { "idler", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_idler },
@@ -250,11 +251,20 @@ static bool speaks(const struct goleak_case *c, enum part part)
     return false;
 }
 
+/* Most who wait like it have spawners who are not stuck, and still where they started them, and others have ended:
+ * their number is that of their spawners. */
+static bool is_rise_of_spawners(const struct goleak_case *c)
+{
+    return c->hope == GOLEAK_HOPE_SCOPE && c->rise->ended != 0 && c->cohort != NULL &&
+           c->cohort->scoped * 2 > c->cohort->count;
+}
+
 /* Only what matters is asked: this is what verdicts cost where very many wait. */
 static enum goleak_verdict weigh(const struct goleak_case *c)
 {
     bool startup = c->hope == GOLEAK_HOPE_STARTUP;
-    bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_CHILD && c->hope != GOLEAK_HOPE_BESIDE && !startup;
+    bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_CHILD && c->hope != GOLEAK_HOPE_BESIDE && !startup &&
+                  !is_rise_of_spawners(c) && !goleak_is_queued(c);
     bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
     if (speaks(c, SERVED)) {
@@ -418,8 +428,8 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
     const struct goleak_holders_input locks = { input->store, input->symbols, input->reasons, input->locks,
                                                 input->limits, goleak_health_complete(input->health) };
     struct goleak_hope_input known = { input->store,   input->lineage, input->sites,  input->symbols,
-                                       input->reasons, input->waits,   input->limits, input->last,
-                                       NULL };
+                                       input->reasons, input->waits,   input->ledger, input->limits,
+                                       input->last,    NULL };
     goleak_holders_init(&input->holders, input->alloc);
     goleak_hope_init(&input->hope, input->alloc);
     goleak_bunches_init(&input->bunches, input->alloc);

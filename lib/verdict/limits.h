@@ -25,6 +25,8 @@ struct goleak_limits {
     uint64_t usual_longer, usual_part; /* so many waits like it took longer, and of all of them 1/N, by the rule
                                           of succession */
     uint64_t early_least, early_part, early_share; /* the same of the process, in the last 1/N of its time */
+    uint64_t queue_least;    /* so many waits that ended in their order make a queue … */
+    int64_t queue_idle;      /* … if the last one ended within 1/N of the time that the oldest has waited */
     double left_out_chance;  /* that a goroutine which is served is left out so often */
     double loss_chance;      /* what chance does less often is no chance */
     double loss_untold;      /* the part of the events that is taken to be lost where nobody counted */
@@ -35,8 +37,8 @@ struct goleak_limits {
     {                                                                                                                  \
         .habit_waits = 2, .patience = 10, .together = 10, .at_once = 100, .chances = 20, .chances_at_work = 5,         \
         .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .endless_created = 30, .usual_longer = 2,             \
-        .usual_part = 20, .early_least = 5, .early_part = 10, .early_share = 10, .left_out_chance = 0.0001,            \
-        .loss_chance = 0.05, .loss_untold = 0.02, .lock_gaps = 100                                                     \
+        .usual_part = 20, .early_least = 5, .early_part = 10, .early_share = 10, .queue_least = 5, .queue_idle = 4,    \
+        .left_out_chance = 0.0001, .loss_chance = 0.05, .loss_untold = 0.02, .lock_gaps = 100                          \
     }
 
 extern const struct goleak_limits goleak_limits_default;

@@ -12,6 +12,7 @@
 static struct goleak_alloc heap;
 static struct goleak_store store;
 static struct goleak_waits waits;
+static const struct goleak_ledger ledger; /* of which nothing has ended */
 static struct goleak_lineage lineage;
 static struct goleak_sites sites;
 static struct goleak_symbols symbols;
@@ -85,8 +86,17 @@ static void woke(unsigned waker, unsigned name, unsigned times)
 
 static void find(void)
 {
-    const struct goleak_hope_input input = { &store,   &lineage, &sites, &symbols, &reasons, &waits,
-                                             &goleak_limits_default, 1000, NULL };
+    const struct goleak_hope_input input = {
+        .store = &store,
+        .lineage = &lineage,
+        .sites = &sites,
+        .symbols = &symbols,
+        .reasons = &reasons,
+        .waits = &waits,
+        .ledger = &ledger,
+        .limits = &goleak_limits_default,
+        .last = 1000,
+    };
     goleak_hope_release(&hope);
     assert_int_equal(goleak_hope_find(&hope, &input), GOLEAK_OK);
 }
