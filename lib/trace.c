@@ -479,6 +479,7 @@ static enum goleak_status take_plain(void *context, const void *data, size_t siz
 void goleak_input_damage(void *context, bool truncated, uint64_t offset, const char *sentence)
 {
     struct goleak_input *input = context;
+    goleak_input_begin(input); /* another one's events may have come last */
     goleak_health_note(&input->trace->health, truncated ? GOLEAK_HEALTH_truncated : GOLEAK_HEALTH_damaged_frames, 1, 0,
                        0, offset, "%s", sentence);
 }
