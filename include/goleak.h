@@ -624,7 +624,8 @@ GOLEAK_API void goleak_writer_free(struct goleak_writer *writer); /* NULL is all
 
 /* Reads the recordings at `paths`, in any format, as goleak_trace_load_all does, and
  * writes them as one .glk: a report on it is the report on them. Several must be
- * recordings of one process, or messages beside one. Of the options those count that
+ * recordings of one process, or messages beside one; what a .glk among them was made of
+ * stays apart. Of the options those count that
  * say how to read (allocator, max_memory_bytes, go_version, input_format, jobs, exe,
  * progress). errors[i] (path_count of them) tells what is wrong with paths[i]; then, and
  * where `write` refuses, what has been written is no whole recording.

@@ -7,25 +7,54 @@
  * events are tapped before they are put in order: the same order repair follows when the
  * .glk is read. Recordings of one process are read side by side, the one behind first,
  * so that their blocks lie near each other in the file.
+ *
+ * A .glk among them holds sources that it names before all events. It is looked at before
+ * the writer is opened, and each becomes a source of the file that is written:
+ *
+ *      reader --events, complaints, Go version, facts of each part--> source --> goleak_writer
+ *
+ * What is wrong with the .glk itself goes in with the first of them, under its own name.
  */
 #include "feed.h"
 #include "join.h"
 
 #include "base/error.h"
+#include "format/glk.h"
+#include "format/glk_layout.h"
 #include "format/glk_writer.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+/* The first block of a .glk, which names its sources, ends before. */
+#define LOOK_BYTES (GOLEAK_GLK_FILE_HEAD + GOLEAK_GLK_HEAD_MAX + GOLEAK_GLK_SECTION_MAX)
+
+/* What is told of one source of the file that is written. */
+struct source {
+    struct part *part;
+    const char *name; /* of those of a .glk: as that has it */
+    uint32_t pid;
+    bool messages;
+    struct goleak_health_book *health;
+    struct goleak_reasons *reasons; /* NULL: another's are told */
+    uint64_t told[GOLEAK_HEALTH_COUNT];
+    struct goleak_reader_facts facts;
+    /* Of those of a .glk. */
+    struct goleak_health_book own_health;
+    struct goleak_reasons own_reasons;
+};
+
 /* One path on its way. */
 struct part {
     struct convert *convert;
-    size_t path, source; /* indexes of the call's paths and of the writer's sources */
+    size_t path, first; /* indexes of the call's paths and of the writer's sources */
     struct goleak_trace *trace;
     struct goleak_feed feed;
-    bool messages; /* a recorder's, or nothing at all: it has been read already */
-    uint64_t told[GOLEAK_HEALTH_COUNT];
+    bool messages;          /* a recorder's, or nothing at all: it has been read already */
+    struct source own;      /* the path's; of a .glk, what it says of none of its sources */
+    struct source *sources; /* of a .glk */
+    size_t source_count, source_capacity, opened;
     int64_t newest_ns;
 };
 
@@ -46,46 +75,71 @@ struct convert {
 
 /* ---- from a reader to the writer ---- */
 
-/* What the reader has complained of since it was asked last, and learnt of the version. */
-static enum goleak_status tell_changes(struct part *part)
+/* Of the writer's sources. */
+static size_t index_of(const struct source *source)
 {
-    struct convert *convert = part->convert;
-    enum goleak_status status =
-        goleak_writer_go(convert->writer, part->source, &part->trace->reasons, &convert->failure);
+    const struct part *part = source->part;
+    return source == &part->own ? part->first : part->first + (size_t)(source - part->sources);
+}
+
+static void tell_format(const struct source *source)
+{
+    const struct part *part = source->part;
+    const char *format = source->facts.source;
+    if (source != &part->own || part->source_count == 0)
+        goleak_writer_format(part->convert->writer, index_of(source),
+                             format != NULL ? format : part->feed.input->format->name);
+}
+
+/* What the reader has complained of since it was asked last, and learnt of the version. */
+static enum goleak_status tell_changes(struct source *source)
+{
+    struct convert *convert = source->part->convert;
+    size_t index = index_of(source);
+    enum goleak_status status = GOLEAK_OK;
+    if (source->reasons != NULL)
+        status = goleak_writer_go(convert->writer, index, source->reasons, &convert->failure);
     for (int id = 0; id < GOLEAK_HEALTH_COUNT && status == GOLEAK_OK; id++) {
-        struct goleak_health_entry entry = part->trace->health.entries[id];
-        uint64_t more = entry.count - part->told[id];
+        struct goleak_health_entry entry = source->health->entries[id];
+        uint64_t more = entry.count - source->told[id];
         if (more == 0)
             continue;
-        if (part->told[id] != 0) /* only the first has a place and a sentence */
+        if (source->told[id] != 0) /* only the first has a place and a sentence */
             memset(&entry, 0, sizeof entry);
-        part->told[id] += more;
-        status = goleak_writer_note(convert->writer, part->source, goleak_health_name((enum goleak_health_id)id), more,
-                                    &entry, &convert->failure);
+        source->told[id] += more;
+        status = goleak_writer_note(convert->writer, index, goleak_health_name((enum goleak_health_id)id), more, &entry,
+                                    &convert->failure);
     }
     return status;
 }
 
+static void tell_facts(const struct source *source)
+{
+    const struct goleak_reader_facts *facts = &source->facts;
+    tell_format(source);
+    goleak_writer_facts(source->part->convert->writer, index_of(source), facts->events, facts->notes,
+                        facts->source_bytes, facts->form);
+}
+
 static enum goleak_status tap(void *context, struct goleak_batch **batch)
 {
-    struct part *part = context;
+    struct source *source = context;
+    struct part *part = source->part;
     struct convert *convert = part->convert;
-    struct goleak_reader_facts facts;
     const struct goleak_input *input = part->feed.input;
-    if (input->parts > 1) /* what they are merged by would be lost */
-        return goleak_error_set(&convert->failure, GOLEAK_E_USAGE,
-                                "found a .glk of several recordings, expected one recording: convert those that it was "
-                                "made of");
-    enum goleak_status status = tell_changes(part);
+    if (source == &part->own)
+        input->format->facts(input->reader, &source->facts);
+    enum goleak_status status = tell_changes(&part->own);
+    if (status == GOLEAK_OK && source != &part->own)
+        status = tell_changes(source);
     if (status != GOLEAK_OK)
         return status;
     for (size_t i = 0; i < (*batch)->count; i++)
         if ((*batch)->events[i].has & GOLEAK_HAS_TIME && (*batch)->events[i].time_ns > part->newest_ns)
             part->newest_ns = (*batch)->events[i].time_ns;
-    input->format->facts(input->reader, &facts);
-    goleak_writer_format(convert->writer, part->source, facts.source != NULL ? facts.source : input->format->name);
-    status = goleak_writer_batch(convert->writer, part->source, (*batch)->events, (*batch)->count, (*batch)->in_order,
-                                 facts.relative_time, &convert->failure);
+    tell_format(source);
+    status = goleak_writer_batch(convert->writer, index_of(source), (*batch)->events, (*batch)->count,
+                                 (*batch)->in_order, source->facts.relative_time, &convert->failure);
     (*batch)->count = 0;
     (*batch)->in_order = false;
     return status;
@@ -103,18 +157,133 @@ static void refuse(struct convert *convert, size_t path, const struct goleak_err
         snprintf(own->path, sizeof own->path, "%s", convert->paths[path]);
 }
 
+/* A goleak_part_fn: these are the sources that were found when the file was looked at. */
+static enum goleak_status take_part(void *context, struct goleak_part *found)
+{
+    struct part *part = context;
+    if (part->convert->writer == NULL) /* messages */
+        return GOLEAK_OK;
+    if (part->opened == part->source_count)
+        return goleak_error_set(&part->convert->failure, GOLEAK_E_FORMAT,
+                                "found a source that is named behind events, expected all of them before");
+    struct source *source = &part->sources[part->opened++];
+    source->health = &source->own_health;
+    source->health->lost = &part->feed.input->lost;
+    source->own_reasons = part->trace->reasons;
+    source->reasons = &source->own_reasons;
+    found->sink.context = source;
+    found->health = source->health;
+    found->reasons = source->reasons;
+    found->facts = &source->facts;
+    return GOLEAK_OK;
+}
+
 static enum goleak_status open_part(struct convert *convert, struct part *part, goleak_batch_fn *push,
                                     struct goleak_error *error)
 {
     enum goleak_status status = goleak_trace_new(&part->trace, &convert->options, error);
     if (status != GOLEAK_OK)
         return status;
-    part->trace->sink = (struct goleak_event_sink) { push, part };
+    part->trace->sink = (struct goleak_event_sink) { push, &part->own };
+    part->trace->open_part = take_part;
+    part->trace->part_context = part;
+    part->own.health = &part->trace->health;
+    part->own.reasons = &part->trace->reasons;
     status = goleak_feed_open(&part->feed, part->trace, convert->paths[part->path], error);
     part->feed.here = true; /* the tap looks at the reader */
-    return status == GOLEAK_OK
-               ? goleak_feed_start(&part->feed, part->trace, part->source, convert->path_count, error)
-               : status;
+    size_t index = (size_t)(part - convert->parts);
+    return status == GOLEAK_OK ? goleak_feed_start(&part->feed, part->trace, index, convert->path_count, error)
+                               : status;
+}
+
+/* A goleak_part_fn. The names are kept as long as the part's trace is. */
+static enum goleak_status add_source(void *context, struct goleak_part *found)
+{
+    struct part *part = context;
+    struct goleak_symbols *symbols = &part->trace->symbols;
+    uint32_t name = goleak_symbols_string(symbols, found->name, strlen(found->name));
+    uint32_t format = goleak_symbols_string(symbols, found->format, strlen(found->format));
+    if (name == 0 || format == 0)
+        return goleak_alloc_failure(symbols->alloc);
+    if (!goleak_grow(&part->convert->alloc, &part->sources, &part->source_capacity, part->source_count + 1,
+                     sizeof *part->sources))
+        return goleak_alloc_failure(&part->convert->alloc);
+    part->sources[part->source_count++] = (struct source) {
+        .part = part,
+        .name = goleak_symbols_text(symbols, name),
+        .pid = found->pid,
+        .messages = found->messages,
+        .facts.source = goleak_symbols_text(symbols, format),
+    };
+    return GOLEAK_OK;
+}
+
+static enum goleak_status stop_at_events(void *context, struct goleak_batch **batch)
+{
+    (void)context;
+    return (*batch)->count != 0 ? GOLEAK_E_IO : GOLEAK_OK;
+}
+
+static enum goleak_status look_for_sources(struct part *part, struct goleak_reader *reader, struct goleak_error *error)
+{
+    const struct goleak_buf *ahead = &part->feed.ahead;
+    enum goleak_status status = GOLEAK_OK;
+    bool more = true;
+    for (size_t seen = 0; status == GOLEAK_OK && more && part->source_count == 0 && seen <= LOOK_BYTES;) {
+        status = goleak_format_glk.feed(reader, ahead->data + seen, ahead->size - seen);
+        if (status == GOLEAK_E_IO) /* events: the block that names their sources is lost */
+            return GOLEAK_OK;
+        if (status != GOLEAK_OK)
+            return goleak_error_alloc(error, &part->trace->alloc);
+        seen = ahead->size;
+        if (part->source_count == 0)
+            status = goleak_feed_look(&part->feed, &more, error);
+    }
+    return status;
+}
+
+/* By a reader of its own, whose complaints the other one will repeat. */
+static enum goleak_status read_sources(struct part *part, struct goleak_error *error)
+{
+    struct goleak_alloc *alloc = &part->trace->alloc;
+    struct goleak_health_book health = { .input = part->feed.input->path };
+    struct goleak_symbols symbols;
+    struct goleak_reasons reasons;
+    goleak_symbols_init(&symbols, alloc);
+    goleak_reasons_init(&reasons);
+    const struct goleak_reader_env env = {
+        .alloc = alloc,
+        .symbols = &symbols,
+        .health = &health,
+        .reasons = &reasons,
+        .sink = { stop_at_events, NULL },
+        .open_part = add_source,
+        .part_context = part,
+    };
+    struct goleak_reader *reader = goleak_format_glk.open(&env);
+    enum goleak_status status =
+        reader != NULL ? look_for_sources(part, reader, error) : goleak_error_alloc(error, alloc);
+    goleak_format_glk.close(reader);
+    goleak_symbols_release(&symbols);
+    return status;
+}
+
+/* Those of a .glk, if it is one. */
+static enum goleak_status find_sources(struct part *part, struct goleak_error *error)
+{
+    const struct goleak_buf *ahead = &part->feed.ahead;
+    const char *format = part->convert->options.input_format;
+    enum goleak_status status = GOLEAK_OK;
+    if (format != NULL && strcmp(format, goleak_format_glk.name) != 0)
+        return GOLEAK_OK;
+    for (bool more = true; status == GOLEAK_OK && more && ahead->size < GOLEAK_GLK_MAGIC_BYTES;)
+        status = goleak_feed_look(&part->feed, &more, error);
+    bool is_glk = format != NULL || goleak_format_glk.sniff(ahead->data, ahead->size, true) == GOLEAK_SNIFF_YES;
+    if (status == GOLEAK_OK && is_glk)
+        status = read_sources(part, error);
+    if (part->source_count != 0)
+        part->own.reasons = NULL;
+    return status;
 }
 
 static void close_part(struct part *part)
@@ -134,17 +303,28 @@ static void show_progress(struct convert *convert)
         convert->progress(convert->progress_context, done, 0);
 }
 
+/* All of it has been read. */
+static enum goleak_status tell_end(struct part *part)
+{
+    part->own.facts = part->feed.input->facts;
+    part->own.facts.source_bytes = part->feed.input->bytes;
+    enum goleak_status status = tell_changes(&part->own);
+    for (size_t i = 0; i < part->source_count && status == GOLEAK_OK; i++)
+        status = tell_changes(&part->sources[i]);
+    for (size_t i = 0; i < part->source_count && status == GOLEAK_OK; i++)
+        tell_facts(&part->sources[i]);
+    if (status == GOLEAK_OK && part->source_count == 0)
+        tell_facts(&part->own);
+    return status;
+}
+
 /* Some more of it. */
 static enum goleak_status pump(struct convert *convert, struct part *part)
 {
     struct goleak_error error = { 0 };
     enum goleak_status status = goleak_feed_pump(&part->feed, part->trace, &error);
-    if (status == GOLEAK_OK && part->feed.ended) {
-        status = tell_changes(part);
-        const struct goleak_input *input = part->feed.input;
-        goleak_writer_facts(convert->writer, part->source, input->facts.events, input->facts.notes, input->bytes,
-                            input->facts.form);
-    }
+    if (status == GOLEAK_OK && part->feed.ended)
+        status = tell_end(part);
     show_progress(convert);
     if (status == GOLEAK_OK)
         return GOLEAK_OK;
@@ -153,12 +333,6 @@ static enum goleak_status pump(struct convert *convert, struct part *part)
 }
 
 /* ---- which of several are recordings ---- */
-
-static enum goleak_status stop_at_events(void *context, struct goleak_batch **batch)
-{
-    (void)context;
-    return (*batch)->count != 0 ? GOLEAK_E_IO : GOLEAK_OK;
-}
 
 static bool is_pipe(const char *path)
 {
@@ -181,6 +355,7 @@ static struct part *add_part(struct convert *convert, size_t path)
 {
     struct part *part = &convert->parts[convert->part_count++];
     *part = (struct part) { .convert = convert, .path = path, .newest_ns = INT64_MIN };
+    part->own.part = part;
     return part;
 }
 
@@ -312,12 +487,12 @@ static enum goleak_status tell_messages(struct convert *convert, struct part *pa
         const struct goleak_health_entry *entry = &part->trace->health.entries[ids[i]];
         uint64_t known = ids[i] == GOLEAK_HEALTH_lost_events ? of->feed.input->lost : 0;
         if (entry->count > known)
-            status = goleak_writer_note(convert->writer, part->source, goleak_health_name(ids[i]), entry->count - known,
+            status = goleak_writer_note(convert->writer, part->first, goleak_health_name(ids[i]), entry->count - known,
                                         entry, &convert->failure);
     }
     const struct goleak_input *input = part->feed.input;
-    goleak_writer_format(convert->writer, part->source, input->format->name);
-    goleak_writer_facts(convert->writer, part->source, 0, input->facts.notes, input->bytes, input->facts.form);
+    goleak_writer_format(convert->writer, part->first, input->format->name);
+    goleak_writer_facts(convert->writer, part->first, 0, input->facts.notes, input->bytes, input->facts.form);
     return status;
 }
 
@@ -341,17 +516,6 @@ static enum goleak_status check_events(struct convert *convert)
 static enum goleak_status run(struct convert *convert)
 {
     enum goleak_status status = GOLEAK_OK;
-    for (size_t i = 0; i < convert->part_count && status == GOLEAK_OK; i++) {
-        struct part *part = &convert->parts[i];
-        struct goleak_error error = { 0 };
-        if (part->messages)
-            continue;
-        status = open_part(convert, part, tap, &error);
-        if (status != GOLEAK_OK)
-            refuse(convert, part->path, &error);
-        else
-            goleak_writer_borrow(convert->writer, part->source, &part->trace->symbols);
-    }
     for (struct part *part; status == GOLEAK_OK && (part = next_part(convert)) != NULL;)
         status = pump(convert, part);
     if (status == GOLEAK_OK)
@@ -378,9 +542,48 @@ static bool has_recording(struct convert *convert)
     return false;
 }
 
+/* Their readers have not begun, but to say what they hold. */
+static enum goleak_status open_recordings(struct convert *convert)
+{
+    enum goleak_status status = GOLEAK_OK;
+    for (size_t i = 0; i < convert->part_count && status == GOLEAK_OK; i++) {
+        struct part *part = &convert->parts[i];
+        struct goleak_error error = { 0 };
+        if (part->messages)
+            continue;
+        status = open_part(convert, part, tap, &error);
+        if (status == GOLEAK_OK)
+            status = find_sources(part, &error);
+        if (status != GOLEAK_OK)
+            refuse(convert, part->path, &error);
+    }
+    return status;
+}
+
+static size_t sources_of(const struct part *part)
+{
+    return part->source_count != 0 ? part->source_count : 1;
+}
+
+/* `pid` is that of the path: its first source's, as where the paths themselves are merged. */
+static struct goleak_writer_source describe(const struct part *part, size_t index, uint32_t pid)
+{
+    const char *path = part->convert->paths[part->path];
+    if (part->source_count == 0)
+        return (struct goleak_writer_source) { .name = path, .format = "", .pid = pid, .messages = part->messages };
+    const struct source *source = &part->sources[index];
+    return (struct goleak_writer_source) {
+        .name = source->name,
+        .format = source->facts.source,
+        .pid = source->pid != 0 || index != 0 ? source->pid : pid,
+        .messages = source->messages,
+    };
+}
+
 static enum goleak_status open_writer(struct convert *convert, int level, goleak_write_fn *write, void *context)
 {
     struct goleak_writer_source sources[GOLEAK_LANES] = { { 0 } };
+    size_t count = 0;
     struct goleak_writer_options options = GOLEAK_WRITER_OPTIONS_INIT;
     uint32_t pid = only_pid(convert);
     options.allocator = convert->options.allocator;
@@ -388,16 +591,17 @@ static enum goleak_status open_writer(struct convert *convert, int level, goleak
     options.level = level;
     for (size_t i = 0; i < convert->part_count; i++) {
         struct part *part = &convert->parts[i];
-        part->source = i;
-        sources[i] = (struct goleak_writer_source) {
-            .name = convert->paths[part->path],
-            .format = "",
-            .pid = pid,
-            .messages = part->messages,
-        };
+        part->first = count;
+        for (size_t k = 0; k < sources_of(part); k++, count++)
+            if (count < GOLEAK_LANES)
+                sources[count] = describe(part, k, pid);
     }
-    return goleak_writer_new(&convert->writer, sources, convert->part_count, &options, write, context,
-                             &convert->failure);
+    enum goleak_status status =
+        goleak_writer_new(&convert->writer, sources, count, &options, write, context, &convert->failure);
+    for (size_t i = 0; i < convert->part_count && status == GOLEAK_OK; i++)
+        for (size_t k = 0; k < sources_of(&convert->parts[i]); k++)
+            goleak_writer_borrow(convert->writer, convert->parts[i].first + k, &convert->parts[i].trace->symbols);
+    return status;
 }
 
 static enum goleak_status look(struct convert *convert)
@@ -430,8 +634,11 @@ static void release(struct convert *convert)
 {
     struct goleak_alloc *alloc = &convert->alloc;
     goleak_writer_free(convert->writer);
-    for (size_t i = 0; i < convert->part_count; i++)
-        close_part(&convert->parts[i]);
+    for (size_t i = 0; i < convert->part_count; i++) {
+        struct part *part = &convert->parts[i];
+        close_part(part);
+        goleak_free(alloc, part->sources, part->source_capacity * sizeof *part->sources);
+    }
     for (size_t i = 0; i < convert->path_count && convert->identities != NULL; i++)
         goleak_identity_free(convert->identities[i], alloc);
     goleak_free(alloc, convert->identities, convert->path_count * sizeof *convert->identities);
@@ -455,7 +662,9 @@ static enum goleak_status convert_all(struct convert *convert, int level, goleak
         check_joins(convert);
     if (any_refused(convert))
         return GOLEAK_E_USAGE;
-    status = open_writer(convert, level, write, context);
+    status = open_recordings(convert);
+    if (status == GOLEAK_OK)
+        status = open_writer(convert, level, write, context);
     return status == GOLEAK_OK ? run(convert) : status;
 }
 

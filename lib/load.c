@@ -22,6 +22,7 @@ enum goleak_status goleak_feed_open(struct goleak_feed *feed, struct goleak_trac
                                     struct goleak_error *error)
 {
     *feed = (struct goleak_feed){ 0 };
+    goleak_buf_init(&feed->ahead, &trace->alloc);
     enum goleak_status status = goleak_source_open(&feed->source, &trace->alloc, path, error);
     return status == GOLEAK_OK ? goleak_input_open(&feed->input, trace, path, error) : status;
 }
@@ -98,14 +99,41 @@ enum goleak_status goleak_feed_start(struct goleak_feed *feed, struct goleak_tra
     return status;
 }
 
+static enum goleak_status next_run(struct goleak_feed *feed, const void **data, size_t *size,
+                                   struct goleak_error *error)
+{
+    enum goleak_status status = goleak_decode_next(feed->decode, data, size, goleak_input_damage, feed->input, error);
+    feed->input->bytes = goleak_decode_bytes_read(feed->decode);
+    return status;
+}
+
+enum goleak_status goleak_feed_look(struct goleak_feed *feed, bool *more, struct goleak_error *error)
+{
+    const void *data;
+    size_t size;
+    enum goleak_status status = next_run(feed, &data, &size, error);
+    *more = status == GOLEAK_OK && size != 0;
+    if (*more)
+        goleak_buf_append(&feed->ahead, data, size);
+    return feed->ahead.failed ? goleak_error_alloc(error, feed->ahead.alloc) : status;
+}
+
+static enum goleak_status pump_ahead(struct goleak_feed *feed, struct goleak_error *error)
+{
+    enum goleak_status status = goleak_input_feed_plain(feed->input, feed->ahead.data, feed->ahead.size, error);
+    goleak_buf_release(&feed->ahead);
+    return status;
+}
+
 /* One run of bytes; at the end the input is finished. */
 static enum goleak_status pump_run(struct goleak_feed *feed, struct goleak_error *error)
 {
     const void *data;
     size_t size;
     struct goleak_input *input = feed->input;
-    enum goleak_status status = goleak_decode_next(feed->decode, &data, &size, goleak_input_damage, input, error);
-    input->bytes = goleak_decode_bytes_read(feed->decode);
+    if (feed->ahead.size != 0)
+        return pump_ahead(feed, error);
+    enum goleak_status status = next_run(feed, &data, &size, error);
     if (status != GOLEAK_OK)
         return status;
     feed->ended = size == 0;
@@ -128,6 +156,7 @@ void goleak_feed_close(struct goleak_feed *feed)
     goleak_reading_close(feed->reading);
     goleak_decode_close(feed->decode);
     goleak_source_close(feed->source);
+    goleak_buf_release(&feed->ahead);
 }
 
 static enum goleak_status read_path(struct goleak_trace *trace, const char *path, struct goleak_error *error)

@@ -300,18 +300,15 @@ static struct goleak_lane *add_lane(struct goleak_trace *trace, struct goleak_in
 
 /* One of several recordings in one input: each gets a lane, as if it were a file of its
  * own. Not where the input is not merged with those before it, nor in a decoder. */
-static enum goleak_status open_part(void *context, const char *name, uint32_t pid, struct goleak_event_sink *sink)
+static enum goleak_status open_part(void *context, struct goleak_part *part)
 {
     struct goleak_input *input = context;
     struct goleak_trace *trace = input->trace;
-    if (trace->sink.push != goleak_order_push) {
-        input->parts++;
-        return GOLEAK_OK;
-    }
-    if (input->lane == NULL && trace->input_count > 1)
+    bool replayed = trace->sink.push == goleak_order_push && (input->lane != NULL || trace->input_count == 1);
+    if (part->messages || !part->beside_others || !replayed)
         return GOLEAK_OK;
     struct goleak_lane *lane = input->parts == 0 ? input->lane : NULL;
-    if (lane == NULL && (lane = add_lane(trace, input, name)) == NULL) {
+    if (lane == NULL && (lane = add_lane(trace, input, part->name)) == NULL) {
         if (trace->merge.lane_count < GOLEAK_LANES)
             return goleak_alloc_failure(&trace->alloc);
         return goleak_error_set(&trace->failure, GOLEAK_E_USAGE,
@@ -322,9 +319,9 @@ static enum goleak_status open_part(void *context, const char *name, uint32_t pi
     else if (input->parts == 1)
         input->first_part = lane->index;
     input->parts++;
-    lane->input = name;
-    lane->pid = pid != 0 ? pid : lane->pid;
-    *sink = (struct goleak_event_sink){ goleak_lane_push, lane };
+    lane->input = part->name;
+    lane->pid = part->pid != 0 ? part->pid : lane->pid;
+    part->sink = (struct goleak_event_sink) { goleak_lane_push, lane };
     return GOLEAK_OK;
 }
 
@@ -361,8 +358,8 @@ static enum goleak_status open_reader(struct goleak_input *input)
         .health = &trace->health,
         .reasons = &trace->reasons,
         .sink = goleak_input_sink(input),
-        .open_part = open_part,
-        .part_context = input,
+        .open_part = trace->open_part != NULL ? trace->open_part : open_part,
+        .part_context = trace->open_part != NULL ? trace->part_context : input,
         .read_again = input->again != NULL ? read_again : NULL,
         .again_context = input,
     };

@@ -55,6 +55,8 @@ struct goleak_trace {
     struct goleak_order order;
     struct goleak_merge merge;     /* of inputs that are open together; alloc NULL: none are */
     struct goleak_event_sink sink; /* where readers push: the order, or a decoder's queue */
+    goleak_part_fn *open_part;     /* of a converter; NULL: a lane for each */
+    void *part_context;
     struct goleak_model model;
     void *analyses[GOLEAK_ANALYSIS_MAX];
     struct goleak_ledger ledger;

@@ -17,6 +17,35 @@
 #include "model/reasons.h"
 #include "model/symbols.h"
 
+/* What a reader knows of its input at any time. */
+struct goleak_reader_facts {
+    uint64_t events;       /* pushed, of kinds that this version knows */
+    uint64_t notes;        /* messages of a recorder about itself */
+    const char *form;      /* variety of the format, or NULL */
+    const char *source;    /* of a recording that was another format's: that format; or NULL */
+    uint64_t source_bytes; /* … and its size; 0: not known */
+    bool relative_time;    /* times count from the recording's start */
+    const char *advice;    /* why there is no event, and what to do; NULL: not known */
+    const char *nothing;   /* the same, where nothing in it was damaged either; NULL: not known */
+    const char *guess;     /* the same, where nothing is told to be damaged */
+};
+
+/* One of the recordings that an input holds. */
+struct goleak_part {
+    const char *name, *format; /* borrowed, as the symbols have them; the format may be "" */
+    uint32_t pid;              /* of events that do not tell theirs; 0: not known */
+    bool messages;             /* what a recorder said beside: it has no events */
+    bool beside_others;        /* others in the input have events, too: they are of one process */
+    /* Where goes what it tells; the reader's own, but whoever is asked may set others. */
+    struct goleak_event_sink sink;
+    struct goleak_health_book *health;
+    struct goleak_reasons *reasons;
+    struct goleak_reader_facts *facts; /* kept up to date; NULL: nobody wants to know */
+};
+
+/* Asked for each part, before its first event. */
+typedef enum goleak_status goleak_part_fn(void *context, struct goleak_part *part);
+
 /* What a reader is given; all borrowed, all outlive it. */
 struct goleak_reader_env {
     struct goleak_alloc *alloc;
@@ -24,26 +53,12 @@ struct goleak_reader_env {
     struct goleak_health_book *health;
     struct goleak_reasons *reasons; /* for a version in a header */
     struct goleak_event_sink sink;
-    /* A format that holds recordings of one process side by side opens a stream for each,
-     * before their first event: *sink is where its events go. NULL: all go to `sink`. */
-    enum goleak_status (*open_part)(void *context, const char *name, uint32_t pid, struct goleak_event_sink *sink);
+    goleak_part_fn *open_part; /* of a format that holds several recordings; NULL: they are one */
     void *part_context;
     /* Bytes that were fed before, from an offset on: copies them, and returns how many there are still. The file may
      * have changed since: they are claims as much as the first time. NULL: they cannot be had again. */
     size_t (*read_again)(void *context, uint64_t offset, void *buffer, size_t size);
     void *again_context;
-};
-
-/* What a reader knows of its input at any time. */
-struct goleak_reader_facts {
-    uint64_t events;       /* pushed, of kinds that this version knows */
-    uint64_t notes;        /* messages of a recorder about itself */
-    const char *form;      /* variety of the format, or NULL */
-    const char *source;    /* of a recording that was another format's: that format; or NULL */
-    bool relative_time;    /* times count from the recording's start */
-    const char *advice;    /* why there is no event, and what to do; NULL: not known */
-    const char *nothing;   /* the same, where nothing in it was damaged either; NULL: not known */
-    const char *guess;     /* the same, where nothing is told to be damaged */
 };
 
 /* How sure a sniffer is. */

@@ -32,11 +32,7 @@
 
 /* One recording of those that the file holds. */
 struct stream {
-    const char *name; /* interned */
-    const char *format;
-    uint32_t pid;
-    bool messages; /* beside the others: it has no events */
-    struct goleak_event_sink sink;
+    struct goleak_part part;
     struct goleak_batch *batch;
     struct goleak_glk_tables tables;
     int64_t last_ns; /* of the events that are said to be in order */
@@ -62,7 +58,7 @@ struct goleak_reader {
     uint64_t broken_at;              /* where they begin */
     uint64_t end_at;                 /* where the end block begins */
     struct stream *streams;
-    size_t stream_count, stream_capacity;
+    size_t stream_count, stream_capacity, opened;
     struct goleak_buf plain[2];
     ZSTD_DCtx *zstd;
     uint64_t booked_bytes;
@@ -137,15 +133,24 @@ static bool get_text(struct goleak_reader *reader, const uint8_t **at, const uin
 
 /* ---- streams ---- */
 
-static enum goleak_status add_stream(struct goleak_reader *reader, const char *name, const char *format, uint32_t pid)
+static enum goleak_status add_stream(struct goleak_reader *reader, const char *name, const char *format, uint32_t pid,
+                                     bool messages)
 {
     struct goleak_alloc *alloc = reader->env.alloc;
     if (!goleak_grow(alloc, &reader->streams, &reader->stream_capacity, reader->stream_count + 1,
                      sizeof *reader->streams))
         return memory(reader);
     struct stream *stream = &reader->streams[reader->stream_count];
-    *stream = (struct stream) { .name = name, .format = format, .pid = pid, .sink = reader->env.sink };
-    stream->last_ns = INT64_MIN;
+    *stream = (struct stream) { .last_ns = INT64_MIN };
+    stream->part = (struct goleak_part) {
+        .name = name,
+        .format = format,
+        .pid = pid,
+        .messages = messages,
+        .sink = reader->env.sink,
+        .health = reader->env.health,
+        .reasons = reader->env.reasons,
+    };
     stream->batch = goleak_batch_new(alloc);
     if (stream->batch == NULL)
         return memory(reader);
@@ -159,7 +164,7 @@ static size_t count_recordings(const struct goleak_reader *reader)
 {
     size_t count = 0;
     for (size_t i = 0; i < reader->stream_count; i++)
-        count += !reader->streams[i].messages;
+        count += !reader->streams[i].part.messages;
     return count;
 }
 
@@ -169,10 +174,10 @@ static enum goleak_status name_formats(struct goleak_reader *reader)
     char text[256] = "";
     size_t used = 0;
     for (size_t i = 0; i < reader->stream_count && used < sizeof text; i++) {
-        const char *format = reader->streams[i].format;
-        bool again = reader->streams[i].messages || format[0] == '\0';
+        const char *format = reader->streams[i].part.format;
+        bool again = reader->streams[i].part.messages || format[0] == '\0';
         for (size_t k = 0; k < i; k++)
-            again = again || (!reader->streams[k].messages && strcmp(reader->streams[k].format, format) == 0);
+            again = again || (!reader->streams[k].part.messages && strcmp(reader->streams[k].part.format, format) == 0);
         if (!again)
             used += (size_t)snprintf(text + used, sizeof text - used, "%s%.64s", used != 0 ? ", " : "", format);
     }
@@ -188,10 +193,11 @@ static enum goleak_status open_streams(struct goleak_reader *reader)
 {
     enum goleak_status status = name_formats(reader);
     bool several = count_recordings(reader) > 1;
-    for (size_t i = 0; i < reader->stream_count && status == GOLEAK_OK; i++) {
-        struct stream *stream = &reader->streams[i];
-        if (reader->env.open_part != NULL && several && !stream->messages)
-            status = reader->env.open_part(reader->env.part_context, stream->name, stream->pid, &stream->sink);
+    for (; reader->opened < reader->stream_count && status == GOLEAK_OK; reader->opened++) {
+        struct stream *stream = &reader->streams[reader->opened];
+        stream->part.beside_others = several && !stream->part.messages;
+        if (reader->env.open_part != NULL)
+            status = reader->env.open_part(reader->env.part_context, &stream->part);
     }
     return status;
 }
@@ -200,8 +206,8 @@ static enum goleak_status push(struct goleak_reader *reader, struct stream *stre
 {
     if (stream->batch->count == 0)
         return GOLEAK_OK;
-    reader->env.health->input = stream->name;
-    enum goleak_status status = stream->sink.push(stream->sink.context, &stream->batch);
+    reader->env.health->input = stream->part.name;
+    enum goleak_status status = stream->part.sink.push(stream->part.sink.context, &stream->batch);
     stream->batch->in_order = false;
     return status;
 }
@@ -212,26 +218,27 @@ static enum goleak_status take_note(struct goleak_reader *reader, const struct s
                                     const uint8_t *end, const char **problem)
 {
     uint64_t count, line, column, offset;
-    const char *name, *sentence;
+    const char *name, *sentence, *input = stream->part.name;
     bool failed = false;
     enum goleak_health_id id;
     *problem = "found a complaint that cannot be read";
     if (!get_number(&at, end, &count) || !get_number(&at, end, &line) || !get_number(&at, end, &column) ||
         !get_number(&at, end, &offset) || !get_text(reader, &at, end, &name, &failed) ||
-        !get_text(reader, &at, end, &sentence, &failed))
+        !get_text(reader, &at, end, &sentence, &failed) || (at < end && !get_text(reader, &at, end, &input, &failed)))
         return failed ? memory(reader) : GOLEAK_OK;
     *problem = NULL;
-    reader->env.health->input = stream->name;
+    struct goleak_health_book *health = stream->part.health;
+    health->input = input;
     if (goleak_health_find(name, &id))
-        goleak_health_note(reader->env.health, id, count, line, column, offset, "%s", sentence);
+        goleak_health_note(health, id, count, line, column, offset, "%s", sentence);
     else
-        goleak_health_note(reader->env.health, GOLEAK_HEALTH_unknown_keys, 1, line, column, offset,
-                           "the complaint %.64s: %.200s", name, sentence);
+        goleak_health_note(health, GOLEAK_HEALTH_unknown_keys, 1, line, column, offset, "the complaint %.64s: %.200s",
+                           name, sentence);
     return GOLEAK_OK;
 }
 
-static enum goleak_status take_go(struct goleak_reader *reader, const uint8_t *at, const uint8_t *end,
-                                  const char **problem)
+static enum goleak_status take_go(struct goleak_reader *reader, const struct stream *stream, const uint8_t *at,
+                                  const uint8_t *end, const char **problem)
 {
     uint64_t low, high;
     const char *from, *text;
@@ -241,7 +248,7 @@ static enum goleak_status take_go(struct goleak_reader *reader, const uint8_t *a
         !get_text(reader, &at, end, &from, &failed) || !get_text(reader, &at, end, &text, &failed))
         return failed ? memory(reader) : GOLEAK_OK;
     *problem = NULL;
-    goleak_reasons_restore(reader->env.reasons, (unsigned)low, (unsigned)high, from, text);
+    goleak_reasons_restore(stream->part.reasons, (unsigned)low, (unsigned)high, from, text);
     return GOLEAK_OK;
 }
 
@@ -254,7 +261,7 @@ static enum goleak_status say_until(struct goleak_reader *reader, const struct s
         const struct remark *remark = &reader->remarks[*next];
         const char *own = NULL;
         status = remark->item == GOLEAK_GLK_NOTE ? take_note(reader, stream, remark->at, remark->end, &own)
-                                                 : take_go(reader, remark->at, remark->end, &own);
+                                                 : take_go(reader, stream, remark->at, remark->end, &own);
         *problem = own != NULL ? own : *problem;
     }
     return status;
@@ -276,10 +283,7 @@ static enum goleak_status take_source(struct goleak_reader *reader, const uint8_
     if (reader->stream_count >= GOLEAK_GLK_SOURCES)
         return GOLEAK_OK;
     *problem = NULL;
-    enum goleak_status status = add_stream(reader, name, format, pid <= UINT32_MAX ? (uint32_t)pid : 0);
-    if (status == GOLEAK_OK)
-        reader->streams[reader->stream_count - 1].messages = (flags & GOLEAK_GLK_MESSAGES) != 0;
-    return status;
+    return add_stream(reader, name, format, pid <= UINT32_MAX ? (uint32_t)pid : 0, (flags & GOLEAK_GLK_MESSAGES) != 0);
 }
 
 static enum goleak_status take_facts(struct goleak_reader *reader, const uint8_t *at, const uint8_t *end,
@@ -295,11 +299,19 @@ static enum goleak_status take_facts(struct goleak_reader *reader, const uint8_t
         return failed ? memory(reader) : GOLEAK_OK;
     *problem = NULL;
     reader->notes += notes;
-    bool named = source < reader->stream_count && !reader->streams[source].messages;
-    if (named && format[0] != '\0')
-        reader->streams[source].format = format;
-    if (named && form[0] != '\0' && reader->form == NULL)
+    if (source >= reader->stream_count)
+        return GOLEAK_OK;
+    struct stream *stream = &reader->streams[source];
+    if (format[0] != '\0')
+        stream->part.format = format;
+    if (!stream->part.messages && form[0] != '\0' && reader->form == NULL)
         reader->form = form;
+    if (stream->part.facts != NULL) {
+        stream->part.facts->notes = notes;
+        stream->part.facts->form = form;
+        stream->part.facts->source = stream->part.format;
+        stream->part.facts->source_bytes = bytes;
+    }
     return name_formats(reader);
 }
 
@@ -453,6 +465,8 @@ static enum goleak_status run_events(struct goleak_reader *reader, struct stream
         status = push(reader, stream);
     }
     reader->events += block->at - block->unknown;
+    if (stream->part.facts != NULL)
+        stream->part.facts->events += block->at - block->unknown;
     if (status == GOLEAK_OK)
         status = say_until(reader, stream, UINT64_MAX, &next, problem);
     if (status == GOLEAK_OK && head->flags & GOLEAK_GLK_IN_ORDER && stream->batch->count != 0)
@@ -557,7 +571,10 @@ static enum goleak_status take_events(struct goleak_reader *reader, struct strea
     size_t next = 0;
     enum goleak_status status = GOLEAK_OK;
     uint64_t at = reader->parsed;
-    reader->relative = reader->relative || (head->flags & GOLEAK_GLK_RELATIVE) != 0;
+    bool relative = (head->flags & GOLEAK_GLK_RELATIVE) != 0;
+    reader->relative = reader->relative || relative;
+    if (stream->part.facts != NULL)
+        stream->part.facts->relative_time = relative;
     if (columns != NULL && head->events != 0)
         status = goleak_glk_events_open(reader->block, &stream->tables, columns, (size_t)head->columns_plain,
                                         (size_t)head->events, &problem);
@@ -587,7 +604,8 @@ static enum goleak_status find_stream(struct goleak_reader *reader, const struct
     damage(reader, reader->parsed, "found events of source %" PRIu64 ", expected one that the file names%s",
            head->source, head->source < GOLEAK_GLK_SOURCES ? "; they are used without its name" : "");
     while (head->source < GOLEAK_GLK_SOURCES && reader->stream_count <= head->source && status == GOLEAK_OK)
-        status = add_stream(reader, reader->path, "", 0);
+        status = add_stream(reader, reader->path, "", 0, false);
+    reader->opened = reader->stream_count;
     doubt_all(reader);
     return status;
 }

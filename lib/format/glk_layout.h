@@ -57,7 +57,7 @@ enum goleak_glk_item {
     GOLEAK_GLK_STACKS = 3,  /* first number · (count · frames…)…             */
     GOLEAK_GLK_SLOTS = 4,   /* first number · column                         */
     GOLEAK_GLK_PLACES = 5,  /* (address · 1: after a call · function · file · line)… */
-    GOLEAK_GLK_NOTE = 6,    /* event · count · line · column · offset · name · sentence */
+    GOLEAK_GLK_NOTE = 6,    /* event · count · line · column · offset · name · sentence [· input] */
     GOLEAK_GLK_GO = 7,      /* event · low · high · name of `from` · text    */
     GOLEAK_GLK_KIND = 8,    /* kind u8 · word                                */
     GOLEAK_GLK_SOURCE = 9,  /* flags · pid · name · format                   */

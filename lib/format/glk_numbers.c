@@ -71,9 +71,9 @@ static bool tell_frame(struct goleak_writer *writer, struct goleak_glk_source *s
  * order, those too that no event of the block has. */
 static bool frame_number(struct goleak_writer *writer, struct goleak_glk_source *source, uint32_t id, uint32_t *out)
 {
-    for (; source->frames_told < id; source->frames_told++)
-        if (!has_number(&source->frames, source->frames_told + 1) &&
-            !tell_frame(writer, source, source->frames_told + 1, out))
+    for (; *source->frames_told < id; ++*source->frames_told)
+        if (!has_number(&source->frames, *source->frames_told + 1) &&
+            !tell_frame(writer, source, *source->frames_told + 1, out))
             return false;
     if (!has_number(&source->frames, id))
         return tell_frame(writer, source, id, out);
@@ -121,18 +121,18 @@ bool goleak_glk_slot_of(struct goleak_writer *writer, struct goleak_glk_source *
     return true;
 }
 
-/* An address that the executable has a name for: told, for a reader without it. */
 bool goleak_glk_put_place(struct goleak_writer *writer, struct goleak_glk_source *source, uint64_t address,
                           bool after_call)
 {
-    const struct goleak_resolver *resolver = source->symbols->resolver;
+    const struct goleak_symbols *symbols = source->symbols;
     struct goleak_place place;
     uint64_t key = address << 1 | after_call;
-    if (resolver == NULL || address >> 63 != 0 || goleak_idmap_get(&source->places, key) != 0)
+    bool told = symbols->resolver != NULL || symbols->place_count != 0;
+    if (!told || address >> 63 != 0 || goleak_idmap_get(&source->places, key) != 0)
         return true;
     if (!goleak_idmap_put(&source->places, key, 1))
         return goleak_writer_fail_memory(writer);
-    if (!resolver->at(resolver->context, address, after_call, &place))
+    if (!goleak_symbols_place(symbols, address, after_call, &place))
         return true;
     struct goleak_buf *out = &writer->new_places;
     goleak_glk_put_number(out, address);

@@ -72,6 +72,7 @@ static bool init_source(struct goleak_writer *writer, struct goleak_glk_source *
     goleak_idmap_init(&source->slots, alloc);
     goleak_idmap_init(&source->places, alloc);
     source->symbols = &source->own;
+    source->frames_told = &source->own_frames_told;
     source->pid = from->pid;
     source->messages = from->messages;
     source->name = copy_text(writer, from->name);
@@ -252,6 +253,9 @@ uint32_t goleak_writer_stack(struct goleak_writer *writer, size_t source, const 
 void goleak_writer_borrow(struct goleak_writer *writer, size_t source, const struct goleak_symbols *symbols)
 {
     writer->sources[source].symbols = symbols;
+    for (size_t i = 0; i < source; i++)
+        if (writer->sources[i].symbols == symbols)
+            writer->sources[source].frames_told = writer->sources[i].frames_told;
 }
 
 static bool take_events(struct goleak_writer *writer, struct goleak_glk_source *source,
@@ -289,13 +293,14 @@ enum goleak_status goleak_writer_batch(struct goleak_writer *writer, size_t inde
         return status;
     struct goleak_glk_source *source = &writer->sources[index];
     bool differs = source->in_order != in_order || source->relative != relative;
-    if ((source->partial || (differs && source->count != 0)) &&
-        !goleak_writer_flush_source(writer, source, source->partial))
+    if (differs && source->count != 0 && !goleak_writer_flush_source(writer, source, false))
         return copy_failure(writer, error);
     source->in_order = in_order;
     source->relative = relative;
-    source->partial = count % GOLEAK_GLK_BATCH != 0;
-    return take_events(writer, source, events, count) ? GOLEAK_OK : copy_failure(writer, error);
+    bool good = take_events(writer, source, events, count);
+    if (good && count % GOLEAK_GLK_BATCH != 0)
+        good = goleak_writer_flush_source(writer, source, true);
+    return good ? GOLEAK_OK : copy_failure(writer, error);
 }
 
 /* ---- what goes with them ---- */
@@ -326,7 +331,8 @@ enum goleak_status goleak_writer_note(struct goleak_writer *writer, size_t index
     enum goleak_status status = check(writer, index, error);
     if (status != GOLEAK_OK)
         return status;
-    struct goleak_buf *out = &writer->sources[index].note_bytes;
+    struct goleak_glk_source *source = &writer->sources[index];
+    struct goleak_buf *out = &source->note_bytes;
     size_t from = out->size;
     goleak_glk_put_number(out, count);
     goleak_glk_put_number(out, entry->line);
@@ -334,7 +340,9 @@ enum goleak_status goleak_writer_note(struct goleak_writer *writer, size_t index
     goleak_glk_put_number(out, entry->offset);
     goleak_glk_put_text(out, name);
     goleak_glk_put_text(out, entry->detail);
-    return add_note(writer, &writer->sources[index], GOLEAK_GLK_NOTE, from, error);
+    if (entry->input != NULL && strcmp(entry->input, source->name) != 0)
+        goleak_glk_put_text(out, entry->input);
+    return add_note(writer, source, GOLEAK_GLK_NOTE, from, error);
 }
 
 enum goleak_status goleak_writer_complain(struct goleak_writer *writer, size_t source, const char *name, uint64_t count,

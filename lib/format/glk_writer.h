@@ -18,7 +18,7 @@ void goleak_writer_borrow(struct goleak_writer *writer, size_t source, const str
 enum goleak_status goleak_writer_batch(struct goleak_writer *writer, size_t source, const struct goleak_event *events,
                                        size_t count, bool in_order, bool relative, struct goleak_error *error);
 
-/* A complaint, as the health book has it; `entry->input` is not looked at. */
+/* A complaint, as the health book has it. */
 enum goleak_status goleak_writer_note(struct goleak_writer *writer, size_t source, const char *name, uint64_t count,
                                       const struct goleak_health_entry *entry, struct goleak_error *error);
 

@@ -39,8 +39,8 @@ struct goleak_glk_source {
     char *name, *format, *form;
     uint32_t pid;
     bool messages, format_told;
-    bool in_order, relative, partial; /* partial: the last batch was not full */
-    struct goleak_event *events;      /* GOLEAK_GLK_BLOCK_EVENTS */
+    bool in_order, relative;
+    struct goleak_event *events; /* GOLEAK_GLK_BLOCK_EVENTS */
     size_t count;
     struct goleak_glk_note *notes;
     size_t note_count, note_capacity;
@@ -50,7 +50,8 @@ struct goleak_glk_source {
     unsigned unfolded; /* blocks since places in the recording went into shapes */
     uint64_t since;    /* events */
     struct goleak_glk_numbers strings, frames, stacks;
-    uint32_t frames_told;           /* up to this id, ever */
+    uint32_t own_frames_told;
+    uint32_t *frames_told;          /* up to this id, ever, by any source of these symbols */
     struct goleak_idmap slots;      /* address to slot + 1 */
     struct goleak_glk_known *known; /* by slot */
     size_t known_capacity;
@@ -120,7 +121,7 @@ bool goleak_glk_string_number(struct goleak_writer *writer, struct goleak_glk_so
 bool goleak_glk_stack_number(struct goleak_writer *writer, struct goleak_glk_source *source, uint32_t id,
                              uint32_t *out);
 bool goleak_glk_slot_of(struct goleak_writer *writer, struct goleak_glk_source *source, uint64_t g, uint32_t *slot);
-/* An address that the executable has a name for: told, for a reader without it. */
+/* An address that the symbols have a name for: told, for a reader without the executable. */
 bool goleak_glk_put_place(struct goleak_writer *writer, struct goleak_glk_source *source, uint64_t address,
                           bool after_call);
 void goleak_glk_begin_tables(struct goleak_glk_source *source);

@@ -180,9 +180,8 @@ bool goleak_symbols_add_place(struct goleak_symbols *symbols, uint64_t address, 
     return true;
 }
 
-/* By the executable, or by what the recording tells itself. */
-static bool find_place(const struct goleak_symbols *symbols, uint64_t address, bool after_call,
-                       struct goleak_place *place)
+bool goleak_symbols_place(const struct goleak_symbols *symbols, uint64_t address, bool after_call,
+                          struct goleak_place *place)
 {
     const struct goleak_resolver *resolver = symbols->resolver;
     if (resolver != NULL && resolver->at(resolver->context, address, after_call, place))
@@ -197,7 +196,7 @@ uint32_t goleak_symbols_address(struct goleak_symbols *symbols, uint64_t address
 {
     char text[18];
     struct goleak_place place;
-    if (find_place(symbols, address, after_call, &place))
+    if (goleak_symbols_place(symbols, address, after_call, &place))
         return add_place(symbols, &place);
     struct goleak_address *known = find_address(symbols, address);
     if (known->frame == 0)
@@ -234,7 +233,7 @@ uint32_t goleak_symbols_start(struct goleak_symbols *symbols, uint64_t address)
 {
     char text[18];
     struct goleak_place place;
-    if (find_place(symbols, address, false, &place))
+    if (goleak_symbols_place(symbols, address, false, &place))
         return goleak_symbols_string(symbols, place.function, strlen(place.function));
     struct goleak_address *known = find_address(symbols, address);
     if (known->start == 0)

@@ -108,6 +108,9 @@ uint32_t goleak_symbols_frame_told(struct goleak_symbols *symbols, uint32_t func
  * file_size 0: not known. False: memory. */
 bool goleak_symbols_add_place(struct goleak_symbols *symbols, uint64_t address, bool after_call, const char *function,
                               size_t size, const char *file, size_t file_size, uint32_t line);
+/* What is at an address, by the executable or by what the recording tells itself; false: nobody knows. */
+bool goleak_symbols_place(const struct goleak_symbols *symbols, uint64_t address, bool after_call,
+                          struct goleak_place *place);
 /* Leaves *address as it is where nobody knows. */
 void goleak_symbols_address_of(const struct goleak_symbols *symbols, const char *object, size_t size, uint64_t offset,
                                uint64_t *address);

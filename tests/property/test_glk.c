@@ -22,6 +22,7 @@
 #include <zstd.h>
 
 #include "format/glk.h"
+#include "format/glk_layout.h"
 #include "support/fail_alloc.h"
 #include "support/glk_bytes.h"
 #include "support/outcome.h"
@@ -134,14 +135,25 @@ static void same_events(const char *path, const struct bytes *glk)
     reading_tear_down(NULL);
 }
 
-/* In a file of its own; its path in static storage. */
-static const char *write_recording(size_t index, const struct bytes *recording)
+/* In a file of its own. */
+static void write_recording(char path[600], const char *name, size_t index, const struct bytes *recording)
 {
-    static char path[600];
     const char *folder = getenv("TEST_TMP");
-    snprintf(path, sizeof path, "%s/recording-%zu", folder != NULL ? folder : "/tmp", index);
+    snprintf(path, 600, "%s/%s-%zu", folder != NULL ? folder : "/tmp", name, index);
     assert_true(bytes_write(recording, path));
-    return path;
+}
+
+/* What a .glk becomes that is converted: nothing is lost, nothing is added. */
+static void same_again(const char *path, const struct bytes *glk)
+{
+    struct bytes again = { 0 };
+    char copy[600];
+    write_recording(copy, "glk", 0, glk);
+    assert_int_equal(glk_bytes_convert(&again, copy, GOLEAK_WRITER_LEVEL), GOLEAK_OK);
+    unlink(copy);
+    if (!bytes_equal(glk, &again))
+        fail_msg("%s: as .glk it has %zu bytes, which become %zu", path, glk->size, again.size);
+    bytes_free(&again);
 }
 
 static void test_bundled(void **state)
@@ -149,9 +161,11 @@ static void test_bundled(void **state)
     (void)state;
     struct bytes recording = { 0 }, glk = { 0 }, plain = { 0 };
     for (size_t i = 0; recording_get(i, &recording) != NULL; i++) {
-        const char *path = write_recording(i, &recording);
+        char path[600];
+        write_recording(path, "recording", i, &recording);
         enum goleak_status status = glk_bytes_convert(&glk, path, GOLEAK_WRITER_LEVEL);
         if (status == GOLEAK_OK) {
+            same_again(path, &glk);
             same_events(path, &glk);
             same_reports(path, &glk, 0);
             same_reports(path, &glk, 1);
@@ -174,12 +188,67 @@ static void test_bundled(void **state)
     bytes_free(&plain);
 }
 
+/* Recordings of one run, side by side in a .glk, and that one beside another. */
+static void check_joined(const char *const *paths, size_t count)
+{
+    char copy[600];
+    struct bytes glk = { 0 }, again = { 0 };
+    struct goleak_error errors[3];
+    assert_int_equal(goleak_convert(paths, count, NULL, GOLEAK_WRITER_LEVEL, glk_bytes_write, &glk, errors), GOLEAK_OK);
+    write_recording(copy, "joined", count, &glk);
+    same_again(paths[0], &glk);
+    same_reports(copy, &glk, 1000);
+    const char *const beside[] = { copy, paths[0] };
+    assert_int_equal(goleak_convert(beside, 2, NULL, GOLEAK_WRITER_LEVEL, glk_bytes_write, &again, errors), GOLEAK_OK);
+    same_again(copy, &again);
+    unlink(copy);
+    bytes_free(&glk);
+    bytes_free(&again);
+}
+
+static void test_joined(void **state)
+{
+    (void)state;
+    const char *const bundled[] = { "testdata/bpftrace/own_leaky.txt", "testdata/perf/own_leaky.txt.zst",
+                                    "testdata/gotrace/own_leaky.go1.26.trace.zst" };
+    const char *const said[] = { bundled[0], bundled[1], "testdata/dtrace/drops_bufsize4k.err" };
+    char names[2][600];
+    const char *captures = getenv("GOLEAK_CAPTURES"), *const captured[] = { names[0], names[1] };
+    check_joined(bundled, 2);
+    check_joined(bundled, 3);
+    check_joined(said, 3);
+    if (captures == NULL || captures[0] == '\0')
+        return;
+    snprintf(names[0], sizeof names[0], "%s/joined/bpftrace.txt.zst", captures);
+    snprintf(names[1], sizeof names[1], "%s/joined/trace.out.zst", captures);
+    if (access(names[0], R_OK) == 0)
+        check_joined(captured, 2);
+}
+
 /* ---- cut and damaged --------------------------------------------------------------- */
+
+/* Event i of a small recording. */
+static void add_small(struct goleak_writer *writer, size_t source, uint64_t i)
+{
+    struct goleak_error error;
+    struct goleak_writer_frame frames[] = { { .function = "main.worker", .file = "main.go", .line = i % 5 + 1 },
+                                            { .function = "runtime.goexit", .offset = 1 } };
+    struct goleak_event event = { .kind = i % 3 == 0 ? GOLEAK_EVENT_CREATE : GOLEAK_EVENT_PARK };
+    event.g = 0xc000100000 + i / 3 * 0x1c0;
+    event.goid = 7 + i / 3;
+    event.time_ns = (int64_t)(1000 + i * 17 + source);
+    event.reason = GOLEAK_REASON_CHAN_RECV;
+    event.flags = GOLEAK_FLAG_REASON;
+    event.position = i + 1;
+    event.has = GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_TIME;
+    event.has |= event.kind == GOLEAK_EVENT_PARK ? GOLEAK_HAS_REASON | GOLEAK_HAS_STACK : 0;
+    event.stack = goleak_writer_stack(writer, source, frames, 2);
+    assert_int_equal(goleak_writer_event(writer, source, &event, &error), GOLEAK_OK);
+}
 
 /* Small ones of several kinds, in several blocks. */
 static void make_small(struct bytes *out, int level)
 {
-    static const char *const names[] = { "chan receive", "main.worker", "main.go" };
     const struct goleak_writer_source sources[] = { { .name = "small", .format = "test" } };
     struct goleak_writer_options options = GOLEAK_WRITER_OPTIONS_INIT;
     struct goleak_writer *writer;
@@ -187,23 +256,39 @@ static void make_small(struct bytes *out, int level)
     options.level = level;
     assert_int_equal(goleak_writer_new(&writer, sources, 1, &options, glk_bytes_write, out, &error), GOLEAK_OK);
     for (uint64_t i = 0; i < 120; i++) {
-        struct goleak_writer_frame frames[] = { { .function = names[1], .file = names[2], .line = i % 5 + 1 },
-                                                { .function = "runtime.goexit", .offset = 1 } };
-        struct goleak_event event = { .kind = i % 3 == 0 ? GOLEAK_EVENT_CREATE : GOLEAK_EVENT_PARK };
-        event.g = 0xc000100000 + i / 3 * 0x1c0;
-        event.goid = 7 + i / 3;
-        event.time_ns = (int64_t)(1000 + i * 17);
-        event.reason = GOLEAK_REASON_CHAN_RECV;
-        event.flags = GOLEAK_FLAG_REASON;
-        event.position = i + 1;
-        event.has = GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_TIME;
-        event.has |= event.kind == GOLEAK_EVENT_PARK ? GOLEAK_HAS_REASON | GOLEAK_HAS_STACK : 0;
-        event.stack = goleak_writer_stack(writer, 0, frames, 2);
-        assert_int_equal(goleak_writer_event(writer, 0, &event, &error), GOLEAK_OK);
+        add_small(writer, 0, i);
         if (i % 40 == 39)
             assert_int_equal(goleak_writer_flush(writer, &error), GOLEAK_OK);
         if (i == 50)
             assert_int_equal(goleak_writer_complain(writer, 0, "lost_events", 3, "three were lost", &error), GOLEAK_OK);
+    }
+    assert_int_equal(goleak_writer_finish(writer, &error), GOLEAK_OK);
+    goleak_writer_free(writer);
+}
+
+/* Two that saw the same, and what was said beside; each with something to complain of. */
+static void make_several(struct bytes *out, int level, uint64_t events)
+{
+    const struct goleak_writer_source sources[] = { { .name = "one", .format = "test", .pid = 42 },
+                                                    { .name = "two", .format = "other", .pid = 42 },
+                                                    { .name = "beside", .messages = true } };
+    static const char *const names[] = { "lost_events", "damaged_lines", "recorder_errors" };
+    struct goleak_writer_options options = GOLEAK_WRITER_OPTIONS_INIT;
+    struct goleak_writer *writer;
+    struct goleak_error error;
+    options.level = level;
+    assert_int_equal(goleak_writer_new(&writer, sources, 3, &options, glk_bytes_write, out, &error), GOLEAK_OK);
+    assert_int_equal(goleak_writer_go_version(writer, 1, "1.25", &error), GOLEAK_OK);
+    for (uint64_t i = 0; i < events; i++) {
+        add_small(writer, 0, i);
+        if (i % 4 != 0)
+            add_small(writer, 1, i);
+        if (i % 40 == 39) {
+            size_t source = i / 40 % 3;
+            assert_int_equal(goleak_writer_complain(writer, source, names[source], i, "so it is", &error), GOLEAK_OK);
+            assert_int_equal(goleak_writer_complain(writer, source, names[0], 1, "lost", &error), GOLEAK_OK);
+            assert_int_equal(goleak_writer_flush(writer, &error), GOLEAK_OK);
+        }
     }
     assert_int_equal(goleak_writer_finish(writer, &error), GOLEAK_OK);
     goleak_writer_free(writer);
@@ -334,6 +419,87 @@ static void test_shifts(void **state)
     bytes_free(&other);
 }
 
+/* A .glk of several converted: what can be read of it, and what is wrong with it. */
+static void convert_several(const struct bytes *glk)
+{
+    char copy[600];
+    struct bytes again = { 0 };
+    struct outcome outcome = { 0 };
+    write_recording(copy, "several", 0, glk);
+    enum goleak_status status = glk_bytes_convert(&again, copy, 3);
+    outcome_of_file(&outcome, copy, NULL);
+    if (outcome.status != status)
+        fail_msg("a report gives %d, a conversion %d", (int)outcome.status, (int)status);
+    if (status == GOLEAK_OK)
+        same_reports(copy, &again, 0);
+    outcome_free(&outcome);
+    bytes_free(&again);
+    unlink(copy);
+}
+
+static void test_several(void **state)
+{
+    (void)state;
+    for (int level = 0; level <= 3; level += 3) {
+        char copy[600];
+        struct bytes glk = { 0 }, again = { 0 }, part = { 0 };
+        make_several(&glk, level, 120);
+        convert_several(&glk);
+        for (size_t size = 0; size < glk.size; size += 9) {
+            bytes_clear(&part);
+            bytes_add(&part, glk.data, size);
+            convert_several(&part);
+        }
+        for (size_t at = 0; at < glk.size; at += 5) {
+            glk.data[at] = (char)(glk.data[at] ^ 0xff);
+            convert_several(&glk);
+            glk.data[at] = (char)(glk.data[at] ^ 0xff);
+        }
+        write_recording(copy, "several", 0, &glk);
+        assert_int_equal(glk_bytes_convert(&again, copy, GOLEAK_WRITER_LEVEL), GOLEAK_OK);
+        same_events(copy, &again);
+        same_again(copy, &again);
+        bytes_free(&glk);
+        bytes_free(&again);
+        bytes_free(&part);
+        unlink(copy);
+    }
+}
+
+/* The block that names the sources stands behind events: what those are merged by is not known yet. */
+static void test_late_sources(void **state)
+{
+    (void)state;
+    char copy[600];
+    const char *const path = copy;
+    struct bytes glk = { 0 }, late = { 0 }, again = { 0 };
+    struct goleak_error error;
+    struct goleak_glk_head head = { .kind = 0 };
+    size_t at = GOLEAK_GLK_FILE_HEAD, behind = 0;
+    make_several(&glk, 0, 900);
+    bytes_add(&late, glk.data, at);
+    for (size_t size; head.kind != GOLEAK_GLK_END_BLOCK; at += size) {
+        assert_int_equal(goleak_glk_head_get(&head, (const uint8_t *)glk.data + at, glk.size - at), GOLEAK_GLK_WHOLE);
+        size = head.bytes + (size_t)(head.tables_packed + head.columns_packed);
+        behind = at == GOLEAK_GLK_FILE_HEAD ? at + size : behind;
+        if (head.kind == GOLEAK_GLK_EVENT_BLOCK)
+            bytes_add(&late, glk.data + at, size);
+    }
+    size_t number = late.size + GOLEAK_GLK_MARK_BYTES + 3;
+    bytes_add(&late, glk.data + GOLEAK_GLK_FILE_HEAD, behind - GOLEAK_GLK_FILE_HEAD);
+    late.data[number] = 100;
+    glk_bytes_mend(&late);
+    assert_int_equal(result_of(late.data, late.size).status, GOLEAK_OK);
+    write_recording(copy, "late", 0, &late);
+    assert_int_equal(goleak_convert(&path, 1, NULL, 3, glk_bytes_write, &again, &error), GOLEAK_E_FORMAT);
+    assert_string_equal(error.path, copy);
+    assert_string_equal(error.message, "found a source that is named behind events, expected all of them before");
+    unlink(copy);
+    bytes_free(&glk);
+    bytes_free(&late);
+    bytes_free(&again);
+}
+
 /* Whoever writes wrong numbers can write right checksums. */
 static void test_hostile(void **state)
 {
@@ -379,22 +545,43 @@ static void test_memory(void **state)
         if (status != GOLEAK_E_MEMORY && status != GOLEAK_OK)
             fail_msg("request %zu fails: status %d: %s", n, (int)status, error.message);
     }
+    bytes_free(&glk);
+}
+
+/* Each request of a conversion in turn. */
+static void fail_each(const char *const *paths, size_t count)
+{
     for (size_t n = 1;; n++) {
         struct fail_alloc heap;
         struct goleak_options options = GOLEAK_OPTIONS_INIT;
+        struct goleak_error errors[2];
         struct bytes out = { 0 };
-        const char *path = "testdata/bpftrace/own_leaky.stacks.txt";
         fail_alloc_init(&heap, n, false);
         options.allocator = &heap.allocator;
         options.jobs = 1;
-        enum goleak_status status = goleak_convert(&path, 1, &options, 3, glk_bytes_write, &out, &error);
+        enum goleak_status status = goleak_convert(paths, count, &options, 3, glk_bytes_write, &out, errors);
         bytes_free(&out);
         assert_true(fail_alloc_is_clean(&heap));
         if (!heap.failed)
             break;
         if (status != GOLEAK_E_MEMORY && status != GOLEAK_OK)
-            fail_msg("request %zu of a conversion fails: status %d: %s", n, (int)status, error.message);
+            fail_msg("request %zu of a conversion fails: status %d: %s", n, (int)status, errors[0].message);
     }
+}
+
+static void test_memory_of_convert(void **state)
+{
+    (void)state;
+    char copy[600];
+    struct bytes glk = { 0 };
+    const char *const text[] = { "testdata/bpftrace/own_leaky.stacks.txt" };
+    const char *const paths[] = { copy, copy };
+    make_several(&glk, 3, 120);
+    write_recording(copy, "several", 0, &glk);
+    fail_each(text, 1);
+    fail_each(paths, 1);
+    fail_each(paths, 2);
+    unlink(copy);
     bytes_free(&glk);
 }
 
@@ -448,6 +635,7 @@ static void check_file(struct tally *tally, const char *path)
 {
     struct bytes glk = { 0 };
     if (glk_bytes_convert(&glk, path, GOLEAK_WRITER_LEVEL) == GOLEAK_OK) {
+        same_again(path, &glk);
         same_events(path, &glk);
         same_reports(path, &glk, 0);
         compare_size(tally, path, glk.size);
@@ -501,9 +689,10 @@ static void test_captures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bundled),  cmocka_unit_test(test_prefixes), cmocka_unit_test(test_flips),
-        cmocka_unit_test(test_shifts),   cmocka_unit_test(test_hostile),  cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_captures),
+        cmocka_unit_test(test_bundled),  cmocka_unit_test(test_prefixes),     cmocka_unit_test(test_flips),
+        cmocka_unit_test(test_shifts),   cmocka_unit_test(test_hostile),      cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_several),  cmocka_unit_test(test_joined),       cmocka_unit_test(test_memory_of_convert),
+        cmocka_unit_test(test_captures), cmocka_unit_test(test_late_sources),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

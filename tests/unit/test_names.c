@@ -359,20 +359,27 @@ static void expect_places(const struct go_exe exe, uint64_t shift)
         assert_string_equal(load_input(trace).go_version_from, "option");
         goleak_trace_free(trace);
     }
-    /* The same as a .glk: the program is given when it is made, or when it is read. */
-    for (int when = 0; when < 2; when++) {
-        struct bytes glk = { 0 };
+    /* The same as a .glk, and as one that was made of that: the program is given when the first is made, when the
+     * other is, or when that is read. */
+    for (int when = 0; when < 3; when++) {
+        struct bytes made = { 0 }, glk = { 0 };
         char text_path[128];
         const char *paths[] = { text_path };
         snprintf(text_path, sizeof text_path, "%s/trace.txt", folder);
-        assert_true(bytes_write(&recording, text_path));
-        options.exe = when == 0 ? path : NULL;
-        assert_int_equal(goleak_convert(paths, 1, &options, 3, glk_bytes_write, &glk, &error), GOLEAK_OK);
-        unlink(text_path);
-        options.exe = when == 0 ? NULL : path;
+        for (int time = 0; time < 2; time++) {
+            assert_true(bytes_write(time == 0 ? &recording : &made, text_path));
+            bytes_clear(&glk);
+            options.exe = when == time ? path : NULL;
+            assert_int_equal(goleak_convert(paths, 1, &options, 3, glk_bytes_write, &glk, &error), GOLEAK_OK);
+            bytes_clear(&made);
+            bytes_add(&made, glk.data, glk.size);
+            unlink(text_path);
+        }
+        options.exe = when == 2 ? path : NULL;
         struct goleak_trace *trace = load_pieces(&options, glk.data, glk.size, 0);
         expect_named(trace);
         goleak_trace_free(trace);
+        bytes_free(&made);
         bytes_free(&glk);
     }
     bytes_free(&recording);
