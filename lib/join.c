@@ -159,8 +159,10 @@ static enum goleak_status look_at(struct look *look, const char *path, const str
         status = goleak_decode_open(&decode, &look->trace->alloc, source, options->max_memory_bytes / 2, 0, error);
     if (status == GOLEAK_OK)
         status = goleak_input_open(&look->input, look->trace, path, error);
-    if (status == GOLEAK_OK)
+    if (status == GOLEAK_OK) {
+        look->input->again = goleak_decode_again(decode);
         status = look_on(look, decode, error);
+    }
     goleak_decode_close(decode);
     goleak_source_close(source);
     goleak_trace_free(look->trace);

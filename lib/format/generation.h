@@ -4,7 +4,7 @@
  * mentioned: most stacks of a trace never are, by what is of use.
  *
  * Strings and stacks come last, and events cannot be told without. So a generation is kept until
- * it is whole; of a file that can be read again, all of it but the batches of events.
+ * it is whole; of a file that can be read again, all of it but large batches of events.
  *
  *      batch   0x01 gen m time size payload      the first byte of the payload tells what it is
  */

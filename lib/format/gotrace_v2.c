@@ -33,8 +33,8 @@ struct goleak_reader {
     size_t parsed;         /* of the generation's bytes: what is kept, and whole batches */
     uint64_t last_generation; /* its number; 0: none */
     unsigned doubts;       /* headers that were hardly believed */
-    bool searching;        /* behind some damage, for a batch */
-    size_t damaged_at, searched; /* in the generation's bytes */
+    bool searching;        /* behind some damage, which begins at `parsed`, for a batch */
+    size_t searched;       /* of the generation's bytes */
     char damage[192];      /* what was found there, and what was expected */
     bool lost;             /* there is none */
     uint64_t frequency;    /* of the last generation that told it */
@@ -168,7 +168,7 @@ static bool is_end_mark(const struct goleak_reader *reader, size_t at)
 static void search(struct goleak_reader *reader, const struct batch_head *head)
 {
     reader->searching = true;
-    reader->damaged_at = reader->searched = reader->parsed;
+    reader->searched = reader->parsed;
     if (head == NULL)
         snprintf(reader->damage, sizeof reader->damage, "found the byte 0x%02x, expected a batch",
                  (unsigned char)reader->generation.bytes.data[reader->parsed]);
@@ -274,13 +274,13 @@ static enum found doubt(struct goleak_reader *reader, const struct batch_head *h
 static bool find_way(struct goleak_reader *reader, bool last)
 {
     struct goleak_generation *generation = &reader->generation;
-    for (size_t at = reader->searched + 1; at - reader->damaged_at <= SEARCH_BYTES; at++) {
+    for (size_t at = reader->searched + 1; at - reader->parsed <= SEARCH_BYTES; at++) {
         enum found found = at < generation->bytes.size ? is_way(reader, at, last) : last ? CUT : MORE;
         if (found == MORE)
             return false;
         if (found == WHOLE) {
             goleak_generation_damage(generation, offset_of(reader), "%s; %zu bytes were left out", reader->damage,
-                                     at - reader->damaged_at);
+                                     at - reader->parsed);
             reader->parsed = at;
             reader->searching = false;
             return true;
@@ -332,11 +332,6 @@ static enum goleak_status take_batches(struct goleak_reader *reader, bool last)
             search(reader, &head);
             continue;
         }
-        if (found == CUT) { /* what there is of it is used */
-            generation->is_cut = true;
-            generation->cut_at = goleak_generation_offset(generation, head.at);
-            head.end = generation->bytes.size;
-        }
         if (generation->number == 0) {
             if (reader->last_generation != 0 && head.gen != reader->last_generation + 1)
                 note_skipped(reader, head.gen, reader->last_generation);
@@ -350,6 +345,11 @@ static enum goleak_status take_batches(struct goleak_reader *reader, bool last)
             drop(reader);
             generation->number = head.gen;
             continue;
+        }
+        if (found == CUT) { /* what there is of it is used */
+            generation->is_cut = true;
+            generation->cut_at = goleak_generation_offset(generation, head.at);
+            head.end = generation->bytes.size;
         }
         if (!head.experimental && !goleak_generation_add(generation, head.m, head.time, head.at, head.end))
             return goleak_alloc_failure(reader->env.alloc);

@@ -12,6 +12,7 @@
 /* ---- batches that are read again ---- */
 
 #define PAGE ((size_t)4096)
+#define LARGE (GOLEAK_TRACE_BATCH_MAX / 2)
 
 static void close_window(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread)
 {
@@ -20,29 +21,27 @@ static void close_window(struct goleak_scheduler *scheduler, struct goleak_trace
     thread->window_size = 0;
 }
 
-/* As large as the runtime's batches, which are nearly full, or as a small one needs: a trace may claim to have a
- * thread for each of its bytes. */
+/* As large as the runtime's batches, which are nearly full, or as a small one needs. */
 static bool open_window(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread, size_t size)
 {
     if (size <= thread->window_size)
         return true;
     close_window(scheduler, thread);
-    if (size > GOLEAK_TRACE_BATCH_MAX / 2)
+    if (size > LARGE)
         size = PAGE + GOLEAK_TRACE_BATCH_MAX + GOLEAK_GENERATION_PADDING;
     thread->window = goleak_alloc_array(scheduler->generation->env.alloc, 1, size);
     thread->window_size = thread->window != NULL ? size : 0;
     return thread->window != NULL;
 }
 
-/* The payload of a batch of which *size bytes are there still; where memory ends, none. Pages of the file go to pages
- * of the window: they are copied fast as a whole. */
+/* The payload of a batch of which *size bytes are there still; NULL: memory. Of a large one, pages of the file go to
+ * pages of the window: they are copied fast as a whole. */
 static const uint8_t *read_again(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread,
                                  const struct goleak_trace_batch *batch, size_t *size)
 {
     struct goleak_generation *generation = scheduler->generation;
     const struct goleak_reader_env *env = &generation->env;
-    size_t before = (size_t)(batch->offset % PAGE), wanted = before + batch->size;
-    *size = 0;
+    size_t before = batch->size > LARGE ? (size_t)(batch->offset % PAGE) : 0, wanted = before + batch->size;
     if (!open_window(scheduler, thread, wanted + GOLEAK_GENERATION_PADDING)) {
         generation->failure = goleak_alloc_failure(env->alloc);
         return NULL;
@@ -52,8 +51,8 @@ static const uint8_t *read_again(struct goleak_scheduler *scheduler, struct gole
     memset(thread->window + before + *size, 0, GOLEAK_GENERATION_PADDING);
     if (*size != batch->size)
         goleak_generation_damage(generation, batch->offset + *size,
-                                 "found the end of the file, expected the rest of a batch that was there before: it "
-                                 "was cut while it was read");
+                                 "found fewer bytes of a batch than were there before, expected all of them: the "
+                                 "file has changed, or could not be read, since");
     return thread->window + before;
 }
 
@@ -135,7 +134,8 @@ static bool read_with_care(struct goleak_scheduler *scheduler, struct goleak_tra
     return argument_counts[*at] != 0 && arguments != NULL;
 }
 
-/* The first event of the next batch that has one; false: there is none in this generation. */
+/* The first event of the next batch that has one; false: there is none in this generation, or memory ended
+ * (its `failure`). */
 static bool next_batch(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread)
 {
     while (thread->first != 0) {
@@ -144,6 +144,8 @@ static bool next_batch(struct goleak_scheduler *scheduler, struct goleak_trace_t
         const uint8_t *payload = batch->at != GOLEAK_NOT_KEPT
                                      ? (const uint8_t *)scheduler->generation->bytes.data + batch->at
                                      : read_again(scheduler, thread, batch, &size);
+        if (payload == NULL)
+            break;
         thread->first = batch->next;
         thread->end = payload + size;
         thread->time = batch->time;
@@ -216,6 +218,17 @@ static void leave(struct goleak_scheduler *scheduler, size_t place)
         sift_down(scheduler, sift_up(scheduler, place, time, thread), time, thread);
 }
 
+/* The thread at this place has had its event; behind that it goes on. */
+static enum goleak_status go_to_next(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread,
+                                     const uint8_t *behind, size_t place)
+{
+    if (next_with_care(scheduler, thread, behind))
+        move(scheduler, place);
+    else
+        leave(scheduler, place);
+    return scheduler->generation->failure;
+}
+
 /* Room for all threads, and for what seem to be children of the last ones: they are never
  * earlier than anybody. */
 static bool make_heap(struct goleak_scheduler *scheduler)
@@ -259,6 +272,8 @@ static bool collect(struct goleak_scheduler *scheduler)
         struct goleak_trace_thread *thread = &scheduler->threads[i];
         if (next_batch(scheduler, thread))
             sift_up(scheduler, scheduler->heap_count++, thread->time, (uint32_t)i);
+        else if (generation->failure != GOLEAK_OK)
+            return false;
     }
     return true;
 }
@@ -369,11 +384,7 @@ static enum goleak_status go_on(struct goleak_scheduler *scheduler, struct step 
         note_cut(scheduler, step.thread, step.thread->event);
         step.behind = step.thread->end;
     }
-    if (next_with_care(scheduler, step.thread, step.behind))
-        move(scheduler, place);
-    else
-        leave(scheduler, place);
-    return GOLEAK_OK;
+    return go_to_next(scheduler, step.thread, step.behind, place);
 }
 
 /* ---- the run ---- */
@@ -417,11 +428,7 @@ NOINLINE static enum goleak_status go_slowly(struct goleak_scheduler *scheduler,
             return go_on(scheduler, *step, verdict);
         behind = step->behind;
     }
-    if (next_with_care(scheduler, step->thread, behind))
-        move(scheduler, 0);
-    else
-        leave(scheduler, 0);
-    return GOLEAK_OK;
+    return go_to_next(scheduler, step->thread, behind, 0);
 }
 
 enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint64_t frequency, uint64_t size)
@@ -434,7 +441,7 @@ enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint
     scheduler->calm_end = 0;
     goleak_v2_out_begin(&scheduler->out, frequency);
     if (!collect(scheduler))
-        return goleak_alloc_failure(generation->env.alloc);
+        return generation->failure != GOLEAK_OK ? generation->failure : goleak_alloc_failure(generation->env.alloc);
     while (status == GOLEAK_OK && scheduler->heap_count != 0) {
         uint32_t index = scheduler->heap[0];
         struct goleak_trace_thread *thread = &scheduler->threads[index];

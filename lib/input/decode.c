@@ -485,7 +485,8 @@ const char *goleak_decode_packing(const struct goleak_decode *decode)
 
 const struct goleak_source *goleak_decode_again(const struct goleak_decode *decode)
 {
-    return is_plain(decode) && !goleak_source_can_block(decode->source) ? decode->source : NULL;
+    char byte;
+    return is_plain(decode) && goleak_source_again(decode->source, 0, &byte, 1) == 1 ? decode->source : NULL;
 }
 
 void goleak_decode_interrupt(struct goleak_decode *decode)

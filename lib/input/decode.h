@@ -55,8 +55,8 @@ uint64_t goleak_decode_bytes_read(const struct goleak_decode *decode);
 /* "plain", "zstd", "gzip", the outermost; NULL for a source without bytes. */
 const char *goleak_decode_packing(const struct goleak_decode *decode);
 
-/* The source, if the runs are its bytes as they lie in a regular file, so that they can be read again
- * (goleak_source_again); else NULL. */
+/* The source, if the runs are its bytes as they lie in a regular file, so that they can be read again; else NULL.
+ * Until goleak_decode_close it is good for goleak_source_again only. */
 const struct goleak_source *goleak_decode_again(const struct goleak_decode *decode);
 
 /* At any time; stops the thread and waits for it. NULL is allowed. */

@@ -70,7 +70,6 @@ static enum goleak_status fail_open(const char *path, int number, struct goleak_
     return name_path(error, path);
 }
 
-
 static int open_path(const char *path)
 {
     int fd;
@@ -189,7 +188,9 @@ size_t goleak_source_look(struct goleak_source *source, uint64_t at, void *buffe
 size_t goleak_source_again(const struct goleak_source *source, uint64_t at, void *buffer, size_t room)
 {
     size_t got = 0;
-    while (source->regular && source->begin >= 0 && at <= INT64_MAX / 2 && got < room) {
+    if (!source->regular || source->begin < 0 || at > INT64_MAX / 2)
+        return 0;
+    while (got < room) {
         ssize_t count = pread(source->fd, (char *)buffer + got, room - got, source->begin + (off_t)(at + got));
         if (count == 0 || (count < 0 && errno != EINTR))
             break;
