@@ -1,6 +1,8 @@
 /* test_gotrace_v2 - damage between the batches of a Go trace v2, and the way behind it. */
 #include "support/reading.h"
 
+#include <stdio.h>
+
 #include "format/gotrace_v2.h"
 #include "support/trace_text.h"
 
@@ -90,6 +92,25 @@ static void another_generation_is_not_the_way(void **state)
     add_noise(1);
     add("Trace Go1.26\nEventBatch 9 1 10\nGoDestroy 1\nEventBatch 9 1 10\nGoDestroy 1\n");
     read_damaged(2, "what follows cannot be read");
+}
+
+/* A batch of another generation seems to be cut, but others begin within it: what is wrong with those is told. */
+static void a_cut_that_is_damage_hides_none(void **state)
+{
+    (void)state;
+    add("Trace Go1.26\nEventBatch 4 1 1000\nProcStatus 1 0 2\nEventBatch 4 -1 1000\nFrequency 15625000\n");
+    add("Trace Go1.26\nEventBatch 6 1 1000 size=65000\n");
+    for (unsigned i = 0; i < 5; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "Trace Go1.26\nEventBatch 6 %u %u\nProcStatus 1 %u 2\nRaw 200 1\n", 10 + i,
+                 1000 + i, i + 1);
+        add(text);
+    }
+    reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, 0);
+    assert_int_equal(reading.status, GOLEAK_OK);
+    /* A generation is left out, two have no clock, the batch itself, and five events of no type. */
+    assert_int_equal(reading_count(GOLEAK_HEALTH_damaged_records), 9);
+    assert_int_equal(reading_count(GOLEAK_HEALTH_truncated), 1);
 }
 
 /* What analyses read of the runtime's own events is the same as in v1: values, texts, stacks. */
@@ -284,6 +305,7 @@ int main(void)
         TEST(behind_damage_the_next_batch_is_found),
         TEST(what_is_far_is_not_looked_for),
         TEST(another_generation_is_not_the_way),
+        TEST(a_cut_that_is_damage_hides_none),
         TEST(the_runtimes_events_have_their_values),
         TEST(a_file_is_read_again_in_place_of_being_kept),
         TEST(what_is_not_there_any_more_is_told),
