@@ -635,7 +635,7 @@ static void check_file(struct tally *tally, const char *path)
 {
     struct bytes glk = { 0 };
     if (glk_bytes_convert(&glk, path, GOLEAK_WRITER_LEVEL) == GOLEAK_OK) {
-        if (tally->recordings % 8 == 0) /* packing at this level takes long */
+        if (tally->recordings % 32 == 0) /* packing at this level takes long */
             same_again(path, &glk);
         same_events(path, &glk);
         same_reports(path, &glk, 0);
