@@ -85,8 +85,7 @@ bool goleak_generation_add(struct goleak_generation *generation, uint64_t m, uin
     return true;
 }
 
-/* Of strings, stacks, samples, the clock: anything but events. */
-static bool is_table(uint8_t first)
+bool goleak_trace_begins_table(uint8_t first)
 {
     return first == GOLEAK_TRACE_STRINGS || first == GOLEAK_TRACE_STACKS || first == GOLEAK_TRACE_SAMPLES ||
            first == GOLEAK_TRACE_FREQUENCY || first == GOLEAK_TRACE_SYNC;
@@ -104,7 +103,7 @@ size_t goleak_generation_let_go(struct goleak_generation *generation, size_t at)
         struct goleak_trace_batch *batch = &generation->batches[generation->settled];
         if (batch->size == 0)
             continue;
-        if (batch->size > SMALL_BYTES && !is_table((uint8_t)bytes->data[batch->at])) {
+        if (batch->size > SMALL_BYTES && !goleak_trace_begins_table((uint8_t)bytes->data[batch->at])) {
             batch->at = GOLEAK_NOT_KEPT;
             continue;
         }

@@ -80,6 +80,9 @@ struct goleak_generation {
     uint64_t cut_at;
 };
 
+/* The payload of a batch of strings, stacks, samples or the clock begins with this byte: not of events. */
+bool goleak_trace_begins_table(uint8_t first);
+
 void goleak_generation_init(struct goleak_generation *generation, const struct goleak_reader_env *env);
 void goleak_generation_release(struct goleak_generation *generation);
 

@@ -97,8 +97,7 @@ const char *goleak_trace_event_name(uint8_t type)
 
 bool goleak_trace_begins_payload(uint8_t first)
 {
-    return argument_counts[first] != 0 || first == GOLEAK_TRACE_STACKS || first == GOLEAK_TRACE_STRINGS ||
-           first == GOLEAK_TRACE_SAMPLES || first == GOLEAK_TRACE_FREQUENCY || first == GOLEAK_TRACE_SYNC;
+    return argument_counts[first] != 0 || goleak_trace_begins_table(first);
 }
 
 /* ---- reading a thread's events ---- */
