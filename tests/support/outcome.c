@@ -23,19 +23,23 @@ static void forget_input(struct bytes *text, const char *path)
     static const char size_key[] = "\"bytes\":";
     char name[600];
     snprintf(name, sizeof name, "\"%s\"", path);
-    const char *at = text->data, *end = at + text->size;
-    while (at < end) {
-        if (strncmp(at, name, strlen(name)) == 0) {
+    size_t name_size = strlen(name);
+    const char *at = text->data, *end = at + text->size, *quote;
+    while ((quote = memchr(at, '"', (size_t)(end - at))) != NULL) {
+        bytes_add(&out, at, (size_t)(quote - at));
+        at = quote;
+        if (strncmp(at, name, name_size) == 0) {
             bytes_text(&out, "\"*\"");
-            at += strlen(name);
-        } else if (strncmp(at, size_key, strlen(size_key)) == 0) {
+            at += name_size;
+        } else if (strncmp(at, size_key, sizeof size_key - 1) == 0) {
             bytes_format(&out, "%s0", size_key);
-            at += strlen(size_key);
+            at += sizeof size_key - 1;
             at += strspn(at, "0123456789");
         } else {
             bytes_add(&out, at++, 1);
         }
     }
+    bytes_add(&out, at, (size_t)(end - at));
     bytes_free(text);
     *text = out;
 }
