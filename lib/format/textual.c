@@ -361,7 +361,7 @@ void goleak_textual_added(struct goleak_textual *text, size_t count)
         text->keyed.last_ns = last->time_ns;
     text->seen |= last->has & GOLEAK_HAS_TIME;
     text->batch->count += count;
-    text->bare_spawns = count < 16 ? (uint16_t)((unsigned)text->bare_spawns << count) : 0;
+    text->bare_spawns = (uint16_t)(count < 16 ? (unsigned)text->bare_spawns << count : 0u);
     text->open_event = true;
     text->had_stack = text->ignores_frames = false;
     text->events += count;
