@@ -195,7 +195,7 @@ static struct goleak_v2_when when_of(const struct step *step)
 {
     const struct goleak_trace_thread *thread = step->thread;
     return (struct goleak_v2_when){ thread->time < step->latest ? thread->time : step->latest,
-                                    thread->position_of_0 + (uint64_t)(uintptr_t)thread->event };
+                                    goleak_trace_position(thread, thread->event) };
 }
 
 /* What is not of a goroutine's life. */

@@ -342,7 +342,7 @@ ALWAYS_INLINE const uint8_t *run_usual(struct goleak_scheduler *scheduler, struc
     while (LIKELY(usual.told < out->full) && ticks <= end) {
         uint32_t delta;
         usual.told->time_ns = goleak_tickclock_near(&out->clock, ticks);
-        usual.told->position = thread->position_of_0 + (uint64_t)(uintptr_t)event;
+        usual.told->position = goleak_trace_position(thread, event);
         if (UNLIKELY(!take_usual(&usual, *event)))
             break;
         const uint8_t *next = usual.at;

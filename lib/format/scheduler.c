@@ -102,14 +102,9 @@ bool goleak_trace_begins_payload(uint8_t first)
 
 /* ---- reading a thread's events ---- */
 
-static uint64_t offset_of(const struct goleak_trace_thread *thread, const uint8_t *event)
-{
-    return thread->position_of_0 + (uint64_t)(uintptr_t)event;
-}
-
 static void note_cut(struct goleak_scheduler *scheduler, const struct goleak_trace_thread *thread, const uint8_t *event)
 {
-    goleak_generation_damage(scheduler->generation, offset_of(thread, event),
+    goleak_generation_damage(scheduler->generation, goleak_trace_position(thread, event),
                              "found an event that is cut by the end of its batch, or a number of more than 64 bits; "
                              "the rest of the batch was left out");
 }
@@ -123,7 +118,7 @@ static bool read_with_care(struct goleak_scheduler *scheduler, struct goleak_tra
     thread->event = at;
     const uint8_t *arguments = goleak_varint(at + 1, thread->end, &delta);
     if (argument_counts[*at] == 0)
-        goleak_generation_damage(scheduler->generation, offset_of(thread, at),
+        goleak_generation_damage(scheduler->generation, goleak_trace_position(thread, at),
                                  "found the event type %u, which is not known; the rest of its batch was left out",
                                  *at);
     else if (arguments == NULL)
@@ -360,9 +355,9 @@ static enum verdict force(struct step *step)
     uint8_t type = *thread->event;
     goleak_varint_ahead(arguments_of(thread->event), wrong, &first);
     goleak_health_note(scheduler->generation->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0,
-                       offset_of(thread, thread->event), "found %s on thread %" PRIu64 " with %" PRIu64 ", expected %s",
-                       goleak_trace_event_name(type), thread->id,
-                       argument_counts[type] > 1 ? first : 0, expected);
+                       goleak_trace_position(thread, thread->event),
+                       "found %s on thread %" PRIu64 " with %" PRIu64 ", expected %s", goleak_trace_event_name(type),
+                       thread->id, argument_counts[type] > 1 ? first : 0, expected);
     step->force = true;
     enum verdict verdict = take_step(step);
     step->force = false;

@@ -44,6 +44,12 @@ struct goleak_trace_thread {
     size_t window_size;
 };
 
+/* Where an event of its batch stands in the trace. */
+static inline uint64_t goleak_trace_position(const struct goleak_trace_thread *thread, const uint8_t *event)
+{
+    return thread->position_of_0 + (uint64_t)(uintptr_t)event;
+}
+
 struct goleak_scheduler {
     struct goleak_generation *generation;
     struct goleak_trace_gs gs;
