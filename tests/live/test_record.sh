@@ -135,10 +135,8 @@ record() {
     [ "$4" = 0 ] || check_places "$name" "$files"
 }
 
-# attach TOOL
-attach() {
-    name="$go_version server, $1, attached"
-    files=$TEST_TMP/server-$1
+# attach_once TOOL: $missed says how many ends were not seen; false: nothing was recorded
+attach_once() {
     "$TEST_TMP/server" &
     server=$!
     sleep 1
@@ -146,13 +144,28 @@ attach() {
     status=$?
     kill $server
     wait $server 2>/dev/null
-    if [ $status != 0 ] || [ ! -s "$files.txt" ]; then
+    [ $status = 0 ] && [ -s "$files.txt" ] || return 1
+    "$GOLEAK_REPORT" --json --fail-on=never "$files.txt" "$files.err" >"$files.json" 2>"$files.said"
+    status=$?
+    missed=$(sed -n 's/.*"implicit_ends":\([0-9]*\).*/\1/p' "$files.json")
+}
+
+# attach TOOL
+attach() {
+    name="$go_version server, $1, attached"
+    files=$TEST_TMP/server-$1
+    attach_once "$1" && [ "$1" = perf ] && [ "$missed" != 0 ] && {
+        # perf takes one thread after the other, and never sees one that started meanwhile.
+        echo "# $name: $missed ends were not seen; once more"
+        rm -f "$files".*
+        attach_once "$1"
+    }
+    if [ ! -s "$files.json" ]; then
         fail "$name: recorded" "$(cat "$files.log" "$files.err" 2>/dev/null)"
         return
     fi
-    "$GOLEAK_REPORT" --json --fail-on=never "$files.txt" "$files.err" >"$files.json" 2>"$files.said"
-    same "$name" 'exit status' 0 $?
-    same "$name" 'ends that were not seen' 0 "$(sed -n 's/.*"implicit_ends":\([0-9]*\).*/\1/p' "$files.json")"
+    same "$name" 'exit status' 0 $status
+    same "$name" 'ends that were not seen' 0 "$missed"
     # perf stops in the middle of a request, and so does bpftrace 0.17 where it drops what it
     # read last. Else whatever was created has ended before the last probe went.
     [ "$1" = bpftrace ] && grep -q '"lost_events":0,' "$files.json" &&
