@@ -355,7 +355,7 @@ GOLEAK_PREFETCHER void fetch_parents(const struct goleak_hope_search *search, ui
 {
     for (; left != 0; left &= left - 1) {
         uint32_t parent = search->parents[word * GOLEAK_WORD + goleak_low_zeros(left)];
-        if (!goleak_has_bit(search->alive, parent))
+        if (parent != 0 && !goleak_has_bit(search->alive, parent)) /* with none at all there is no array */
             GOLEAK_PREFETCH(&search->input->lineage->nodes[parent]);
     }
 }
