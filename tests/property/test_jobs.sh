@@ -1,7 +1,7 @@
 #!/bin/sh
 # Results do not depend on --jobs, to the byte: the golden cases say the same with
-# any number of threads, and so do reports on every recording in testdata/, and below
-# $GOLEAK_CAPTURES, each alone, as json or as ndjson, and all of a folder in one, as json.
+# any number of threads, and so do json and ndjson reports on every recording in
+# testdata/, and below $GOLEAK_CAPTURES, each alone and all of a folder in one report.
 # $GOLEAK_REPORT is the tool.
 set -u
 . tests/support/tap.sh
@@ -53,13 +53,14 @@ together() { # FILE...
     done
 }
 
-same() { # FILE...: says which differ; each as json or as ndjson, by turns
-    differ= way='4 json' next='2 ndjson'
+same() { # FILE...: says which differ
+    differ=
     for file; do
-        report 1 "${way#* }" "$file" >"$TEST_TMP/want"
-        report "${way% *}" "${way#* }" "$file" >"$TEST_TMP/got"
-        cmp "$TEST_TMP/want" "$TEST_TMP/got" || differ="$differ $file"
-        last=$way way=$next next=$last
+        for way in '4 json' '2 ndjson'; do
+            report 1 "${way#* }" "$file" >"$TEST_TMP/want"
+            report "${way% *}" "${way#* }" "$file" >"$TEST_TMP/got"
+            cmp "$TEST_TMP/want" "$TEST_TMP/got" || differ="$differ $file"
+        done
     done
     [ -z "$differ" ]
 }
