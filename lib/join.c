@@ -13,23 +13,18 @@
 /* Of a Go trace in whose first bytes no goroutine was born. */
 #define LOOK_MOST_BYTES ((size_t)128 << 20)
 
+/* Of one file; others are not compared. */
+#define PARTS 16
+
 /* ---- looking ---- */
 
-static void note_pid(struct goleak_identity *identity, const struct goleak_event *event)
-{
-    if ((event->has & GOLEAK_HAS_PID) == 0) {
-        identity->without_pid = identity->without_pid || (event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) != 0;
-        return;
-    }
-    size_t i = 0;
-    while (i < identity->pid_count && i < GOLEAK_JOIN_PIDS && identity->pids[i] != event->pid)
-        i++;
-    if (i < identity->pid_count || identity->pid_count > GOLEAK_JOIN_PIDS)
-        return;
-    if (i < GOLEAK_JOIN_PIDS)
-        identity->pids[i] = event->pid;
-    identity->pid_count++;
-}
+/* One recording of those that a file holds: where it holds one, all of it. */
+struct view {
+    struct look *look;
+    uint32_t part; /* from 1; 0: all of it */
+    uint32_t pid;  /* of events that do not tell theirs; 0: not known */
+    size_t births;
+};
 
 /* One look at a file. */
 struct look {
@@ -42,7 +37,31 @@ struct look {
     bool slots;               /* … of a Go trace, which tells nothing before a generation ends */
     struct goleak_event last; /* it is not noted where the look ends in its middle */
     bool has_last;
+    struct view all, views[PARTS];
+    size_t parts;
 };
+
+static uint32_t pid_of(const struct view *view, const struct goleak_event *event)
+{
+    return event->has & GOLEAK_HAS_PID ? event->pid : view->pid;
+}
+
+static void note_pid(struct goleak_identity *identity, const struct view *view, const struct goleak_event *event)
+{
+    const uint32_t pid = pid_of(view, event);
+    if ((event->has & GOLEAK_HAS_PID) == 0 && pid == 0) {
+        identity->without_pid = identity->without_pid || (event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) != 0;
+        return;
+    }
+    size_t i = 0;
+    while (i < identity->pid_count && i < GOLEAK_JOIN_PIDS && identity->pids[i] != pid)
+        i++;
+    if (i < identity->pid_count || identity->pid_count > GOLEAK_JOIN_PIDS)
+        return;
+    if (i < GOLEAK_JOIN_PIDS)
+        identity->pids[i] = pid;
+    identity->pid_count++;
+}
 
 /* Of the start function's name, which the recording tells, or the executable; 0: neither does. */
 static uint64_t hash_start(const struct look *look, const struct goleak_event *event)
@@ -57,33 +76,46 @@ static uint64_t hash_start(const struct look *look, const struct goleak_event *e
     return told ? goleak_hash_bytes(name, strlen(name)) | 1 : 0;
 }
 
-static void note_event(struct look *look, const struct goleak_event *event)
+/* So many births of each part are kept. */
+static size_t share_of(const struct look *look)
 {
+    return GOLEAK_JOIN_BIRTHS / (look->parts != 0 ? look->parts : 1);
+}
+
+static void note_event(struct view *view, const struct goleak_event *event)
+{
+    struct look *look = view->look;
     struct goleak_identity *identity = look->identity;
     bool timed = (event->has & GOLEAK_HAS_TIME) != 0;
     look->told = true;
     look->slots = look->slots || ((event->has & GOLEAK_HAS_G) != 0 && (event->g & GOLEAK_G_SLOT) != 0);
-    note_pid(identity, event);
+    note_pid(identity, view, event);
     if (timed && (!identity->timed || event->time_ns > identity->last_ns))
         identity->last_ns = event->time_ns;
     identity->timed = identity->timed || timed;
     if (event->kind != GOLEAK_EVENT_CREATE || (event->has & GOLEAK_HAS_GOID) == 0 || !timed ||
-        event->time_ns < look->from_ns || identity->birth_count == GOLEAK_JOIN_BIRTHS)
+        event->time_ns < look->from_ns || view->births >= share_of(look) ||
+        identity->birth_count == GOLEAK_JOIN_BIRTHS)
         return;
+    view->births++;
     identity->addressed = identity->addressed || (event->has & (GOLEAK_HAS_GOPC | GOLEAK_HAS_STARTPC)) != 0;
     identity->births[identity->birth_count++] = (struct goleak_birth) {
         .goid = event->goid,
         .gopc = event->has & GOLEAK_HAS_GOPC ? event->gopc : 0,
         .startpc = event->has & GOLEAK_HAS_STARTPC ? event->startpc : 0,
         .start = hash_start(look, event),
-        .pid = event->has & GOLEAK_HAS_PID ? event->pid : 0,
+        .part = view->part,
+        .pid = pid_of(view, event),
         .time_ns = event->time_ns,
     };
 }
 
 static bool is_full(const struct look *look)
 {
-    return look->identity->birth_count == GOLEAK_JOIN_BIRTHS && look->seen >= LOOK_BYTES;
+    bool full = look->parts != 0 || look->all.births >= share_of(look);
+    for (size_t i = 0; i < look->parts; i++)
+        full = full && look->views[i].births >= share_of(look);
+    return full && look->seen >= LOOK_BYTES;
 }
 
 /* A goleak_batch_fn. */
@@ -92,12 +124,34 @@ static enum goleak_status take(void *context, struct goleak_batch **batch)
     struct look *look = context;
     for (size_t i = 0; i < (*batch)->count && !is_full(look); i++) {
         if (look->has_last)
-            note_event(look, &look->last);
+            note_event(&look->all, &look->last);
         look->last = (*batch)->events[i];
         look->has_last = true;
     }
     (*batch)->count = 0;
     return is_full(look) ? GOLEAK_E_IO : GOLEAK_OK; /* nobody wants more */
+}
+
+/* A goleak_batch_fn: a part's events are whole. */
+static enum goleak_status take_of_part(void *context, struct goleak_batch **batch)
+{
+    struct view *view = context;
+    for (size_t i = 0; i < (*batch)->count; i++)
+        note_event(view, &(*batch)->events[i]);
+    (*batch)->count = 0;
+    return is_full(view->look) ? GOLEAK_E_IO : GOLEAK_OK;
+}
+
+/* A goleak_part_fn: all of them are opened before the first event. */
+static enum goleak_status open_part(void *context, struct goleak_part *part)
+{
+    struct look *look = context;
+    if (part->messages || !part->beside_others || look->parts == PARTS)
+        return GOLEAK_OK;
+    struct view *view = &look->views[look->parts++];
+    *view = (struct view) { .look = look, .part = (uint32_t)look->parts, .pid = part->pid };
+    part->sink = (struct goleak_event_sink) { take_of_part, view };
+    return GOLEAK_OK;
 }
 
 static bool is_relative(const struct look *look)
@@ -138,7 +192,7 @@ static enum goleak_status look_on(struct look *look, struct goleak_decode *decod
     if (status == GOLEAK_OK)
         status = goleak_input_end(look->input, error);
     if (look->has_last && look->identity->whole)
-        note_event(look, &look->last);
+        note_event(&look->all, &look->last);
     if (is_relative(look))
         look->identity->timed = false; /* whose start is not known */
     return is_full(look) ? GOLEAK_OK : status;
@@ -153,6 +207,8 @@ static enum goleak_status look_at(struct look *look, const char *path, const str
     enum goleak_status status = goleak_trace_new(&look->trace, options, error);
     if (status == GOLEAK_OK) {
         look->trace->sink = (struct goleak_event_sink) { take, look };
+        look->trace->open_part = open_part;
+        look->trace->part_context = look;
         status = goleak_source_open(&source, &look->trace->alloc, path, error);
     }
     if (status == GOLEAK_OK)
@@ -172,6 +228,8 @@ static enum goleak_status look_at(struct look *look, const char *path, const str
 static int by_goid(const void *a, const void *b)
 {
     const struct goleak_birth *x = a, *y = b;
+    if (x->part != y->part)
+        return x->part < y->part ? -1 : 1;
     if (x->goid != y->goid)
         return x->goid < y->goid ? -1 : 1;
     if (x->pid != y->pid)
@@ -189,7 +247,7 @@ static enum goleak_status read_from(struct goleak_identity *out, const char *pat
     struct goleak_options quiet = *options;
     quiet.progress = NULL;
     quiet.ended = NULL;
-    struct look look = { .identity = out, .from_ns = from_ns };
+    struct look look = { .identity = out, .from_ns = from_ns, .all.look = &look };
     enum goleak_status status = look_at(&look, path, &quiet, error);
     if (status == GOLEAK_E_LIMIT) /* without the others it may be read */
         memset(out, 0, sizeof *out);
@@ -314,26 +372,53 @@ static void compare(const struct goleak_birth *few, size_t few_count, const stru
     }
 }
 
-static bool joins(const struct goleak_identity *a, const struct goleak_identity *b)
+/* Those of one part. */
+struct births {
+    const struct goleak_birth *first;
+    size_t count;
+};
+
+static struct births next_part(const struct goleak_identity *identity, struct births before)
 {
-    enum alike pid = same_pid(a, b);
+    const struct goleak_birth *end = identity->births + identity->birth_count;
+    struct births part = { before.first + before.count, 0 };
+    while (part.first + part.count < end && part.first[part.count].part == part.first->part)
+        part.count++;
+    return part;
+}
+
+static struct likes compare_parts(struct births a, struct births b)
+{
     struct likes likes = { 0 };
     size_t i = 0, k = 0;
-    if (!a->timed || !b->timed || pid == ALIKE_NO)
-        return false;
-    /* Of several processes those events are whose that do not say? */
-    if ((a->pid_count > 1 && b->without_pid) || (b->pid_count > 1 && a->without_pid))
-        return false;
-    while (i < a->birth_count && k < b->birth_count && likes.other == 0) {
-        const struct goleak_birth *x = &a->births[i], *y = &b->births[k];
-        size_t xs = x->goid <= y->goid ? run_of(x, a->birth_count - i) : 0;
-        size_t ys = y->goid <= x->goid ? run_of(y, b->birth_count - k) : 0;
+    while (i < a.count && k < b.count && likes.other == 0) {
+        const struct goleak_birth *x = &a.first[i], *y = &b.first[k];
+        size_t xs = x->goid <= y->goid ? run_of(x, a.count - i) : 0;
+        size_t ys = y->goid <= x->goid ? run_of(y, b.count - k) : 0;
         if (xs != 0 && ys != 0)
             compare(xs <= ys ? x : y, xs <= ys ? xs : ys, xs <= ys ? y : x, xs <= ys ? ys : xs, &likes);
         i += xs;
         k += ys;
     }
-    return likes.other == 0 && (pid == ALIKE_YES || likes.same != 0) && likes.late * LATE_ONE_IN <= likes.same;
+    return likes;
+}
+
+static bool joins(const struct goleak_identity *a, const struct goleak_identity *b)
+{
+    enum alike pid = same_pid(a, b);
+    if (!a->timed || !b->timed || pid == ALIKE_NO)
+        return false;
+    /* Of several processes those events are whose that do not say? */
+    if ((a->pid_count > 1 && b->without_pid) || (b->pid_count > 1 && a->without_pid))
+        return false;
+    /* Where it tells no birth, nothing contradicts; else one part is enough that joins one of the other. */
+    bool told = pid == ALIKE_YES, like = told && (a->birth_count == 0 || b->birth_count == 0);
+    for (struct births x = next_part(a, (struct births) { a->births, 0 }); x.count != 0; x = next_part(a, x))
+        for (struct births y = next_part(b, (struct births) { b->births, 0 }); y.count != 0; y = next_part(b, y)) {
+            struct likes likes = compare_parts(x, y);
+            like = like || (likes.other == 0 && (told || likes.same != 0) && likes.late * LATE_ONE_IN <= likes.same);
+        }
+    return like;
 }
 
 bool goleak_identity_joins(const struct goleak_identity *a, const struct goleak_identity *b)

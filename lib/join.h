@@ -3,10 +3,13 @@
  *
  * They are if they name the same process (pid), or if the same goroutine (goid,
  * created at the same go statement, or by its start function's name) was created in
- * both at the same time, on the same clock; and if nothing contradicts. The first MiB
- * of each is looked at, of a Go trace its first generation. Where one is a part of a Go
- * trace's kind (names, no addresses) and begins later, the other one's MiB from then on
- * is looked at, too. Only files that tell the time can join; a pipe cannot be read twice.
+ * both at the same time, on the same clock; and if nothing contradicts. Of a file of
+ * several recordings (.glk) one that joins is enough: they are of one process.
+ *
+ * The first MiB of each file is looked at, of a Go trace its first generation. Where one
+ * is a part of a Go trace's kind (names, no addresses) and begins later, the other one's
+ * MiB from then on is looked at, too. Only files that tell the time can join; a pipe
+ * cannot be read twice.
  */
 #ifndef GOLEAK_JOIN_H
 #define GOLEAK_JOIN_H
@@ -19,6 +22,7 @@
 struct goleak_birth {
     uint64_t goid, gopc, startpc; /* 0: not told */
     uint64_t start; /* a hash of the start function's name; 0: not told */
+    uint32_t part; /* of a file that holds several recordings; 0: it holds one */
     uint32_t pid;
     int64_t time_ns;
 };
@@ -32,7 +36,7 @@ struct goleak_identity {
     uint32_t pids[GOLEAK_JOIN_PIDS];
     size_t pid_count;        /* more than there is room for: not kept */
     bool without_pid;        /* some events do not tell it */
-    struct goleak_birth births[GOLEAK_JOIN_BIRTHS]; /* by goid, pid, time */
+    struct goleak_birth births[GOLEAK_JOIN_BIRTHS]; /* by part, goid, pid, time */
     size_t birth_count;
 };
 

@@ -320,7 +320,7 @@ static enum goleak_status open_part(void *context, struct goleak_part *part)
         input->first_part = lane->index;
     input->parts++;
     lane->input = part->name;
-    lane->pid = part->pid != 0 ? part->pid : lane->pid;
+    lane->pid = part->pid != 0 ? part->pid : input->lane->pid; /* which another input may have told */
     part->sink = (struct goleak_event_sink) { goleak_lane_push, lane };
     return GOLEAK_OK;
 }

@@ -8,6 +8,7 @@
 #include "join.h"
 #include "support/bytes.h"
 #include "support/fail_alloc.h"
+#include "support/glk_bytes.h"
 #include "support/load.h"
 #include "support/trace_text.h"
 
@@ -417,6 +418,80 @@ static void of_several_processes_events_without_a_pid_are_nobodys(void **state)
                      1);
     assert_int_equal(load_summary(traces[0]).created, 2);
     assert_int_equal(load_summary(traces[0]).blocked_at_end, 1);
+}
+
+/* ---- files of several ------------------------------------------------------------------ */
+
+/* All files so far become one. */
+static void convert_files(void)
+{
+    const char *names[FILES];
+    struct bytes glk = { 0 };
+    for (size_t i = 0; i < file_count; i++)
+        names[i] = paths[i];
+    assert_int_equal(goleak_convert(names, file_count, NULL, 3, glk_bytes_write, &glk, errors), GOLEAK_OK);
+    forget_files();
+    snprintf(paths[0], sizeof paths[0], "%s/all.glk", folder);
+    assert_true(bytes_write(&glk, paths[file_count++]));
+    bytes_free(&glk);
+}
+
+/* The second one tells no start function, and its births lie nearer to the other file's. */
+static void a_file_of_several_joins_what_one_of_them_joins(void **state)
+{
+    (void)state;
+    static const char *const both[] = {
+        "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 fn=main.work ts=1000000\n"
+        "newproc1: goroutine=c000102380 goid=8 gopc=45a6a5 fn=main.work ts=2000000\n",
+        "newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=1000400\n"
+        "newproc1: goroutine=c000102380 goid=8 gopc=45a6a5 ts=2000400\n"
+        "gopark: goroutine=c000102380 goid=8 reason=6 ts=3000000\n",
+    };
+    for (size_t first = 0; first < 2; first++) {
+        forget_files();
+        write_file(both[first]);
+        write_file(both[1 - first]);
+        convert_files();
+        write_file("newproc1: goid=7 fn=main.work ts=1000500\n"
+                   "newproc1: goid=8 fn=main.work ts=2000500\n"
+                   "goexit0: goid=7 ts=2500000\n");
+        assert_int_equal(load_files(NULL), 1);
+        assert_int_equal(load_summary(traces[0]).created, 2);
+        assert_int_equal(load_summary(traces[0]).ended, 1);
+        assert_int_equal(load_summary(traces[0]).blocked_at_end, 1);
+        assert_int_equal(load_count(traces[0], "seen_twice"), 4);
+    }
+    forget_files();
+    write_file("newproc1: goroutine=c000102000 goid=7 pid=100 gopc=45a6a5 ts=1000000\n");
+    write_file("newproc1: goroutine=c000102000 goid=7 pid=100 gopc=45a6a5 ts=1000400\n");
+    convert_files();
+    write_file("newproc1: goroutine=c000102000 goid=7 gopc=45b000 ts=1000500\n");
+    assert_int_equal(load_files(NULL), 2);
+}
+
+/* Nobody's goroutine is one of a process beside it. */
+static void a_pid_is_that_of_all_of_a_file(void **state)
+{
+    (void)state;
+    write_file("newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=1000000\n");
+    write_file("newproc1: goroutine=c000102000 goid=7 gopc=45a6a5 ts=1000100\n"
+               "newproc1: goroutine=c000102380 goid=8 gopc=45a6a5 ts=1500000\n"
+               "gopark: goroutine=c000102000 goid=7 reason=6 ts=2000000\n");
+    convert_files();
+    write_file("newproc1: goroutine=c000102000 goid=7 pid=100 gopc=45a6a5 ts=1000200\n"
+               "newproc1: goroutine=c000102380 goid=8 pid=100 gopc=45a6a5 ts=1500100\n");
+    assert_int_equal(load_files(NULL), 1);
+    assert_int_equal(load_summary(traces[0]).created, 2);
+    assert_int_equal(load_summary(traces[0]).blocked_at_end, 1);
+    assert_int_equal(load_capture(traces[0]).events, 3);
+    assert_int_equal(load_goroutine(traces[0], A).pid, 100);
+    assert_int_equal(load_goroutine(traces[0], B).pid, 100);
+    /* … and, where such a file is made, of all that it tells. */
+    convert_files();
+    write_file("goexit0: goroutine=c000102380 goid=8 pid=100 ts=3000000\n");
+    assert_int_equal(load_files(NULL), 1);
+    assert_int_equal(load_summary(traces[0]).created, 2);
+    assert_int_equal(load_summary(traces[0]).ended, 1);
 }
 
 /* ---- what never joins ------------------------------------------------------------------ */
@@ -896,6 +971,8 @@ int main(void)
         TEST(one_pid_does_not_join_what_contradicts),
         TEST(a_pid_that_one_tells_is_the_others_too),
         TEST(of_several_processes_events_without_a_pid_are_nobodys),
+        TEST(a_file_of_several_joins_what_one_of_them_joins),
+        TEST(a_pid_is_that_of_all_of_a_file),
         TEST(what_tells_no_time_never_joins),
         TEST(times_since_the_start_never_join),
         TEST(a_start_may_be_a_record),
