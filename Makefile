@@ -70,7 +70,7 @@ SYSTEM := $(shell uname -s)
 # One compilation serves both libraries: -fPIC costs next to nothing where
 # everything but the API is hidden, and twice the build time is a real cost.
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
-PROJECT_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -fvisibility=hidden -fPIC -pthread $(WARNINGS)
+PROJECT_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -fvisibility=hidden -fPIC -pthread $(WARNINGS)
 MODE_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
         $(if $(filter 1,$(COV)),--coverage)
 ifeq ($(DEV),1)

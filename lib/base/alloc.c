@@ -51,7 +51,7 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
         return NULL;
     void *moved = alloc->hook.realloc(alloc->hook.context, pointer, old_size, new_size);
     if (moved != NULL)
-        alloc->used_bytes += new_size - old_size;
+        alloc->used_bytes += (uint64_t)new_size - old_size; /* a size_t may have 32 bits */
     return moved;
 }
 

@@ -324,7 +324,7 @@ static bool put_near_gs(struct goleak_glk_events *events, struct goleak_event *o
         return false;
     for (size_t i = 0; i < count; i++, here++) {
         uint32_t fields = events->fields[i];
-        size_t near = fields >> GOLEAK_GLK_BACK & 1, there = *back <= here ? here - *back : here;
+        size_t near = fields >> GOLEAK_GLK_BACK & 1, there = *back <= here ? here - (size_t)*back : here;
         uint64_t slot = near != 0 ? history[there] : *values;
         values += fields >> GOLEAK_GLK_G & 1;
         back += near;

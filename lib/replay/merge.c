@@ -657,11 +657,23 @@ static enum goleak_status run(struct goleak_merge *merge)
     return status;
 }
 
+static void append(struct goleak_batch *to, const struct goleak_batch *batch)
+{
+    memcpy(to->events + to->count, batch->events, batch->count * sizeof *batch->events);
+    to->count += batch->count;
+}
+
 /* What the lane's order lets out: sorted, for the merge. */
 static enum goleak_status queue(void *context, struct goleak_batch *batch)
 {
     struct goleak_lane *lane = context;
     struct goleak_alloc *alloc = lane->merge->alloc;
+    struct goleak_batch *last = lane->first < lane->count ? lane->batches[lane->count - 1] : NULL;
+    lane->merge->queued += batch->count;
+    if (last != NULL && last->count + batch->count <= GOLEAK_BATCH_EVENTS) { /* it may be few at a time */
+        append(last, batch);
+        return GOLEAK_OK;
+    }
     if (lane->first != 0 && lane->count == lane->capacity) {
         memmove(lane->batches, lane->batches + lane->first, (lane->count - lane->first) * sizeof *lane->batches);
         lane->count -= lane->first;
@@ -673,10 +685,8 @@ static enum goleak_status queue(void *context, struct goleak_batch *batch)
         goleak_batch_free(alloc, copy);
         return goleak_alloc_failure(alloc);
     }
-    copy->count = batch->count;
-    memcpy(copy->events, batch->events, batch->count * sizeof *batch->events);
+    append(copy, batch);
     lane->batches[lane->count++] = copy;
-    lane->merge->queued += batch->count;
     return GOLEAK_OK;
 }
 

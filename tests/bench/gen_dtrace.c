@@ -102,8 +102,8 @@ int main(int argc, char **argv)
     uint64_t limit = argc == 3 ? strtoull(argv[1], NULL, 10) * 1000000 : 0;
     uint64_t target = argc == 3 ? strtoull(argv[2], NULL, 10) : 0;
     struct world world = { .room = target + target / 8 + 16 };
-    world.order = calloc(world.room, sizeof *world.order);
-    world.blocked = calloc(world.room, 1);
+    world.order = calloc((size_t)world.room, sizeof *world.order);
+    world.blocked = calloc((size_t)world.room, 1);
     if (limit == 0 || target == 0 || world.order == NULL || world.blocked == NULL) {
         fprintf(stderr, "usage: gen_dtrace MEGABYTES LIVE [time]\n");
         return 2;

@@ -132,8 +132,8 @@ static inline int world_init(struct world *world, uint64_t live)
                               .goids = 1,
                               .time_ns = UINT64_C(2301457009214),
                               .random = UINT64_C(88172645463325252) };
-    world->order = calloc(world->room, sizeof *world->order);
-    world->lives = calloc(world->room, sizeof *world->lives);
+    world->order = calloc((size_t)world->room, sizeof *world->order);
+    world->lives = calloc((size_t)world->room, sizeof *world->lives);
     return world->order != NULL && world->lives != NULL;
 }
 

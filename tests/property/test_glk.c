@@ -284,7 +284,7 @@ static void make_several(struct bytes *out, int level, uint64_t events)
         if (i % 4 != 0)
             add_small(writer, 1, i);
         if (i % 40 == 39) {
-            size_t source = i / 40 % 3;
+            size_t source = (size_t)(i / 40 % 3);
             assert_int_equal(goleak_writer_complain(writer, source, names[source], i, "so it is", &error), GOLEAK_OK);
             assert_int_equal(goleak_writer_complain(writer, source, names[0], 1, "lost", &error), GOLEAK_OK);
             assert_int_equal(goleak_writer_flush(writer, &error), GOLEAK_OK);

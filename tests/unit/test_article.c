@@ -102,14 +102,14 @@ static size_t read_both(void)
     const char *text = reading.text, *end = text + reading.size, *at = text, *other = text, *before;
     do {
         before = at;
-        at = goleak_article_read(&articles[0], at, end, reading.fast + fast, LINES - fast, &fast);
-        other = goleak_article_read_plain(&articles[1], other, end, reading.plain + plain, LINES - plain, &plain);
+        at = goleak_article_read(&articles[0], at, end, reading.fast + fast, (size_t)(LINES - fast), &fast);
+        other = goleak_article_read_plain(&articles[1], other, end, reading.plain + plain, (size_t)(LINES - plain), &plain);
         assert_ptr_equal(at, other);
         assert_int_equal(fast, plain);
     } while (at != before);
     for (size_t i = 0; i < fast; i++)
         assert_true(is_same(&reading.fast[i], &reading.plain[i]));
-    reading.count = fast;
+    reading.count = (size_t)fast;
     return (size_t)(at - text);
 }
 

@@ -97,7 +97,7 @@ static void all_fields_come_back(void **state)
         event->has = has_of(n);
         snprintf(name, sizeof name, "main.f%u", (unsigned)(n % 100));
         event->name = goleak_writer_name(writer, 0, name);
-        event->stack = goleak_writer_stack(writer, 0, frames, n % 3 + 1);
+        event->stack = goleak_writer_stack(writer, 0, frames, (size_t)(n % 3 + 1));
         add(writer, 0, event);
     }
     close_writer(writer);
@@ -148,7 +148,7 @@ static void all_fields_come_back(void **state)
             static const char *const texts[] = { "main.f /a/main.go:7", "main.main+0x45", "0x4b0000" };
             for (size_t i = 0; i <= n % 3; i++)
                 assert_string_equal(goleak_decoder_frame(decoder, got->stack, i), texts[i]);
-            assert_null(goleak_decoder_frame(decoder, got->stack, n % 3 + 1));
+            assert_null(goleak_decoder_frame(decoder, got->stack, (size_t)(n % 3 + 1)));
         }
     }
     assert_int_equal(goleak_decoder_next(decoder, &got), GOLEAK_END);

@@ -156,7 +156,7 @@ static void the_digit_table_is_isxdigits(void **state)
 static void make_text(char text[40], uint64_t *random)
 {
     static const char signs[] = "0123456789abcdefABCDEF0123456789gG@`/: -\n\0\xff\x80\xb0.x";
-    size_t digits = generate_random(random) % 22, kinds = generate_random(random) % 3 == 0 ? 10 : 22;
+    size_t digits = (size_t)generate_random(random) % 22, kinds = generate_random(random) % 3 == 0 ? 10 : 22;
     for (size_t i = 0; i < 40; i++)
         text[i] = signs[generate_random(random) % (i < digits ? kinds : sizeof signs)];
 }
