@@ -56,13 +56,14 @@ static bool is_text(const void *bytes, size_t size, bool all)
 #define WORKERS 3
 
 /* How many of the threads that are left are to unpack, beside the one that does. Half of them, where
- * others could read: which of the two takes longer, the format decides, and that is packed. */
+ * others could read: which of the two takes longer, the format decides, and that is packed. None
+ * unless threads are asked for: each takes as much memory as all the rest of a recording of text. */
 static unsigned workers_of(const struct goleak_feed *feed, const struct goleak_trace *trace, unsigned threads,
                            bool aside)
 {
     unsigned workers = aside ? threads / 2 : threads;
     bool may = trace->options.allocator == NULL && trace->alloc.limit_bytes == 0;
-    if (workers == 0 || !may || !goleak_frames_are_in(feed->source))
+    if (trace->options.jobs == 0 || workers == 0 || !may || !goleak_frames_are_in(feed->source))
         return 0;
     return workers < WORKERS ? workers : WORKERS;
 }
