@@ -120,6 +120,7 @@ static enum goleak_status load(struct run *run)
     options.include_system = from->include_system;
     options.min_age_ns = from->min_age_ns;
     options.explain_goid = from->explain_goid;
+    options.explain_pid = from->explain_pid;
     options.retain_ended = from->sort_created && strcmp(from->format, "ndjson") == 0;
     if (is_streaming(from)) {
         options.ended = stream_ended;

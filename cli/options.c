@@ -91,7 +91,7 @@ static const struct option_row rows[] = {
     { OUTPUT, 'o', "output", "FILE", NULL, NULL, NULL,
       "write to FILE, which gets its name when it is whole; '-', as without this, is standard output" },
     { TOP, 0, "top", "N", NULL, "10", NULL, "text: show N groups and sites in each part" },
-    { EXPLAIN, 0, "explain", "GOID", NULL, NULL, NULL,
+    { EXPLAIN, 0, "explain", "[PID/]GOID", NULL, NULL, NULL,
       "text: tell the life of this goroutine, event by event, and every rule that was weighed for its verdict" },
     { SORT, 0, "sort", "created", sort_word, NULL, NULL,
       "ndjson: print all goroutines in order of creation, which keeps them all in memory; else those that "
@@ -222,13 +222,9 @@ static bool set_value(struct cli_options *options, const struct option_row *row,
     case TOP:
         return cli_value_count(value, UINT_MAX, &options->top) ||
                bad_value(options, row, value, "a whole number from 1");
-    case EXPLAIN: {
-        unsigned goid;
-        if (!cli_value_count(value, UINT_MAX, &goid))
-            return bad_value(options, row, value, "the number of a goroutine");
-        options->explain_goid = goid;
-        return true;
-    }
+    case EXPLAIN:
+        return cli_value_goroutine(value, &options->explain_pid, &options->explain_goid) ||
+               bad_value(options, row, value, "the number of a goroutine, such as 22, or 15128/22 of process 15128");
     case JOBS:
         return cli_value_count(value, 1024, &options->jobs) ||
                bad_value(options, row, value, "a whole number from 1 to 1024");

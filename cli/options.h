@@ -48,7 +48,8 @@ struct cli_options {
     enum cli_fail_on fail_on;
     int64_t min_age_ns;        /* 0: none */
     uint64_t max_memory_bytes; /* of the whole process; 0: none */
-    uint64_t explain_goid; /* 0: not given */
+    uint64_t explain_goid;     /* 0: not given */
+    uint32_t explain_pid;      /* … of this process; 0: not given */
     unsigned top;
     unsigned jobs; /* 0: the library's own choice */
     bool sort_created;

@@ -85,6 +85,23 @@ bool cli_value_count(const char *text, unsigned most, unsigned *out)
     return true;
 }
 
+bool cli_value_goroutine(const char *text, uint32_t *pid, uint64_t *goid)
+{
+    uint64_t process = 0, goroutine;
+    size_t digits = count_digits(text);
+    if (text[digits] == '/') {
+        if (!parse_whole(text, digits, &process) || process == 0 || process > UINT32_MAX)
+            return false;
+        text += digits + 1;
+        digits = count_digits(text);
+    }
+    if (text[digits] != '\0' || !parse_whole(text, digits, &goroutine) || goroutine == 0)
+        return false;
+    *pid = (uint32_t)process;
+    *goid = goroutine;
+    return true;
+}
+
 static const struct {
     const char *name;
     uint64_t ns;

@@ -119,8 +119,9 @@ struct goleak_options {
     const char *exe;             /* the recorded program's executable: names and source
                                     lines for addresses, its Go version; or NULL */
     uint64_t explain_goid;      /* keep the events of this goroutine; 0: of none */
+    uint32_t explain_pid;       /* … of this process; 0: of the first that has one */
 };
-#define GOLEAK_OPTIONS_INIT { sizeof(struct goleak_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define GOLEAK_OPTIONS_INIT { sizeof(struct goleak_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* ---- making a trace --------------------------------------------------- */
 
@@ -323,6 +324,9 @@ struct goleak_goroutine {
 };
 
 GOLEAK_API void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_capture *out);
+/* Processes that the recording tells apart, in the order in which they were met: the pid of
+ * each; GOLEAK_NONE past the last. Goids are unique within a process only. */
+GOLEAK_API int64_t goleak_trace_pid(const struct goleak_trace *trace, size_t index);
 GOLEAK_API void goleak_trace_summary(const struct goleak_trace *trace, struct goleak_summary *out);
 /* GOLEAK_END past the last one. */
 GOLEAK_API enum goleak_status goleak_trace_input(const struct goleak_trace *trace, size_t index,

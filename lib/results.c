@@ -120,6 +120,15 @@ void goleak_trace_summary(const struct goleak_trace *trace, struct goleak_summar
     out->leaks = out->verdicts[GOLEAK_VERDICT_CERTAIN] + out->verdicts[GOLEAK_VERDICT_LIKELY];
 }
 
+int64_t goleak_trace_pid(const struct goleak_trace *trace, size_t index)
+{
+    const struct goleak_replay *replay = &trace->replay;
+    for (size_t i = 0; i < replay->process_count; i++)
+        if (replay->processes[i].pid != 0 && index-- == 0)
+            return replay->processes[i].pid;
+    return GOLEAK_NONE;
+}
+
 enum goleak_status goleak_trace_input(const struct goleak_trace *trace, size_t index, struct goleak_input_info *out)
 {
     if (index >= trace->input_count)

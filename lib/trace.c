@@ -170,7 +170,7 @@ static bool make_parts(struct goleak_trace *trace)
     goleak_order_init(&trace->order, alloc, &trace->replay, &trace->health);
     if (!goleak_replay_init(&trace->replay, alloc, &trace->symbols, &trace->reasons, &trace->health))
         return false;
-    if (!goleak_story_init(&trace->replay.story, alloc, trace->options.explain_goid))
+    if (!goleak_story_init(&trace->replay.story, alloc, trace->options.explain_goid, trace->options.explain_pid))
         return false;
     trace->sink = (struct goleak_event_sink){ goleak_order_push, &trace->order };
     trace->replay.include_system = trace->options.include_system;

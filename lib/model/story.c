@@ -3,9 +3,9 @@
 
 #define KEPT (GOLEAK_STORY_FIRST + GOLEAK_STORY_LAST)
 
-bool goleak_story_init(struct goleak_story *story, struct goleak_alloc *alloc, uint64_t goid)
+bool goleak_story_init(struct goleak_story *story, struct goleak_alloc *alloc, uint64_t goid, uint32_t pid)
 {
-    *story = (struct goleak_story){ .goid = goid };
+    *story = (struct goleak_story){ .goid = goid, .pid = pid };
     if (goid == 0)
         return true;
     story->chapters = goleak_alloc_array(alloc, KEPT, sizeof *story->chapters);
@@ -27,12 +27,24 @@ static bool is_other(const struct goleak_story *story, const struct goleak_event
     return (event->has & GOLEAK_HAS_OTHER) && story->g != 0 && event->other_g == story->g;
 }
 
+static bool is_of_its_process(const struct goleak_story *story, const struct goleak_record *record, uint32_t pid)
+{
+    return story->met ? record->process == story->process : story->pid == 0 || story->pid == pid;
+}
+
 void goleak_story_note(struct goleak_story *story, const struct goleak_event *event,
-                       const struct goleak_record *record, int64_t moment)
+                       const struct goleak_record *record, uint32_t pid, int64_t moment)
 {
     bool own = record->goid == story->goid;
     if (!own && !is_other(story, event))
         return;
+    if (!is_of_its_process(story, record, pid)) {
+        story->other_pid = own ? pid : story->other_pid;
+        return;
+    }
+    story->met = true;
+    story->process = record->process;
+    story->pid = pid;
     if (own)
         story->g = record->state != GOLEAK_STATE_ENDED ? record->g : 0;
     size_t at = story->count < GOLEAK_STORY_FIRST

@@ -21,18 +21,22 @@ struct goleak_chapter {
 
 struct goleak_story {
     uint64_t goid; /* 0: nobody asked */
+    uint32_t pid;       /* of this process; 0: of the first that has it */
+    bool met;           /* … whose index is: */
+    uint16_t process;
+    uint32_t other_pid; /* another process has a goroutine of this number, too; 0: none has */
     uint64_t g;    /* its address, while it lives */
     uint64_t count;
     struct goleak_chapter *chapters; /* FIRST + LAST of them */
 };
 
 /* False: memory. goid 0 is no question. */
-bool goleak_story_init(struct goleak_story *story, struct goleak_alloc *alloc, uint64_t goid);
+bool goleak_story_init(struct goleak_story *story, struct goleak_alloc *alloc, uint64_t goid, uint32_t pid);
 void goleak_story_release(struct goleak_story *story, struct goleak_alloc *alloc);
 
-/* An event of this goroutine has been taken. */
+/* An event of this goroutine, in the process with this pid, has been taken. */
 void goleak_story_note(struct goleak_story *story, const struct goleak_event *event,
-                       const struct goleak_record *record, int64_t moment);
+                       const struct goleak_record *record, uint32_t pid, int64_t moment);
 
 /* Chapter `index` of those that are kept; NULL past the last. *left_out: how many are missing before it. */
 const struct goleak_chapter *goleak_story_at(const struct goleak_story *story, size_t index, uint64_t *left_out);

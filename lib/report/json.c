@@ -40,6 +40,10 @@ static void write_capture(const struct goleak_view *view, struct goleak_json *js
     goleak_json_i64(json, "last_ns", capture.last_ns);
     goleak_json_i64(json, "duration_ns", capture.duration_ns);
     goleak_json_text(json, "clock", clocks[capture.clock]);
+    goleak_json_open(json, "processes", '[');
+    for (size_t i = 0; goleak_trace_pid(view->trace, i) != GOLEAK_NONE; i++)
+        goleak_json_i64(json, NULL, goleak_trace_pid(view->trace, i));
+    goleak_json_close(json, ']');
     goleak_json_bool(json, "complete", capture.complete);
     goleak_json_u64(json, "events", capture.events);
     goleak_json_bool(json, "tells_blocking", capture.has_blocking);
@@ -163,6 +167,7 @@ static void write_leak(const struct goleak_view *view, const struct goleak_leak 
     goleak_json_open(json, "goroutines", '[');
     for (size_t i = 0; i < leak->example_count; i++) {
         goleak_json_open(json, NULL, '{');
+        goleak_json_i64(json, "pid", leak->examples[i].pid);
         goleak_json_i64(json, "goid", leak->examples[i].goid);
         goleak_json_hex(json, "g", leak->examples[i].g);
         goleak_json_u64(json, "incarnation", leak->examples[i].incarnation);

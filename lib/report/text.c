@@ -131,6 +131,24 @@ static void write_inputs(struct goleak_text_report *report)
     }
 }
 
+/* Where it is one, its input says which. */
+static void write_processes(struct goleak_text_report *report)
+{
+    const struct goleak_trace *trace = report->view->trace;
+    size_t count = 0;
+    if (!goleak_text_has_processes(report))
+        return;
+    while (goleak_trace_pid(trace, count) != GOLEAK_NONE)
+        count++;
+    goleak_text_label(report, 2, "processes");
+    for (size_t i = 0; i < count && i < report->top; i++)
+        goleak_page_print(report->page, GOLEAK_PLAIN, i + 1 < count ? "%lld, " : "%lld",
+                          (long long)goleak_trace_pid(trace, i));
+    if (count > report->top)
+        goleak_page_print(report->page, GOLEAK_DIM, "and %s more", goleak_words_count(count - report->top).text);
+    goleak_text_end(report);
+}
+
 static void write_go_version(struct goleak_text_report *report)
 {
     struct goleak_input_info input;
@@ -244,6 +262,7 @@ static void write_recording(struct goleak_text_report *report)
 {
     goleak_text_heading(report, "RECORDING", NULL);
     write_inputs(report);
+    write_processes(report);
     write_go_version(report);
     write_time(report);
     write_tells(report);

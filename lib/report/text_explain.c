@@ -164,32 +164,48 @@ static void write_rules(struct goleak_text_report *report, uint32_t index)
 }
 
 /* Its record: the living one, or one that has ended and whose address is not used again. */
-static uint32_t find_record(const struct goleak_store *store, uint64_t goid)
+static uint32_t find_record(const struct goleak_store *store, const struct goleak_story *story, uint64_t goid)
 {
     uint32_t found = 0;
     for (uint32_t i = 1; i <= store->count; i++) {
         const struct goleak_record *record = goleak_store_at(store, i);
-        if (record->goid == goid && (record->flags & GOLEAK_REC_SEEN) &&
+        bool possible = !story->met || record->process == story->process;
+        if (possible && record->goid == goid && (record->flags & GOLEAK_REC_SEEN) &&
             (found == 0 || record->state != GOLEAK_STATE_ENDED))
             found = i;
     }
     return found;
 }
 
+/* Its namesake. */
+static void write_other_process(struct goleak_text_report *report, const struct goleak_story *story)
+{
+    if (story->other_pid == 0)
+        return;
+    goleak_page_print(report->page, GOLEAK_DIM, "process %lu has a goroutine %llu, too: --explain=%lu/%llu",
+                      (unsigned long)story->other_pid, (unsigned long long)story->goid,
+                      (unsigned long)story->other_pid, (unsigned long long)story->goid);
+    goleak_page_end_line(report->page);
+}
+
 void goleak_text_write_explain(struct goleak_text_report *report, uint64_t goid)
 {
     const struct goleak_model *model = report->view->model;
     struct goleak_page *page = report->page;
-    uint32_t index = find_record(model->store, goid);
+    const struct goleak_story *story = report->view->story;
+    uint32_t index = story->met || story->pid == 0 ? find_record(model->store, story, goid) : 0;
     const struct goleak_record *record = index != 0 ? goleak_store_at(model->store, index) : NULL;
     bool alive = record != NULL && record->state != GOLEAK_STATE_ENDED;
     struct goleak_judgement judgement;
     page->indent = 2;
     goleak_page_words(page, GOLEAK_PLAIN, report->path);
     goleak_page_print(page, GOLEAK_BOLD, ": goroutine %llu", (unsigned long long)goid);
-    if (record == NULL && report->view->story->count == 0) {
+    if (story->pid != 0 && goleak_text_has_processes(report))
+        goleak_page_print(page, GOLEAK_BOLD, " of process %lu", (unsigned long)story->pid);
+    if (record == NULL && story->count == 0) {
         goleak_page_words(page, GOLEAK_PLAIN, " is not in this recording");
         goleak_page_end_line(page);
+        write_other_process(report, story);
         return;
     }
     const char *start = record != NULL ? goleak_site_start(model, record->site) : NULL;
@@ -205,7 +221,8 @@ void goleak_text_write_explain(struct goleak_text_report *report, uint64_t goid)
         goleak_page_words(page, GOLEAK_PLAIN, " has ended");
     }
     goleak_page_end_line(page);
-    write_life(report, report->view->story);
+    write_other_process(report, story);
+    write_life(report, story);
     if (alive)
         write_rules(report, index);
 }

@@ -135,11 +135,19 @@ static void write_ancestors(struct goleak_text_report *report, const struct gole
     goleak_text_end(report);
 }
 
+/* Where there are several processes a goid alone says little. */
+static bool tells_process(const struct goleak_text_report *report, const struct goleak_goroutine *goroutine)
+{
+    return goroutine->pid != GOLEAK_NONE && goleak_text_has_processes(report);
+}
+
 static void write_example(struct goleak_text_report *report, const struct goleak_leak *leak)
 {
     const struct goleak_goroutine *example = &leak->examples[0];
     goleak_text_label(report, FIELDS, leak->count == 1 ? "who" : "example");
     goleak_page_words(report->page, GOLEAK_PLAIN, identity(example->goid, example->g, example->incarnation).text);
+    if (tells_process(report, example))
+        goleak_page_print(report->page, GOLEAK_PLAIN, " of process %lld", (long long)example->pid);
     if (example->preexisting)
         goleak_page_words(report->page, GOLEAK_PLAIN, ", older than the recording");
     goleak_text_end(report);
@@ -157,10 +165,13 @@ static void write_others(struct goleak_text_report *report, const struct goleak_
     for (size_t i = 1; i < leak->example_count; i++) {
         const struct goleak_goroutine *other = &leak->examples[i];
         const char *comma = i + 1 < leak->example_count || leak->count > leak->example_count ? "," : "";
+        char process[24] = ""; /* as --explain takes it */
+        if (tells_process(report, other))
+            snprintf(process, sizeof process, "%lld/", (long long)other->pid);
         if (other->goid != GOLEAK_NONE)
-            goleak_page_print(page, GOLEAK_PLAIN, " %lld%s", (long long)other->goid, comma);
+            goleak_page_print(page, GOLEAK_PLAIN, " %s%lld%s", process, (long long)other->goid, comma);
         else
-            goleak_page_print(page, GOLEAK_PLAIN, " %llx%s", (unsigned long long)other->g, comma);
+            goleak_page_print(page, GOLEAK_PLAIN, " %s%llx%s", process, (unsigned long long)other->g, comma);
     }
     if (leak->count > leak->example_count)
         goleak_page_print(page, GOLEAK_DIM, " and %s more", goleak_words_count(leak->count - leak->example_count).text);

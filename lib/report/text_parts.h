@@ -42,6 +42,12 @@ void goleak_text_heading(struct goleak_text_report *report, const char *title, c
 void goleak_text_label(struct goleak_text_report *report, unsigned indent, const char *label);
 void goleak_text_end(struct goleak_text_report *report); /* of a labelled value */
 
+/* Goids of several processes are in it. */
+static inline bool goleak_text_has_processes(const struct goleak_text_report *report)
+{
+    return goleak_trace_pid(report->view->trace, 1) != GOLEAK_NONE;
+}
+
 /* "2.5 ms after the start", "at event 12"; "" where it is not told. */
 struct goleak_word goleak_text_moment(const struct goleak_text_report *report, int64_t moment);
 /* A duration in the clock of moments: "2.5 ms", "12 events". */
