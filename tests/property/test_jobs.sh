@@ -73,18 +73,20 @@ check 'the recordings in testdata/, together' together "$@"
 # ---- frames side by side: a recording as twenty of them -----------------------------------
 
 twenty() { # BYTES: of the standard input, packed; broken: a byte of the twelfth is another one
+    rm -f "$TEST_TMP"/piece.* "$TEST_TMP/frames" "$TEST_TMP/broken"
     head -c "$1" >"$TEST_TMP/plain"
-    rm -f "$TEST_TMP"/part.*
-    split -b $(($1 / 20 + 1)) "$TEST_TMP/plain" "$TEST_TMP/part."
-    for part in "$TEST_TMP"/part.*; do
-        zstd -qc "$part"
+    split -b $(($1 / 20 + 1)) "$TEST_TMP/plain" "$TEST_TMP/piece."
+    for piece in "$TEST_TMP"/piece.*; do
+        zstd -qc "$piece"
     done >"$TEST_TMP/frames"
     cp "$TEST_TMP/frames" "$TEST_TMP/broken"
     printf '~' | dd of="$TEST_TMP/broken" bs=1 seek=$(($(wc -c <"$TEST_TMP/frames") * 23 / 40)) conv=notrunc 2>"$TEST_TMP/dd"
 }
 
-frames() {
+frames() { # FILE BYTES: so many of its bytes
+    zstd -dcq "$1" 2>"$TEST_TMP/dd" | twenty "$2" || return 1
     for file in frames broken; do
+        [ -s "$TEST_TMP/$file" ] || return 1
         report 1 json "$TEST_TMP/$file" >"$TEST_TMP/want"
         for jobs in 2 3 4 6 8; do
             report "$jobs" json "$TEST_TMP/$file" >"$TEST_TMP/got"
@@ -100,17 +102,15 @@ frames() {
 if ! command -v zstd >/dev/null; then
     skip 'a recording as twenty frames' 'there is no zstd'
 else
-    zstd -dcq testdata/dtrace/own_http_leak.txt.zst >"$TEST_TMP/many"
+    cp testdata/dtrace/own_http_leak.txt.zst "$TEST_TMP/many"
     for i in 1 2 3 4 5 6 7 8; do
         cat "$TEST_TMP/many" "$TEST_TMP/many" >"$TEST_TMP/more"
         mv "$TEST_TMP/more" "$TEST_TMP/many"
     done
-    twenty $((12000000 / part)) <"$TEST_TMP/many"
-    check 'a recording as twenty frames' frames
+    check 'a recording as twenty frames' frames "$TEST_TMP/many" $((12000000 / part))
     for name in bpftrace-150MB.txt perf-160MB.txt go1.26-50MB.trace; do
         [ -f "${GOLEAK_CAPTURES:-/nowhere}/big/$name.zst" ] || continue
-        zstd -dcq "$GOLEAK_CAPTURES/big/$name.zst" 2>"$TEST_TMP/dd" | twenty $((40000000 / part))
-        check "$name as twenty frames" frames
+        check "$name as twenty frames" frames "$GOLEAK_CAPTURES/big/$name.zst" $((40000000 / part))
     done
 fi
 
