@@ -55,7 +55,7 @@ bool goleak_families_ask(struct goleak_families *families, uint64_t family, cons
     families->askers[++families->asker_count] = *asker;
     families->askers[families->asker_count].before = slot->first & PLACES;
     slot->first = (uint32_t)families->asker_count;
-    slot->left = ++slot->count;
+    slot->count++;
     return true;
 }
 
@@ -157,6 +157,7 @@ bool goleak_families_sort(struct goleak_families *families)
             if (good)
                 sort_run(sorted + place + 1, family->count, loose);
         }
+        family->from = family->count != 0 ? sorted[place + 1].since : INT64_MAX;
         int64_t reach = INT64_MIN;
         for (uint32_t end = place + family->count; place < end; place++) {
             struct goleak_asker *asker = &sorted[place + 1];

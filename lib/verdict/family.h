@@ -22,11 +22,12 @@ struct goleak_asker {
 };
 
 struct goleak_family {
-    uint64_t number; /* any but 0; 0: a free place */
-    uint32_t first;  /* the place before that of the first who asks; while they ask, of the last one */
-    uint32_t count;  /* of who ask */
-    uint32_t left;   /* … and have no answer yet */
-    uint32_t near;   /* behind `first`: so many had asked for one who was created when the last one was */
+    uint64_t number;   /* any but 0; 0: a free place */
+    int64_t from;      /* when all have asked: nobody asks for one who was created before; INT64_MAX: all are answered */
+    uint32_t first;    /* the place before that of the first who asks; while they ask, of the last one */
+    uint32_t count;    /* of who ask */
+    uint32_t answered; /* behind `first`: so many have their answers */
+    uint32_t near;     /* behind `first`: so many had asked for one who was created when the last one was */
 };
 
 struct goleak_families {
@@ -68,6 +69,17 @@ static inline struct goleak_family *goleak_families_find(const struct goleak_fam
 /* Who asks for one that was created then: from this place on towards the first one of the family, as far as
  * their `reach` goes, if their time has not ended. */
 uint32_t goleak_families_nearest(struct goleak_families *families, struct goleak_family *family, int64_t created);
+
+/* Who asks at this place has got an answer. */
+static inline void goleak_families_answer(struct goleak_families *families, struct goleak_family *family,
+                                          uint32_t place)
+{
+    const struct goleak_asker *askers = families->askers + family->first; /* from 1 on */
+    families->askers[place].record = 0;
+    while (family->answered < family->count && askers[family->answered + 1].record == 0)
+        family->answered++;
+    family->from = family->answered < family->count ? askers[family->answered + 1].since : INT64_MAX;
+}
 
 /* At this place or before, one who has no answer yet; `family->first`: none is left. */
 static inline uint32_t goleak_families_unanswered(struct goleak_families *families, const struct goleak_family *family,

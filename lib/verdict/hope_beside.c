@@ -165,7 +165,7 @@ static void help(struct goleak_hope_search *search, const struct goleak_record *
     struct goleak_families *families = &search->families;
     struct goleak_family *family = goleak_families_find(families, number);
     struct helper helper = { record, GOLEAK_PATIENCE_UNASKED };
-    if (family->left == 0)
+    if (record->created < family->from)
         return;
     uint32_t place = goleak_families_nearest(families, family, record->created);
     const unsigned most = search->vain < families->asker_count * VAIN_FOR_EACH ? VAIN_MOST : VAIN_FEW;
@@ -177,15 +177,14 @@ static void help(struct goleak_hope_search *search, const struct goleak_record *
         if (asker->until >= record->created && asker->record != record->index &&
             has_patience_with(search, &helper, asker)) {
             goleak_hope_give(search, asker->record, GOLEAK_HOPE_BESIDE, record->index);
-            asker->record = 0;
-            family->left--;
+            goleak_families_answer(families, family, place);
         } else {
             vain++;
         }
         place = goleak_families_unanswered(families, family, place - 1);
     }
     search->vain += vain;
-    if (family->left == 0 && !goleak_has_bit(search->wanted_more, record->parent))
+    if (family->answered == family->count && !goleak_has_bit(search->wanted_more, record->parent))
         goleak_clear_bit(search->wanted, record->parent);
 }
 
