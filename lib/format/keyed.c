@@ -58,6 +58,14 @@ static bool is_text(const char *at, size_t size, const char *text)
     return strlen(text) == size && memcmp(at, text, size) == 0;
 }
 
+bool goleak_keyed_begins_name(const char *at, const char *end)
+{
+    for (size_t i = 0; i < NAME_COUNT; i++)
+        if (strncmp(names[i].name, at, (size_t)(end - at)) == 0)
+            return true;
+    return false;
+}
+
 static bool holds(const char *at, size_t size, const char *part)
 {
     size_t length = strlen(part);

@@ -447,9 +447,22 @@ static void note_line(struct goleak_textual *text, enum goleak_health_id id, uin
     goleak_health_note(text->env.health, id, count, line->number, 1, 0, "\"%s\"", excerpt);
 }
 
+/* The last line, without its newline: the beginning of a frame, or of an event's name. What the program prints
+ * may lack one, too. */
+static bool is_cut(const struct goleak_textual *text, const struct goleak_line *line)
+{
+    const char *at = line->at;
+    while (at < line->end && (*at == ' ' || *at == '\t'))
+        at++;
+    return !line->ended && text->events != 0 && (at > line->at || goleak_keyed_begins_name(at, line->end));
+}
+
 void goleak_textual_unknown(struct goleak_textual *text, const struct goleak_line *line)
 {
-    note_line(text, GOLEAK_HEALTH_unknown_lines, 1, line);
+    if (is_cut(text, line))
+        goleak_textual_cut(text, line);
+    else
+        note_line(text, GOLEAK_HEALTH_unknown_lines, 1, line);
 }
 
 void goleak_textual_lost(struct goleak_textual *text, const struct goleak_line *line, uint64_t count)

@@ -22,7 +22,9 @@ struct goleak_node {
     uint16_t depth;       /* ancestors above, at most; a bound, not exact */
     uint16_t process;
     bool alive, cut;
-    int64_t last; /* moment at which it started another one last */
+    bool late;            /* its site became known when it had started others … */
+    uint32_t last_before; /* … up to this one (the low half of a serial), which were told without it */
+    int64_t last;         /* moment at which it started another one last */
 };
 
 struct goleak_lineage {

@@ -283,8 +283,12 @@ static enum goleak_status learn_site(struct goleak_replay *replay, const struct 
         return status;
     if (record->site != 0 && goleak_is_told(replay, record))
         tell_site(replay, record, moment);
-    if (record->flags & GOLEAK_REC_SPAWNED)
-        replay->lineage.nodes[goleak_detail_of(replay, record)->node].site = record->site;
+    if ((record->flags & GOLEAK_REC_SPAWNED) && record->site != 0) {
+        struct goleak_node *node = &replay->lineage.nodes[goleak_detail_of(replay, record)->node];
+        node->late = true;
+        node->last_before = (uint32_t)replay->serial;
+        node->site = record->site;
+    }
     prove(replay, record, replay->sites.sites[record->site].proof, moment);
     return GOLEAK_OK;
 }

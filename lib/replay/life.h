@@ -20,10 +20,13 @@ static inline enum goleak_status goleak_make_room(struct goleak_replay *replay)
     return full ? goleak_replay_flush(replay) : GOLEAK_OK;
 }
 
-/* Where it came from, by what its spawner is. */
+/* Where it came from, by what its spawner is: what was told of it at its birth is told at its end, too. */
 static inline uint32_t goleak_parent_site_of(const struct goleak_replay *replay, const struct goleak_record *record)
 {
-    return record->parent != 0 ? replay->lineage.nodes[record->parent].site : 0;
+    if (record->parent == 0)
+        return 0;
+    const struct goleak_node *node = &replay->lineage.nodes[record->parent];
+    return LIKELY(!node->late) || (int32_t)(record->serial - node->last_before) > 0 ? node->site : 0;
 }
 
 static inline struct goleak_detail *goleak_detail_of(const struct goleak_replay *replay,

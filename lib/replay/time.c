@@ -61,8 +61,9 @@ static void note_late(struct goleak_order *order, const struct goleak_event *eve
                            apart(window->emitted_ns, event->time_ns));
     else
         goleak_health_note(order->health, GOLEAK_HEALTH_reordered, 1, event->position, 0, 0,
-                           "an event (%s) is printed %" PRId64 " us late",
-                           goleak_event_kind_name((enum goleak_event_kind)event->kind), late_ns / 1000);
+                           "an event (%s) is printed %" PRId64 " %s late",
+                           goleak_event_kind_name((enum goleak_event_kind)event->kind),
+                           late_ns < 1000 ? late_ns : late_ns / 1000, late_ns < 1000 ? "ns" : "us");
 }
 
 static void note_jump(struct goleak_order *order, const struct goleak_event *event, int64_t before)

@@ -216,7 +216,9 @@ static void write_places(struct goleak_text_report *report, const struct goleak_
     if (leak->blocked_at != NULL)
         field(report, "blocked at", leak->blocked_at);
     if (leak->created_at == NULL && leak->start_function == NULL && leak->blocked_at == NULL)
-        field(report, "where", "not recorded: a script that prints ustack() would tell");
+        field(report, "where", goleak_text_begins(report->format != NULL ? report->format : "", "gotrace")
+                                   ? "lost: the part of the trace that tells it is missing"
+                                   : "not recorded: a script that prints ustack() would tell");
 }
 
 static struct goleak_word wait_of(const struct goleak_leak *leak, bool oldest)
