@@ -138,15 +138,9 @@ static void write_summary(const struct goleak_view *views, size_t count, struct 
     goleak_json_i64(json, "peak_blocked", peak_told ? (int64_t)sum.peak_blocked : GOLEAK_NONE);
     goleak_write_moment(json, views[0].model, "peak_blocked_ns", "peak_blocked_event",
                         peak_told ? sum.peak_blocked_at : GOLEAK_NONE);
-    /* Nothing is known of goroutines that are only counted. */
-    bool judged = true;
-    for (size_t v = 0; v < count; v++)
-        judged = judged && goleak_model_tells_identity(views[v].model);
-    for (int i = GOLEAK_VERDICT_CERTAIN; i < GOLEAK_VERDICT_UNKNOWN; i++)
-        goleak_json_i64(json, goleak_verdict_name((enum goleak_verdict)i),
-                        judged ? (int64_t)sum.verdicts[i] : GOLEAK_NONE);
-    goleak_json_u64(json, "unknown", sum.verdicts[GOLEAK_VERDICT_UNKNOWN]);
-    goleak_json_i64(json, "leaks", judged ? (int64_t)sum.leaks : GOLEAK_NONE);
+    for (int i = GOLEAK_VERDICT_CERTAIN; i <= GOLEAK_VERDICT_UNKNOWN; i++)
+        goleak_json_u64(json, goleak_verdict_name((enum goleak_verdict)i), sum.verdicts[i]);
+    goleak_json_u64(json, "leaks", sum.leaks);
     goleak_json_u64(json, "system_hidden", sum.system_hidden);
     goleak_json_close(json, '}');
 }
