@@ -169,7 +169,7 @@ static uint32_t find_record(const struct goleak_store *store, const struct golea
     uint32_t found = 0;
     for (uint32_t i = 1; i <= store->count; i++) {
         const struct goleak_record *record = goleak_store_at(store, i);
-        bool possible = !story->met || record->process == story->process;
+        bool possible = story->met ? record->process == story->process : story->pid == 0;
         if (possible && record->goid == goid && (record->flags & GOLEAK_REC_SEEN) &&
             (found == 0 || record->state != GOLEAK_STATE_ENDED))
             found = i;
@@ -193,7 +193,7 @@ void goleak_text_write_explain(struct goleak_text_report *report, uint64_t goid)
     const struct goleak_model *model = report->view->model;
     struct goleak_page *page = report->page;
     const struct goleak_story *story = report->view->story;
-    uint32_t index = story->met || story->pid == 0 ? find_record(model->store, story, goid) : 0;
+    uint32_t index = find_record(model->store, story, goid);
     const struct goleak_record *record = index != 0 ? goleak_store_at(model->store, index) : NULL;
     bool alive = record != NULL && record->state != GOLEAK_STATE_ENDED;
     struct goleak_judgement judgement;

@@ -16,7 +16,8 @@ static bool is_nameless(const struct goleak_case *c)
     const struct goleak_sites *sites = c->input->sites;
     bool cut = c->input->health->entries[GOLEAK_HEALTH_truncated].count != 0;
     bool untold = c->record->site == 0 && c->record->created != GOLEAK_NO_MOMENT && goleak_sites_count(sites) > 1;
-    return cut && (untold || strcmp(goleak_symbols_text(c->input->symbols, sites->sites[c->record->site].start), "?") == 0);
+    const char *start = goleak_symbols_text(c->input->symbols, goleak_sites_at(sites, c->record->site)->start);
+    return cut && (untold || strcmp(start, "?") == 0);
 }
 
 GOLEAK_RULE(loss)

@@ -103,7 +103,8 @@ static size_t read_both(void)
     do {
         before = at;
         at = goleak_article_read(&articles[0], at, end, reading.fast + fast, (size_t)(LINES - fast), &fast);
-        other = goleak_article_read_plain(&articles[1], other, end, reading.plain + plain, (size_t)(LINES - plain), &plain);
+        other = goleak_article_read_plain(&articles[1], other, end, reading.plain + plain, (size_t)(LINES - plain),
+                                          &plain);
         assert_ptr_equal(at, other);
         assert_int_equal(fast, plain);
     } while (at != before);
