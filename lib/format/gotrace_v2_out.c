@@ -110,7 +110,7 @@ void goleak_v2_put_start(struct goleak_v2_out *out, struct goleak_event *event, 
 /* A stack of bgsweep was seen whose outermost frame has no name. */
 void goleak_v2_learn_start(struct goleak_v2_out *out, struct goleak_event *event, uint32_t slot, uint32_t start)
 {
-    if (start != 0 && strcmp(goleak_symbols_text(out->generation->env.symbols, start), "?") != 0)
+    if (start != 0 && !goleak_name_is_lost(goleak_symbols_text(out->generation->env.symbols, start)))
         goleak_v2_put_start(out, event, slot, start);
 }
 

@@ -150,7 +150,7 @@ uint32_t goleak_trace_frame(struct goleak_trace_frames *frames, uint32_t functio
         const char *function_text = goleak_intern_get(strings, function, &function_size);
         const char *file_text = goleak_intern_get(strings, file, &file_size);
         frames->frames[id - 1] =
-            function == 0 ? goleak_symbols_function(frames->symbols, "?", 1)
+            function == 0 ? goleak_symbols_function(frames->symbols, GOLEAK_NAME_LOST, 1)
             : file == 0   ? goleak_symbols_function(frames->symbols, function_text, function_size)
                           : goleak_symbols_frame_line(frames->symbols, function_text, function_size, file_text,
                                                       file_size, line);

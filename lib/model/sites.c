@@ -11,7 +11,7 @@
  * coroutines), and the runtime's helpers that live in packages beside it. */
 static uint8_t proof_by_start(const char *function)
 {
-    if (goleak_text_begins(function, "0x") || strcmp(function, "?") == 0)
+    if (goleak_text_begins(function, "0x") || goleak_name_is_lost(function))
         return 0; /* an address proves nothing, nor does a name that was lost */
     if (strcmp(function, "runtime.main") == 0)
         return GOLEAK_REC_USER | GOLEAK_REC_MAIN;
@@ -27,7 +27,7 @@ static uint8_t proof_by_start(const char *function)
  * for main (runtime.rt0_go) and coroutines (runtime.newcoro). */
 static uint8_t proof_by_spawner(const char *function)
 {
-    if (strcmp(function, "?") == 0)
+    if (goleak_name_is_lost(function))
         return 0;
     if (goleak_text_begins(function, "runtime.rt0_go"))
         return GOLEAK_REC_USER | GOLEAK_REC_MAIN;

@@ -116,6 +116,13 @@ void goleak_symbols_address_of(const struct goleak_symbols *symbols, const char 
                                uint64_t *address);
 /* The function (a string) that begins at `address`; false: memory. */
 bool goleak_symbols_learn(struct goleak_symbols *symbols, uint64_t address, uint32_t function);
+/* In place of a name that was lost, with the end of a Go trace. */
+#define GOLEAK_NAME_LOST "?"
+static inline bool goleak_name_is_lost(const char *name)
+{
+    return strcmp(name, GOLEAK_NAME_LOST) == 0;
+}
+
 /* The address behind a name that goleak_symbols_start made up of one; false: it is none. */
 bool goleak_symbols_is_address(const struct goleak_symbols *symbols, uint32_t start, uint64_t *address);
 /* String: the name of the function that begins at this address, by the executable; else

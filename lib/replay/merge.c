@@ -416,10 +416,10 @@ static uint32_t untold_parts(const struct goleak_merge *merge, const struct gole
     uint32_t untold = 0;
     if (event->kind != GOLEAK_EVENT_CREATE)
         return 0;
-    if (event->has & GOLEAK_HAS_START && strcmp(goleak_symbols_text(symbols, event->name), "?") == 0)
+    if (event->has & GOLEAK_HAS_START && goleak_name_is_lost(goleak_symbols_text(symbols, event->name)))
         untold |= GOLEAK_HAS_START;
     if (event->has & GOLEAK_HAS_STACK &&
-        strcmp(goleak_symbols_frame_text(symbols, goleak_symbols_created_at(symbols, event->stack)), "?") == 0)
+        goleak_name_is_lost(goleak_symbols_frame_text(symbols, goleak_symbols_created_at(symbols, event->stack))))
         untold |= GOLEAK_HAS_STACK;
     return untold;
 }

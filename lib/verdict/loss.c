@@ -8,7 +8,6 @@
 #include "verdict/statistics.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 /* Of a Go trace that was cut its end is missing, where the names are; of others it is told where they were started. */
 static bool is_nameless(const struct goleak_case *c)
@@ -17,7 +16,7 @@ static bool is_nameless(const struct goleak_case *c)
     bool cut = c->input->health->entries[GOLEAK_HEALTH_truncated].count != 0;
     bool untold = c->record->site == 0 && c->record->created != GOLEAK_NO_MOMENT && goleak_sites_count(sites) > 1;
     const char *start = goleak_symbols_text(c->input->symbols, goleak_sites_at(sites, c->record->site)->start);
-    return cut && (untold || strcmp(start, "?") == 0);
+    return cut && (untold || goleak_name_is_lost(start));
 }
 
 GOLEAK_RULE(loss)
