@@ -86,6 +86,54 @@ static const char *advice_for(const char *bytes, size_t size)
     return NULL;
 }
 
+#define IS_NOT_READ ", which this version does not read: give a recording, `goleak-report recorder` prints a script that makes one"
+
+/* What begins a line of a text that tells of goroutines, but records no events. */
+static const struct {
+    const char *begins;
+    const char *then; /* follows a number behind that; NULL: nothing needs to */
+    const char *advice;
+} texts[] = {
+    { "goroutine ", " [", "found a goroutine dump" IS_NOT_READ },
+    { "goroutine ", " gp=0x", "found a goroutine dump" IS_NOT_READ },
+    { "goroutine profile: total ", NULL, "found a goroutine profile as text" IS_NOT_READ },
+    { "tracealloc(", NULL, "found output of GODEBUG=allocfreetrace=1" IS_NOT_READ },
+    { "tracefree(", NULL, "found output of GODEBUG=allocfreetrace=1" IS_NOT_READ },
+};
+
+static bool line_is(const char *line, const char *end, const char *begins, const char *then)
+{
+    size_t size = strlen(begins);
+    if ((size_t)(end - line) < size || memcmp(line, begins, size) != 0)
+        return false;
+    for (line += size; then != NULL && line < end && *line >= '0' && *line <= '9';)
+        line++;
+    return then == NULL || ((size_t)(end - line) >= strlen(then) && memcmp(line, then, strlen(then)) == 0);
+}
+
+/* A profile is a protocol buffer, and runtime/pprof begins it with a ValueType, that of its
+ * period (field 11) or of its samples (1): two numbers that stand for strings. */
+static bool is_pprof(const char *bytes, size_t size)
+{
+    return size >= 6 && (bytes[0] == 0x5a || bytes[0] == 0x0a) && bytes[1] == 0x04 && bytes[2] == 0x08 && bytes[4] == 0x10;
+}
+
+/* No format has taken it: by the first line that is known. */
+static const char *advice_for_unread(const char *bytes, size_t size)
+{
+    if (is_pprof(bytes, size))
+        return "found a pprof profile" IS_NOT_READ;
+    const char *end = bytes + size;
+    for (const char *line = bytes, *stop; line < end; line = stop + 1) {
+        stop = memchr(line, '\n', (size_t)(end - line));
+        stop = stop != NULL ? stop : end;
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+            if (line_is(line, stop, texts[i].begins, texts[i].then))
+                return texts[i].advice;
+    }
+    return NULL;
+}
+
 /* A Go execution trace that none of the formats has taken. */
 static bool refuse_go_trace(const char *bytes, size_t size, bool whole, char advice[256])
 {
@@ -125,5 +173,7 @@ const struct goleak_format *goleak_format_sniff(const char *bytes, size_t size, 
     *more = *more && !whole;
     if (refuse_go_trace(bytes, size, whole, advice))
         *more = false;
+    else if (!*more && (other = advice_for_unread(bytes, size)) != NULL)
+        snprintf(advice, 256, "%s", other);
     return NULL;
 }
