@@ -2,6 +2,7 @@
  * main - the way through the command line:
  *
  *      options.c   argv -> struct cli_options; values.c reads the arguments
+ *      files.c     the FILEs among them: each once
  *      cmd_*.c     one sub-command each; cmd_report is what runs without a word
  *      output.c    the report's file or pipe
  *      diag.c      what standard error is told; progress.c, terminal.c
@@ -21,6 +22,7 @@
 #include "cmd_recorder.h"
 #include "cmd_report.h"
 #include "diag.h"
+#include "files.h"
 #include "options.h"
 #include "output.h"
 
@@ -83,10 +85,12 @@ static enum cli_exit about(enum cli_action action, struct cli_diag *diag)
     return done ? CLI_EXIT_CLEAN : CLI_EXIT_TROUBLE;
 }
 
-static enum cli_exit run(const struct cli_options *options)
+static enum cli_exit run(struct cli_options *options)
 {
     struct cli_diag diag;
     cli_diag_init(&diag, options);
+    if (options->action == CLI_ACTION_REPORT || options->action == CLI_ACTION_CONVERT)
+        cli_files_once(options, &diag);
     switch (options->action) {
     case CLI_ACTION_MISUSE: cli_diag_say(&diag, CLI_ERROR, NULL, "%s", options->problem); return CLI_EXIT_TROUBLE;
     case CLI_ACTION_REPORT: return cli_report(options, &diag);

@@ -160,7 +160,8 @@ GOLEAK_API enum goleak_status goleak_trace_load(struct goleak_trace **out, const
  * do): it has one input each, and they fail together where memory ends. Every
  * other input becomes a trace of its own. `traces` has room for path_count handles,
  * of which *trace_count are set, in the order of the paths, of joined ones the
- * first; errors[i] (path_count of them) tells what became of paths[i].
+ * first; errors[i] (path_count of them) tells what became of paths[i]. Each file is to be
+ * given once: one that stands there twice is read twice.
  * Returns the last failure, after every input has been tried. */
 GOLEAK_API enum goleak_status goleak_trace_load_all(struct goleak_trace **traces, size_t *trace_count,
                                                     const char *const *paths, size_t path_count,

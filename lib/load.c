@@ -395,15 +395,6 @@ static void load_group(struct call *call, const struct group *group)
     goleak_trace_free(trace);
 }
 
-/* The same file was given twice. */
-static bool has_input(const struct goleak_trace *trace, const struct goleak_input *input)
-{
-    for (size_t i = 0; i < trace->input_count; i++)
-        if (strcmp(trace->inputs[i]->path, input->path) == 0)
-            return true;
-    return false;
-}
-
 /* Moves the message file's input and complaints to the recording that it is of. */
 static bool adopt(struct goleak_trace *trace, size_t of, struct goleak_trace *messages)
 {
@@ -411,8 +402,6 @@ static bool adopt(struct goleak_trace *trace, size_t of, struct goleak_trace *me
     struct goleak_error error;
     uint64_t lost = trace->inputs[of]->lost;
     const struct goleak_input *from = messages->inputs[0];
-    if (has_input(trace, from))
-        return true;
     trace->finished = false;
     enum goleak_status status = goleak_input_open(&input, trace, from->path, &error);
     trace->finished = true;

@@ -1,0 +1,42 @@
+/* files - see files.h. */
+#include "files.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A device may give something else each time it is opened, and what cannot be asked is
+ * told of when it is opened. */
+static bool identify(const char *file, struct stat *info)
+{
+    int status = strcmp(file, "-") == 0 ? fstat(STDIN_FILENO, info) : stat(file, info);
+    return status == 0 && !S_ISCHR(info->st_mode);
+}
+
+void cli_files_once(struct cli_options *options, struct cli_diag *diag)
+{
+    struct stat *kept = calloc(options->file_count, sizeof *kept);
+    size_t count = 0;
+    if (kept == NULL)
+        return;
+    for (size_t i = 0; i < options->file_count; i++) {
+        const char *file = options->files[i];
+        struct stat info = { 0 };
+        size_t same = count;
+        if (identify(file, &info))
+            for (same = 0; same < count; same++)
+                if (kept[same].st_ino == info.st_ino && kept[same].st_dev == info.st_dev)
+                    break;
+        if (same == count) {
+            kept[count] = info;
+            options->files[count++] = file;
+        } else if (strcmp(options->files[same], file) == 0) {
+            cli_diag_say(diag, CLI_WARNING, file, "is given twice; it is read once");
+        } else {
+            cli_diag_say(diag, CLI_WARNING, file, "is the same file as %s; it is read once", options->files[same]);
+        }
+    }
+    options->file_count = count;
+    free(kept);
+}

@@ -1,0 +1,12 @@
+/* files - the FILEs of a command line, before they are opened. */
+#ifndef GOLEAK_CLI_FILES_H
+#define GOLEAK_CLI_FILES_H
+
+#include "diag.h"
+#include "options.h"
+
+/* Takes out what is named a second time, by the same path or another, and says so: read
+ * twice, every goroutine of it would count twice. */
+void cli_files_once(struct cli_options *options, struct cli_diag *diag);
+
+#endif
