@@ -54,15 +54,49 @@ static bool in(void *context, const char *function, size_t size, uint64_t offset
     return out->file != NULL;
 }
 
-static bool address_of(void *context, const char *object, size_t size, uint64_t offset, uint64_t *address)
+static const char *without_folders(const char *path, size_t *size)
 {
-    const struct goleak_names *names = context;
-    if (object != NULL) {
-        for (const char *slash; (slash = memchr(object, '/', size)) != NULL; object = slash + 1)
-            size -= (size_t)(slash + 1 - object);
-        if (strlen(names->base) != size || memcmp(names->base, object, size) != 0)
-            return false;
-    }
+    for (const char *slash; (slash = memchr(path, '/', *size)) != NULL; path = slash + 1)
+        *size -= (size_t)(slash + 1 - path);
+    return path;
+}
+
+/* A name that is too long is none. */
+static void keep_name(char out[256], const char *name, size_t size)
+{
+    memset(out, 0, 256);
+    if (size < 256)
+        memcpy(out, name, size);
+}
+
+static void recorded(void *context, const char *path, size_t size)
+{
+    struct goleak_names *names = context;
+    const char *name = without_folders(path, &size);
+    keep_name(names->recorded, name, size);
+}
+
+static bool is_name(const char *name, const char *object, size_t size)
+{
+    return size != 0 && strlen(name) == size && memcmp(name, object, size) == 0;
+}
+
+static bool is_program(struct goleak_names *names, const char *object, size_t size, bool probed)
+{
+    object = without_folders(object, &size);
+    bool is = is_name(names->base, object, size) || is_name(names->recorded, object, size);
+    if (probed && !is && names->elsewhere[0] == '\0')
+        keep_name(names->elsewhere, object, size);
+    names->met = names->met || (probed && is);
+    return is;
+}
+
+static bool address_of(void *context, const char *object, size_t size, uint64_t offset, bool probed,
+                       uint64_t *address)
+{
+    struct goleak_names *names = context;
+    if (object != NULL && !is_program(names, object, size, probed))
+        return false;
     uint64_t linked;
     if (!goleak_image_address_of(names->image, offset, &linked))
         return false;
@@ -100,8 +134,16 @@ enum goleak_status goleak_names_open(struct goleak_names *names, struct goleak_a
         return status;
     goleak_image_info(names->image, &info);
     names->shift_known = !info.movable;
-    names->resolver = (struct goleak_resolver){ names, at, in, address_of, created };
+    names->resolver = (struct goleak_resolver){ names, at, in, address_of, recorded, created };
     return GOLEAK_OK;
+}
+
+void goleak_names_finish(struct goleak_names *names)
+{
+    if (!names->met && names->elsewhere[0] != '\0')
+        goleak_health_note(names->health, GOLEAK_HEALTH_other_program, 1, 0, 0, 0,
+                           "the recorded program's file is %s, of which %s names nothing: give --exe a file of that name",
+                           names->elsewhere, names->base);
 }
 
 void goleak_names_close(struct goleak_names *names)

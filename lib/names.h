@@ -24,11 +24,18 @@ struct goleak_names {
     uint64_t shift;      /* loaded address - linked address */
     bool shift_known;
     unsigned compared;   /* names that the recording tells, too */
+    char recorded[256];  /* the name that it had when it was recorded, where that is told; "": not */
+    bool met;            /* probed functions lie in a file of either name */
+    char elsewhere[256]; /* … or in one of this name, the first that is another; "": none */
 };
 
 /* `path` outlives it. GOLEAK_E_… with a sentence where it is no Go executable. */
 enum goleak_status goleak_names_open(struct goleak_names *names, struct goleak_alloc *alloc, const char *path,
                                      struct goleak_health_book *health, struct goleak_error *error);
+
+/* All is read: notes it where none of the recording lies in the file. */
+void goleak_names_finish(struct goleak_names *names);
+
 void goleak_names_close(struct goleak_names *names);
 
 #endif

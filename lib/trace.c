@@ -744,6 +744,7 @@ enum goleak_status goleak_trace_finish(struct goleak_trace *trace, struct goleak
     }
     if (events == 0)
         return goleak_trace_fail(trace, complain_of_nothing(trace->inputs[0]), error);
+    goleak_names_finish(&trace->names);
     enum goleak_status status = compute(trace);
     trace->finished = status == GOLEAK_OK;
     return goleak_trace_fail(trace, status, error);

@@ -225,7 +225,8 @@ static uint32_t frame_of(struct goleak_stacktext *text, const struct goleak_fram
     if (parts->size != 0)
         return goleak_symbols_frame(text->symbols, parts->function, parts->size, parts->offset, after_call);
     if (parts->has_file_offset)
-        goleak_symbols_address_of(text->symbols, parts->object, parts->object_size, parts->file_offset, &address);
+        goleak_symbols_address_of(text->symbols, parts->object, parts->object_size, parts->file_offset, !after_call,
+                                  &address);
     return goleak_symbols_address(text->symbols, address, after_call);
 }
 

@@ -585,6 +585,15 @@ static bool find_number(const char *at, const char *end, const char *key, uint64
     return value != NULL && goleak_parse_u64(value, value + size, out) == value + size;
 }
 
+/* The last one: it may have blanks. */
+static const char *find_exe(const char *at, const char *end, size_t *size)
+{
+    const char *path = find_value(at, end, "exe=", size);
+    if (path != NULL)
+        *size = (size_t)(end - path);
+    return path;
+}
+
 static void recorder_begins(struct goleak_textual *text, const char *at, const char *end)
 {
     size_t size;
@@ -592,6 +601,11 @@ static void recorder_begins(struct goleak_textual *text, const char *at, const c
     const char *value = find_value(at, end, "go=", &size);
     text->recorder_began = true;
     text->recorder_events = 0;
+    const struct goleak_resolver *resolver = text->env.symbols->resolver;
+    size_t path_size;
+    const char *path = find_exe(at, end, &path_size);
+    if (resolver != NULL && path != NULL)
+        resolver->recorded(resolver->context, path, path_size);
     if (value == NULL || size >= sizeof version)
         return;
     memcpy(version, value, size);
@@ -605,7 +619,7 @@ static enum goleak_status note_locks(struct goleak_textual *text, const struct g
 {
     struct goleak_event event;
     size_t size;
-    const char *path = find_value(at, line->end, "exe=", &size); /* the last one: it may have blanks */
+    const char *path = find_exe(at, line->end, &size);
     const char *value = find_value(at, path != NULL ? path : line->end, "locks=", &size);
     if (value == NULL || size != 5 || memcmp(value, "every", 5) != 0)
         return GOLEAK_OK;

@@ -205,10 +205,10 @@ uint32_t goleak_symbols_address(struct goleak_symbols *symbols, uint64_t address
 }
 
 void goleak_symbols_address_of(const struct goleak_symbols *symbols, const char *object, size_t size, uint64_t offset,
-                               uint64_t *address)
+                               bool probed, uint64_t *address)
 {
     if (symbols->resolver != NULL)
-        symbols->resolver->address_of(symbols->resolver->context, object, size, offset, address);
+        symbols->resolver->address_of(symbols->resolver->context, object, size, offset, probed, address);
 }
 
 bool goleak_symbols_learn(struct goleak_symbols *symbols, uint64_t address, uint32_t function)

@@ -52,8 +52,12 @@ struct goleak_resolver {
     bool (*at)(void *context, uint64_t address, bool after_call, struct goleak_place *out);
     bool (*in)(void *context, const char *function, size_t size, uint64_t offset, bool after_call,
                struct goleak_place *out);
-    /* The address of what lies at this offset in a file; object may be NULL. */
-    bool (*address_of)(void *context, const char *object, size_t size, uint64_t offset, uint64_t *address);
+    /* The address of what lies at this offset in a file; object may be NULL. Where that is
+     * the probed function, the file is the recorded program. */
+    bool (*address_of)(void *context, const char *object, size_t size, uint64_t offset, bool probed,
+                       uint64_t *address);
+    /* The recorder has told which program it recorded. */
+    void (*recorded)(void *context, const char *path, size_t size);
     /* A goroutine's creation was read: for what it tells of the program. function: NULL
      * where only the address is told. */
     void (*created)(void *context, uint64_t goid, uint64_t startpc, const char *function, uint64_t position);
@@ -113,7 +117,7 @@ bool goleak_symbols_place(const struct goleak_symbols *symbols, uint64_t address
                           struct goleak_place *place);
 /* Leaves *address as it is where nobody knows. */
 void goleak_symbols_address_of(const struct goleak_symbols *symbols, const char *object, size_t size, uint64_t offset,
-                               uint64_t *address);
+                               bool probed, uint64_t *address);
 /* The function (a string) that begins at `address`; false: memory. */
 bool goleak_symbols_learn(struct goleak_symbols *symbols, uint64_t address, uint32_t function);
 /* In place of a name that was lost, with the end of a Go trace. */

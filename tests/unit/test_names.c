@@ -183,7 +183,7 @@ static void names_that_do_not_fit_get_none(void **state)
 
 static bool address_of(const char *object, uint64_t offset, uint64_t *address)
 {
-    return names.resolver.address_of(names.resolver.context, object, object != NULL ? strlen(object) : 0, offset,
+    return names.resolver.address_of(names.resolver.context, object, object != NULL ? strlen(object) : 0, offset, false,
                                      address);
 }
 
@@ -204,6 +204,51 @@ static void offsets_in_the_program_become_addresses(void **state)
     assert_false(address_of("", GO_EXE_TEXT_OFFSET, &address));
     assert_false(address_of("app", UINT64_MAX, &address));
     assert_int_equal(address, 77);
+}
+
+static bool probed_in(const char *object)
+{
+    uint64_t address;
+    return names.resolver.address_of(names.resolver.context, object, strlen(object), GO_EXE_TEXT_OFFSET, true,
+                                     &address);
+}
+
+static void another_file_name_is_told_where_none_fits(void **state)
+{
+    const struct goleak_health_entry *entry = &book.entries[GOLEAK_HEALTH_other_program];
+    uint64_t address;
+    (void)state;
+    open_names((struct go_exe){ .minor = 26 });
+    assert_false(address_of("/elsewhere/libc.so.6", GO_EXE_TEXT_OFFSET, &address)); /* a callers' frame */
+    goleak_names_finish(&names);
+    assert_int_equal(entry->count, 0);
+    assert_false(probed_in("/srv/app.old"));
+    assert_false(probed_in("/srv/web"));
+    goleak_names_finish(&names);
+    assert_int_equal(entry->count, 1);
+    assert_string_equal(entry->detail, "the recorded program's file is app.old, of which app names nothing: give --exe "
+                                       "a file of that name");
+    /* Of several programs one is enough. */
+    memset(&book, 0, sizeof book);
+    assert_true(probed_in("/elsewhere/app"));
+    goleak_names_finish(&names);
+    assert_int_equal(entry->count, 0);
+}
+
+static void the_recorder_tells_the_file_name(void **state)
+{
+    (void)state;
+    open_names((struct go_exe){ .minor = 26 });
+    names.resolver.recorded(names.resolver.context, "/srv/app 1.0", 12);
+    assert_true(probed_in("/elsewhere/app 1.0"));
+    assert_false(probed_in("/srv/app 1"));
+    goleak_names_finish(&names);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_other_program].count, 0);
+    char path[300];
+    memset(path, 'a', sizeof path);
+    names.resolver.recorded(names.resolver.context, path, sizeof path);
+    assert_false(probed_in("/elsewhere/app 1.0"));
+    assert_false(probed_in(""));
 }
 
 /* ---- programs that are loaded elsewhere -------------------------------------------------------- */
@@ -515,6 +560,8 @@ int main(void)
         TEST(named_frames_get_their_lines),
         TEST(names_that_do_not_fit_get_none),
         TEST(offsets_in_the_program_become_addresses),
+        TEST(another_file_name_is_told_where_none_fits),
+        TEST(the_recorder_tells_the_file_name),
         TEST(a_movable_program_learns_its_shift_from_goid_1),
         TEST(another_program_is_told),
         TEST(a_file_that_is_no_executable_fails_with_its_path),
