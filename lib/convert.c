@@ -168,7 +168,7 @@ static enum goleak_status take_part(void *context, struct goleak_part *found)
                                 "found a source that is named behind events, expected all of them before");
     struct source *source = &part->sources[part->opened++];
     source->health = &source->own_health;
-    source->health->lost = &part->feed.input->lost;
+    source->health->source.lost = &part->feed.input->lost;
     source->own_reasons = part->trace->reasons;
     source->reasons = &source->own_reasons;
     found->sink.context = source;
@@ -246,7 +246,7 @@ static enum goleak_status look_for_sources(struct part *part, struct goleak_read
 static enum goleak_status read_sources(struct part *part, struct goleak_error *error)
 {
     struct goleak_alloc *alloc = &part->trace->alloc;
-    struct goleak_health_book health = { .input = part->feed.input->path };
+    struct goleak_health_book health = { .source.input = part->feed.input->path };
     struct goleak_symbols symbols;
     struct goleak_reasons reasons;
     goleak_symbols_init(&symbols, alloc);

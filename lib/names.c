@@ -118,9 +118,9 @@ static void created(void *context, uint64_t goid, uint64_t startpc, const char *
     names->compared++;
     bool there = goleak_image_at(names->image, startpc - names->shift, &found);
     if (!there || found.entry != startpc - names->shift)
-        goleak_health_note(names->health, GOLEAK_HEALTH_other_program, 1, position, 0, 0,
-                           "%.100s began at 0x%" PRIx64 ", where %s has %s%.100s", function, startpc, names->base,
-                           there ? "the middle of " : "no function", there ? found.name : "");
+        goleak_health_note_at(names->health, GOLEAK_HEALTH_other_program, 1, position,
+                              "%.100s began at 0x%" PRIx64 ", where %s has %s%.100s", function, startpc, names->base,
+                              there ? "the middle of " : "no function", there ? found.name : "");
 }
 
 enum goleak_status goleak_names_open(struct goleak_names *names, struct goleak_alloc *alloc, const char *path,

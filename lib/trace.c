@@ -294,7 +294,7 @@ static struct goleak_lane *add_lane(struct goleak_trace *trace, struct goleak_in
         return NULL;
     struct goleak_lane *lane = goleak_merge_lane(&trace->merge, name);
     if (lane != NULL)
-        lane->lost = &input->lost;
+        lane->source.lost = &input->lost;
     return lane;
 }
 
@@ -305,6 +305,8 @@ static enum goleak_status open_part(void *context, struct goleak_part *part)
     struct goleak_input *input = context;
     struct goleak_trace *trace = input->trace;
     bool replayed = trace->sink.push == goleak_order_push && (input->lane != NULL || trace->input_count == 1);
+    if (!part->messages && input->lane != NULL && input->parts == 0)
+        input->lane->source.offsets = goleak_format_has_offsets(part->format);
     if (part->messages || !part->beside_others || !replayed)
         return GOLEAK_OK;
     struct goleak_lane *lane = input->parts == 0 ? input->lane : NULL;
@@ -319,7 +321,8 @@ static enum goleak_status open_part(void *context, struct goleak_part *part)
     else if (input->parts == 1)
         input->first_part = lane->index;
     input->parts++;
-    lane->input = part->name;
+    lane->source.input = part->name;
+    lane->source.offsets = goleak_format_has_offsets(part->format);
     lane->pid = part->pid != 0 ? part->pid : input->lane->pid; /* which another input may have told */
     part->sink = (struct goleak_event_sink) { goleak_lane_push, lane };
     return GOLEAK_OK;
@@ -363,6 +366,9 @@ static enum goleak_status open_reader(struct goleak_input *input)
         .read_again = input->again != NULL ? read_again : NULL,
         .again_context = input,
     };
+    trace->health.source.offsets = input->format->offsets;
+    if (input->lane != NULL)
+        input->lane->source.offsets = input->format->offsets;
     input->reader = input->format->open(&env);
     return input->reader != NULL ? GOLEAK_OK : goleak_alloc_failure(&trace->alloc);
 }
@@ -483,8 +489,8 @@ void goleak_input_damage(void *context, bool truncated, uint64_t offset, const c
 
 void goleak_input_begin(struct goleak_input *input)
 {
-    input->trace->health.input = input->path;
-    input->trace->health.lost = &input->lost;
+    bool offsets = input->format != NULL && input->format->offsets;
+    input->trace->health.source = (struct goleak_health_source) { input->path, offsets, &input->lost };
 }
 
 /* A decoder's inputs are not replayed, so there is nothing to merge them for. */

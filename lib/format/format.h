@@ -93,6 +93,7 @@ struct goleak_format {
     /* Its reader tells more than events, strings, frames, stacks, complaints of the one input
      * and a version of Go in a header: lib/reading.c leaves it to the caller's thread. */
     bool alone;
+    bool offsets;                           /* where its events stand is told in bytes, not in lines */
     const struct goleak_sections *sections; /* NULL: it has none */
     /* `whole`: there are no more bytes than these. */
     enum goleak_sniff (*sniff)(const char *bytes, size_t size, bool whole);
@@ -111,6 +112,8 @@ extern const size_t goleak_format_count;
 #define GOLEAK_SNIFF_BYTES ((size_t)256 * 1024)
 
 const struct goleak_format *goleak_format_find(const char *name);
+/* Whether its events' positions are offsets; no, of one that is not known. */
+bool goleak_format_has_offsets(const char *name);
 /* The format of these first bytes. NULL and *more: more bytes are needed. NULL
  * without: none; then `advice` says what the bytes are, or "". */
 const struct goleak_format *goleak_format_sniff(const char *bytes, size_t size, bool whole, bool *more,

@@ -42,6 +42,12 @@ const struct goleak_format *goleak_format_find(const char *name)
     return NULL;
 }
 
+bool goleak_format_has_offsets(const char *name)
+{
+    const struct goleak_format *format = goleak_format_find(name);
+    return format != NULL && format->offsets;
+}
+
 const char *goleak_format_name(size_t index)
 {
     return index < goleak_format_count ? goleak_formats[index]->name : NULL;

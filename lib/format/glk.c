@@ -89,13 +89,13 @@ static void damage(struct goleak_reader *reader, uint64_t at, const char *format
     va_start(args, format);
     vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
-    reader->env.health->input = reader->path;
+    reader->env.health->source.input = reader->path;
     goleak_health_note(reader->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, reader->offset + at, "%s", sentence);
 }
 
 static void truncated(struct goleak_reader *reader, const char *sentence)
 {
-    reader->env.health->input = reader->path;
+    reader->env.health->source.input = reader->path;
     goleak_health_note(reader->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, reader->offset + reader->bytes.size, "%s",
                        sentence);
 }
@@ -206,7 +206,8 @@ static enum goleak_status push(struct goleak_reader *reader, struct stream *stre
 {
     if (stream->batch->count == 0)
         return GOLEAK_OK;
-    reader->env.health->input = stream->part.name;
+    reader->env.health->source.input = stream->part.name;
+    reader->env.health->source.offsets = goleak_format_has_offsets(stream->part.format);
     enum goleak_status status = stream->part.sink.push(stream->part.sink.context, &stream->batch);
     stream->batch->in_order = false;
     return status;
@@ -228,7 +229,7 @@ static enum goleak_status take_note(struct goleak_reader *reader, const struct s
         return failed ? memory(reader) : GOLEAK_OK;
     *problem = NULL;
     struct goleak_health_book *health = stream->part.health;
-    health->input = input;
+    health->source.input = input;
     if (goleak_health_find(name, &id))
         goleak_health_note(health, id, count, line, column, offset, "%s", sentence);
     else
@@ -481,7 +482,7 @@ static void complain(struct goleak_reader *reader, const struct goleak_glk_head 
 {
     const struct goleak_glk_events *block = reader->block;
     if (block->unknown != 0) {
-        reader->env.health->input = reader->path;
+        reader->env.health->source.input = reader->path;
         goleak_health_note(reader->env.health, GOLEAK_HEALTH_unknown_events, block->unknown, 0, 0, reader->offset + at,
                            "block %" PRIu64 " has events of a kind that this version does not know", head->number);
     }
@@ -843,7 +844,7 @@ static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
     if (reader == NULL)
         return NULL;
     reader->env = *env;
-    reader->path = env->health->input;
+    reader->path = env->health->source.input;
     goleak_buf_init(&reader->bytes, env->alloc);
     goleak_buf_init(&reader->plain[0], env->alloc);
     goleak_buf_init(&reader->plain[1], env->alloc);

@@ -272,6 +272,7 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
 const struct goleak_format goleak_format_gotrace_v1 = {
     .name = "gotrace-v1",
     .title = "Go execution trace",
+    .offsets = true,
     .sniff = sniff,
     .open = open_reader,
     .feed = feed,

@@ -471,6 +471,7 @@ static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)
 const struct goleak_format goleak_format_gotrace_v2 = {
     .name = "gotrace",
     .title = "Go execution trace",
+    .offsets = true,
     .sniff = sniff,
     .open = open_reader,
     .feed = feed,

@@ -2,7 +2,29 @@
  * ones, which cost more to fill than to search, three quarters. */
 #include "model/goroutine.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+const char *goleak_goroutine_text(char out[GOLEAK_GOROUTINE_TEXT], uint64_t goid, uint64_t g)
+{
+    g = goleak_g_told(g);
+    if (goid != 0 && g != 0)
+        snprintf(out, GOLEAK_GOROUTINE_TEXT, "goroutine %" PRIu64 " (g %" PRIx64 ")", goid, g);
+    else if (goid != 0)
+        snprintf(out, GOLEAK_GOROUTINE_TEXT, "goroutine %" PRIu64, goid);
+    else if (g != 0)
+        snprintf(out, GOLEAK_GOROUTINE_TEXT, "g %" PRIx64, g);
+    else
+        snprintf(out, GOLEAK_GOROUTINE_TEXT, "a goroutine");
+    return out;
+}
+
+const char *goleak_event_who(char out[GOLEAK_GOROUTINE_TEXT], const struct goleak_event *event)
+{
+    return goleak_goroutine_text(out, event->has & GOLEAK_HAS_GOID ? event->goid : 0,
+                                 event->has & GOLEAK_HAS_G ? event->g : 0);
+}
 
 #define FIRST_SLOTS_LOG2 10
 #define SMALL_SLOTS 16384

@@ -129,6 +129,13 @@ static inline uint64_t goleak_g_told(uint64_t g)
     return goleak_g_is_slot(g) ? 0 : g;
 }
 
+/* "goroutine 22 (g 108426584b40)", "goroutine 22", "g 108426584b40"; neither is told (0): "a
+ * goroutine". Returns out. */
+#define GOLEAK_GOROUTINE_TEXT 64
+const char *goleak_goroutine_text(char out[GOLEAK_GOROUTINE_TEXT], uint64_t goid, uint64_t g);
+/* The same, of an event's. */
+const char *goleak_event_who(char out[GOLEAK_GOROUTINE_TEXT], const struct goleak_event *event);
+
 /* A slot's goroutines are told apart by goids, which are never used again. 0 (it was only
  * named) stays 0. */
 static inline uint32_t goleak_incarnation_told(uint64_t g, uint32_t incarnation)

@@ -14,23 +14,41 @@ static const struct {
 #undef X
 };
 
-void goleak_health_note(struct goleak_health_book *book, enum goleak_health_id id, uint64_t count, uint64_t line,
-                        uint64_t column, uint64_t offset, const char *format, ...)
+static void note(struct goleak_health_book *book, enum goleak_health_id id, uint64_t count,
+                 const struct goleak_health_entry *place, const char *format, va_list args)
 {
     struct goleak_health_entry *entry = &book->entries[id];
     bool first = entry->detail[0] == '\0';
     entry->count = count > UINT64_MAX - entry->count ? UINT64_MAX : entry->count + count;
-    if (id == GOLEAK_HEALTH_lost_events && book->lost != NULL)
-        *book->lost = count > UINT64_MAX - *book->lost ? UINT64_MAX : *book->lost + count;
+    if (id == GOLEAK_HEALTH_lost_events && book->source.lost != NULL)
+        *book->source.lost = count > UINT64_MAX - *book->source.lost ? UINT64_MAX : *book->source.lost + count;
     if (!first)
         return;
-    entry->input = book->input;
-    entry->line = line;
-    entry->column = column;
-    entry->offset = offset;
+    entry->input = book->source.input;
+    entry->line = place->line;
+    entry->column = place->column;
+    entry->offset = place->offset;
+    vsnprintf(entry->detail, sizeof entry->detail, format, args);
+}
+
+void goleak_health_note(struct goleak_health_book *book, enum goleak_health_id id, uint64_t count, uint64_t line,
+                        uint64_t column, uint64_t offset, const char *format, ...)
+{
+    const struct goleak_health_entry place = { .line = line, .column = column, .offset = offset };
     va_list args;
     va_start(args, format);
-    vsnprintf(entry->detail, sizeof entry->detail, format, args);
+    note(book, id, count, &place, format, args);
+    va_end(args);
+}
+
+void goleak_health_note_at(struct goleak_health_book *book, enum goleak_health_id id, uint64_t count, uint64_t position,
+                           const char *format, ...)
+{
+    const struct goleak_health_entry place = { .line = book->source.offsets ? 0 : position,
+                                               .offset = book->source.offsets ? position : 0 };
+    va_list args;
+    va_start(args, format);
+    note(book, id, count, &place, format, args);
     va_end(args);
 }
 

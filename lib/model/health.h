@@ -22,9 +22,15 @@ struct goleak_health_entry {
     char detail[320];
 };
 
-struct goleak_health_book {
-    const char *input; /* the input being read: set by the trace, borrowed */
+/* The input being read. */
+struct goleak_health_source {
+    const char *input; /* its name; borrowed */
+    bool offsets;      /* its events' positions are offsets, not lines */
     uint64_t *lost;    /* where its own losses are counted, too; NULL: nowhere */
+};
+
+struct goleak_health_book {
+    struct goleak_health_source source; /* set by the trace */
     struct goleak_health_entry entries[GOLEAK_HEALTH_COUNT];
 };
 
@@ -34,6 +40,14 @@ void goleak_health_note(struct goleak_health_book *book, enum goleak_health_id i
                         uint64_t column, uint64_t offset, const char *format, ...)
 #if defined(__GNUC__) || defined(__clang__)
     __attribute__((format(printf, 7, 8)))
+#endif
+    ;
+
+/* The same, at the position of an event of the source, which is a line or an offset. */
+void goleak_health_note_at(struct goleak_health_book *book, enum goleak_health_id id, uint64_t count, uint64_t position,
+                           const char *format, ...)
+#if defined(__GNUC__) || defined(__clang__)
+    __attribute__((format(printf, 5, 6)))
 #endif
     ;
 

@@ -7,6 +7,22 @@
 #include <stdio.h>
 #include <string.h>
 
+/* ---- complaints ---- */
+
+/* Who it is, for the one complaint of each kind that is kept. */
+static const char *who(const struct goleak_replay *replay, enum goleak_health_id id, const struct goleak_record *record,
+                       char out[GOLEAK_GOROUTINE_TEXT])
+{
+    return goleak_health_is_first(replay->health, id) ? goleak_goroutine_text(out, record->goid, record->g) : "";
+}
+
+static void complain(struct goleak_replay *replay, enum goleak_health_id id, const struct goleak_event *event,
+                     const struct goleak_record *record, const char *what)
+{
+    char text[GOLEAK_GOROUTINE_TEXT];
+    goleak_health_note_at(replay->health, id, 1, event->position, "%s %s", who(replay, id, record, text), what);
+}
+
 /* ---- proofs ---- */
 
 static void prove(struct goleak_replay *replay, struct goleak_record *record, uint8_t proof, int64_t moment)
@@ -150,8 +166,7 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
 {
     enum goleak_status status = GOLEAK_OK;
     if ((record->flags & GOLEAK_REC_SEEN) && record->state != GOLEAK_STATE_ENDED) {
-        goleak_health_note(replay->health, GOLEAK_HEALTH_implicit_ends, 1, event->position, 0, 0,
-                           "goroutine %" PRIx64 " is created, but it was never seen to end", record->g);
+        complain(replay, GOLEAK_HEALTH_implicit_ends, event, record, "is created, but it was never seen to end");
         status = end_life(replay, record, moment);
     }
     if ((record->flags & GOLEAK_REC_SPAWNED) || record->parent != 0)
@@ -167,8 +182,8 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
     process->created_any = true;
     if (UNLIKELY(record->goid == 1)) {
         if (process->has_main && (event->has & (GOLEAK_HAS_PID | GOLEAK_HAS_TID)) == 0)
-            goleak_health_note(replay->health, GOLEAK_HEALTH_mixed_processes, 1, event->position, 0, 0,
-                               "goroutine 1 is created a second time: another process begins");
+            goleak_health_note_at(replay->health, GOLEAK_HEALTH_mixed_processes, 1, event->position,
+                                  "goroutine 1 is created a second time: another process begins");
         process->has_main = true;
         process->main_tid = event->has & GOLEAK_HAS_TID ? event->tid : 0;
     }
@@ -214,9 +229,9 @@ static void impossible_reason(struct goleak_replay *replay, const struct goleak_
         snprintf(hint, sizeof hint, "; it can in Go %s%s", able,
                  goleak_reasons_is_given(reasons) && strcmp(reasons->from, "option") == 0 ? ": is --go-version right?"
                                                                                           : "");
-    goleak_health_note(replay->health, GOLEAK_HEALTH_impossible_reasons, 1, event->position, 0, 0,
-                       "%s cannot be in Go %s%s", pair, reasons->text[0] != '\0' ? reasons->text : "1.19 to 1.27",
-                       hint);
+    goleak_health_note_at(replay->health, GOLEAK_HEALTH_impossible_reasons, 1, event->position,
+                          "%s cannot be in Go %s%s", pair, reasons->text[0] != '\0' ? reasons->text : "1.19 to 1.27",
+                          hint);
 }
 
 /* The Go version has become known better: a number that was read before may mean
@@ -332,12 +347,10 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
         again = replay->stream.has_wakeups && waits_for(record, event, has_reason, wait, reason);
         bool elsewhere = again && waits_elsewhere(replay, event, record);
         if (elsewhere)
-            goleak_health_note(replay->health, GOLEAK_HEALTH_impossible_transitions, 1, event->position, 0, 0,
-                               "goroutine %" PRIx64 " parks on something else, and was not seen to wake up before",
-                               record->g);
+            complain(replay, GOLEAK_HEALTH_impossible_transitions, event, record,
+                     "parks on something else, and was not seen to wake up before");
         else if (again)
-            goleak_health_note(replay->health, GOLEAK_HEALTH_double_parks, 1, event->position, 0, 0,
-                               "goroutine %" PRIx64 " parks twice without having run", record->g);
+            complain(replay, GOLEAK_HEALTH_double_parks, event, record, "parks twice without having run");
         again = again && !elsewhere;
         if (!again)
             goleak_end_park(replay, record, moment);
@@ -457,10 +470,10 @@ static void on_object(struct goleak_replay *replay, const struct goleak_event *e
 static enum goleak_status meet_stranger(struct goleak_replay *replay, const struct goleak_event *event,
                                         struct goleak_record *record, int64_t moment)
 {
-    goleak_health_note(replay->health, GOLEAK_HEALTH_implicit_ends, 1, event->position, 0, 0,
-                       "goroutine %" PRIx64 " was goid %" PRIu64 " and is goid %" PRIu64
-                       " without having ended or been created",
-                       record->g, record->goid, event->goid);
+    char text[GOLEAK_GOROUTINE_TEXT];
+    goleak_health_note_at(replay->health, GOLEAK_HEALTH_implicit_ends, 1, event->position,
+                          "%s is goroutine %" PRIu64 " now, without having ended or been created",
+                          who(replay, GOLEAK_HEALTH_implicit_ends, record, text), event->goid);
     enum goleak_status status = end_life(replay, record, moment);
     record->goid = event->goid;
     return status;
@@ -476,9 +489,11 @@ static enum goleak_status revive(struct goleak_replay *replay, const struct gole
             return GOLEAK_OK;
         bool told = (event->has & GOLEAK_HAS_GOID) && record->goid != 0;
         if (!told || record->goid == event->goid) {
-            goleak_health_note(replay->health, GOLEAK_HEALTH_impossible_transitions, 1, event->position, 0, 0,
-                               "%s of goroutine %" PRIx64 ", which has ended",
-                               goleak_event_kind_name((enum goleak_event_kind)event->kind), record->g);
+            char text[GOLEAK_GOROUTINE_TEXT];
+            goleak_health_note_at(replay->health, GOLEAK_HEALTH_impossible_transitions, 1, event->position,
+                                  "%s of %s, which has ended",
+                                  goleak_event_kind_name((enum goleak_event_kind)event->kind),
+                                  who(replay, GOLEAK_HEALTH_impossible_transitions, record, text));
             /* Its own late line, and not another's; where nothing tells, believe it. */
             *skip = told || event->kind == GOLEAK_EVENT_END || replay->stream.counted;
             if (*skip)
@@ -489,8 +504,7 @@ static enum goleak_status revive(struct goleak_replay *replay, const struct gole
         record->goid = event->goid;
     appear(replay, event, record, moment);
     if (event->kind == GOLEAK_EVENT_END)
-        goleak_health_note(replay->health, GOLEAK_HEALTH_unbalanced_ends, 1, event->position, 0, 0,
-                           "goroutine %" PRIx64 " ends without having been seen before", record->g);
+        complain(replay, GOLEAK_HEALTH_unbalanced_ends, event, record, "ends without having been seen before");
     return GOLEAK_OK;
 }
 

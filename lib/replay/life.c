@@ -99,12 +99,12 @@ void goleak_counters_differ(struct goleak_replay *replay, const struct goleak_ev
         return;
     }
     if (has_blocked && event->blocked_count != replay->script_blocked)
-        goleak_health_note(replay->health, GOLEAK_HEALTH_counter_mismatch, 1, event->position, 0, 0,
-                           "blocked_count=%" PRId32 " is printed where %" PRId64 " are blocked", event->blocked_count,
-                           replay->script_blocked);
+        goleak_health_note_at(replay->health, GOLEAK_HEALTH_counter_mismatch, 1, event->position,
+                              "blocked_count=%" PRId32 " is printed where %" PRId64 " are blocked",
+                              event->blocked_count, replay->script_blocked);
     else
-        goleak_health_note(replay->health, GOLEAK_HEALTH_counter_mismatch, 1, event->position, 0, 0,
-                           "count=%" PRId32 " is printed where %" PRId64 " live", event->count, replay->script_live);
+        goleak_health_note_at(replay->health, GOLEAK_HEALTH_counter_mismatch, 1, event->position,
+                              "count=%" PRId32 " is printed where %" PRId64 " live", event->count, replay->script_live);
 }
 
 void goleak_note_printed(struct goleak_replay *replay, struct goleak_counted *counted)

@@ -126,11 +126,14 @@ static void note(struct goleak_order *order, const struct goleak_event *event, b
      * replay says so. */
     if (forced && event->kind == GOLEAK_EVENT_CREATE)
         return;
-    goleak_health_note(order->health, forced ? GOLEAK_HEALTH_late_events : GOLEAK_HEALTH_reordered, 1,
-                       event->position, 0, 0,
-                       forced ? "the %s of goroutine %" PRIx64 " fits nowhere in the life that was recorded of it"
-                              : "the %s of goroutine %" PRIx64 " is printed before what must have happened before it",
-                       goleak_event_kind_name((enum goleak_event_kind)event->kind), event->g);
+    enum goleak_health_id id = forced ? GOLEAK_HEALTH_late_events : GOLEAK_HEALTH_reordered;
+    char who[GOLEAK_GOROUTINE_TEXT] = "";
+    if (goleak_health_is_first(order->health, id))
+        goleak_event_who(who, event);
+    goleak_health_note_at(order->health, id, 1, event->position, "the %s of %s %s",
+                          goleak_event_kind_name((enum goleak_event_kind)event->kind), who,
+                          forced ? "fits nowhere in the life that was recorded of it"
+                                 : "is printed before what must have happened before it");
 }
 
 /* Does this line, now possible, wait for others that may come yet? Behind a creation

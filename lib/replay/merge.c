@@ -114,9 +114,12 @@ static bool is_ended_again(const struct goleak_event *event, const struct goleak
 
 static void note_again(struct goleak_merge *merge, const struct goleak_event *event)
 {
-    goleak_health_note(merge->health, GOLEAK_HEALTH_seen_twice, 1, event->position, 0, 0,
-                       "an event (%s) of goroutine %" PRIu64 " was recorded before in another input",
-                       goleak_event_kind_name((enum goleak_event_kind)event->kind), event->goid);
+    char who[GOLEAK_GOROUTINE_TEXT] = "";
+    if (goleak_health_is_first(merge->health, GOLEAK_HEALTH_seen_twice))
+        goleak_event_who(who, event);
+    goleak_health_note_at(merge->health, GOLEAK_HEALTH_seen_twice, 1, event->position,
+                          "the %s of %s was recorded before in another input",
+                          goleak_event_kind_name((enum goleak_event_kind)event->kind), who);
 }
 
 /* The second creation may still tell the address, and the place where the first has none. */
@@ -203,8 +206,7 @@ static enum goleak_status flush(struct goleak_merge *merge)
 {
     enum goleak_status status = GOLEAK_OK;
     struct goleak_health_book *health = merge->health;
-    const char *reading = health->input;
-    uint64_t *lost = health->lost;
+    const struct goleak_health_source reading = health->source;
     bool mixed = merge->tells_g && merge->tells_goid_alone, skip;
     size_t done, from = 0, count = merge->out->count;
     struct goleak_event *events = merge->out->events;
@@ -214,8 +216,7 @@ static enum goleak_status flush(struct goleak_merge *merge)
         const struct goleak_lane *lane = merge->lanes[merge->out_lanes[from]];
         while (!mixed && to < count && merge->out_lanes[to] == lane->index && !begins_or_ends(&events[to]))
             to++;
-        health->input = lane->input;
-        health->lost = lane->lost;
+        health->source = lane->source;
         if (!prepare(merge, &events[from], mixed, &skip))
             status = goleak_alloc_failure(merge->alloc);
         from += skip;
@@ -223,8 +224,7 @@ static enum goleak_status flush(struct goleak_merge *merge)
             status = goleak_replay_run(merge->replay, events + from, to - from, GOLEAK_REPLAY_FORCE, &done);
         from = to;
     }
-    health->input = reading;
-    health->lost = lost;
+    health->source = reading;
     return status;
 }
 
@@ -474,7 +474,7 @@ static void complete(const struct goleak_merge *merge, struct goleak_event *firs
 static void pair(struct goleak_merge *merge, uint64_t number, const struct goleak_lane *lane,
                  const struct goleak_event *second)
 {
-    const char *reading = merge->health->input;
+    const struct goleak_health_source reading = merge->health->source;
     struct goleak_held *like = held_at(merge, number);
     struct whose before = whose(&like->event);
     see_in(like, lane);
@@ -484,12 +484,12 @@ static void pair(struct goleak_merge *merge, uint64_t number, const struct golea
         link_held(merge, number, GOLEAK_CHAIN_G);
     if (before.goid == 0 && after.goid != 0)
         link_held(merge, number, GOLEAK_CHAIN_GOID);
-    merge->health->input = lane->input;
-    goleak_health_note(merge->health, GOLEAK_HEALTH_seen_twice, 1, second->position, 0, 0,
-                       "an event (%s) was recorded %" PRId64 " ns before in another input",
-                       goleak_event_kind_name((enum goleak_event_kind)second->kind),
-                       second->time_ns - like->event.time_ns);
-    merge->health->input = reading;
+    merge->health->source = lane->source;
+    goleak_health_note_at(merge->health, GOLEAK_HEALTH_seen_twice, 1, second->position,
+                          "an event (%s) was recorded %" PRId64 " ns before in another input",
+                          goleak_event_kind_name((enum goleak_event_kind)second->kind),
+                          second->time_ns - like->event.time_ns);
+    merge->health->source = reading;
 }
 
 static void swap(struct goleak_held *later, struct goleak_held *earlier)
@@ -697,7 +697,7 @@ struct goleak_lane *goleak_merge_lane(struct goleak_merge *merge, const char *in
     if (lane == NULL)
         return NULL;
     lane->merge = merge;
-    lane->input = input;
+    lane->source.input = input;
     lane->index = (uint8_t)merge->lane_count;
     goleak_order_init(&lane->order, merge->alloc, merge->replay, merge->health);
     lane->order.emit = queue;

@@ -37,8 +37,7 @@ struct goleak_lane {
     size_t first, count, capacity;
     size_t at;       /* in the first batch */
     uint8_t index;
-    const char *input; /* what health calls it; borrowed */
-    uint64_t *lost;    /* where its losses are counted; NULL: nowhere */
+    struct goleak_health_source source;
     bool ended;
     uint32_t pid;    /* events without a process are of this one; 0: not known */
 };

@@ -90,8 +90,8 @@ enum goleak_status goleak_step_nobody(struct goleak_replay *replay, const struct
             replay->locks.every = true;
         return GOLEAK_OK;
     case GOLEAK_EVENT_LOST:
-        goleak_health_note(replay->health, GOLEAK_HEALTH_lost_events, event->count > 0 ? (uint64_t)event->count : 1,
-                           event->position, 0, 0, "the recorder says that it lost %" PRId32 " events", event->count);
+        goleak_health_note_at(replay->health, GOLEAK_HEALTH_lost_events, event->count > 0 ? (uint64_t)event->count : 1,
+                              event->position, "the recorder says that it lost %" PRId32 " events", event->count);
         return GOLEAK_OK;
     default: return GOLEAK_OK;
     }

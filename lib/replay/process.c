@@ -90,8 +90,9 @@ enum goleak_status goleak_process_by_thread(struct goleak_replay *replay, const 
                              GOLEAK_EVENT_PARK);
         if (owner < 0) {
             /* Nothing tells. It is not remembered: the next event may. */
-            goleak_health_note(replay->health, GOLEAK_HEALTH_mixed_processes, 1, event->position, 0, 0,
-                               "thread %" PRIu32 " may be of any of %zu processes", event->tid, replay->process_count);
+            goleak_health_note_at(replay->health, GOLEAK_HEALTH_mixed_processes, 1, event->position,
+                                  "thread %" PRIu32 " may be of any of %zu processes", event->tid,
+                                  replay->process_count);
             return GOLEAK_OK;
         }
         replay->process = (uint16_t)owner;

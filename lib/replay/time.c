@@ -55,23 +55,23 @@ static void note_late(struct goleak_order *order, const struct goleak_event *eve
     struct goleak_time_window *window = &order->window;
     int64_t late_ns = apart(window->newest_ns, event->time_ns);
     if (event->time_ns < window->emitted_ns)
-        goleak_health_note(order->health, GOLEAK_HEALTH_late_events, 1, event->position, 0, 0,
-                           "an event (%s) is %" PRId64 " ns older than what has been replayed already",
-                           goleak_event_kind_name((enum goleak_event_kind)event->kind),
-                           apart(window->emitted_ns, event->time_ns));
+        goleak_health_note_at(order->health, GOLEAK_HEALTH_late_events, 1, event->position,
+                              "an event (%s) is %" PRId64 " ns older than what has been replayed already",
+                              goleak_event_kind_name((enum goleak_event_kind)event->kind),
+                              apart(window->emitted_ns, event->time_ns));
     else
-        goleak_health_note(order->health, GOLEAK_HEALTH_reordered, 1, event->position, 0, 0,
-                           "an event (%s) is printed %" PRId64 " %s late",
-                           goleak_event_kind_name((enum goleak_event_kind)event->kind),
-                           late_ns < 1000 ? late_ns : late_ns / 1000, late_ns < 1000 ? "ns" : "us");
+        goleak_health_note_at(order->health, GOLEAK_HEALTH_reordered, 1, event->position,
+                              "an event (%s) is printed %" PRId64 " %s late",
+                              goleak_event_kind_name((enum goleak_event_kind)event->kind),
+                              late_ns < 1000 ? late_ns : late_ns / 1000, late_ns < 1000 ? "ns" : "us");
 }
 
 static void note_jump(struct goleak_order *order, const struct goleak_event *event, int64_t before)
 {
-    goleak_health_note(order->health, GOLEAK_HEALTH_clock_jumps, 1, event->position, 0, 0,
-                       "the time of an event (%s) is %" PRId64 " s %s that of the event before it",
-                       goleak_event_kind_name((enum goleak_event_kind)event->kind),
-                       apart(event->time_ns, before) / 1000000000, event->time_ns > before ? "after" : "before");
+    goleak_health_note_at(order->health, GOLEAK_HEALTH_clock_jumps, 1, event->position,
+                          "the time of an event (%s) is %" PRId64 " s %s that of the event before it",
+                          goleak_event_kind_name((enum goleak_event_kind)event->kind),
+                          apart(event->time_ns, before) / 1000000000, event->time_ns > before ? "after" : "before");
 }
 
 /* A clock that goes back by more than recorders' buffers hold was set, or a number is

@@ -23,11 +23,11 @@ static void the_first_keeps_its_place_and_all_are_counted(void **state)
 {
     struct goleak_health health;
     (void)state;
-    book.input = "a.txt";
+    book.source.input = "a.txt";
     assert_true(goleak_health_is_first(&book, GOLEAK_HEALTH_damaged_lines));
     goleak_health_note(&book, GOLEAK_HEALTH_damaged_lines, 1, 7, 14, 0, "found goid=%s", "x");
     assert_false(goleak_health_is_first(&book, GOLEAK_HEALTH_damaged_lines));
-    book.input = "b.txt";
+    book.source.input = "b.txt";
     goleak_health_note(&book, GOLEAK_HEALTH_damaged_lines, 5, 99, 1, 0, "something else");
     goleak_health_get(&book, GOLEAK_HEALTH_damaged_lines, &health);
     assert_int_equal(health.count, 6);
@@ -50,6 +50,23 @@ static void what_was_never_noted_has_no_place(void **state)
     assert_int_equal(health.count, 0);
     assert_null(health.detail);
     assert_null(health.input);
+}
+
+static void an_event_stands_in_a_line_or_at_an_offset(void **state)
+{
+    struct goleak_health health;
+    (void)state;
+    goleak_health_note_at(&book, GOLEAK_HEALTH_double_parks, 2, 77, "%s", "twice");
+    goleak_health_get(&book, GOLEAK_HEALTH_double_parks, &health);
+    assert_int_equal(health.count, 2);
+    assert_int_equal(health.line, 77);
+    assert_int_equal(health.offset, 0);
+    assert_string_equal(health.detail, "twice");
+    book.source.offsets = true;
+    goleak_health_note_at(&book, GOLEAK_HEALTH_seen_twice, 1, 77, "again");
+    goleak_health_get(&book, GOLEAK_HEALTH_seen_twice, &health);
+    assert_int_equal(health.line, 0);
+    assert_int_equal(health.offset, 77);
 }
 
 static void every_complaint_has_a_name_of_its_own_and_a_meaning(void **state)
@@ -102,6 +119,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_first_keeps_its_place_and_all_are_counted, set_up),
         cmocka_unit_test_setup(what_was_never_noted_has_no_place, set_up),
+        cmocka_unit_test_setup(an_event_stands_in_a_line_or_at_an_offset, set_up),
         cmocka_unit_test_setup(every_complaint_has_a_name_of_its_own_and_a_meaning, set_up),
         cmocka_unit_test_setup(a_long_sentence_is_cut_and_still_the_first, set_up),
         cmocka_unit_test_setup(what_is_lost_or_cut_makes_a_capture_incomplete, set_up),
