@@ -381,6 +381,16 @@ struct goleak_leak {
 GOLEAK_API enum goleak_status goleak_trace_leak(const struct goleak_trace *trace, size_t index,
                                                 struct goleak_leak *out);
 
+/* Goroutines whose verdict is unknown because the same is missing. */
+struct goleak_unknown {
+    uint64_t count;
+    struct goleak_goroutine example; /* evidence[0] is the rule that says what */
+};
+/* Most first; GOLEAK_END past the last one. Where goroutines are only counted, there are
+ * none, though all of them are unknown. */
+GOLEAK_API enum goleak_status goleak_trace_unknown(const struct goleak_trace *trace, size_t index,
+                                                   struct goleak_unknown *out);
+
 /* Frame `index` of a stack, leaf first, as "FUNC FILE:LINE", "FUNC+0xOFF" or
  * "0xADDR"; NULL past the last. */
 GOLEAK_API const char *goleak_stack_frame(const struct goleak_trace *trace, uint32_t stack, size_t index);

@@ -317,6 +317,16 @@ enum goleak_status goleak_trace_leak(const struct goleak_trace *trace, size_t in
     return GOLEAK_OK;
 }
 
+enum goleak_status goleak_trace_unknown(const struct goleak_trace *trace, size_t index, struct goleak_unknown *out)
+{
+    if (index >= trace->groups.unknown_count)
+        return GOLEAK_END;
+    const struct goleak_unknown_sum *sum = &trace->groups.unknown[index];
+    out->count = sum->count;
+    fill_living(trace, sum->example, &out->example);
+    return GOLEAK_OK;
+}
+
 const char *goleak_stack_frame(const struct goleak_trace *trace, uint32_t stack, size_t index)
 {
     const uint32_t *frames;

@@ -145,6 +145,16 @@ static void write_summary(const struct goleak_view *views, size_t count, struct 
     goleak_json_close(json, '}');
 }
 
+static void write_who(const struct goleak_goroutine *goroutine, struct goleak_json *json)
+{
+    goleak_json_open(json, NULL, '{');
+    goleak_json_i64(json, "pid", goroutine->pid);
+    goleak_json_i64(json, "goid", goroutine->goid);
+    goleak_json_hex(json, "g", goroutine->g);
+    goleak_json_u64(json, "incarnation", goroutine->incarnation);
+    goleak_json_close(json, '}');
+}
+
 static void write_leak(const struct goleak_view *view, const struct goleak_leak *leak, struct goleak_json *json)
 {
     goleak_json_open(json, NULL, '{');
@@ -165,14 +175,8 @@ static void write_leak(const struct goleak_view *view, const struct goleak_leak 
     goleak_json_u64(json, "site_ended", leak->site_ended);
     goleak_write_evidence(json, leak->evidence, leak->evidence_count);
     goleak_json_open(json, "goroutines", '[');
-    for (size_t i = 0; i < leak->example_count; i++) {
-        goleak_json_open(json, NULL, '{');
-        goleak_json_i64(json, "pid", leak->examples[i].pid);
-        goleak_json_i64(json, "goid", leak->examples[i].goid);
-        goleak_json_hex(json, "g", leak->examples[i].g);
-        goleak_json_u64(json, "incarnation", leak->examples[i].incarnation);
-        goleak_json_close(json, '}');
-    }
+    for (size_t i = 0; i < leak->example_count; i++)
+        write_who(&leak->examples[i], json);
     goleak_json_close(json, ']');
     goleak_json_text(json, "input", leak->examples[0].input);
     goleak_json_close(json, '}');
@@ -192,6 +196,25 @@ static void write_leaks(const struct goleak_view *views, size_t count, struct go
     goleak_json_close(json, ']');
 }
 
+/* What would decide, of whom too little is known; of several recordings, each one's. */
+static void write_unknown(const struct goleak_view *views, size_t count, struct goleak_json *json)
+{
+    struct goleak_unknown unknown;
+    goleak_json_open(json, "unknown", '[');
+    for (size_t v = 0; v < count; v++)
+        for (size_t i = 0; goleak_trace_unknown(views[v].trace, i, &unknown) == GOLEAK_OK; i++) {
+            goleak_json_open(json, NULL, '{');
+            goleak_json_u64(json, "count", unknown.count);
+            goleak_write_evidence(json, unknown.example.evidence, unknown.example.evidence_count);
+            goleak_json_open(json, "goroutines", '[');
+            write_who(&unknown.example, json);
+            goleak_json_close(json, ']');
+            goleak_json_text(json, "input", unknown.example.input);
+            goleak_json_close(json, '}');
+        }
+    goleak_json_close(json, ']');
+}
+
 /* Members of one recording. */
 static void write_one(const struct goleak_view *view, struct goleak_json *json)
 {
@@ -200,6 +223,7 @@ static void write_one(const struct goleak_view *view, struct goleak_json *json)
     write_health(view, 1, json);
     write_summary(view, 1, json);
     write_leaks(view, 1, json);
+    write_unknown(view, 1, json);
     for (size_t i = 0; i < goleak_analysis_count; i++) {
         const struct goleak_analysis *analysis = goleak_analyses[i];
         if (analysis->name == NULL)
@@ -234,6 +258,7 @@ static enum goleak_status write(const struct goleak_view *views, size_t count, s
         write_health(views, count, &json);
         write_summary(views, count, &json);
         write_leaks(views, count, &json);
+        write_unknown(views, count, &json);
         goleak_json_open(&json, "reports", '[');
         for (size_t i = 0; i < count; i++) {
             goleak_json_open(&json, NULL, '{');

@@ -215,6 +215,22 @@ static void write_living(struct goleak_text_report *report)
     goleak_text_end(report);
 }
 
+/* What would decide, with one of those who lack it. */
+static void write_unknown(struct goleak_text_report *report)
+{
+    struct goleak_unknown unknown;
+    for (size_t i = 0; goleak_trace_unknown(report->view->trace, i, &unknown) == GOLEAK_OK; i++) {
+        goleak_text_label(report, 2, i == 0 ? "unknown" : "");
+        const struct goleak_goroutine *example = &unknown.example;
+        goleak_page_print(report->page, GOLEAK_PLAIN, "%s: ", goleak_words_counted(unknown.count, "goroutine").text);
+        goleak_page_words(report->page, GOLEAK_PLAIN, example->evidence[0].text);
+        goleak_page_print(report->page, GOLEAK_DIM, " (%s%s)",
+                          goleak_text_identity(example->goid, example->g, example->incarnation).text,
+                          unknown.count == 1 ? "" : " is one");
+        goleak_text_end(report);
+    }
+}
+
 /* Most of them, where nothing was given that could name them. */
 static void write_unnamed(struct goleak_text_report *report)
 {
@@ -249,6 +265,8 @@ static void write_goroutines(struct goleak_text_report *report)
         goleak_page_print(page, GOLEAK_PLAIN, ", %s of them blocked", goleak_words_count(sum->blocked_at_end).text);
     goleak_text_end(report);
     write_living(report);
+    if (report->capture.has_blocking)
+        write_unknown(report);
     if (sum->system_hidden == 0)
         return;
     goleak_text_label(report, 2, "hidden");

@@ -42,8 +42,7 @@ static void field(struct goleak_text_report *report, const char *label, const ch
 
 /* ---- one goroutine ---- */
 
-/* "goroutine 22 (g 108426584b40, incarnation 2)", "goroutine 22", "g 108426584b40" */
-static struct goleak_word identity(int64_t goid, uint64_t g, uint32_t incarnation)
+struct goleak_word goleak_text_identity(int64_t goid, uint64_t g, uint32_t incarnation)
 {
     struct goleak_word out;
     char address[64] = "";
@@ -86,7 +85,7 @@ static void write_ancestor(struct goleak_text_report *report, const struct golea
 {
     struct goleak_page *page = report->page;
     uint64_t g = ancestor->goid == GOLEAK_NONE ? ancestor->g : 0; /* one name is enough here */
-    goleak_page_words(page, GOLEAK_PLAIN, identity(ancestor->goid, g, ancestor->incarnation).text);
+    goleak_page_words(page, GOLEAK_PLAIN, goleak_text_identity(ancestor->goid, g, ancestor->incarnation).text);
     if (is_name(ancestor->start_function)) {
         goleak_page_words(page, GOLEAK_PLAIN, ", ");
         goleak_page_name(page, GOLEAK_PLAIN, ancestor->start_function);
@@ -145,7 +144,7 @@ static void write_example(struct goleak_text_report *report, const struct goleak
 {
     const struct goleak_goroutine *example = &leak->examples[0];
     goleak_text_label(report, FIELDS, leak->count == 1 ? "who" : "example");
-    goleak_page_words(report->page, GOLEAK_PLAIN, identity(example->goid, example->g, example->incarnation).text);
+    goleak_page_words(report->page, GOLEAK_PLAIN, goleak_text_identity(example->goid, example->g, example->incarnation).text);
     if (tells_process(report, example))
         goleak_page_print(report->page, GOLEAK_PLAIN, " of process %lld", (long long)example->pid);
     if (example->preexisting)

@@ -53,6 +53,9 @@ struct goleak_word goleak_text_moment(const struct goleak_text_report *report, i
 /* A duration in the clock of moments: "2.5 ms", "12 events". */
 struct goleak_word goleak_text_span(const struct goleak_text_report *report, int64_t span);
 
+/* "goroutine 22 (g 108426584b40, incarnation 2)", "goroutine 22", "g 108426584b40" */
+struct goleak_word goleak_text_identity(int64_t goid, uint64_t g, uint32_t incarnation);
+
 /* A site in one line, for a table: the place of its go statement, without folders,
  * else its function; NULL where neither is told. Until the next call. */
 const char *goleak_text_site(struct goleak_text_report *report, uint32_t site);

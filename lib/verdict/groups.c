@@ -2,6 +2,7 @@
 #include "verdict/verdict.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void goleak_groups_init(struct goleak_groups *groups, struct goleak_alloc *alloc)
 {
@@ -60,6 +61,32 @@ static int by_severity(const void *a, const void *b)
     return x->sum.first_serial < y->sum.first_serial ? -1 : x->sum.first_serial > y->sum.first_serial;
 }
 
+static void add_unknown(struct goleak_groups *groups, const struct goleak_verdict_input *input, uint32_t index,
+                        uint64_t count)
+{
+    struct goleak_judgement judgement;
+    size_t at = 0;
+    goleak_judge(input, index, &judgement);
+    if (judgement.evidence_count == 0)
+        return;
+    while (at < groups->unknown_count && strcmp(groups->unknown[at].rule, judgement.evidence[0].rule) != 0)
+        at++;
+    if (at == GOLEAK_UNKNOWN_RULES)
+        return;
+    if (at == groups->unknown_count)
+        groups->unknown[groups->unknown_count++] =
+            (struct goleak_unknown_sum){ .rule = judgement.evidence[0].rule, .example = index };
+    groups->unknown[at].count += count;
+}
+
+static int by_count(const void *a, const void *b)
+{
+    const struct goleak_unknown_sum *x = a, *y = b;
+    if (x->count != y->count)
+        return x->count > y->count ? -1 : 1;
+    return strcmp(x->rule, y->rule);
+}
+
 /* One is judged for all of them. */
 static bool add(struct goleak_groups *groups, const struct goleak_verdict_input *input, const struct goleak_sum *sum)
 {
@@ -68,6 +95,8 @@ static bool add(struct goleak_groups *groups, const struct goleak_verdict_input 
         return true;
     enum goleak_verdict verdict = goleak_verdict_of(input, record->index);
     groups->verdicts[verdict] += sum->count;
+    if (verdict == GOLEAK_VERDICT_UNKNOWN)
+        add_unknown(groups, input, record->index, sum->count);
     if (!is_shown(verdict))
         return true;
     struct goleak_group *group = find_group(groups, input, record, verdict);
@@ -89,5 +118,6 @@ enum goleak_status goleak_groups_fill(struct goleak_groups *groups, const struct
     }
     if (groups->count != 0)
         qsort(groups->groups, groups->count, sizeof *groups->groups, by_severity);
+    qsort(groups->unknown, groups->unknown_count, sizeof *groups->unknown, by_count);
     return good ? GOLEAK_OK : goleak_alloc_failure(groups->alloc);
 }

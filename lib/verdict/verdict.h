@@ -100,12 +100,22 @@ struct goleak_group {
     struct goleak_sum sum;
 };
 
+/* Those of whom too little is known, by the rule that says what is missing. */
+struct goleak_unknown_sum {
+    const char *rule;
+    uint32_t example;
+    uint64_t count;
+};
+#define GOLEAK_UNKNOWN_RULES 8
+
 struct goleak_groups {
     struct goleak_alloc *alloc;
     struct goleak_intern index; /* bytes: the key */
     struct goleak_group *groups; /* after finish: most severe first */
     size_t count, capacity;
     uint64_t verdicts[GOLEAK_VERDICT_COUNT]; /* of all the living */
+    struct goleak_unknown_sum unknown[GOLEAK_UNKNOWN_RULES]; /* after finish: most first */
+    size_t unknown_count;
 };
 
 void goleak_groups_init(struct goleak_groups *groups, struct goleak_alloc *alloc);
