@@ -144,7 +144,8 @@ static void write_example(struct goleak_text_report *report, const struct goleak
 {
     const struct goleak_goroutine *example = &leak->examples[0];
     goleak_text_label(report, FIELDS, leak->count == 1 ? "who" : "example");
-    goleak_page_words(report->page, GOLEAK_PLAIN, goleak_text_identity(example->goid, example->g, example->incarnation).text);
+    goleak_page_words(report->page, GOLEAK_PLAIN,
+                      goleak_text_identity(example->goid, example->g, example->incarnation).text);
     if (tells_process(report, example))
         goleak_page_print(report->page, GOLEAK_PLAIN, " of process %lld", (long long)example->pid);
     if (example->preexisting)

@@ -75,7 +75,7 @@ static void add_unknown(struct goleak_groups *groups, const struct goleak_verdic
         return;
     if (at == groups->unknown_count)
         groups->unknown[groups->unknown_count++] =
-            (struct goleak_unknown_sum){ .rule = judgement.evidence[0].rule, .example = index };
+            (struct goleak_unknown_sum) { .rule = judgement.evidence[0].rule, .example = index };
     groups->unknown[at].count += count;
 }
 

@@ -164,8 +164,9 @@ GOLEAK_RULE(waits)
     if (c->record->reason == GOLEAK_REASON_UNKNOWN) {
         out->verdict = GOLEAK_VERDICT_UNKNOWN;
         if ((c->record->flags & GOLEAK_REC_PREEXISTING) && c->record->raw_reason == GOLEAK_REASON_NONE)
-            goleak_say(out, "parked since before the recording, which does not tell on what: collect from the program's "
-                            "start to tell");
+            goleak_say(out,
+                       "parked since before the recording, which does not tell on what: collect from the program's "
+                       "start to tell");
         else
             goleak_say(out, "parked, but for a reason that is not told or has no name");
         return true;

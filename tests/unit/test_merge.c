@@ -827,7 +827,7 @@ static void losses_are_each_recorders_own(void **state)
     uint64_t lost[2] = { 0 };
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        lanes[i]->lost = &lost[i];
+        lanes[i]->source.lost = &lost[i];
         push_event(lanes[i], (struct goleak_event){ .kind = GOLEAK_EVENT_LOST,
                                                     .has = GOLEAK_HAS_TIME,
                                                     .time_ns = 1000,
