@@ -244,9 +244,9 @@ static void the_recorder_tells_the_file_name(void **state)
     assert_false(probed_in("/srv/app 1"));
     goleak_names_finish(&names);
     assert_int_equal(book.entries[GOLEAK_HEALTH_other_program].count, 0);
-    char path[300];
-    memset(path, 'a', sizeof path);
-    names.resolver.recorded(names.resolver.context, path, sizeof path);
+    char file[300];
+    memset(file, 'a', sizeof file);
+    names.resolver.recorded(names.resolver.context, file, sizeof file);
     assert_false(probed_in("/elsewhere/app 1.0"));
     assert_false(probed_in(""));
 }
