@@ -345,12 +345,21 @@ static const char *meant_command(const char *word)
                                                   : RECORDER_WORD " TOOL";
 }
 
+static bool ends_in_glk(const char *name)
+{
+    size_t size = name != NULL ? strlen(name) : 0;
+    return size > 4 && strcmp(name + size - 4, ".glk") == 0;
+}
+
 static bool check_report(struct cli_options *options)
 {
     if (options->file_count == 0)
         return misuse(options, "no FILE is given: name a recording, or use '-' for standard input" SEE_HELP);
     if (options->explain_goid != 0 && strcmp(options->format, "text") != 0)
         return misuse(options, "--explain tells in text: it cannot be used with --format=%s" SEE_HELP, options->format);
+    if (ends_in_glk(options->output))
+        return misuse(options, "-o %.*s: a report is no .glk; '" CLI_PROGRAM " " CONVERT_WORD "' writes one" SEE_HELP,
+                      SHOWN, options->output);
     const char *meant = meant_command(options->files[0]);
     return meant == NULL || misuse(options, "there is no file '%.*s' (did you mean '" CLI_PROGRAM " %s'?)" SEE_HELP,
                                    SHOWN, options->files[0], meant);

@@ -180,7 +180,7 @@ static enum outcome cut(struct zstd *zstd, struct goleak_packed *packed)
         goleak_packed_damage(packed, true, end,
                              "the input ends after %" PRIu64
                              " packed bytes, inside the zstd frame that begins at byte %" PRIu64
-                             "; expected the rest of it; everything before the cut was used",
+                             "; expected the rest of it",
                              end, zstd->frame_offset);
         packed->at = packed->end;
     }
