@@ -55,7 +55,7 @@ bool goleak_sites_init(struct goleak_sites *sites, struct goleak_symbols *symbol
 void goleak_sites_release(struct goleak_sites *sites)
 {
     goleak_free(sites->index.alloc, sites->sites, sites->capacity * sizeof *sites->sites);
-    goleak_free(sites->index.alloc, sites->pc_frames, sites->pc_capacity * sizeof *sites->pc_frames);
+    goleak_free(sites->index.alloc, sites->pc_places, sites->pc_capacity * sizeof *sites->pc_places);
     goleak_intern_release(&sites->index);
     goleak_intern_release(&sites->pcs);
     *sites = (struct goleak_sites){ 0 };
@@ -111,7 +111,10 @@ static uint32_t place_again(const struct goleak_sites *sites, uint32_t frame)
     if (frame == 0 || goleak_symbols_frame_function(sites->symbols, frame)[0] != '\0' ||
         goleak_parse_hex(text, text + strlen(text), &address) == NULL)
         return frame;
-    uint32_t named = goleak_sites_frame_of(sites, address);
+    uint32_t id = goleak_intern_find(&sites->pcs, &address, sizeof address);
+    uint32_t named = id != 0 ? sites->pc_places[id - 1].named : 0;
+    if (named == 0) /* the executable may tell by now */
+        named = goleak_symbols_address(sites->symbols, address, true);
     return named != 0 ? named : frame;
 }
 
@@ -128,24 +131,28 @@ bool goleak_sites_rename(struct goleak_sites *sites, uint32_t site)
     return true;
 }
 
-uint32_t goleak_sites_frame_of(const struct goleak_sites *sites, uint64_t gopc)
+uint32_t goleak_sites_place(struct goleak_sites *sites, uint64_t gopc, uint32_t named)
 {
-    uint32_t id = goleak_intern_find(&sites->pcs, &gopc, sizeof gopc);
-    return id != 0 ? sites->pc_frames[id - 1] : 0;
-}
-
-bool goleak_sites_name(struct goleak_sites *sites, uint64_t gopc, uint32_t frame)
-{
-    uint32_t *last = &sites->last_pcs[goleak_hash_u64(gopc) >> 56];
-    if (find_last(&sites->pcs, *last, &gopc) != 0)
-        return true;
-    size_t before = sites->pcs.count;
-    if (!goleak_grow(sites->pcs.alloc, &sites->pc_frames, &sites->pc_capacity, before + 1, sizeof *sites->pc_frames))
-        return false;
-    uint32_t id = *last = goleak_intern_add(&sites->pcs, &gopc, sizeof gopc);
-    if (id > before)
-        sites->pc_frames[id - 1] = frame;
-    return id != 0;
+    uint32_t *last = &sites->last_pcs[goleak_hash_u64(gopc) >> 56], id = find_last(&sites->pcs, *last, &gopc);
+    if (id == 0) {
+        size_t before = sites->pcs.count;
+        if (!goleak_grow(sites->pcs.alloc, &sites->pc_places, &sites->pc_capacity, before + 1,
+                         sizeof *sites->pc_places))
+            return 0;
+        id = *last = goleak_intern_add(&sites->pcs, &gopc, sizeof gopc);
+        if (id == 0)
+            return 0;
+        if (id > before)
+            sites->pc_places[id - 1] = (struct goleak_pc_place){ 0, 0 };
+    }
+    struct goleak_pc_place *place = &sites->pc_places[id - 1];
+    if (named != 0 && place->named == 0)
+        place->named = named;
+    else if (named == 0 && place->named == 0 && place->address == 0)
+        place->address = goleak_symbols_address(sites->symbols, gopc, true);
+    if (place->address != 0)
+        return place->address;
+    return named != 0 ? named : place->named;
 }
 
 size_t goleak_sites_count(const struct goleak_sites *sites)

@@ -18,6 +18,12 @@ struct goleak_site {
     uint8_t proof;       /* GOLEAK_REC_SYSTEM, _USER, _MAIN, _NOT_MAIN bits */
 };
 
+/* The frame of a go statement's address. */
+struct goleak_pc_place {
+    uint32_t named;   /* that a stack gave it; 0: none did yet */
+    uint32_t address; /* its bare address, where a creation came before its name; 0: none did */
+};
+
 #define GOLEAK_SITES_LAST 256
 
 struct goleak_sites {
@@ -29,7 +35,7 @@ struct goleak_sites {
     struct goleak_site *sites;      /* sites[0]: nothing told */
     size_t capacity;
     struct goleak_intern pcs;       /* bytes: gopc */
-    uint32_t *pc_frames;            /* pc_frames[id - 1]: the frame that a stack gave it */
+    struct goleak_pc_place *pc_places; /* pc_places[id - 1] */
     size_t pc_capacity;
 };
 
@@ -40,11 +46,11 @@ void goleak_sites_release(struct goleak_sites *sites);
 bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t start, uint32_t *site);
 /* The start function is known by a better name now: true, and its proofs are renewed. */
 bool goleak_sites_rename(struct goleak_sites *sites, uint32_t site);
-/* The frame of a go statement by its address, where some stack has named it: a
- * tracer prints bare addresses once the process has gone. 0: not known. */
-uint32_t goleak_sites_frame_of(const struct goleak_sites *sites, uint64_t gopc);
-/* Remembers one. False when memory ends. */
-bool goleak_sites_name(struct goleak_sites *sites, uint64_t gopc, uint32_t frame);
+/* The frame by which sites of this go statement are told apart. `named`: what this creation's
+ * stack calls it; 0: it has none, or bare addresses, which a tracer prints once the process
+ * has gone; then it is what another stack calls it. A place that was met without a name stays
+ * one place: it is renamed at the end. 0: memory ended. */
+uint32_t goleak_sites_place(struct goleak_sites *sites, uint64_t gopc, uint32_t named);
 
 size_t goleak_sites_count(const struct goleak_sites *sites); /* site 0 included */
 

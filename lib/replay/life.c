@@ -41,15 +41,11 @@ static bool find_created_at(struct goleak_replay *replay, struct goleak_record *
     if (event->has & GOLEAK_HAS_STACK) {
         goleak_detail_of(replay, record)->created_stack = event->stack;
         *frame = goleak_symbols_created_at(replay->symbols, event->stack);
-        bool named = goleak_symbols_frame_function(replay->symbols, *frame)[0] != '\0';
-        if (named || !has_pc)
-            return !named || !has_pc || goleak_sites_name(&replay->sites, event->gopc, *frame);
     }
     if (!has_pc)
         return true;
-    *frame = goleak_sites_frame_of(&replay->sites, event->gopc);
-    if (*frame == 0)
-        *frame = goleak_symbols_address(replay->symbols, event->gopc, true);
+    bool named = goleak_symbols_frame_function(replay->symbols, *frame)[0] != '\0';
+    *frame = goleak_sites_place(&replay->sites, event->gopc, named ? *frame : 0);
     return *frame != 0;
 }
 

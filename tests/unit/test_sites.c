@@ -152,16 +152,31 @@ static void places_are_learnt_by_address(void **state)
     (void)state;
     uint32_t frame = goleak_symbols_frame(&symbols, "main.Gather", 11, 0x9e, false);
     uint32_t other = goleak_symbols_frame(&symbols, "main.other", 10, 0x9e, false);
-    assert_int_equal(goleak_sites_frame_of(&sites, 0x68a525), 0);
-    assert_true(goleak_sites_name(&sites, 0x68a525, frame));
-    assert_int_equal(goleak_sites_frame_of(&sites, 0x68a525), frame);
-    assert_int_equal(goleak_sites_frame_of(&sites, 0x68a526), 0);
-    assert_true(goleak_sites_name(&sites, 0x68a525, other)); /* the first name stays */
-    assert_int_equal(goleak_sites_frame_of(&sites, 0x68a525), frame);
-    for (uint64_t pc = 0; pc < 1000; pc++)
-        assert_true(goleak_sites_name(&sites, pc, other));
-    assert_int_equal(goleak_sites_frame_of(&sites, 999), other);
-    assert_int_equal(goleak_sites_frame_of(&sites, 0x68a525), frame);
+    assert_int_equal(goleak_sites_place(&sites, 0x68a525, frame), frame);
+    assert_int_equal(goleak_sites_place(&sites, 0x68a525, 0), frame);
+    assert_int_equal(goleak_sites_place(&sites, 0x68a525, other), other); /* as its own stack has it */
+    assert_int_equal(goleak_sites_place(&sites, 0x68a525, 0), frame);     /* the first name stays */
+    for (uint64_t pc = 1; pc < 1000; pc++)
+        assert_int_equal(goleak_sites_place(&sites, pc, other), other);
+    assert_int_equal(goleak_sites_place(&sites, 999, 0), other);
+    assert_int_equal(goleak_sites_place(&sites, 0x68a525, 0), frame);
+}
+
+/* … and one that was met before is one place, which gets its name at the end. */
+static void a_place_that_is_named_late_stays_one(void **state)
+{
+    uint32_t before, after, lost, frame = goleak_symbols_frame(&symbols, "main.Gather", 11, 0x9e, false);
+    (void)state;
+    assert_true(goleak_sites_add(&sites, goleak_sites_place(&sites, 0x68a525, 0), 0, &before));
+    assert_true(goleak_sites_add(&sites, goleak_sites_place(&sites, 0x68a525, frame), 0, &after));
+    assert_int_equal(before, after);
+    assert_true(goleak_sites_add(&sites, goleak_sites_place(&sites, 0x68a999, 0), 0, &lost));
+    const struct goleak_site *one = goleak_sites_at(&sites, before);
+    assert_string_equal(goleak_symbols_frame_text(&symbols, one->created_at), "0x68a525");
+    assert_true(goleak_sites_rename(&sites, before));
+    assert_false(goleak_sites_rename(&sites, before));
+    assert_false(goleak_sites_rename(&sites, lost));
+    assert_string_equal(goleak_symbols_frame_text(&symbols, one->created_at), "main.Gather+0x9e");
 }
 
 static void many_sites_stay_apart(void **state)
@@ -187,6 +202,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_told_is_site_zero, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_place_and_a_start_are_one_site, set_up, tear_down),
         cmocka_unit_test_setup_teardown(places_are_learnt_by_address, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_place_that_is_named_late_stays_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_sites_stay_apart, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
