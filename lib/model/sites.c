@@ -143,7 +143,7 @@ uint32_t goleak_sites_place(struct goleak_sites *sites, uint64_t gopc, uint32_t 
         if (id == 0)
             return 0;
         if (id > before)
-            sites->pc_places[id - 1] = (struct goleak_pc_place){ 0, 0 };
+            sites->pc_places[id - 1] = (struct goleak_pc_place) { 0, 0 };
     }
     struct goleak_pc_place *place = &sites->pc_places[id - 1];
     if (named != 0 && place->named == 0)
