@@ -481,13 +481,13 @@ static enum goleak_status tell_messages(struct convert *convert, struct part *pa
             of = other;
         }
     }
-    static const enum goleak_health_id ids[] = { GOLEAK_HEALTH_lost_events, GOLEAK_HEALTH_recorder_errors };
     enum goleak_status status = GOLEAK_OK;
-    for (size_t i = 0; i < sizeof ids / sizeof *ids && status == GOLEAK_OK && of != NULL; i++) {
-        const struct goleak_health_entry *entry = &part->trace->health.entries[ids[i]];
-        uint64_t known = ids[i] == GOLEAK_HEALTH_lost_events ? of->feed.input->lost : 0;
-        if (entry->count > known)
-            status = goleak_writer_note(convert->writer, part->first, goleak_health_name(ids[i]), entry->count - known,
+    for (int i = 0; i < GOLEAK_HEALTH_COUNT && status == GOLEAK_OK && of != NULL; i++) {
+        const enum goleak_health_id id = (enum goleak_health_id)i;
+        const struct goleak_health_entry *entry = &part->trace->health.entries[id];
+        uint64_t known = id == GOLEAK_HEALTH_lost_events ? of->feed.input->lost : 0;
+        if (goleak_health_is_recorders(id) && entry->count > known)
+            status = goleak_writer_note(convert->writer, part->first, goleak_health_name(id), entry->count - known,
                                         entry, &convert->failure);
     }
     const struct goleak_input *input = part->feed.input;

@@ -414,7 +414,7 @@ static bool adopt(struct goleak_trace *trace, size_t of, struct goleak_trace *me
     for (int id = 0; id < GOLEAK_HEALTH_COUNT; id++) {
         const struct goleak_health_entry *entry = &messages->health.entries[id];
         /* What else is in that file was not meant for us. */
-        if (id != GOLEAK_HEALTH_lost_events && id != GOLEAK_HEALTH_recorder_errors)
+        if (!goleak_health_is_recorders((enum goleak_health_id)id))
             continue;
         uint64_t told = id == GOLEAK_HEALTH_lost_events ? lost : 0;
         if (entry->count > told) /* the recording may have told the same losses */

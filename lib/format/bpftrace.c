@@ -12,6 +12,7 @@
  *
  *      Attaching 8 probes...             Lost 136669 events
  *      @n: 5                             WARNING: Total lost event count: 136669
+ *      ERROR: failed to look up stack id -17 (pid -1): -2
  *      ERROR: Unknown error -1: couldn't set RLIMIT_MEMLOCK for bpftrace. …     (harmless)
  *
  * Read off recordings by bpftrace 0.17 and 0.27, and off its output.cpp. Losses are
@@ -91,6 +92,13 @@ static bool is_memlock(const char *at, const char *end)
     return has_word(at, end, "RLIMIT_MEMLOCK") && find_severity(at, end) != NULL;
 }
 
+/* "ERROR: failed to look up stack id -17 (pid -1): -2", where its map had no place: the event is
+ * printed, with an empty stack. */
+static bool is_lost_stack(const char *at, const char *end)
+{
+    return has_word(at, end, "failed to look up stack id");
+}
+
 static bool is_message(const char *at, const char *end)
 {
     uint64_t count;
@@ -119,6 +127,8 @@ static bool take_message(struct goleak_reader *reader, const struct goleak_line 
         goleak_textual_lost(text, line, count);
     } else if (is_count(at, end, "WARNING: Total lost event count: ", "", &count)) {
         goleak_textual_lost_in_all(text, line, count);
+    } else if (severity != NULL && is_lost_stack(at, end)) {
+        goleak_textual_lost_stack(text, line);
     } else if (severity != NULL && *severity == 'E' && !is_memlock(at, end)) {
         goleak_textual_error(text, line);
     } else if (severity == NULL && !is_message(at, end)) {

@@ -478,6 +478,11 @@ void goleak_textual_lost_in_all(struct goleak_textual *text, const struct goleak
         goleak_textual_lost(text, line, total - text->lost_told);
 }
 
+void goleak_textual_lost_stack(struct goleak_textual *text, const struct goleak_line *line)
+{
+    note_line(text, GOLEAK_HEALTH_lost_stacks, 1, line);
+}
+
 void goleak_textual_error(struct goleak_textual *text, const struct goleak_line *line)
 {
     note_line(text, GOLEAK_HEALTH_recorder_errors, 1, line);

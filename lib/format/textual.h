@@ -123,6 +123,7 @@ enum goleak_status goleak_textual_skip_event(struct goleak_textual *text);
 void goleak_textual_lost(struct goleak_textual *text, const struct goleak_line *line, uint64_t count);
 /* The message tells how many in all: records before it may have told some. */
 void goleak_textual_lost_in_all(struct goleak_textual *text, const struct goleak_line *line, uint64_t total);
+void goleak_textual_lost_stack(struct goleak_textual *text, const struct goleak_line *line);
 void goleak_textual_error(struct goleak_textual *text, const struct goleak_line *line);
 
 /* An event that may be the input's last, cut: is it whole, then remember it. */

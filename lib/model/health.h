@@ -57,6 +57,12 @@ static inline bool goleak_health_is_first(const struct goleak_health_book *book,
     return book->entries[id].detail[0] == '\0';
 }
 
+/* What a recorder says beside its recording. */
+static inline bool goleak_health_is_recorders(enum goleak_health_id id)
+{
+    return id == GOLEAK_HEALTH_lost_events || id == GOLEAK_HEALTH_lost_stacks || id == GOLEAK_HEALTH_recorder_errors;
+}
+
 /* The id of a name ("lost_events"); false: there is none. `id` may be NULL. */
 bool goleak_health_find(const char *name, enum goleak_health_id *id);
 const char *goleak_health_name(enum goleak_health_id id);

@@ -5,7 +5,7 @@
  *      app 17591/17593 [001]  1233.913773012: goleak_17580:gopark: (486ae0) g=0xfd13b3a1e0 goid=1 reason=7 …
  *                 86aee runtime.gopark+0xe (/srv/app)
  *                 …
- *      # goleak-recorder-end: lost=0
+ *      # goleak-recorder-end: events=52 lost=0 ts=1251913820977
  *
  * perf probe refuses an event that exists in any group, and moves probes where it finds
  * debug information: the script writes tracefs' uprobe_events itself. The kernel counts
@@ -72,7 +72,7 @@ static void write_usage(const struct script *script)
     put(script, "#!/bin/sh\n"
                 "# Records the goroutines of a Go <version> program on <arch> for goleak-report, with perf.\n"
                 "#\n"
-                "#   sh THIS.sh <-x>-p PID                until Ctrl-C; the program goes on\n"
+                "#   sh THIS.sh <-x>-p PID                until Ctrl-C, or SIGTERM; the program goes on\n"
                 "#   sh THIS.sh <-x>-p PID -t 10          for ten seconds\n"
                 "#   sh THIS.sh <-x>-- ./app ARGUMENT...  from the program's start to its end\n"
                 "#   goleak-report <with>trace.txt\n"
@@ -302,6 +302,8 @@ static void write_record(const struct script *script)
                 "    wait $recorder\n"
                 "done\n"
                 "trap 'exit 130' INT TERM HUP\n"
+                "# By perf's clock: until then those who wait at the end have waited.\n"
+                "ended=$(awk '/^now at / { print $3; exit }' /proc/timer_list 2>/dev/null)\n"
                 "[ -s \"$output.data\" ] || die 'perf recorded nothing'\n"
                 "hits=0\n"
                 "if [ -z \"$pid\" ] && [ -z \"$interrupted\" ]; then\n"
@@ -323,7 +325,7 @@ static void write_print(const struct script *script)
                 "        \"$(echo $events | tr ' ' ,)\"<$locks> \"$program\"\n"
                 "    perf script -i \"$output.data\" --ns --show-lost-events --no-inline \\\n"
                 "        -F trace:comm,pid,tid,cpu,time,event,trace,ip,sym,symoff,dso |\n"
-                "        awk -v group=\"$group\" -v hits=\"$hits\" -v pid=\"$pid\" '\n"
+                "        awk -v group=\"$group\" -v hits=\"$hits\" -v pid=\"$pid\" -v ended=\"$ended\" '\n"
                 "            # Losses are told by whoever comes next: those of other processes count, too.\n"
                 "            index($0, \" \" group \":\") { other = pid != \"\" && $0 !~ (\" \" pid \"/[0-9]+ \") }\n"
                 "            other && !/ PERF_RECORD_LOST/ { next }\n"
@@ -342,6 +344,7 @@ static void write_print(const struct script *script)
                 "                sub(/ by=0x0 bygoid=-?[0-9]+/, \" by=0x0 bygoid=0\")\n"
                 "                sub(/ parent=0x0 parentgoid=-?[0-9]+/, \" parent=0x0 parentgoid=0\")\n"
                 "            }\n"
+                "            index($0, \" \" group \":\") { printed++ }\n"
                 "            / PERF_RECORD_LOST lost / { lost += $NF }\n"
                 "            / PERF_RECORD_LOST_SAMPLES lost / { samples += $NF }\n"
                 "            { print }\n"
@@ -349,7 +352,8 @@ static void write_print(const struct script *script)
                 "                # Three who count the same losses: whoever knows of most.\n"
                 "                if (samples > lost) lost = samples\n"
                 "                if (hits - n > lost) lost = hits - n\n"
-                "                print \"# goleak-recorder-end: lost=\" lost + 0\n"
+                "                end = \"# goleak-recorder-end: events=\" printed + 0 \" lost=\" lost + 0\n"
+                "                print ended == \"\" ? end : end \" ts=\" ended\n"
                 "            }'\n"
                 "} >\"$output\" || die \"$output cannot be written\"\n"
                 "rm -f \"$output.data\"\n");
