@@ -24,7 +24,7 @@ struct goleak_node {
     bool alive, cut;
     bool late;            /* its site became known when it had started others … */
     uint32_t last_before; /* … up to this one (the low half of a serial), which were told without it */
-    int64_t last;         /* moment at which it started another one last */
+    int64_t last;         /* moment at which it started another one last; since it has ended, of that */
 };
 
 struct goleak_lineage {

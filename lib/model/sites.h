@@ -15,6 +15,7 @@ struct goleak_site {
     uint32_t start;      /* string: start function; 0: not told */
     bool unnamed;        /* … of which only the address is known yet */
     int64_t first, last; /* moments of the first and the last creation; 0: of none */
+    uint32_t tied, untied; /* ended right after their spawners had; … and did not */
     uint8_t proof;       /* GOLEAK_REC_SYSTEM, _USER, _MAIN, _NOT_MAIN bits */
 };
 

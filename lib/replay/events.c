@@ -61,7 +61,7 @@ static enum goleak_status end_life(struct goleak_replay *replay, struct goleak_r
         status = replay->on_ended(replay->context, record, moment);
     if ((record->flags & GOLEAK_REC_PREEXISTING) == 0)
         replay->script_live--;
-    goleak_end_lineage(replay, record);
+    goleak_end_lineage(replay, record, moment);
     goleak_waits_forget(&replay->waits, record);
     goleak_locks_end(&replay->locks, record, moment);
     record->since = moment;
@@ -91,7 +91,7 @@ static void appear(struct goleak_replay *replay, const struct goleak_event *even
                    int64_t moment)
 {
     if (record->flags & GOLEAK_REC_SEEN) { /* a later life of a known address */
-        goleak_end_lineage(replay, record);
+        goleak_end_lineage(replay, record, moment);
         goleak_begin_life(replay, record, GOLEAK_NO_MOMENT);
     } else if (record->serial == 0) {
         goleak_begin_life(replay, record, GOLEAK_NO_MOMENT);
@@ -170,7 +170,7 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
         status = end_life(replay, record, moment);
     }
     if ((record->flags & GOLEAK_REC_SPAWNED) || record->parent != 0)
-        goleak_end_lineage(replay, record); /* a named one: its address lives on */
+        goleak_end_lineage(replay, record, moment); /* a named one: its address lives on */
     goleak_begin_life(replay, record, moment);
     record->goid = event->has & GOLEAK_HAS_GOID ? event->goid : event->has & GOLEAK_HAS_G ? 0 : record->goid;
     uint8_t proof = 0;

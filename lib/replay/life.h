@@ -141,8 +141,27 @@ static inline bool goleak_spawns_others(const struct goleak_record *spawner, uin
            (spawner->g != 0 && g > UINT32_MAX && apart < GOLEAK_SAME_HEAP_BYTES);
 }
 
-static inline void goleak_end_lineage(struct goleak_replay *replay, struct goleak_record *record)
+/* A goroutine ends right after another one if less than 1/N of its life lies between. */
+#define GOLEAK_RIGHT_AFTER 100
+
+/* Does it end because its spawner has? Counted without a branch: which cannot be foreseen. */
+static inline void goleak_note_end(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment)
 {
+    const struct goleak_node *spawner = &replay->lineage.nodes[record->parent];
+    struct goleak_site *site = &replay->sites.sites[record->site];
+    uint64_t life = (uint64_t)moment - (uint64_t)record->created, apart = (uint64_t)moment - (uint64_t)spawner->last;
+    const unsigned tied = (unsigned)!spawner->alive & (unsigned)(apart <= life / GOLEAK_RIGHT_AFTER);
+    site->tied += tied;
+    site->untied += 1 - tied;
+}
+
+/* It has ended, or lives again without that having been seen. */
+static inline void goleak_end_lineage(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+{
+    if (record->parent != 0 && record->created != GOLEAK_NO_MOMENT)
+        goleak_note_end(replay, record, moment);
+    if (record->flags & GOLEAK_REC_SPAWNED)
+        replay->lineage.nodes[goleak_detail_of(replay, record)->node].last = moment;
     goleak_lineage_end(&replay->lineage, record, goleak_detail_of(replay, record));
 }
 

@@ -102,7 +102,7 @@ ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_e
     record->state = GOLEAK_STATE_ENDED;
     replay->script_live -= (record->flags & GOLEAK_REC_PREEXISTING) == 0;
     if ((record->flags & GOLEAK_REC_SPAWNED) || record->parent != 0)
-        goleak_end_lineage(replay, record);
+        goleak_end_lineage(replay, record, moment);
     goleak_waits_forget(&replay->waits, record);
     goleak_locks_end(&replay->locks, record, moment);
     record->since = moment;

@@ -117,6 +117,42 @@ GOLEAK_RULE(scope)
     return true;
 }
 
+/* The one who started it; NULL: it has ended, or is not known. */
+static const struct goleak_record *spawner_of(const struct goleak_case *c)
+{
+    const struct goleak_node *node = goleak_lineage_at(c->input->lineage, c->record->parent);
+    if (c->record->parent == 0 || !node->alive)
+        return NULL;
+    uint32_t index = goleak_store_get(c->input->store, node->g != 0 ? node->g : node->goid | GOLEAK_KEY_GOID,
+                                      node->process);
+    const struct goleak_record *record = index != 0 ? goleak_store_at(c->input->store, index) : NULL;
+    return record != NULL && (record->goid == node->goid || node->goid == 0) ? record : NULL;
+}
+
+bool goleak_is_tied(const struct goleak_case *c)
+{
+    const struct goleak_limits *limits = c->input->limits;
+    const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
+    if (site->tied < limits->tied_least || site->untied > site->tied / limits->tied_part)
+        return false;
+    const struct goleak_record *spawner = spawner_of(c);
+    return spawner != NULL &&
+           (!goleak_is_blocked(spawner) || goleak_hope_of(&c->input->hope, spawner->index) != GOLEAK_HOPE_NONE);
+}
+
+GOLEAK_RULE(tied)
+{
+    if (!goleak_is_tied(c))
+        return false;
+    const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
+    goleak_say(out, "%" PRIu32 " of the %" PRIu32 " of this place that have ended did so right after the one that had "
+                    "started them, and %s, which started it, is not stuck", site->tied, site->tied + site->untied,
+               goleak_who(c->input, spawner_of(c)->index).text);
+    goleak_say_number(out, "tied", site->tied);
+    goleak_say_number(out, "ended", (int64_t)site->tied + site->untied);
+    return true;
+}
+
 GOLEAK_RULE(startup)
 {
     if (c->hope != GOLEAK_HOPE_STARTUP)
@@ -169,11 +205,11 @@ static void say_longer(const struct goleak_case *c, struct goleak_saying *out, u
                       goleak_wait_least(longer_from(c->waited)));
 }
 
-/* Too few are known for their number: half of them, and the longest, which is known exactly, took as long. */
+/* Too few are known for their number: half of them took as long. By buckets: all of a bunch get one answer. */
 static bool is_like_most(const struct goleak_case *c, uint64_t longer, struct goleak_saying *out)
 {
     uint64_t alike = longer + c->site->buckets[goleak_wait_bucket(c->waited)];
-    if (alike < c->input->limits->usual_longer || alike * 2 <= c->site->ended || c->site->longest <= c->waited)
+    if (alike < c->input->limits->usual_longer || alike * 2 <= c->site->ended)
         return false;
     goleak_say(out, "waiting for %s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took about as long, or "
                     "longer: up to %s",
@@ -202,6 +238,17 @@ GOLEAK_RULE(usual)
                goleak_span_of(c->input, c->waited).text, longer, c->site->ended,
                goleak_span_of(c->input, goleak_wait_least(longer_from(c->waited))).text);
     say_longer(c, out, longer, c->site->ended);
+    return true;
+}
+
+/* It has waited here for as long before, and somebody came. */
+GOLEAK_RULE(own)
+{
+    if (c->habit == NULL || c->waited > c->habit->longest || goleak_is_deserted(c))
+        return false;
+    goleak_say(out, "waiting for %s; it was woken here after %s before", goleak_span_of(c->input, c->waited).text,
+               goleak_span_of(c->input, c->habit->longest).text);
+    goleak_say_number(out, c->input->has_time ? "longest_ns" : "longest_events", c->habit->longest);
     return true;
 }
 

@@ -245,7 +245,8 @@ static void collect(struct goleak_hope_search *search)
         else
             give_first(search, record, GOLEAK_HOPE_ACTS); /* it needs nobody's help */
         if (record->parent != 0 &&
-            (goleak_kin_of(search, record)->signals || (!blocked && goleak_hope_may_help(search, record)))) {
+            (goleak_kin_of(search, record)->signals ||
+             ((!blocked || search->hope->kinds[i] == GOLEAK_HOPE_TIMER) && goleak_hope_may_help(search, record)))) {
             goleak_set_bit(search->helpers, i);
             goleak_set_bit(search->helped, record->parent);
         }
@@ -337,7 +338,7 @@ static void spread_up(struct goleak_hope_search *search, uint32_t index)
 {
     uint8_t kind = search->hope->kinds[index];
     bool acts = kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_BESIDE || kind == GOLEAK_HOPE_CHILD ||
-                kind == GOLEAK_HOPE_HOLDER;
+                kind == GOLEAK_HOPE_HOLDER || kind == GOLEAK_HOPE_TIMER; /* a timer is as good as sleep */
     uint32_t parent = find_blocked(search, search->parents[index]);
     if (parent == 0 || search->hope->kinds[parent] != GOLEAK_HOPE_NONE)
         return;

@@ -66,6 +66,8 @@ enum goleak_patience goleak_hope_patience_of(const struct goleak_hope_search *se
     const struct goleak_past *past = goleak_waits_past(search->input->waits, record);
     const struct goleak_limits *limits = search->input->limits;
     uint32_t naps = past != NULL ? past->naps : 0;
+    if (search->hope->kinds[record->index] == GOLEAK_HOPE_TIMER)
+        naps += goleak_waits_here(search->input->waits, record)->nobody;
     return naps >= limits->chances           ? GOLEAK_PATIENCE_NONE
            : naps >= limits->chances_at_work ? GOLEAK_PATIENCE_SOME
                                              : GOLEAK_PATIENCE_ALL;

@@ -81,9 +81,11 @@ static const struct rule {
     { "child", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_child },
     { "passed", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_passed },
     { "scope", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_scope },
+    { "tied", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_tied },
     { "startup", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_startup },
     { "queue", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_queue },
     { "usual", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_usual },
+    { "own", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_own },
     { "early", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_early },
     { "idler", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_idler },
     { "older", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_older },
@@ -236,7 +238,9 @@ static enum part part_of(const struct rule *rule)
 {
     goleak_rule *applies = rule->applies;
     return applies == goleak_rule_serves || applies == goleak_rule_timer    ? SERVED
-           : applies == goleak_rule_usual || applies == goleak_rule_early   ? YOUNG
+           : applies == goleak_rule_usual || applies == goleak_rule_early ||
+                   applies == goleak_rule_own
+               ? YOUNG
            : applies == goleak_rule_startup || applies == goleak_rule_older ? TELLS
                                                                             : AGAINST;
 }
@@ -264,7 +268,7 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
 {
     bool startup = c->hope == GOLEAK_HOPE_STARTUP;
     bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_CHILD && c->hope != GOLEAK_HOPE_BESIDE && !startup &&
-                  !is_rise_of_spawners(c) && !goleak_is_queued(c);
+                  !is_rise_of_spawners(c) && !goleak_is_queued(c) && !goleak_is_tied(c);
     bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
     if (speaks(c, SERVED)) {

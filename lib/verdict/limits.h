@@ -27,6 +27,8 @@ struct goleak_limits {
     uint64_t early_least, early_part, early_share; /* the same of the process, in the last 1/N of its time */
     uint64_t queue_least;    /* so many waits that ended in their order make a queue … */
     int64_t queue_idle;      /* … if the last one ended within 1/N of the time that the oldest has waited */
+    uint32_t tied_least;     /* so many that ended right after their spawners … */
+    uint32_t tied_part;      /* … are a rule if those who did not are less than 1/N of them */
     double left_out_chance;  /* that a goroutine which is served is left out so often */
     double loss_chance;      /* what chance does less often is no chance */
     double loss_untold;      /* the part of the events that is taken to be lost where nobody counted */
@@ -38,6 +40,7 @@ struct goleak_limits {
         .habit_waits = 2, .patience = 10, .together = 10, .at_once = 100, .chances = 20, .chances_at_work = 5,         \
         .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .endless_created = 30, .usual_longer = 2,             \
         .usual_part = 20, .early_least = 5, .early_part = 10, .early_share = 10, .queue_least = 5, .queue_idle = 4,    \
+        .tied_least = 5, .tied_part = 10,            \
         .left_out_chance = 0.0001, .loss_chance = 0.05, .loss_untold = 0.02, .lock_gaps = 100                          \
     }
 

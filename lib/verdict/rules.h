@@ -60,8 +60,8 @@ goleak_rule goleak_rule_waker_gone, goleak_rule_never_woken, goleak_rule_sender,
     goleak_rule_rises, goleak_rule_never_ends, goleak_rule_beyond, goleak_rule_shape, goleak_rule_spawner_gone;
 /* counter.c: what speaks against it */
 goleak_rule goleak_rule_serves, goleak_rule_timer, goleak_rule_shared, goleak_rule_pool, goleak_rule_beside,
-    goleak_rule_child, goleak_rule_passed, goleak_rule_scope, goleak_rule_startup, goleak_rule_queue,
-    goleak_rule_usual, goleak_rule_early, goleak_rule_idler, goleak_rule_older;
+    goleak_rule_child, goleak_rule_passed, goleak_rule_scope, goleak_rule_tied, goleak_rule_startup, goleak_rule_queue,
+    goleak_rule_usual, goleak_rule_early, goleak_rule_own, goleak_rule_idler, goleak_rule_older;
 /* deadlock.c: who holds the lock that it waits for */
 goleak_rule goleak_rule_lock_cycle, goleak_rule_lock_kept, goleak_rule_holder;
 /* loss.c: what was lost */
@@ -94,6 +94,8 @@ bool goleak_is_locked_out(const struct goleak_case *c);
 bool goleak_is_left_out(const struct goleak_case *c);
 /* Those who wait like it are served one after the other, and its turn has not come. */
 bool goleak_is_queued(const struct goleak_case *c);
+/* All of its place ended with their spawners, and its own is not stuck. */
+bool goleak_is_tied(const struct goleak_case *c);
 /* The count of its site rises through the recording. */
 bool goleak_is_rising(const struct goleak_case *c);
 
