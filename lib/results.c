@@ -176,10 +176,10 @@ static void fill_places(const struct goleak_trace *trace, const struct goleak_re
 {
     out->created_at = goleak_site_created_at(&trace->model, record->site);
     out->start_function = goleak_site_start(&trace->model, record->site);
-    uint32_t frame = goleak_symbols_blocked_at(&trace->symbols, record->block_stack);
+    uint32_t stack = goleak_waiting_stack(record), frame = goleak_symbols_blocked_at(&trace->symbols, stack);
     out->blocked_at = frame != 0 ? goleak_symbols_frame_text(&trace->symbols, frame) : NULL;
     out->created_stack = detail->created_stack;
-    out->stack = record->block_stack;
+    out->stack = stack;
 }
 
 /* All but the verdict. An ended one ended at `ended`. */

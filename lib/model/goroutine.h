@@ -47,7 +47,7 @@ struct goleak_record {
     uint32_t index;   /* its own */
     uint32_t site;    /* index of its spawn site */
     uint32_t parent;  /* lineage node of its spawner, see lineage.h; 0: not told */
-    uint32_t block_stack;
+    uint32_t block_stack; /* of its present wait, or, awake, of its last one; see goleak_waiting_stack() */
     uint16_t process; /* index of its process */
     uint16_t flags;
     uint8_t state;    /* enum goleak_state */
@@ -127,6 +127,12 @@ static inline bool goleak_g_is_slot(uint64_t g)
 static inline uint64_t goleak_g_told(uint64_t g)
 {
     return goleak_g_is_slot(g) ? 0 : g;
+}
+
+/* Where it waits; 0: it does not, or nothing tells. */
+static inline uint32_t goleak_waiting_stack(const struct goleak_record *record)
+{
+    return record->state == GOLEAK_STATE_WAITING ? record->block_stack : 0;
 }
 
 /* "goroutine 22 (g 108426584b40)", "goroutine 22", "g 108426584b40"; neither is told (0): "a

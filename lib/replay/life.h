@@ -112,8 +112,7 @@ ALWAYS_INLINE void goleak_clear_park(struct goleak_replay *replay, struct goleak
         goleak_locks_woken(&replay->locks, record, moment, goleak_waits_count(&replay->waits, record));
     record->flags &= (uint16_t) ~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED);
     record->reason = record->raw_reason = GOLEAK_REASON_NONE;
-    record->wait = GOLEAK_NO_WAIT;
-    record->block_stack = 0;
+    record->wait = GOLEAK_NO_WAIT; /* its stack stays: where it has waited last */
 }
 
 ALWAYS_INLINE void goleak_leave_park(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)

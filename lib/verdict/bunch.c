@@ -130,7 +130,7 @@ static inline struct goleak_key key_of(const struct goleak_record *record, enum 
 {
     uint64_t flags = record->flags | (uint64_t)hope << HOPE_BIT, state = record->state;
     return (struct goleak_key){ flags << 48 | (uint64_t)record->wait << 40 | (uint64_t)bucket << 32 | record->site,
-                                (uint64_t)record->block_stack << 32 | state << 8 | record->reason };
+                                (uint64_t)goleak_waiting_stack(record) << 32 | state << 8 | record->reason };
 }
 
 static inline bool is_same(const struct goleak_key *a, const struct goleak_key *b)

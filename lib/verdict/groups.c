@@ -29,7 +29,7 @@ static bool is_shown(enum goleak_verdict verdict)
 static struct goleak_group *find_group(struct goleak_groups *groups, const struct goleak_verdict_input *input,
                                        const struct goleak_record *record, enum goleak_verdict verdict)
 {
-    uint32_t blocked_at = goleak_symbols_blocked_at(input->symbols, record->block_stack);
+    uint32_t blocked_at = goleak_symbols_blocked_at(input->symbols, goleak_waiting_stack(record));
     const uint32_t key[4] = { (uint32_t)verdict, record->reason, record->site, blocked_at };
     size_t before = groups->index.count;
     if (!goleak_grow(groups->alloc, &groups->groups, &groups->capacity, before + 1, sizeof *groups->groups))

@@ -230,7 +230,7 @@ bool goleak_hope_is_spawner_stuck(const struct goleak_hope_search *search, uint3
 }
 
 /* The function that started it has not returned, as far as that is known: a goroutine's own start
- * function has not while it lives, others stand on its stack. */
+ * function has not while it lives, others stand on its stack; of one that is awake at the moment, on the last one. */
 static bool is_function_alive(const struct goleak_hope_search *search, uint32_t node, uint32_t function,
                               int64_t created)
 {
@@ -241,8 +241,7 @@ static bool is_function_alive(const struct goleak_hope_search *search, uint32_t 
     const struct goleak_record *record = goleak_hope_spawner(search, node);
     if (record != NULL && record->state == GOLEAK_STATE_RUNNING && record->since <= created)
         return true; /* it has run ever since */
-    return record != NULL && record->state == GOLEAK_STATE_WAITING && record->block_stack != 0 &&
-           goleak_hope_stands_in(search, record->block_stack, function);
+    return record != NULL && record->block_stack != 0 && goleak_hope_stands_in(search, record->block_stack, function);
 }
 
 /* It was never woken here, or not by one who is stuck or gone. */

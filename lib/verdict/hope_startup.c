@@ -1,6 +1,8 @@
 /* hope_startup - who was started when the program did, and is kept since. See hope.h. */
 #include "verdict/hope_search.h"
 
+#include <string.h>
+
 /* All of its place were started within a tenth of the time that has gone by since. */
 static bool is_quiet_since(const struct goleak_hope_search *search, const struct goleak_site *site)
 {
@@ -24,11 +26,28 @@ static bool is_of_init(const struct goleak_hope_search *search, const struct gol
     return search->do_init != 0 && goleak_hope_stands_in(search, stack, search->do_init);
 }
 
-/* Waits for what others do. Who sleeps has not come to rest. */
-static bool is_kept(const struct goleak_record *spawner)
+/* It sleeps, by its stack. */
+static bool slept(const struct goleak_hope_search *search, uint32_t stack)
 {
-    return spawner != NULL && spawner->state == GOLEAK_STATE_WAITING &&
-           ((spawner->flags & GOLEAK_REC_BLOCKED) || spawner->reason == GOLEAK_REASON_NET);
+    const uint32_t *frames;
+    size_t count = goleak_symbols_stack_frames(search->input->symbols, stack, &frames);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(goleak_symbols_frame_function(search->input->symbols, frames[i]), "time.Sleep") == 0)
+            return true;
+    return false;
+}
+
+/* Waits for what others do. Who sleeps has not come to rest; who has just been woken was at rest, and will be, but for
+ * main, which ends the program. */
+static bool is_kept(const struct goleak_hope_search *search, const struct goleak_record *spawner, int64_t waited)
+{
+    if (spawner == NULL)
+        return false;
+    if (spawner->state == GOLEAK_STATE_WAITING)
+        return (spawner->flags & GOLEAK_REC_BLOCKED) || spawner->reason == GOLEAK_REASON_NET;
+    int64_t awake = goleak_waited(spawner, search->input->last);
+    return (spawner->flags & GOLEAK_REC_MAIN) == 0 && spawner->block_stack != 0 && awake <= waited / search->input->limits->together &&
+           !slept(search, spawner->block_stack);
 }
 
 /* It was never woken where it waits, or once, as workers are that were not needed yet. Nor was any other of its kind;
@@ -57,6 +76,6 @@ bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t
         return false;
     const struct goleak_record *spawner = goleak_hope_spawner(search, node);
     *whom = spawner != NULL ? spawner->index : 0;
-    return is_kept(spawner) &&
+    return is_kept(search, spawner, goleak_waited(record, search->input->last)) &&
            ((spawner->flags & GOLEAK_REC_PREEXISTING) || !goleak_hope_is_spawner_stuck(search, node));
 }
