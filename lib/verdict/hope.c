@@ -159,7 +159,8 @@ static inline void note_hopeless(struct goleak_hope_search *search, const struct
                 record->reason == GOLEAK_REASON_COND_WAIT;
     if (idle)
         goleak_set_bit(search->idle, record->index);
-    if ((idle || search->do_init != 0) && goleak_has_bit(search->quiet_sites, record->site))
+    bool leads = record->reason == GOLEAK_REASON_SYNC; /* in a WaitGroup, perhaps */
+    if ((idle || leads || search->do_init != 0) && goleak_has_bit(search->quiet_sites, record->site))
         goleak_set_bit(search->kept, record->index);
 }
 

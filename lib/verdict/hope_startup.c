@@ -71,8 +71,8 @@ bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t
         return false;
     if (is_of_init(search, record))
         return true;
-    if (!goleak_has_bit(search->idle, stuck) || !is_unused(search, record) || node == 0 ||
-        !goleak_has_bit(search->alive, node))
+    bool idle = goleak_has_bit(search->idle, stuck) || goleak_hope_in_wait_group(search, record);
+    if (!idle || !is_unused(search, record) || node == 0 || !goleak_has_bit(search->alive, node))
         return false;
     const struct goleak_record *spawner = goleak_hope_spawner(search, node);
     *whom = spawner != NULL ? spawner->index : 0;
