@@ -50,6 +50,14 @@ static bool is_kept(const struct goleak_hope_search *search, const struct goleak
            !slept(search, spawner->block_stack);
 }
 
+/* It has waited since soon after it was started: what woke it before belongs to the start. */
+static bool has_settled(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    int64_t waited = goleak_waited(record, search->input->last);
+    return (uint64_t)record->since - (uint64_t)record->created <=
+           (uint64_t)waited / (uint64_t)search->input->limits->together;
+}
+
 /* It was never woken where it waits, or once, as workers are that were not needed yet. Nor was any other of its kind;
  * or they are, but none has ended: they work for as long as it waits. */
 static bool is_unused(const struct goleak_hope_search *search, const struct goleak_record *record)
@@ -58,7 +66,8 @@ static bool is_unused(const struct goleak_hope_search *search, const struct gole
     const struct goleak_habit *here = goleak_waits_here(waits, record);
     if (here == NULL)
         return goleak_waits_site(waits, record) == NULL || goleak_ledger_ended(search->input->ledger, record->site) == 0;
-    return here->ended < search->input->limits->habit_waits && goleak_hope_may_come_again(search, record);
+    return here->ended < search->input->limits->habit_waits &&
+           (goleak_hope_may_come_again(search, record) || has_settled(search, record));
 }
 
 /* *whom: its spawner; 0: it was a package's init. */
