@@ -66,8 +66,8 @@ static bool is_unused(const struct goleak_hope_search *search, const struct gole
     const struct goleak_habit *here = goleak_waits_here(waits, record);
     if (here == NULL)
         return goleak_waits_site(waits, record) == NULL || goleak_ledger_ended(search->input->ledger, record->site) == 0;
-    return here->ended < search->input->limits->habit_waits &&
-           (goleak_hope_may_come_again(search, record) || has_settled(search, record));
+    return has_settled(search, record) || (here->ended < search->input->limits->habit_waits &&
+                                           goleak_hope_may_come_again(search, record));
 }
 
 /* *whom: its spawner; 0: it was a package's init. */
