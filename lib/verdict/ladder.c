@@ -29,7 +29,7 @@
  *            nobody who acts is beside it or its child                       likely
  *        older than the recording, and nothing of the above                  unknown
  *          … a sender, or one at a lock                                      suspect
- *        and what was lost may explain it                                    one lower
+ *        and what was lost may explain it, or it waits since just now         one lower
  */
 #include "verdict/rules.h"
 
@@ -90,6 +90,7 @@ static const struct rule {
     { "idler", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_idler },
     { "older", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_older },
 
+    { "brief", GOLEAK_LOWERS, NEEDS_NOTHING, goleak_rule_brief },
     { "loss", GOLEAK_LOWERS, NEEDS_NOTHING, goleak_rule_loss },
 };
 #define RULES (sizeof rules / sizeof *rules)
@@ -313,7 +314,8 @@ static struct outcome decide(const struct goleak_case *c)
     if (!c->blocked)
         return outcome;
     outcome.verdict = goleak_is_locked_out(c) ? GOLEAK_VERDICT_LIKELY : weigh(c);
-    outcome.lowered = outcome.verdict == GOLEAK_VERDICT_LIKELY && holds(&rules[RULES - 1], c, &outcome.verdict);
+    for (size_t i = RULES; rules[--i].weight == GOLEAK_LOWERS && !outcome.lowered;)
+        outcome.lowered = outcome.verdict == GOLEAK_VERDICT_LIKELY && holds(&rules[i], c, &outcome.verdict);
     if (outcome.lowered)
         outcome.verdict = GOLEAK_VERDICT_SUSPECT;
     return outcome;

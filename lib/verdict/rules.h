@@ -64,8 +64,8 @@ goleak_rule goleak_rule_serves, goleak_rule_timer, goleak_rule_shared, goleak_ru
     goleak_rule_usual, goleak_rule_early, goleak_rule_own, goleak_rule_idler, goleak_rule_older;
 /* deadlock.c: who holds the lock that it waits for */
 goleak_rule goleak_rule_lock_cycle, goleak_rule_lock_kept, goleak_rule_holder;
-/* loss.c: what was lost */
-goleak_rule goleak_rule_loss;
+/* loss.c: what the recording lacks */
+goleak_rule goleak_rule_brief, goleak_rule_loss;
 
 void goleak_write_saying(struct goleak_saying *out, const char *format, ...)
 #if defined(__GNUC__) || defined(__clang__)
