@@ -29,7 +29,7 @@
  *            nobody who acts is beside it or its child                       likely
  *        older than the recording, and nothing of the above                  unknown
  *          … a sender, or one at a lock                                      suspect
- *        and what was lost may explain it, or it waits since just now         one lower
+ *        and what was lost may explain it, or it began with a cut            one lower
  */
 #include "verdict/rules.h"
 

@@ -31,7 +31,7 @@ struct goleak_limits {
     uint32_t tied_part;      /* … are a rule if those who did not are less than 1/N of them */
     double left_out_chance;  /* that a goroutine which is served is left out so often */
     double loss_chance;      /* what chance does less often is no chance */
-    int64_t brief_ns;        /* a wait of less has just begun, with the last event */
+    int64_t brief_ns;        /* a wait of less began with the last event */
     double loss_untold;      /* the part of the events that is taken to be lost where nobody counted */
     uint64_t lock_gaps;      /* of the locks that were taken, 1/N may contradict what is known of holders */
 };

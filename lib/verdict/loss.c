@@ -19,14 +19,14 @@ static bool is_nameless(const struct goleak_case *c)
     return cut && (untold || goleak_name_is_lost(start));
 }
 
-/* It has just parked. By buckets: all of a bunch get one answer. */
+/* It parked with the last event before a cut, of which a part may be missing. By buckets: all of a bunch get one answer. */
 GOLEAK_RULE(brief)
 {
-    if (!c->input->has_time ||
+    if (!c->input->has_time || c->input->health->entries[GOLEAK_HEALTH_truncated].count == 0 ||
         goleak_wait_bucket(c->waited) >= goleak_wait_bucket(c->input->limits->brief_ns))
         return false;
-    goleak_say(out, "waiting for %s only, up to the recording's end: the verdict is one grade lower",
-               goleak_span_of(c->input, c->waited).text);
+    goleak_say(out,
+               "it began to wait with the last event before the recording was cut: the verdict is one grade lower");
     goleak_say_number(out, "wait_ns", c->waited);
     return true;
 }
