@@ -157,7 +157,7 @@ static inline void goleak_note_end(struct goleak_replay *replay, const struct go
 /* It has ended, or lives again without that having been seen. */
 static inline void goleak_end_lineage(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
-    if (record->parent != 0 && record->created != GOLEAK_NO_MOMENT)
+    if (GOLEAK_KEEPS_WAITS && record->parent != 0 && record->created != GOLEAK_NO_MOMENT)
         goleak_note_end(replay, record, moment);
     if (record->flags & GOLEAK_REC_SPAWNED)
         replay->lineage.nodes[goleak_detail_of(replay, record)->node].last = moment;

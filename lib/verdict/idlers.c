@@ -8,6 +8,7 @@ const struct goleak_idler goleak_idlers[] = {
     { "", GOLEAK_REASON_NONE, "" }, /* none */
     { "net/http.(*persistConn).writeLoop", GOLEAK_REASON_SELECT, "keeps an HTTP connection for the next request" },
     { "net/http.(*http2serverConn).serve", GOLEAK_REASON_SELECT, "serves an HTTP/2 connection" },
+    { "net.(*Resolver).lookupIPAddr", GOLEAK_REASON_SELECT, "waits for the network: name servers answer, or time out" },
     { "os/signal.loop", GOLEAK_REASON_SELECT, "waits for signals" },
     { "os/signal.NotifyContext.func1", GOLEAK_REASON_SELECT, "waits for a signal" },
     { "database/sql.(*DB).connectionOpener", GOLEAK_REASON_SELECT, "keeps a database open" },
