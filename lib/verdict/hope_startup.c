@@ -46,8 +46,8 @@ static bool is_kept(const struct goleak_hope_search *search, const struct goleak
     if (spawner->state == GOLEAK_STATE_WAITING)
         return (spawner->flags & GOLEAK_REC_BLOCKED) || spawner->reason == GOLEAK_REASON_NET;
     int64_t awake = goleak_waited(spawner, search->input->last);
-    return (spawner->flags & GOLEAK_REC_MAIN) == 0 && spawner->block_stack != 0 && awake <= waited / search->input->limits->together &&
-           !slept(search, spawner->block_stack);
+    return (spawner->flags & GOLEAK_REC_MAIN) == 0 && spawner->block_stack != 0 &&
+           awake <= waited / search->input->limits->together && !slept(search, spawner->block_stack);
 }
 
 /* It has waited since soon after it was started: what woke it before belongs to the start. */

@@ -19,7 +19,8 @@ static bool is_nameless(const struct goleak_case *c)
     return cut && (untold || goleak_name_is_lost(start));
 }
 
-/* It parked with the last event before a cut, of which a part may be missing. By buckets: all of a bunch get one answer. */
+/* It parked with the last event before a cut, of which a part may be missing. By buckets: all of a bunch get one
+ * answer. */
 GOLEAK_RULE(brief)
 {
     if (!c->input->has_time || c->input->health->entries[GOLEAK_HEALTH_truncated].count == 0 ||
