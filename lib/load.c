@@ -395,18 +395,19 @@ static void load_group(struct call *call, const struct group *group)
     goleak_trace_free(trace);
 }
 
-/* Moves the message file's input and complaints to the recording that it is of. */
-static bool adopt(struct goleak_trace *trace, size_t of, struct goleak_trace *messages)
+/* Moves the message file's input and complaints to the recording that it is of. After a failure
+ * that one's verdicts are none any more. */
+static enum goleak_status adopt(struct goleak_trace *trace, size_t of, const struct goleak_trace *messages,
+                                struct goleak_error *error)
 {
     struct goleak_input *input;
-    struct goleak_error error;
     uint64_t lost = trace->inputs[of]->lost;
     const struct goleak_input *from = messages->inputs[0];
     trace->finished = false;
-    enum goleak_status status = goleak_input_open(&input, trace, from->path, &error);
+    enum goleak_status status = goleak_input_open(&input, trace, from->path, error);
     trace->finished = true;
     if (status != GOLEAK_OK)
-        return false;
+        return status;
     input->format = from->format;
     input->facts = from->facts;
     input->bytes = from->bytes;
@@ -421,7 +422,28 @@ static bool adopt(struct goleak_trace *trace, size_t of, struct goleak_trace *me
             goleak_health_note(&trace->health, (enum goleak_health_id)id, entry->count - told, entry->line,
                                entry->column, entry->offset, "%s", entry->detail);
     }
-    return goleak_trace_judge(trace) == GOLEAK_OK;
+    return goleak_trace_fail(trace, goleak_trace_judge(trace), error);
+}
+
+/* Adopts, or memory ended: then the recording fails, with all that was read together with it. It
+ * would call complete what is not, or have no verdicts. */
+static void give(struct call *call, size_t messages, const struct place *of)
+{
+    struct goleak_error error, other;
+    size_t named = (size_t)(of - call->places);
+    struct goleak_trace *trace = call->traces[of->trace];
+    if (adopt(trace, of->input, call->traces[messages], &error) == GOLEAK_OK) {
+        memset(&call->errors[messages], 0, sizeof call->errors[messages]);
+        return;
+    }
+    goleak_error_set(&other, error.status, "its analysis ended with that of %.200s: both are of one process",
+                     call->paths[named]);
+    for (size_t i = 0; i < call->path_count; i++)
+        if (i == messages || (i != named && is_read(call, i) && call->places[i].trace == of->trace))
+            refuse(call, i, &other);
+    refuse(call, named, &error);
+    call->traces[of->trace] = NULL;
+    goleak_trace_free(trace);
 }
 
 /* Who joins paths[first]? Those that join it, and those that join them. */
@@ -542,8 +564,8 @@ static void tidy(struct call *call)
             continue;
         if (is_messages(trace) || is_silent_companion(call, i)) {
             const struct place *of = find_neighbour(call, i);
-            if (of != NULL && adopt(call->traces[of->trace], of->input, trace))
-                memset(&call->errors[i], 0, sizeof call->errors[i]);
+            if (of != NULL)
+                give(call, i, of);
         }
         goleak_trace_free(trace);
         call->traces[i] = NULL;

@@ -952,6 +952,44 @@ static void a_failed_request_for_memory_leaves_nothing_behind(void **state)
     }
 }
 
+/* What the messages say is entered when the recording is judged already. */
+static void memory_that_ends_with_the_messages_ends_the_recording(void **state)
+{
+    const char *names[3];
+    size_t refused = 0;
+    (void)state;
+    write_named("run.txt", "newproc1: goroutine=c000102000 goid=7 pid=100 ts=1000000\n");
+    write_named("run.perf", "gopark: goroutine=c000102000 goid=7 reason=1 pid=100 ts=2000000\n");
+    write_named("run.err", "Attaching 8 probes...\nLost 12 events\n");
+    for (size_t i = 0; i < 3; i++)
+        names[i] = paths[i];
+    for (size_t n = 1;; n++) {
+        struct goleak_options options = GOLEAK_OPTIONS_INIT;
+        struct fail_alloc heap;
+        fail_alloc_init(&heap, n, false);
+        options.allocator = &heap.allocator;
+        options.jobs = 1;
+        enum goleak_status status = goleak_trace_load_all(traces, &trace_count, names, 3, &options, errors);
+        if (status == GOLEAK_OK && trace_count == 1) { /* all that it has to tell */
+            assert_int_equal(load_summary(traces[0]).leaks, 1);
+            assert_int_equal(load_count(traces[0], "lost_events"), 12);
+        } else if (strstr(errors[2].message, "its analysis ended with that of") != NULL) {
+            assert_int_equal(status, GOLEAK_E_MEMORY);
+            assert_int_equal(trace_count, 0);
+            for (size_t i = 0; i < 3; i++) {
+                assert_int_equal(errors[i].status, GOLEAK_E_MEMORY);
+                assert_string_equal(errors[i].path, paths[i]);
+            }
+            refused++;
+        }
+        free_traces();
+        assert_true(fail_alloc_is_clean(&heap));
+        if (!heap.failed)
+            break;
+    }
+    assert_true(refused != 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -995,6 +1033,7 @@ int main(void)
         TEST(options_hold_for_the_joined),
         TEST(the_json_report_has_both_inputs_and_one_summary),
         TEST(a_failed_request_for_memory_leaves_nothing_behind),
+        TEST(memory_that_ends_with_the_messages_ends_the_recording),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
