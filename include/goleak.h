@@ -90,7 +90,8 @@ struct goleak_trace;
 struct goleak_goroutine;
 
 /* Called for each goroutine as it ends, one at a time on the calling thread; the
- * record is valid during the call.
+ * record is valid during the call. The trace is not finished then: it may be given to
+ * goleak_report_write_ended, goleak_stack_frame and goleak_goroutine_ancestors.
  * Returns false to stop: the feeding call then fails with GOLEAK_E_IO. */
 typedef bool goleak_ended_fn(void *context, const struct goleak_trace *trace,
                              const struct goleak_goroutine *goroutine);
@@ -170,7 +171,12 @@ GOLEAK_API enum goleak_status goleak_trace_load_all(struct goleak_trace **traces
 
 GOLEAK_API void goleak_trace_free(struct goleak_trace *trace);
 
-/* ---- what a finished trace tells -------------------------------------- */
+/* ---- what a finished trace tells --------------------------------------
+ *
+ * Before goleak_trace_finish, or when that or a feeding call has failed, there are no
+ * results: goroutines, leaks and unknowns are GOLEAK_END at once, and a report is
+ * GOLEAK_E_USAGE. Capture, summary, pids, inputs and health tell then what has been
+ * counted so far, without verdicts: that no leak is among them says nothing. */
 
 enum goleak_clock {
     GOLEAK_CLOCK_NONE,      /* moments are event numbers, from 1             */

@@ -14,13 +14,14 @@ static bool is_from_exe(const struct goleak_trace *trace)
 
 void goleak_trace_view(const struct goleak_trace *trace, struct goleak_view *out)
 {
-    *out = (struct goleak_view){
+    *out = (struct goleak_view) {
         .trace = trace,
         .model = &trace->model,
         .analyses = trace->analyses,
         .judge = &trace->judge,
         .story = &trace->replay.story,
         .exe_told_go = is_from_exe(trace),
+        .finished = trace->finished,
     };
 }
 
@@ -244,6 +245,8 @@ enum goleak_status goleak_goroutine_next(const struct goleak_trace *trace, struc
                                          struct goleak_goroutine *out)
 {
     const struct goleak_store *store = &trace->replay.store;
+    if (!trace->finished)
+        return GOLEAK_END; /* nobody has been judged */
     while (iter->position < store->count) {
         const struct goleak_record *record = goleak_store_at(store, (uint32_t)++iter->position);
         if (!is_shown(trace, record))
@@ -288,7 +291,7 @@ size_t goleak_goroutine_ancestors(const struct goleak_trace *trace, const struct
 
 enum goleak_status goleak_trace_leak(const struct goleak_trace *trace, size_t index, struct goleak_leak *out)
 {
-    if (index >= trace->groups.count)
+    if (!trace->finished || index >= trace->groups.count)
         return GOLEAK_END;
     const struct goleak_group *group = &trace->groups.groups[index];
     struct goleak_spawn site = goleak_spawns_at(analysis(trace, &goleak_analysis_spawns), group->site);
@@ -319,7 +322,7 @@ enum goleak_status goleak_trace_leak(const struct goleak_trace *trace, size_t in
 
 enum goleak_status goleak_trace_unknown(const struct goleak_trace *trace, size_t index, struct goleak_unknown *out)
 {
-    if (index >= trace->groups.unknown_count)
+    if (!trace->finished || index >= trace->groups.unknown_count)
         return GOLEAK_END;
     const struct goleak_unknown_sum *sum = &trace->groups.unknown[index];
     out->count = sum->count;

@@ -21,6 +21,7 @@ struct goleak_view {
     const struct goleak_verdict_input *judge;
     const struct goleak_story *story;
     bool exe_told_go;      /* the Go version: goleak.h calls that an option */
+    bool finished;
 };
 
 /* trace side: results.c */

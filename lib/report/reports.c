@@ -40,6 +40,13 @@ static void fill_options(struct goleak_report_options *out, const struct goleak_
         out->top = 10;
 }
 
+static bool is_finished(const struct goleak_trace *trace)
+{
+    struct goleak_view view;
+    goleak_trace_view(trace, &view);
+    return view.finished;
+}
+
 enum goleak_status goleak_report_write(const struct goleak_trace *const *traces, size_t trace_count,
                                        const char *format, const struct goleak_report_options *options,
                                        goleak_write_fn *write, void *context, struct goleak_error *error)
@@ -49,6 +56,12 @@ enum goleak_status goleak_report_write(const struct goleak_trace *const *traces,
         return goleak_error_set(error, GOLEAK_E_USAGE, "found \"%.40s\", expected the name of a report", format);
     if (trace_count == 0)
         return goleak_error_set(error, GOLEAK_E_USAGE, "there is no trace to report on");
+    for (size_t i = 0; i < trace_count; i++)
+        if (!is_finished(traces[i]))
+            return goleak_error_set(error, GOLEAK_E_USAGE,
+                                    "trace %zu of %zu is not finished, or that failed: a report needs a "
+                                    "goleak_trace_finish that went well",
+                                    i + 1, trace_count);
     struct goleak_view first;
     goleak_trace_view(traces[0], &first);
     /* Scratch comes from the first trace's own hook, without its limit: a report

@@ -264,6 +264,102 @@ static void nobody_needs_to_listen_to_errors(void **state)
     goleak_trace_free(NULL);
 }
 
+/* ---- before the end ------------------------------------------------------- */
+
+#define BLOCKED LINE "gopark: goroutine=c000102000 blocked=1 reason=1 blocked_count=1\n"
+
+static bool count_bytes(void *context, const void *data, size_t size)
+{
+    (void)data;
+    *(size_t *)context += size;
+    return true;
+}
+
+/* No results, and none that look like some. */
+static void assert_no_results(const struct goleak_trace *trace)
+{
+    struct goleak_goroutine_iter iter = { 0 };
+    struct goleak_goroutine goroutine;
+    struct goleak_leak leak;
+    struct goleak_unknown unknown;
+    size_t bytes = 0;
+    assert_int_equal(goleak_goroutine_next(trace, &iter, &goroutine), GOLEAK_END);
+    assert_int_equal(goleak_trace_leak(trace, 0, &leak), GOLEAK_END);
+    assert_int_equal(goleak_trace_unknown(trace, 0, &unknown), GOLEAK_END);
+    for (size_t i = 0; goleak_report_format(i) != NULL; i++) {
+        struct goleak_error refused;
+        assert_int_equal(goleak_report_write(&trace, 1, goleak_report_format(i), NULL, count_bytes, &bytes, &refused),
+                         GOLEAK_E_USAGE);
+        assert_non_null(strstr(refused.message, "trace 1 of 1 is not finished"));
+    }
+    assert_int_equal(bytes, 0);
+    load_summary(trace);
+    load_capture(trace);
+    load_count(trace, "lost_events");
+    assert_int_equal(goleak_trace_pid(trace, 0), GOLEAK_NONE);
+}
+
+static bool assert_none_yet(void *context, const struct goleak_trace *trace, const struct goleak_goroutine *goroutine)
+{
+    struct goleak_ancestor ancestor;
+    size_t bytes = 0;
+    ++*(size_t *)context;
+    assert_no_results(trace);
+    assert_null(goleak_stack_frame(trace, goroutine->stack, 0));
+    goleak_goroutine_ancestors(trace, goroutine, &ancestor, 1);
+    assert_int_equal(goleak_report_write_ended(trace, goroutine, count_bytes, &bytes), GOLEAK_OK);
+    assert_true(bytes != 0);
+    return true;
+}
+
+static void before_the_end_there_are_no_results(void **state)
+{
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    struct goleak_trace *trace;
+    size_t ended = 0;
+    (void)state;
+    options.ended = assert_none_yet;
+    options.ended_context = &ended;
+    assert_int_equal(goleak_trace_new(&trace, &options, &error), GOLEAK_OK);
+    assert_no_results(trace);
+    for (int i = 0; i < 1000; i++) { /* more than is kept to sniff the format */
+        assert_int_equal(goleak_trace_feed(trace, BLOCKED, sizeof BLOCKED - 1, &error), GOLEAK_OK);
+        assert_int_equal(goleak_trace_feed(trace, "goexit0: goroutine=c000102000\n", 30, &error), GOLEAK_OK);
+    }
+    assert_no_results(trace);
+    assert_int_equal(goleak_trace_feed(trace, BLOCKED, sizeof BLOCKED - 1, &error), GOLEAK_OK);
+    assert_int_equal(goleak_trace_finish(trace, &error), GOLEAK_OK);
+    assert_true(ended >= 1000);
+    assert_int_equal(load_summary(trace).leaks, 1);
+    assert_int_equal(load_leak_count(trace), 1);
+    goleak_trace_free(trace);
+}
+
+/* Wherever memory ends: what the end has computed by then is no result. */
+static void an_end_that_failed_has_no_results(void **state)
+{
+    struct fail_alloc heap;
+    (void)state;
+    for (size_t n = 1;; n++) {
+        struct goleak_options options = GOLEAK_OPTIONS_INIT;
+        struct goleak_trace *trace;
+        fail_alloc_init(&heap, 0, false);
+        options.allocator = &heap.allocator;
+        assert_int_equal(goleak_trace_new(&trace, &options, &error), GOLEAK_OK);
+        assert_int_equal(goleak_trace_feed(trace, BLOCKED, sizeof BLOCKED - 1, &error), GOLEAK_OK);
+        heap.fail_at = heap.requests + n;
+        enum goleak_status status = goleak_trace_finish(trace, &error);
+        bool failed = heap.failed;
+        heap.fail_at = 0;
+        if (status != GOLEAK_OK)
+            assert_no_results(trace);
+        goleak_trace_free(trace);
+        assert_true(fail_alloc_is_clean(&heap));
+        if (!failed)
+            break;
+    }
+}
+
 /* ---- several inputs ------------------------------------------------------- */
 
 static struct goleak_input *open_input(struct goleak_trace *trace, const char *name, const char *text)
@@ -514,6 +610,8 @@ int main(void)
         cmocka_unit_test(a_finished_trace_is_frozen),
         cmocka_unit_test(a_failure_sticks),
         cmocka_unit_test(nobody_needs_to_listen_to_errors),
+        cmocka_unit_test(before_the_end_there_are_no_results),
+        cmocka_unit_test(an_end_that_failed_has_no_results),
         cmocka_unit_test(inputs_of_one_process_make_one_trace),
         cmocka_unit_test(a_trace_may_be_freed_at_any_point),
         cmocka_unit_test(the_memory_limit_names_its_option_and_is_kept),
