@@ -54,8 +54,10 @@ bool goleak_packed_book(struct goleak_packed *packed, uint64_t *booked, uint64_t
     struct goleak_alloc *alloc = packed->alloc;
     uint64_t others = alloc->used_bytes - *booked;
     if (bytes > *booked && alloc->limit_bytes != 0 &&
-        (others > alloc->limit_bytes || bytes > alloc->limit_bytes - others))
+        (others > alloc->limit_bytes || bytes > alloc->limit_bytes - others)) {
+        alloc->over_limit = true;
         return false;
+    }
     alloc->used_bytes = others + bytes;
     *booked = bytes;
     return true;

@@ -794,6 +794,33 @@ static void zstd_memory_limit(void **state)
     drop(&packed);
 }
 
+/* Wherever it is hit, it is the limit and not memory: libzstd's own is booked, too. */
+static void zstd_memory_limit_is_one_everywhere(void **state)
+{
+    (void)state;
+    struct bytes text = some_text(400, 36), packed = { 0 };
+    add_zstd(&packed, &text, NO_SIZE);
+    size_t refused = 0;
+    for (uint64_t limit_bytes = 1000;; limit_bytes += 5000) {
+        struct goleak_alloc alloc;
+        goleak_alloc_init(&alloc, NULL, limit_bytes);
+        struct setup setup = { .alloc = &alloc };
+        struct result result;
+        unpack_with(&result, packed.data, packed.size, &setup);
+        enum goleak_status status = result.status;
+        assert_int_equal(alloc.used_bytes, 0);
+        drop(&result.plain);
+        if (status == GOLEAK_OK)
+            break;
+        assert_int_equal(status, GOLEAK_E_LIMIT);
+        assert_non_null(strstr(result.error.message, "raise it with --max-memory"));
+        refused++;
+    }
+    assert_true(refused > 20);
+    drop(&text);
+    drop(&packed);
+}
+
 /* A window that no decoder has is damage: no option would help. */
 static void zstd_impossible_window(void **state)
 {
@@ -1206,6 +1233,7 @@ int main(void)
         cmocka_unit_test(zstd_needs_dictionary),
         cmocka_unit_test(zstd_window_limit),
         cmocka_unit_test(zstd_memory_limit),
+        cmocka_unit_test(zstd_memory_limit_is_one_everywhere),
         cmocka_unit_test(zstd_impossible_window),
         cmocka_unit_test(zstd_false_frames),
 #ifdef GOLEAK_HAVE_ZLIB
