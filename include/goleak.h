@@ -598,8 +598,10 @@ struct goleak_writer_options {
  *
  * Several sources are recordings of one process side by side: a reader merges them.
  * Owner.    Names and options are copied. `write` gets whole blocks, in their order.
- * Errors.   What fails sticks: GOLEAK_E_IO where `write` refused, GOLEAK_E_MEMORY,
- *           GOLEAK_E_USAGE. What was written before it can be read.
+ * Errors.   What fails sticks, so that asking goleak_writer_finish is enough: GOLEAK_E_IO
+ *           where `write` refused, GOLEAK_E_MEMORY, GOLEAK_E_LIMIT, GOLEAK_E_USAGE. A name
+ *           or stack that failed is 0, and the next call tells why. What was written
+ *           before it can be read.
  * Memory.   2 MiB a source, and what its goroutines' addresses, names and stacks take.
  * Threads.  One thread at a time uses a writer. */
 struct goleak_writer;
@@ -607,7 +609,7 @@ GOLEAK_API enum goleak_status goleak_writer_new(struct goleak_writer **out, cons
                                                 size_t source_count, const struct goleak_writer_options *options,
                                                 goleak_write_fn *write, void *context, struct goleak_error *error);
 
-/* The number of a text, for goleak_event.name of this source; 0 when memory ends. */
+/* The number of a text, for goleak_event.name of this source; 0: failed. */
 GOLEAK_API uint32_t goleak_writer_name(struct goleak_writer *writer, size_t source, const char *text);
 
 /* One frame of a stack: a function and a place in a file; or, where file is NULL, a
@@ -618,7 +620,7 @@ struct goleak_writer_frame {
     uint64_t offset; /* in the function, or the address */
 };
 /* The number of a stack, leaf first, for goleak_event.stack of this source; 0 for no
- * frames, and when memory ends. */
+ * frames, and where it failed. */
 GOLEAK_API uint32_t goleak_writer_stack(struct goleak_writer *writer, size_t source,
                                         const struct goleak_writer_frame *frames, size_t count);
 

@@ -29,10 +29,12 @@ bool goleak_writer_fail_memory(struct goleak_writer *writer)
     return false;
 }
 
+/* It sticks as all failures do: what the caller believes to be recorded is not. */
 static enum goleak_status usage(struct goleak_writer *writer, struct goleak_error *error, const char *sentence)
 {
-    (void)writer;
-    return goleak_error_set(error, GOLEAK_E_USAGE, "%s", sentence);
+    if (writer->failure.status == GOLEAK_OK)
+        goleak_error_set(&writer->failure, GOLEAK_E_USAGE, "%s", sentence);
+    return copy_failure(writer, error);
 }
 
 /* Of a call for this source: GOLEAK_OK, or why it cannot be. */
@@ -46,6 +48,7 @@ static enum goleak_status check(struct goleak_writer *writer, size_t source, str
         return usage(writer, error, "there is no such source: goleak_writer_new got fewer");
     return GOLEAK_OK;
 }
+
 /* ---- a writer ---- */
 
 static char *copy_text(struct goleak_writer *writer, const char *text)
@@ -219,31 +222,38 @@ void goleak_writer_free(struct goleak_writer *writer)
 
 uint32_t goleak_writer_name(struct goleak_writer *writer, size_t source, const char *text)
 {
-    if (source >= writer->source_count)
+    if (check(writer, source, NULL) != GOLEAK_OK)
         return 0;
-    return goleak_symbols_string(&writer->sources[source].own, text, strlen(text));
+    uint32_t name = goleak_symbols_string(&writer->sources[source].own, text, strlen(text));
+    if (name == 0)
+        goleak_writer_fail_memory(writer);
+    return name;
+}
+
+/* 0: memory. */
+static uint32_t add_frame(struct goleak_symbols *own, const struct goleak_writer_frame *frame, bool after_call)
+{
+    size_t size = frame->function != NULL ? strlen(frame->function) : 0;
+    if (size == 0)
+        return goleak_symbols_address(own, frame->offset, after_call);
+    if (frame->file == NULL)
+        return goleak_symbols_frame(own, frame->function, size, frame->offset, after_call);
+    return goleak_symbols_frame_line(own, frame->function, size, frame->file, strlen(frame->file), frame->line);
 }
 
 uint32_t goleak_writer_stack(struct goleak_writer *writer, size_t source, const struct goleak_writer_frame *frames,
                              size_t count)
 {
-    if (source >= writer->source_count || count == 0)
+    if (check(writer, source, NULL) != GOLEAK_OK || count == 0)
         return 0;
     struct goleak_symbols *own = &writer->sources[source].own;
     uint32_t *ids = goleak_alloc_array(&writer->alloc, count, sizeof *ids);
-    if (ids == NULL)
-        return 0;
-    bool good = true;
-    for (size_t i = 0; i < count && good; i++) {
-        const struct goleak_writer_frame *frame = &frames[i];
-        size_t size = frame->function != NULL ? strlen(frame->function) : 0;
-        ids[i] = size == 0             ? goleak_symbols_address(own, frame->offset, i != 0)
-                 : frame->file != NULL ? goleak_symbols_frame_line(own, frame->function, size, frame->file,
-                                                                   strlen(frame->file), frame->line)
-                                       : goleak_symbols_frame(own, frame->function, size, frame->offset, i != 0);
-        good = ids[i] != 0;
-    }
+    bool good = ids != NULL;
+    for (size_t i = 0; i < count && good; i++)
+        good = (ids[i] = add_frame(own, &frames[i], i != 0)) != 0;
     uint32_t stack = good ? goleak_symbols_stack(own, ids, count) : 0;
+    if (stack == 0)
+        goleak_writer_fail_memory(writer);
     goleak_free(&writer->alloc, ids, count * sizeof *ids);
     return stack;
 }
@@ -349,6 +359,9 @@ enum goleak_status goleak_writer_complain(struct goleak_writer *writer, size_t s
                                           const char *sentence, struct goleak_error *error)
 {
     struct goleak_health_entry entry = { 0 };
+    enum goleak_status status = check(writer, source, error);
+    if (status != GOLEAK_OK)
+        return status;
     if (!goleak_health_find(name, NULL))
         return usage(writer, error, "the complaint's name is none of docs/JSON.md's");
     snprintf(entry.detail, sizeof entry.detail, "%s", sentence);
@@ -383,6 +396,9 @@ enum goleak_status goleak_writer_go_version(struct goleak_writer *writer, size_t
                                             struct goleak_error *error)
 {
     struct goleak_reasons reasons;
+    enum goleak_status status = check(writer, source, error);
+    if (status != GOLEAK_OK)
+        return status;
     goleak_reasons_init(&reasons);
     if (!goleak_reasons_set_version(&reasons, version, "header"))
         return usage(writer, error, "the Go version is none: expected one such as 1.26");

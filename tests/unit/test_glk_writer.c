@@ -6,6 +6,7 @@
 
 #include "format/glk.h"
 #include "format/glk_layout.h"
+#include "support/fail_alloc.h"
 #include "support/glk_bytes.h"
 #include "support/reading.h"
 
@@ -307,7 +308,7 @@ static void misuse_is_told(void **state)
     const struct goleak_writer_source source = { .name = "x" };
     struct goleak_writer_options options = GOLEAK_WRITER_OPTIONS_INIT;
     struct goleak_writer *writer;
-    struct goleak_event event = park(1, 1);
+    const struct goleak_event event = park(1, 1);
     assert_int_equal(goleak_writer_new(&writer, &source, 0, NULL, glk_bytes_write, &glk, &error), GOLEAK_E_USAGE);
     options.level = 20;
     assert_int_equal(goleak_writer_new(&writer, &source, 1, &options, glk_bytes_write, &glk, &error), GOLEAK_E_USAGE);
@@ -316,19 +317,94 @@ static void misuse_is_told(void **state)
     options.size = 1;
     assert_int_equal(goleak_writer_new(&writer, &source, 1, &options, glk_bytes_write, &glk, &error), GOLEAK_E_USAGE);
     writer = open_writer(&glk, 1, 3);
-    assert_int_equal(goleak_writer_event(writer, 1, &event, &error), GOLEAK_E_USAGE);
-    event.kind = GOLEAK_EVENT_KIND_COUNT;
-    assert_int_equal(goleak_writer_event(writer, 0, &event, &error), GOLEAK_E_USAGE);
-    assert_int_equal(goleak_writer_complain(writer, 0, "no_such_thing", 1, "", &error), GOLEAK_E_USAGE);
-    assert_int_equal(goleak_writer_go_version(writer, 0, "two", &error), GOLEAK_E_USAGE);
-    assert_int_equal(goleak_writer_name(writer, 9, "x"), 0);
-    assert_int_equal(goleak_writer_stack(writer, 0, NULL, 0), 0);
+    assert_int_equal(goleak_writer_stack(writer, 0, NULL, 0), 0); /* no mistake */
     assert_int_equal(goleak_writer_finish(writer, &error), GOLEAK_OK);
-    event.kind = GOLEAK_EVENT_PARK;
     assert_int_equal(goleak_writer_event(writer, 0, &event, &error), GOLEAK_E_USAGE);
     assert_int_equal(goleak_writer_finish(writer, &error), GOLEAK_E_USAGE);
+    assert_string_equal(error.message, "the writer is finished and takes nothing more");
     goleak_writer_free(writer);
     bytes_free(&glk);
+}
+
+static enum goleak_status misuse(struct goleak_writer *writer, unsigned how)
+{
+    struct goleak_event event = park(1, 1);
+    switch (how) {
+    case 0: return goleak_writer_event(writer, 1, &event, &error);
+    case 1: event.kind = GOLEAK_EVENT_KIND_COUNT; return goleak_writer_event(writer, 0, &event, &error);
+    case 2: return goleak_writer_complain(writer, 0, "no_such_thing", 1, "", &error);
+    case 3: return goleak_writer_complain(writer, 9, "lost_events", 1, "", &error);
+    case 4: return goleak_writer_go_version(writer, 0, "two", &error);
+    case 5: assert_int_equal(goleak_writer_name(writer, 9, "x"), 0); break;
+    case 6: assert_int_equal(goleak_writer_stack(writer, 9, NULL, 0), 0); break;
+    default: return GOLEAK_OK;
+    }
+    return goleak_writer_flush(writer, &error);
+}
+
+/* Who looks at the end alone is told, too. */
+static void misuse_sticks(void **state)
+{
+    struct goleak_event event = park(1, 1);
+    enum goleak_status status;
+    (void)state;
+    for (unsigned how = 0;; how++) {
+        struct bytes glk = { 0 };
+        struct goleak_writer *writer = open_writer(&glk, 1, 3);
+        add(writer, 0, &event);
+        status = misuse(writer, how);
+        if (status != GOLEAK_OK) {
+            struct goleak_error first = error;
+            assert_int_equal(status, GOLEAK_E_USAGE);
+            assert_string_not_equal(error.message, "");
+            assert_int_equal(goleak_writer_event(writer, 0, &event, &error), GOLEAK_E_USAGE);
+            assert_int_equal(goleak_writer_name(writer, 0, "x"), 0);
+            assert_int_equal(goleak_writer_finish(writer, &error), GOLEAK_E_USAGE);
+            assert_string_equal(error.message, first.message);
+        }
+        goleak_writer_free(writer);
+        bytes_free(&glk);
+        if (status == GOLEAK_OK) {
+            assert_int_equal(how, 7);
+            return;
+        }
+    }
+}
+
+/* A name that was lost is not left out in silence. */
+static void memory_that_ends_with_a_name_sticks(void **state)
+{
+    const struct goleak_writer_source source = { .name = "x" };
+    const struct goleak_writer_frame frame = { .function = "main.f", .offset = 5 };
+    (void)state;
+    for (unsigned stack = 0; stack < 2; stack++)
+        for (size_t n = 1;; n++) {
+            struct bytes glk = { 0 };
+            struct fail_alloc heap;
+            struct goleak_writer *writer;
+            struct goleak_writer_options options = GOLEAK_WRITER_OPTIONS_INIT;
+            struct goleak_event event = park(1, 1);
+            fail_alloc_init(&heap, 0, false);
+            options.allocator = &heap.allocator;
+            assert_int_equal(goleak_writer_new(&writer, &source, 1, &options, glk_bytes_write, &glk, &error),
+                             GOLEAK_OK);
+            heap.fail_at = heap.requests + n;
+            uint32_t number =
+                stack != 0 ? goleak_writer_stack(writer, 0, &frame, 1) : goleak_writer_name(writer, 0, "main.f");
+            bool failed = heap.failed;
+            heap.fail_at = 0;
+            assert_int_equal(number == 0, failed);
+            enum goleak_status expected = failed ? GOLEAK_E_MEMORY : GOLEAK_OK;
+            assert_int_equal(goleak_writer_event(writer, 0, &event, &error), expected);
+            assert_int_equal(goleak_writer_finish(writer, &error), expected);
+            goleak_writer_free(writer);
+            assert_true(fail_alloc_is_clean(&heap));
+            bytes_free(&glk);
+            if (!failed) {
+                assert_true(n > 1);
+                break;
+            }
+        }
 }
 
 static void a_limit_is_told(void **state)
@@ -421,6 +497,8 @@ int main(void)
         TEST(tables_begin_anew),
         TEST(failures_stick),
         TEST(misuse_is_told),
+        TEST(misuse_sticks),
+        TEST(memory_that_ends_with_a_name_sticks),
         TEST(a_limit_is_told),
         TEST(unknown_kinds_are_counted),
         TEST(unknown_columns_blocks_and_items_are_skipped),
