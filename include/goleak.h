@@ -572,7 +572,7 @@ GOLEAK_API void goleak_decoder_free(struct goleak_decoder *decoder);
 /* Where events come from: a recording that is converted, or the tool that records. */
 struct goleak_writer_source {
     const char *name;       /* what reports call it: the path of a recording, a tool */
-    const char *format;     /* "dtrace", …, or a tool's own word                */
+    const char *format;     /* "dtrace", …, or a tool's own word; either of 4 KiB at most */
     uint32_t pid;           /* of events that do not tell theirs; 0: not known  */
     bool messages;          /* what a recorder said beside: complaints, no events */
 };
@@ -602,6 +602,8 @@ struct goleak_writer_options {
  *           where `write` refused, GOLEAK_E_MEMORY, GOLEAK_E_LIMIT, GOLEAK_E_USAGE. A name
  *           or stack that failed is 0, and the next call tells why. What was written
  *           before it can be read.
+ * Limits.   256 sources. A name has 65,536 bytes at most; a stack 16,384 frames, whose
+ *           functions and files have 524,288 bytes in all. More is GOLEAK_E_USAGE.
  * Memory.   2 MiB a source, and what its goroutines' addresses, names and stacks take.
  * Threads.  One thread at a time uses a writer. */
 struct goleak_writer;
@@ -625,7 +627,9 @@ GOLEAK_API uint32_t goleak_writer_stack(struct goleak_writer *writer, size_t sou
                                         const struct goleak_writer_frame *frames, size_t count);
 
 /* The event as it was seen; readers put events in order by time. Fields whose bit is
- * not in `has` are not looked at; `position` is. */
+ * not in `has` are not looked at; `position` is, and the `name` of a CALL, RETURN, OBJECT,
+ * GC, ALLOC, YIELD, RUNTIME and OTHER. Name and stack are 0 or numbers that this writer
+ * gave for this source. */
 GOLEAK_API enum goleak_status goleak_writer_event(struct goleak_writer *writer, size_t source,
                                                   const struct goleak_event *event, struct goleak_error *error);
 

@@ -55,6 +55,13 @@ static bool pack(struct goleak_writer *writer, const struct goleak_buf *plain, s
 static bool put_block(struct goleak_writer *writer, struct goleak_glk_head *head)
 {
     const struct goleak_buf *tables, *columns;
+    if (writer->tables.size > GOLEAK_GLK_SECTION_MAX || writer->columns.size > GOLEAK_GLK_SECTION_MAX) {
+        goleak_error_set(&writer->failure, GOLEAK_E_USAGE,
+                         "names and stacks that events have for the first time take more than %zu bytes of one "
+                         "block, and no reader takes that",
+                         GOLEAK_GLK_SECTION_MAX);
+        return false;
+    }
     if (writer->tables.failed || writer->columns.failed ||
         !pack(writer, &writer->tables, &writer->packed[0], &tables) ||
         !pack(writer, &writer->columns, &writer->packed[1], &columns))
@@ -181,6 +188,8 @@ static bool put_events(struct goleak_writer *writer, struct goleak_glk_source *s
     size_t count = 0, to = source->count;
     bool again = false;
     begin_block(writer);
+    writer->old_strings = source->strings.count;
+    writer->old_frames = source->frames.count;
     if (*from < to) {
         bool fold = source->unfolded % TRY_AGAIN == 0;
         count = goleak_glk_gather(writer, source, *from, to, fold, &again);

@@ -79,7 +79,7 @@ static void add_position(struct goleak_writer *writer, struct shape *shape, stru
     going->lanes[lane] = position;
 }
 
-static bool carries_name(uint8_t kind)
+bool goleak_glk_carries_name(uint8_t kind)
 {
     switch (kind) {
     case GOLEAK_EVENT_CALL:
@@ -193,7 +193,7 @@ static bool add_places(struct goleak_writer *writer, struct goleak_glk_source *s
             return false;
         add_value(writer, shape, GOLEAK_GLK_STACK, number);
     }
-    if (event->has & GOLEAK_HAS_START || carries_name(event->kind)) {
+    if (event->has & GOLEAK_HAS_START || goleak_glk_carries_name(event->kind)) {
         if (!goleak_glk_string_number(writer, source, event->name, &number))
             return false;
         add_value(writer, shape, GOLEAK_GLK_NAME, number);
@@ -296,11 +296,6 @@ void goleak_glk_put_columns(struct goleak_writer *writer)
     }
 }
 
-static size_t new_bytes(const struct goleak_writer *writer)
-{
-    return writer->new_strings.size + writer->new_frames.size + writer->new_stacks.size + writer->new_places.size;
-}
-
 static int32_t first_count(const struct goleak_event *events, size_t count)
 {
     size_t i = 0;
@@ -326,7 +321,6 @@ size_t goleak_glk_gather(struct goleak_writer *writer, struct goleak_glk_source 
     const struct goleak_event *events = source->events;
     struct going going = { .fold = fold, .lane_count = 1 };
     size_t count = 0;
-    uint32_t frames = source->frames.count;
     *again = false;
     memset(writer->value_count, 0, sizeof writer->value_count);
     writer->undo_count = 0;
@@ -349,7 +343,7 @@ size_t goleak_glk_gather(struct goleak_writer *writer, struct goleak_glk_source 
             *again = true;
             return count;
         }
-        if (new_bytes(writer) > GOLEAK_GLK_TABLES_FULL || source->frames.count - frames > GOLEAK_GLK_NEW_MAX / 2)
+        if (goleak_glk_is_full(writer, source))
             break;
     }
     source->mentions = going.mentions;

@@ -32,6 +32,13 @@
 #define GOLEAK_GLK_BLOCK_EVENTS 16384
 /* Of each table, no block tells more. */
 #define GOLEAK_GLK_NEW_MAX ((size_t)1 << 17)
+/* Of what a tool tells: so a block's last event, with all that it is the first to mention, leaves
+ * room in the section for the others' and for notes. Said in goleak.h. */
+#define GOLEAK_GLK_NAME_MAX ((size_t)64 << 10)
+#define GOLEAK_GLK_STACK_MAX ((size_t)16 << 10)
+#define GOLEAK_GLK_STACK_NAMES_MAX ((size_t)512 << 10)
+/* Of all sources' together, one block tells. */
+#define GOLEAK_GLK_SOURCE_NAME_MAX ((size_t)4 << 10)
 #define GOLEAK_GLK_SOURCES 256
 /* Events that a reader pushes at a time: blocks of a converted recording hold whole ones,
  * but where its own reader has pushed fewer. */

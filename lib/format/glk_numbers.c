@@ -67,11 +67,19 @@ static bool tell_frame(struct goleak_writer *writer, struct goleak_glk_source *s
     return give_number(writer, &source->frames, id, out);
 }
 
+bool goleak_glk_is_full(const struct goleak_writer *writer, const struct goleak_glk_source *source)
+{
+    size_t bytes =
+        writer->new_strings.size + writer->new_frames.size + writer->new_stacks.size + writer->new_places.size;
+    return bytes > GOLEAK_GLK_TABLES_FULL || source->frames.count - writer->old_frames > GOLEAK_GLK_NEW_MAX / 2 ||
+           source->strings.count - writer->old_strings > GOLEAK_GLK_NEW_MAX / 2;
+}
+
 /* Where all else is equal, reports go by what was met first: so frames are told in that
- * order, those too that no event of the block has. */
+ * order, those too that no event of the block has, as far as there is room. */
 static bool frame_number(struct goleak_writer *writer, struct goleak_glk_source *source, uint32_t id, uint32_t *out)
 {
-    for (; *source->frames_told < id; ++*source->frames_told)
+    for (; *source->frames_told < id && !goleak_glk_is_full(writer, source); ++*source->frames_told)
         if (!has_number(&source->frames, *source->frames_told + 1) &&
             !tell_frame(writer, source, *source->frames_told + 1, out))
             return false;

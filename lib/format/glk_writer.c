@@ -37,6 +37,15 @@ static enum goleak_status usage(struct goleak_writer *writer, struct goleak_erro
     return copy_failure(writer, error);
 }
 
+/* Found more of something than there may be. */
+static bool is_too_much(struct goleak_writer *writer, const char *what, size_t found, size_t most)
+{
+    if (found > most && writer->failure.status == GOLEAK_OK)
+        goleak_error_set(&writer->failure, GOLEAK_E_USAGE, "found %s %zu, expected no more than %zu", what, found,
+                         most);
+    return found > most;
+}
+
 /* Of a call for this source: GOLEAK_OK, or why it cannot be. */
 static enum goleak_status check(struct goleak_writer *writer, size_t source, struct goleak_error *error)
 {
@@ -159,6 +168,22 @@ static enum goleak_status take_options(struct goleak_writer_options *own, const 
     return GOLEAK_OK;
 }
 
+static enum goleak_status check_sources(const struct goleak_writer_source *sources, size_t count,
+                                        struct goleak_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t size = sources[i].name != NULL ? strlen(sources[i].name) : 0;
+        size_t format_size = sources[i].format != NULL ? strlen(sources[i].format) : 0;
+        if (sources[i].name == NULL)
+            return goleak_error_set(error, GOLEAK_E_USAGE, "source %zu has no name: reports would not know it", i);
+        if (size > GOLEAK_GLK_SOURCE_NAME_MAX || format_size > GOLEAK_GLK_SOURCE_NAME_MAX)
+            return goleak_error_set(error, GOLEAK_E_USAGE,
+                                    "source %zu has a name or format of more than %zu bytes, expected fewer", i,
+                                    GOLEAK_GLK_SOURCE_NAME_MAX);
+    }
+    return GOLEAK_OK;
+}
+
 enum goleak_status goleak_writer_new(struct goleak_writer **out, const struct goleak_writer_source *sources,
                                      size_t source_count, const struct goleak_writer_options *options,
                                      goleak_write_fn *write, void *context, struct goleak_error *error)
@@ -167,6 +192,10 @@ enum goleak_status goleak_writer_new(struct goleak_writer **out, const struct go
     struct goleak_writer_options own;
     *out = NULL;
     enum goleak_status status = take_options(&own, options, source_count, error);
+    if (status == GOLEAK_OK)
+        status = check_sources(sources, source_count, error);
+    if (status == GOLEAK_OK && write == NULL)
+        status = goleak_error_set(error, GOLEAK_E_USAGE, "there is nobody who takes the bytes: write is NULL");
     if (status != GOLEAK_OK)
         return status;
     goleak_alloc_init(&alloc, own.allocator, own.max_memory_bytes);
@@ -222,9 +251,10 @@ void goleak_writer_free(struct goleak_writer *writer)
 
 uint32_t goleak_writer_name(struct goleak_writer *writer, size_t source, const char *text)
 {
-    if (check(writer, source, NULL) != GOLEAK_OK)
+    size_t size = strlen(text);
+    if (check(writer, source, NULL) != GOLEAK_OK || is_too_much(writer, "a name, its bytes", size, GOLEAK_GLK_NAME_MAX))
         return 0;
-    uint32_t name = goleak_symbols_string(&writer->sources[source].own, text, strlen(text));
+    uint32_t name = goleak_symbols_string(&writer->sources[source].own, text, size);
     if (name == 0)
         goleak_writer_fail_memory(writer);
     return name;
@@ -241,10 +271,27 @@ static uint32_t add_frame(struct goleak_symbols *own, const struct goleak_writer
     return goleak_symbols_frame_line(own, frame->function, size, frame->file, strlen(frame->file), frame->line);
 }
 
+static bool is_stack_too_large(struct goleak_writer *writer, const struct goleak_writer_frame *frames, size_t count)
+{
+    size_t all = 0;
+    if (is_too_much(writer, "a stack, its frames", count, GOLEAK_GLK_STACK_MAX))
+        return true;
+    for (size_t i = 0; i < count; i++) {
+        size_t function = frames[i].function != NULL ? strlen(frames[i].function) : 0;
+        size_t file = frames[i].file != NULL ? strlen(frames[i].file) : 0;
+        all += function + file;
+        if (is_too_much(writer, "a function's name, its bytes", function, GOLEAK_GLK_NAME_MAX) ||
+            is_too_much(writer, "a file's name, its bytes", file, GOLEAK_GLK_NAME_MAX) ||
+            is_too_much(writer, "a stack, its names' bytes", all, GOLEAK_GLK_STACK_NAMES_MAX))
+            return true;
+    }
+    return false;
+}
+
 uint32_t goleak_writer_stack(struct goleak_writer *writer, size_t source, const struct goleak_writer_frame *frames,
                              size_t count)
 {
-    if (check(writer, source, NULL) != GOLEAK_OK || count == 0)
+    if (check(writer, source, NULL) != GOLEAK_OK || count == 0 || is_stack_too_large(writer, frames, count))
         return 0;
     struct goleak_symbols *own = &writer->sources[source].own;
     uint32_t *ids = goleak_alloc_array(&writer->alloc, count, sizeof *ids);
@@ -284,6 +331,29 @@ static bool take_events(struct goleak_writer *writer, struct goleak_glk_source *
     return true;
 }
 
+static bool is_of(const struct goleak_intern *given, uint64_t number)
+{
+    return number <= given->count;
+}
+
+/* A reader would take a number that was never given for one that a lost block has told. */
+static bool are_names_given(const struct goleak_glk_source *source, const struct goleak_event *event)
+{
+    const struct goleak_intern *strings = &source->own.strings;
+    const uint64_t values[3] = { event->lock, event->chan, event->elem };
+    const uint32_t bits[3] = { GOLEAK_HAS_LOCK, GOLEAK_HAS_CHAN, GOLEAK_HAS_ELEM };
+    bool named = (event->has & GOLEAK_HAS_START) != 0 || goleak_glk_carries_name(event->kind);
+    if (named && !is_of(strings, event->name))
+        return false;
+    if (event->kind != GOLEAK_EVENT_RUNTIME)
+        return true;
+    unsigned texts = goleak_glk_texts(goleak_symbols_text(&source->own, event->name));
+    for (unsigned i = 0; i < 3; i++)
+        if ((texts >> i & 1) != 0 && (event->has & bits[i]) != 0 && !is_of(strings, values[i]))
+            return false;
+    return true;
+}
+
 enum goleak_status goleak_writer_event(struct goleak_writer *writer, size_t source, const struct goleak_event *event,
                                        struct goleak_error *error)
 {
@@ -292,6 +362,13 @@ enum goleak_status goleak_writer_event(struct goleak_writer *writer, size_t sour
         return status;
     if (event->kind >= GOLEAK_EVENT_KIND_COUNT)
         return usage(writer, error, "the event's kind is none of enum goleak_event_kind");
+    const struct goleak_glk_source *of = &writer->sources[source];
+    if (of->messages)
+        return usage(writer, error, "the source is one of messages, which has no events");
+    if (!are_names_given(of, event))
+        return usage(writer, error, "the event's name is no number that goleak_writer_name gave for this source");
+    if ((event->has & GOLEAK_HAS_STACK) != 0 && !is_of(&of->own.stacks, event->stack))
+        return usage(writer, error, "the event's stack is no number that goleak_writer_stack gave for this source");
     return take_events(writer, &writer->sources[source], event, 1) ? GOLEAK_OK : copy_failure(writer, error);
 }
 

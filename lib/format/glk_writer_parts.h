@@ -98,6 +98,7 @@ struct goleak_writer {
     /* For the block being made. */
     struct goleak_buf tables, columns, packed[2], head;
     struct goleak_buf new_strings, new_frames, new_stacks, new_places;
+    uint32_t old_strings, old_frames; /* numbers that were given before */
     uint64_t *new_slots;
     size_t new_slot_count, new_slot_capacity;
     struct goleak_intern shapes;
@@ -126,8 +127,13 @@ bool goleak_glk_put_place(struct goleak_writer *writer, struct goleak_glk_source
                           bool after_call);
 void goleak_glk_begin_tables(struct goleak_glk_source *source);
 void goleak_glk_put_text(struct goleak_buf *out, const char *text);
+/* No more goes into the block's tables, but what the event at hand needs. */
+bool goleak_glk_is_full(const struct goleak_writer *writer, const struct goleak_glk_source *source);
 
 /* ---- glk_gather.c -------------------------------------------------------- */
+
+/* Events of this kind are told with their `name`; others where GOLEAK_HAS_START says so. */
+bool goleak_glk_carries_name(uint8_t kind);
 
 /* Columns of events [from, ...), as many as the tables have room for; 0: failed. Whether
  * the places in the recording go into the shapes is tried, and taken back where that

@@ -326,6 +326,40 @@ static void misuse_is_told(void **state)
     bytes_free(&glk);
 }
 
+static char *letters(size_t size, unsigned first)
+{
+    char *text = malloc(size + 1);
+    assert_non_null(text);
+    memset(text, 'a', size);
+    text[size] = '\0';
+    for (size_t i = 0; i < size && first != 0; i++, first /= 26)
+        text[i] = (char)('a' + first % 26);
+    return text;
+}
+
+static uint32_t name_of(struct goleak_writer *writer, size_t size)
+{
+    char *text = letters(size, 0);
+    uint32_t name = goleak_writer_name(writer, 0, text);
+    free(text);
+    return name;
+}
+
+/* Of frames that no other stack has. */
+static uint32_t stack_of(struct goleak_writer *writer, size_t count, size_t name_size)
+{
+    static unsigned frame;
+    struct goleak_writer_frame *frames = calloc(count, sizeof *frames);
+    assert_non_null(frames);
+    for (size_t i = 0; i < count; i++)
+        frames[i] = (struct goleak_writer_frame) { .function = letters(name_size, ++frame), .offset = frame };
+    uint32_t stack = goleak_writer_stack(writer, 0, frames, count);
+    for (size_t i = 0; i < count; i++)
+        free((char *)(uintptr_t)frames[i].function);
+    free(frames);
+    return stack;
+}
+
 static enum goleak_status misuse(struct goleak_writer *writer, unsigned how)
 {
     struct goleak_event event = park(1, 1);
@@ -335,6 +369,19 @@ static enum goleak_status misuse(struct goleak_writer *writer, unsigned how)
     case 2: return goleak_writer_complain(writer, 0, "no_such_thing", 1, "", &error);
     case 3: return goleak_writer_complain(writer, 9, "lost_events", 1, "", &error);
     case 4: return goleak_writer_go_version(writer, 0, "two", &error);
+    case 7: event.kind = GOLEAK_EVENT_OTHER, event.name = 1; return goleak_writer_event(writer, 0, &event, &error);
+    case 8: event.has |= GOLEAK_HAS_START, event.name = 4711; return goleak_writer_event(writer, 0, &event, &error);
+    case 9: event.has |= GOLEAK_HAS_STACK, event.stack = 1; return goleak_writer_event(writer, 0, &event, &error);
+    case 10:
+        event.kind = GOLEAK_EVENT_RUNTIME;
+        event.has |= GOLEAK_HAS_LOCK;
+        event.name = goleak_writer_name(writer, 0, "GoLabel");
+        event.lock = 4711;
+        return goleak_writer_event(writer, 0, &event, &error);
+    case 11: assert_int_equal(name_of(writer, 65537), 0); break;
+    case 12: assert_int_equal(stack_of(writer, 16385, 1), 0); break;
+    case 13: assert_int_equal(stack_of(writer, 9, 60000), 0); break;
+    case 14: assert_int_equal(stack_of(writer, 1, 65537), 0); break;
     case 5: assert_int_equal(goleak_writer_name(writer, 9, "x"), 0); break;
     case 6: assert_int_equal(goleak_writer_stack(writer, 9, NULL, 0), 0); break;
     default: return GOLEAK_OK;
@@ -365,10 +412,79 @@ static void misuse_sticks(void **state)
         goleak_writer_free(writer);
         bytes_free(&glk);
         if (status == GOLEAK_OK) {
-            assert_int_equal(how, 7);
+            assert_int_equal(how, 15);
             return;
         }
     }
+}
+
+/* Whatever the limits allow can be read, and what a block would have no room for waits for the
+ * next: here each stack is as large as can be, and was made long before its event. */
+static void what_is_allowed_can_be_read(void **state)
+{
+    enum { STACKS = 40 };
+    struct bytes glk = { 0 };
+    struct goleak_writer *writer = open_writer(&glk, 1, 1);
+    struct goleak_event events[STACKS];
+    struct goleak_decoder *decoder;
+    const struct goleak_event *got;
+    (void)state;
+    for (unsigned i = 0; i < STACKS; i++) {
+        events[i] = park(0xc000102000, i);
+        events[i].kind = GOLEAK_EVENT_OTHER;
+        events[i].has |= GOLEAK_HAS_STACK;
+        char *text = letters(65536, i + 1);
+        events[i].name = goleak_writer_name(writer, 0, text);
+        events[i].stack = stack_of(writer, 16384, 32);
+        assert_true(events[i].name != 0 && events[i].stack != 0);
+        free(text);
+    }
+    for (unsigned i = STACKS; i-- > 0;) /* the last one's first: all others' frames were met before */
+        add(writer, 0, &events[i]);
+    close_writer(writer);
+    assert_int_equal(goleak_decoder_new(&decoder, NULL, &error), GOLEAK_OK);
+    assert_int_equal(goleak_decoder_feed(decoder, glk.data, glk.size, &error), GOLEAK_OK);
+    assert_int_equal(goleak_decoder_finish(decoder, &error), GOLEAK_OK);
+    for (unsigned i = 0; i < STACKS; i++) {
+        assert_int_equal(goleak_decoder_next(decoder, &got), GOLEAK_OK);
+        assert_int_equal(strlen(goleak_decoder_name(decoder, got->name)), 65536);
+        assert_non_null(goleak_decoder_frame(decoder, got->stack, 16383));
+    }
+    assert_int_equal(goleak_decoder_next(decoder, &got), GOLEAK_END);
+    goleak_decoder_free(decoder);
+    bytes_free(&glk);
+}
+
+static void a_writer_needs_somebody_who_writes(void **state)
+{
+    struct goleak_writer_source sources[2] = { { .name = "x" }, { .format = "tool" } };
+    struct goleak_writer *writer = (void *)&error;
+    struct bytes glk = { 0 };
+    (void)state;
+    assert_int_equal(goleak_writer_new(&writer, sources, 1, NULL, NULL, NULL, &error), GOLEAK_E_USAGE);
+    assert_string_equal(error.message, "there is nobody who takes the bytes: write is NULL");
+    assert_int_equal(goleak_writer_new(&writer, sources, 2, NULL, glk_bytes_write, &glk, &error), GOLEAK_E_USAGE);
+    assert_string_equal(error.message, "source 1 has no name: reports would not know it");
+    char *text = letters(4097, 0);
+    sources[1].name = text;
+    assert_int_equal(goleak_writer_new(&writer, sources, 2, NULL, glk_bytes_write, &glk, &error), GOLEAK_E_USAGE);
+    assert_null(writer);
+    free(text);
+}
+
+static void messages_have_no_events(void **state)
+{
+    const struct goleak_writer_source source = { .name = "x", .messages = true };
+    const struct goleak_event event = park(1, 1);
+    struct goleak_writer *writer;
+    struct bytes glk = { 0 };
+    (void)state;
+    assert_int_equal(goleak_writer_new(&writer, &source, 1, NULL, glk_bytes_write, &glk, &error), GOLEAK_OK);
+    assert_int_equal(goleak_writer_complain(writer, 0, "lost_events", 1, "", &error), GOLEAK_OK);
+    assert_int_equal(goleak_writer_event(writer, 0, &event, &error), GOLEAK_E_USAGE);
+    assert_string_equal(error.message, "the source is one of messages, which has no events");
+    goleak_writer_free(writer);
+    bytes_free(&glk);
 }
 
 /* A name that was lost is not left out in silence. */
@@ -498,6 +614,9 @@ int main(void)
         TEST(failures_stick),
         TEST(misuse_is_told),
         TEST(misuse_sticks),
+        TEST(what_is_allowed_can_be_read),
+        TEST(a_writer_needs_somebody_who_writes),
+        TEST(messages_have_no_events),
         TEST(memory_that_ends_with_a_name_sticks),
         TEST(a_limit_is_told),
         TEST(unknown_kinds_are_counted),
