@@ -409,9 +409,9 @@ struct goleak_report_options {
     unsigned width;             /* columns of the terminal; 0: 80            */
     unsigned top;               /* groups and sites shown in text; 0: 10     */
     enum goleak_verdict fail_on; /* named in the verdict line                */
-    uint64_t explain_goid;      /* text: tell of this goroutine alone, event by event,
-                                   with every rule that was weighed (goleak_options has
-                                   it, too); 0: of none                      */
+    uint64_t explain_goid;       /* text: tell of this goroutine alone, event by event,
+                                   with every rule that was weighed; the same that
+                                   goleak_options had; 0: of none            */
 };
 #define GOLEAK_REPORT_OPTIONS_INIT { sizeof(struct goleak_report_options), 0, 0, 0, GOLEAK_VERDICT_LIKELY, 0 }
 

@@ -6,6 +6,7 @@
 #include "report/ndjson.h"
 #include "report/text.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 const struct goleak_report *const goleak_reports[] = {
@@ -40,11 +41,21 @@ static void fill_options(struct goleak_report_options *out, const struct goleak_
         out->top = 10;
 }
 
-static bool is_finished(const struct goleak_trace *trace)
+/* Can the report be written of trace `index`, or why can it not? */
+static enum goleak_status check(const struct goleak_view *view, size_t index, size_t count, uint64_t explain_goid,
+                                struct goleak_error *error)
 {
-    struct goleak_view view;
-    goleak_trace_view(trace, &view);
-    return view.finished;
+    if (!view->finished)
+        return goleak_error_set(error, GOLEAK_E_USAGE,
+                                "trace %zu of %zu is not finished, or that failed: a report needs a "
+                                "goleak_trace_finish that went well",
+                                index + 1, count);
+    if (explain_goid != 0 && view->story->goid != explain_goid)
+        return goleak_error_set(error, GOLEAK_E_USAGE,
+                                "trace %zu of %zu has not kept the events of goroutine %" PRIu64
+                                ", which is to be explained: goleak_options.explain_goid was %" PRIu64,
+                                index + 1, count, explain_goid, view->story->goid);
+    return GOLEAK_OK;
 }
 
 enum goleak_status goleak_report_write(const struct goleak_trace *const *traces, size_t trace_count,
@@ -56,20 +67,21 @@ enum goleak_status goleak_report_write(const struct goleak_trace *const *traces,
         return goleak_error_set(error, GOLEAK_E_USAGE, "found \"%.40s\", expected the name of a report", format);
     if (trace_count == 0)
         return goleak_error_set(error, GOLEAK_E_USAGE, "there is no trace to report on");
-    for (size_t i = 0; i < trace_count; i++)
-        if (!is_finished(traces[i]))
-            return goleak_error_set(error, GOLEAK_E_USAGE,
-                                    "trace %zu of %zu is not finished, or that failed: a report needs a "
-                                    "goleak_trace_finish that went well",
-                                    i + 1, trace_count);
+    struct goleak_report_output out = { .write = write, .context = context };
+    fill_options(&out.options, options);
+    uint64_t explain_goid = report == &goleak_report_text ? out.options.explain_goid : 0;
     struct goleak_view first;
-    goleak_trace_view(traces[0], &first);
+    for (size_t i = trace_count; i-- > 0;) { /* the first last: its allocator is needed */
+        goleak_trace_view(traces[i], &first);
+        enum goleak_status status = check(&first, i, trace_count, explain_goid, error);
+        if (status != GOLEAK_OK)
+            return status;
+    }
     /* Scratch comes from the first trace's own hook, without its limit: a report
      * needs little, and it is better late than never. */
     struct goleak_alloc alloc;
     goleak_alloc_init(&alloc, &first.model->alloc->hook, 0);
-    struct goleak_report_output out = { .alloc = &alloc, .write = write, .context = context };
-    fill_options(&out.options, options);
+    out.alloc = &alloc;
     struct goleak_view *views = goleak_alloc_array(&alloc, trace_count, sizeof *views);
     if (views == NULL)
         return goleak_error_alloc(error, &alloc);

@@ -530,6 +530,33 @@ static void a_refusal_is_told(void **state)
     goleak_trace_free(trace);
 }
 
+/* Of another one nothing was kept that could be told. */
+static void only_who_was_followed_is_explained(void **state)
+{
+    static const char text[] = "newproc1: goroutine=c000102000 goid=22 ts=1000\n"
+                               "newproc1: goroutine=c000102380 goid=23 ts=2000\n";
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    struct goleak_report_options how = GOLEAK_REPORT_OPTIONS_INIT;
+    struct goleak_trace *trace;
+    struct goleak_error error;
+    (void)state;
+    for (options.explain_goid = 0; options.explain_goid <= 22; options.explain_goid += 22) {
+        assert_int_equal(goleak_trace_new(&trace, &options, &error), GOLEAK_OK);
+        assert_int_equal(goleak_trace_feed(trace, text, sizeof text - 1, &error), GOLEAK_OK);
+        assert_int_equal(goleak_trace_finish(trace, &error), GOLEAK_OK);
+        const struct goleak_trace *traces[] = { trace };
+        how.explain_goid = 23;
+        memset(&paper, 0, sizeof paper);
+        assert_int_equal(goleak_report_write(traces, 1, "text", &how, collect, &paper, &error), GOLEAK_E_USAGE);
+        assert_begins(error.message, "trace 1 of 1 has not kept the events of goroutine 23");
+        assert_string_equal(paper.text, "");
+        how.explain_goid = options.explain_goid;
+        assert_int_equal(goleak_report_write(traces, 1, "text", &how, collect, &paper, &error), GOLEAK_OK);
+        goleak_trace_free(trace);
+    }
+    assert_non_null(strstr(paper.text, "goroutine 22 is"));
+}
+
 /* A circle of places that spawn each other, deeper than any row is indented. */
 static void circles_end(void **state)
 {
@@ -606,6 +633,7 @@ int main(void)
         cmocka_unit_test(colour_changes_no_word),
         cmocka_unit_test(several_recordings_have_their_verdicts_first),
         cmocka_unit_test(a_refusal_is_told),
+        cmocka_unit_test(only_who_was_followed_is_explained),
         cmocka_unit_test(circles_end),
         cmocka_unit_test(want_of_memory_is_told),
     };
