@@ -527,8 +527,9 @@ enum goleak_event_kind {
  * while it lives, and has this bit. */
 #define GOLEAK_G_SLOT ((uint64_t)1 << 62)
 
-/* A field whose bit is not in `has` is undefined; `name` is 0 where there is none, and
- * `position` always told. What most events tell is in the first 64 bytes. */
+/* A field whose bit is not in `has` is undefined; but `name` and `stack` are 0 where there
+ * is none, and `position` always told. `name` has no bit of its own: it is told with
+ * GOLEAK_HAS_START, and in CALL, RETURN, OBJECT, GC, ALLOC, YIELD, RUNTIME, OTHER. What most events tell is in the first 64 bytes. */
 struct goleak_event {
     uint8_t kind;        /* enum goleak_event_kind                           */
     uint8_t flags;
@@ -627,9 +628,8 @@ GOLEAK_API uint32_t goleak_writer_stack(struct goleak_writer *writer, size_t sou
                                         const struct goleak_writer_frame *frames, size_t count);
 
 /* The event as it was seen; readers put events in order by time. Fields whose bit is
- * not in `has` are not looked at; `position` is, and the `name` of a CALL, RETURN, OBJECT,
- * GC, ALLOC, YIELD, RUNTIME and OTHER. Name and stack are 0 or numbers that this writer
- * gave for this source. */
+ * not in `has` are not looked at; `position` is. Name and stack are 0 or numbers that this
+ * writer gave for this source. */
 GOLEAK_API enum goleak_status goleak_writer_event(struct goleak_writer *writer, size_t source,
                                                   const struct goleak_event *event, struct goleak_error *error);
 

@@ -13,6 +13,17 @@ struct goleak_decoder {
     size_t count, capacity, next;
 };
 
+/* What is not told is 0, as goleak.h says; readers leave there what an event before had. */
+static void clear_untold(struct goleak_event *events, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!goleak_event_tells_name(&events[i]))
+            events[i].name = 0;
+        if ((events[i].has & GOLEAK_HAS_STACK) == 0)
+            events[i].stack = 0;
+    }
+}
+
 static enum goleak_status queue(void *context, struct goleak_batch **batch)
 {
     struct goleak_decoder *decoder = context;
@@ -21,6 +32,7 @@ static enum goleak_status queue(void *context, struct goleak_batch **batch)
                      sizeof *decoder->events))
         return goleak_alloc_failure(alloc);
     memcpy(decoder->events + decoder->count, (*batch)->events, (*batch)->count * sizeof *decoder->events);
+    clear_untold(decoder->events + decoder->count, (*batch)->count);
     decoder->count += (*batch)->count;
     (*batch)->count = 0;
     return GOLEAK_OK;

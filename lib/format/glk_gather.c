@@ -79,21 +79,6 @@ static void add_position(struct goleak_writer *writer, struct shape *shape, stru
     going->lanes[lane] = position;
 }
 
-bool goleak_glk_carries_name(uint8_t kind)
-{
-    switch (kind) {
-    case GOLEAK_EVENT_CALL:
-    case GOLEAK_EVENT_RETURN:
-    case GOLEAK_EVENT_OBJECT:
-    case GOLEAK_EVENT_GC:
-    case GOLEAK_EVENT_ALLOC:
-    case GOLEAK_EVENT_YIELD:
-    case GOLEAK_EVENT_RUNTIME:
-    case GOLEAK_EVENT_OTHER: return true;
-    default: return false;
-    }
-}
-
 /* Which of a RUNTIME event's arguments are texts. */
 static bool texts_of(struct goleak_writer *writer, struct goleak_glk_source *source, uint32_t name, unsigned *texts)
 {
@@ -193,7 +178,7 @@ static bool add_places(struct goleak_writer *writer, struct goleak_glk_source *s
             return false;
         add_value(writer, shape, GOLEAK_GLK_STACK, number);
     }
-    if (event->has & GOLEAK_HAS_START || goleak_glk_carries_name(event->kind)) {
+    if (goleak_event_tells_name(event)) {
         if (!goleak_glk_string_number(writer, source, event->name, &number))
             return false;
         add_value(writer, shape, GOLEAK_GLK_NAME, number);

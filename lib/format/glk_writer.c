@@ -342,8 +342,7 @@ static bool are_names_given(const struct goleak_glk_source *source, const struct
     const struct goleak_intern *strings = &source->own.strings;
     const uint64_t values[3] = { event->lock, event->chan, event->elem };
     const uint32_t bits[3] = { GOLEAK_HAS_LOCK, GOLEAK_HAS_CHAN, GOLEAK_HAS_ELEM };
-    bool named = (event->has & GOLEAK_HAS_START) != 0 || goleak_glk_carries_name(event->kind);
-    if (named && !is_of(strings, event->name))
+    if (goleak_event_tells_name(event) && !is_of(strings, event->name))
         return false;
     if (event->kind != GOLEAK_EVENT_RUNTIME)
         return true;

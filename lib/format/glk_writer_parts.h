@@ -14,6 +14,7 @@
 #include "base/idmap.h"
 #include "format/glk_column.h"
 #include "format/glk_layout.h"
+#include "model/event.h"
 
 #include <zstd.h>
 
@@ -131,9 +132,6 @@ void goleak_glk_put_text(struct goleak_buf *out, const char *text);
 bool goleak_glk_is_full(const struct goleak_writer *writer, const struct goleak_glk_source *source);
 
 /* ---- glk_gather.c -------------------------------------------------------- */
-
-/* Events of this kind are told with their `name`; others where GOLEAK_HAS_START says so. */
-bool goleak_glk_carries_name(uint8_t kind);
 
 /* Columns of events [from, ...), as many as the tables have room for; 0: failed. Whether
  * the places in the recording go into the shapes is tried, and taken back where that

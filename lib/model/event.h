@@ -58,6 +58,22 @@ static inline uint64_t goleak_event_object(const struct goleak_event *event, enu
     return event->has & GOLEAK_HAS_LOCK ? event->lock : 0;
 }
 
+/* Its `name` is told. Readers that are in a hurry leave an old one there where it is not. */
+static inline bool goleak_event_tells_name(const struct goleak_event *event)
+{
+    switch (event->kind) {
+    case GOLEAK_EVENT_CALL:
+    case GOLEAK_EVENT_RETURN:
+    case GOLEAK_EVENT_OBJECT:
+    case GOLEAK_EVENT_GC:
+    case GOLEAK_EVENT_ALLOC:
+    case GOLEAK_EVENT_YIELD:
+    case GOLEAK_EVENT_RUNTIME:
+    case GOLEAK_EVENT_OTHER: return true;
+    default: return (event->has & GOLEAK_HAS_START) != 0;
+    }
+}
+
 /* An event of which nothing is told yet; what `has` does not name stays undefined. */
 static inline void goleak_event_begin(struct goleak_event *event, uint8_t kind)
 {

@@ -4,6 +4,7 @@
 
 #include "support/fail_alloc.h"
 #include "support/load.h"
+#include "support/recordings.h"
 
 static struct goleak_decoder *decoder;
 static struct goleak_error error;
@@ -130,6 +131,55 @@ static void no_name_is_an_empty_text(void **state)
     assert_null(goleak_decoder_frame(decoder, 0, 0));
 }
 
+/* A line for each event that is there. */
+static void take_events(struct goleak_decoder *from, struct bytes *out)
+{
+    const struct goleak_event *event;
+    while (goleak_decoder_next(from, &event) == GOLEAK_OK) {
+        const char *frame = goleak_decoder_frame(from, event->stack, 0);
+        if ((event->has & GOLEAK_HAS_STACK) == 0)
+            assert_int_equal(event->stack, 0);
+        if (event->kind == GOLEAK_EVENT_RUN || event->kind == GOLEAK_EVENT_READY || event->kind == GOLEAK_EVENT_END)
+            assert_int_equal(event->name, 0);
+        bytes_format(out, "%s %x %llu %s %s %llx\n", goleak_event_kind_name(event->kind), event->has,
+                     (unsigned long long)event->position, goleak_decoder_name(from, event->name),
+                     frame != NULL ? frame : "-", (unsigned long long)(event->has & GOLEAK_HAS_G ? event->g : 0));
+    }
+}
+
+static void decode(const struct bytes *recording, size_t step, struct bytes *out)
+{
+    struct goleak_decoder *own;
+    assert_int_equal(goleak_decoder_new(&own, NULL, &error), GOLEAK_OK);
+    for (size_t at = 0; at < recording->size; at += step) {
+        size_t left = recording->size - at;
+        assert_int_equal(goleak_decoder_feed(own, recording->data + at, left < step ? left : step, &error), GOLEAK_OK);
+        take_events(own, out);
+    }
+    enum goleak_status status = goleak_decoder_finish(own, &error); /* one has messages alone */
+    assert_true(status == GOLEAK_OK || status == GOLEAK_E_NOEVENTS);
+    take_events(own, out);
+    goleak_decoder_free(own);
+}
+
+/* Some readers have a short way for what is usual, and which events take it depends on the pieces. */
+static void pieces_change_no_event(void **state)
+{
+    struct bytes recording = { 0 };
+    (void)state;
+    for (size_t i = 0; recording_get(i, &recording) != NULL; i++) {
+        struct bytes whole = { 0 }, pieces = { 0 };
+        decode(&recording, recording.size, &whole);
+        decode(&recording, 777, &pieces);
+        assert_int_equal(pieces.size, whole.size);
+        assert_memory_equal(pieces.data, whole.data, whole.size);
+        bytes_free(&whole);
+        bytes_free(&pieces);
+        bytes_clear(&recording);
+    }
+    bytes_free(&recording);
+}
+
 static void options_are_checked_before_they_are_used(void **state)
 {
     struct goleak_options options = GOLEAK_OPTIONS_INIT;
@@ -174,6 +224,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_no_recording_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(feeding_behind_the_end_is_misuse, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_name_is_an_empty_text, set_up, tear_down),
+        cmocka_unit_test(pieces_change_no_event),
         cmocka_unit_test(options_are_checked_before_they_are_used),
         cmocka_unit_test(the_memory_limit_holds),
     };
