@@ -98,10 +98,13 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null || echo $(2))
 HAVE_ZLIB := $(shell echo '$(hash)include <zlib.h>' | $(CC) $(CPPFLAGS) $(CFLAGS) \
         $(call pkg_cflags,zlib) -E -x c - >/dev/null 2>&1 && echo 1)
 
-DEP_CFLAGS := $(sort $(call pkg_cflags,libzstd) $(call pkg_cflags,libcjson)) \
+DEP_CFLAGS := $(call pkg_cflags,libzstd) \
         $(if $(HAVE_ZLIB),-DGOLEAK_HAVE_ZLIB $(call pkg_cflags,zlib))
 DEP_LIBS := $(call pkg_libs,libzstd,-lzstd) $(if $(HAVE_ZLIB),$(call pkg_libs,zlib,-lz)) \
-        $(AS_NEEDED) $(call pkg_libs,libcjson,-lcjson) -lm
+        $(AS_NEEDED) -lm
+# Tests read JSON with another's parser, too.
+TEST_CFLAGS := $(call pkg_cflags,libcjson)
+TEST_LIBS := $(DEP_LIBS) $(call pkg_libs,libcjson,-lcjson)
 
 # ---- sources --------------------------------------------------------------
 
@@ -152,13 +155,13 @@ LINK = $(CC) -pthread $(MODE_FLAGS) $(CFLAGS) $(LDFLAGS)
 # an installed goleak.h must not hide this one.
 INCLUDES := -Iinclude -Ilib
 $(CLI_OBJ): INCLUDES := -Iinclude
-$(OBJ)/tests/%.o: INCLUDES := -Iinclude -Ilib -Icli -Itests
+$(OBJ)/tests/%.o: INCLUDES := -Iinclude -Ilib -Icli -Itests $(TEST_CFLAGS)
 
 # A stamp changes when the text in it does: objects follow the flags, archives
 # and programs also the list of files, so that a deleted source leaves nothing.
 stamp = mkdir -p $(@D); printf '%s\n' $(call quote,$(1)) | cmp -s - $@ || printf '%s\n' $(call quote,$(1)) >$@
 $(OBJ)/flags: FORCE
-	@$(call stamp,$(CC) $(FLAGS) | $(LINK) $(DEP_LIBS))
+	@$(call stamp,$(CC) $(FLAGS) | $(LINK) $(TEST_CFLAGS) $(TEST_LIBS))
 $(OBJ)/files: FORCE
 	@$(call stamp,$(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC))
 
@@ -196,7 +199,7 @@ INSIDES := $(SUPPORT_A) $(CLI_A) $(LIB_A)
 
 $(UNIT) $(PROPERTY): %: %.o $(INSIDES)
 	$(say) LD $@
-	$(Q)$(LINK) -o $@ $< $(INSIDES) $(DEP_LIBS) $(CMOCKA_LIBS)
+	$(Q)$(LINK) -o $@ $< $(INSIDES) $(TEST_LIBS) $(CMOCKA_LIBS)
 
 # With libFuzzer the engine brings main(); everywhere else our driver does.
 ifeq ($(ENGINE),libfuzzer)
@@ -206,7 +209,7 @@ FUZZ_MAIN := $(OBJ)/tests/fuzz/driver.o
 endif
 $(FUZZ): %: %.o $(filter %.o,$(FUZZ_MAIN)) $(SUPPORT_A) $(LIB_A)
 	$(say) LD $@
-	$(Q)$(LINK) -o $@ $< $(FUZZ_MAIN) $(SUPPORT_A) $(LIB_A) $(DEP_LIBS)
+	$(Q)$(LINK) -o $@ $< $(FUZZ_MAIN) $(SUPPORT_A) $(LIB_A) $(TEST_LIBS)
 
 $(BENCH): %: %.o
 	$(say) LD $@
@@ -215,11 +218,11 @@ $(BENCH): %: %.o
 # Makes traces of text, for golden cases and for what Go's own tests read.
 $(GOTEXT): %: %.o $(SUPPORT_A) $(LIB_A)
 	$(say) LD $@
-	$(Q)$(LINK) -o $@ $< $(SUPPORT_A) $(LIB_A) $(DEP_LIBS)
+	$(Q)$(LINK) -o $@ $< $(SUPPORT_A) $(LIB_A) $(TEST_LIBS)
 
 $(EVALUATE): %: %.o $(INSIDES)
 	$(say) LD $@
-	$(Q)$(LINK) -o $@ $< $(INSIDES) $(DEP_LIBS) $(CMOCKA_LIBS)
+	$(Q)$(LINK) -o $@ $< $(INSIDES) $(TEST_LIBS) $(CMOCKA_LIBS)
 
 # Programs and scripts alike; tests/run.sh says what it expects of them.
 # What a sanitizer adds to a shared library is not ours to check.
@@ -309,7 +312,7 @@ distcheck:
 
 # ---- installing -----------------------------------------------------------
 
-PC_REQUIRES := libzstd, libcjson$(if $(HAVE_ZLIB),$(comma) zlib)
+PC_REQUIRES := libzstd$(if $(HAVE_ZLIB),$(comma) zlib)
 
 install: all
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'

@@ -77,6 +77,8 @@ consumer() {
 check 'pkg-config knows goleak' pc --exists
 version=$(sed -n 's/^#define GOLEAK_VERSION "\(.*\)"/\1/p' include/goleak.h)
 check "its version is $version" test "$(pc --modversion)" = "$version"
+# What tests need besides is nobody else's.
+check 'it asks for what the library uses alone' sh -c '! grep -qi cjson "$1"' sh "$root/lib/pkgconfig/goleak.pc"
 # shellcheck disable=SC2046
 consumer 'shared library' $(pc --cflags --libs)
 # shellcheck disable=SC2046
