@@ -105,7 +105,7 @@ struct goleak_options {
     size_t size;
     const struct goleak_allocator *allocator; /* NULL: malloc               */
     uint64_t max_memory_bytes;  /* of all that the traces of one call hold; 0: none */
-    const char *go_version;     /* "1.22"; NULL: header, or inferred         */
+    const char *go_version;     /* "1.22", from 1.11; NULL: header, or inferred */
     const char *input_format;   /* a name of goleak_format_name; NULL: sniff */
     unsigned jobs;              /* goleak_trace_load*: threads in all; 1: none
                                    beside the caller; 0: as many as help     */

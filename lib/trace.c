@@ -30,6 +30,7 @@
 #include "trace.h"
 
 #include "base/error.h"
+#include "base/number.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -133,13 +134,26 @@ enum goleak_status goleak_trace_options(struct goleak_options *out, const struct
     return GOLEAK_OK;
 }
 
+static bool is_too_old(const struct goleak_reasons *reasons)
+{
+    uint64_t minor;
+    const char *text = reasons->text;
+    return goleak_parse_u64(text + 2, text + strlen(text), &minor) != NULL && minor < GOLEAK_GO_FIRST;
+}
+
 static enum goleak_status read_options(struct goleak_trace *trace, struct goleak_error *error)
 {
+    if (trace->options.min_age_ns < 0)
+        return goleak_error_set(error, GOLEAK_E_USAGE, "found min_age_ns %" PRId64 ", expected 0 or more",
+                                trace->options.min_age_ns);
     if (trace->options.go_version != NULL) {
         if (strlen(trace->options.go_version) >= sizeof trace->go_version ||
             !goleak_reasons_set_version(&trace->reasons, trace->options.go_version, "option"))
             return goleak_error_set(error, GOLEAK_E_USAGE, "found \"%.40s\", expected a Go version such as 1.22",
                                     trace->options.go_version);
+        if (is_too_old(&trace->reasons)) /* one that is newer than all tables reads by the newest */
+            return goleak_error_set(error, GOLEAK_E_USAGE, "found Go version \"%.40s\", expected 1.%d or later",
+                                    trace->options.go_version, GOLEAK_GO_FIRST);
         snprintf(trace->go_version, sizeof trace->go_version, "%s", trace->options.go_version);
         trace->options.go_version = trace->go_version;
     }

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define GOLEAK_GO_FIRST 11 /* whose recordings can be read; what is said to be older is a mistake */
 #define GOLEAK_GO_OLDEST 19 /* 1.19's tables also serve the versions before */
 #define GOLEAK_GO_NEWEST 27
 #define GOLEAK_GO_VERSIONS (GOLEAK_GO_NEWEST - GOLEAK_GO_OLDEST + 1)

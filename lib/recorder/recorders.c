@@ -55,6 +55,10 @@ enum goleak_status goleak_recorder_write(const char *tool, const struct goleak_r
     const struct goleak_recorder *recorder = find(tool);
     if (recorder == NULL)
         return goleak_error_set(error, GOLEAK_E_USAGE, "found \"%.40s\", expected the name of a recorder", tool);
+    if (options != NULL &&
+        (options->size < offsetof(struct goleak_recorder_options, allocator) || options->size > 4096))
+        return goleak_error_set(error, GOLEAK_E_USAGE, "options.size is %zu: begin with GOLEAK_RECORDER_OPTIONS_INIT",
+                                options->size);
     if (options != NULL)
         memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
     struct goleak_alloc alloc;

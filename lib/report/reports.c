@@ -29,16 +29,24 @@ static const struct goleak_report *find(const char *name)
     return NULL;
 }
 
-static void fill_options(struct goleak_report_options *out, const struct goleak_report_options *given)
+static enum goleak_status fill_options(struct goleak_report_options *out, const struct goleak_report_options *given,
+                                       struct goleak_error *error)
 {
     const struct goleak_report_options defaults = GOLEAK_REPORT_OPTIONS_INIT;
     *out = defaults;
+    if (given != NULL && (given->size < offsetof(struct goleak_report_options, color) || given->size > 4096))
+        return goleak_error_set(error, GOLEAK_E_USAGE, "options.size is %zu: begin with GOLEAK_REPORT_OPTIONS_INIT",
+                                given->size);
     if (given != NULL)
         memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
+    if ((unsigned)out->fail_on >= GOLEAK_VERDICT_COUNT)
+        return goleak_error_set(error, GOLEAK_E_USAGE, "found fail_on %u, expected one of enum goleak_verdict",
+                                (unsigned)out->fail_on);
     if (out->width == 0)
         out->width = 80;
     if (out->top == 0)
         out->top = 10;
+    return GOLEAK_OK;
 }
 
 /* Can the report be written of trace `index`, or why can it not? */
@@ -68,12 +76,14 @@ enum goleak_status goleak_report_write(const struct goleak_trace *const *traces,
     if (trace_count == 0)
         return goleak_error_set(error, GOLEAK_E_USAGE, "there is no trace to report on");
     struct goleak_report_output out = { .write = write, .context = context };
-    fill_options(&out.options, options);
+    enum goleak_status status = fill_options(&out.options, options, error);
+    if (status != GOLEAK_OK)
+        return status;
     uint64_t explain_goid = report == &goleak_report_text ? out.options.explain_goid : 0;
     struct goleak_view first;
     for (size_t i = trace_count; i-- > 0;) { /* the first last: its allocator is needed */
         goleak_trace_view(traces[i], &first);
-        enum goleak_status status = check(&first, i, trace_count, explain_goid, error);
+        status = check(&first, i, trace_count, explain_goid, error);
         if (status != GOLEAK_OK)
             return status;
     }
@@ -87,7 +97,7 @@ enum goleak_status goleak_report_write(const struct goleak_trace *const *traces,
         return goleak_error_alloc(error, &alloc);
     for (size_t i = 0; i < trace_count; i++)
         goleak_trace_view(traces[i], &views[i]);
-    enum goleak_status status = report->write(views, trace_count, &out);
+    status = report->write(views, trace_count, &out);
     goleak_free(&alloc, views, trace_count * sizeof *views);
     if (status == GOLEAK_E_IO)
         return goleak_error_set(error, status, "the report could not be written");

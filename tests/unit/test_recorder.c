@@ -292,6 +292,8 @@ static void what_makes_no_sense_is_refused(void **state)
     (void)state;
     assert_refused("strace", &options, GOLEAK_E_USAGE, "found \"strace\"");
     assert_refused("perf", NULL, GOLEAK_E_USAGE, "neither a program nor a Go version");
+    struct goleak_recorder_options unset = { 0 };
+    assert_refused("perf", &unset, GOLEAK_E_USAGE, "options.size is 0: begin with GOLEAK_RECORDER_OPTIONS_INIT");
     options.go_version = "1.18";
     assert_refused("perf", &options, GOLEAK_E_USAGE, "found Go 1.18, expected 1.19 to 1.27");
     options.go_version = "tip";

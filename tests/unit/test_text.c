@@ -530,6 +530,26 @@ static void a_refusal_is_told(void **state)
     goleak_trace_free(trace);
 }
 
+static void options_are_checked(void **state)
+{
+    struct goleak_trace *trace = read_trace("t.txt", leaky);
+    const struct goleak_trace *traces[] = { trace };
+    struct goleak_report_options how = GOLEAK_REPORT_OPTIONS_INIT;
+    struct goleak_error error;
+    (void)state;
+    memset(&paper, 0, sizeof paper);
+    how.size = 0;
+    assert_int_equal(goleak_report_write(traces, 1, "text", &how, collect, &paper, &error), GOLEAK_E_USAGE);
+    assert_string_equal(error.message, "options.size is 0: begin with GOLEAK_REPORT_OPTIONS_INIT");
+    how.size = sizeof how;
+    how.fail_on = GOLEAK_VERDICT_COUNT;
+    assert_int_equal(goleak_report_write(traces, 1, "text", &how, collect, &paper, &error), GOLEAK_E_USAGE);
+    assert_string_equal(error.message, "found fail_on 7, expected one of enum goleak_verdict");
+    how.fail_on = GOLEAK_VERDICT_ENDED;
+    assert_int_equal(goleak_report_write(traces, 1, "text", &how, collect, &paper, &error), GOLEAK_OK);
+    goleak_trace_free(trace);
+}
+
 /* Of another one nothing was kept that could be told. */
 static void only_who_was_followed_is_explained(void **state)
 {
@@ -633,6 +653,7 @@ int main(void)
         cmocka_unit_test(colour_changes_no_word),
         cmocka_unit_test(several_recordings_have_their_verdicts_first),
         cmocka_unit_test(a_refusal_is_told),
+        cmocka_unit_test(options_are_checked),
         cmocka_unit_test(only_who_was_followed_is_explained),
         cmocka_unit_test(circles_end),
         cmocka_unit_test(want_of_memory_is_told),

@@ -86,11 +86,29 @@ static void names_in_options_are_checked(void **state)
     assert_string_equal(error.message, "found \"2.0\", expected a Go version such as 1.22");
     options.go_version = "1.22.00000000000000000000000000000000000000000000000000000000000000";
     assert_int_equal(try_options(&options), GOLEAK_E_USAGE);
+    options.go_version = "1.5";
+    assert_int_equal(try_options(&options), GOLEAK_E_USAGE);
+    assert_string_equal(error.message, "found Go version \"1.5\", expected 1.11 or later");
+    options.go_version = "1.11";
+    assert_int_equal(try_options(&options), GOLEAK_OK);
+    options.go_version = "1.99"; /* will be */
+    assert_int_equal(try_options(&options), GOLEAK_OK);
     options.go_version = "go1.26.10-X:goroutineleak";
     assert_int_equal(try_options(&options), GOLEAK_OK);
     options.input_format = "dtraec";
     assert_int_equal(try_options(&options), GOLEAK_E_USAGE);
     assert_string_equal(error.message, "found \"dtraec\", expected the name of an input format");
+}
+
+static void numbers_in_options_are_checked(void **state)
+{
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    (void)state;
+    options.min_age_ns = -1;
+    assert_int_equal(try_options(&options), GOLEAK_E_USAGE);
+    assert_string_equal(error.message, "found min_age_ns -1, expected 0 or more");
+    options.min_age_ns = INT64_MAX;
+    assert_int_equal(try_options(&options), GOLEAK_OK);
 }
 
 static void strings_of_options_need_not_stay(void **state)
@@ -601,6 +619,7 @@ int main(void)
         cmocka_unit_test(options_need_their_size),
         cmocka_unit_test(options_of_another_size_are_read_as_far_as_they_go),
         cmocka_unit_test(names_in_options_are_checked),
+        cmocka_unit_test(numbers_in_options_are_checked),
         cmocka_unit_test(strings_of_options_need_not_stay),
         cmocka_unit_test(a_named_format_needs_no_sniffing),
         cmocka_unit_test(an_empty_input_is_told),
