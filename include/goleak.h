@@ -16,7 +16,14 @@
  *           GOLEAK_NONE where the recording does not tell. A recording without
  *           any time counts events instead: see goleak_capture.clock.
  * Owner.    A handle belongs to whoever made it. A string or array that a call
- *           hands out is borrowed and lives until goleak_trace_free.
+ *           hands out is borrowed and lives until goleak_trace_free. Options, and the
+ *           strings and the allocator in them, are copied; what their contexts point to
+ *           is not.
+ * NULL.     Allowed for options (defaults), for the one `error` of a call, for a context,
+ *           and for what a *_free is given; elsewhere where it says so. An array of errors
+ *           is needed.
+ * Memory.   Through the caller's allocator, where there is one; but zstd takes its own
+ *           with malloc: for reading it counts under max_memory_bytes, for writing not.
  * Errors.   Status is three-way: 0 done, positive a normal stop, negative a
  *           failure with its sentence in the caller's struct goleak_error.
  *           A failure of feed or finish sticks: later calls repeat it.
@@ -97,7 +104,7 @@ typedef bool goleak_ended_fn(void *context, const struct goleak_trace *trace,
                              const struct goleak_goroutine *goroutine);
 
 /* Progress: bytes of the input consumed so far, of total (0: unknown); starts
- * again at each input. Called on the calling thread. */
+ * again at each input. Called on the calling thread; of a small input perhaps never. */
 typedef void goleak_progress_fn(void *context, uint64_t done_bytes, uint64_t total_bytes);
 
 /* Start from GOLEAK_OPTIONS_INIT; `size` lets later versions append fields. */
@@ -131,7 +138,8 @@ struct goleak_input;
 GOLEAK_API enum goleak_status goleak_trace_new(struct goleak_trace **out, const struct goleak_options *options,
                                                struct goleak_error *error);
 
-/* The one-input short form of goleak_input_*. Plain, zstd or gzip bytes. */
+/* The one-input short form of goleak_input_*. Plain, zstd or gzip bytes. The input's name
+ * is "-". */
 GOLEAK_API enum goleak_status goleak_trace_feed(struct goleak_trace *trace, const void *data, size_t size,
                                                 struct goleak_error *error);
 
@@ -140,7 +148,8 @@ GOLEAK_API enum goleak_status goleak_trace_feed(struct goleak_trace *trace, cons
  * first is fed; their events are merged by time, and what two of them have seen
  * counts once. Feed them evenly then: what one is ahead of another is kept. No more
  * than 256 can be open together.
- * `name` is what reports and errors call it (a path, "-"). */
+ * `name` is what reports and errors call it (a path, "-"). An input is the trace's, and
+ * goes with it: there is nothing to free. */
 GOLEAK_API enum goleak_status goleak_input_open(struct goleak_input **out, struct goleak_trace *trace,
                                                 const char *name, struct goleak_error *error);
 GOLEAK_API enum goleak_status goleak_input_feed(struct goleak_input *input, const void *data, size_t size,
@@ -163,7 +172,8 @@ GOLEAK_API enum goleak_status goleak_trace_load(struct goleak_trace **out, const
  * of which *trace_count are set, in the order of the paths, of joined ones the
  * first; errors[i] (path_count of them) tells what became of paths[i]. Each file is to be
  * given once: one that stands there twice is read twice.
- * Returns the last failure, after every input has been tried. */
+ * After every input has been tried it returns GOLEAK_OK, where every path is in some trace,
+ * else the failure of the last path that is in none; traces of others are there all the same. */
 GOLEAK_API enum goleak_status goleak_trace_load_all(struct goleak_trace **traces, size_t *trace_count,
                                                     const char *const *paths, size_t path_count,
                                                     const struct goleak_options *options,
@@ -268,7 +278,8 @@ struct goleak_capture {
 
 struct goleak_summary {
     uint64_t preexisting;  /* older than the recording                       */
-    uint64_t created, ended, live_at_end, blocked_at_end;
+    uint64_t created, ended, live_at_end, blocked_at_end; /* also where a recording only counts
+                              goroutines, and no iterator shows one           */
     uint64_t peak_live, peak_blocked;
     int64_t peak_live_at, peak_blocked_at; /* moments: ns, or event numbers  */
     uint64_t verdicts[GOLEAK_VERDICT_COUNT];
@@ -529,7 +540,8 @@ enum goleak_event_kind {
 
 /* A field whose bit is not in `has` is undefined; but `name` and `stack` are 0 where there
  * is none, and `position` always told. `name` has no bit of its own: it is told with
- * GOLEAK_HAS_START, and in CALL, RETURN, OBJECT, GC, ALLOC, YIELD, RUNTIME, OTHER. What most events tell is in the first 64 bytes. */
+ * GOLEAK_HAS_START, and in CALL, RETURN, OBJECT, GC, ALLOC, YIELD, RUNTIME, OTHER.
+ * What most events tell is in the first 64 bytes. */
 struct goleak_event {
     uint8_t kind;        /* enum goleak_event_kind                           */
     uint8_t flags;
@@ -605,7 +617,8 @@ struct goleak_writer_options {
  *           before it can be read.
  * Limits.   256 sources. A name has 65,536 bytes at most; a stack 16,384 frames, whose
  *           functions and files have 524,288 bytes in all. More is GOLEAK_E_USAGE.
- * Memory.   2 MiB a source, and what its goroutines' addresses, names and stacks take.
+ * Memory.   5.5 MiB with one source, 2 MiB for each further one; what their goroutines'
+ *           addresses, names and stacks take; and zstd's, unless level is 0.
  * Threads.  One thread at a time uses a writer. */
 struct goleak_writer;
 GOLEAK_API enum goleak_status goleak_writer_new(struct goleak_writer **out, const struct goleak_writer_source *sources,
