@@ -24,7 +24,7 @@
 #: DEV=1      warnings are errors            V=1      show the commands
 #: SAN=...    -fsanitize=...                 COV=1    count lines
 #: JOBS=2     tests at a time                CONFIG=  another build folder
-#: Yours: CC CFLAGS CPPFLAGS LDFLAGS PREFIX DESTDIR BINDIR LIBDIR INCLUDEDIR
+#: Yours: CC CFLAGS CPPFLAGS LDFLAGS PREFIX DESTDIR BINDIR LIBDIR INCLUDEDIR MANDIR
 #:
 #: SAN, COV, DEV and CONFIG build in build/<config>/ and leave their results there.
 
@@ -53,6 +53,7 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
 
 # -O3: the line readers gain from it more than it costs elsewhere.
 CFLAGS ?= $(if $(SAN)$(filter 1,$(COV)),-O1 -g,-O3 -g)
@@ -315,8 +316,10 @@ distcheck:
 PC_REQUIRES := libzstd$(if $(HAVE_ZLIB),$(comma) zlib)
 
 install: all
-	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)' \
+	'$(DESTDIR)$(MANDIR)/man1'
 	$(INSTALL) -m 755 $(TOOL) '$(DESTDIR)$(BINDIR)/goleak-report'
+	$(INSTALL) -m 644 docs/goleak-report.1 '$(DESTDIR)$(MANDIR)/man1/goleak-report.1'
 	$(INSTALL) -m 644 include/goleak.h '$(DESTDIR)$(INCLUDEDIR)/goleak.h'
 	$(INSTALL) -m 644 $(LIB_A) '$(DESTDIR)$(LIBDIR)/libgoleak.a'
 	$(INSTALL) -m 755 $(OUT)/$(SO_FILE) '$(DESTDIR)$(LIBDIR)/$(SO_FILE)'
@@ -331,7 +334,8 @@ install: all
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/goleak-report' '$(DESTDIR)$(INCLUDEDIR)/goleak.h' \
 	'$(DESTDIR)$(LIBDIR)/libgoleak.a' '$(DESTDIR)$(LIBDIR)/$(SO_FILE)' '$(DESTDIR)$(LIBDIR)/$(SO_ABI)' \
-	'$(DESTDIR)$(LIBDIR)/$(SO)' '$(DESTDIR)$(LIBDIR)/pkgconfig/goleak.pc'
+	'$(DESTDIR)$(LIBDIR)/$(SO)' '$(DESTDIR)$(LIBDIR)/pkgconfig/goleak.pc' \
+	'$(DESTDIR)$(MANDIR)/man1/goleak-report.1'
 
 clean:
 	rm -rf build

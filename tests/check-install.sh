@@ -16,7 +16,7 @@ Darwin) libraries='libgoleak.dylib libgoleak.0.dylib' ;;
 *) libraries='libgoleak.so libgoleak.so.0' ;;
 esac
 check 'bin/goleak-report' "$root/bin/goleak-report" --version
-for file in include/goleak.h lib/libgoleak.a lib/pkgconfig/goleak.pc; do
+for file in include/goleak.h lib/libgoleak.a lib/pkgconfig/goleak.pc share/man/man1/goleak-report.1; do
     check "$file" test -f "$root/$file"
 done
 for library in $libraries; do
