@@ -351,8 +351,10 @@ static uint32_t stack_of(struct goleak_writer *writer, size_t count, size_t name
     static unsigned frame;
     struct goleak_writer_frame *frames = calloc(count, sizeof *frames);
     assert_non_null(frames);
-    for (size_t i = 0; i < count; i++)
-        frames[i] = (struct goleak_writer_frame) { .function = letters(name_size, ++frame), .offset = frame };
+    for (size_t i = 0; i < count; i++) {
+        frame++;
+        frames[i] = (struct goleak_writer_frame) { .function = letters(name_size, frame), .offset = frame };
+    }
     uint32_t stack = goleak_writer_stack(writer, 0, frames, count);
     for (size_t i = 0; i < count; i++)
         free((char *)(uintptr_t)frames[i].function);
