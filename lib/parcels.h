@@ -38,6 +38,7 @@ struct goleak_parcel {
     struct goleak_buf damage;      /* news, of what was packed */
     struct goleak_section section; /* of the raw bytes, if they were read already: `sure` */
     bool is_section, sure;
+    bool offsets;                  /* where the events stand is told in bytes */
     uint64_t read_bytes;           /* of the source, so far */
     uint64_t used_bytes;           /* of its reader's memory */
     uint64_t booked_bytes;         /* of `alloc`'s, in the trace's account */

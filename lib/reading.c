@@ -116,6 +116,8 @@ static bool fill(struct reader *reader, struct goleak_parcel *parcel)
 {
     parcel->from = &reader->aside;
     parcel->used_bytes = goleak_aside_used(&reader->aside);
+    const struct goleak_input *input = reader->aside.input;
+    parcel->offsets = input != NULL && input->format != NULL && input->format->offsets;
     return goleak_parcels_fill(&reader->reading->parcels, parcel);
 }
 
@@ -653,6 +655,8 @@ enum goleak_status goleak_reading_next(struct goleak_reading *reading, bool *end
     input->bytes = parcel->read_bytes;
     book(reading, parcel);
     goleak_input_begin(input);
+    if (parcel->offsets)
+        goleak_input_tells_offsets(input);
     enum goleak_status status = goleak_trace_fail(reading->trace, replay(reading, parcel), error);
     *ended = parcel->last;
     if (!*ended)

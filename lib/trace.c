@@ -366,6 +366,13 @@ static size_t read_again(void *context, uint64_t offset, void *buffer, size_t si
     return input->again != NULL ? goleak_source_again(input->again, offset, buffer, size) : 0;
 }
 
+void goleak_input_tells_offsets(struct goleak_input *input)
+{
+    input->trace->health.source.offsets = true;
+    if (input->lane != NULL)
+        input->lane->source.offsets = true;
+}
+
 static enum goleak_status open_reader(struct goleak_input *input)
 {
     struct goleak_trace *trace = input->trace;
@@ -380,9 +387,8 @@ static enum goleak_status open_reader(struct goleak_input *input)
         .read_again = input->again != NULL ? read_again : NULL,
         .again_context = input,
     };
-    trace->health.source.offsets = input->format->offsets;
-    if (input->lane != NULL)
-        input->lane->source.offsets = input->format->offsets;
+    if (input->format->offsets)
+        goleak_input_tells_offsets(input);
     input->reader = input->format->open(&env);
     return input->reader != NULL ? GOLEAK_OK : goleak_alloc_failure(&trace->alloc);
 }

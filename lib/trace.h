@@ -89,6 +89,8 @@ enum goleak_status goleak_input_feed_plain(struct goleak_input *input, const voi
 enum goleak_status goleak_input_end(struct goleak_input *input, struct goleak_error *error);
 /* Complaints are of this input from here on. */
 void goleak_input_begin(struct goleak_input *input);
+/* Where its events stand is told in bytes, from now on. */
+void goleak_input_tells_offsets(struct goleak_input *input);
 /* Where its events go. */
 struct goleak_event_sink goleak_input_sink(const struct goleak_input *input);
 /* Keeps a status from below that came without a sentence, with one. */

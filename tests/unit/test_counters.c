@@ -63,7 +63,7 @@ static void the_articles_fixed_program_leaks_none(void **state)
     assert_int_equal(sum.leaks, 0);
     assert_int_equal(health.count, 1);
     assert_int_equal(health.line, 5);
-    assert_string_equal(health.detail, "the park of goroutine 14000003a40 is printed behind line 4, whose counters "
+    assert_string_equal(health.detail, "the park of g 14000003a40 is printed behind line 4, whose counters "
                                        "come after it");
     assert_int_equal(load_count(trace, "counter_mismatch"), 0); /* in that order they are right */
     goleak_trace_free(trace);
