@@ -363,3 +363,26 @@ uint32_t goleak_symbols_started_by(const struct goleak_symbols *symbols, uint32_
 {
     return stack != 0 && stack <= symbols->stacks.count ? symbols->stack_sites[stack - 1].start : 0;
 }
+
+/* How many of `few` stand in `many`, in their order; 0: one does not. The runtime's own do not count. */
+static size_t count_told(const struct goleak_symbols *symbols, uint32_t few, uint32_t many)
+{
+    const uint32_t *a, *b;
+    size_t a_count = goleak_symbols_stack_frames(symbols, few, &a);
+    size_t b_count = goleak_symbols_stack_frames(symbols, many, &b), at = 0, told = 0;
+    for (size_t i = 0; i < a_count; i++) {
+        if (goleak_text_begins(goleak_symbols_frame_function(symbols, a[i]), "runtime."))
+            continue;
+        while (at < b_count && b[at] != a[i])
+            at++;
+        if (at++ == b_count)
+            return 0;
+        told++;
+    }
+    return told;
+}
+
+bool goleak_symbols_are_one_stack(const struct goleak_symbols *symbols, uint32_t a, uint32_t b)
+{
+    return a == b || count_told(symbols, a, b) != 0 || count_told(symbols, b, a) != 0;
+}

@@ -313,7 +313,8 @@ static bool waits_elsewhere(const struct goleak_replay *replay, const struct gol
                             const struct goleak_record *record)
 {
     uint64_t object = goleak_object_of(record, event);
-    if ((event->has & GOLEAK_HAS_STACK) && record->block_stack != 0 && event->stack != record->block_stack)
+    if ((event->has & GOLEAK_HAS_STACK) && record->block_stack != 0 &&
+        !goleak_symbols_are_one_stack(replay->symbols, event->stack, record->block_stack))
         return true;
     return object != 0 && goleak_waits_elsewhere(&replay->waits, record, object);
 }

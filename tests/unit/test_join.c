@@ -187,6 +187,38 @@ static void recordings_of_the_same_start_functions_join(void **state)
             fail_msg("case %zu: %zu traces", i, trace_count);
 }
 
+/* A park that two recorders tell so far apart that it is not held for so long is one wait, though they write its
+ * stack in two ways: where it begins and ends, and what was inlined. */
+static void a_park_that_is_told_late_is_one_wait(void **state)
+{
+    static const struct {
+        const char *stack;
+        unsigned impossible;
+    } cases[] = {
+        { "\tmain.wait+0x20\n\tmain.inlined+0x10\n\tmain.work+0x30\n", 0 },
+        { "\tmain.work+0x30\n", 0 },
+        { "\tmain.wait+0x20\n\tmain.other+0x30\n", 1 },
+        { "\tmain.work+0x30\n\tmain.wait+0x20\n", 1 },
+        { "\truntime.chanrecv1+0x10\n", 1 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct bytes two = { 0 };
+        bytes_format(&two, "newproc1: goid=7 fn=main.work ts=1000900\ngopark: goid=7 reason=6 ts=4000000\n%s",
+                     cases[i].stack);
+        assert_int_equal(traces_of("newproc1: goroutine=c000102000 goid=7 fn=main.work ts=1000000\n"
+                                   "execute: goroutine=c000102000 goid=7 ts=1100000\n"
+                                   "gopark: goroutine=c000102000 goid=7 reason=6 ts=2000000\n"
+                                   "\truntime.gopark+0x1\n\tmain.wait+0x20\n\tmain.work+0x30\n"
+                                   "\truntime.goexit+0x1\n",
+                                   two.data),
+                         1);
+        bytes_free(&two);
+        if (load_count(traces[0], "impossible_transitions") != cases[i].impossible)
+            fail_msg("case %zu", i);
+    }
+}
+
 /* What a recorder tells of the goroutine whose goid is `goid`. */
 enum telling { TELLS_BOTH, TELLS_GOID };
 
@@ -999,6 +1031,7 @@ int main(void)
         TEST(recordings_of_two_pids_do_not),
         TEST(recordings_of_the_same_births_join),
         TEST(recordings_of_the_same_start_functions_join),
+        TEST(a_park_that_is_told_late_is_one_wait),
         TEST(what_is_told_late_happened_once),
         TEST(who_is_named_by_both_is_one),
         TEST(who_is_named_as_a_parent_is_one),
