@@ -76,6 +76,18 @@ static uint64_t hash_start(const struct look *look, const struct goleak_event *e
     return told ? goleak_hash_bytes(name, strlen(name)) | 1 : 0;
 }
 
+/* Of the go statement's place as a report writes it, which a stack tells, or the executable; 0: neither does. */
+static uint64_t hash_place(const struct look *look, const struct goleak_event *event)
+{
+    struct goleak_symbols *symbols = &look->trace->symbols;
+    uint32_t place = event->has & GOLEAK_HAS_STACK ? goleak_symbols_created_at(symbols, event->stack) : 0;
+    if (goleak_symbols_frame_function(symbols, place)[0] == '\0' && (event->has & GOLEAK_HAS_GOPC))
+        place = goleak_symbols_address(symbols, event->gopc, true);
+    const char *text = goleak_symbols_frame_text(symbols, place);
+    bool told = goleak_symbols_frame_function(symbols, place)[0] != '\0' && !goleak_name_is_lost(text);
+    return told ? goleak_hash_bytes(text, strlen(text)) | 1 : 0;
+}
+
 /* So many births of each part are kept. */
 static size_t share_of(const struct look *look)
 {
@@ -104,6 +116,7 @@ static void note_event(struct view *view, const struct goleak_event *event)
         .gopc = event->has & GOLEAK_HAS_GOPC ? event->gopc : 0,
         .startpc = event->has & GOLEAK_HAS_STARTPC ? event->startpc : 0,
         .start = hash_start(look, event),
+        .place = hash_place(look, event),
         .part = view->part,
         .pid = pid_of(view, event),
         .time_ns = event->time_ns,
@@ -328,9 +341,10 @@ static enum alike same_birth(const struct goleak_birth *a, const struct goleak_b
         return ALIKE_NO;
     if (apart_ns > GOLEAK_MERGE_NS)
         return ALIKE_LATE;
-    /* Another name proves nothing, recorders write one in several ways. */
-    bool start_told = a->start != 0 && a->start == b->start;
-    return gopc_told || startpc_told || start_told ? ALIKE_YES : ALIKE_UNKNOWN;
+    /* Another name proves nothing, recorders write one in several ways: where the compiler wrapped the function,
+     * its address is the wrapper's, and a Go trace tells what is wrapped. The place is the same. */
+    bool start_told = a->start != 0 && a->start == b->start, place_told = a->place != 0 && a->place == b->place;
+    return gopc_told || startpc_told || start_told || place_told ? ALIKE_YES : ALIKE_UNKNOWN;
 }
 
 /* How many from the first on have its goid. */

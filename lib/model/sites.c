@@ -46,6 +46,7 @@ bool goleak_sites_init(struct goleak_sites *sites, struct goleak_symbols *symbol
     *sites = (struct goleak_sites){ .symbols = symbols };
     goleak_intern_init(&sites->index, alloc);
     goleak_intern_init(&sites->pcs, alloc);
+    goleak_idmap_init(&sites->firsts, alloc);
     if (!goleak_grow(alloc, &sites->sites, &sites->capacity, 64, sizeof *sites->sites))
         return false;
     memset(sites->sites, 0, sizeof *sites->sites);
@@ -58,6 +59,7 @@ void goleak_sites_release(struct goleak_sites *sites)
     goleak_free(sites->index.alloc, sites->pc_places, sites->pc_capacity * sizeof *sites->pc_places);
     goleak_intern_release(&sites->index);
     goleak_intern_release(&sites->pcs);
+    goleak_idmap_release(&sites->firsts);
     *sites = (struct goleak_sites){ 0 };
 }
 
@@ -70,6 +72,45 @@ static uint8_t prove_site(const struct goleak_sites *sites, const struct goleak_
     if (by_start == 0 || (by_spawner & GOLEAK_REC_SYSTEM))
         return by_spawner;
     return by_start;
+}
+
+/* cmd/compile names them main.f.gowrap1, before Go 1.21 main.f·dwrap·1. */
+bool goleak_start_is_wrapper(const char *function)
+{
+    static const char mark[] = ".gowrap";
+    size_t size = strlen(function), digits = 0;
+    while (digits < size && function[size - digits - 1] >= '0' && function[size - digits - 1] <= '9')
+        digits++;
+    size_t before = size - digits;
+    if (digits != 0 && before >= sizeof mark - 1 &&
+        memcmp(function + before - (sizeof mark - 1), mark, sizeof mark - 1) == 0)
+        return true;
+    return strstr(function, "\xc2\xb7"
+                            "dwrap"
+                            "\xc2\xb7") != NULL;
+}
+
+static bool is_wrapped(const struct goleak_sites *sites, const struct goleak_site *site)
+{
+    return goleak_start_is_wrapper(goleak_symbols_text(sites->symbols, site->start));
+}
+
+/* A new site may be another name of one at the same place. The function that is wrapped says more. */
+static bool unite(struct goleak_sites *sites, uint32_t site)
+{
+    struct goleak_site *it = &sites->sites[site];
+    if (!sites->joined || it->created_at == 0 || it->start == 0 || it->unnamed)
+        return true;
+    uint32_t first = goleak_idmap_get(&sites->firsts, it->created_at);
+    if (first == 0)
+        return goleak_idmap_put(&sites->firsts, it->created_at, site);
+    bool wrapped = is_wrapped(sites, it);
+    if (wrapped == is_wrapped(sites, &sites->sites[first]))
+        return true;
+    it->is = first;
+    if (!wrapped)
+        sites->sites[first].start = it->start;
+    return true;
 }
 
 /* The id of these 8 bytes, if they are the last of their place. */
@@ -85,21 +126,27 @@ bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t 
         return true;
     const uint32_t key[2] = { created_at, start };
     uint32_t *last = &sites->last[(created_at * 31 + start) % GOLEAK_SITES_LAST];
-    if ((*site = find_last(&sites->index, *last, key)) != 0)
+    if ((*site = find_last(&sites->index, *last, key)) != 0) {
+        *site = sites->sites[*site].is;
         return true;
+    }
     size_t before = sites->index.count;
     if (!goleak_grow(sites->index.alloc, &sites->sites, &sites->capacity, before + 2, sizeof *sites->sites))
         return false;
     *last = *site = goleak_intern_add(&sites->index, key, sizeof key);
     if (*site > before) {
         uint64_t address;
-        sites->sites[*site] = (struct goleak_site){
+        sites->sites[*site] = (struct goleak_site) {
             .created_at = created_at,
             .start = start,
             .unnamed = goleak_symbols_is_address(sites->symbols, start, &address),
+            .is = *site,
         };
         sites->sites[*site].proof = prove_site(sites, &sites->sites[*site]);
+        if (!unite(sites, *site))
+            return false;
     }
+    *site = sites->sites[*site].is;
     return *site != 0;
 }
 

@@ -10,10 +10,14 @@
 
 #include "model/symbols.h"
 
+/* By its name a closure of the compiler's, which calls what a go statement names with its arguments. */
+bool goleak_start_is_wrapper(const char *function);
+
 struct goleak_site {
     uint32_t created_at; /* frame; 0: not told */
     uint32_t start;      /* string: start function; 0: not told */
     bool unnamed;        /* … of which only the address is known yet */
+    uint32_t is;         /* itself, or the site that it is another name of */
     int64_t first, last; /* moments of the first and the last creation; 0: of none */
     uint32_t tied, untied; /* ended right after their spawners had; … and did not */
     uint8_t proof;       /* GOLEAK_REC_SYSTEM, _USER, _MAIN, _NOT_MAIN bits */
@@ -35,6 +39,10 @@ struct goleak_sites {
     struct goleak_intern index;     /* bytes: the two ids; a site's number is its id */
     struct goleak_site *sites;      /* sites[0]: nothing told */
     size_t capacity;
+    /* There are several recorders. Where the compiler wrapped the function that a go statement
+     * starts, one tells the wrapper and another what is wrapped: these are one site. */
+    bool joined;
+    struct goleak_idmap firsts;     /* by created_at: the first of its sites with a start function */
     struct goleak_intern pcs;       /* bytes: gopc */
     struct goleak_pc_place *pc_places; /* pc_places[id - 1] */
     size_t pc_capacity;

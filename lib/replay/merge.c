@@ -409,15 +409,17 @@ static uint64_t find_like(const struct goleak_merge *merge, const struct goleak_
     return oldest;
 }
 
-/* Of a cut Go trace, whose names are missing, "?" is all that these tell. */
-static uint32_t untold_parts(const struct goleak_merge *merge, const struct goleak_event *event)
+/* Of a cut Go trace, whose names are missing, "?" is all that these tell. Nor does a wrapper's name tell much
+ * where the second one has the name of what is wrapped. */
+static uint32_t untold_parts(const struct goleak_merge *merge, const struct goleak_event *event, uint32_t second_has)
 {
     const struct goleak_symbols *symbols = merge->replay->symbols;
     uint32_t untold = 0;
     if (event->kind != GOLEAK_EVENT_CREATE)
         return 0;
-    if (event->has & GOLEAK_HAS_START && goleak_name_is_lost(goleak_symbols_text(symbols, event->name)))
-        untold |= GOLEAK_HAS_START;
+    const char *start = event->has & GOLEAK_HAS_START ? goleak_symbols_text(symbols, event->name) : "";
+    if (goleak_name_is_lost(start) || ((second_has & GOLEAK_HAS_START) && goleak_start_is_wrapper(start)))
+        untold |= event->has & GOLEAK_HAS_START;
     if (event->has & GOLEAK_HAS_STACK &&
         goleak_name_is_lost(goleak_symbols_frame_text(symbols, goleak_symbols_created_at(symbols, event->stack))))
         untold |= GOLEAK_HAS_STACK;
@@ -427,7 +429,7 @@ static uint32_t untold_parts(const struct goleak_merge *merge, const struct gole
 /* What the second one tells and the first does not. */
 static void complete(const struct goleak_merge *merge, struct goleak_event *first, const struct goleak_event *second)
 {
-    first->has &= ~untold_parts(merge, first); /* the second one may tell the place in other ways */
+    first->has &= ~untold_parts(merge, first, second->has); /* the second one may tell the place in other ways */
     uint32_t more = second->has & ~first->has;
     if (more & GOLEAK_HAS_G)
         first->g = second->g;
@@ -703,6 +705,7 @@ struct goleak_lane *goleak_merge_lane(struct goleak_merge *merge, const char *in
     lane->order.emit = queue;
     lane->order.emit_context = lane;
     merge->lanes[merge->lane_count++] = lane;
+    merge->replay->sites.joined = merge->lane_count > 1;
     return lane;
 }
 

@@ -187,6 +187,58 @@ static void recordings_of_the_same_start_functions_join(void **state)
             fail_msg("case %zu: %zu traces", i, trace_count);
 }
 
+#define AT(function) "\truntime.newproc+0x25\n\t" function "\n"
+
+/* A closure of the compiler's calls what the go statement names: a recorder that reads startpc tells the closure,
+ * a Go trace the function. The place of the go statement is the same, and so is the site. */
+static void recordings_of_wrapped_start_functions_join_by_place(void **state)
+{
+    static const struct {
+        const char *one, *two;
+        size_t traces, sites;
+    } cases[] = {
+        { "newproc1: goroutine=c000102000 goid=7 fn=main.f.gowrap1 ts=1000000\n" AT("main.f+0x5a"),
+          "newproc1: goid=7 fn=main.(*T).work ts=1000900\n" AT("main.f+0x5a"), 1, 1 },
+        { "newproc1: goroutine=c000102000 goid=7 fn=main.f·dwrap·1 ts=1000000\n" AT("main.f+0x5a"),
+          "newproc1: goid=7 fn=main.(*T).work ts=1000900\n" AT("main.f+0x5a"), 1, 1 },
+        /* What only one of them has seen counts for the site, too, whichever name it tells first. */
+        { "newproc1: goroutine=c000102000 goid=7 fn=main.f.gowrap1 ts=1000000\n" AT(
+              "main.f+0x5a") "newproc1: goroutine=c000102380 goid=8 fn=main.f.gowrap1 ts=9000000\n" AT("main.f+0x5a"),
+          "newproc1: goid=6 fn=main.(*T).work ts=900000\n" AT(
+              "main.f+0x5a") "newproc1: goid=7 fn=main.(*T).work ts=1000900\n" AT("main.f+0x5a"),
+          1, 1 },
+        /* Two statements of one place that both name are two. */
+        { "newproc1: goroutine=c000102000 goid=7 fn=main.f.func1 ts=1000000\n" AT("main.f+0x5a"),
+          "newproc1: goid=7 fn=main.f.func1 ts=1000900\n" AT(
+              "main.f+0x5a") "newproc1: goid=8 fn=main.(*T).work ts=2000900\n" AT("main.f+0x5a"),
+          1, 2 },
+        /* another place, another time, another goroutine, and places that nobody names */
+        { "newproc1: goroutine=c000102000 goid=7 fn=main.f.gowrap1 ts=1000000\n" AT("main.f+0x5a"),
+          "newproc1: goid=7 fn=main.(*T).work ts=1000900\n" AT("main.g+0x5a"), 2, 1 },
+        { "newproc1: goroutine=c000102000 goid=7 fn=main.f.gowrap1 ts=1000000\n" AT("main.f+0x5a"),
+          "newproc1: goid=7 fn=main.(*T).work ts=1600000\n" AT("main.f+0x5a"), 2, 1 },
+        { "newproc1: goroutine=c000102000 goid=7 fn=main.f.gowrap1 ts=1000000\n" AT("main.f+0x5a"),
+          "newproc1: goid=8 fn=main.(*T).work ts=1000900\n" AT("main.f+0x5a"), 2, 1 },
+        { "newproc1: goroutine=c000102000 goid=7 fn=main.f.gowrap1 ts=1000000\n" AT("0x4b8a1a"),
+          "newproc1: goid=7 fn=main.(*T).work ts=1000900\n" AT("0x4b8a1a"), 2, 1 },
+        { "newproc1: goroutine=c000102000 goid=7 fn=main.f.gowrap1 ts=1000000\n",
+          "newproc1: goid=7 fn=main.(*T).work ts=1000900\n", 2, 1 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        if (traces_of(cases[i].one, cases[i].two) != cases[i].traces)
+            fail_msg("case %zu: %zu traces", i, trace_count);
+        size_t sites = 0;
+        struct goleak_sites *all = &traces[0]->replay.sites;
+        for (uint32_t site = 1; site < goleak_sites_count(all); site++)
+            sites += all->sites[site].last != 0;
+        if (sites != cases[i].sites)
+            fail_msg("case %zu: %zu sites", i, sites);
+        if (trace_count == 1 && sites == 1)
+            assert_string_equal(load_goroutine(traces[0], A).start_function, "main.(*T).work");
+    }
+}
+
 /* A park that two recorders tell so far apart that it is not held for so long is one wait, though they write its
  * stack in two ways: where it begins and ends, and what was inlined. */
 static void a_park_that_is_told_late_is_one_wait(void **state)
@@ -1031,6 +1083,7 @@ int main(void)
         TEST(recordings_of_two_pids_do_not),
         TEST(recordings_of_the_same_births_join),
         TEST(recordings_of_the_same_start_functions_join),
+        TEST(recordings_of_wrapped_start_functions_join_by_place),
         TEST(a_park_that_is_told_late_is_one_wait),
         TEST(what_is_told_late_happened_once),
         TEST(who_is_named_by_both_is_one),

@@ -64,6 +64,37 @@ static void check(const char *spawner, const char *start, unsigned expected)
                  start != NULL ? start : "?", proof, expected);
 }
 
+static void wrappers_are_known_by_their_names(void **state)
+{
+    (void)state;
+    assert_true(goleak_start_is_wrapper("main.f.gowrap1"));
+    assert_true(goleak_start_is_wrapper("net/http.(*Server).Serve.func2.gowrap13"));
+    assert_true(goleak_start_is_wrapper("main.f·dwrap·2"));
+    assert_false(goleak_start_is_wrapper("main.f.gowrap"));
+    assert_false(goleak_start_is_wrapper("main.f.deferwrap1"));
+    assert_false(goleak_start_is_wrapper("main.f.gowrap1.func1"));
+    assert_false(goleak_start_is_wrapper("main.dwrap1"));
+    assert_false(goleak_start_is_wrapper("1"));
+    assert_false(goleak_start_is_wrapper(""));
+}
+
+/* Of one recorder they are two statements in one line. */
+static void a_wrapper_is_another_name_where_recordings_are_joined(void **state)
+{
+    (void)state;
+    assert_int_not_equal(add("main.f", "main.f.gowrap1"), add("main.f", "main.work"));
+    sites.joined = true;
+    uint32_t wrapper = add("main.g", "main.g.gowrap1"), plain = add("main.g", "main.work");
+    assert_int_equal(plain, wrapper);
+    assert_int_equal(add("main.g", "main.g.gowrap1"), wrapper);
+    assert_string_equal(goleak_symbols_text(&symbols, goleak_sites_at(&sites, plain)->start), "main.work");
+    plain = add("main.h", "main.work");
+    assert_int_equal(add("main.h", "main.h.gowrap1"), plain);
+    assert_string_equal(goleak_symbols_text(&symbols, goleak_sites_at(&sites, plain)->start), "main.work");
+    assert_int_not_equal(add("main.h", "main.other"), plain);
+    assert_int_not_equal(add("main.i", "main.work"), plain);
+}
+
 static void start_functions_follow_gos_rule(void **state)
 {
     (void)state;
@@ -204,6 +235,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(places_are_learnt_by_address, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_place_that_is_named_late_stays_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_sites_stay_apart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(wrappers_are_known_by_their_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_wrapper_is_another_name_where_recordings_are_joined, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
