@@ -9,7 +9,7 @@
 
 /* By start function: Go's rule (prefix "runtime." but for main and the entry of
  * coroutines), and the runtime's helpers that live in packages beside it. */
-static uint8_t proof_by_start(const char *function)
+uint8_t goleak_proof_by_start(const char *function)
 {
     if (goleak_text_begins(function, "0x") || goleak_name_is_lost(function))
         return 0; /* an address proves nothing, nor does a name that was lost */
@@ -49,7 +49,7 @@ bool goleak_sites_init(struct goleak_sites *sites, struct goleak_symbols *symbol
     goleak_idmap_init(&sites->firsts, alloc);
     if (!goleak_grow(alloc, &sites->sites, &sites->capacity, 64, sizeof *sites->sites))
         return false;
-    memset(sites->sites, 0, sizeof *sites->sites);
+    sites->sites[0] = (struct goleak_site) { .unnamed = true };
     return true;
 }
 
@@ -67,7 +67,7 @@ static uint8_t prove_site(const struct goleak_sites *sites, const struct goleak_
 {
     const char *spawner = goleak_symbols_frame_function(sites->symbols, site->created_at);
     uint8_t by_spawner = spawner[0] != '\0' ? proof_by_spawner(spawner) : 0;
-    uint8_t by_start = site->start != 0 ? proof_by_start(goleak_symbols_text(sites->symbols, site->start)) : 0;
+    uint8_t by_start = site->start != 0 ? goleak_proof_by_start(goleak_symbols_text(sites->symbols, site->start)) : 0;
     /* A start function with a user's name that the runtime spawned is the runtime's. */
     if (by_start == 0 || (by_spawner & GOLEAK_REC_SYSTEM))
         return by_spawner;

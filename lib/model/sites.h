@@ -10,13 +10,16 @@
 
 #include "model/symbols.h"
 
+/* Whose a goroutine is that starts in this function: GOLEAK_REC_SYSTEM, _USER, _MAIN, _NOT_MAIN bits; 0: it
+ * proves nothing. */
+uint8_t goleak_proof_by_start(const char *function);
 /* By its name a closure of the compiler's, which calls what a go statement names with its arguments. */
 bool goleak_start_is_wrapper(const char *function);
 
 struct goleak_site {
     uint32_t created_at; /* frame; 0: not told */
     uint32_t start;      /* string: start function; 0: not told */
-    bool unnamed;        /* … of which only the address is known yet */
+    bool unnamed;        /* … of which only the address is known yet; nor is one known of those of no site */
     uint32_t is;         /* itself, or the site that it is another name of */
     int64_t first, last; /* moments of the first and the last creation; 0: of none */
     uint32_t tied, untied; /* ended right after their spawners had; … and did not */

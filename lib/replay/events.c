@@ -79,11 +79,20 @@ static enum goleak_reason reason_of(const struct goleak_replay *replay, const st
     return goleak_reasons_decode(replay->reasons, event->reason, wait);
 }
 
+/* Whose the goroutine is by the function that its stack begins in: of one whose creation was not seen, nothing
+ * else tells. A stack that was cut off before that proves nothing. */
+static uint8_t proof_by_stack(const struct goleak_replay *replay, const struct goleak_event *event)
+{
+    uint32_t start = event->has & GOLEAK_HAS_STACK ? goleak_symbols_started_by(replay->symbols, event->stack) : 0;
+    return start != 0 ? goleak_proof_by_start(goleak_symbols_text(replay->symbols, start)) : 0;
+}
+
 /* A park that only the runtime's own goroutines make. */
 static bool is_system_park(const struct goleak_replay *replay, const struct goleak_event *event)
 {
     return (event->kind == GOLEAK_EVENT_PARK || event->kind == GOLEAK_EVENT_STATUS) &&
-           reason_of(replay, event) == GOLEAK_REASON_SYSTEM_GOROUTINE;
+           (reason_of(replay, event) == GOLEAK_REASON_SYSTEM_GOROUTINE ||
+            (proof_by_stack(replay, event) & GOLEAK_REC_SYSTEM) != 0);
 }
 
 /* A goroutine that the recording has not seen begin shows its first own event. */
@@ -374,9 +383,12 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
         }
     }
     record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : again ? record->block_stack : 0;
-    if (UNLIKELY(replay->sites.sites[record->site].unnamed && (event->has & GOLEAK_HAS_STACK)))
+    if (UNLIKELY(replay->sites.sites[record->site].unnamed && (event->has & GOLEAK_HAS_STACK))) {
         if (!learn_start(replay, &replay->sites.sites[record->site], event->stack))
             return goleak_alloc_failure(replay->alloc);
+        if (record->site == 0)
+            prove(replay, record, proof_by_stack(replay, event), moment);
+    }
     replay->stream.tells_blocking = true;
     if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
         prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);

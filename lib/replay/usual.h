@@ -69,11 +69,20 @@ ALWAYS_INLINE bool is_known(const struct goleak_event *event, const struct golea
            ((event->has & GOLEAK_HAS_GOID) == 0 || event->goid == record->goid);
 }
 
+/* Its stack ends in its start function, of which nothing was known yet. Rarely asked. */
+static inline bool tells_start(const struct goleak_replay *replay, const struct goleak_event *event,
+                               const struct goleak_record *record)
+{
+    return goleak_symbols_started_by(replay->symbols, event->stack) != 0 &&
+           (record->site != 0 || (record->flags & (GOLEAK_REC_SYSTEM | GOLEAK_REC_USER)) == 0);
+}
+
 ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_event *event,
                               const struct goleak_plan *plan, struct goleak_record *record)
 {
     if (UNLIKELY(!is_known(event, record) || (replay->stream.has_wakeups && record->state == GOLEAK_STATE_WAITING) ||
-                 ((event->has & GOLEAK_HAS_STACK) && replay->sites.sites[record->site].unnamed)))
+                 ((event->has & GOLEAK_HAS_STACK) && replay->sites.sites[record->site].unnamed &&
+                  tells_start(replay, event, record))))
         return false;
     int64_t moment = usual_moment(replay, event);
     goleak_waits_end(&replay->waits, record, moment);

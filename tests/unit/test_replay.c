@@ -512,6 +512,48 @@ static void a_system_goroutines_whole_life_leaves_no_trace(void **state)
     goleak_trace_free(trace);
 }
 
+/* Of one that is older than the recording nothing tells whose it is but its stack, if that reaches its start. */
+static void a_stack_tells_whose_an_older_one_is(void **state)
+{
+    static const struct {
+        const char *frames;
+        int system; /* -1: not proven */
+    } cases[] = {
+        { "\truntime.bgsweep+0x1\n\truntime.gcenable.gowrap1+0x1\n\truntime.goexit.abi0+0x1\n", 1 },
+        { "\truntime.goparkunlock+0x1\n\truntime.bgscavenge+0x1\n\truntime.goexit+0x1\n", 1 },
+        { "\truntime.selectgo+0x1\n\tos/signal.loop+0x1\n\truntime.goexit.abi0+0x1\n", 1 },
+        { "\ttime.Sleep+0x1\n\truntime/pprof.profileWriter+0x1\n\truntime.goexit.abi0+0x1\n", 1 },
+        { "\truntime.chanrecv1+0x1\n\truntime.main+0x1\n\truntime.goexit.abi0+0x1\n", 0 },
+        { "\truntime.coroswitch_m+0x1\n\truntime.corostart+0x1\n\truntime.goexit.abi0+0x1\n", 0 },
+        { "\truntime.chanrecv1+0x1\n\tmain.f+0x1\n\truntime.goexit.abi0+0x1\n", 0 },
+        /* cut off before its start */
+        { "\truntime.bgsweep+0x1\n\truntime.gcenable.gowrap1+0x1\n", -1 },
+        { "\truntime.bgsweep+0x1\n\t0x45e000\n\truntime.goexit.abi0+0x1\n", -1 },
+        { "\truntime.bgsweep+0x1\n\t0x45e000\n\t0x493001\n", -1 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (int late = 0; late <= 1; late++) { /* with its first event, or when it was told already */
+            struct bytes text = { 0 };
+            bytes_format(&text,
+                         "newproc1: goroutine=c000102380 goid=8 fn=main.main.func1 ts=50\n%s"
+                         "gopark: goroutine=c000102000 reason=5 ts=200\n\truntime.gopark+0x1\n%s"
+                         "execute: goroutine=c000102000 ts=300\n"
+                         "gopark: goroutine=c000102000 reason=5 ts=400\n\truntime.gopark+0x1\n%s",
+                         late ? "execute: goroutine=c000102000 ts=100\n" : "", cases[i].frames, cases[i].frames);
+            struct goleak_trace *trace = load(text.data);
+            struct goleak_summary sum = load_summary(trace);
+            bool hidden = cases[i].system == 1;
+            if (sum.system_hidden != hidden || sum.preexisting != !hidden || sum.live_at_end != 1u + !hidden ||
+                sum.blocked_at_end != !hidden)
+                fail_msg("case %zu, late %d", i, late);
+            if (!hidden)
+                assert_int_equal(load_goroutine(trace, A).system, cases[i].system);
+            goleak_trace_free(trace);
+            bytes_free(&text);
+        }
+}
+
 /* ---- parents -------------------------------------------------------------- */
 
 static void ancestors_are_told_parent_first(void **state)
@@ -1000,6 +1042,7 @@ int main(void)
         cmocka_unit_test(the_runtimes_own_are_hidden_unless_wanted),
         cmocka_unit_test(where_nothing_tells_it_counts_as_a_users),
         cmocka_unit_test(a_system_goroutines_whole_life_leaves_no_trace),
+        cmocka_unit_test(a_stack_tells_whose_an_older_one_is),
         cmocka_unit_test(ancestors_are_told_parent_first),
         cmocka_unit_test(one_cannot_be_its_own_parent),
         cmocka_unit_test(the_place_of_the_go_statement_comes_from_the_stack_or_its_address),
