@@ -15,6 +15,7 @@
 #include "report/text_parts.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define RULES_MOST 64
 
@@ -111,10 +112,30 @@ static void write_chapter(struct goleak_text_report *report, const struct goleak
     }
 }
 
+/* Since the recording's first event. */
+static struct goleak_word when_of(const struct goleak_text_report *report, const struct goleak_chapter *chapter)
+{
+    return goleak_text_span(report, chapter->moment - report->view->judge->first);
+}
+
+/* Where what happened begins: behind the longest "20,701 events" of a recording without time. */
+static unsigned column_behind(const struct goleak_text_report *report, const struct goleak_story *story)
+{
+    const struct goleak_chapter *chapter;
+    uint64_t left_out;
+    unsigned column = 14;
+    for (size_t i = 0; (chapter = goleak_story_at(story, i, &left_out)) != NULL; i++) {
+        unsigned end = 2 + (unsigned)strlen(when_of(report, chapter).text) + 2;
+        column = end > column ? end : column;
+    }
+    return column;
+}
+
 static void write_life(struct goleak_text_report *report, const struct goleak_story *story)
 {
     struct goleak_page *page = report->page;
     const struct goleak_chapter *chapter;
+    const unsigned column = column_behind(report, story);
     uint64_t left_out;
     goleak_text_heading(report, "LIFE", NULL);
     for (size_t i = 0; (chapter = goleak_story_at(story, i, &left_out)) != NULL; i++) {
@@ -123,11 +144,10 @@ static void write_life(struct goleak_text_report *report, const struct goleak_st
             goleak_page_print(page, GOLEAK_DIM, "… %s", goleak_words_counted(left_out, "event").text);
             goleak_page_end_line(page);
         }
-        int64_t first = report->view->judge->first, since = chapter->moment - first;
         page->indent = 0;
         goleak_page_pad(page, 2);
-        goleak_page_print(page, GOLEAK_PLAIN, "%s", goleak_text_span(report, since).text);
-        page->indent = 14;
+        goleak_page_print(page, GOLEAK_PLAIN, "%s", when_of(report, chapter).text);
+        page->indent = column;
         goleak_page_pad(page, page->indent);
         write_chapter(report, chapter);
         goleak_page_end_line(page);
