@@ -2,6 +2,7 @@
 #include "verdict/rules.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 /* ---- it was woken before ---- */
 
@@ -191,6 +192,17 @@ GOLEAK_RULE(queue)
 
 /* ---- it has not waited long ---- */
 
+/* "waiting for 80 ms" */
+static struct goleak_span waiting(const struct goleak_case *c)
+{
+    struct goleak_span span;
+    if (c->waited == 0)
+        snprintf(span.text, sizeof span.text, "waiting since the last event");
+    else
+        snprintf(span.text, sizeof span.text, "waiting for %.19s", goleak_span_of(c->input, c->waited).text);
+    return span;
+}
+
 /* What takes longer than a wait that has lasted so long begins here. */
 static unsigned longer_from(int64_t waited)
 {
@@ -211,10 +223,9 @@ static bool is_like_most(const struct goleak_case *c, uint64_t longer, struct go
     uint64_t alike = longer + c->site->buckets[goleak_wait_bucket(c->waited)];
     if (alike < c->input->limits->usual_longer || alike * 2 <= c->site->ended)
         return false;
-    goleak_say(out, "waiting for %s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took about as long, or "
-                    "longer: up to %s",
-               goleak_span_of(c->input, c->waited).text, alike, c->site->ended,
-               goleak_span_of(c->input, c->site->longest).text);
+    goleak_say(out,
+               "%s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took about as long, or longer: up to %s",
+               waiting(c).text, alike, c->site->ended, goleak_span_of(c->input, c->site->longest).text);
     goleak_say_number(out, "alike", (int64_t)alike);
     goleak_say_number(out, "waits_ended", (int64_t)c->site->ended);
     return true;
@@ -234,9 +245,8 @@ GOLEAK_RULE(usual)
     bool few = c->cohort != NULL && longer > 2 * c->cohort->count;
     if (longer < limits->usual_longer || (!share && !few))
         return is_like_most(c, longer, out);
-    goleak_say(out, "waiting for %s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took %s or more",
-               goleak_span_of(c->input, c->waited).text, longer, c->site->ended,
-               goleak_span_of(c->input, goleak_wait_least(longer_from(c->waited))).text);
+    goleak_say(out, "%s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took %s or more", waiting(c).text,
+               longer, c->site->ended, goleak_span_of(c->input, goleak_wait_least(longer_from(c->waited))).text);
     say_longer(c, out, longer, c->site->ended);
     return true;
 }
@@ -246,7 +256,7 @@ GOLEAK_RULE(own)
 {
     if (c->habit == NULL || c->waited > c->habit->longest || goleak_is_deserted(c))
         return false;
-    goleak_say(out, "waiting for %s; it was woken here after %s before", goleak_span_of(c->input, c->waited).text,
+    goleak_say(out, "%s; it was woken here after %s before", waiting(c).text,
                goleak_span_of(c->input, c->habit->longest).text);
     goleak_say_number(out, c->input->has_time ? "longest_ns" : "longest_events", c->habit->longest);
     return true;
@@ -265,8 +275,8 @@ GOLEAK_RULE(early)
         longer += pool->buckets[b];
     if (pool->ended < limits->early_least || longer * limits->early_part < pool->ended)
         return false;
-    goleak_say(out, "waiting for %s only; of the waits for this reason that ended, %" PRIu64 " of %" PRIu64
-                    " took %s or more", goleak_span_of(c->input, c->waited).text, longer, pool->ended,
+    goleak_say(out, "%s%s; of the waits for this reason that ended, %" PRIu64 " of %" PRIu64 " took %s or more",
+               waiting(c).text, c->waited != 0 ? " only" : "", longer, pool->ended,
                goleak_span_of(c->input, goleak_wait_least(longer_from(c->waited))).text);
     say_longer(c, out, longer, pool->ended);
     return true;
