@@ -104,6 +104,45 @@ const char *goleak_text_site(struct goleak_text_report *report, uint32_t site)
     return place;
 }
 
+#define SEVERAL UINT32_MAX
+
+/* "http.(*Server).Serve.gowrap3": what distinguishes it in a table. */
+static const char *without_folders(const char *function)
+{
+    const char *end = function + strcspn(function, "([");
+    const char *name = function;
+    for (const char *at = function; at < end; at++)
+        name = *at == '/' ? at + 1 : name;
+    return name;
+}
+
+void goleak_text_note_place(struct goleak_text_report *report, struct goleak_idmap *places, uint32_t site)
+{
+    uint32_t place = goleak_sites_at(report->view->model->sites, site)->created_at;
+    uint32_t known = goleak_idmap_get(places, place);
+    if (place != 0 && known != site && !goleak_idmap_put(places, place, known == 0 ? site : SEVERAL))
+        goleak_page_fail(report->page);
+}
+
+const char *goleak_text_site_among(struct goleak_text_report *report, const struct goleak_idmap *places, uint32_t site)
+{
+    const struct goleak_model *model = report->view->model;
+    const char *name = goleak_text_site(report, site), *start = goleak_site_start(model, site);
+    if (name == NULL)
+        return GOLEAK_TEXT_UNTOLD;
+    if (report->site.failed || start == NULL || whole_site(report, site) == start ||
+        goleak_idmap_get(places, goleak_sites_at(model->sites, site)->created_at) != SEVERAL)
+        return name;
+    report->site.size--; /* behind the name, in front of its NUL */
+    goleak_buf_text(&report->site, " starts ");
+    goleak_buf_text(&report->site, without_folders(start));
+    goleak_buf_char(&report->site, '\0');
+    if (!report->site.failed)
+        return report->site.data;
+    goleak_page_fail(report->page);
+    return start;
+}
+
 /* ---- RECORDING ---- */
 
 static void write_inputs(struct goleak_text_report *report)

@@ -18,6 +18,7 @@
 
 #include "report/report.h"
 #include "report/table.h"
+#include "base/idmap.h"
 #include "report/text_page.h"
 #include "report/text_words.h"
 
@@ -60,6 +61,12 @@ struct goleak_word goleak_text_identity(int64_t goid, uint64_t g, uint32_t incar
  * else its function; NULL where neither is told. Until the next call. */
 const char *goleak_text_site(struct goleak_text_report *report, uint32_t site);
 #define GOLEAK_TEXT_UNTOLD "(not recorded)"
+
+/* The places of a table's sites. Where several sites have one, a row tells what it starts as well:
+ * time.goFunc starts whatever timers call. */
+void goleak_text_note_place(struct goleak_text_report *report, struct goleak_idmap *places, uint32_t site);
+/* As goleak_text_site; GOLEAK_TEXT_UNTOLD where that is NULL. */
+const char *goleak_text_site_among(struct goleak_text_report *report, const struct goleak_idmap *places, uint32_t site);
 
 /* "lost events" */
 struct goleak_word goleak_text_health_name(const char *name);

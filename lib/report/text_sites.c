@@ -19,6 +19,7 @@ static void write_peak_sites(struct goleak_text_report *report, enum goleak_gaug
     uint32_t sites[PEAK_SITES];
     size_t count = goleak_ledger_top(ledger, kind, sites, PEAK_SITES);
     uint64_t rest = ledger->gauges[kind].peak;
+    struct goleak_idmap places;
     struct goleak_table table;
     /* One untold site is what the count has said already. */
     if (count == 0 || (count == 1 && goleak_text_site(report, sites[0]) == NULL))
@@ -27,11 +28,13 @@ static void write_peak_sites(struct goleak_text_report *report, enum goleak_gaug
     if (!goleak_model_tells_identity(report->view->model))
         return;
     goleak_table_init(&table, report->alloc, columns, 2);
+    goleak_idmap_init(&places, report->alloc);
+    for (size_t i = 0; i < count; i++)
+        goleak_text_note_place(report, &places, sites[i]);
     for (size_t i = 0; i < count; i++) {
-        const char *site = goleak_text_site(report, sites[i]);
         uint64_t own = goleak_ledger_at_peak(ledger, kind, sites[i]);
         goleak_table_cell(&table, goleak_words_count(own).text);
-        goleak_table_cell(&table, site != NULL ? site : GOLEAK_TEXT_UNTOLD);
+        goleak_table_cell(&table, goleak_text_site_among(report, &places, sites[i]));
         rest -= own < rest ? own : rest;
     }
     if (rest != 0) {
@@ -41,6 +44,7 @@ static void write_peak_sites(struct goleak_text_report *report, enum goleak_gaug
     report->page->indent = indent;
     goleak_table_write(&table, report->page);
     goleak_table_release(&table);
+    goleak_idmap_release(&places);
 }
 
 static void write_peak(struct goleak_text_report *report, const char *label, enum goleak_gauge_kind kind,
@@ -194,6 +198,7 @@ void goleak_text_write_spawns(struct goleak_text_report *report)
         { "created", true }, { "ended", true }, { "alive", true }, { "mean life", true }, { "place", false },
     };
     const struct goleak_spawns *spawns = goleak_view_analysis(report->view, &goleak_analysis_spawns);
+    struct goleak_idmap places;
     struct goleak_table table;
     if (spawns->ranked_count == 0 ||
         (spawns->ranked_count == 1 && goleak_text_site(report, spawns->ranked[0]) == NULL))
@@ -201,13 +206,16 @@ void goleak_text_write_spawns(struct goleak_text_report *report)
     bool ends = goleak_model_tells_identity(report->view->model);
     goleak_text_heading(report, "SPAWN SITES", ends ? "most still alive first" : "most created first");
     goleak_table_init(&table, report->alloc, columns, 5);
+    goleak_idmap_init(&places, report->alloc);
+    for (size_t i = 0; i < spawns->ranked_count && i < report->top; i++)
+        goleak_text_note_place(report, &places, spawns->ranked[i]);
     for (size_t i = 0; i < spawns->ranked_count && i < report->top; i++) {
-        const char *name = goleak_text_site(report, spawns->ranked[i]);
         const struct goleak_spawn site = goleak_spawns_at(spawns, spawns->ranked[i]);
-        add_spawn(report, &table, &site, name != NULL ? name : GOLEAK_TEXT_UNTOLD);
+        add_spawn(report, &table, &site, goleak_text_site_among(report, &places, spawns->ranked[i]));
     }
     if (spawns->ranked_count > report->top)
         add_rest(report, &table, spawns);
     goleak_table_write(&table, report->page);
     goleak_table_release(&table);
+    goleak_idmap_release(&places);
 }

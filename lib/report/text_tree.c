@@ -37,6 +37,7 @@ struct walk {
     struct level *levels;
     size_t depth;
     struct goleak_table table;
+    struct goleak_idmap places; /* of all sites that it may show */
     size_t rows, shown; /* shown: edges */
     bool nested;
 };
@@ -90,6 +91,8 @@ static bool make_walk(struct walk *walk, const struct goleak_tree *tree)
             continue;
         walk->edges[walk->edge_count++] = tree->edges[i];
         walk->spawned[tree->edges[i].site] = true;
+        goleak_text_note_place(walk->report, &walk->places, tree->edges[i].site);
+        goleak_text_note_place(walk->report, &walk->places, tree->edges[i].parent);
     }
     if (walk->edge_count != 0)
         qsort(walk->edges, walk->edge_count, sizeof *walk->edges, by_parent);
@@ -120,10 +123,9 @@ static void add_row(struct walk *walk, const struct goleak_edge *sum, const char
 
 static void add_site(struct walk *walk, const struct goleak_edge *edge, uint32_t site, const char *note)
 {
-    const char *name = goleak_text_site(walk->report, site);
     struct goleak_buf text;
     goleak_buf_init(&text, walk->report->alloc);
-    goleak_buf_text(&text, name != NULL ? name : GOLEAK_TEXT_UNTOLD);
+    goleak_buf_text(&text, goleak_text_site_among(walk->report, &walk->places, site));
     goleak_buf_text(&text, note);
     goleak_buf_char(&text, '\0');
     if (text.failed)
@@ -216,6 +218,7 @@ void goleak_text_write_tree(struct goleak_text_report *report)
     const struct goleak_tree *tree = goleak_view_analysis(report->view, &goleak_analysis_tree);
     struct walk walk = { .report = report };
     goleak_table_init(&walk.table, report->alloc, columns, 4);
+    goleak_idmap_init(&walk.places, report->alloc);
     if (tree->index.count != 0 && !make_walk(&walk, tree))
         goleak_page_fail(report->page);
     else if (walk.edge_count != 0)
@@ -233,5 +236,6 @@ void goleak_text_write_tree(struct goleak_text_report *report)
         }
     }
     goleak_table_release(&walk.table);
+    goleak_idmap_release(&walk.places);
     release_walk(&walk, tree);
 }
