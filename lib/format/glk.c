@@ -57,6 +57,7 @@ struct goleak_reader {
     uint64_t skipped;                /* bytes since the last whole block */
     uint64_t broken_at;              /* where they begin */
     uint64_t end_at;                 /* where the end block begins */
+    uint32_t unknown_gs;             /* goroutines whose addresses were lost, counted */
     struct stream *streams;
     size_t stream_count, stream_capacity, opened;
     struct goleak_buf plain[2];
@@ -154,8 +155,7 @@ static enum goleak_status add_stream(struct goleak_reader *reader, const char *n
     stream->batch = goleak_batch_new(alloc);
     if (stream->batch == NULL)
         return memory(reader);
-    goleak_glk_tables_init(&stream->tables, alloc, reader->env.symbols);
-    stream->tables.unknown_gs = (uint32_t)reader->stream_count << 20;
+    goleak_glk_tables_init(&stream->tables, alloc, reader->env.symbols, &reader->unknown_gs);
     reader->stream_count++;
     return GOLEAK_OK;
 }

@@ -163,7 +163,9 @@ enum goleak_status goleak_glk_events_open(struct goleak_glk_events *events, stru
     events->tables = tables;
     events->count = count;
     events->at = 0;
-    events->unlisted = false;
+    events->unlisted = events->failed = false;
+    if (!goleak_glk_tables_ready(tables))
+        return goleak_alloc_failure(tables->alloc);
     events->lost_names = events->lost_stacks = events->lost_gs = events->lost_goids = events->unknown = 0;
     *problem = "found columns that end before their first numbers do";
     if (!get_number(&at, end, &position) || !get_number(&at, end, &first) || !get_number(&at, end, &blocked))
@@ -303,25 +305,76 @@ static bool next_of_those(struct goleak_glk_events *events, enum goleak_glk_fiel
         }                                                                                                              \
     } while (0)
 
-static void count_lost(struct goleak_glk_events *events, const struct goleak_event *out, size_t count, uint64_t unknown)
+static void count_lost(struct goleak_glk_events *events, const struct goleak_event *out, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        events->lost_gs += (out[i].has & GOLEAK_HAS_G && out[i].g == unknown) ||
-                           (out[i].has & GOLEAK_HAS_OTHER && out[i].other_g == unknown);
+        events->lost_gs += (out[i].has & GOLEAK_HAS_G && goleak_glk_is_lost(out[i].g)) ||
+                           (out[i].has & GOLEAK_HAS_OTHER && goleak_glk_is_lost(out[i].other_g));
+}
+
+/* A slot that nothing has told is a goroutine, too. False: memory. */
+static bool reach(struct goleak_glk_events *events, const uint64_t *values, size_t count)
+{
+    for (size_t i = 0; i < count && !events->failed; i++)
+        if (values[i] >= events->tables->slot_count)
+            events->failed = !goleak_glk_tables_reach(events->tables, values[i]);
+    return !events->failed;
+}
+
+/* What the slots of a column stand for, which events->values has. False: some stand for nothing. */
+static inline bool put_slots_of(struct goleak_glk_events *events, struct goleak_event *out, enum goleak_glk_field field,
+                                size_t count)
+{
+    const bool other = field == GOLEAK_GLK_OTHER_G;
+    const uint64_t *slots = events->tables->slots, *values = events->values;
+    const uint64_t unknown = events->tables->slot_count;
+    const uint8_t *list = events->list;
+    uint32_t *own = other ? events->others : events->slots;
+    bool lost = false;
+    if (events->all >> field & 1) {
+        for (size_t i = 0; i < count; i++) {
+            uint64_t slot = values[i] < unknown ? values[i] : unknown;
+            *(other ? &out[i].other_g : &out[i].g) = slots[slot];
+            own[i] = (uint32_t)slot;
+            lost |= slot == unknown;
+        }
+    } else {
+        for (size_t k = 0; k < count; k++) {
+            const size_t i = list[k];
+            uint64_t slot = values[k] < unknown ? values[k] : unknown;
+            *(other ? &out[i].other_g : &out[i].g) = slots[slot];
+            own[i] = (uint32_t)slot;
+            lost |= slot == unknown;
+        }
+    }
+    return !lost;
+}
+
+static inline bool put_slots(struct goleak_glk_events *events, struct goleak_event *out, enum goleak_glk_field field,
+                             size_t count)
+{
+    if (!HAS(field))
+        return true;
+    size_t listed = events->all >> field & 1 ? count : list_those_with(events, field, count);
+    if (!next_values(events, field, events->values, listed))
+        return false;
+    if (put_slots_of(events, out, field, listed))
+        return true;
+    if (!reach(events, events->values, listed))
+        return false;
+    put_slots_of(events, out, field, listed);
+    return true;
 }
 
 /* The slots of g where some are those of events before: one after the other, for each
- * may be what the next one refers to. */
-static bool put_near_gs(struct goleak_glk_events *events, struct goleak_event *out, size_t count, bool *lost)
+ * may be what the next one refers to. False: some stand for nothing. */
+static bool put_near_of(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
 {
     const uint64_t *values = events->values, *back = events->more_values, *slots = events->tables->slots;
     const size_t unknown = events->tables->slot_count;
     uint32_t *history = events->history, *own = events->slots;
     size_t here = events->at;
-    bool any = false;
-    if ((HAS(GOLEAK_GLK_G) && !next_of_those(events, GOLEAK_GLK_G, events->values, count)) ||
-        !next_of_those(events, GOLEAK_GLK_BACK, events->more_values, count))
-        return false;
+    bool lost = false;
     for (size_t i = 0; i < count; i++, here++) {
         uint32_t fields = events->fields[i];
         size_t near = fields >> GOLEAK_GLK_BACK & 1, there = *back <= here ? here - (size_t)*back : here;
@@ -331,51 +384,49 @@ static bool put_near_gs(struct goleak_glk_events *events, struct goleak_event *o
         slot = slot < unknown ? slot : unknown;
         history[here] = own[i] = (uint32_t)slot;
         out[i].g = slots[slot];
-        any |= slot == unknown;
+        lost |= slot == unknown;
     }
-    *lost = any;
+    return !lost;
+}
+
+static bool put_near_gs(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
+{
+    size_t told = 0;
+    for (size_t i = 0; i < count; i++)
+        told += events->fields[i] >> GOLEAK_GLK_G & 1;
+    if ((HAS(GOLEAK_GLK_G) && !next_values(events, GOLEAK_GLK_G, events->values, told)) ||
+        !next_of_those(events, GOLEAK_GLK_BACK, events->more_values, count))
+        return false;
+    if (put_near_of(events, out, count))
+        return true;
+    if (!reach(events, events->values, told))
+        return false;
+    put_near_of(events, out, count);
     return true;
 }
 
-/* Addresses; what has none is one goroutine that nothing is known of. */
+/* Addresses; of a slot that nobody has told, one that stands for its goroutine. */
 static bool put_gs(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
 {
-    const uint64_t *slots = events->tables->slots;
-    const uint64_t unknown = events->tables->slot_count;
     const uint32_t *history = events->history;
     uint32_t *own = events->slots, *others = events->others;
-    bool lost = false;
-    if (slots == NULL)
-        return (events->any & (GOLEAK_GLK_TELLS_G | GOLEAK_GLK_TELLS_OTHER)) == 0;
-    if (HAS(GOLEAK_GLK_BACK)) {
-        if (!put_near_gs(events, out, count, &lost))
-            return false;
-    } else {
-        SPREAD(GOLEAK_GLK_G, {
-            uint64_t slot = value < unknown ? value : unknown;
-            out[i].g = slots[slot];
-            own[i] = (uint32_t)slot;
-            lost |= slot == unknown;
-        });
-        if (HAS(GOLEAK_GLK_OTHER_BACK))
-            memcpy(events->history + events->at, own, count * sizeof *own);
-    }
-    SPREAD(GOLEAK_GLK_OTHER_G, {
-        uint64_t slot = value < unknown ? value : unknown;
-        out[i].other_g = slots[slot];
-        others[i] = (uint32_t)slot;
-        lost |= slot == unknown;
-    });
+    if (HAS(GOLEAK_GLK_BACK) ? !put_near_gs(events, out, count) : !put_slots(events, out, GOLEAK_GLK_G, count))
+        return false;
+    if (HAS(GOLEAK_GLK_OTHER_BACK) && !HAS(GOLEAK_GLK_BACK))
+        memcpy(events->history + events->at, own, count * sizeof *own);
+    if (!put_slots(events, out, GOLEAK_GLK_OTHER_G, count))
+        return false;
+    const uint64_t *slots = events->tables->slots;
+    const uint64_t unknown = events->tables->slot_count;
     SPREAD(GOLEAK_GLK_OTHER_BACK, {
         size_t here = events->at + i;
         uint64_t slot = history[value <= here ? here - value : here];
         slot = slot < unknown ? slot : unknown;
         out[i].other_g = slots[slot];
         others[i] = (uint32_t)slot;
-        lost |= slot == unknown;
     });
-    if (lost)
-        count_lost(events, out, count, slots[unknown]);
+    if (events->tables->has_unknown_gs)
+        count_lost(events, out, count);
     return true;
 }
 
@@ -551,6 +602,8 @@ enum goleak_status goleak_glk_events_next(struct goleak_glk_events *events, stru
         *problem = "found a column with fewer values than its events have, or with patches that cannot be read";
     else if (events->unlisted)
         *problem = "found an event of a shape that is not in the list";
+    if (events->failed)
+        return goleak_alloc_failure(events->tables->alloc);
     if (*problem != NULL)
         return GOLEAK_OK;
     put_texts(events, out, count);

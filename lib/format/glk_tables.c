@@ -6,13 +6,17 @@
 
 #include <string.h>
 
-/* Of a goroutine whose address was lost with a block: shown without one (GOLEAK_G_SLOT). */
-#define LOST_G (GOLEAK_G_SLOT | (uint64_t)1 << 31)
+/* So far behind what was told a slot is taken for one that was lost: a claim is not worth
+ * more memory. */
+#define SLOTS_BEYOND ((uint64_t)1 << 22)
+
+/* Behind the last slot. */
+#define UNKNOWN_G (GOLEAK_GLK_LOST_G | INT32_MAX)
 
 void goleak_glk_tables_init(struct goleak_glk_tables *tables, struct goleak_alloc *alloc,
-                            struct goleak_symbols *symbols)
+                            struct goleak_symbols *symbols, uint32_t *unknown_gs)
 {
-    *tables = (struct goleak_glk_tables) { .alloc = alloc, .symbols = symbols };
+    *tables = (struct goleak_glk_tables) { .alloc = alloc, .symbols = symbols, .unknown_gs = unknown_gs };
 }
 
 static void release_ids(struct goleak_alloc *alloc, struct goleak_glk_ids *ids)
@@ -38,7 +42,10 @@ void goleak_glk_tables_release(struct goleak_glk_tables *tables)
 void goleak_glk_tables_clear(struct goleak_glk_tables *tables)
 {
     tables->strings.count = tables->frames.count = tables->stacks.count = 0;
-    tables->slot_count = tables->goid_count = 0;
+    tables->slot_count = tables->slots_told = tables->goid_count = 0;
+    tables->has_unknown_gs = false;
+    if (tables->slots != NULL)
+        tables->slots[0] = UNKNOWN_G;
 }
 
 void goleak_glk_tables_doubt(struct goleak_glk_tables *tables)
@@ -56,6 +63,39 @@ bool goleak_glk_tables_goids(struct goleak_glk_tables *tables)
     memset(tables->goids + tables->goid_count, 0, (want - tables->goid_count) * sizeof *tables->goids);
     tables->goid_count = want;
     return true;
+}
+
+static bool grow_slots(struct goleak_glk_tables *tables, size_t count)
+{
+    return goleak_grow(tables->alloc, &tables->slots, &tables->slot_capacity, count + 1, sizeof *tables->slots);
+}
+
+/* Up to `count`, and what stands behind them. */
+static void lose_slots(struct goleak_glk_tables *tables, size_t count)
+{
+    for (; tables->slot_count < count; tables->has_unknown_gs = true)
+        tables->slots[tables->slot_count++] = GOLEAK_GLK_LOST_G | ((*tables->unknown_gs)++ & INT32_MAX);
+    tables->slots[tables->slot_count] = UNKNOWN_G;
+}
+
+bool goleak_glk_tables_ready(struct goleak_glk_tables *tables)
+{
+    if (tables->slots == NULL && !grow_slots(tables, 0))
+        return false;
+    tables->slots[tables->slot_count] = UNKNOWN_G;
+    return true;
+}
+
+bool goleak_glk_tables_reach(struct goleak_glk_tables *tables, uint64_t slot)
+{
+    tables->has_unknown_gs = true;
+    if (slot >= tables->slots_told + SLOTS_BEYOND)
+        return true;
+    size_t count = slot < tables->slot_count ? tables->slot_count : (size_t)slot + 1;
+    if (!grow_slots(tables, count))
+        return false;
+    lose_slots(tables, count);
+    return tables->goids == NULL || goleak_glk_tables_goids(tables);
 }
 
 /* ---- reading ---- */
@@ -190,11 +230,6 @@ static enum goleak_status take_list(struct goleak_glk_tables *tables, struct gol
     return GOLEAK_OK;
 }
 
-static bool grow_slots(struct goleak_glk_tables *tables, size_t count)
-{
-    return goleak_grow(tables->alloc, &tables->slots, &tables->slot_capacity, count + 1, sizeof *tables->slots);
-}
-
 static enum goleak_status take_slots(struct goleak_glk_tables *tables, const uint8_t *at, const uint8_t *end,
                                      uint64_t gap_max, const char **problem)
 {
@@ -206,21 +241,26 @@ static enum goleak_status take_slots(struct goleak_glk_tables *tables, const uin
             goleak_alloc_array(tables->alloc, GOLEAK_GLK_STEP + GOLEAK_GLK_DICTIONARY_MAX, sizeof *tables->scratch);
     if (tables->scratch == NULL)
         return goleak_alloc_failure(tables->alloc);
-    if (!get_first(&at, end, tables->slot_count, gap_max, &first, problem) ||
+    if (!get_first(&at, end, tables->slots_told, gap_max, &first, problem) ||
         goleak_glk_column_open(&column, at, end, tables->scratch + GOLEAK_GLK_STEP, &dictionary, problem) == NULL)
         return GOLEAK_OK;
     *problem = NULL;
-    if (!grow_slots(tables, (size_t)first + column.count))
+    size_t count = (size_t)first + column.count;
+    count = count < tables->slot_count ? tables->slot_count : count;
+    if (!grow_slots(tables, count))
         return goleak_alloc_failure(tables->alloc);
-    while (tables->slot_count < first)
-        tables->slots[tables->slot_count++] = LOST_G | (tables->unknown_gs++ & INT32_MAX);
+    if (tables->slot_count < first)
+        lose_slots(tables, (size_t)first);
+    tables->slots_told = (size_t)first;
     for (size_t left = column.count, part; left != 0; left -= part) {
         part = left < GOLEAK_GLK_STEP ? left : GOLEAK_GLK_STEP;
         goleak_glk_column_next(&column, tables->scratch, part);
-        memcpy(tables->slots + tables->slot_count, tables->scratch, part * sizeof *tables->slots);
-        tables->slot_count += part;
+        memcpy(tables->slots + tables->slots_told, tables->scratch, part * sizeof *tables->slots);
+        tables->slots_told += part;
     }
-    tables->slots[tables->slot_count] = LOST_G | INT32_MAX;
+    if (tables->slot_count < tables->slots_told)
+        tables->slot_count = tables->slots_told;
+    tables->slots[tables->slot_count] = UNKNOWN_G;
     *problem = column.broken ? "found a column of addresses whose patches cannot be read" : NULL;
     return GOLEAK_OK;
 }

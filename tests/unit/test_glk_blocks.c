@@ -1,0 +1,244 @@
+/* test_glk_blocks - .glk files made block by block, as no writer of ours makes them: what a reader makes
+ * of damage, and of what it does not know. */
+#include "support/load.h"
+
+#include "format/glk.h"
+#include "format/glk_column.h"
+#include "format/glk_layout.h"
+
+#include "base/xxh64.h"
+#include "support/reading.h"
+
+#define FIELD(field) GOLEAK_GLK_BIT(GOLEAK_GLK_##field)
+
+static struct goleak_alloc alloc;
+static struct goleak_buf file, tables, columns, item;
+static uint64_t number; /* of the next block */
+
+static int set_up(void **state)
+{
+    struct goleak_buf *const bufs[] = { &file, &tables, &columns, &item };
+    goleak_alloc_init(&alloc, NULL, 0);
+    for (size_t i = 0; i < COUNT(bufs); i++)
+        goleak_buf_init(bufs[i], &alloc);
+    goleak_buf_append(&file, GOLEAK_GLK_MAGIC "\x01\0\0", GOLEAK_GLK_FILE_HEAD);
+    number = 0;
+    return reading_set_up(state);
+}
+
+static int tear_down(void **state)
+{
+    struct goleak_buf *const bufs[] = { &file, &tables, &columns, &item };
+    for (size_t i = 0; i < COUNT(bufs); i++)
+        goleak_buf_release(bufs[i]);
+    return reading_tear_down(state);
+}
+
+/* ---- blocks ---------------------------------------------------------------------- */
+
+enum broken { WHOLE, TABLES, COLUMNS, HEAD };
+
+/* What is in `tables` and `columns` goes out as a block. */
+static void put_head(struct goleak_glk_head head, enum broken broken)
+{
+    head.number = number++;
+    head.tables_packed = head.tables_plain = tables.size;
+    head.tables_sum = (uint32_t)goleak_xxh64(tables.data, tables.size) + (broken == TABLES);
+    head.columns_packed = head.columns_plain = columns.size;
+    head.columns_sum = (uint32_t)goleak_xxh64(columns.data, columns.size) + (broken == COLUMNS);
+    size_t at = file.size;
+    goleak_glk_head_put(&file, &head);
+    if (broken == HEAD)
+        file.data[at + GOLEAK_GLK_MARK_BYTES + 1] ^= 0x10;
+    goleak_buf_append(&file, tables.data, tables.size);
+    goleak_buf_append(&file, columns.data, columns.size);
+    tables.size = columns.size = 0;
+}
+
+static void put_block(unsigned flags, uint64_t events, enum broken broken)
+{
+    put_head((struct goleak_glk_head) { .kind = GOLEAK_GLK_EVENT_BLOCK,
+                                        .flags = (uint8_t)(flags | GOLEAK_GLK_CUT),
+                                        .events = events,
+                                        .first_ns = INT64_MIN },
+             broken);
+}
+
+static void put_item(enum goleak_glk_item id)
+{
+    goleak_buf_char(&tables, (char)id);
+    goleak_glk_put_number(&tables, item.size);
+    goleak_buf_append(&tables, item.data, item.size);
+    item.size = 0;
+}
+
+static void text(struct goleak_buf *out, const char *string)
+{
+    goleak_glk_put_number(out, strlen(string));
+    goleak_buf_append(out, string, strlen(string));
+}
+
+static void put_sources(void)
+{
+    goleak_glk_put_number(&item, 0);
+    goleak_glk_put_number(&item, 0);
+    text(&item, "made.txt");
+    text(&item, "test");
+    put_item(GOLEAK_GLK_SOURCE);
+    put_head((struct goleak_glk_head) { .kind = GOLEAK_GLK_SOURCE_BLOCK, .first_ns = INT64_MIN }, WHOLE);
+}
+
+static void put_end(void)
+{
+    put_head((struct goleak_glk_head) { .kind = GOLEAK_GLK_END_BLOCK, .first_ns = INT64_MIN }, WHOLE);
+}
+
+static void put_slots(uint64_t first, const uint64_t *values, size_t count)
+{
+    uint64_t deltas[16];
+    goleak_glk_put_number(&item, first);
+    goleak_glk_column_put(&item, values, count, GOLEAK_GLK_MAY(GOLEAK_GLK_PLAIN), deltas);
+    put_item(GOLEAK_GLK_SLOTS);
+}
+
+/* The columns' head: then comes each shape, the events' shapes, and the columns. */
+static void begin_columns(unsigned shapes)
+{
+    goleak_glk_put_number(&columns, 1); /* the first position */
+    goleak_glk_put_number(&columns, 0);
+    goleak_glk_put_number(&columns, 0);
+    goleak_glk_put_number(&columns, shapes);
+}
+
+static void put_shape(enum goleak_event_kind kind, uint32_t has, uint32_t fields)
+{
+    const uint8_t bytes[6] = { (uint8_t)kind };
+    goleak_buf_append(&columns, bytes, sizeof bytes);
+    goleak_glk_put_number(&columns, has);
+    goleak_glk_put_number(&columns, fields);
+    goleak_glk_put_number(&columns, 0);
+    goleak_glk_put_number(&columns, 0);
+    goleak_glk_put_number(&columns, 1); /* a position each */
+}
+
+static void put_column(enum goleak_glk_field field, const uint64_t *values, size_t count)
+{
+    uint64_t deltas[16];
+    goleak_buf_char(&columns, (char)field);
+    goleak_glk_column_put(&columns, values, count, GOLEAK_GLK_MAY(GOLEAK_GLK_PLAIN), deltas);
+}
+
+/* Events that tell their goroutine, and that it is as before. */
+static void put_runs(const uint64_t *slots, size_t count)
+{
+    begin_columns(1);
+    put_shape(GOLEAK_EVENT_RUN, GOLEAK_HAS_G | GOLEAK_HAS_GOID, FIELD(G) | GOLEAK_GLK_KNOWS_GOID);
+    for (size_t i = 0; i < count; i++)
+        goleak_buf_char(&columns, 0);
+    put_column(GOLEAK_GLK_G, slots, count);
+}
+
+/* Creations of goroutines 100, 101, ... in these slots. */
+static void put_creations(const uint64_t *slots, size_t count)
+{
+    static const uint64_t goids[] = { 100, 101, 102, 103 };
+    begin_columns(1);
+    put_shape(GOLEAK_EVENT_CREATE, GOLEAK_HAS_G | GOLEAK_HAS_GOID, FIELD(G) | FIELD(GOID));
+    for (size_t i = 0; i < count; i++)
+        goleak_buf_char(&columns, 0);
+    put_column(GOLEAK_GLK_G, slots, count);
+    put_column(GOLEAK_GLK_GOID, goids, count);
+}
+
+static void expect(const char *events, uint64_t damaged)
+{
+    put_end();
+    assert_false(file.failed);
+    for (size_t piece = 0; piece < 2; piece++) {
+        reading_pieces(&goleak_format_glk, file.data, file.size, piece);
+        assert_int_equal(reading.status, GOLEAK_OK);
+        assert_string_equal(reading.events.data != NULL ? reading.events.data : "", events);
+        assert_int_equal(reading_count(GOLEAK_HEALTH_truncated), 0);
+        assert_int_equal(reading_count(GOLEAK_HEALTH_damaged_records), damaged);
+    }
+}
+
+static void expect_first(const char *detail)
+{
+    const char *found = reading.book.entries[GOLEAK_HEALTH_damaged_records].detail;
+    if (strstr(found, detail) == NULL)
+        fail_msg("found \"%s\", expected \"%s\"", found, detail);
+}
+
+static const uint64_t addresses[] = { 0xa00, 0xb00, 0xc00, 0xd00 };
+static const uint64_t first_slots[] = { 0, 1, 2, 3 };
+
+/* ---- slots that nobody has told ---------------------------------------------------- */
+
+/* Those of the first block: its events are there, each of its own goroutine. */
+static void lost_tables_of_the_first_block(void **state)
+{
+    (void)state;
+    put_sources();
+    put_slots(0, addresses, 2);
+    put_creations(first_slots, 2);
+    put_block(GOLEAK_GLK_FRESH, 2, TABLES);
+    put_slots(2, addresses + 2, 1);
+    put_runs(first_slots, 3);
+    put_block(0, 3, WHOLE);
+    expect("2 create g=4000000080000000 goid=100\n3 create g=4000000080000001 goid=101\n"
+           "2 run g=4000000080000000 goid=100\n3 run g=4000000080000001 goid=101\n4 run g=c00\n",
+           3);
+    expect_first("the tables of block 1 do not match their checksum: 2 events lack what");
+}
+
+/* What was told before the tables began anew is of others. */
+static void lost_tables_that_begin_anew(void **state)
+{
+    (void)state;
+    put_sources();
+    put_slots(0, addresses, 2);
+    put_creations(first_slots, 2);
+    put_block(GOLEAK_GLK_FRESH, 2, WHOLE);
+    put_slots(0, addresses + 2, 2);
+    put_creations(first_slots, 2);
+    put_block(GOLEAK_GLK_FRESH, 2, TABLES);
+    put_runs(first_slots, 2);
+    put_block(0, 2, WHOLE);
+    expect("2 create g=a00 goid=100\n3 create g=b00 goid=101\n"
+           "2 create g=4000000080000000 goid=100\n3 create g=4000000080000001 goid=101\n"
+           "2 run g=4000000080000000 goid=100\n3 run g=4000000080000001 goid=101\n",
+           3);
+}
+
+/* Without a word of damage before: each is a goroutine all the same, and keeps its goid. */
+static void slots_that_nobody_told(void **state)
+{
+    (void)state;
+    static const uint64_t slots[] = { 9, 7, UINT64_MAX, 9 };
+    put_sources();
+    put_slots(0, addresses, 1);
+    put_creations(slots, 3);
+    put_block(GOLEAK_GLK_FRESH, 3, WHOLE);
+    put_runs(slots, 4);
+    put_block(0, 4, WHOLE);
+    put_slots(1, addresses + 1, 3);
+    put_runs(first_slots, 3);
+    put_block(0, 3, WHOLE);
+    expect("2 create g=4000000080000008 goid=100\n3 create g=4000000080000006 goid=101\n"
+           "4 create g=40000000ffffffff goid=102\n2 run g=4000000080000008 goid=100\n"
+           "3 run g=4000000080000006 goid=101\n4 run g=40000000ffffffff\n5 run g=4000000080000008 goid=100\n"
+           "2 run g=a00\n3 run g=b00\n4 run g=c00\n",
+           3);
+}
+
+int main(void)
+{
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(lost_tables_of_the_first_block),
+        TEST(lost_tables_that_begin_anew),
+        TEST(slots_that_nobody_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
