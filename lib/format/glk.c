@@ -35,9 +35,13 @@ struct stream {
     struct goleak_part part;
     struct goleak_batch *batch;
     struct goleak_glk_tables tables;
-    int64_t last_ns; /* of the events that are said to be in order */
-    bool doubt;      /* what a lost block told may be missing */
+    int64_t last_ns;  /* of the events that are said to be in order */
+    bool doubt;       /* what a lost block told may be missing */
+    uint64_t missing; /* blocks since the tables began: at most so many were its own */
+    uint64_t since;   /* the block with which the tables began */
 };
+
+#define NO_BLOCK UINT64_MAX
 
 /* A complaint or a Go version, and the event of the block before which it comes. */
 struct remark {
@@ -142,7 +146,7 @@ static enum goleak_status add_stream(struct goleak_reader *reader, const char *n
                      sizeof *reader->streams))
         return memory(reader);
     struct stream *stream = &reader->streams[reader->stream_count];
-    *stream = (struct stream) { .last_ns = INT64_MIN };
+    *stream = (struct stream) { .last_ns = INT64_MIN, .since = NO_BLOCK };
     stream->part = (struct goleak_part) {
         .name = name,
         .format = format,
@@ -543,24 +547,24 @@ static void doubt_all(struct goleak_reader *reader)
 }
 
 /* The numbers of blocks tell what is missing before this one; false: it was there before. */
-static bool check_number(struct goleak_reader *reader, const struct goleak_glk_head *head, uint64_t *missing)
+static bool check_number(struct goleak_reader *reader, const struct goleak_glk_head *head)
 {
-    *missing = 0;
     if (head->number < reader->number) {
         damage(reader, reader->parsed, "found block %" PRIu64 " again, expected block %" PRIu64 "; it was skipped",
                head->number, reader->number);
         return false;
     }
     uint64_t possible = reader->skipped / BLOCK_LEAST + 1;
-    *missing = head->number - reader->number;
-    if (*missing != 0) {
+    uint64_t missing = head->number - reader->number;
+    if (missing != 0) {
         if (reader->skipped == 0)
             damage(reader, reader->parsed,
                    "found block %" PRIu64 ", expected block %" PRIu64 ": those between are missing", head->number,
                    reader->number);
         doubt_all(reader);
     }
-    *missing = *missing < possible ? *missing : possible;
+    for (size_t i = 0; i < reader->stream_count; i++)
+        reader->streams[i].missing += missing < possible ? missing : possible;
     reader->number = head->number + 1;
     return true;
 }
@@ -611,16 +615,29 @@ static enum goleak_status find_stream(struct goleak_reader *reader, const struct
     return status;
 }
 
+/* Where the tables begin anew, and where a block says that they did in one that is lost: what
+ * was told before is of others. */
+static void begin_tables(struct stream *stream, const struct goleak_glk_head *head)
+{
+    bool fresh = (head->flags & GOLEAK_GLK_FRESH) != 0;
+    uint64_t since = fresh ? head->number : head->has_since ? head->since : stream->since;
+    if (!fresh && since == stream->since)
+        return;
+    goleak_glk_tables_clear(&stream->tables);
+    stream->since = since;
+    stream->doubt = !fresh;
+    stream->missing = fresh ? 0 : stream->missing;
+}
+
 /* A whole block lies at `parsed`. *damaged: some of its bytes are not what was written. */
 static enum goleak_status take_block(struct goleak_reader *reader, const struct goleak_glk_head *head, bool *damaged)
 {
     const uint8_t *packed = (const uint8_t *)reader->bytes.data + reader->parsed + head->bytes, *tables, *columns;
     const char *problem = NULL;
-    uint64_t missing;
     struct stream *stream = NULL;
     bool is_events = head->kind == GOLEAK_GLK_EVENT_BLOCK;
     *damaged = false;
-    if (!check_number(reader, head, &missing) || head->kind == 0 || head->kind > GOLEAK_GLK_END_BLOCK)
+    if (!check_number(reader, head) || head->kind == 0 || head->kind > GOLEAK_GLK_END_BLOCK)
         return GOLEAK_OK;
     enum goleak_status status = get_section(reader, &reader->plain[0], packed, head->tables_packed, head->tables_plain,
                                             head->tables_sum, &tables);
@@ -639,16 +656,15 @@ static enum goleak_status take_block(struct goleak_reader *reader, const struct 
         if (status != GOLEAK_OK || head->source >= reader->stream_count)
             return status;
         stream = &reader->streams[head->source];
-        if (head->flags & GOLEAK_GLK_FRESH) {
-            goleak_glk_tables_clear(&stream->tables);
-            stream->doubt = false;
-        }
+        begin_tables(stream, head);
         stream->doubt = stream->doubt || *damaged;
+        stream->missing += *damaged;
     }
     reader->remark_count = 0;
     if (tables != NULL)
-        status = take_tables(reader, stream, tables, tables + head->tables_plain,
-                             stream != NULL && stream->doubt ? (missing + 1) * GOLEAK_GLK_NEW_MAX * 2 : 0, &problem);
+        status =
+            take_tables(reader, stream, tables, tables + head->tables_plain,
+                        stream != NULL && stream->doubt ? (stream->missing + 1) * GOLEAK_GLK_NEW_MAX * 2 : 0, &problem);
     if (status == GOLEAK_OK && problem != NULL)
         damage(reader, reader->parsed, "%s, in block %" PRIu64, problem, head->number);
     if (status == GOLEAK_OK && head->kind == GOLEAK_GLK_SOURCE_BLOCK)

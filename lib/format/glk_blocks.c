@@ -209,6 +209,9 @@ static bool put_events(struct goleak_writer *writer, struct goleak_glk_source *s
     head.source = (uint64_t)(source - writer->sources);
     head.flags = (uint8_t)((source->in_order ? GOLEAK_GLK_IN_ORDER : 0) | (cut && last ? GOLEAK_GLK_CUT : 0) |
                            (source->relative ? GOLEAK_GLK_RELATIVE : 0) | (source->since == 0 ? GOLEAK_GLK_FRESH : 0));
+    source->began_at = source->since == 0 ? writer->number : source->began_at;
+    head.has_since = true;
+    head.since = source->began_at;
     put_tables(writer, &firsts);
     put_notes(writer, source, *from, *from + count, last);
     note_times(source->events + *from, count, &head);

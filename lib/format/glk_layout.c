@@ -38,10 +38,13 @@ void goleak_glk_head_put(struct goleak_buf *out, const struct goleak_glk_head *h
     put_section(out, head->tables_packed, head->tables_plain, head->tables_sum);
     put_section(out, head->columns_packed, head->columns_plain, head->columns_sum);
     goleak_glk_put_number(out, head->events);
-    if (head->first_ns != INT64_MIN) {
-        goleak_glk_put_signed(out, head->first_ns);
-        goleak_glk_put_number(out, head->span_ns);
+    bool timed = head->first_ns != INT64_MIN;
+    if (timed || head->has_since) { /* they go by their order: nothing before the last is left out */
+        goleak_glk_put_signed(out, timed ? head->first_ns : 0);
+        goleak_glk_put_number(out, timed ? head->span_ns : 0);
     }
+    if (head->has_since)
+        goleak_glk_put_number(out, head->since);
     if (out->failed)
         return;
     out->data[from + GOLEAK_GLK_MARK_BYTES] = (char)(out->size - from - GOLEAK_GLK_MARK_BYTES - 1);
@@ -63,6 +66,20 @@ static const uint8_t *get_section(const uint8_t *at, const uint8_t *end, uint64_
     return at + 4;
 }
 
+/* What may be left out. Bytes that are nothing of it are a newer version's business: the
+ * checksum is right. */
+static void get_rest(struct goleak_glk_head *head, const uint8_t *at, const uint8_t *end)
+{
+    uint64_t zigzag;
+    at = goleak_varint(at, end, &zigzag);
+    at = at != NULL ? goleak_varint(at, end, &head->span_ns) : NULL;
+    if (at == NULL)
+        return;
+    head->first_ns = goleak_unzigzag(zigzag);
+    at = goleak_varint(at, end, &head->since);
+    head->has_since = at != NULL && head->since <= head->number;
+}
+
 enum goleak_glk_found goleak_glk_head_get(struct goleak_glk_head *head, const uint8_t *at, size_t size)
 {
     const uint8_t *start = at;
@@ -72,7 +89,6 @@ enum goleak_glk_found goleak_glk_head_get(struct goleak_glk_head *head, const ui
     if (size < GOLEAK_GLK_MARK_BYTES + 1 || size < GOLEAK_GLK_MARK_BYTES + 1 + (size_t)at[GOLEAK_GLK_MARK_BYTES] + 4)
         return GOLEAK_GLK_MORE;
     const uint8_t *end = at + GOLEAK_GLK_MARK_BYTES + 1 + at[GOLEAK_GLK_MARK_BYTES];
-    uint64_t zigzag;
     if (end - start < GOLEAK_GLK_MARK_BYTES + 3 || get_sum(end) != (uint32_t)goleak_xxh64(start, (size_t)(end - start)))
         return GOLEAK_GLK_BROKEN;
     at += GOLEAK_GLK_MARK_BYTES + 1;
@@ -83,10 +99,10 @@ enum goleak_glk_found goleak_glk_head_get(struct goleak_glk_head *head, const ui
     at = at != NULL ? get_section(at, end, &head->tables_packed, &head->tables_plain, &head->tables_sum) : NULL;
     at = at != NULL ? get_section(at, end, &head->columns_packed, &head->columns_plain, &head->columns_sum) : NULL;
     at = at != NULL ? goleak_varint(at, end, &head->events) : NULL;
-    if (at != NULL && at < end && (at = goleak_varint(at, end, &zigzag)) != NULL &&
-        (at = goleak_varint(at, end, &head->span_ns)) != NULL)
-        head->first_ns = goleak_unzigzag(zigzag);
-    return at != NULL ? GOLEAK_GLK_WHOLE : GOLEAK_GLK_BROKEN;
+    if (at == NULL)
+        return GOLEAK_GLK_BROKEN;
+    get_rest(head, at, end);
+    return GOLEAK_GLK_WHOLE;
 }
 
 /* As traces of Go 1.22 and later call them; those of older ones get the same names. */

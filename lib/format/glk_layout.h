@@ -5,7 +5,7 @@
  *      file    89 'G' 'L' 'K' 0d 0a 1a 0a · version u32 · block…
  *      block   b7 'G' 'B' · size of the head u8 · head · sum u32 · tables · columns
  *      head    kind u8 · flags u8 · number · source · tables: packed, plain [sum u32] ·
- *              columns: packed, plain [sum u32] · events · first_ns · span_ns
+ *              columns: packed, plain [sum u32] · events [· first_ns · span_ns [· since]]
  *      tables  (id u8 · size · item)…
  *      columns first position · first count · first blocked count · shapes · shape
  *              numbers · (id u8 · column)…
@@ -121,9 +121,11 @@ struct goleak_glk_head {
     uint64_t tables_packed, tables_plain, columns_packed, columns_plain;
     uint32_t tables_sum, columns_sum;
     uint64_t events;
-    int64_t first_ns; /* the earliest; INT64_MIN: none tells time */
+    int64_t first_ns; /* the earliest; INT64_MIN: none tells time (read, it may be 0, too) */
     uint64_t span_ns;
-    size_t bytes; /* of mark, head and sum */
+    bool has_since;
+    uint64_t since; /* the block with which the tables of this source began anew */
+    size_t bytes;   /* of mark, head and sum */
 };
 
 void goleak_glk_head_put(struct goleak_buf *out, const struct goleak_glk_head *head);

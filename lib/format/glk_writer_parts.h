@@ -50,6 +50,7 @@ struct goleak_glk_source {
     bool began;
     unsigned unfolded; /* blocks since places in the recording went into shapes */
     uint64_t since;    /* events */
+    uint64_t began_at; /* the block's number */
     struct goleak_glk_numbers strings, frames, stacks;
     uint32_t own_frames_told;
     uint32_t *frames_told;          /* up to this id, ever, by any source of these symbols */

@@ -64,6 +64,18 @@ static void put_block(unsigned flags, uint64_t events, enum broken broken)
              broken);
 }
 
+/* … with since when its tables are. */
+static void put_block_since(unsigned flags, uint64_t events, uint64_t since, enum broken broken)
+{
+    put_head((struct goleak_glk_head) { .kind = GOLEAK_GLK_EVENT_BLOCK,
+                                        .flags = (uint8_t)(flags | GOLEAK_GLK_CUT),
+                                        .events = events,
+                                        .first_ns = INT64_MIN,
+                                        .has_since = true,
+                                        .since = since },
+             broken);
+}
+
 static void put_item(enum goleak_glk_item id)
 {
     goleak_buf_char(&tables, (char)id);
@@ -232,13 +244,80 @@ static void slots_that_nobody_told(void **state)
            3);
 }
 
+/* ---- where the tables begin anew --------------------------------------------------- */
+
+static void make_lost_beginning(bool since)
+{
+    put_sources();
+    put_slots(0, addresses, 2);
+    put_creations(first_slots, 2);
+    if (since)
+        put_block_since(GOLEAK_GLK_FRESH, 2, 1, WHOLE);
+    else
+        put_block(GOLEAK_GLK_FRESH, 2, WHOLE);
+    put_slots(0, addresses + 2, 1);
+    put_creations(first_slots, 1);
+    put_block(GOLEAK_GLK_FRESH, 1, HEAD);
+    put_slots(1, addresses + 3, 1);
+    put_runs(first_slots, 2);
+    if (since)
+        put_block_since(0, 2, 2, WHOLE);
+    else
+        put_block(0, 2, WHOLE);
+}
+
+/* The block that says so is lost: those behind it say it, too. */
+static void a_lost_beginning_is_told(void **state)
+{
+    (void)state;
+    make_lost_beginning(true);
+    expect("2 create g=a00 goid=100\n3 create g=b00 goid=101\n2 run g=4000000080000000\n3 run g=d00\n", 2);
+}
+
+/* Recordings of before have not said it: what follows is refused, as far as that can be told. */
+static void a_lost_beginning_of_an_older_file(void **state)
+{
+    (void)state;
+    make_lost_beginning(false);
+    expect("2 create g=a00 goid=100\n3 create g=b00 goid=101\n2 run g=a00\n3 run g=b00\n", 3);
+    expect_first("found 66 bytes that are no block");
+}
+
+/* Bytes of a newer version may stand where this one has left something out. */
+static void heads_of_a_newer_version(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t size;
+        bool timed, since;
+    } cases[] = {
+        { "\xff", 1, false, false },           { "\x02\x03", 2, true, false },     { "\x02\x03\xff", 3, true, false },
+        { "\x02\x03\x05\x63", 4, true, true }, { "\x02\x03\x63", 3, true, false },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct goleak_glk_head head = { .kind = 77, .number = 5, .first_ns = INT64_MIN }, got;
+        file.size = 0;
+        goleak_glk_head_put(&file, &head);
+        file.size -= 4;
+        goleak_buf_append(&file, cases[i].bytes, cases[i].size);
+        file.data[GOLEAK_GLK_MARK_BYTES] = (char)(file.data[GOLEAK_GLK_MARK_BYTES] + (char)cases[i].size);
+        uint32_t sum = (uint32_t)goleak_xxh64(file.data, file.size);
+        for (unsigned shift = 0; shift < 32; shift += 8)
+            goleak_buf_char(&file, (char)(sum >> shift));
+        assert_int_equal(goleak_glk_head_get(&got, (const uint8_t *)file.data, file.size), GOLEAK_GLK_WHOLE);
+        assert_int_equal(got.first_ns, cases[i].timed ? 1 : INT64_MIN);
+        assert_int_equal(got.has_since, cases[i].since);
+        assert_int_equal(got.since, cases[i].since ? 5 : got.since);
+    }
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(lost_tables_of_the_first_block),
-        TEST(lost_tables_that_begin_anew),
-        TEST(slots_that_nobody_told),
+        TEST(lost_tables_of_the_first_block), TEST(lost_tables_that_begin_anew),       TEST(slots_that_nobody_told),
+        TEST(a_lost_beginning_is_told),       TEST(a_lost_beginning_of_an_older_file), TEST(heads_of_a_newer_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
