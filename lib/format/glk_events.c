@@ -9,6 +9,8 @@
 /* A shape in the file: six bytes and five numbers. */
 #define SHAPE_LEAST 11
 #define KNOWN_HAS ((GOLEAK_HAS_STATUS << 1) - 1)
+/* In the history: an event without a g, or one that has not been. */
+#define NO_SLOT UINT32_MAX
 
 void goleak_glk_events_init(struct goleak_glk_events *events, struct goleak_alloc *alloc)
 {
@@ -164,6 +166,7 @@ enum goleak_status goleak_glk_events_open(struct goleak_glk_events *events, stru
     events->count = count;
     events->at = 0;
     events->unlisted = events->failed = false;
+    events->problem = NULL;
     if (!goleak_glk_tables_ready(tables))
         return goleak_alloc_failure(tables->alloc);
     events->lost_names = events->lost_stacks = events->lost_gs = events->lost_goids = events->unknown = 0;
@@ -186,7 +189,7 @@ enum goleak_status goleak_glk_events_open(struct goleak_glk_events *events, stru
     if (*problem == NULL && events->any & (GOLEAK_GLK_BIT(GOLEAK_GLK_BACK) | GOLEAK_GLK_BIT(GOLEAK_GLK_OTHER_BACK))) {
         if (!goleak_grow(tables->alloc, &events->history, &events->history_capacity, count, sizeof *events->history))
             return goleak_alloc_failure(tables->alloc);
-        memset(events->history, 0, count * sizeof *events->history);
+        memset(events->history, 0xff, count * sizeof *events->history); /* NO_SLOT */
     }
     if (*problem == NULL &&
         events->any & (GOLEAK_GLK_KNOWS_GOID | GOLEAK_GLK_KNOWS_OTHER_GOID | GOLEAK_GLK_BIT(GOLEAK_GLK_GOID) |
@@ -305,6 +308,8 @@ static bool next_of_those(struct goleak_glk_events *events, enum goleak_glk_fiel
         }                                                                                                              \
     } while (0)
 
+#define NO_REFERENCE "found an event whose goroutine is that of an event which is not there, or has none"
+
 static void count_lost(struct goleak_glk_events *events, const struct goleak_event *out, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -382,11 +387,28 @@ static bool put_near_of(struct goleak_glk_events *events, struct goleak_event *o
         values += fields >> GOLEAK_GLK_G & 1;
         back += near;
         slot = slot < unknown ? slot : unknown;
-        history[here] = own[i] = (uint32_t)slot;
+        own[i] = (uint32_t)slot;
+        history[here] = fields & GOLEAK_GLK_TELLS_G ? (uint32_t)slot : NO_SLOT;
         out[i].g = slots[slot];
         lost |= slot == unknown;
     }
     return !lost;
+}
+
+/* What is referred to has a g: an event before this one, of this block. */
+static bool check_near(struct goleak_glk_events *events, size_t count)
+{
+    const uint64_t *back = events->more_values;
+    const uint32_t *history = events->history;
+    size_t here = events->at;
+    for (size_t i = 0; i < count; i++, here++) {
+        if ((events->fields[i] >> GOLEAK_GLK_BACK & 1) == 0)
+            continue;
+        if (*back > here || *back == 0 || history[here - (size_t)*back] == NO_SLOT)
+            events->problem = NO_REFERENCE;
+        back++;
+    }
+    return events->problem == NULL;
 }
 
 static bool put_near_gs(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
@@ -399,32 +421,45 @@ static bool put_near_gs(struct goleak_glk_events *events, struct goleak_event *o
         return false;
     if (put_near_of(events, out, count))
         return true;
-    if (!reach(events, events->values, told))
+    if (!check_near(events, count) || !reach(events, events->values, told))
         return false;
+    memset(events->history + events->at, 0xff, count * sizeof *events->history); /* as it was */
     put_near_of(events, out, count);
     return true;
+}
+
+/* Of a field of other_g that refers to an event's own. */
+static bool put_near_others(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
+{
+    const uint32_t *history = events->history;
+    const uint64_t *slots = events->tables->slots;
+    const uint64_t unknown = events->tables->slot_count;
+    uint32_t *others = events->others;
+    bool nothing = false;
+    SPREAD(GOLEAK_GLK_OTHER_BACK, {
+        size_t here = events->at + i;
+        uint64_t slot = value <= here ? history[here - value] : NO_SLOT;
+        nothing |= slot == NO_SLOT;
+        slot = slot < unknown ? slot : unknown;
+        out[i].other_g = slots[slot];
+        others[i] = (uint32_t)slot;
+    });
+    events->problem = nothing ? NO_REFERENCE : events->problem;
+    return !nothing;
 }
 
 /* Addresses; of a slot that nobody has told, one that stands for its goroutine. */
 static bool put_gs(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
 {
-    const uint32_t *history = events->history;
-    uint32_t *own = events->slots, *others = events->others;
+    bool remember = HAS(GOLEAK_GLK_OTHER_BACK) && !HAS(GOLEAK_GLK_BACK);
+    if (remember) /* of those without a g: NO_SLOT */
+        memset(events->slots, 0xff, count * sizeof *events->slots);
     if (HAS(GOLEAK_GLK_BACK) ? !put_near_gs(events, out, count) : !put_slots(events, out, GOLEAK_GLK_G, count))
         return false;
-    if (HAS(GOLEAK_GLK_OTHER_BACK) && !HAS(GOLEAK_GLK_BACK))
-        memcpy(events->history + events->at, own, count * sizeof *own);
-    if (!put_slots(events, out, GOLEAK_GLK_OTHER_G, count))
+    if (remember)
+        memcpy(events->history + events->at, events->slots, count * sizeof *events->slots);
+    if (!put_slots(events, out, GOLEAK_GLK_OTHER_G, count) || !put_near_others(events, out, count))
         return false;
-    const uint64_t *slots = events->tables->slots;
-    const uint64_t unknown = events->tables->slot_count;
-    SPREAD(GOLEAK_GLK_OTHER_BACK, {
-        size_t here = events->at + i;
-        uint64_t slot = history[value <= here ? here - value : here];
-        slot = slot < unknown ? slot : unknown;
-        out[i].other_g = slots[slot];
-        others[i] = (uint32_t)slot;
-    });
     if (events->tables->has_unknown_gs)
         count_lost(events, out, count);
     return true;
@@ -599,7 +634,9 @@ enum goleak_status goleak_glk_events_next(struct goleak_glk_events *events, stru
     put_shapes(events, out, count);
     if (!put_gs(events, out, count) || !put_goids(events, out, count) || !put_counts(events, out, count) ||
         !put_positions(events, out, count) || !put_names(events, out, count) || !put_values(events, out, count))
-        *problem = "found a column with fewer values than its events have, or with patches that cannot be read";
+        *problem = events->problem != NULL
+                       ? events->problem
+                       : "found a column with fewer values than its events have, or with patches that cannot be read";
     else if (events->unlisted)
         *problem = "found an event of a shape that is not in the list";
     if (events->failed)

@@ -35,6 +35,7 @@ struct goleak_glk_events {
     uint32_t any, all; /* fields that some event has, and those that all have */
     bool has_unknown, unlisted; /* unlisted: a number without a shape was met */
     bool failed;                /* memory */
+    const char *problem;        /* what is wrong with the columns, where that is not one being short */
     struct goleak_glk_column columns[GOLEAK_GLK_FIELDS];
     uint64_t dictionaries[GOLEAK_GLK_FIELDS * GOLEAK_GLK_DICTIONARY_MAX];
     uint64_t values[GOLEAK_GLK_STEP + 1];
