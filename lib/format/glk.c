@@ -525,7 +525,12 @@ static const uint8_t *unpack(struct goleak_reader *reader, struct goleak_buf *pl
     return !ZSTD_isError(size) && size == plain_size ? (const uint8_t *)plain->data : NULL;
 }
 
-/* A section: *out NULL where it is damaged. */
+static size_t left_at(const struct goleak_reader *reader, const uint8_t *at)
+{
+    return (size_t)((const uint8_t *)reader->bytes.data + reader->bytes.size - at);
+}
+
+/* A section: *out NULL where it is damaged, as it is where the file has no more bytes. */
 static enum goleak_status get_section(struct goleak_reader *reader, struct goleak_buf *plain, const uint8_t *packed,
                                       uint64_t packed_size, uint64_t plain_size, uint32_t sum, const uint8_t **out)
 {
@@ -533,7 +538,7 @@ static enum goleak_status get_section(struct goleak_reader *reader, struct golea
     *out = NULL;
     if (packed_size == 0) /* there is none */
         *out = packed;
-    else if ((uint32_t)goleak_xxh64(packed, (size_t)packed_size) == sum)
+    else if (packed_size <= left_at(reader, packed) && (uint32_t)goleak_xxh64(packed, (size_t)packed_size) == sum)
         *out = unpack(reader, plain, packed, packed_size, plain_size, &failed);
     return failed ? memory(reader) : GOLEAK_OK;
 }
@@ -629,7 +634,7 @@ static void begin_tables(struct stream *stream, const struct goleak_glk_head *he
     stream->missing = fresh ? 0 : stream->missing;
 }
 
-/* A whole block lies at `parsed`. *damaged: some of its bytes are not what was written. */
+/* A block lies at `parsed`, or what is left of it. *damaged: some of its bytes are not what was written. */
 static enum goleak_status take_block(struct goleak_reader *reader, const struct goleak_glk_head *head, bool *damaged)
 {
     const uint8_t *packed = (const uint8_t *)reader->bytes.data + reader->parsed + head->bytes, *tables, *columns;
@@ -641,9 +646,11 @@ static enum goleak_status take_block(struct goleak_reader *reader, const struct 
         return GOLEAK_OK;
     enum goleak_status status = get_section(reader, &reader->plain[0], packed, head->tables_packed, head->tables_plain,
                                             head->tables_sum, &tables);
+    size_t left = left_at(reader, packed);
+    packed += head->tables_packed < left ? (size_t)head->tables_packed : left;
     if (status == GOLEAK_OK)
-        status = get_section(reader, &reader->plain[1], packed + head->tables_packed, head->columns_packed,
-                             head->columns_plain, head->columns_sum, &columns);
+        status = get_section(reader, &reader->plain[1], packed, head->columns_packed, head->columns_plain,
+                             head->columns_sum, &columns);
     if (status != GOLEAK_OK)
         return status;
     *damaged = tables == NULL || columns == NULL;
@@ -694,7 +701,8 @@ static const char *check_sizes(const struct goleak_glk_head *head)
 
 /* ---- the file ---- */
 
-enum found { WHOLE, MORE, BROKEN };
+/* SHORT: its head is whole, its sections are not. */
+enum found { WHOLE, MORE, SHORT, BROKEN };
 
 static enum found find_block(const struct goleak_reader *reader, struct goleak_glk_head *head, const char **problem)
 {
@@ -709,7 +717,19 @@ static enum found find_block(const struct goleak_reader *reader, struct goleak_g
     *problem = check_sizes(head);
     if (*problem != NULL)
         return BROKEN;
-    return left - head->bytes < head->tables_packed + head->columns_packed ? MORE : WHOLE;
+    return left - head->bytes < head->tables_packed + head->columns_packed ? SHORT : WHOLE;
+}
+
+/* Whether a block begins behind the first byte here: then what ends at the end of the file
+ * is not cut there, but lacks bytes. */
+static bool block_follows(const struct goleak_reader *reader)
+{
+    const char *at = reader->bytes.data + reader->parsed, *end = reader->bytes.data + reader->bytes.size;
+    struct goleak_glk_head head;
+    while (++at < end && (at = memchr(at, (unsigned char)GOLEAK_GLK_MARK[0], (size_t)(end - at))) != NULL)
+        if (goleak_glk_head_get(&head, (const uint8_t *)at, (size_t)(end - at)) == GOLEAK_GLK_WHOLE)
+            return true;
+    return false;
 }
 
 /* The bytes here are no block: goes on to where one may begin. */
@@ -777,11 +797,12 @@ static enum goleak_status take_blocks(struct goleak_reader *reader, bool last)
             break;
         }
         enum found found = find_block(reader, &head, &problem);
-        if (found == MORE && !last)
+        bool ends = found == MORE || found == SHORT; /* the bytes do, within it */
+        if (ends && !last)
             break;
-        if (found == MORE && reader->skipped == 0)
+        if (ends && (found == SHORT || reader->skipped == 0) && !block_follows(reader))
             break; /* finish tells */
-        if (found != WHOLE) {
+        if (found != WHOLE && found != SHORT) {
             if (problem != NULL)
                 damage(reader, reader->parsed, "found a block with %s, expected fewer", problem);
             skip(reader, 1);
@@ -794,9 +815,10 @@ static enum goleak_status take_blocks(struct goleak_reader *reader, bool last)
          * unless it stands where it should. */
         size_t size = head.bytes + (size_t)head.tables_packed + (size_t)head.columns_packed;
         size_t next = reader->parsed + size;
-        bool follows = next + GOLEAK_GLK_MARK_BYTES > reader->bytes.size ||
-                       memcmp(reader->bytes.data + next, GOLEAK_GLK_MARK, GOLEAK_GLK_MARK_BYTES) == 0;
-        reader->parsed += damaged && !follows ? head.bytes : size;
+        bool follows =
+            found == WHOLE && (next + GOLEAK_GLK_MARK_BYTES > reader->bytes.size ||
+                               memcmp(reader->bytes.data + next, GOLEAK_GLK_MARK, GOLEAK_GLK_MARK_BYTES) == 0);
+        reader->parsed += found == SHORT || (damaged && !follows) ? head.bytes : size;
     }
     return status;
 }

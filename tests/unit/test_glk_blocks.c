@@ -319,6 +319,40 @@ static void heads_of_a_newer_version(void **state)
     }
 }
 
+/* ---- bytes that are lost ------------------------------------------------------------- */
+
+/* A block that claims more bytes than the file has left, for some of its own are lost: those
+ * behind it are found all the same. */
+static void a_block_past_the_end(void **state)
+{
+    (void)state;
+    for (unsigned in_head = 0; in_head < 2; in_head++) {
+        char longer[400];
+        memset(longer, 'x', sizeof longer - 1);
+        longer[sizeof longer - 1] = '\0';
+        file.size = GOLEAK_GLK_FILE_HEAD;
+        number = 0;
+        put_sources();
+        put_slots(0, addresses, 2);
+        put_creations(first_slots, 2);
+        put_block(GOLEAK_GLK_FRESH, 2, WHOLE);
+        size_t from = file.size;
+        goleak_glk_put_number(&item, 0);
+        text(&item, longer);
+        put_item(GOLEAK_GLK_STRINGS);
+        put_runs(first_slots, 2);
+        put_block(0, 2, WHOLE);
+        if (in_head != 0)
+            file.data[from + GOLEAK_GLK_MARK_BYTES] = (char)0xff; /* so long, its size says */
+        else
+            file.size -= 300;
+        put_runs(first_slots + 1, 1);
+        put_block(0, 1, WHOLE);
+        expect("2 create g=a00 goid=100\n3 create g=b00 goid=101\n2 run g=b00\n", in_head != 0 ? 2 : 3);
+        expect_first(in_head != 0 ? "bytes that are no block" : "the tables of block 2 do not match");
+    }
+}
+
 /* ---- references --------------------------------------------------------------------- */
 
 /* Events of shapes: 0 tells its slot, 1 refers, 2 has no g, 3 tells its slot and refers for the other,
@@ -386,6 +420,7 @@ int main(void)
         TEST(a_lost_beginning_is_told),
         TEST(a_lost_beginning_of_an_older_file),
         TEST(heads_of_a_newer_version),
+        TEST(a_block_past_the_end),
         TEST(references),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
