@@ -353,6 +353,22 @@ static void a_block_past_the_end(void **state)
     }
 }
 
+/* ---- what is not known --------------------------------------------------------------- */
+
+/* Whatever stands in its head: it is skipped, and nothing of it is damage. */
+static void blocks_of_an_unknown_kind(void **state)
+{
+    (void)state;
+    put_sources();
+    text(&columns, "no columns");
+    put_head((struct goleak_glk_head) { .kind = 9, .flags = 0xff, .source = 1000, .events = 12, .first_ns = 0 }, WHOLE);
+    put_head((struct goleak_glk_head) { .kind = 9, .events = UINT64_MAX, .first_ns = INT64_MIN }, WHOLE);
+    put_slots(0, addresses, 2);
+    put_creations(first_slots, 2);
+    put_block(GOLEAK_GLK_FRESH, 2, WHOLE);
+    expect("2 create g=a00 goid=100\n3 create g=b00 goid=101\n", 0);
+}
+
 /* ---- references --------------------------------------------------------------------- */
 
 /* Events of shapes: 0 tells its slot, 1 refers, 2 has no g, 3 tells its slot and refers for the other,
@@ -414,14 +430,9 @@ int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(lost_tables_of_the_first_block),
-        TEST(lost_tables_that_begin_anew),
-        TEST(slots_that_nobody_told),
-        TEST(a_lost_beginning_is_told),
-        TEST(a_lost_beginning_of_an_older_file),
-        TEST(heads_of_a_newer_version),
-        TEST(a_block_past_the_end),
-        TEST(references),
+        TEST(lost_tables_of_the_first_block), TEST(lost_tables_that_begin_anew),       TEST(slots_that_nobody_told),
+        TEST(a_lost_beginning_is_told),       TEST(a_lost_beginning_of_an_older_file), TEST(heads_of_a_newer_version),
+        TEST(a_block_past_the_end),           TEST(blocks_of_an_unknown_kind),         TEST(references),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
