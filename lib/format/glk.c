@@ -361,7 +361,7 @@ static enum goleak_status take_tables(struct goleak_reader *reader, struct strea
                 status = goleak_glk_tables_take(&stream->tables, (enum goleak_glk_item)item, at, next, gap_max, &own);
             break;
         }
-        *problem = own != NULL ? own : *problem;
+        *problem = *problem != NULL ? *problem : own;
         at = next;
     }
     return status;
@@ -672,8 +672,13 @@ static enum goleak_status take_block(struct goleak_reader *reader, const struct 
         status =
             take_tables(reader, stream, tables, tables + head->tables_plain,
                         stream != NULL && stream->doubt ? (stream->missing + 1) * GOLEAK_GLK_NEW_MAX * 2 : 0, &problem);
-    if (status == GOLEAK_OK && problem != NULL)
+    if (status == GOLEAK_OK && problem != NULL) {
         damage(reader, reader->parsed, "%s, in block %" PRIu64, problem, head->number);
+        if (stream != NULL) { /* what stood there is lost, and no more */
+            stream->doubt = true;
+            stream->missing++;
+        }
+    }
     if (status == GOLEAK_OK && head->kind == GOLEAK_GLK_SOURCE_BLOCK)
         status = open_streams(reader);
     if (status == GOLEAK_OK && is_events)

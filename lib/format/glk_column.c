@@ -431,8 +431,12 @@ void goleak_glk_column_next(struct goleak_glk_column *column, uint64_t *out, siz
             out[i] = value += out[i];
         column->before = value;
     } else if (column->coding == GOLEAK_GLK_DICTIONARY) {
-        for (size_t i = 0; i < count; i++)
+        bool outside = false;
+        for (size_t i = 0; i < count; i++) {
+            outside |= out[i] >= column->dictionary_count;
             out[i] = out[i] < column->dictionary_count ? column->dictionary[out[i]] : 0;
+        }
+        column->broken = column->broken || outside;
     }
     column->at += count;
 }

@@ -62,7 +62,7 @@ struct goleak_glk_column {
     const uint8_t *patches, *end;
     uint64_t patch_at, patch, patches_left;
     unsigned patch_width;
-    bool broken; /* its patches cannot be read to their end: the values from here on are wrong */
+    bool broken; /* its patches cannot be read to their end, or a value is none of its dictionary: some are wrong */
 };
 
 /* Opens the column at `at`; returns where it ends, NULL: damage, with

@@ -142,7 +142,8 @@ static void get_columns(struct goleak_glk_events *events, const uint8_t *at, con
         events->columns[field].planes = NULL;
     while (at < end) {
         uint8_t field = *at++;
-        struct goleak_glk_column unknown = { 0 }, *column = field < GOLEAK_GLK_FIELDS ? &events->columns[field] : &unknown;
+        struct goleak_glk_column unknown = { 0 };
+        struct goleak_glk_column *column = field < GOLEAK_GLK_FIELDS ? &events->columns[field] : &unknown;
         *problem = "found a column twice";
         if (column != &unknown && column->planes != NULL)
             return;
@@ -202,6 +203,7 @@ enum goleak_status goleak_glk_events_open(struct goleak_glk_events *events, stru
 /* ---- events ---- */
 
 #define HAS(field) (events->any >> (field)&1)
+#define HAS_PLACES (HAS(GOLEAK_GLK_POSITION) || HAS(GOLEAK_GLK_LANE))
 
 /* What needs no column: the counters and the place go on from event to event. */
 static inline void put_shapes_of(struct goleak_glk_events *events, struct goleak_event *out, size_t count, bool wide)
@@ -226,7 +228,7 @@ static inline void put_shapes_of(struct goleak_glk_events *events, struct goleak
     }
     events->last_count = (int32_t)last_count;
     events->last_blocked = (int32_t)last_blocked;
-    if (!HAS(GOLEAK_GLK_POSITION))
+    if (!HAS_PLACES)
         events->lanes[0] = position;
 }
 
@@ -504,24 +506,27 @@ static bool put_goids(struct goleak_glk_events *events, struct goleak_event *out
 static bool put_positions(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
 {
     const uint64_t *values = events->values, *lanes = events->more_values;
-    uint64_t folded = events->lanes[0], before = folded;
-    if (!HAS(GOLEAK_GLK_POSITION))
+    uint64_t folded = events->lanes[0], before = folded, highest = 0;
+    if (!HAS_PLACES)
         return true;
-    if (!next_of_those(events, GOLEAK_GLK_POSITION, events->values, count) ||
+    if ((HAS(GOLEAK_GLK_POSITION) && !next_of_those(events, GOLEAK_GLK_POSITION, events->values, count)) ||
         (HAS(GOLEAK_GLK_LANE) && !next_of_those(events, GOLEAK_GLK_LANE, events->more_values, count)))
         return false;
     for (size_t i = 0; i < count; i++) {
         uint64_t step = out[i].position - before; /* what its shape adds */
         before = out[i].position;
         uint32_t fields = events->fields[i];
-        size_t own = fields >> GOLEAK_GLK_POSITION & 1, lane = own & (fields >> GOLEAK_GLK_LANE & 1);
+        size_t own = fields >> GOLEAK_GLK_POSITION & 1, lane = fields >> GOLEAK_GLK_LANE & 1;
         size_t at = lane != 0 ? *lanes & (GOLEAK_GLK_LANES - 1) : 0;
+        highest |= lane != 0 ? *lanes : 0;
         events->lanes[at] += step + (own != 0 ? *values : 0);
         out[i].position = events->lanes[at];
         values += own;
         lanes += lane;
     }
-    return true;
+    if (highest >= GOLEAK_GLK_LANES)
+        events->problem = "found the lane of a position that is above 255";
+    return highest < GOLEAK_GLK_LANES;
 }
 
 /* A value of its own goes on from there. */
@@ -575,25 +580,42 @@ static void put_texts(struct goleak_glk_events *events, struct goleak_event *out
     }
 }
 
-/* What is in a hole of the tables is not told. */
+/* What is in a hole of the tables is not told, and neither is number 0, which is none: that
+ * alone is as it should be. Of the events that have the field, by the values at hand. */
+static void drop_untold(struct goleak_glk_events *events, struct goleak_event *out, size_t count,
+                        enum goleak_glk_field field)
+{
+    const uint64_t *values = events->values;
+    const bool stack = field == GOLEAK_GLK_STACK;
+    const uint32_t bit = stack ? GOLEAK_HAS_STACK : GOLEAK_HAS_START;
+    for (size_t i = 0; i < count; i++) {
+        if ((events->fields[i] >> field & 1) == 0)
+            continue;
+        bool none = *values++ == 0;
+        if ((out[i].has & bit) == 0 || (stack ? out[i].stack : out[i].name) != 0)
+            continue;
+        out[i].has &= ~bit;
+        *(stack ? &events->lost_stacks : &events->lost_names) += !none;
+    }
+}
+
 static bool put_names(struct goleak_glk_events *events, struct goleak_event *out, size_t count)
 {
     const struct goleak_glk_ids *strings = &events->tables->strings, *stacks = &events->tables->stacks;
-    uint32_t lost_names = 0, lost_stacks = 0;
+    uint32_t untold = 0;
     SPREAD(GOLEAK_GLK_NAME, {
         out[i].name = goleak_glk_id(strings, value);
-        lost_names |= out[i].name == 0;
+        untold |= out[i].name == 0;
     });
+    if (untold != 0)
+        drop_untold(events, out, count, GOLEAK_GLK_NAME);
+    untold = 0;
     SPREAD(GOLEAK_GLK_STACK, {
         out[i].stack = goleak_glk_id(stacks, value);
-        lost_stacks |= out[i].stack == 0;
+        untold |= out[i].stack == 0;
     });
-    for (size_t i = 0; lost_names != 0 && i < count; i++)
-        if (events->fields[i] >> GOLEAK_GLK_NAME & 1 && out[i].has & GOLEAK_HAS_START && out[i].name == 0)
-            out[i].has &= ~GOLEAK_HAS_START, events->lost_names++;
-    for (size_t i = 0; lost_stacks != 0 && i < count; i++)
-        if (events->fields[i] >> GOLEAK_GLK_STACK & 1 && out[i].stack == 0)
-            out[i].has &= ~GOLEAK_HAS_STACK, events->lost_stacks++;
+    if (untold != 0)
+        drop_untold(events, out, count, GOLEAK_GLK_STACK);
     return true;
 }
 
@@ -609,6 +631,17 @@ static bool put_values(struct goleak_glk_events *events, struct goleak_event *ou
     SPREAD(GOLEAK_GLK_TID, out[i].tid = (uint32_t)value);
     SPREAD(GOLEAK_GLK_PID, out[i].pid = (uint32_t)value);
     return true;
+}
+
+/* Behind the last event, no column has more. */
+static bool check_columns(struct goleak_glk_events *events)
+{
+    for (size_t field = 0; field < GOLEAK_GLK_FIELDS; field++) {
+        const struct goleak_glk_column *column = &events->columns[field];
+        if (column->planes != NULL && column->at != column->count)
+            events->problem = "found a column with more values than its events have";
+    }
+    return events->problem == NULL;
 }
 
 /* Kinds that this version does not know go by their word. */
@@ -633,10 +666,11 @@ enum goleak_status goleak_glk_events_next(struct goleak_glk_events *events, stru
     *problem = NULL;
     put_shapes(events, out, count);
     if (!put_gs(events, out, count) || !put_goids(events, out, count) || !put_counts(events, out, count) ||
-        !put_positions(events, out, count) || !put_names(events, out, count) || !put_values(events, out, count))
+        !put_positions(events, out, count) || !put_names(events, out, count) || !put_values(events, out, count) ||
+        (events->at + count == events->count && !check_columns(events)))
         *problem = events->problem != NULL
                        ? events->problem
-                       : "found a column with fewer values than its events have, or with patches that cannot be read";
+                       : "found a column with fewer values than its events have, or with such as cannot be read";
     else if (events->unlisted)
         *problem = "found an event of a shape that is not in the list";
     if (events->failed)

@@ -157,6 +157,13 @@ static size_t told(const struct goleak_glk_ids *ids)
     return ids->count != 0 ? ids->count - 1 : 0;
 }
 
+/* An entry may mention what stands before it alone; where blocks are lost that is not known. */
+static uint32_t mention(struct goleak_glk_tables *tables, const struct goleak_glk_ids *ids, uint64_t number)
+{
+    tables->mentions_later = tables->mentions_later || number > told(ids);
+    return goleak_glk_id(ids, number);
+}
+
 static enum goleak_status take_string(struct goleak_glk_tables *tables, const uint8_t **at, const uint8_t *end,
                                       bool *good)
 {
@@ -178,7 +185,7 @@ static enum goleak_status take_frame(struct goleak_glk_tables *tables, const uin
     *good = get_number(at, end, &function) && get_text(at, end, &text, &size);
     if (!*good)
         return GOLEAK_OK;
-    uint32_t id = goleak_symbols_frame_told(tables->symbols, goleak_glk_id(&tables->strings, function), text, size);
+    uint32_t id = goleak_symbols_frame_told(tables->symbols, mention(tables, &tables->strings, function), text, size);
     return id != 0 && add_id(tables, &tables->frames, id) ? GOLEAK_OK : goleak_alloc_failure(tables->alloc);
 }
 
@@ -197,7 +204,7 @@ static enum goleak_status take_stack(struct goleak_glk_tables *tables, const uin
         *good = get_number(at, end, &frame);
         if (!*good)
             return GOLEAK_OK;
-        tables->list[i] = goleak_glk_id(&tables->frames, frame);
+        tables->list[i] = mention(tables, &tables->frames, frame);
         whole = whole && tables->list[i] != 0;
     }
     /* One with a hole is a hole: what is left of it would tell another place. */
@@ -219,6 +226,7 @@ static enum goleak_status take_list(struct goleak_glk_tables *tables, struct gol
     if (!skip_to(tables, ids, first))
         return goleak_alloc_failure(tables->alloc);
     *problem = NULL;
+    tables->mentions_later = false;
     for (size_t taken = 0; at < end; taken++) {
         bool good = taken < GOLEAK_GLK_NEW_MAX;
         enum goleak_status status = good ? take(tables, &at, end, &good) : GOLEAK_OK;
@@ -227,6 +235,8 @@ static enum goleak_status take_list(struct goleak_glk_tables *tables, struct gol
         if (status != GOLEAK_OK || !good)
             return status;
     }
+    if (tables->mentions_later && gap_max == 0)
+        *problem = "found a table with an entry that mentions what nothing before it has told";
     return GOLEAK_OK;
 }
 
@@ -261,7 +271,7 @@ static enum goleak_status take_slots(struct goleak_glk_tables *tables, const uin
     if (tables->slot_count < tables->slots_told)
         tables->slot_count = tables->slots_told;
     tables->slots[tables->slot_count] = UNKNOWN_G;
-    *problem = column.broken ? "found a column of addresses whose patches cannot be read" : NULL;
+    *problem = column.broken ? "found a column of addresses that cannot be read" : NULL;
     return GOLEAK_OK;
 }
 

@@ -29,6 +29,7 @@ struct goleak_glk_tables {
     uint32_t *unknown_gs; /* addresses that were lost, counted: of all sources, so that none has another's */
     bool has_unknown_gs;  /* some of `slots` are such */
     uint32_t words[256]; /* strings: of kinds that this version does not know */
+    bool mentions_later; /* an entry of the list being read: what stands behind it, or nowhere */
     uint32_t *list;      /* a stack being read */
     size_t list_capacity;
     uint64_t *scratch;   /* values of a column */

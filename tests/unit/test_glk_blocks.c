@@ -369,6 +369,89 @@ static void blocks_of_an_unknown_kind(void **state)
     expect("2 create g=a00 goid=100\n3 create g=b00 goid=101\n", 0);
 }
 
+/* ---- columns that cannot be -------------------------------------------------------- */
+
+/* A run in slot 0 whose one more field is a column of these bytes. */
+static void expect_column(enum goleak_glk_field field, uint32_t has, const char *bytes, size_t size, const char *events,
+                          const char *damage)
+{
+    file.size = GOLEAK_GLK_FILE_HEAD;
+    number = 0;
+    put_sources();
+    put_slots(0, addresses, 2);
+    begin_columns(1);
+    put_shape(GOLEAK_EVENT_RUN, GOLEAK_HAS_G | has, FIELD(G) | GOLEAK_GLK_BIT(field));
+    put_numbers("0");
+    put_column(GOLEAK_GLK_G, first_slots, 1);
+    goleak_buf_char(&columns, (char)field);
+    goleak_buf_append(&columns, bytes, size);
+    put_block(GOLEAK_GLK_FRESH, 1, WHOLE);
+    expect(events, damage != NULL);
+    if (damage != NULL)
+        expect_first(damage);
+}
+
+#define EXPECT_COLUMN(field, has, bytes, events, damage)                                                               \
+    expect_column(GOLEAK_GLK_##field, has, bytes, sizeof(bytes) - 1, events, damage)
+
+/* A width, the size, one value, its base and step; and then the value. */
+static void columns_that_cannot_be(void **state)
+{
+    (void)state;
+    EXPECT_COLUMN(CPU, GOLEAK_HAS_CPU, "\x01\x04\x01\x00\x01\x05", "2 run g=a00 cpu=5\n", NULL);
+    EXPECT_COLUMN(CPU, GOLEAK_HAS_CPU, "\x05\x08\x01\x00\x01\x05\x00\x00\x00\x01", "2 run g=a00 cpu=5\n", NULL);
+    /* A dictionary of the one value 7; its entries 0 and 1. */
+    EXPECT_COLUMN(CPU, GOLEAK_HAS_CPU, "\x21\x06\x01\x00\x01\x01\x0e\x00", "2 run g=a00 cpu=7\n", NULL);
+    EXPECT_COLUMN(CPU, GOLEAK_HAS_CPU, "\x21\x06\x01\x00\x01\x01\x0e\x01", "",
+                  "values than its events have, or with such");
+    EXPECT_COLUMN(CPU, GOLEAK_HAS_CPU, "\x01\x05\x02\x00\x01\x05\x05", "", "with more values than its events have");
+    EXPECT_COLUMN(CPU, GOLEAK_HAS_CPU, "\x01\x03\x00\x00\x01", "", "with fewer values than its events have");
+    EXPECT_COLUMN(CPU, 0, "\x01\x04\x01\x00\x01\x05", "2 run g=a00\n", NULL);
+    /* The lane: its shape adds one. */
+    EXPECT_COLUMN(LANE, 0, "\x02\x05\x01\x00\x01\x00\x00", "2 run g=a00\n", NULL);
+    EXPECT_COLUMN(LANE, 0, "\x02\x05\x01\x00\x01\xff\x00", "1 run g=a00\n", NULL);
+    EXPECT_COLUMN(LANE, 0, "\x02\x05\x01\x00\x01\x00\x01", "", "the lane of a position that is above 255");
+    /* Number 0 is none; what nothing has told is lost. */
+    EXPECT_COLUMN(STACK, GOLEAK_HAS_STACK, "\x01\x04\x01\x00\x01\x00", "2 run g=a00\n", NULL);
+    EXPECT_COLUMN(STACK, GOLEAK_HAS_STACK, "\x01\x04\x01\x00\x01\x01", "2 run g=a00\n", "0 a name, 1 a stack");
+    EXPECT_COLUMN(NAME, GOLEAK_HAS_START, "\x01\x04\x01\x00\x01\x00", "2 run g=a00\n", NULL);
+    EXPECT_COLUMN(NAME, GOLEAK_HAS_START, "\x01\x04\x01\x00\x01\x01", "2 run g=a00\n", "1 a name, 0 a stack");
+}
+
+/* Frames whose functions are told behind them: they are as if these were lost, and all else is there. */
+static void entries_that_mention_what_comes_later(void **state)
+{
+    (void)state;
+    for (unsigned late = 0; late < 2; late++) {
+        file.size = GOLEAK_GLK_FILE_HEAD;
+        number = 0;
+        put_sources();
+        for (unsigned turn = 0; turn < 2; turn++) {
+            goleak_glk_put_number(&item, 0);
+            if (turn == late) {
+                text(&item, "main.f");
+                put_item(GOLEAK_GLK_STRINGS);
+            } else {
+                goleak_glk_put_number(&item, 1);
+                text(&item, "+0x7");
+                put_item(GOLEAK_GLK_FRAMES);
+            }
+        }
+        goleak_buf_append(&item, "\0\1\1", 3);
+        put_item(GOLEAK_GLK_STACKS);
+        put_slots(0, addresses, 1);
+        begin_columns(1);
+        put_shape(GOLEAK_EVENT_RUN, GOLEAK_HAS_G | GOLEAK_HAS_STACK, FIELD(G) | FIELD(STACK));
+        put_numbers("0");
+        put_column(GOLEAK_GLK_G, first_slots, 1);
+        put_column(GOLEAK_GLK_STACK, first_slots + 1, 1);
+        put_block(GOLEAK_GLK_FRESH, 1, WHOLE);
+        expect(late != 0 ? "2 run g=a00 [+0x7]\n" : "2 run g=a00 [main.f+0x7]\n", late);
+        if (late != 0)
+            expect_first("an entry that mentions what nothing before it has told, in block 1");
+    }
+}
+
 /* ---- references --------------------------------------------------------------------- */
 
 /* Events of shapes: 0 tells its slot, 1 refers, 2 has no g, 3 tells its slot and refers for the other,
@@ -430,9 +513,17 @@ int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(lost_tables_of_the_first_block), TEST(lost_tables_that_begin_anew),       TEST(slots_that_nobody_told),
-        TEST(a_lost_beginning_is_told),       TEST(a_lost_beginning_of_an_older_file), TEST(heads_of_a_newer_version),
-        TEST(a_block_past_the_end),           TEST(blocks_of_an_unknown_kind),         TEST(references),
+        TEST(lost_tables_of_the_first_block),
+        TEST(lost_tables_that_begin_anew),
+        TEST(slots_that_nobody_told),
+        TEST(a_lost_beginning_is_told),
+        TEST(a_lost_beginning_of_an_older_file),
+        TEST(heads_of_a_newer_version),
+        TEST(a_block_past_the_end),
+        TEST(columns_that_cannot_be),
+        TEST(entries_that_mention_what_comes_later),
+        TEST(blocks_of_an_unknown_kind),
+        TEST(references),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
