@@ -319,8 +319,10 @@ static enum goleak_status open_part(void *context, struct goleak_part *part)
     struct goleak_input *input = context;
     struct goleak_trace *trace = input->trace;
     bool replayed = trace->sink.push == goleak_order_push && (input->lane != NULL || trace->input_count == 1);
-    if (!part->messages && input->lane != NULL && input->parts == 0)
+    if (!part->messages && input->lane != NULL && input->parts == 0) {
+        input->lane->source.input = part->name;
         input->lane->source.offsets = goleak_format_has_offsets(part->format);
+    }
     if (part->messages || !part->beside_others || !replayed)
         return GOLEAK_OK;
     struct goleak_lane *lane = input->parts == 0 ? input->lane : NULL;

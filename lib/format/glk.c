@@ -64,6 +64,7 @@ struct goleak_reader {
     uint32_t unknown_gs;             /* goroutines whose addresses were lost, counted */
     struct stream *streams;
     size_t stream_count, stream_capacity, opened;
+    size_t pushed; /* the stream whose events came last, and 1; 0: none did */
     struct goleak_buf plain[2];
     ZSTD_DCtx *zstd;
     uint64_t booked_bytes;
@@ -81,6 +82,17 @@ struct goleak_reader {
 
 /* ---- complaints ---- */
 
+/* Of the file itself; what comes of its events later is of their own source again. */
+static void say(struct goleak_reader *reader, enum goleak_health_id id, uint64_t count, uint64_t offset,
+                const char *sentence)
+{
+    struct goleak_health_book *health = reader->env.health;
+    const char *before = health->source.input;
+    health->source.input = reader->path;
+    goleak_health_note(health, id, count, 0, 0, offset, "%s", sentence);
+    health->source.input = before;
+}
+
 static void damage(struct goleak_reader *reader, uint64_t at, const char *format, ...)
 #if defined(__GNUC__) || defined(__clang__)
     __attribute__((format(printf, 3, 4)))
@@ -94,15 +106,12 @@ static void damage(struct goleak_reader *reader, uint64_t at, const char *format
     va_start(args, format);
     vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
-    reader->env.health->source.input = reader->path;
-    goleak_health_note(reader->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, reader->offset + at, "%s", sentence);
+    say(reader, GOLEAK_HEALTH_damaged_records, 1, reader->offset + at, sentence);
 }
 
 static void truncated(struct goleak_reader *reader, const char *sentence)
 {
-    reader->env.health->source.input = reader->path;
-    goleak_health_note(reader->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, reader->offset + reader->bytes.size, "%s",
-                       sentence);
+    say(reader, GOLEAK_HEALTH_truncated, 1, reader->offset + reader->bytes.size, sentence);
 }
 
 static enum goleak_status memory(const struct goleak_reader *reader)
@@ -206,12 +215,19 @@ static enum goleak_status open_streams(struct goleak_reader *reader)
     return status;
 }
 
+/* Where what is wrong with its events is to be found. */
+static void speak_of(const struct goleak_reader *reader, const struct stream *stream)
+{
+    reader->env.health->source.input = stream->part.name;
+    reader->env.health->source.offsets = goleak_format_has_offsets(stream->part.format);
+}
+
 static enum goleak_status push(struct goleak_reader *reader, struct stream *stream)
 {
     if (stream->batch->count == 0)
         return GOLEAK_OK;
-    reader->env.health->source.input = stream->part.name;
-    reader->env.health->source.offsets = goleak_format_has_offsets(stream->part.format);
+    reader->pushed = (size_t)(stream - reader->streams) + 1;
+    speak_of(reader, stream);
     enum goleak_status status = stream->part.sink.push(stream->part.sink.context, &stream->batch);
     stream->batch->in_order = false;
     return status;
@@ -233,12 +249,14 @@ static enum goleak_status take_note(struct goleak_reader *reader, const struct s
         return failed ? memory(reader) : GOLEAK_OK;
     *problem = NULL;
     struct goleak_health_book *health = stream->part.health;
+    const char *before = health->source.input;
     health->source.input = input;
     if (goleak_health_find(name, &id))
         goleak_health_note(health, id, count, line, column, offset, "%s", sentence);
     else
         goleak_health_note(health, GOLEAK_HEALTH_unknown_keys, 1, line, column, offset, "the complaint %.64s: %.200s",
                            name, sentence);
+    health->source.input = before;
     return GOLEAK_OK;
 }
 
@@ -486,9 +504,10 @@ static void complain(struct goleak_reader *reader, const struct goleak_glk_head 
 {
     const struct goleak_glk_events *block = reader->block;
     if (block->unknown != 0) {
-        reader->env.health->source.input = reader->path;
-        goleak_health_note(reader->env.health, GOLEAK_HEALTH_unknown_events, block->unknown, 0, 0, reader->offset + at,
-                           "block %" PRIu64 " has events of a kind that this version does not know", head->number);
+        char sentence[96];
+        snprintf(sentence, sizeof sentence, "block %" PRIu64 " has events of a kind that this version does not know",
+                 head->number);
+        say(reader, GOLEAK_HEALTH_unknown_events, block->unknown, reader->offset + at, sentence);
     }
     if (block->lost_gs + block->lost_goids + block->lost_names + block->lost_stacks != 0)
         damage(reader, at,
@@ -930,6 +949,8 @@ static enum goleak_status finish(struct goleak_reader *reader)
         truncated(reader, "the recording lacks its last bytes; all of its events are there");
     for (size_t i = 0; i < reader->stream_count && status == GOLEAK_OK; i++)
         status = push(reader, &reader->streams[i]);
+    if (reader->pushed != 0) /* the last of them are looked at when all has been read */
+        speak_of(reader, &reader->streams[reader->pushed - 1]);
     return status;
 }
 
