@@ -655,6 +655,7 @@ static void put_unknown(struct goleak_glk_events *events, struct goleak_event *o
         if (kind == 0)
             continue;
         out[i].name = events->tables->words[kind];
+        out[i].has &= ~GOLEAK_HAS_START; /* the word is no function */
         events->unknown++;
     }
 }

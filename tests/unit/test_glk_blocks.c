@@ -369,6 +369,30 @@ static void blocks_of_an_unknown_kind(void **state)
     expect("2 create g=a00 goid=100\n3 create g=b00 goid=101\n", 0);
 }
 
+/* It goes by its kind's word, whatever it has a name for. */
+static void events_of_an_unknown_kind(void **state)
+{
+    (void)state;
+    put_sources();
+    goleak_buf_append(&item,
+                      "\x28"
+                      "frobnicate",
+                      11);
+    put_item(GOLEAK_GLK_KIND);
+    goleak_buf_append(&item, "\0\6main.f", 8);
+    put_item(GOLEAK_GLK_STRINGS);
+    put_slots(0, addresses, 2);
+    begin_columns(2);
+    put_shape((enum goleak_event_kind)40, GOLEAK_HAS_G | GOLEAK_HAS_START, FIELD(G) | FIELD(NAME));
+    put_shape(GOLEAK_EVENT_CREATE, GOLEAK_HAS_G | GOLEAK_HAS_START, FIELD(G) | FIELD(NAME));
+    put_numbers("01");
+    put_column(GOLEAK_GLK_G, first_slots, 2);
+    put_column(GOLEAK_GLK_NAME, (const uint64_t[]) { 1, 1 }, 2);
+    put_block(GOLEAK_GLK_FRESH, 2, WHOLE);
+    expect("2 other frobnicate g=a00\n3 create g=b00 fn=main.f\n", 0);
+    assert_int_equal(reading_count(GOLEAK_HEALTH_unknown_events), 1);
+}
+
 /* ---- columns that cannot be -------------------------------------------------------- */
 
 /* A run in slot 0 whose one more field is a column of these bytes. */
@@ -523,6 +547,7 @@ int main(void)
         TEST(columns_that_cannot_be),
         TEST(entries_that_mention_what_comes_later),
         TEST(blocks_of_an_unknown_kind),
+        TEST(events_of_an_unknown_kind),
         TEST(references),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
