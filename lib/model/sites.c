@@ -74,25 +74,9 @@ static uint8_t prove_site(const struct goleak_sites *sites, const struct goleak_
     return by_start;
 }
 
-/* cmd/compile names them main.f.gowrap1, before Go 1.21 main.f·dwrap·1. */
-bool goleak_start_is_wrapper(const char *function)
-{
-    static const char mark[] = ".gowrap";
-    size_t size = strlen(function), digits = 0;
-    while (digits < size && function[size - digits - 1] >= '0' && function[size - digits - 1] <= '9')
-        digits++;
-    size_t before = size - digits;
-    if (digits != 0 && before >= sizeof mark - 1 &&
-        memcmp(function + before - (sizeof mark - 1), mark, sizeof mark - 1) == 0)
-        return true;
-    return strstr(function, "\xc2\xb7"
-                            "dwrap"
-                            "\xc2\xb7") != NULL;
-}
-
 static bool is_wrapped(const struct goleak_sites *sites, const struct goleak_site *site)
 {
-    return goleak_start_is_wrapper(goleak_symbols_text(sites->symbols, site->start));
+    return goleak_symbols_is_wrapper(goleak_symbols_text(sites->symbols, site->start));
 }
 
 /* A new site may be another name of one at the same place. The function that is wrapped says more. */

@@ -13,8 +13,6 @@
 /* Whose a goroutine is that starts in this function: GOLEAK_REC_SYSTEM, _USER, _MAIN, _NOT_MAIN bits; 0: it
  * proves nothing. */
 uint8_t goleak_proof_by_start(const char *function);
-/* By its name a closure of the compiler's, which calls what a go statement names with its arguments. */
-bool goleak_start_is_wrapper(const char *function);
 
 struct goleak_site {
     uint32_t created_at; /* frame; 0: not told */

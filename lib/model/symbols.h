@@ -148,8 +148,10 @@ uint32_t goleak_symbols_blocked_at(const struct goleak_symbols *symbols, uint32_
 enum goleak_leaf goleak_symbols_leaf(const struct goleak_symbols *symbols, uint32_t stack);
 /* String: the start function of a goroutine with this stack; 0: not told. */
 uint32_t goleak_symbols_started_by(const struct goleak_symbols *symbols, uint32_t stack);
-/* Two recorders may write one stack in two ways: calls that were inlined, and where it begins
- * and ends, only one of them tells. True where one tells all of the program that the other does. */
+/* By its name a closure of the compiler's, which calls what a go statement names with its arguments. */
+bool goleak_symbols_is_wrapper(const char *function);
+/* Two recorders may write one stack in two ways: calls that were inlined, what the compiler wrapped,
+ * and where it begins and ends, only one of them tells. True where one tells all of the program that the other does. */
 bool goleak_symbols_are_one_stack(const struct goleak_symbols *symbols, uint32_t a, uint32_t b);
 
 #endif

@@ -418,7 +418,7 @@ static uint32_t untold_parts(const struct goleak_merge *merge, const struct gole
     if (event->kind != GOLEAK_EVENT_CREATE)
         return 0;
     const char *start = event->has & GOLEAK_HAS_START ? goleak_symbols_text(symbols, event->name) : "";
-    if (goleak_name_is_lost(start) || ((second_has & GOLEAK_HAS_START) && goleak_start_is_wrapper(start)))
+    if (goleak_name_is_lost(start) || ((second_has & GOLEAK_HAS_START) && goleak_symbols_is_wrapper(start)))
         untold |= event->has & GOLEAK_HAS_START;
     if (event->has & GOLEAK_HAS_STACK &&
         goleak_name_is_lost(goleak_symbols_frame_text(symbols, goleak_symbols_created_at(symbols, event->stack))))

@@ -261,7 +261,8 @@ static void a_park_that_is_told_late_is_one_wait(void **state)
         assert_int_equal(traces_of("newproc1: goroutine=c000102000 goid=7 fn=main.work ts=1000000\n"
                                    "execute: goroutine=c000102000 goid=7 ts=1100000\n"
                                    "gopark: goroutine=c000102000 goid=7 reason=6 ts=2000000\n"
-                                   "\truntime.gopark+0x1\n\tmain.wait+0x20\n\tmain.work+0x30\n"
+                                   "\truntime.gopark+0x1\n\tinternal/poll.runtime_pollWait+0x1\n"
+                                   "\tmain.wait+0x20\n\tmain.work+0x30\n\tmain.f.gowrap1+0x40\n"
                                    "\truntime.goexit+0x1\n",
                                    two.data),
                          1);

@@ -67,15 +67,15 @@ static void check(const char *spawner, const char *start, unsigned expected)
 static void wrappers_are_known_by_their_names(void **state)
 {
     (void)state;
-    assert_true(goleak_start_is_wrapper("main.f.gowrap1"));
-    assert_true(goleak_start_is_wrapper("net/http.(*Server).Serve.func2.gowrap13"));
-    assert_true(goleak_start_is_wrapper("main.f·dwrap·2"));
-    assert_false(goleak_start_is_wrapper("main.f.gowrap"));
-    assert_false(goleak_start_is_wrapper("main.f.deferwrap1"));
-    assert_false(goleak_start_is_wrapper("main.f.gowrap1.func1"));
-    assert_false(goleak_start_is_wrapper("main.dwrap1"));
-    assert_false(goleak_start_is_wrapper("1"));
-    assert_false(goleak_start_is_wrapper(""));
+    assert_true(goleak_symbols_is_wrapper("main.f.gowrap1"));
+    assert_true(goleak_symbols_is_wrapper("net/http.(*Server).Serve.func2.gowrap13"));
+    assert_true(goleak_symbols_is_wrapper("main.f·dwrap·2"));
+    assert_false(goleak_symbols_is_wrapper("main.f.gowrap"));
+    assert_false(goleak_symbols_is_wrapper("main.f.deferwrap1"));
+    assert_false(goleak_symbols_is_wrapper("main.f.gowrap1.func1"));
+    assert_false(goleak_symbols_is_wrapper("main.dwrap1"));
+    assert_false(goleak_symbols_is_wrapper("1"));
+    assert_false(goleak_symbols_is_wrapper(""));
 }
 
 /* Of one recorder they are two statements in one line. */
