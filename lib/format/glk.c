@@ -42,6 +42,8 @@ struct stream {
 };
 
 #define NO_BLOCK UINT64_MAX
+/* Slots that nothing has told, though nothing was lost. */
+#define SLOTS_BEYOND 65536
 
 /* A complaint or a Go version, and the event of the block before which it comes. */
 struct remark {
@@ -687,10 +689,11 @@ static enum goleak_status take_block(struct goleak_reader *reader, const struct 
         stream->missing += *damaged;
     }
     reader->remark_count = 0;
+    uint64_t gap_max = stream != NULL && stream->doubt ? (stream->missing + 1) * GOLEAK_GLK_NEW_MAX * 2 : 0;
+    if (stream != NULL)
+        stream->tables.slots_beyond = gap_max != 0 ? gap_max : SLOTS_BEYOND;
     if (tables != NULL)
-        status =
-            take_tables(reader, stream, tables, tables + head->tables_plain,
-                        stream != NULL && stream->doubt ? (stream->missing + 1) * GOLEAK_GLK_NEW_MAX * 2 : 0, &problem);
+        status = take_tables(reader, stream, tables, tables + head->tables_plain, gap_max, &problem);
     if (status == GOLEAK_OK && problem != NULL) {
         damage(reader, reader->parsed, "%s, in block %" PRIu64, problem, head->number);
         if (stream != NULL) { /* what stood there is lost, and no more */

@@ -6,10 +6,6 @@
 
 #include <string.h>
 
-/* So far behind what was told a slot is taken for one that was lost: a claim is not worth
- * more memory. */
-#define SLOTS_BEYOND ((uint64_t)1 << 22)
-
 /* Behind the last slot. */
 #define UNKNOWN_G (GOLEAK_GLK_LOST_G | INT32_MAX)
 
@@ -89,7 +85,7 @@ bool goleak_glk_tables_ready(struct goleak_glk_tables *tables)
 bool goleak_glk_tables_reach(struct goleak_glk_tables *tables, uint64_t slot)
 {
     tables->has_unknown_gs = true;
-    if (slot >= tables->slots_told + SLOTS_BEYOND)
+    if (slot >= tables->slots_told + tables->slots_beyond)
         return true;
     size_t count = slot < tables->slot_count ? tables->slot_count : (size_t)slot + 1;
     if (!grow_slots(tables, count))

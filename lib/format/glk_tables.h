@@ -28,6 +28,7 @@ struct goleak_glk_tables {
     size_t goid_count, goid_capacity;
     uint32_t *unknown_gs; /* addresses that were lost, counted: of all sources, so that none has another's */
     bool has_unknown_gs;  /* some of `slots` are such */
+    uint64_t slots_beyond; /* so far behind what was told a slot is one of its own: a claim costs memory and time */
     uint32_t words[256]; /* strings: of kinds that this version does not know */
     bool mentions_later; /* an entry of the list being read: what stands behind it, or nowhere */
     uint32_t *list;      /* a stack being read */
