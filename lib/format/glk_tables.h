@@ -26,8 +26,8 @@ struct goleak_glk_tables {
     size_t slots_told; /* … of them; those behind are mentioned, but nothing has told them */
     uint64_t *goids; /* the last one of each slot, 0: unknown; as many as slots, or NULL */
     size_t goid_count, goid_capacity;
-    uint32_t *unknown_gs; /* addresses that were lost, counted: of all sources, so that none has another's */
-    bool has_unknown_gs;  /* some of `slots` are such */
+    uint32_t *unknown_gs;  /* addresses that were lost, counted: of all sources, so that none has another's */
+    bool has_unknown_gs;   /* some of `slots` are such */
     uint64_t slots_beyond; /* so far behind what was told a slot is one of its own: a claim costs memory and time */
     uint32_t words[256]; /* strings: of kinds that this version does not know */
     bool mentions_later; /* an entry of the list being read: what stands behind it, or nowhere */
