@@ -42,6 +42,9 @@ struct stream {
 };
 
 #define NO_BLOCK UINT64_MAX
+/* Behind a damaged block's head the next one is looked for, and each that is found claims bytes that
+ * others claim, too: so many times as many bytes as there are, and no more are looked at for nothing. */
+#define VAIN_MOST 4
 /* Slots that nothing has told, though nothing was lost. */
 #define SLOTS_BEYOND 65536
 
@@ -62,6 +65,7 @@ struct goleak_reader {
     uint64_t number;                 /* of the next block */
     uint64_t skipped;                /* bytes since the last whole block */
     uint64_t broken_at;              /* where they begin */
+    uint64_t vain;                   /* bytes of sections that did not match their checksums */
     uint64_t end_at;                 /* where the end block begins */
     uint32_t unknown_gs;             /* goroutines whose addresses were lost, counted */
     struct stream *streams;
@@ -559,8 +563,13 @@ static enum goleak_status get_section(struct goleak_reader *reader, struct golea
     *out = NULL;
     if (packed_size == 0) /* there is none */
         *out = packed;
-    else if (packed_size <= left_at(reader, packed) && (uint32_t)goleak_xxh64(packed, (size_t)packed_size) == sum)
-        *out = unpack(reader, plain, packed, packed_size, plain_size, &failed);
+    else if (packed_size <= left_at(reader, packed) &&
+             reader->vain <= VAIN_MOST * (reader->offset + reader->bytes.size)) {
+        if ((uint32_t)goleak_xxh64(packed, (size_t)packed_size) == sum)
+            *out = unpack(reader, plain, packed, packed_size, plain_size, &failed);
+        else
+            reader->vain += packed_size;
+    }
     return failed ? memory(reader) : GOLEAK_OK;
 }
 
