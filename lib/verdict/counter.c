@@ -122,12 +122,7 @@ GOLEAK_RULE(scope)
 static const struct goleak_record *spawner_of(const struct goleak_case *c)
 {
     const struct goleak_node *node = goleak_lineage_at(c->input->lineage, c->record->parent);
-    if (c->record->parent == 0 || !node->alive)
-        return NULL;
-    uint32_t index = goleak_store_get(c->input->store, node->g != 0 ? node->g : node->goid | GOLEAK_KEY_GOID,
-                                      node->process);
-    const struct goleak_record *record = index != 0 ? goleak_store_at(c->input->store, index) : NULL;
-    return record != NULL && (record->goid == node->goid || node->goid == 0) ? record : NULL;
+    return c->record->parent != 0 && node->alive ? goleak_node_record(c->input->store, node) : NULL;
 }
 
 bool goleak_is_tied(const struct goleak_case *c)

@@ -83,8 +83,11 @@ static inline bool goleak_is_blocked(const struct goleak_record *record)
            (record->flags & GOLEAK_REC_BLOCKED);
 }
 
-/* It waits in a function of this name, by its wait reason or its stack. */
+/* It waits in a function of this name, by its wait reason or its stack; or did so last, if it is awake. */
 bool goleak_waits_in(const struct goleak_hope_input *input, const struct goleak_record *record, const char *part);
+
+/* The record of a node's goroutine; NULL: it is another one's by now. */
+const struct goleak_record *goleak_node_record(const struct goleak_store *store, const struct goleak_node *node);
 
 void goleak_hope_init(struct goleak_hope *hope, struct goleak_alloc *alloc);
 void goleak_hope_release(struct goleak_hope *hope);

@@ -210,14 +210,17 @@ bool goleak_hope_stands_in(const struct goleak_hope_search *search, uint32_t sta
     return false;
 }
 
+const struct goleak_record *goleak_node_record(const struct goleak_store *store, const struct goleak_node *node)
+{
+    uint64_t key = node->g != 0 ? node->g : node->goid | GOLEAK_KEY_GOID;
+    uint32_t index = goleak_store_get(store, key, node->process);
+    const struct goleak_record *record = index != 0 ? goleak_store_at(store, index) : NULL;
+    return record != NULL && (record->goid == node->goid || node->goid == 0) ? record : NULL;
+}
+
 const struct goleak_record *goleak_hope_spawner(const struct goleak_hope_search *search, uint32_t node)
 {
-    const struct goleak_store *store = search->input->store;
-    const struct goleak_node *spawner = goleak_lineage_at(search->input->lineage, node);
-    uint64_t key = spawner->g != 0 ? spawner->g : spawner->goid | GOLEAK_KEY_GOID;
-    uint32_t index = goleak_store_get(store, key, spawner->process);
-    const struct goleak_record *record = index != 0 ? goleak_store_at(store, index) : NULL;
-    return record != NULL && (record->goid == spawner->goid || spawner->goid == 0) ? record : NULL;
+    return goleak_node_record(search->input->store, goleak_lineage_at(search->input->lineage, node));
 }
 
 bool goleak_hope_is_spawner_stuck(const struct goleak_hope_search *search, uint32_t node)

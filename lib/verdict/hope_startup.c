@@ -1,8 +1,6 @@
 /* hope_startup - who was started when the program did, and is kept since. See hope.h. */
 #include "verdict/hope_search.h"
 
-#include <string.h>
-
 /* All of its place were started within a tenth of the time that has gone by since. */
 static bool is_quiet_since(const struct goleak_hope_search *search, const struct goleak_site *site)
 {
@@ -26,17 +24,6 @@ static bool is_of_init(const struct goleak_hope_search *search, const struct gol
     return search->do_init != 0 && goleak_hope_stands_in(search, stack, search->do_init);
 }
 
-/* It sleeps, by its stack. */
-static bool slept(const struct goleak_hope_search *search, uint32_t stack)
-{
-    const uint32_t *frames;
-    size_t count = goleak_symbols_stack_frames(search->input->symbols, stack, &frames);
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(goleak_symbols_frame_function(search->input->symbols, frames[i]), "time.Sleep") == 0)
-            return true;
-    return false;
-}
-
 /* Waits for what others do. Who sleeps has not come to rest; who has just been woken was at rest, and will be, but for
  * main, which ends the program. */
 static bool is_kept(const struct goleak_hope_search *search, const struct goleak_record *spawner, int64_t waited)
@@ -47,7 +34,7 @@ static bool is_kept(const struct goleak_hope_search *search, const struct goleak
         return (spawner->flags & GOLEAK_REC_BLOCKED) || spawner->reason == GOLEAK_REASON_NET;
     int64_t awake = goleak_waited(spawner, search->input->last);
     return (spawner->flags & GOLEAK_REC_MAIN) == 0 && spawner->block_stack != 0 &&
-           awake <= waited / search->input->limits->together && !slept(search, spawner->block_stack);
+           awake <= waited / search->input->limits->together && !goleak_waits_in(search->input, spawner, "time.Sleep");
 }
 
 /* It has waited since soon after it was started: what woke it before belongs to the start. */

@@ -41,8 +41,8 @@ struct goleak_limits {
         .habit_waits = 2, .patience = 10, .together = 10, .at_once = 100, .chances = 20, .chances_at_work = 5,         \
         .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .endless_created = 30, .usual_longer = 2,             \
         .usual_part = 20, .early_least = 5, .early_part = 10, .early_share = 10, .queue_least = 5, .queue_idle = 4,    \
-        .tied_least = 5, .tied_part = 10,            \
-        .left_out_chance = 0.0001, .loss_chance = 0.05, .brief_ns = 2, .loss_untold = 0.02, .lock_gaps = 100                          \
+        .tied_least = 5, .tied_part = 10, .left_out_chance = 0.0001, .loss_chance = 0.05, .brief_ns = 2,               \
+        .loss_untold = 0.02, .lock_gaps = 100                                                                          \
     }
 
 extern const struct goleak_limits goleak_limits_default;
