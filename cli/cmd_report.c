@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "output.h"
 #include "terminal.h"
 
@@ -43,9 +44,7 @@ static uint64_t total_bytes(const struct cli_options *options)
     uint64_t total = 0;
     for (size_t i = 0; i < options->file_count; i++) {
         struct stat info;
-        const char *file = options->files[i];
-        int status = strcmp(file, "-") == 0 ? fstat(STDIN_FILENO, &info) : stat(file, &info);
-        if (status != 0 || !S_ISREG(info.st_mode))
+        if (!cli_file_status(options->files[i], &info) || !S_ISREG(info.st_mode))
             return 0;
         total += (uint64_t)info.st_size;
     }

@@ -3,15 +3,18 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+bool cli_file_status(const char *file, struct stat *info)
+{
+    return (strcmp(file, "-") == 0 ? fstat(STDIN_FILENO, info) : stat(file, info)) == 0;
+}
 
 /* A device may give something else each time it is opened, and what cannot be asked is
  * told of when it is opened. */
 static bool identify(const char *file, struct stat *info)
 {
-    int status = strcmp(file, "-") == 0 ? fstat(STDIN_FILENO, info) : stat(file, info);
-    return status == 0 && !S_ISCHR(info->st_mode);
+    return cli_file_status(file, info) && !S_ISCHR(info->st_mode);
 }
 
 void cli_files_once(struct cli_options *options, struct cli_diag *diag)

@@ -5,6 +5,11 @@
 #include "diag.h"
 #include "options.h"
 
+#include <sys/stat.h>
+
+/* Of a FILE; "-" is standard input. False: it cannot be asked. */
+bool cli_file_status(const char *file, struct stat *info);
+
 /* Takes out what is named a second time, by the same path or another, and says so: read
  * twice, every goroutine of it would count twice. */
 void cli_files_once(struct cli_options *options, struct cli_diag *diag);

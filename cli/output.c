@@ -2,6 +2,8 @@
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "output.h"
 
+#include "files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -297,7 +299,6 @@ bool cli_output_is_input(const char *name, const char *file)
 {
     struct stat out, in;
     int out_status = name == NULL ? fstat(STDOUT_FILENO, &out) : stat(name, &out);
-    int in_status = strcmp(file, "-") == 0 ? fstat(STDIN_FILENO, &in) : stat(file, &in);
-    return out_status == 0 && in_status == 0 && S_ISREG(out.st_mode) && out.st_dev == in.st_dev &&
+    return out_status == 0 && cli_file_status(file, &in) && S_ISREG(out.st_mode) && out.st_dev == in.st_dev &&
            out.st_ino == in.st_ino;
 }

@@ -312,6 +312,13 @@ static struct goleak_lane *add_lane(struct goleak_trace *trace, struct goleak_in
     return lane;
 }
 
+/* What is wrong with its events is told of the part. */
+static void speak_of(struct goleak_lane *lane, const struct goleak_part *part)
+{
+    lane->source.input = part->name;
+    lane->source.offsets = goleak_format_has_offsets(part->format);
+}
+
 /* One of several recordings in one input: each gets a lane, as if it were a file of its
  * own. Not where the input is not merged with those before it, nor in a decoder. */
 static enum goleak_status open_part(void *context, struct goleak_part *part)
@@ -319,10 +326,8 @@ static enum goleak_status open_part(void *context, struct goleak_part *part)
     struct goleak_input *input = context;
     struct goleak_trace *trace = input->trace;
     bool replayed = trace->sink.push == goleak_order_push && (input->lane != NULL || trace->input_count == 1);
-    if (!part->messages && input->lane != NULL && input->parts == 0) {
-        input->lane->source.input = part->name;
-        input->lane->source.offsets = goleak_format_has_offsets(part->format);
-    }
+    if (!part->messages && input->lane != NULL && input->parts == 0)
+        speak_of(input->lane, part);
     if (part->messages || !part->beside_others || !replayed)
         return GOLEAK_OK;
     struct goleak_lane *lane = input->parts == 0 ? input->lane : NULL;
@@ -337,8 +342,7 @@ static enum goleak_status open_part(void *context, struct goleak_part *part)
     else if (input->parts == 1)
         input->first_part = lane->index;
     input->parts++;
-    lane->source.input = part->name;
-    lane->source.offsets = goleak_format_has_offsets(part->format);
+    speak_of(lane, part);
     lane->pid = part->pid != 0 ? part->pid : input->lane->pid; /* which another input may have told */
     part->sink = (struct goleak_event_sink) { goleak_lane_push, lane };
     return GOLEAK_OK;
