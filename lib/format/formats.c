@@ -92,7 +92,8 @@ static const char *advice_for(const char *bytes, size_t size)
     return NULL;
 }
 
-#define IS_NOT_READ ", which this version does not read: give a recording, `goleak-report recorder` prints a script that makes one"
+#define IS_NOT_READ                                                                                                    \
+    ", which this version does not read: give a recording, `goleak-report recorder` prints a script that makes one"
 
 /* What begins a line of a text that tells of goroutines, but records no events. */
 static const struct {
@@ -121,7 +122,8 @@ static bool line_is(const char *line, const char *end, const char *begins, const
  * period (field 11) or of its samples (1): two numbers that stand for strings. */
 static bool is_pprof(const char *bytes, size_t size)
 {
-    return size >= 6 && (bytes[0] == 0x5a || bytes[0] == 0x0a) && bytes[1] == 0x04 && bytes[2] == 0x08 && bytes[4] == 0x10;
+    return size >= 6 && (bytes[0] == 0x5a || bytes[0] == 0x0a) && bytes[1] == 0x04 && bytes[2] == 0x08 &&
+           bytes[4] == 0x10;
 }
 
 /* No format has taken it: by the first line that is known. */

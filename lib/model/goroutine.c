@@ -20,12 +20,6 @@ const char *goleak_goroutine_text(char out[GOLEAK_GOROUTINE_TEXT], uint64_t goid
     return out;
 }
 
-const char *goleak_event_who(char out[GOLEAK_GOROUTINE_TEXT], const struct goleak_event *event)
-{
-    return goleak_goroutine_text(out, event->has & GOLEAK_HAS_GOID ? event->goid : 0,
-                                 event->has & GOLEAK_HAS_G ? event->g : 0);
-}
-
 #define FIRST_SLOTS_LOG2 10
 #define SMALL_SLOTS 16384
 #define LARGE_SLOTS 1000000

@@ -139,8 +139,6 @@ static inline uint32_t goleak_waiting_stack(const struct goleak_record *record)
  * goroutine". Returns out. */
 #define GOLEAK_GOROUTINE_TEXT 64
 const char *goleak_goroutine_text(char out[GOLEAK_GOROUTINE_TEXT], uint64_t goid, uint64_t g);
-/* The same, of an event's. */
-const char *goleak_event_who(char out[GOLEAK_GOROUTINE_TEXT], const struct goleak_event *event);
 
 /* A slot's goroutines are told apart by goids, which are never used again. 0 (it was only
  * named) stays 0. */

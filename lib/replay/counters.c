@@ -145,12 +145,11 @@ static enum goleak_status wait_or_go(struct goleak_order *order, const struct go
     enum goleak_status status;
     if (demands(&gate->now, event) && !overtakes_itself(gate, event)) {
         const struct goleak_event *first = &gate->held[0];
-        char who[GOLEAK_GOROUTINE_TEXT] = "";
-        if (goleak_health_is_first(order->health, GOLEAK_HEALTH_reordered))
-            goleak_event_who(who, event);
+        char who[GOLEAK_GOROUTINE_TEXT];
         goleak_health_note_at(order->health, GOLEAK_HEALTH_reordered, 1, event->position,
                               "the %s of %s is printed behind line %" PRIu64 ", whose counters come after it",
-                              goleak_event_kind_name((enum goleak_event_kind)event->kind), who, first->position);
+                              goleak_event_kind_name((enum goleak_event_kind)event->kind),
+                              goleak_event_who(order->health, GOLEAK_HEALTH_reordered, event, who), first->position);
         follow(&gate->now, event);
         status = goleak_lives_push(order, event, 1);
         return status == GOLEAK_OK ? release_allowed(order) : status;

@@ -127,11 +127,10 @@ static void note(struct goleak_order *order, const struct goleak_event *event, b
     if (forced && event->kind == GOLEAK_EVENT_CREATE)
         return;
     enum goleak_health_id id = forced ? GOLEAK_HEALTH_late_events : GOLEAK_HEALTH_reordered;
-    char who[GOLEAK_GOROUTINE_TEXT] = "";
-    if (goleak_health_is_first(order->health, id))
-        goleak_event_who(who, event);
+    char who[GOLEAK_GOROUTINE_TEXT];
     goleak_health_note_at(order->health, id, 1, event->position, "the %s of %s %s",
-                          goleak_event_kind_name((enum goleak_event_kind)event->kind), who,
+                          goleak_event_kind_name((enum goleak_event_kind)event->kind),
+                          goleak_event_who(order->health, id, event, who),
                           forced ? "fits nowhere in the life that was recorded of it"
                                  : "is printed before what must have happened before it");
 }

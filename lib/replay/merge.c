@@ -114,12 +114,11 @@ static bool is_ended_again(const struct goleak_event *event, const struct goleak
 
 static void note_again(struct goleak_merge *merge, const struct goleak_event *event)
 {
-    char who[GOLEAK_GOROUTINE_TEXT] = "";
-    if (goleak_health_is_first(merge->health, GOLEAK_HEALTH_seen_twice))
-        goleak_event_who(who, event);
+    char who[GOLEAK_GOROUTINE_TEXT];
     goleak_health_note_at(merge->health, GOLEAK_HEALTH_seen_twice, 1, event->position,
                           "the %s of %s was recorded before in another input",
-                          goleak_event_kind_name((enum goleak_event_kind)event->kind), who);
+                          goleak_event_kind_name((enum goleak_event_kind)event->kind),
+                          goleak_event_who(merge->health, GOLEAK_HEALTH_seen_twice, event, who));
 }
 
 /* The second creation may still tell the address, and the place where the first has none. */

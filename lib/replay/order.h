@@ -111,4 +111,14 @@ enum goleak_status goleak_gate_flush(struct goleak_order *order);
 enum goleak_status goleak_lives_push(struct goleak_order *order, const struct goleak_event *events, size_t count);
 enum goleak_status goleak_lives_flush(struct goleak_order *order);
 
+/* Whose an event is, for the one complaint of each kind that is kept; "" for the others. */
+static inline const char *goleak_event_who(const struct goleak_health_book *health, enum goleak_health_id id,
+                                           const struct goleak_event *event, char out[GOLEAK_GOROUTINE_TEXT])
+{
+    if (!goleak_health_is_first(health, id))
+        return "";
+    return goleak_goroutine_text(out, event->has & GOLEAK_HAS_GOID ? event->goid : 0,
+                                 event->has & GOLEAK_HAS_G ? event->g : 0);
+}
+
 #endif
