@@ -525,6 +525,7 @@ enum goleak_event_kind {
 #define GOLEAK_HAS_WAITSINCE (1u << 20) /* struct dumps: elem is waitsince   */
 #define GOLEAK_HAS_G (1u << 21)
 #define GOLEAK_HAS_STATUS (1u << 22)
+#define GOLEAK_HAS_UNTIL (1u << 23) /* of PARK alone, which then has no OTHER_GOID */
 
 #define GOLEAK_FLAG_BLOCKED 1u /* the script printed blocked=1               */
 #define GOLEAK_FLAG_NAIVE 2u   /* a line of the article's naive script       */
@@ -557,7 +558,12 @@ struct goleak_event {
     uint32_t name;       /* for goleak_decoder_name: start function, called function, event */
     uint64_t position;   /* line number, or offset in a binary input         */
 
-    uint64_t other_goid, lock, chan, elem, gopc, startpc;
+    union {
+        uint64_t other_goid;
+        int64_t until_ns; /* when, by the clock of time_ns, a timer is to send on a channel that
+                             the goroutine waits for: the first of them; 0: none is         */
+    };
+    uint64_t lock, chan, elem, gopc, startpc;
     uint32_t cpu, tid, pid;
     uint8_t status;      /* g.atomicstatus as recorded                       */
     uint8_t depth;       /* of CALL and RETURN: indentation of -F, in levels */

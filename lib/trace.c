@@ -708,7 +708,7 @@ enum goleak_status goleak_trace_feed(struct goleak_trace *trace, const void *dat
 static void prepare_judge(struct goleak_trace *trace)
 {
     const struct goleak_replay *replay = &trace->replay;
-    trace->judge = (struct goleak_verdict_input){
+    trace->judge = (struct goleak_verdict_input) {
         .alloc = &trace->alloc,
         .symbols = &trace->symbols,
         .sites = &replay->sites,
@@ -725,6 +725,7 @@ static void prepare_judge(struct goleak_trace *trace)
         .blocking_told = replay->stream.tells_blocking,
         .wakeups_told = replay->stream.has_wakeups,
         .objects_told = replay->stream.has_objects,
+        .timers_told = replay->stream.has_timers,
         .stacks_told = replay->stream.has_stacks,
         .include_system = trace->options.include_system,
         .first = replay->stream.has_time ? replay->first_ns : 0,

@@ -8,7 +8,7 @@
 
 /* A shape in the file: six bytes and five numbers. */
 #define SHAPE_LEAST 11
-#define KNOWN_HAS ((GOLEAK_HAS_STATUS << 1) - 1)
+#define KNOWN_HAS ((GOLEAK_HAS_UNTIL << 1) - 1)
 /* In the history: an event without a g, or one that has not been. */
 #define NO_SLOT UINT32_MAX
 
@@ -94,6 +94,7 @@ static bool is_consistent(const struct goleak_glk_shape *shape)
         { GOLEAK_HAS_CPU, GOLEAK_GLK_BIT(GOLEAK_GLK_CPU) },
         { GOLEAK_HAS_TID, GOLEAK_GLK_BIT(GOLEAK_GLK_TID) },
         { GOLEAK_HAS_PID, GOLEAK_GLK_BIT(GOLEAK_GLK_PID) },
+        { GOLEAK_HAS_UNTIL, GOLEAK_GLK_BIT(GOLEAK_GLK_UNTIL) },
     };
     struct goleak_event event;
     memcpy(&event, &shape->head, sizeof shape->head);
@@ -630,6 +631,7 @@ static bool put_values(struct goleak_glk_events *events, struct goleak_event *ou
     SPREAD(GOLEAK_GLK_CPU, out[i].cpu = (uint32_t)value);
     SPREAD(GOLEAK_GLK_TID, out[i].tid = (uint32_t)value);
     SPREAD(GOLEAK_GLK_PID, out[i].pid = (uint32_t)value);
+    SPREAD(GOLEAK_GLK_UNTIL, out[i].until_ns = (int64_t)value);
     return true;
 }
 

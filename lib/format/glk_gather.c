@@ -145,6 +145,15 @@ static void add_slot(struct goleak_writer *writer, struct goleak_glk_source *sou
         add_value(writer, shape, other ? GOLEAK_GLK_OTHER_G : GOLEAK_GLK_G, slot);
 }
 
+#define KNOWN_HAS ((GOLEAK_HAS_UNTIL << 1) - 1)
+
+/* Two bits for one field of an event: of a park it is the one, of all others the other. */
+static uint32_t told_by(const struct goleak_event *event)
+{
+    bool until = event->kind == GOLEAK_EVENT_PARK && (event->has & GOLEAK_HAS_UNTIL) != 0;
+    return event->has & KNOWN_HAS & ~(until ? GOLEAK_HAS_OTHER_GOID : GOLEAK_HAS_UNTIL);
+}
+
 static bool add_goroutines(struct goleak_writer *writer, struct goleak_glk_source *source,
                            const struct goleak_event *event, struct shape *shape, struct going *going)
 {
@@ -164,7 +173,7 @@ static bool add_goroutines(struct goleak_writer *writer, struct goleak_glk_sourc
         source->known[slot].seen = going->event;
     if (event->has & GOLEAK_HAS_GOID)
         add_goid(writer, source, shape, false, event->goid, has_g ? &slot : NULL);
-    if (event->has & GOLEAK_HAS_OTHER_GOID)
+    if (told_by(event) & GOLEAK_HAS_OTHER_GOID)
         add_goid(writer, source, shape, true, event->other_goid, has_other ? &other : NULL);
     return true;
 }
@@ -196,13 +205,11 @@ static bool add_places(struct goleak_writer *writer, struct goleak_glk_source *s
     return true;
 }
 
-#define KNOWN_HAS ((GOLEAK_HAS_STATUS << 1) - 1)
-
 static bool add_event(struct goleak_writer *writer, struct goleak_glk_source *source, const struct goleak_event *event,
                       struct going *going, uint32_t *number)
 {
     struct shape shape;
-    uint32_t has = event->has & KNOWN_HAS;
+    uint32_t has = told_by(event);
     memset(&shape, 0, sizeof shape); /* it is compared as bytes */
     shape.kind = event->kind;
     shape.flags = event->flags;
@@ -227,6 +234,8 @@ static bool add_event(struct goleak_writer *writer, struct goleak_glk_source *so
         add_value(writer, &shape, GOLEAK_GLK_TID, event->tid);
     if (has & GOLEAK_HAS_PID)
         add_value(writer, &shape, GOLEAK_GLK_PID, event->pid);
+    if (has & GOLEAK_HAS_UNTIL)
+        add_value(writer, &shape, GOLEAK_GLK_UNTIL, (uint64_t)event->until_ns);
     *number = goleak_intern_add(&writer->shapes, &shape, sizeof shape);
     return *number != 0 || goleak_writer_fail_memory(writer);
 }
@@ -257,7 +266,8 @@ static unsigned codings_of(enum goleak_glk_field field)
     switch (field) {
     case GOLEAK_GLK_TIME: return delta;
     case GOLEAK_GLK_GOID:
-    case GOLEAK_GLK_OTHER_GOID: return plain | delta;
+    case GOLEAK_GLK_OTHER_GOID:
+    case GOLEAK_GLK_UNTIL: return plain | delta;
     case GOLEAK_GLK_G:
     case GOLEAK_GLK_OTHER_G:
     case GOLEAK_GLK_STACK:

@@ -77,16 +77,16 @@ enum goleak_glk_item {
 
 /* Columns. Which events have one follows from their shapes. */
 enum goleak_glk_field {
-    GOLEAK_GLK_G,          /* slot                                            */
-    GOLEAK_GLK_OTHER_G,    /* slot                                            */
+    GOLEAK_GLK_G,       /* slot                                            */
+    GOLEAK_GLK_OTHER_G, /* slot                                            */
     GOLEAK_GLK_TIME,
-    GOLEAK_GLK_GOID,       /* where the slot's last one is not the same       */
+    GOLEAK_GLK_GOID, /* where the slot's last one is not the same       */
     GOLEAK_GLK_OTHER_GOID,
-    GOLEAK_GLK_COUNT,      /* where it does not follow from the one before    */
+    GOLEAK_GLK_COUNT, /* where it does not follow from the one before    */
     GOLEAK_GLK_BLOCKED,
     GOLEAK_GLK_STACK,
     GOLEAK_GLK_NAME,
-    GOLEAK_GLK_LANE,       /* of the position                                 */
+    GOLEAK_GLK_LANE, /* of the position                                 */
     GOLEAK_GLK_POSITION,
     GOLEAK_GLK_LOCK,
     GOLEAK_GLK_CHAN,
@@ -96,8 +96,9 @@ enum goleak_glk_field {
     GOLEAK_GLK_CPU,
     GOLEAK_GLK_TID,
     GOLEAK_GLK_PID,
-    GOLEAK_GLK_BACK,       /* instead of a slot: that of g so many events before  */
+    GOLEAK_GLK_BACK, /* instead of a slot: that of g so many events before  */
     GOLEAK_GLK_OTHER_BACK,
+    GOLEAK_GLK_UNTIL,
     GOLEAK_GLK_FIELDS
 };
 

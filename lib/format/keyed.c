@@ -125,8 +125,31 @@ enum how { HEX, DEC, SIGNED, TEXT, GOID, FUNCTION, PARENT, ANY };
 
 /* Where a key's value goes. */
 enum place {
-    P_G, P_GOID, P_PARENT, P_PARENT_GOID, P_BY, P_BY_GOID, P_REASON, P_WAIT, P_BLOCKED, P_COUNT, P_BLOCKED_COUNT,
-    P_TIME, P_CPU, P_TID, P_PID, P_LOCK, P_CHAN, P_ELEM, P_GOPC, P_STARTPC, P_FUNCTION, P_STATUS, P_CALLER, P_NOTHING
+    P_G,
+    P_GOID,
+    P_PARENT,
+    P_PARENT_GOID,
+    P_BY,
+    P_BY_GOID,
+    P_REASON,
+    P_WAIT,
+    P_BLOCKED,
+    P_COUNT,
+    P_BLOCKED_COUNT,
+    P_TIME,
+    P_CPU,
+    P_TID,
+    P_PID,
+    P_LOCK,
+    P_CHAN,
+    P_ELEM,
+    P_GOPC,
+    P_STARTPC,
+    P_FUNCTION,
+    P_STATUS,
+    P_UNTIL,
+    P_CALLER,
+    P_NOTHING
 };
 
 static const struct key {
@@ -169,9 +192,13 @@ static const struct key {
     { "traceEv", DEC, P_REASON },
     { "comm", TEXT, P_NOTHING },
     { "cases", DEC, P_NOTHING },
+    { "until", DEC, P_UNTIL },
     { "pc", HEX, P_CALLER }, /* of newproc1's entry: the go statement */
 };
 #define KEY_COUNT (sizeof keys / sizeof *keys)
+
+/* A key that this kind of event has no place for. */
+static const struct key nothing = { "", DEC, P_NOTHING };
 
 #define FIELD(name) offsetof(struct goleak_event, name), sizeof((struct goleak_event *)0)->name
 #define PRESENT_IF_NOT_ZERO 1u
@@ -202,6 +229,7 @@ static const struct {
     [P_GOPC] = { FIELD(gopc), 0, GOLEAK_HAS_GOPC },
     [P_STARTPC] = { FIELD(startpc), 0, GOLEAK_HAS_STARTPC },
     [P_STATUS] = { FIELD(status), CUT, GOLEAK_HAS_STATUS },
+    [P_UNTIL] = { FIELD(until_ns), ADDRESS, GOLEAK_HAS_UNTIL },
 };
 
 /* False: the number does not fit where it belongs. */
@@ -455,6 +483,8 @@ static enum goleak_keyed_result read_keys(struct goleak_keyed *keyed, const char
             return GOLEAK_KEYED_DAMAGED;
         }
         const struct key *key = find_key(name, (size_t)(equals - name));
+        if (key != NULL && key->place == P_UNTIL && state->event->kind != GOLEAK_EVENT_PARK)
+            key = &nothing;
         const char *value = equals + 1, *stop;
         enum how how = key == NULL ? TEXT : (enum how)key->how;
         if (keyed->numbers_tell_base && (how == HEX || how == DEC || how == PARENT || how == GOID))
@@ -752,14 +782,31 @@ static enum goleak_shape_field field_of(const struct goleak_key_plan *plan, cons
                                         uint32_t *has)
 {
     static const uint8_t fields[] = {
-        [P_G] = GOLEAK_SHAPE_G, [P_GOID] = GOLEAK_SHAPE_GOID, [P_PARENT] = GOLEAK_SHAPE_OTHER_G,
-        [P_PARENT_GOID] = GOLEAK_SHAPE_OTHER_GOID, [P_BY] = GOLEAK_SHAPE_OTHER_G, [P_BY_GOID] = GOLEAK_SHAPE_OTHER_GOID,
-        [P_REASON] = GOLEAK_SHAPE_REASON, [P_WAIT] = GOLEAK_SHAPE_WAIT, [P_BLOCKED] = GOLEAK_SHAPE_FIELDS,
-        [P_COUNT] = GOLEAK_SHAPE_FIELDS, [P_BLOCKED_COUNT] = GOLEAK_SHAPE_FIELDS, [P_TIME] = GOLEAK_SHAPE_TIME,
-        [P_CPU] = GOLEAK_SHAPE_CPU, [P_TID] = GOLEAK_SHAPE_TID, [P_PID] = GOLEAK_SHAPE_PID, [P_LOCK] = GOLEAK_SHAPE_LOCK,
-        [P_CHAN] = GOLEAK_SHAPE_CHAN, [P_ELEM] = GOLEAK_SHAPE_ELEM, [P_GOPC] = GOLEAK_SHAPE_GOPC,
-        [P_STARTPC] = GOLEAK_SHAPE_STARTPC, [P_STATUS] = GOLEAK_SHAPE_STATUS, [P_FUNCTION] = GOLEAK_SHAPE_FIELDS,
-        [P_CALLER] = GOLEAK_SHAPE_NOTHING, [P_NOTHING] = GOLEAK_SHAPE_NOTHING,
+        [P_G] = GOLEAK_SHAPE_G,
+        [P_GOID] = GOLEAK_SHAPE_GOID,
+        [P_PARENT] = GOLEAK_SHAPE_OTHER_G,
+        [P_PARENT_GOID] = GOLEAK_SHAPE_OTHER_GOID,
+        [P_BY] = GOLEAK_SHAPE_OTHER_G,
+        [P_BY_GOID] = GOLEAK_SHAPE_OTHER_GOID,
+        [P_REASON] = GOLEAK_SHAPE_REASON,
+        [P_WAIT] = GOLEAK_SHAPE_WAIT,
+        [P_BLOCKED] = GOLEAK_SHAPE_FIELDS,
+        [P_COUNT] = GOLEAK_SHAPE_FIELDS,
+        [P_BLOCKED_COUNT] = GOLEAK_SHAPE_FIELDS,
+        [P_TIME] = GOLEAK_SHAPE_TIME,
+        [P_CPU] = GOLEAK_SHAPE_CPU,
+        [P_TID] = GOLEAK_SHAPE_TID,
+        [P_PID] = GOLEAK_SHAPE_PID,
+        [P_LOCK] = GOLEAK_SHAPE_LOCK,
+        [P_CHAN] = GOLEAK_SHAPE_CHAN,
+        [P_ELEM] = GOLEAK_SHAPE_ELEM,
+        [P_GOPC] = GOLEAK_SHAPE_GOPC,
+        [P_STARTPC] = GOLEAK_SHAPE_STARTPC,
+        [P_STATUS] = GOLEAK_SHAPE_STATUS,
+        [P_FUNCTION] = GOLEAK_SHAPE_FIELDS,
+        [P_UNTIL] = GOLEAK_SHAPE_OTHER_GOID, /* one field of the event */
+        [P_CALLER] = GOLEAK_SHAPE_NOTHING,
+        [P_NOTHING] = GOLEAK_SHAPE_NOTHING,
     };
     *has = step->has;
     if (step->place != P_CALLER || plan->kind != GOLEAK_EVENT_SPAWN)

@@ -20,6 +20,16 @@ const char *goleak_goroutine_text(char out[GOLEAK_GOROUTINE_TEXT], uint64_t goid
     return out;
 }
 
+bool goleak_store_set_until(struct goleak_store *store, struct goleak_record *record, int64_t until)
+{
+    if (!goleak_grow(store->alloc, &store->untils, &store->until_capacity, (size_t)record->index + 1,
+                     sizeof *store->untils))
+        return false;
+    store->untils[record->index] = until;
+    record->flags |= GOLEAK_REC_TIMED;
+    return true;
+}
+
 #define FIRST_SLOTS_LOG2 10
 #define SMALL_SLOTS 16384
 #define LARGE_SLOTS 1000000
@@ -82,6 +92,7 @@ bool goleak_store_init(struct goleak_store *store, struct goleak_alloc *alloc)
 void goleak_store_release(struct goleak_store *store)
 {
     goleak_chunks_release(&store->chunks);
+    goleak_free(store->alloc, store->untils, store->until_capacity * sizeof *store->untils);
     goleak_free(store->alloc, store->goids.slots,
                 store->goids.slots != NULL ? (store->goids.mask + 1) * sizeof(uint32_t) : 0);
     goleak_free(store->alloc, store->numbered, store->numbered_capacity * sizeof *store->numbered);

@@ -34,6 +34,10 @@
 #define GOLEAK_REC_SPAWNED 512u  /* has a lineage node */
 #define GOLEAK_REC_MOVED 2048u   /* its goroutine is another record now, whose index `block_stack` is */
 #define GOLEAK_REC_STARTED 1024u /* has run: its detail tells when, if that is told */
+#define GOLEAK_REC_TIMED 4096u   /* waits for a timer, too; see goleak_store_until() */
+
+/* What a wait has, and nobody who is awake. */
+#define GOLEAK_REC_OF_WAIT (GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED | GOLEAK_REC_TIMED)
 
 #define GOLEAK_NO_WAIT 255
 
@@ -86,6 +90,8 @@ struct goleak_store {
     size_t hashed;     /* records that the slots name; the others: */
     uint32_t *numbered; /* by the number in the key (goleak_g_is_slot), where that is not the index itself */
     size_t numbered_count, numbered_capacity;
+    int64_t *untils; /* by index; few recordings tell any */
+    size_t until_capacity;
 };
 
 bool goleak_store_init(struct goleak_store *store, struct goleak_alloc *alloc);
@@ -109,6 +115,14 @@ static inline struct goleak_detail *goleak_store_detail(const struct goleak_stor
     return goleak_store_detail_at(store, record->index);
 }
 
+/* When a timer is to end its wait: of one that has GOLEAK_REC_TIMED. */
+static inline int64_t goleak_store_until(const struct goleak_store *store, const struct goleak_record *record)
+{
+    return store->untils[record->index];
+}
+/* Sets it, and the flag. False: memory. */
+bool goleak_store_set_until(struct goleak_store *store, struct goleak_record *record, int64_t until);
+
 static inline uint64_t goleak_store_serial(const struct goleak_store *store, const struct goleak_record *record)
 {
     uint64_t high = store->has_high ? goleak_store_detail(store, record)->serial_high : 0;
@@ -127,6 +141,15 @@ static inline bool goleak_g_is_slot(uint64_t g)
 static inline uint64_t goleak_g_told(uint64_t g)
 {
     return goleak_g_is_slot(g) ? 0 : g;
+}
+
+/* From one moment to a later one, whatever the recording claims for times; 0 where it is not later, or not told. */
+static inline int64_t goleak_between(int64_t begin, int64_t end)
+{
+    if (begin == GOLEAK_NO_MOMENT || begin > end)
+        return 0;
+    uint64_t between = (uint64_t)end - (uint64_t)begin;
+    return between < INT64_MAX ? (int64_t)between : INT64_MAX;
 }
 
 /* Where it waits; 0: it does not, or nothing tells. */

@@ -170,14 +170,10 @@ void goleak_waits_ended_by(struct goleak_waits *waits, struct goleak_record *rec
 void goleak_waits_woken(struct goleak_waits *waits, struct goleak_record *record, const struct goleak_record *waker);
 void goleak_waits_drop(struct goleak_waits *waits, struct goleak_record *record);
 
-/* How long it has been in its state at a moment; 0 where that is not told, whatever the
- * recording claims for times. */
+/* How long it has been in its state at a moment; 0 where that is not told. */
 static inline int64_t goleak_waited(const struct goleak_record *record, int64_t moment)
 {
-    if (record->since == GOLEAK_NO_MOMENT || record->since > moment)
-        return 0;
-    uint64_t waited = (uint64_t)moment - (uint64_t)record->since;
-    return waited < INT64_MAX ? (int64_t)waited : INT64_MAX;
+    return goleak_between(record->since, moment);
 }
 
 /* If it waits, its wait is over at this moment. The record is as it was. */

@@ -114,9 +114,32 @@ static void write_newproc1(const struct script *script)
     put(script, script->target->minimal ? ");\n}\n" : ", ustack());\n}\n");
 }
 
+/* When the first timer fires that it selects (3) or receives (7) from. */
+static void write_until(const struct script *script)
+{
+    put(script, "\t$until = (uint64)0;\n"
+                "\t$reason = (uint8)reg(\"<a3>\");\n"
+                "\tif ($reason == 3 || $reason == 7) {\n"
+                "\t\t$sudog = $waiting;\n"
+                "\t\tunroll (8) {\n"
+                "\t\t\tif ($sudog != 0) {\n"
+                "\t\t\t\t$timer = *(uint64*)(*(uint64*)($sudog + <sudog_chan>) + <hchan_timer>);\n"
+                "\t\t\t\tif ($timer != 0) {\n"
+                "\t\t\t\t\t$when = *(uint64*)($timer + <timer_when>);\n"
+                "\t\t\t\t\tif ($when != 0 && ($until == 0 || $when < $until)) {\n"
+                "\t\t\t\t\t\t$until = $when;\n"
+                "\t\t\t\t\t}\n"
+                "\t\t\t\t}\n"
+                "\t\t\t\t$sudog = *(uint64*)($sudog + <sudog_next>);\n"
+                "\t\t\t}\n"
+                "\t\t}\n"
+                "\t}\n");
+}
+
 /* The channel is that of the first sudog that the goroutine waits with. */
 static void write_gopark(const struct script *script)
 {
+    const bool tells_timers = script->target->layout->hchan_timer != 0;
     write_place(script, GOLEAK_PLACE_GOPARK);
     put(script, "{\n"
                 "\t" COUNT
@@ -133,12 +156,16 @@ static void write_gopark(const struct script *script)
                 "\tif ($waiting != 0) {\n"
                 "\t\t$chan = *(uint64*)($waiting + <sudog_chan>);\n"
                 "\t\t$elem = *(uint64*)($waiting + <sudog_elem>);\n"
-                "\t}\n"
-                "\tprintf(\"gopark: goroutine=%llx goid=%lld reason=%d wait=%d lock=%llx chan=%llx elem=%llx" WHERE
-                "%s\\n\",\n"
-                "\t    $g, *(int64*)($g + <g_goid>), (uint8)reg(\"<a3>\"), (uint8)reg(\"<a2>\"),\n"
-                "\t    reg(\"<a1>\"), $chan, $elem,\n"
-                "\t    " WHERE_VALUES ", ustack());\n}\n");
+                "\t}\n");
+    if (tells_timers)
+        write_until(script);
+    put(script, "\tprintf(\"gopark: goroutine=%llx goid=%lld reason=%d wait=%d lock=%llx chan=%llx elem=%llx");
+    put(script, tells_timers ? " until=%llu" : "");
+    put(script, WHERE "%s\\n\",\n"
+                      "\t    $g, *(int64*)($g + <g_goid>), (uint8)reg(\"<a3>\"), (uint8)reg(\"<a2>\"),\n"
+                      "\t    reg(\"<a1>\"), $chan, $elem,");
+    put(script, tells_timers ? " $until," : "");
+    put(script, "\n\t    " WHERE_VALUES ", ustack());\n}\n");
 }
 
 /* The waker is the goroutine whose thread this is; a timer or the scheduler is none. */

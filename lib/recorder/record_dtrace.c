@@ -108,9 +108,26 @@ static void write_newproc1_minimal(const struct script *script)
                 "}\n");
 }
 
+/* D has no loops: so many cases of a select are looked at. */
+#define CASES 6
+
+/* When the first timer fires that it selects (3) or receives (7) from. */
+static void write_until(const struct script *script)
+{
+    put(script, "\tthis->until = (uint64_t)0;\n"
+                "\tthis->arm = (ARG3 & 0xff) == 3 || (ARG3 & 0xff) == 7 ? this->sudog : 0;\n");
+    for (int i = 0; i < CASES; i++)
+        put(script, "\tthis->timer = this->arm != 0 ? <[><[>this->arm + CHAN<]> + TIMER<]> : 0;\n"
+                    "\tthis->when = this->timer != 0 ? <[>this->timer + WHEN<]> : 0;\n"
+                    "\tthis->until = this->when != 0 && (this->until == 0 || this->when < this->until) ? this->when :\n"
+                    "\t    this->until;\n"
+                    "\tthis->arm = this->arm != 0 ? <[>this->arm + NEXT<]> : 0;\n");
+}
+
 /* The channel is that of the first case, where the goroutine waits for several. */
 static void write_gopark(const struct script *script)
 {
+    const bool tells_timers = script->target->layout->hchan_timer != 0;
     write_place(script, GOLEAK_PLACE_GOPARK, "");
     if (script->target->minimal) {
         put(script, "<count>"
@@ -121,10 +138,14 @@ static void write_gopark(const struct script *script)
     }
     put(script, "<count>"
                 "\tthis->sudog = <[>CURRENT + WAITING<]>;\n"
-                "\tthis->chan = this->sudog != 0 ? <[>this->sudog + CHAN<]> : 0;\n"
-                "\tprintf(\"gopark: goroutine=%p goid=%d reason=%d wait=%d lock=%p chan=%p<where>"
-                "\t    CURRENT, <[>CURRENT + GOID<]>, ARG3 & 0xff, ARG2 & 0xff, ARG1, this->chan,<values>"
-                "\tustack(<frames>);\n"
+                "\tthis->chan = this->sudog != 0 ? <[>this->sudog + CHAN<]> : 0;\n");
+    if (tells_timers)
+        write_until(script);
+    put(script, "\tprintf(\"gopark: goroutine=%p goid=%d reason=%d wait=%d lock=%p chan=%p");
+    put(script, tells_timers ? " until=%d<where>" : "<where>");
+    put(script, "\t    CURRENT, <[>CURRENT + GOID<]>, ARG3 & 0xff, ARG2 & 0xff, ARG1, this->chan,");
+    put(script, tells_timers ? " this->until,<values>" : "<values>");
+    put(script, "\tustack(<frames>);\n"
                 "}\n");
 }
 
@@ -221,8 +242,12 @@ static void write_names(const struct script *script)
                 "inline int STARTPC = <g_startpc>;\n");
     if (!script->target->minimal) {
         put(script, "inline int WAITING = <g_waiting>;\n"
-                    "inline int CHAN = <sudog_chan>; /* of the sudog */\n"
-                    "inline int M = <g_m>;\n"
+                    "inline int CHAN = <sudog_chan>; /* of the sudog */\n");
+        if (script->target->layout->hchan_timer != 0)
+            put(script, "inline int NEXT = <sudog_next>;\n"
+                        "inline int TIMER = <hchan_timer>; /* of the channel */\n"
+                        "inline int WHEN = <timer_when>; /* of the timer */\n");
+        put(script, "inline int M = <g_m>;\n"
                     "inline int CURG = <m_curg>; /* of m");
         put(script, has_other_systems(script->target) ? ". FreeBSD, illumos: <m_curg_other> */\n" : " */\n");
     }

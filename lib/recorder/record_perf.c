@@ -15,7 +15,8 @@
  * blanks, which uprobe_events cannot, and nobody else's counts stand under that name.
  *
  * A pointer that is NULL cannot be followed, and some kernels then leave in the field
- * what the event before it put there: awk writes 0 where the pointer says so. perf
+ * what the event before it put there: awk writes 0 where the pointer says so, and looks
+ * no further from timer to timer. perf
  * prints the address of an event without a call chain in the same line: awk drops it.
  */
 #include "recorder/recorder.h"
@@ -62,7 +63,41 @@ static const struct fetch fetches[GOLEAK_PLACE_FIRST_LOCK] = {
 /* Each of those of a lock. */
 static const struct fetch lock_fetch = { "p", "g=<g>:x64 goid=+<g_goid>(<g>):s64 lock=<a0>:x64" };
 
+static bool tells_timers(const struct goleak_recorder_target *target)
+{
+    return target->layout->hchan_timer != 0 && !target->minimal;
+}
+
 static const char minimal_gopark[] = "g=<g>:x64 goid=+<g_goid>(<g>):s64 reason=<a3>:u8 wait=<a2>:u8";
+
+/* The sudog of a case of a select. */
+static void put_case(const struct script *script, unsigned number)
+{
+    for (unsigned i = 0; i < number; i++)
+        put(script, "+<sudog_next>(");
+    put(script, "+<g_waiting>(<g>)");
+    for (unsigned i = 0; i < number; i++)
+        put(script, ")");
+}
+
+/* Of the first cases of a select: each is three words of a sample, needed or not. */
+#define CASES 4
+
+/* Of each case its channel's timer, and when that fires: awk knows which of it is good. */
+static void put_cases(const struct script *script)
+{
+    for (unsigned i = 0; i < CASES; i++) {
+        goleak_buf_printf(script->out, " case%u=", i);
+        put_case(script, i);
+        goleak_buf_printf(script->out, ":x64 timer%u=", i);
+        put(script, "+<hchan_timer>(+<sudog_chan>(");
+        put_case(script, i);
+        goleak_buf_printf(script->out, ")):x64 when%u=", i);
+        put(script, "+<timer_when>(+<hchan_timer>(+<sudog_chan>(");
+        put_case(script, i);
+        put(script, "))):u64");
+    }
+}
 
 /* ---- head ----------------------------------------------------------------------- */
 
@@ -251,6 +286,8 @@ static void write_probe(const struct script *script, size_t place)
                           (unsigned long long)probe->offset + probe->skip);
     }
     put(script, arguments);
+    if (place == GOLEAK_PLACE_GOPARK && tells_timers(target))
+        put_cases(script);
     put(script, "'\n");
     if (indent[0] != '\0')
         put(script, "fi\n");
@@ -339,6 +376,19 @@ static void write_print(const struct script *script)
                     "                    split(substr($0, RSTART, RLENGTH), part, /[ =]/)\n"
                     "                    $0 = substr($0, 1, RSTART - 1) \" cases=\" part[3] + part[5]\n"
                     "                }\n");
+    if (tells_timers(script->target))
+        put(script,
+            "                # When the first timer fires that it selects (3) or receives (7) from.\n"
+            "                if (match($0, / case0=.*/)) {\n"
+            "                    split(substr($0, RSTART + 1), part, /[ =]/)\n"
+            "                    $0 = substr($0, 1, RSTART - 1)\n"
+            "                    until = 0\n"
+            "                    for (i = 1; / reason=[37] / && (i in part) && part[i + 1] != \"0x0\"; i += 6)\n"
+            "                        if (part[i + 3] != \"0x0\" && part[i + 5] > 0 &&\n"
+            "                            (until == 0 || part[i + 5] < until))\n"
+            "                            until = part[i + 5]\n"
+            "                    $0 = $0 \" until=\" until\n"
+            "                }\n");
     put(script, "                if (!sub(/ waiting=0x0 chan=0x[0-9a-f]+ elem=0x[0-9a-f]+/, \" chan=0x0 elem=0x0\"))\n"
                 "                    sub(/ waiting=0x[0-9a-f]+/, \"\")\n"
                 "                sub(/ by=0x0 bygoid=-?[0-9]+/, \" by=0x0 bygoid=0\")\n"

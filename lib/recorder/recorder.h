@@ -24,8 +24,9 @@ struct goleak_go_layout {
     bool run;       /* recorded with this version on amd64; else read from its source */
     unsigned short g_m, g_status, g_goid, g_parent_goid, g_gopc, g_startpc, g_waiting;
     unsigned short m_curg;
-    unsigned short sudog_elem, sudog_chan;
+    unsigned short sudog_elem, sudog_next, sudog_chan; /* next: waitlink, to the next case of a select */
     unsigned short hchan_lock; /* gopark's lock is chan + this when it waits on a channel */
+    unsigned short hchan_timer, timer_when; /* of time.After and so on; since Go 1.23 a channel knows its timer */
     /* Where gopark's frame is complete on amd64, in an ordinary build; 0: not known. For
      * a probe, target->probes[].skip is what counts: it was seen in the program. */
     unsigned short gopark_skip;
@@ -152,7 +153,7 @@ void goleak_recorder_fill(struct goleak_buf *out, const char *text, const struct
 /* The words that every script needs: the layout's fields by their names (<g_goid>,
  * <m_curg>, …), <version>, <arch>, <probes>, <end> (the event's word).
  * Fills words[GOLEAK_RECORDER_WORDS]; they borrow from the target. */
-#define GOLEAK_RECORDER_WORDS 16
+#define GOLEAK_RECORDER_WORDS 19
 void goleak_recorder_words(const struct goleak_recorder_target *target, struct goleak_recorder_word *words);
 
 /* ---- recorders -------------------------------------------------------------- */

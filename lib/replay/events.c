@@ -392,6 +392,7 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
     replay->stream.tells_blocking = true;
     if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
         prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
+    goleak_note_until(replay, event, record);
     if (!again)
         goleak_begin_wait(replay, event, record);
     return GOLEAK_OK;
@@ -609,6 +610,9 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
     detail->incarnation += lives;
     record->g = g;
     record->index = own;
+    if ((record->flags & GOLEAK_REC_TIMED) &&
+        !goleak_store_set_until(&replay->store, record, goleak_store_until(&replay->store, named)))
+        return goleak_alloc_failure(replay->alloc);
     if (record->flags & GOLEAK_REC_SPAWNED)
         replay->lineage.nodes[detail->node].g = g;
     if (node != 0)

@@ -110,7 +110,7 @@ ALWAYS_INLINE void goleak_clear_park(struct goleak_replay *replay, struct goleak
 {
     if (UNLIKELY(record->index < replay->locks.locker_count) && record->reason == GOLEAK_REASON_SYNC)
         goleak_locks_woken(&replay->locks, record, moment, goleak_waits_count(&replay->waits, record));
-    record->flags &= (uint16_t) ~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED);
+    record->flags &= (uint16_t)~GOLEAK_REC_OF_WAIT;
     record->reason = record->raw_reason = GOLEAK_REASON_NONE;
     record->wait = GOLEAK_NO_WAIT; /* its stack stays: where it has waited last */
 }
@@ -221,6 +221,17 @@ static inline void goleak_begin_wait(struct goleak_replay *replay, const struct 
     uint64_t object = goleak_object_of(record, event);
     replay->stream.has_objects = replay->stream.has_objects || object != 0;
     goleak_waits_begin(&replay->waits, record, object);
+}
+
+/* A timer is to end the wait, if nothing does before. */
+static inline void goleak_note_until(struct goleak_replay *replay, const struct goleak_event *event,
+                                     struct goleak_record *record)
+{
+    const uint32_t tells = GOLEAK_HAS_UNTIL | GOLEAK_HAS_TIME; /* by one clock */
+    if (LIKELY((event->has & tells) != tells || event->until_ns <= event->time_ns))
+        return;
+    if (!goleak_store_set_until(&replay->store, record, event->until_ns))
+        replay->failed = true;
 }
 
 /* A system call that lost its P meanwhile: the goroutine waits for another. */

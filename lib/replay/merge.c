@@ -464,10 +464,12 @@ static void complete(const struct goleak_merge *merge, struct goleak_event *firs
         first->stack = second->stack;
     if (more & GOLEAK_HAS_STATUS)
         first->status = second->status;
+    if (more & GOLEAK_HAS_UNTIL)
+        first->until_ns = second->until_ns;
     const uint32_t known = GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID |
                            GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT | GOLEAK_HAS_CPU | GOLEAK_HAS_TID | GOLEAK_HAS_LOCK |
-                           GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM | GOLEAK_HAS_GOPC | GOLEAK_HAS_STARTPC |
-                           GOLEAK_HAS_START | GOLEAK_HAS_STACK | GOLEAK_HAS_STATUS;
+                           GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM | GOLEAK_HAS_GOPC | GOLEAK_HAS_STARTPC | GOLEAK_HAS_START |
+                           GOLEAK_HAS_STACK | GOLEAK_HAS_STATUS | GOLEAK_HAS_UNTIL;
     first->has |= more & known;
 }
 

@@ -5,7 +5,8 @@
 #define USUAL                                                                                                          \
     (GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_TIME | GOLEAK_HAS_CPU | GOLEAK_HAS_TID | GOLEAK_HAS_PID |             \
      GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT | GOLEAK_HAS_STACK)
-#define USUAL_PARK (USUAL | GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT | GOLEAK_HAS_BLOCKED | GOLEAK_TELLS_OBJECT)
+#define USUAL_PARK                                                                                                     \
+    (USUAL | GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT | GOLEAK_HAS_BLOCKED | GOLEAK_TELLS_OBJECT | GOLEAK_HAS_UNTIL)
 #define USUAL_READY (USUAL | GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_STATUS)
 #define USUAL_CREATE                                                                                                   \
     (USUAL_READY | GOLEAK_TELLS_SITE | GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT | GOLEAK_HAS_BLOCKED |                      \
@@ -72,6 +73,7 @@ const struct goleak_plan *goleak_new_plan(struct goleak_replay *replay, const st
 {
     const struct goleak_plan plan = make_plan(replay, event);
     replay->stream.has_stacks = replay->stream.has_stacks || (event->has & GOLEAK_HAS_STACK) != 0;
+    replay->stream.has_timers = replay->stream.has_timers || (event->has & GOLEAK_HAS_UNTIL) != 0;
     struct goleak_plan *place = &replay->plans[goleak_plan_place(replay, sort_of(event))];
     if (place->sort != 0 && plan.sort != 0 && replay->plan_factors < FACTORS) {
         replay->plan_factors++;

@@ -88,14 +88,14 @@ ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_
     goleak_waits_end(&replay->waits, record, moment);
     record->reason = plan->reason;
     goleak_tell_wait(replay, record, moment, plan->blocks);
-    record->flags = (uint16_t)((record->flags & ~(GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED)) |
-                               GOLEAK_REC_BLOCKED * (unsigned)plan->blocks);
+    record->flags = (uint16_t)((record->flags & ~GOLEAK_REC_OF_WAIT) | GOLEAK_REC_BLOCKED * (unsigned)plan->blocks);
     record->state = GOLEAK_STATE_WAITING;
     record->since = moment;
     record->raw_reason = plan->raw_reason;
     record->wait = plan->wait;
     record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : 0;
     replay->stream.tells_blocking = true;
+    goleak_note_until(replay, event, record);
     goleak_begin_wait(replay, event, record);
     return true;
 }

@@ -120,7 +120,9 @@ void goleak_sum_merge(struct goleak_sum *sum, const struct goleak_store *store, 
 
 #define HOPE_BIT 12 /* of a word whose lower bits are flags */
 
-_Static_assert(GOLEAK_REC_STARTED < 1u << HOPE_BIT && GOLEAK_HOPE_PASSED < 1 << (16 - HOPE_BIT), "both have room");
+#define TRAITS (GOLEAK_REC_TIMED - 1) /* of the flags: a timer that counts is a hope */
+
+_Static_assert(TRAITS < 1u << HOPE_BIT && GOLEAK_HOPE_PASSED < 1 << (16 - HOPE_BIT), "both have room");
 
 /*
  *      traits  flags and hope | g.waitreason | how long it has waited, by its bucket | spawn site
@@ -128,7 +130,7 @@ _Static_assert(GOLEAK_REC_STARTED < 1u << HOPE_BIT && GOLEAK_HOPE_PASSED < 1 << 
  */
 static inline struct goleak_key key_of(const struct goleak_record *record, enum goleak_hope_kind hope, unsigned bucket)
 {
-    uint64_t flags = record->flags | (uint64_t)hope << HOPE_BIT, state = record->state;
+    uint64_t flags = (record->flags & TRAITS) | (uint64_t)hope << HOPE_BIT, state = record->state;
     return (struct goleak_key){ flags << 48 | (uint64_t)record->wait << 40 | (uint64_t)bucket << 32 | record->site,
                                 (uint64_t)goleak_waiting_stack(record) << 32 | state << 8 | record->reason };
 }

@@ -24,6 +24,17 @@ GOLEAK_RULE(serves)
     return true;
 }
 
+GOLEAK_RULE(timed)
+{
+    if (!goleak_hope_is_timed(c->input->store, c->record, c->input->last))
+        return false;
+    int64_t left = goleak_between(c->input->last, goleak_store_until(c->input->store, c->record));
+    goleak_say(out, "one of the channels that it waits for is a timer's, which is set to fire %s after the end",
+               goleak_span_of(c->input, left).text);
+    goleak_say_number(out, "left_ns", left);
+    return true;
+}
+
 GOLEAK_RULE(timer)
 {
     if (!goleak_hope_timer(c->input->waits, c->input->limits, c->habit, c->waited))
@@ -63,13 +74,15 @@ GOLEAK_RULE(pool)
 
 /* ---- somebody may come to wake it ---- */
 
-static const char *doing(const struct goleak_record *record)
+static const char *doing(const struct goleak_case *c, uint32_t index)
 {
-    return record->state != GOLEAK_STATE_WAITING                  ? "is running"
-           : record->reason == GOLEAK_REASON_SLEEP                ? "sleeps"
-           : record->reason == GOLEAK_REASON_NET                  ? "waits for the network"
-           : (record->flags & GOLEAK_REC_BLOCKED) == 0            ? "waits on something outside"
-                                                                  : "waits itself, and may be woken";
+    const struct goleak_record *record = goleak_store_at(c->input->store, index);
+    return goleak_hope_of(&c->input->hope, index) == GOLEAK_HOPE_TIMER ? "waits for a timer"
+           : record->state != GOLEAK_STATE_WAITING                     ? "is running"
+           : record->reason == GOLEAK_REASON_SLEEP                     ? "sleeps"
+           : record->reason == GOLEAK_REASON_NET                       ? "waits for the network"
+           : (record->flags & GOLEAK_REC_BLOCKED) == 0                 ? "waits on something outside"
+                                                                       : "waits itself, and may be woken";
 }
 
 GOLEAK_RULE(beside)
@@ -79,7 +92,7 @@ GOLEAK_RULE(beside)
     bool together = goleak_lineage_at(c->input->lineage, c->record->parent)->alive;
     goleak_say(out, "%s, which %s, %s: it may be the one to wake it", goleak_who(c->input, c->whom).text,
                together ? "the same call started beside it" : "was started by the same one, which has ended",
-               doing(goleak_store_at(c->input->store, c->whom)));
+               doing(c, c->whom));
     return true;
 }
 
@@ -88,7 +101,7 @@ GOLEAK_RULE(child)
     if (c->hope != GOLEAK_HOPE_CHILD)
         return false;
     goleak_say(out, "%s, which it started, %s: it may be the one to wake it", goleak_who(c->input, c->whom).text,
-               doing(goleak_store_at(c->input->store, c->whom)));
+               doing(c, c->whom));
     return true;
 }
 
@@ -97,7 +110,7 @@ GOLEAK_RULE(passed)
     if (c->hope != GOLEAK_HOPE_PASSED)
         return false;
     goleak_say(out, "%s, of the same place, has passed there and %s further on: it may let the next one through",
-               goleak_who(c->input, c->whom).text, doing(goleak_store_at(c->input->store, c->whom)));
+               goleak_who(c->input, c->whom).text, doing(c, c->whom));
     return true;
 }
 

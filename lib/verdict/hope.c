@@ -193,6 +193,8 @@ static inline void add_stuck(struct goleak_hope_search *search, const struct gol
         give_first(search, record, GOLEAK_HOPE_ACTS);
     else if (input->holders != NULL && goleak_holders_is_free(input->holders, record->index))
         give_first(search, record, GOLEAK_HOPE_HOLDER);
+    else if (goleak_hope_is_timed(input->store, record, input->last))
+        give_first(search, record, GOLEAK_HOPE_TIMER);
     if (here != NULL && !search->failed)
         give_by_habit(search, record, here);
     if (search->hope->kinds[record->index] == GOLEAK_HOPE_NONE)

@@ -6,7 +6,7 @@
  * greatest set of goroutines that can only wait for each other.
  *
  *      acts        it is not blocked at all: it runs, sleeps, reads from the network
- *      timer       a timer ended its waits at this place before
+ *      timer       a timer ended its waits at this place before, or is set to end this one
  *      many        more than two woke it here before: others may come
  *      waker       who woke it here before (more than once) lives and is not stuck
  *      peer        another one that waits on the same object has such a waker, or is one of many;
@@ -117,6 +117,13 @@ bool goleak_is_standard(const char *function);
  * sender only while that takes not much longer than it did: idle ones receive. */
 bool goleak_is_habit(const struct goleak_store *store, const struct goleak_habit *habit,
                      const struct goleak_limits *limits, const struct goleak_record *record, int64_t waited);
+
+/* A timer is set that will end its wait; some other one may do so before. */
+static inline bool goleak_hope_is_timed(const struct goleak_store *store, const struct goleak_record *record,
+                                        int64_t last)
+{
+    return (record->flags & GOLEAK_REC_TIMED) != 0 && goleak_store_until(store, record) >= last;
+}
 
 /* A timer ended waits here, and the present one is not longer than that explains. */
 bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_limits *limits,

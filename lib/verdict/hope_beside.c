@@ -65,12 +65,13 @@ enum goleak_patience goleak_hope_patience_of(const struct goleak_hope_search *se
 {
     const struct goleak_past *past = goleak_waits_past(search->input->waits, record);
     const struct goleak_limits *limits = search->input->limits;
-    uint32_t naps = past != NULL ? past->naps : 0;
-    if (search->hope->kinds[record->index] == GOLEAK_HOPE_TIMER)
-        naps += goleak_waits_here(search->input->waits, record)->nobody;
-    return naps >= limits->chances           ? GOLEAK_PATIENCE_NONE
-           : naps >= limits->chances_at_work ? GOLEAK_PATIENCE_SOME
-                                             : GOLEAK_PATIENCE_ALL;
+    bool by_timer = search->hope->kinds[record->index] == GOLEAK_HOPE_TIMER;
+    const struct goleak_habit *here = by_timer ? goleak_waits_here(search->input->waits, record) : NULL;
+    uint32_t naps = (past != NULL ? past->naps : 0) + (here != NULL ? here->nobody : 0);
+    bool first = by_timer && here == NULL; /* its timer has not fired yet: nobody at work waits for that */
+    return naps >= limits->chances                    ? GOLEAK_PATIENCE_NONE
+           : first || naps >= limits->chances_at_work ? GOLEAK_PATIENCE_SOME
+                                                      : GOLEAK_PATIENCE_ALL;
 }
 
 enum goleak_patience goleak_hope_patience_with(const struct goleak_record *record)

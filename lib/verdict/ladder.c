@@ -41,7 +41,16 @@
 const struct goleak_limits goleak_limits_default = GOLEAK_LIMITS_DEFAULT;
 
 /* What a recording must tell for a rule to be weighed at all. */
-enum need { NEEDS_NOTHING, NEEDS_WAKEUPS, NEEDS_WAKERS, NEEDS_OBJECTS, NEEDS_STACKS, NEEDS_SITE, NEEDS_LOCKS };
+enum need {
+    NEEDS_NOTHING,
+    NEEDS_WAKEUPS,
+    NEEDS_WAKERS,
+    NEEDS_OBJECTS,
+    NEEDS_TIMERS,
+    NEEDS_STACKS,
+    NEEDS_SITE,
+    NEEDS_LOCKS
+};
 
 static const struct rule {
     const char *id;
@@ -74,6 +83,7 @@ static const struct rule {
 
     { "holder", GOLEAK_AGAINST, NEEDS_LOCKS, goleak_rule_holder },
     { "serves", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_serves },
+    { "timed", GOLEAK_AGAINST, NEEDS_TIMERS, goleak_rule_timed },
     { "timer", GOLEAK_AGAINST, NEEDS_WAKERS, goleak_rule_timer },
     { "shared", GOLEAK_AGAINST, NEEDS_OBJECTS, goleak_rule_shared },
     { "pool", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_pool },
@@ -161,6 +171,12 @@ struct goleak_span goleak_who(const struct goleak_verdict_input *input, uint32_t
 
 /* ---- a case ---- */
 
+/* It tells no more than the article's script does. */
+static bool is_bare(const struct goleak_verdict_input *input)
+{
+    return !input->wakeups_told && !input->objects_told && !input->timers_told && !input->stacks_told;
+}
+
 static struct goleak_case open_case(const struct goleak_verdict_input *input, uint32_t index)
 {
     const struct goleak_record *record = goleak_store_at(input->store, index);
@@ -170,7 +186,7 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
         .index = index,
         .blocked = record->state == GOLEAK_STATE_WAITING && (record->flags & GOLEAK_REC_BLOCKED) != 0,
         .older = (record->flags & GOLEAK_REC_PREEXISTING) != 0,
-        .bare = !input->wakeups_told && !input->objects_told && !input->stacks_told,
+        .bare = is_bare(input),
         .waited = goleak_waited(record, input->last),
     };
     if (!c.blocked)
@@ -238,12 +254,10 @@ enum part {
 static enum part part_of(const struct rule *rule)
 {
     goleak_rule *applies = rule->applies;
-    return applies == goleak_rule_serves || applies == goleak_rule_timer    ? SERVED
-           : applies == goleak_rule_usual || applies == goleak_rule_early ||
-                   applies == goleak_rule_own
-               ? YOUNG
-           : applies == goleak_rule_startup || applies == goleak_rule_older ? TELLS
-                                                                            : AGAINST;
+    return applies == goleak_rule_serves || applies == goleak_rule_timer || applies == goleak_rule_timed ? SERVED
+           : applies == goleak_rule_usual || applies == goleak_rule_early || applies == goleak_rule_own  ? YOUNG
+           : applies == goleak_rule_startup || applies == goleak_rule_older                              ? TELLS
+                                                                                                         : AGAINST;
 }
 
 /* Any of this part. */
@@ -370,6 +384,11 @@ static const char *missing(const struct goleak_verdict_input *input, enum need n
         return input->waits->tells_wakers ? NULL : "who wakes whom (by= of ready events, or a Go trace)";
     case NEEDS_OBJECTS:
         return input->objects_told ? NULL : "what goroutines wait on (chan= and elem= of gopark events)";
+    case NEEDS_TIMERS:
+        return input->timers_told ||
+                       (record->reason != GOLEAK_REASON_CHAN_RECV && record->reason != GOLEAK_REASON_SELECT)
+                   ? NULL
+                   : "the timers that goroutines wait for (until= of gopark events)";
     case NEEDS_STACKS:
         return input->stacks_told ? NULL : "stacks";
     case NEEDS_LOCKS:
@@ -426,7 +445,7 @@ static bool is_decided(const struct goleak_verdict_input *input)
 {
     if (input->locks->locker_count != 0)
         return false;
-    return !input->blocking_told || (!input->wakeups_told && !input->objects_told && !input->stacks_told);
+    return !input->blocking_told || is_bare(input);
 }
 
 enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)

@@ -40,6 +40,7 @@ struct goleak_verdict_input {
     bool blocking_told;  /* the stream prints parks: blocked and running can be told apart */
     bool wakeups_told;   /* … and wake-ups */
     bool objects_told;   /* … and what goroutines wait on */
+    bool timers_told;    /* … and the timers among it */
     bool stacks_told;
     bool include_system;
     int64_t first, last; /* moments of the first and the last event */

@@ -5,7 +5,8 @@
 # is here, reports on the recordings, and compares goroutine by goroutine with what the
 # program wrote of itself before it ended. Both with symbols and without. Attaches to
 # server.go as well, which lives on: no end of what was seen created may be missing. And
-# records every call of a lock of locks.go, built so that none is inlined.
+# records every call of a lock of locks.go, built so that none is inlined; and the timers that
+# goroutines of timers.go wait for.
 #
 #   GOLEAK_GO      the go commands to build with (go, or where Debian keeps it)
 #   GOLEAK_TOOLS   bpftrace perf
@@ -196,6 +197,22 @@ locks() {
     same "$name" "those that are $3" "$4" "$(sed -n "s/.*\"summary\":.*\"$3\":\([0-9]*\),.*/\1/p" "$files.json")"
 }
 
+# timers TOOL - of the four functions of timers.go three each wait for a timer that is set, or leak
+timers() {
+    name="$go_version timers, $1"
+    files=$TEST_TMP/timers-$1
+    if ! GODEBUG=asynctimerchan=0 "with_$1" "$TEST_TMP/timers" "$files" >"$files.log" 2>&1; then
+        fail "$name: recorded" "$(cat "$files.log" "$files.err" 2>/dev/null)"
+        return
+    fi
+    "$GOLEAK_REPORT" --format=ndjson --fail-on=never "$files.txt" "$files.err" >"$files.ndjson" 2>"$files.said"
+    for function in onTimer onTicker stopped forgotten; do
+        case $function in on*) rule='"waiting","evidence":\[{"rule":"timed"' ;; *) rule='"likely"' ;; esac
+        same "$name" "$function" 3 "$(grep "\"blocked_at\":\"main\.$function[+ ]" "$files.ndjson" |
+            grep -c "\"verdict\":$rule")"
+    done
+}
+
 for command in $go; do
     go_version=$("$command" env GOVERSION)
     for program in leaky healthy; do
@@ -211,7 +228,7 @@ for command in $go; do
     said=$("$GOLEAK_REPORT" recorder perf --locks --exe="$TEST_TMP/locks-inlined" 2>&1)
     same "$go_version locks" 'inlined: refused' "$TEST_TMP/locks-inlined: error: the compiler inlined calls of locks" \
         "${said%%,*}"
-    for program in server threads; do
+    for program in server threads timers; do
         check "$go_version builds $program" "$command" build -o "$TEST_TMP/$program" "tests/live/$program.go"
     done
     for tool in ${GOLEAK_TOOLS:-bpftrace perf}; do
@@ -228,6 +245,10 @@ for command in $go; do
         locks "$tool" healthy leaks 0
         attach "$tool"
         [ "$tool" != perf ] || threads
+        case $go_version in
+        go1.19* | go1.2[0-2]*) skip "$go_version timers, $tool" 'a channel knows its timer since Go 1.23' ;;
+        *) timers "$tool" ;;
+        esac
     done
 done
 done_testing

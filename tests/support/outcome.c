@@ -187,6 +187,7 @@ static void add_event(struct bytes *out, const struct goleak_event *e)
         { GOLEAK_HAS_STACK_BOUNDS, "stack_hi", e->chan },
         { GOLEAK_HAS_WAITSINCE, "waitsince", e->elem },
         { GOLEAK_HAS_STATUS, "status", e->status },
+        { GOLEAK_HAS_UNTIL, "until", (uint64_t)e->until_ns },
     };
     bytes_format(out, "%" PRIu64 ": kind %u has %" PRIx32, e->position, e->kind, e->has);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)

@@ -124,6 +124,7 @@ static void show(const struct goleak_event *event)
     show_hex(event, GOLEAK_HAS_GOPC, "gopc", event->gopc);
     show_hex(event, GOLEAK_HAS_STARTPC, "startpc", event->startpc);
     show_dec(event, GOLEAK_HAS_STATUS, "status", event->status);
+    show_dec(event, GOLEAK_HAS_UNTIL, "until", event->until_ns);
     if (event->has & GOLEAK_HAS_START)
         bytes_format(&reading.events, " fn=%s", goleak_symbols_text(&symbols, event->name));
     if (event->kind == GOLEAK_EVENT_STRUCT)

@@ -170,7 +170,11 @@ static void every_key_has_its_place(void **state)
                                     GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM | GOLEAK_HAS_TIME |
                                     GOLEAK_HAS_CPU | GOLEAK_HAS_TID | GOLEAK_HAS_PID | GOLEAK_HAS_BLOCKED |
                                     GOLEAK_HAS_STATUS | GOLEAK_HAS_BLOCKED_COUNT);
-    read_event("ready: goroutine=c000 by=c0002 bygoid=9 gopc=4531a0 startpc=0x4531b0");
+    read_event("gopark: goroutine=c000 reason=3 until=1117829773979 ts=1117829673979");
+    assert_int_equal(event.has, GOLEAK_HAS_G | GOLEAK_HAS_REASON | GOLEAK_HAS_TIME | GOLEAK_HAS_UNTIL);
+    assert_int_equal(event.until_ns, INT64_C(1117829773979));
+    read_event("ready: goroutine=c000 by=c0002 bygoid=9 gopc=4531a0 startpc=0x4531b0 until=7");
+    assert_true((event.has & GOLEAK_HAS_UNTIL) == 0); /* who is woken waits for nothing */
     assert_int_equal(event.other_g, 0xc0002);
     assert_int_equal(event.other_goid, 9);
     assert_int_equal(event.gopc, 0x4531a0);

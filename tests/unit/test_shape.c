@@ -96,12 +96,18 @@ static void expect_same(const struct goleak_event *a, const struct goleak_event 
         uint32_t has;
         uint64_t a, b;
     } others[] = {
-        { GOLEAK_HAS_TIME, (uint64_t)a->time_ns, (uint64_t)b->time_ns }, { GOLEAK_HAS_LOCK, a->lock, b->lock },
-        { GOLEAK_HAS_OTHER_GOID, a->other_goid, b->other_goid },         { GOLEAK_HAS_CHAN, a->chan, b->chan },
-        { GOLEAK_HAS_ELEM, a->elem, b->elem },                           { GOLEAK_HAS_GOPC, a->gopc, b->gopc },
-        { GOLEAK_HAS_STARTPC, a->startpc, b->startpc },                  { GOLEAK_HAS_CPU, a->cpu, b->cpu },
-        { GOLEAK_HAS_TID, a->tid, b->tid },                              { GOLEAK_HAS_PID, a->pid, b->pid },
+        { GOLEAK_HAS_TIME, (uint64_t)a->time_ns, (uint64_t)b->time_ns },
+        { GOLEAK_HAS_LOCK, a->lock, b->lock },
+        { GOLEAK_HAS_OTHER_GOID, a->other_goid, b->other_goid },
+        { GOLEAK_HAS_CHAN, a->chan, b->chan },
+        { GOLEAK_HAS_ELEM, a->elem, b->elem },
+        { GOLEAK_HAS_GOPC, a->gopc, b->gopc },
+        { GOLEAK_HAS_STARTPC, a->startpc, b->startpc },
+        { GOLEAK_HAS_CPU, a->cpu, b->cpu },
+        { GOLEAK_HAS_TID, a->tid, b->tid },
+        { GOLEAK_HAS_PID, a->pid, b->pid },
         { GOLEAK_HAS_STATUS, a->status, b->status },
+        { GOLEAK_HAS_UNTIL, (uint64_t)a->until_ns, (uint64_t)b->until_ns },
     };
     for (size_t i = 0; i < COUNT(others); i++)
         if (a->has & others[i].has)
@@ -113,11 +119,14 @@ static void expect_same(const struct goleak_event *a, const struct goleak_event 
 static const char *const layouts[] = {
     "gopark: goroutine=hhhhhhhhhhhh goid=d reason=dd wait=d lock=hhhhhh chan=h elem=h ts=ddddddddddddd cpu=d tid=dddd",
     "gopark: goroutine=hhhhhhhhhhh goid=dddddddddddddddd reason=d wait=dd lock=hhhhhhhhhhhhhhh status=d pid=dddddddd",
+    "gopark: goroutine=hhhhhhhhhhhh goid=dd reason=d wait=dd chan=hhhhhhhhhhhh until=dddddddddddddd ts=dddddddddddddd",
     "ready: goroutine=hhhhhhhhhhhh goid=dddddddd by=hhhhhhhhhhhh bygoid=ddddddddd ts=dddddddddddddddd",
-    "newproc1: goroutine=hhhhhhhhhhhh goid=dd parent=hhhhhhhhhhhh parentgoid=d gopc=hhhhhh startpc=hhhhhh fn=main.fff ts=d",
+    "newproc1: goroutine=hhhhhhhhhhhh goid=dd parent=hhhhhhhhhhhh parentgoid=d gopc=hhhhhh startpc=hhhhhh fn=main.fff "
+    "ts=d",
     "newproc1_entry: parent=hhhhhhhhhhhh parentgoid=ddd fn=hhhhhh pc=hhhhhh ts=dddddddd cpu=dd tid=ddddddd",
     "execute: goroutine=hhhhhhhhhhhh goid=ddd callerpc=hhhhhh cases=ddd ts=ddddddddd",
-    "godestroy: goroutine=hhhhhhhhhhhh", "profile-1s: ts=ddddddddddddd cpu=d",
+    "godestroy: goroutine=hhhhhhhhhhhh",
+    "profile-1s: ts=ddddddddddddd cpu=d",
 };
 
 static void fill(char *text, const char *layout)
