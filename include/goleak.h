@@ -30,8 +30,8 @@
  *           Damage in a recording is no failure: it is stepped over and counted.
  * Threads.  No global state. One trace is used by one thread at a time until
  *           goleak_trace_finish; a finished trace is read-only and may be read
- *           by many threads. Only goleak_trace_load* start threads of their own
- *           (see jobs), which are gone when they return; hooks and allocators of
+ *           by many threads. Only goleak_trace_load* and goleak_convert start threads of
+ *           their own (see jobs), which are gone when they return; hooks and allocators of
  *           the caller's are called on his thread.
  */
 #ifndef GOLEAK_H
@@ -114,8 +114,9 @@ struct goleak_options {
     uint64_t max_memory_bytes;  /* of all that the traces of one call hold; 0: none */
     const char *go_version;     /* "1.22", from 1.11; NULL: header, or inferred */
     const char *input_format;   /* a name of goleak_format_name; NULL: sniff */
-    unsigned jobs;              /* goleak_trace_load*: threads in all; 1: none
-                                   beside the caller; 0: as many as help     */
+    unsigned jobs;              /* goleak_trace_load*, goleak_convert: threads in
+                                   all; 1: none beside the caller; 0: as many as
+                                   help                                      */
     bool include_system;        /* count and show system goroutines          */
     int64_t min_age_ns;         /* younger waits are no leaks, but for those that
                                    nothing can wake at all; 0: none          */

@@ -19,6 +19,7 @@
 #include "join.h"
 
 #include "base/error.h"
+#include "base/thread.h"
 #include "format/glk.h"
 #include "format/glk_layout.h"
 #include "format/glk_writer.h"
@@ -67,6 +68,7 @@ struct convert {
     struct part *parts;
     size_t part_count;
     struct goleak_writer *writer;
+    unsigned packers;            /* its threads */
     struct goleak_error failure; /* of the writer */
     goleak_progress_fn *progress;
     void *progress_context;
@@ -580,6 +582,17 @@ static struct goleak_writer_source describe(const struct part *part, size_t inde
     };
 }
 
+/* More are ahead of the one who makes the blocks. */
+#define PACKERS 15
+
+/* How many threads are to pack, beside the caller's. Of many one is left to the readers, who have less to do. */
+static unsigned packers_of(unsigned jobs)
+{
+    unsigned threads = jobs != 0 ? jobs : goleak_thread_cores();
+    unsigned packers = threads < 4 ? threads - 1 : threads - 2;
+    return packers < PACKERS ? packers : PACKERS;
+}
+
 static enum goleak_status open_writer(struct convert *convert, int level, goleak_write_fn *write, void *context)
 {
     struct goleak_writer_source sources[GOLEAK_LANES] = { { 0 } };
@@ -598,6 +611,8 @@ static enum goleak_status open_writer(struct convert *convert, int level, goleak
     }
     enum goleak_status status =
         goleak_writer_new(&convert->writer, sources, count, &options, write, context, &convert->failure);
+    if (status == GOLEAK_OK && !goleak_writer_pack_aside(convert->writer, convert->packers))
+        status = goleak_writer_flush(convert->writer, &convert->failure); /* which failed: it says why */
     for (size_t i = 0; i < convert->part_count && status == GOLEAK_OK; i++)
         for (size_t k = 0; k < sources_of(&convert->parts[i]); k++)
             goleak_writer_borrow(convert->writer, convert->parts[i].first + k, &convert->parts[i].trace->symbols);
@@ -702,6 +717,8 @@ enum goleak_status goleak_convert(const char *const *paths, size_t path_count, c
     convert.options.progress = NULL;
     convert.options.ended = NULL;
     convert.options.retain_ended = false;
+    convert.packers = packers_of(convert.options.jobs);
+    convert.options.jobs -= convert.options.jobs != 0 ? convert.packers : 0;
     convert.options.max_memory_bytes /= path_count + 1; /* each has its share, and the writer */
     goleak_alloc_init(&convert.alloc, convert.options.allocator, 0);
     status = first_failure(&convert, convert_all(&convert, level, write, context));

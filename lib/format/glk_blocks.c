@@ -2,7 +2,6 @@
 #include "format/glk_writer_parts.h"
 
 #include "base/error.h"
-#include "base/xxh64.h"
 
 #include <string.h>
 
@@ -12,49 +11,9 @@
 /* Where places in the recording made too many shapes, the next blocks do not try; then one
  * does. */
 #define TRY_AGAIN 16
-/* Sections below this are not worth packing; those below the other are packed as tightly as
- * can be, where the caller does not ask for speed: it takes no time. */
-#define PACK_LEAST 48
-#define PACK_SMALL ((size_t)32 << 10)
-
-/* ---- bytes out ---- */
-
-static bool write_bytes(struct goleak_writer *writer, const void *bytes, size_t size)
-{
-    if (size == 0)
-        return true;
-    if (!writer->write(writer->context, bytes, size)) {
-        goleak_error_set(&writer->failure, GOLEAK_E_IO, "the output took no more bytes");
-        return false;
-    }
-    writer->offset += size;
-    return true;
-}
-
-/* The section as it goes out: packed where that is smaller. */
-static bool pack(struct goleak_writer *writer, const struct goleak_buf *plain, struct goleak_buf *packed,
-                 const struct goleak_buf **out)
-{
-    *out = plain;
-    if (writer->level == 0 || plain->size < PACK_LEAST)
-        return true;
-    bool tightly = plain->size < PACK_SMALL && writer->level >= GOLEAK_WRITER_LEVEL;
-    packed->size = 0;
-    if (!goleak_buf_reserve(packed, ZSTD_compressBound(plain->size)))
-        return goleak_writer_fail_memory(writer);
-    size_t size = ZSTD_compressCCtx(writer->zstd, packed->data, packed->capacity, plain->data, plain->size,
-                                    tightly ? GOLEAK_GLK_LEVEL_MAX : writer->level);
-    if (ZSTD_isError(size))
-        return goleak_writer_fail_memory(writer); /* the only thing that it lacks */
-    packed->size = size;
-    if (size < plain->size)
-        *out = packed;
-    return true;
-}
 
 static bool put_block(struct goleak_writer *writer, struct goleak_glk_head *head)
 {
-    const struct goleak_buf *tables, *columns;
     if (writer->tables.size > GOLEAK_GLK_SECTION_MAX || writer->columns.size > GOLEAK_GLK_SECTION_MAX) {
         goleak_error_set(&writer->failure, GOLEAK_E_USAGE,
                          "names and stacks that events have for the first time take more than %zu bytes of one "
@@ -62,23 +21,7 @@ static bool put_block(struct goleak_writer *writer, struct goleak_glk_head *head
                          GOLEAK_GLK_SECTION_MAX);
         return false;
     }
-    if (writer->tables.failed || writer->columns.failed ||
-        !pack(writer, &writer->tables, &writer->packed[0], &tables) ||
-        !pack(writer, &writer->columns, &writer->packed[1], &columns))
-        return goleak_writer_fail_memory(writer);
-    head->number = writer->number++;
-    head->tables_packed = tables->size;
-    head->tables_plain = writer->tables.size;
-    head->tables_sum = (uint32_t)goleak_xxh64(tables->data, tables->size);
-    head->columns_packed = columns->size;
-    head->columns_plain = writer->columns.size;
-    head->columns_sum = (uint32_t)goleak_xxh64(columns->data, columns->size);
-    writer->head.size = 0;
-    goleak_glk_head_put(&writer->head, head);
-    if (writer->head.failed)
-        return goleak_writer_fail_memory(writer);
-    return write_bytes(writer, writer->head.data, writer->head.size) &&
-           write_bytes(writer, tables->data, tables->size) && write_bytes(writer, columns->data, columns->size);
+    return goleak_glk_put_block(writer, head);
 }
 
 static void begin_block(struct goleak_writer *writer)
@@ -165,21 +108,6 @@ static void note_times(const struct goleak_event *events, size_t count, struct g
     head->span_ns = any ? (uint64_t)last - (uint64_t)first : 0;
 }
 
-static bool note_index(struct goleak_writer *writer, const struct goleak_glk_head *head, uint64_t offset)
-{
-    if (!goleak_grow(&writer->alloc, &writer->index, &writer->index_capacity, writer->index_count + 1,
-                     sizeof *writer->index))
-        return goleak_writer_fail_memory(writer);
-    writer->index[writer->index_count++] = (struct goleak_glk_indexed) {
-        .offset = offset,
-        .events = head->events,
-        .span_ns = head->span_ns,
-        .first_ns = head->first_ns,
-        .source = (uint32_t)head->source,
-    };
-    return true;
-}
-
 /* One block of events [*from, ...). */
 static bool put_events(struct goleak_writer *writer, struct goleak_glk_source *source, size_t *from, bool cut)
 {
@@ -217,8 +145,7 @@ static bool put_events(struct goleak_writer *writer, struct goleak_glk_source *s
     note_times(source->events + *from, count, &head);
     source->since += count + (count == 0); /* the tables are not fresh any more */
     *from += count;
-    uint64_t offset = writer->offset;
-    return put_block(writer, &head) && (count == 0 || note_index(writer, &head, offset));
+    return put_block(writer, &head);
 }
 
 static void put_source(struct goleak_writer *writer, struct goleak_glk_source *source)
@@ -241,7 +168,7 @@ static bool put_beginning(struct goleak_writer *writer)
     if (writer->began)
         return true;
     writer->began = true;
-    if (!write_bytes(writer, start, sizeof start))
+    if (!goleak_glk_write_bytes(writer, start, sizeof start))
         return false;
     begin_block(writer);
     for (size_t i = 0; i < writer->source_count; i++)
@@ -310,22 +237,22 @@ static void put_index(struct goleak_writer *writer)
  * block holds all, it would be the larger part. */
 bool goleak_writer_put_end(struct goleak_writer *writer)
 {
-    bool indexed = writer->index_count > 1;
     struct goleak_glk_head head = { .kind = GOLEAK_GLK_END_BLOCK, .first_ns = INT64_MIN };
-    head.flags = indexed ? GOLEAK_GLK_INDEXED : 0;
-    if (!put_beginning(writer))
+    if (!put_beginning(writer) || !goleak_glk_write_all(writer))
         return false;
+    bool indexed = writer->index_count > 1;
+    head.flags = indexed ? GOLEAK_GLK_INDEXED : 0;
     uint64_t offset = writer->offset;
     begin_block(writer);
     for (size_t i = 0; i < writer->source_count; i++)
         put_facts(writer, i);
     if (indexed)
         put_index(writer);
-    if (!put_block(writer, &head) || !indexed)
+    if (!put_block(writer, &head) || !goleak_glk_write_all(writer) || !indexed)
         return writer->failure.status == GOLEAK_OK;
     uint8_t trailer[GOLEAK_GLK_TRAILER];
     for (unsigned i = 0; i < 8; i++)
         trailer[i] = (uint8_t)(offset >> (8 * i));
     memcpy(trailer + 8, GOLEAK_GLK_TRAILER_MAGIC, sizeof trailer - 8);
-    return write_bytes(writer, trailer, sizeof trailer);
+    return goleak_glk_write_bytes(writer, trailer, sizeof trailer);
 }

@@ -123,9 +123,9 @@ static void release_source(struct goleak_writer *writer, struct goleak_glk_sourc
 static bool make_parts(struct goleak_writer *writer, const struct goleak_writer_source *sources, size_t source_count)
 {
     struct goleak_alloc *alloc = &writer->alloc;
-    struct goleak_buf *const bufs[] = { &writer->tables,     &writer->columns,    &writer->packed[0],
-                                        &writer->packed[1],  &writer->head,       &writer->new_strings,
-                                        &writer->new_frames, &writer->new_stacks, &writer->new_places };
+    struct goleak_buf *const bufs[] = { &writer->tables,      &writer->columns,    &writer->head,
+                                        &writer->new_strings, &writer->new_frames, &writer->new_stacks,
+                                        &writer->new_places };
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
         goleak_buf_init(bufs[i], alloc);
     goleak_intern_init(&writer->shapes, alloc);
@@ -143,9 +143,7 @@ static bool make_parts(struct goleak_writer *writer, const struct goleak_writer_
     /* A block's new addresses go through it, too: two an event. */
     writer->deltas = goleak_alloc_array(alloc, 2 * GOLEAK_GLK_BLOCK_EVENTS, sizeof *writer->deltas);
     writer->undo = goleak_alloc_array(alloc, 2 * GOLEAK_GLK_BLOCK_EVENTS, sizeof *writer->undo);
-    writer->zstd = writer->level != 0 ? ZSTD_createCCtx() : NULL;
-    return writer->shape_of != NULL && writer->deltas != NULL && writer->undo != NULL &&
-           (writer->zstd != NULL || writer->level == 0);
+    return writer->shape_of != NULL && writer->deltas != NULL && writer->undo != NULL && goleak_glk_packing_new(writer);
 }
 
 static enum goleak_status take_options(struct goleak_writer_options *own, const struct goleak_writer_options *options,
@@ -222,6 +220,7 @@ void goleak_writer_free(struct goleak_writer *writer)
     if (writer == NULL)
         return;
     struct goleak_alloc *alloc = &writer->alloc;
+    goleak_glk_packing_free(writer);
     for (size_t i = 0; i < writer->source_count; i++)
         release_source(writer, &writer->sources[i]);
     goleak_free(alloc, writer->sources, writer->source_count * sizeof *writer->sources);
@@ -234,15 +233,12 @@ void goleak_writer_free(struct goleak_writer *writer)
     goleak_free(alloc, writer->index, writer->index_capacity * sizeof *writer->index);
     goleak_buf_release(&writer->tables);
     goleak_buf_release(&writer->columns);
-    goleak_buf_release(&writer->packed[0]);
-    goleak_buf_release(&writer->packed[1]);
     goleak_buf_release(&writer->head);
     goleak_buf_release(&writer->new_strings);
     goleak_buf_release(&writer->new_frames);
     goleak_buf_release(&writer->new_stacks);
     goleak_buf_release(&writer->new_places);
     goleak_intern_release(&writer->shapes);
-    ZSTD_freeCCtx(writer->zstd);
     struct goleak_alloc last = *alloc;
     goleak_free(&last, writer, sizeof *writer);
 }
@@ -515,6 +511,8 @@ enum goleak_status goleak_writer_flush(struct goleak_writer *writer, struct gole
     for (size_t i = 0; i < writer->source_count && status == GOLEAK_OK; i++)
         if (!goleak_writer_flush_source(writer, &writer->sources[i], false))
             status = copy_failure(writer, error);
+    if (status == GOLEAK_OK && !goleak_glk_write_all(writer))
+        status = copy_failure(writer, error);
     return status;
 }
 

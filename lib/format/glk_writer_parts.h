@@ -2,7 +2,8 @@
  * glk_writer_parts - the inside of a goleak_writer, for its own files:
  *
  *      glk_writer.c    the calls of goleak.h and glk_writer.h: events are kept
- *      glk_blocks.c    a full block goes out: its head, its sections, the file around it
+ *      glk_blocks.c    a full block: its head, its sections, the file around it
+ *      glk_pack.c      it is packed, and goes out
  *      glk_gather.c    events into columns
  *      glk_numbers.c   what they mention gets numbers, and goes into the tables
  */
@@ -15,8 +16,6 @@
 #include "format/glk_column.h"
 #include "format/glk_layout.h"
 #include "model/event.h"
-
-#include <zstd.h>
 
 /* Tables of this size end a block early. */
 #define GOLEAK_GLK_TABLES_FULL ((size_t)1 << 20)
@@ -96,9 +95,9 @@ struct goleak_writer {
     uint64_t offset, number;
     struct goleak_glk_indexed *index;
     size_t index_count, index_capacity;
-    ZSTD_CCtx *zstd;
+    struct goleak_glk_packing *packing; /* blocks that are made, and not written yet */
     /* For the block being made. */
-    struct goleak_buf tables, columns, packed[2], head;
+    struct goleak_buf tables, columns, head;
     struct goleak_buf new_strings, new_frames, new_stacks, new_places;
     uint32_t old_strings, old_frames; /* numbers that were given before */
     uint64_t *new_slots;
@@ -149,5 +148,16 @@ void goleak_glk_put_columns(struct goleak_writer *writer);
 /* What is kept of a source goes out; `cut`: a batch ends there. */
 bool goleak_writer_flush_source(struct goleak_writer *writer, struct goleak_glk_source *source, bool cut);
 bool goleak_writer_put_end(struct goleak_writer *writer);
+
+/* ---- glk_pack.c ---------------------------------------------------------- */
+
+/* All false: the failure is the writer's. */
+bool goleak_glk_packing_new(struct goleak_writer *writer);
+void goleak_glk_packing_free(struct goleak_writer *writer);
+/* The block in `tables` and `columns`, which are another one's then. */
+bool goleak_glk_put_block(struct goleak_writer *writer, struct goleak_glk_head *head);
+/* All blocks. */
+bool goleak_glk_write_all(struct goleak_writer *writer);
+bool goleak_glk_write_bytes(struct goleak_writer *writer, const void *bytes, size_t size);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "format/glk.h"
 #include "format/glk_layout.h"
+#include "format/glk_writer.h"
 #include "support/fail_alloc.h"
 #include "support/glk_bytes.h"
 #include "support/reading.h"
@@ -313,6 +314,66 @@ static void tables_begin_anew(void **state)
     goleak_decoder_free(decoder);
     without_its_beginning(&glk);
     bytes_free(&glk);
+}
+
+/* ---- packing ------------------------------------------------------------------------- */
+
+/* So many blocks that each thread has some, in the making and in the ring. */
+static enum goleak_status write_many(struct goleak_writer *writer, unsigned threads)
+{
+    enum goleak_status status = GOLEAK_OK;
+    assert_true(goleak_writer_pack_aside(writer, threads));
+    for (uint64_t n = 0; n < 200000 && status == GOLEAK_OK; n++) {
+        struct goleak_event event = full_event(n);
+        event.has = has_of(n) & ~(GOLEAK_HAS_STACK | GOLEAK_HAS_START);
+        event.name = 0;
+        status = goleak_writer_event(writer, 0, &event, &error);
+        if (n == 100000 && status == GOLEAK_OK)
+            status = goleak_writer_flush(writer, &error);
+    }
+    return status == GOLEAK_OK ? goleak_writer_finish(writer, &error) : status;
+}
+
+static void threads_write_the_same_bytes(void **state)
+{
+    (void)state;
+    struct bytes one = { 0 };
+    for (unsigned threads = 0; threads < 6; threads++) {
+        struct bytes glk = { 0 };
+        struct goleak_writer *writer = open_writer(&glk, 1, 3);
+        assert_int_equal(write_many(writer, threads), GOLEAK_OK);
+        goleak_writer_free(writer);
+        if (threads == 0)
+            one = glk;
+        else if (!bytes_equal(&glk, &one))
+            fail_msg("%u threads write other bytes", threads);
+        if (threads != 0)
+            bytes_free(&glk);
+    }
+    bytes_free(&one);
+}
+
+/* Takes so many calls, and then none. */
+static bool take_some(void *context, const void *data, size_t size)
+{
+    (void)data;
+    (void)size;
+    unsigned *left = context;
+    return *left != 0 && (*left)--;
+}
+
+static void what_is_refused_ends_the_threads(void **state)
+{
+    (void)state;
+    const struct goleak_writer_source source = { .name = "one" };
+    for (unsigned takes = 0; takes < 24; takes += 3) {
+        struct goleak_writer *writer;
+        unsigned left = takes;
+        assert_int_equal(goleak_writer_new(&writer, &source, 1, NULL, take_some, &left, &error), GOLEAK_OK);
+        assert_int_equal(write_many(writer, 3), GOLEAK_E_IO);
+        assert_int_equal(left, 0);
+        goleak_writer_free(writer);
+    }
 }
 
 /* ---- what it refuses ---------------------------------------------------------------- */
@@ -654,6 +715,8 @@ int main(void)
         TEST(sources_are_merged),
         TEST(complaints_and_the_version_arrive),
         TEST(tables_begin_anew),
+        TEST(threads_write_the_same_bytes),
+        TEST(what_is_refused_ends_the_threads),
         TEST(failures_stick),
         TEST(misuse_is_told),
         TEST(misuse_sticks),
