@@ -84,7 +84,8 @@ static uint64_t hash_place(const struct look *look, const struct goleak_event *e
     if (goleak_symbols_frame_function(symbols, place)[0] == '\0' && (event->has & GOLEAK_HAS_GOPC))
         place = goleak_symbols_address(symbols, event->gopc, true);
     const char *text = goleak_symbols_frame_text(symbols, place);
-    bool told = goleak_symbols_frame_function(symbols, place)[0] != '\0' && !goleak_name_is_lost(text);
+    const char *function = goleak_symbols_frame_function(symbols, place);
+    bool told = function[0] != '\0' && !goleak_name_is_lost(function);
     return told ? goleak_hash_bytes(text, strlen(text)) | 1 : 0;
 }
 

@@ -243,10 +243,10 @@ static uint32_t read_stack(struct goleak_generation *generation, struct walk *wa
 {
     uint32_t list[FRAMES_MAX];
     for (size_t i = 0; i < count; i++) {
-        number(walk); /* pc: frames are known by their text */
+        uint64_t pc = number(walk);
         uint32_t function = goleak_generation_string(generation, number(walk));
         uint32_t file = goleak_generation_string(generation, number(walk));
-        list[i] = goleak_trace_frame(&generation->frames, function, file, number(walk));
+        list[i] = goleak_trace_frame(&generation->frames, pc, function, file, number(walk));
         if (list[i] == 0)
             return 0;
     }

@@ -429,6 +429,8 @@ static uint32_t name_frame(struct goleak_symbols *symbols, uint32_t frame, bool 
     size_t size, name_size;
     const char *text = goleak_intern_get(&symbols->frames, frame, &size), *end = text + size;
     const char *name = goleak_intern_get(&symbols->strings, symbols->frame_info[frame - 1].function, &name_size);
+    if (goleak_name_is_lost(name))
+        name_size = 0;
     const char *rest = text + (name_size <= size ? name_size : size);
     const char *sign = name_size != 0 ? "+0x" : "0x";
     if (!goleak_text_begins(rest, sign) || goleak_parse_hex(rest + strlen(sign), end, &number) != end)

@@ -57,7 +57,10 @@ static bool tell_frame(struct goleak_writer *writer, struct goleak_glk_source *s
     const char *text = goleak_intern_get(&source->symbols->frames, id, &size);
     uint32_t function = source->symbols->frame_info[id - 1].function, string;
     const char *name = goleak_intern_get(&source->symbols->strings, function, &function_size);
-    if (function_size > size || memcmp(text, name, function_size) != 0)
+    bool lost = goleak_name_is_lost(name);
+    if (lost)
+        function_size = 0;
+    else if (function_size > size || memcmp(text, name, function_size) != 0)
         function = 0, function_size = 0;
     if (!goleak_glk_string_number(writer, source, function, &string))
         return false;

@@ -34,7 +34,7 @@ bool goleak_v1_string(struct goleak_v1_file *file, uint64_t id, uint32_t *string
 
 static bool load_stack(struct goleak_v1_file *file, struct goleak_v1_entry *entry)
 {
-    uint64_t value, count, function, name, line;
+    uint64_t value, count, pc, function, name, line;
     const uint8_t *at = (const uint8_t *)file->bytes.data + entry->at + 1;
     at = goleak_v1_number(at, &value); /* its length */
     at = goleak_v1_number(at, &value);
@@ -43,13 +43,13 @@ static bool load_stack(struct goleak_v1_file *file, struct goleak_v1_entry *entr
         return false;
     for (uint64_t i = 0; i < count; i++) {
         uint32_t function_string, file_string;
-        at = goleak_v1_number(at, &value);
+        at = goleak_v1_number(at, &pc);
         at = goleak_v1_number(at, &function);
         at = goleak_v1_number(at, &name);
         at = goleak_v1_number(at, &line);
         if (!goleak_v1_string(file, function, &function_string) || !goleak_v1_string(file, name, &file_string))
             return false;
-        file->scratch[i] = goleak_trace_frame(&file->frames, function_string, file_string, line);
+        file->scratch[i] = goleak_trace_frame(&file->frames, pc, function_string, file_string, line);
         if (file->scratch[i] == 0)
             return false;
     }

@@ -136,9 +136,10 @@ void goleak_trace_frames_release(struct goleak_trace_frames *frames)
     frames->capacity = frames->reason_capacity = 0;
 }
 
-uint32_t goleak_trace_frame(struct goleak_trace_frames *frames, uint32_t function, uint32_t file, uint64_t line)
+uint32_t goleak_trace_frame(struct goleak_trace_frames *frames, uint64_t pc, uint32_t function, uint32_t file,
+                            uint64_t line)
 {
-    const uint64_t key[2] = { (uint64_t)function << 32 | file, line };
+    const uint64_t key[2] = { function != 0 ? (uint64_t)function << 32 | file : 0, function != 0 ? line : pc };
     size_t before = frames->keys.count, function_size, file_size;
     if (!goleak_grow(frames->keys.alloc, &frames->frames, &frames->capacity, before + 1, sizeof *frames->frames))
         return 0;
@@ -149,11 +150,10 @@ uint32_t goleak_trace_frame(struct goleak_trace_frames *frames, uint32_t functio
         const struct goleak_intern *strings = &frames->symbols->strings;
         const char *function_text = goleak_intern_get(strings, function, &function_size);
         const char *file_text = goleak_intern_get(strings, file, &file_size);
-        frames->frames[id - 1] =
-            function == 0 ? goleak_symbols_function(frames->symbols, GOLEAK_NAME_LOST, 1)
-            : file == 0   ? goleak_symbols_function(frames->symbols, function_text, function_size)
-                          : goleak_symbols_frame_line(frames->symbols, function_text, function_size, file_text,
-                                                      file_size, line);
+        frames->frames[id - 1] = function == 0 ? goleak_symbols_lost(frames->symbols, pc)
+                                 : file == 0   ? goleak_symbols_function(frames->symbols, function_text, function_size)
+                                             : goleak_symbols_frame_line(frames->symbols, function_text, function_size,
+                                                                         file_text, file_size, line);
     }
     return frames->frames[id - 1];
 }

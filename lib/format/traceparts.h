@@ -109,7 +109,8 @@ static inline void goleak_trace_by(struct goleak_event *event, const struct gole
         event->has |= event->other_goid <= INT64_MAX ? GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID : GOLEAK_HAS_OTHER;
 }
 
-/* Frames of a trace, by the strings of function and file and the line. */
+/* Frames of a trace, by the strings of function and file and the line; those whose names were lost
+ * by their address. */
 struct goleak_trace_frames {
     struct goleak_symbols *symbols;
     struct goleak_intern keys;
@@ -122,8 +123,9 @@ struct goleak_trace_frames {
 void goleak_trace_frames_init(struct goleak_trace_frames *frames, struct goleak_symbols *symbols,
                               struct goleak_alloc *alloc);
 void goleak_trace_frames_release(struct goleak_trace_frames *frames);
-/* function, file: strings of symbols. 0: memory. */
-uint32_t goleak_trace_frame(struct goleak_trace_frames *frames, uint32_t function, uint32_t file, uint64_t line);
+/* function, file: strings of symbols, 0: lost. 0: memory. */
+uint32_t goleak_trace_frame(struct goleak_trace_frames *frames, uint64_t pc, uint32_t function, uint32_t file,
+                            uint64_t line);
 /* What a goroutine with this stack waits for, as far as its functions tell; NONE: they do
  * not. False: memory. */
 bool goleak_trace_infer_reason(struct goleak_trace_frames *frames, uint32_t stack, uint8_t *reason);

@@ -145,6 +145,8 @@ uint32_t goleak_symbols_frame_told(struct goleak_symbols *symbols, uint32_t func
     char text[2 * NAME_MAX_BYTES + 32];
     size_t name_size;
     const char *name = goleak_intern_get(&symbols->strings, function, &name_size);
+    if (goleak_name_is_lost(name) && size != 0)
+        return goleak_symbols_frame_as(symbols, rest, size, function);
     if (name_size > NAME_MAX_BYTES)
         name_size = NAME_MAX_BYTES;
     if (size > sizeof text - name_size)
@@ -202,6 +204,15 @@ uint32_t goleak_symbols_address(struct goleak_symbols *symbols, uint64_t address
     if (known->frame == 0)
         known->frame = add_frame(symbols, text, address_text(text, address), NULL, 0);
     return known->frame;
+}
+
+uint32_t goleak_symbols_lost(struct goleak_symbols *symbols, uint64_t address)
+{
+    char text[18];
+    struct goleak_place place;
+    if (goleak_symbols_place(symbols, address, false, &place))
+        return add_place(symbols, &place);
+    return add_frame(symbols, text, address_text(text, address), GOLEAK_NAME_LOST, strlen(GOLEAK_NAME_LOST));
 }
 
 void goleak_symbols_address_of(const struct goleak_symbols *symbols, const char *object, size_t size, uint64_t offset,

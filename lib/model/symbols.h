@@ -126,6 +126,9 @@ static inline bool goleak_name_is_lost(const char *name)
 {
     return strcmp(name, GOLEAK_NAME_LOST) == 0;
 }
+/* A frame in a function whose name was lost: its text is the address, "0x450500", which lies within the call;
+ * its function "?", unless the executable knows. */
+uint32_t goleak_symbols_lost(struct goleak_symbols *symbols, uint64_t address);
 
 /* The address behind a name that goleak_symbols_start made up of one; false: it is none. */
 bool goleak_symbols_is_address(const struct goleak_symbols *symbols, uint32_t start, uint64_t *address);

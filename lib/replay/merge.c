@@ -408,7 +408,7 @@ static uint64_t find_like(const struct goleak_merge *merge, const struct goleak_
     return oldest;
 }
 
-/* Of a cut Go trace, whose names are missing, "?" is all that these tell. Nor does a wrapper's name tell much
+/* Of a cut Go trace, whose names are missing, "?" and addresses are all that these tell. Nor does a wrapper's name tell much
  * where the second one has the name of what is wrapped. */
 static uint32_t untold_parts(const struct goleak_merge *merge, const struct goleak_event *event, uint32_t second_has)
 {
@@ -420,7 +420,7 @@ static uint32_t untold_parts(const struct goleak_merge *merge, const struct gole
     if (goleak_name_is_lost(start) || ((second_has & GOLEAK_HAS_START) && goleak_symbols_is_wrapper(start)))
         untold |= event->has & GOLEAK_HAS_START;
     if (event->has & GOLEAK_HAS_STACK &&
-        goleak_name_is_lost(goleak_symbols_frame_text(symbols, goleak_symbols_created_at(symbols, event->stack))))
+        goleak_name_is_lost(goleak_symbols_frame_function(symbols, goleak_symbols_created_at(symbols, event->stack))))
         untold |= GOLEAK_HAS_STACK;
     return untold;
 }

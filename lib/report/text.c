@@ -82,8 +82,9 @@ static const char *whole_site(const struct goleak_text_report *report, uint32_t 
 {
     const char *created_at = goleak_site_created_at(report->view->model, site);
     const char *start = goleak_site_start(report->view->model, site);
+    bool told = start != NULL && !goleak_name_is_lost(start);
     /* A bare address says less than the name of what it starts. */
-    return start != NULL && (created_at == NULL || is_address(created_at)) ? start : created_at;
+    return created_at == NULL || (told && is_address(created_at)) ? start : created_at;
 }
 
 /* LEAKS has the folders; in a table they would cost the function's name. */

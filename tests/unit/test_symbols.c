@@ -209,6 +209,38 @@ static void a_refusal_leaves_nothing_half_done(void **state)
     }
 }
 
+static bool knows_one(void *context, uint64_t address, bool after_call, struct goleak_place *out)
+{
+    (void)context;
+    *out = (struct goleak_place) { "main.worker", "/a/main.go", 6 };
+    return address == 0x480008 && !after_call;
+}
+
+static void a_lost_name_leaves_the_address(void **state)
+{
+    (void)state;
+    uint32_t first = goleak_symbols_lost(&symbols, 0x480008), other = goleak_symbols_lost(&symbols, 0x480064);
+    assert_string_equal(goleak_symbols_frame_text(&symbols, first), "0x480008");
+    assert_true(goleak_name_is_lost(goleak_symbols_frame_function(&symbols, first)));
+    assert_int_not_equal(first, other);
+    assert_int_equal(goleak_symbols_lost(&symbols, 0x480008), first);
+
+    /* What is not known is not passed over: the place may be there. */
+    const uint32_t frames[] = { frame("runtime.chansend1"), first, frame("main.main") };
+    uint32_t stack = goleak_symbols_stack(&symbols, frames, COUNT(frames));
+    assert_int_equal(goleak_symbols_blocked_at(&symbols, stack), first);
+
+    /* As a .glk tells it again. */
+    uint32_t lost = goleak_symbols_string(&symbols, GOLEAK_NAME_LOST, 1);
+    assert_int_equal(goleak_symbols_frame_told(&symbols, lost, "0x480008", 8), first);
+
+    const struct goleak_resolver resolver = { .at = knows_one };
+    symbols.resolver = &resolver;
+    uint32_t named = goleak_symbols_lost(&symbols, 0x480008);
+    assert_string_equal(goleak_symbols_frame_text(&symbols, named), "main.worker /a/main.go:6");
+    assert_int_equal(goleak_symbols_lost(&symbols, 0x480064), other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +251,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_creation_site_is_behind_the_spawning_machinery, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_block_site_is_behind_the_runtime_and_sync, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_stack_may_be_written_in_two_ways, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lost_name_leaves_the_address, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_leaves_nothing_half_done, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
