@@ -145,17 +145,25 @@ static const char *advice_for_unread(const char *bytes, size_t size)
 /* A Go execution trace that none of the formats has taken. */
 static bool refuse_go_trace(const char *bytes, size_t size, bool whole, char advice[256])
 {
-    static const char start[] = "go 1.";
+    static const char start[] = "go 1.", back[] = " trace\0\0\0\0"; /* as many zero bytes as make it 16 */
     const size_t header = 16;
     if (size < sizeof start - 1 || memcmp(bytes, start, sizeof start - 1) != 0 || (size < header && !whole))
         return false;
     int digits = 0;
     while (digits < 4 && sizeof start - 1 + (size_t)digits < size && bytes[5 + digits] >= '0' && bytes[5 + digits] <= '9')
         digits++;
-    snprintf(advice, 256,
-             "found a Go execution trace with the header \"go 1.%.*s\", expected one that is known: the newest of them "
-             "is \"go 1.%d\"",
-             digits, bytes + 5, NEWEST_GO_TRACE);
+    size_t behind = sizeof start - 1 + (size_t)digits;
+    if (size < header || memcmp(bytes + behind, back, header - behind) != 0)
+        snprintf(advice, 256,
+                 "found a Go execution trace's header that begins \"go 1.%.*s\" and is %s, expected 16 bytes, such as "
+                 "\"go 1.%d trace\" and three zero bytes",
+                 digits, bytes + 5, size < header ? "cut" : "damaged", NEWEST_GO_TRACE);
+    else
+        snprintf(
+            advice, 256,
+            "found a Go execution trace with the header \"go 1.%.*s\", expected one that is known: the newest of them "
+            "is \"go 1.%d\"",
+            digits, bytes + 5, NEWEST_GO_TRACE);
     return true;
 }
 

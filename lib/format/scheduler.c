@@ -3,6 +3,7 @@
 #include "format/gotrace_v2_usual.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 /* So many threads may be asked in vain in a generation, by its bytes: far more than any needs
  * that a program has written. */
@@ -343,6 +344,40 @@ static enum verdict choose(struct step *step, size_t *place)
     return NOT_YET;
 }
 
+/* "GoStart of goroutine 5 on thread 7", "ProcStatus 9 of P 0 on no thread" */
+static void describe(struct step *step, char text[160])
+{
+    const struct goleak_trace_thread *thread = step->thread;
+    const uint64_t *argument = step->argument;
+    char status[24] = "", whose[48] = "", where[32] = "no thread";
+    uint8_t type = *thread->event;
+    read_arguments(step, argument_counts[type] - 1u);
+    switch (type) {
+    case GOLEAK_TRACE_ProcStatus:
+        snprintf(status, sizeof status, " %" PRIu64, argument[1]);
+        /* fall through */
+    case GOLEAK_TRACE_ProcStart:
+    case GOLEAK_TRACE_ProcSteal: snprintf(whose, sizeof whose, " of P %" PRIu64, argument[0]); break;
+    case GOLEAK_TRACE_GoStatus:
+    case GOLEAK_TRACE_GoStatusStack:
+        snprintf(status, sizeof status, " %" PRIu64, argument[2]);
+        /* fall through */
+    case GOLEAK_TRACE_GoCreate:
+    case GOLEAK_TRACE_GoCreateSyscall:
+    case GOLEAK_TRACE_GoCreateBlocked:
+    case GOLEAK_TRACE_GoStart:
+    case GOLEAK_TRACE_GoUnblock:
+    case GOLEAK_TRACE_GoSwitch:
+    case GOLEAK_TRACE_GoSwitchDestroy: snprintf(whose, sizeof whose, " of goroutine %" PRIu64, argument[0]); break;
+    default:
+        if (thread->g != 0)
+            snprintf(whose, sizeof whose, " of goroutine %" PRIu64, g_at(step, thread->g)->goid);
+    }
+    if (thread->id != GOLEAK_TRACE_NO_ID)
+        snprintf(where, sizeof where, "thread %" PRIu64, thread->id);
+    snprintf(text, 160, "%s%s%s on %s", goleak_trace_event_name(type), status, whose, where);
+}
+
 /* Nothing can be next: this one goes, whatever the rules say. */
 static enum verdict force(struct step *step)
 {
@@ -351,13 +386,12 @@ static enum verdict force(struct step *step)
     const char *expected = step->problem != NULL     ? step->problem
                            : scheduler->effort == 0 ? "what must happen before it, after so much that is out of order"
                                                     : "what must happen before it in some other thread";
-    uint64_t first = 0;
-    uint8_t type = *thread->event;
-    goleak_varint_ahead(arguments_of(thread->event), wrong, &first);
-    goleak_health_note(scheduler->generation->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0,
-                       goleak_trace_position(thread, thread->event),
-                       "found %s on thread %" PRIu64 " with %" PRIu64 ", expected %s", goleak_trace_event_name(type),
-                       thread->id, argument_counts[type] > 1 ? first : 0, expected);
+    struct goleak_health_book *health = scheduler->generation->env.health;
+    char found[160] = "";
+    if (health->entries[GOLEAK_HEALTH_broken_order].count == 0) /* only of the first one it is told */
+        describe(step, found);
+    goleak_health_note(health, GOLEAK_HEALTH_broken_order, 1, 0, 0, goleak_trace_position(thread, thread->event),
+                       "found %s, expected %s", found, expected);
     step->force = true;
     enum verdict verdict = take_step(step);
     step->force = false;
