@@ -194,8 +194,7 @@ static enum found read_likely(const struct goleak_reader *reader, size_t at, uin
     if (found != WHOLE)
         return found;
     bool likely = (gen == 0 ? head->gen <= UINT32_MAX : head->gen == gen || head->gen == gen + 1) && head->size != 0 &&
-                  (head->experimental ||
-                   goleak_trace_begins_payload((uint8_t)reader->generation.bytes.data[head->at]));
+                  (head->experimental || goleak_trace_begins_payload((uint8_t)reader->generation.bytes.data[head->at]));
     return likely ? WHOLE : BROKEN;
 }
 
@@ -209,6 +208,24 @@ static enum found is_end(const struct goleak_reader *reader, size_t at, uint64_t
     return found == WHOLE && head.gen != gen + 1 ? BROKEN : found;
 }
 
+/* In ticks, for a clock that has only begun. */
+#define NEAR_TICKS 64
+
+static bool is_near(uint64_t time, uint64_t other)
+{
+    uint64_t between = time > other ? time - other : other - time;
+    return between <= NEAR_TICKS || (time / 2 <= other && other / 2 <= time);
+}
+
+/* Chance makes small numbers; threads of one generation tell times that lie near each other. The first batch's
+ * may be damaged itself. */
+static bool fits_time(const struct goleak_generation *generation, uint64_t time)
+{
+    const struct goleak_trace_batch *batches = generation->batches;
+    size_t count = generation->batch_count;
+    return count == 0 || is_near(time, batches[0].time) || is_near(time, batches[count - 1].time);
+}
+
 /* A batch with another one behind it, the end of the generation, or that of the trace. One
  * alone could be chance. */
 static enum found is_way(const struct goleak_reader *reader, size_t at, bool last)
@@ -220,21 +237,18 @@ static enum found is_way(const struct goleak_reader *reader, size_t at, bool las
     enum found found = read_likely(reader, at, number != 0 ? number : after != 0 ? after + 1 : 0, last, &head);
     if (found != WHOLE)
         return found;
+    if (!fits_time(&reader->generation, head.time))
+        return BROKEN;
     if (head.end == reader->generation.bytes.size)
         return last ? WHOLE : MORE;
-    return is_end_mark(reader, head.end) ? is_end(reader, head.end, head.gen, last)
-                                         : read_likely(reader, head.end, head.gen, last, &next);
+    if (is_end_mark(reader, head.end))
+        return is_end(reader, head.end, head.gen, last);
+    found = read_likely(reader, head.end, head.gen, last, &next);
+    return found == WHOLE && !fits_time(&reader->generation, next.time) ? BROKEN : found;
 }
 
 /* Not for each batch of a trace that is full of such. */
 #define DOUBTS_MOST 64
-
-/* Chance makes small numbers; threads of one generation tell times that lie near each other. */
-static bool fits_time(const struct goleak_generation *generation, uint64_t time)
-{
-    uint64_t other = generation->batch_count != 0 ? generation->batches[0].time : time;
-    return time / 2 <= other && other / 2 <= time;
-}
 
 /* A header behind whose batch no other one stands, or in whose batch the trace ends, is believed
  * unless batches that fit begin within it. Of a trace that is cut the end may look like one by
@@ -261,8 +275,7 @@ static enum found doubt(struct goleak_reader *reader, const struct batch_head *h
     size_t end = next_gen && !cut ? head->end : reader->parsed + (left < SEARCH_BYTES ? left : SEARCH_BYTES);
     for (size_t at = reader->parsed + 1; at < end; at++) {
         struct batch_head first;
-        if (is_way(reader, at, last) != WHOLE || read_head(reader, at, last, &first) != WHOLE ||
-            !fits_time(generation, first.time))
+        if (is_way(reader, at, last) != WHOLE || read_head(reader, at, last, &first) != WHOLE)
             continue;
         if (!cut || first.end < generation->bytes.size)
             return WHOLE;

@@ -85,6 +85,24 @@ static void what_is_far_is_not_looked_for(void **state)
     assert_int_equal(reading_count(GOLEAK_HEALTH_truncated), 1);
 }
 
+/* Events whose bytes look like batches, one behind the other: "GoStatus of …" is no time of this trace. */
+static void what_looks_like_batches_is_not_the_way(void **state)
+{
+    (void)state;
+    add("Trace Go1.26\nEventBatch 3 -1 35960345161\nSync\nFrequency 15625000\nClockSnapshot 0 0 0 0\n"
+        "EventBatch 3 1 35960345170\nProcStatus 1 0 1\nGoStatus 1 1 1 2\n");
+    size_t size = trace.size;
+    bytes_add(&trace, "\x77", 1);
+    for (unsigned i = 0; i < 50; i++)
+        bytes_add(&trace, "\x01\x03\x14\x13\x03\x14\x01\x09\x01\x03\x1a\x13\x02\x15\x01", 15);
+    size = trace.size - size;
+    add("Trace Go1.26\nEventBatch 3 1 35960345180\nGoDestroy 1\nEventBatch 3 -1 35960345161\nStrings\n"
+        "String 1 data=\"x\"\nEndOfGeneration\n");
+    char detail[80];
+    snprintf(detail, sizeof detail, "found the byte 0x77, expected a batch; %zu bytes were left out", size);
+    read_damaged(3, detail);
+}
+
 static void another_generation_is_not_the_way(void **state)
 {
     (void)state;
@@ -301,6 +319,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(behind_damage_the_next_batch_is_found),
         TEST(what_is_far_is_not_looked_for),
+        TEST(what_looks_like_batches_is_not_the_way),
         TEST(another_generation_is_not_the_way),
         TEST(a_cut_that_is_damage_hides_none),
         TEST(the_runtimes_events_have_their_values),
