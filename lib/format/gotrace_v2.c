@@ -123,7 +123,7 @@ struct batch_head {
 
 enum found { WHOLE, CUT, MORE, BROKEN };
 
-/* MORE: of bytes, is needed to tell. */
+/* MORE: of bytes, is needed to tell. Its generation may be 0, which none is. */
 static enum found read_head(const struct goleak_reader *reader, size_t from, bool last, struct batch_head *head)
 {
     const struct goleak_generation *generation = &reader->generation;
@@ -141,7 +141,7 @@ static enum found read_head(const struct goleak_reader *reader, size_t from, boo
             return head->too_long ? BROKEN : MORE;
         at = next;
     }
-    if (head->gen == 0 || head->size > GOLEAK_TRACE_BATCH_MAX)
+    if (head->size > GOLEAK_TRACE_BATCH_MAX)
         return BROKEN;
     head->at = (size_t)(at - start);
     head->end = head->at + (size_t)head->size;
@@ -193,7 +193,8 @@ static enum found read_likely(const struct goleak_reader *reader, size_t at, uin
         return BROKEN;
     if (found != WHOLE)
         return found;
-    bool likely = (gen == 0 ? head->gen <= UINT32_MAX : head->gen == gen || head->gen == gen + 1) && head->size != 0 &&
+    bool likely = (gen == 0 ? head->gen - 1 < UINT32_MAX : head->gen == gen || head->gen == gen + 1) &&
+                  head->size != 0 &&
                   (head->experimental || goleak_trace_begins_payload((uint8_t)reader->generation.bytes.data[head->at]));
     return likely ? WHOLE : BROKEN;
 }
@@ -313,6 +314,57 @@ static void note_skipped(struct goleak_reader *reader, uint64_t found, uint64_t 
                              "found generation %" PRIu64 " behind %" PRIu64 ", expected the next one", found, last);
 }
 
+/* Generations begin with their clock. */
+static bool is_clock(const struct goleak_reader *reader, const struct batch_head *head)
+{
+    uint8_t first = head->size != 0 ? (uint8_t)reader->generation.bytes.data[head->at] : 0;
+    return first == GOLEAK_TRACE_FREQUENCY || first == GOLEAK_TRACE_SYNC;
+}
+
+/* The number of the batch that begins at `at`, 0: there is none. False: more bytes are needed. */
+static bool peek_gen(const struct goleak_reader *reader, size_t at, bool last, struct batch_head *head)
+{
+    size_t size = reader->generation.bytes.size;
+    *head = (struct batch_head) { 0 };
+    if (at >= size || !is_batch(reader, at))
+        return last || at != size;
+    enum found found = read_head(reader, at, last, head);
+    if (found == BROKEN)
+        head->gen = 0;
+    return found != MORE || last;
+}
+
+/* Generations do not mix, and none is of one batch alone: where a batch is not of its generation and what is behind it
+ * goes on with that, or with the next one, its number is damaged. False: more bytes are needed. */
+static bool correct_gen(struct goleak_reader *reader, struct batch_head *head, bool last)
+{
+    struct goleak_generation *generation = &reader->generation;
+    uint64_t number = generation->number, after = number != 0 ? number : reader->last_generation, gen = head->gen;
+    bool first = number == 0 || is_clock(reader, head);
+    struct batch_head next, third;
+    if ((gen == number && gen != 0) || head->end > generation->bytes.size)
+        return true;
+    if (!peek_gen(reader, head->end, last, &next))
+        return false;
+    bool may_be_next = gen == after + 1 && reader->version < 26; /* from then on a generation says where it ends */
+    if (number != 0 && (next.gen == number || (!may_be_next && !first && (next.gen == 0 || next.gen == after + 1))))
+        gen = number;
+    else if (after != 0 && next.gen == after + 1)
+        gen = next.gen;
+    else if (after == 0 && next.gen != 0 && next.gen != gen && (gen == 0 || next.gen != gen + 1)) {
+        if (!peek_gen(reader, next.end, last, &third))
+            return false;
+        gen = third.gen == next.gen ? next.gen : gen;
+    }
+    if (gen != head->gen)
+        goleak_generation_damage(generation, offset_of(reader),
+                                 "found a batch of generation %" PRIu64 ", expected one of %" PRIu64
+                                 " before what follows; it is taken for that",
+                                 head->gen, gen);
+    head->gen = gen;
+    return true;
+}
+
 /* Whole batches go into their generation; a whole generation is run. */
 static enum goleak_status take_batches(struct goleak_reader *reader, bool last)
 {
@@ -342,6 +394,12 @@ static enum goleak_status take_batches(struct goleak_reader *reader, bool last)
         if (other == MORE)
             return GOLEAK_OK;
         if (found == BROKEN || other == WHOLE) {
+            search(reader, &head);
+            continue;
+        }
+        if (!correct_gen(reader, &head, last))
+            return GOLEAK_OK;
+        if (head.gen == 0) {
             search(reader, &head);
             continue;
         }
