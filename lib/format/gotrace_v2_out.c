@@ -1,6 +1,8 @@
 /* gotrace_v2_out - see gotrace_v2_out.h. Here: what is not frequent. */
 #include "format/gotrace_v2_out.h"
 
+#include "model/reasons.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -93,6 +95,14 @@ const struct goleak_v2_reason *goleak_v2_find_reason(struct goleak_v2_out *out, 
                               : known     ? id - FIRST_REASON
                                           : GOLEAK_REASON_UNKNOWN);
     return place;
+}
+
+void goleak_v2_bad_reason(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t string)
+{
+    struct goleak_generation *generation = out->generation;
+    goleak_health_note(generation->env.health, GOLEAK_HEALTH_impossible_reasons, 1, 0, 0, when.position,
+                       "found the block reason \"%.100s\", expected one of Go 1.22 to 1.%d",
+                       goleak_symbols_text(generation->env.symbols, string), GOLEAK_GO_NEWEST);
 }
 
 void goleak_v2_put_start(struct goleak_v2_out *out, struct goleak_event *event, uint32_t slot, uint32_t start)

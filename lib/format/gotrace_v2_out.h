@@ -96,6 +96,8 @@ void goleak_v2_runtime(struct goleak_v2_out *out, struct goleak_v2_when when, ui
 /* What is not among the last ones; the same until the next call. */
 const struct goleak_v2_stack *goleak_v2_find_stack(struct goleak_v2_out *out, uint64_t id);
 const struct goleak_v2_reason *goleak_v2_find_reason(struct goleak_v2_out *out, uint64_t id);
+/* It waits for a text that is no reason. */
+void goleak_v2_bad_reason(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t string);
 /* The goroutine's id is none. */
 void goleak_v2_bad_goid(struct goleak_v2_out *out, struct goleak_v2_when when, uint64_t goid);
 
@@ -188,11 +190,13 @@ static inline void goleak_v2_create(struct goleak_v2_out *out, struct goleak_v2_
 static inline void goleak_v2_block(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t slot,
                                    uint64_t reason, uint64_t id)
 {
-    uint8_t number = goleak_v2_reason(out, reason)->reason;
+    const struct goleak_v2_reason why = *goleak_v2_reason(out, reason);
     const struct goleak_v2_stack *stack = goleak_v2_stack(out, id);
+    if (why.reason == GOLEAK_REASON_UNKNOWN && why.string != 0) /* else it is missing, which is counted already */
+        goleak_v2_bad_reason(out, when, why.string);
     struct goleak_event *event = goleak_v2_of(out, when, slot, GOLEAK_EVENT_PARK, GOLEAK_FLAG_REASON,
                                               GOLEAK_HAS_REASON | stack->has);
-    event->reason = number;
+    event->reason = why.reason;
     event->stack = stack->stack;
     if (!out->gs->gs[slot].started_told)
         goleak_v2_learn_start(out, event, slot, stack->start);

@@ -198,12 +198,12 @@ ALWAYS_INLINE bool usual_leave(struct usual *usual, enum goleak_trace_status sta
     const struct goleak_v2_reason *reason = &usual->scheduler->out.reasons[why & 31];
     struct goleak_trace_g *g = usual_g(usual, slot);
     uint64_t goid = g->goid;
-    if (stack == NULL || UNLIKELY(reason->id != why) || UNLIKELY(g->status != GOLEAK_TRACE_RUNNING) ||
-        UNLIKELY(!g->started_told) || UNLIKELY((int64_t)goid < 0))
+    bool waits = status == GOLEAK_TRACE_WAITING;
+    if (stack == NULL || UNLIKELY(reason->id != why) || UNLIKELY(waits && reason->reason == GOLEAK_REASON_UNKNOWN) ||
+        UNLIKELY(g->status != GOLEAK_TRACE_RUNNING) || UNLIKELY(!g->started_told) || UNLIKELY((int64_t)goid < 0))
         return false;
     usual->thread->g = 0;
     g->status = (uint8_t)status;
-    bool waits = status == GOLEAK_TRACE_WAITING;
     struct goleak_event *event =
         tell(usual, slot, goid, waits ? GOLEAK_EVENT_PARK : GOLEAK_EVENT_YIELD, waits ? GOLEAK_FLAG_REASON : 0,
              waits ? reason->reason : 0, (waits ? GOLEAK_HAS_REASON : 0) | stack->has);

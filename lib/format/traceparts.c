@@ -174,7 +174,7 @@ enum goleak_reason goleak_trace_reason(const char *at, size_t size)
         if (strlen(name) == size && memcmp(name, at, size) == 0)
             return (enum goleak_reason)reason;
     }
-    return GOLEAK_REASON_GENERIC;
+    return GOLEAK_REASON_UNKNOWN;
 }
 
 /* The functions through which goroutines park (the runtime's sources; a name that ends in

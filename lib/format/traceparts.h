@@ -133,7 +133,7 @@ bool goleak_trace_infer_reason(struct goleak_trace_frames *frames, uint32_t stac
  * 1's is runtime.main, whose own frame traces cut off. 0: not told. */
 uint32_t goleak_trace_start_of(const struct goleak_trace_frames *frames, uint32_t stack);
 
-/* Go's word for why a goroutine waits ("chan send"); GENERIC for one that is not known. */
+/* Go's word for why a goroutine waits ("chan send"); UNKNOWN for one that is none. */
 enum goleak_reason goleak_trace_reason(const char *at, size_t size);
 
 #endif
