@@ -235,7 +235,7 @@ static bool set_value(struct cli_options *options, const struct option_row *row,
                bad_value(options, row, value, "a whole number from 0 to 19");
     case GO_VERSION:
         return cli_value_go_version(value, &options->go_version) ||
-               bad_value(options, row, value, "a Go version such as 1.22");
+               bad_value(options, row, value, "a Go version from 1.11, such as 1.22");
     case MIN_AGE:
         return cli_value_duration(value, &options->min_age_ns) ||
                bad_value(options, row, value, "a duration such as 10s, 1m30s or 500ms");

@@ -166,16 +166,17 @@ bool cli_value_size(const char *text, uint64_t *out_bytes)
     return scale_decimal(&number, unit, out_bytes);
 }
 
+/* The first one that the library knows is 1.11; so a misuse is told of the option, not of each FILE. */
 bool cli_value_go_version(const char *text, const char **out)
 {
-    const char *version = strncmp(text, "go", 2) == 0 ? text + 2 : text;
-    size_t major = count_digits(version);
-    if (major == 0 || version[major] != '.')
+    const char *version = strncmp(text, "go", 2) == 0 ? text + 2 : text, *number = version + 2;
+    if (strncmp(version, "1.", 2) != 0)
         return false;
-    size_t minor = count_digits(version + major + 1);
-    const char *rest = version + major + 1 + minor;
+    size_t digits = count_digits(number);
+    bool old = digits < 2 || *number == '0' || (digits == 2 && strncmp(number, "10", 2) == 0);
+    const char *rest = number + digits;
     /* A patch level, a pre-release or a vendor's suffix may follow. */
-    if (minor == 0 || (*rest != '\0' && strchr(".rb-", *rest) == NULL))
+    if (old || (*rest != '\0' && strchr(".rb-", *rest) == NULL))
         return false;
     *out = version;
     return true;

@@ -27,7 +27,7 @@ bool cli_value_duration(const char *text, int64_t *out_ns);
 /* "64M", "1.5G", "512k", "16777216": bytes, with powers of 1024. */
 bool cli_value_size(const char *text, uint64_t *out_bytes);
 
-/* "1.22", "go1.22.3", "go1.27rc1": puts what stands behind "go" in *out,
+/* "1.22", "go1.22.3", "go1.27rc1", from 1.11 on: puts what stands behind "go" in *out,
  * which borrows from `text`. */
 bool cli_value_go_version(const char *text, const char **out);
 

@@ -139,8 +139,10 @@ static void go_versions_lose_their_go(void **state)
 {
     static const char *const good[][2] = { { "1.22", "1.22" },           { "go1.22", "1.22" },
                                            { "go1.22.3", "1.22.3" },     { "1.27rc1", "1.27rc1" },
-                                           { "1.27beta2", "1.27beta2" }, { "go1.24-fork", "1.24-fork" } };
-    static const char *const bad[] = { "", "go", "1", "1.", "go1.", ".22", "x1.22", "1.22x", "22", "1,22" };
+                                           { "1.27beta2", "1.27beta2" }, { "go1.24-fork", "1.24-fork" },
+                                           { "1.11", "1.11" },           { "1.100", "1.100" } };
+    static const char *const bad[] = { "",   "go",   "1",   "1.",   "go1.",     ".22",  "x1.22", "1.22x",
+                                       "22", "1,22", "1.5", "1.10", "go1.10.8", "1.05", "2.0",   "11.22" };
     const char *version = NULL;
     (void)state;
     for (size_t i = 0; i < COUNT(good); i++) {
@@ -430,7 +432,7 @@ static void misuse_names_the_word(void **state)
         { "--min-age=10", "expected a duration such as" },
         { "--max-memory=lots", "expected a size such as" },
         { "--max-memory=16383K", "expected at least 16M" },
-        { "--go-version=latest", "expected a Go version such as" },
+        { "--go-version=latest", "expected a Go version from 1.11" },
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
