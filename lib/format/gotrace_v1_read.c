@@ -288,6 +288,18 @@ static enum goleak_status go_through(struct goleak_v1_file *file, bool whole)
             return GOLEAK_OK;
         if (result == GOLEAK_V1_EVENT && !file->batch_open && goleak_v1_numbers[piece.type] != 0)
             result = goleak_v1_broken(&piece, "found before the first batch, expected a batch", 0);
+        if (result == GOLEAK_V1_BROKEN && bytes[file->at] == 'g') {
+            size_t left = file->bytes.size - file->at;
+            if (left < GOLEAK_TRACE_HEADER && !whole)
+                return GOLEAK_OK;
+            if (goleak_trace_version(file->bytes.data + file->at, left) != 0) {
+                goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, file->at,
+                                   GOLEAK_TRACE_ANOTHER);
+                file->bytes.size = file->at;
+                file->another = true;
+                return GOLEAK_OK;
+            }
+        }
         if (result == GOLEAK_V1_BROKEN) {
             note_damage(file, &piece);
             close_batch(file, file->at++);
@@ -303,7 +315,7 @@ static enum goleak_status go_through(struct goleak_v1_file *file, bool whole)
 
 enum goleak_status goleak_v1_file_feed(struct goleak_v1_file *file, const char *bytes, size_t size)
 {
-    if (file->refused)
+    if (file->refused || file->another)
         return GOLEAK_OK;
     goleak_buf_append(&file->bytes, bytes, size);
     if (file->bytes.failed)

@@ -68,6 +68,7 @@ struct goleak_v1_file {
     unsigned version;        /* minor, of the header; 0: not read yet */
     bool lost;               /* damage: a batch is being looked for */
     bool refused;            /* no header that we read */
+    bool another;            /* trace follows, which is left out */
     uint8_t numbers[256];    /* by an event's first byte: so many follow, 4 behind a length; 0: look closely */
     uint64_t places[256];    /* of the bits of a byte, a byte for each */
     uint8_t counts[256];     /* how many they are */

@@ -308,6 +308,18 @@ static bool find_way(struct goleak_reader *reader, bool last)
     return false;
 }
 
+/* That of another trace, written behind this one. */
+static enum found find_header(const struct goleak_reader *reader, bool last)
+{
+    const struct goleak_buf *bytes = &reader->generation.bytes;
+    size_t left = bytes->size - reader->parsed;
+    if (bytes->data[reader->parsed] != 'g' || (left < GOLEAK_TRACE_HEADER && last))
+        return BROKEN;
+    if (left < GOLEAK_TRACE_HEADER)
+        return MORE;
+    return goleak_trace_version(bytes->data + reader->parsed, left) != 0 ? WHOLE : BROKEN;
+}
+
 static void note_skipped(struct goleak_reader *reader, uint64_t found, uint64_t last)
 {
     goleak_generation_damage(&reader->generation, offset_of(reader),
@@ -384,6 +396,14 @@ static enum goleak_status take_batches(struct goleak_reader *reader, bool last)
             continue;
         }
         if (!is_batch(reader, reader->parsed)) {
+            enum found header = find_header(reader, last);
+            if (header == MORE)
+                return GOLEAK_OK;
+            if (header == WHOLE) {
+                goleak_generation_damage(generation, offset_of(reader), GOLEAK_TRACE_ANOTHER);
+                reader->lost = true;
+                return GOLEAK_OK;
+            }
             search(reader, NULL);
             continue;
         }

@@ -11,6 +11,9 @@
 /* "go 1.NN trace" and three zero bytes. */
 #define GOLEAK_TRACE_HEADER 16
 
+/* What is said of a header behind a trace: goids mean others there. */
+#define GOLEAK_TRACE_ANOTHER                                                                                           \
+    "found the header of another trace, expected the end of this one; it was left out: give it as a file of its own"
 /* NN; 0: it is no such header, or not whole. */
 unsigned goleak_trace_version(const char *bytes, size_t size);
 
