@@ -195,6 +195,19 @@ static enum goleak_status keep(struct goleak_order *order, struct goleak_life *l
     return goleak_lives_flush(order); /* all at once: each by itself would cost a search */
 }
 
+/* Positions are the input's own: of a hostile one they may be any numbers. */
+static bool is_due(const struct goleak_lives *lives, uint64_t position)
+{
+    return position >= lives->due && lives->due != UINT64_MAX;
+}
+
+static void expect_company(struct goleak_lives *lives, uint64_t opened)
+{
+    uint64_t due = opened < UINT64_MAX - COMPANY_LINES ? opened + COMPANY_LINES : UINT64_MAX;
+    if (due < lives->due)
+        lives->due = due;
+}
+
 /* The queue may go, and goes when its company has had time to come. */
 static void open_queue(struct goleak_lives *lives, struct goleak_life *life, uint64_t position)
 {
@@ -203,8 +216,7 @@ static void open_queue(struct goleak_lives *lives, struct goleak_life *life, uin
     size_t place = (size_t)(life - lives->lives);
     goleak_set_bit(lives->open, place);
     life->opened = position;
-    if (position + COMPANY_LINES < lives->due)
-        lives->due = position + COMPANY_LINES;
+    expect_company(lives, position);
 }
 
 /* Runs the queues whose company has had its time. */
@@ -215,8 +227,7 @@ static enum goleak_status run_due(struct goleak_order *order, uint64_t position)
     for (size_t i = next_life(lives->open, 0); i < GOLEAK_LIVES; i = next_life(lives->open, i + 1)) {
         struct goleak_life *life = &lives->lives[i];
         if (position - life->opened < COMPANY_LINES) {
-            if (life->opened + COMPANY_LINES < lives->due)
-                lives->due = life->opened + COMPANY_LINES;
+            expect_company(lives, life->opened);
             continue;
         }
         enum goleak_status status = run_queue(order, life, AS_ALLOWED, 0);
@@ -295,15 +306,15 @@ enum goleak_status goleak_lives_push(struct goleak_order *order, const struct go
     for (size_t i = 0; i < count;) {
         struct goleak_life *life = NULL;
         size_t end = i;
-        if (events[i].position >= lives->due) {
+        if (is_due(lives, events[i].position)) {
             enum goleak_status status = run_due(order, events[i].position);
             if (status != GOLEAK_OK)
                 return status;
         }
         /* As many as there are without a queue. */
-        if (lives->waiting == 0 && events[count - 1].position < lives->due)
+        if (lives->waiting == 0 && !is_due(lives, events[count - 1].position))
             end = count;
-        for (; end < count && events[end].position < lives->due; end++)
+        for (; end < count && !is_due(lives, events[end].position); end++)
             if (lives->waiting != 0 && (life = find_life(lives, events[end].g)) != NULL)
                 break;
         size_t done = 0;

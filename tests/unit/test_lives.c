@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "support/glk_bytes.h"
 #include "support/load.h"
 
 #define P "parent=824633729920 "
@@ -276,6 +277,34 @@ static void what_waits_is_bounded(void **state)
     goleak_buf_release(&text);
 }
 
+/* A .glk says itself at which lines its events were. */
+static void lines_may_have_any_numbers(void **state)
+{
+    static const uint64_t firsts[] = { UINT64_MAX, UINT64_MAX - 3, UINT64_MAX - 70 };
+    const struct goleak_writer_source source = { .name = "trace.txt", .format = "bpftrace" };
+    (void)state;
+    for (size_t i = 0; i < COUNT(firsts); i++) {
+        struct bytes glk = { 0 };
+        struct goleak_writer *writer;
+        struct goleak_event event = { .kind = GOLEAK_EVENT_CREATE, .position = firsts[i] };
+        event.has = GOLEAK_HAS_G | GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT;
+        assert_int_equal(goleak_writer_new(&writer, &source, 1, NULL, glk_bytes_write, &glk, NULL), GOLEAK_OK);
+        for (unsigned k = 0; k < 100; k++) { /* each is printed twice, its end between the two */
+            event.kind = k % 3 != 1 ? GOLEAK_EVENT_CREATE : GOLEAK_EVENT_END;
+            event.g = A + k / 6 * 0x380;
+            event.count = (int32_t)(k % 5);
+            assert_int_equal(goleak_writer_event(writer, 0, &event, NULL), GOLEAK_OK);
+            event.position += event.position != UINT64_MAX;
+        }
+        assert_int_equal(goleak_writer_finish(writer, NULL), GOLEAK_OK);
+        goleak_writer_free(writer);
+        struct goleak_trace *trace = load_pieces(NULL, glk.data, glk.size, 0);
+        assert_int_equal(load_capture(trace).events, 100);
+        goleak_trace_free(trace);
+        bytes_free(&glk);
+    }
+}
+
 /* A script that prints no counters prints goroutines that it did not see begin. */
 static void without_counters_nothing_waits(void **state)
 {
@@ -302,6 +331,7 @@ int main(void)
         cmocka_unit_test(a_second_end_is_told_and_not_counted),
         cmocka_unit_test(a_creation_whose_end_was_lost_is_an_implicit_end),
         cmocka_unit_test_setup(what_waits_is_bounded, set_up),
+        cmocka_unit_test(lines_may_have_any_numbers),
         cmocka_unit_test(without_counters_nothing_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
