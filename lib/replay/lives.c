@@ -282,11 +282,11 @@ static enum goleak_status meet(struct goleak_order *order, struct goleak_life *l
         /* A park behind a creation that still waits is of that life; an end may well
          * be what the creation waits for. */
         if (life->head != NONE && event->kind == GOLEAK_EVENT_PARK)
-            return append(order, life, event);
+            return keep(order, life, event);
     }
     bool behind_creation = life->head != NONE && !open && first->kind == GOLEAK_EVENT_CREATE;
     if (behind_creation && event->kind == GOLEAK_EVENT_PARK)
-        return append(order, life, event);
+        return keep(order, life, event);
     enum goleak_status status = behind_creation && event->kind == GOLEAK_EVENT_END
                                     ? end_before(order, life, event)
                                     : replay_one(order, event, GOLEAK_REPLAY_ASK);

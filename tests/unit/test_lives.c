@@ -277,6 +277,27 @@ static void what_waits_is_bounded(void **state)
     goleak_buf_release(&text);
 }
 
+/* Behind a creation that waits for an end which was lost. */
+static void what_waits_behind_a_creation_is_bounded(void **state)
+{
+    struct goleak_buf text;
+    (void)state;
+    goleak_buf_init(&text, &heap);
+    goleak_buf_text(&text, "newproc1: goroutine=c000102000 " P "count=1 blocked_count=0\n"
+                           "newproc1: goroutine=c000102000 " P "count=1 blocked_count=0\n");
+    for (unsigned i = 0; i < 200000; i++)
+        goleak_buf_text(&text, "gopark: goroutine=c000102000 blocked=1 reason=6 blocked_count=1\n");
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    options.max_memory_bytes = (uint64_t)12 << 20;
+    struct goleak_trace *trace = load_pieces(&options, text.data, text.size, 0);
+    assert_int_equal(load_summary(trace).created, 2);
+    assert_int_equal(load_summary(trace).live_at_end, 1);
+    assert_int_equal(load_count(trace, "implicit_ends"), 1);
+    assert_int_equal(load_capture(trace).events, 200002);
+    goleak_trace_free(trace);
+    goleak_buf_release(&text);
+}
+
 /* A .glk says itself at which lines its events were. */
 static void lines_may_have_any_numbers(void **state)
 {
@@ -331,6 +352,7 @@ int main(void)
         cmocka_unit_test(a_second_end_is_told_and_not_counted),
         cmocka_unit_test(a_creation_whose_end_was_lost_is_an_implicit_end),
         cmocka_unit_test_setup(what_waits_is_bounded, set_up),
+        cmocka_unit_test_setup(what_waits_behind_a_creation_is_bounded, set_up),
         cmocka_unit_test(lines_may_have_any_numbers),
         cmocka_unit_test(without_counters_nothing_waits),
     };
