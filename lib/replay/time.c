@@ -228,12 +228,28 @@ static void give_spare(struct goleak_order *order, struct goleak_batch *batch)
         order->window.spare = batch;
 }
 
-/* Merges `late` with the waiting batches [from, to), which it overlaps. The older
- * ones win ties. On failure some of those events are lost: memory has ended. */
-static enum goleak_status merge(struct goleak_order *order, struct goleak_batch *late, size_t from, size_t to)
+/* A batch takes the same room whatever it holds: two that fit into one become one. */
+static void join_next(struct goleak_order *order, size_t at)
 {
     struct goleak_time_window *window = &order->window;
-    size_t taken = 0, read = from, at = 0, write = from;
+    if (at + 1 >= window->count)
+        return;
+    struct goleak_batch *batch = window->batches[at], *next = window->batches[at + 1];
+    if (batch->count + next->count > GOLEAK_BATCH_EVENTS)
+        return;
+    memcpy(batch->events + batch->count, next->events, next->count * sizeof *next->events);
+    batch->count += next->count;
+    window->count--;
+    memmove(window->batches + at + 1, window->batches + at + 2, (window->count - at - 1) * sizeof *window->batches);
+    give_spare(order, next);
+}
+
+/* Merges `late` with the waiting batches [from, *end), which it overlaps; *end: behind what is written. The
+ * older ones win ties. On failure some of those events are lost: memory has ended. */
+static enum goleak_status merge(struct goleak_order *order, struct goleak_batch *late, size_t from, size_t *end)
+{
+    struct goleak_time_window *window = &order->window;
+    size_t taken = 0, read = from, at = 0, write = from, to = *end;
     struct goleak_batch *out = take_spare(order);
     enum goleak_status status = out != NULL ? GOLEAK_OK : goleak_alloc_failure(order->alloc);
     while (out != NULL && status == GOLEAK_OK && (read < to || taken < late->count)) {
@@ -269,6 +285,7 @@ static enum goleak_status merge(struct goleak_order *order, struct goleak_batch 
         give_spare(order, window->batches[i]);
     memmove(window->batches + write, window->batches + to, (window->count - to) * sizeof *window->batches);
     window->count -= to - write;
+    *end = write;
     return GOLEAK_OK;
 }
 
@@ -317,12 +334,17 @@ enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_
         window->farthest = (window->count - from) * GOLEAK_BATCH_EVENTS;
     enum goleak_status status;
     if (from == to) {
-        status = insert_batch(order, to, late) ? GOLEAK_OK : goleak_alloc_failure(order->alloc);
+        status = insert_batch(order, to++, late) ? GOLEAK_OK : goleak_alloc_failure(order->alloc);
         if (status != GOLEAK_OK)
             goleak_batch_free(order->alloc, late);
     } else {
-        status = merge(order, late, from, to);
+        status = merge(order, late, from, &to);
         give_spare(order, late);
+    }
+    if (status == GOLEAK_OK) { /* the others were looked at when they came */
+        join_next(order, to - 1);
+        if (to > 1)
+            join_next(order, to - 2);
     }
     shrink_limit(window);
     size_t out = 0;

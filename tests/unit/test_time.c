@@ -473,6 +473,57 @@ static void a_batch_that_is_in_order_need_not_wait(void **state)
     goleak_order_release(&order);
 }
 
+/* ---- small batches ------------------------------------------------------------ */
+
+static void push_one(struct goleak_order *order, int64_t time_ns)
+{
+    struct goleak_batch *batch = goleak_batch_new(&heap);
+    assert_non_null(batch);
+    batch->events[batch->count++] = (struct goleak_event) {
+        .kind = GOLEAK_EVENT_RUN, .has = GOLEAK_HAS_TIME | GOLEAK_HAS_G, .g = A, .time_ns = time_ns
+    };
+    assert_int_equal(goleak_order_push(order, &batch), GOLEAK_OK);
+    goleak_batch_free(&heap, batch);
+}
+
+struct sequence {
+    size_t count;
+    int64_t last_ns;
+};
+
+static enum goleak_status check_sequence(void *context, struct goleak_batch *batch)
+{
+    struct sequence *sequence = context;
+    sequence->count += batch->count;
+    for (size_t i = 0; i < batch->count; i++) {
+        assert_true(batch->events[i].time_ns >= sequence->last_ns);
+        sequence->last_ns = batch->events[i].time_ns;
+    }
+    return GOLEAK_OK;
+}
+
+/* What waits is counted in events, and takes room by batches: blocks of a .glk may hold one event each. */
+static void small_batches_do_not_wait_each_for_itself(void **state)
+{
+    enum { EVENTS = 10000 };
+    static const int64_t steps[] = { 7, -7 }; /* each late one among others, then behind them all */
+    (void)state;
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        struct goleak_health_book book = { 0 };
+        struct goleak_order order;
+        struct sequence sequence = { 0, 0 };
+        goleak_order_init(&order, &heap, NULL, &book);
+        order.emit = check_sequence;
+        order.emit_context = &sequence;
+        for (int64_t k = 0; k < EVENTS; k++)
+            push_one(&order, 1000000 + (k % 5 == 0 ? k : steps[i] * k));
+        assert_true(order.window.count <= 2 * EVENTS / GOLEAK_BATCH_EVENTS + 2);
+        assert_int_equal(goleak_order_finish(&order), GOLEAK_OK);
+        assert_int_equal(sequence.count, EVENTS);
+        goleak_order_release(&order);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -494,6 +545,7 @@ int main(void)
         cmocka_unit_test_setup(a_clock_that_jumps_again_and_again_stays_within_its_bounds, set_up),
         cmocka_unit_test_setup(where_a_batch_ends_makes_no_difference, set_up),
         cmocka_unit_test_setup(a_batch_that_is_in_order_need_not_wait, set_up),
+        cmocka_unit_test_setup(small_batches_do_not_wait_each_for_itself, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
