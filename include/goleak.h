@@ -552,7 +552,7 @@ struct goleak_event {
     uint32_t has;
     uint64_t g;          /* address of struct g                              */
     uint64_t goid;
-    int64_t time_ns;
+    int64_t time_ns;     /* from 0 on                                        */
     uint64_t other_g;    /* spawner or waker                                 */
     int32_t count, blocked_count; /* the script's counters as printed; LOST: records lost */
     uint32_t stack;      /* for goleak_decoder_frame                         */

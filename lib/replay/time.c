@@ -74,6 +74,15 @@ static void note_jump(struct goleak_order *order, const struct goleak_event *eve
                           apart(event->time_ns, before) / 1000000000, event->time_ns > before ? "after" : "before");
 }
 
+/* No clock tells a time before 0: as if it told none. So what lies between two times is a number, too. */
+static void take_out_negative(struct goleak_order *order, struct goleak_event *event)
+{
+    goleak_health_note_at(order->health, GOLEAK_HEALTH_clock_jumps, 1, event->position,
+                          "the time of an event (%s), %" PRId64 " ns, is before 0",
+                          goleak_event_kind_name((enum goleak_event_kind)event->kind), event->time_ns);
+    event->has &= ~GOLEAK_HAS_TIME;
+}
+
 /* A clock that goes back by more than recorders' buffers hold was set, or a number is
  * damaged: of one event alone the time is not believed; where the ones behind it
  * agree, time goes on from where it was. */
@@ -128,6 +137,10 @@ static void take_out_jumps(struct goleak_order *order, struct goleak_batch *batc
         struct goleak_event *event = &batch->events[i];
         if ((event->has & GOLEAK_HAS_TIME) == 0)
             continue;
+        if (event->time_ns < 0) {
+            take_out_negative(order, event);
+            continue;
+        }
         if (window->unsure_ns != INT64_MIN)
             take_back(order, event);
         if (window->clock_ns == INT64_MIN)
@@ -306,7 +319,8 @@ static void shrink_limit(struct goleak_time_window *window)
 bool goleak_window_pass(struct goleak_order *order, struct goleak_batch *batch, enum goleak_status *status)
 {
     struct goleak_time_window *window = &order->window;
-    if (!batch->in_order || window->count != 0 || window->shift_ns != 0 || first_ns(batch) < window->newest_ns)
+    if (!batch->in_order || window->count != 0 || window->shift_ns != 0 || first_ns(batch) < window->newest_ns ||
+        first_ns(batch) < 0)
         return false;
     window->newest_ns = window->clock_ns = last_ns(batch);
     *status = replay_batch(order, batch);

@@ -524,6 +524,31 @@ static void small_batches_do_not_wait_each_for_itself(void **state)
     }
 }
 
+/* A .glk may tell any: what is worked out of two times must be a number, too. */
+static void no_time_is_before_0(void **state)
+{
+    static const int64_t negative[] = { INT64_MIN, INT64_MIN + 1, -1 };
+    (void)state;
+    for (int in_order = 0; in_order < 2; in_order++) {
+        struct goleak_health_book book = { 0 };
+        struct goleak_order order;
+        struct sequence sequence = { 0, 0 };
+        goleak_order_init(&order, &heap, NULL, &book);
+        order.emit = check_sequence;
+        order.emit_context = &sequence;
+        for (size_t i = 0; i < COUNT(negative); i++)
+            push(&order, negative[i], in_order != 0);
+        push(&order, INT64_MAX, in_order != 0);
+        assert_int_equal(goleak_order_finish(&order), GOLEAK_OK);
+        assert_int_equal(sequence.count, 3 * (COUNT(negative) + 1));
+        assert_int_equal(sequence.last_ns, INT64_MAX);
+        assert_int_equal(book.entries[GOLEAK_HEALTH_clock_jumps].count, 3 * COUNT(negative));
+        assert_string_equal(book.entries[GOLEAK_HEALTH_clock_jumps].detail,
+                            "the time of an event (run), -9223372036854775808 ns, is before 0");
+        goleak_order_release(&order);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -546,6 +571,7 @@ int main(void)
         cmocka_unit_test_setup(where_a_batch_ends_makes_no_difference, set_up),
         cmocka_unit_test_setup(a_batch_that_is_in_order_need_not_wait, set_up),
         cmocka_unit_test_setup(small_batches_do_not_wait_each_for_itself, set_up),
+        cmocka_unit_test_setup(no_time_is_before_0, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
