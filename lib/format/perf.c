@@ -580,7 +580,8 @@ static const char *columns_end(const char *at, const char *end)
         int64_t time_ns;
         while (from > at && (is_digit(from[-1]) || from[-1] == '.'))
             from--;
-        if (from == colon || parse_seconds(from, colon, &time_ns) != colon)
+        /* Who stands alone is asked further: else each of "1.1:1.1:…" would be looked through to the start. */
+        if (from == colon || (from > at && from[-1] != ' ') || parse_seconds(from, colon, &time_ns) != colon)
             continue;
         struct head head = { 0 };
         split_columns(at, colon + 1, &head);

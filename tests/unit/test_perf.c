@@ -644,6 +644,22 @@ static void a_line_that_is_too_long_is_skipped(void **state)
     bytes_free(&text);
 }
 
+/* Where each time were looked at from the line's start again, this would take minutes. */
+static void a_line_of_many_times_is_read_once(void **state)
+{
+    struct bytes text = { 0 };
+    (void)state;
+    bytes_text(&text, "app 7 1.5: p:gopark: (486ae0) g=0xc000102000\n");
+    while (text.size < GOLEAK_LINE_MAX)
+        bytes_text(&text, "1.1:");
+    bytes_text(&text, "\napp 7 1.5: p:gopark: (486ae0) g=0xc000102000\n");
+    reading_pieces(PERF, text.data, text.size, 0);
+    assert_string_equal(reading.events.data, "1 park g=c000102000 ts=1500000000 tid=7\n"
+                                             "3 park g=c000102000 ts=1500000000 tid=7\n");
+    assert_int_equal(reading.book.entries[GOLEAK_HEALTH_unknown_lines].count, 1);
+    bytes_free(&text);
+}
+
 /* ---- times -------------------------------------------------------------------- */
 
 /* --deltatime: the time since the line before, of whatever kind. */
@@ -870,6 +886,7 @@ int main(void)
         TEST(a_line_with_a_nul_is_no_event),
         TEST(lines_may_end_in_cr_lf),
         TEST(a_line_that_is_too_long_is_skipped),
+        TEST(a_line_of_many_times_is_read_once),
         TEST(deltas_are_added_up),
         TEST(many_deltas_are_added_up_too),
         TEST(times_that_rise_from_zero_are_relative),
