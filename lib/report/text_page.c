@@ -264,9 +264,9 @@ static void put(struct goleak_page *page, enum goleak_style style, const char *t
         emit(page, style, text, shown);
         goleak_page_newline(page);
         goleak_page_pad(page, page->indent);
+        columns -= goleak_text_columns(text, part);
         text += part;
         size -= part;
-        columns = goleak_text_columns(text, size);
     }
     emit(page, style, text, size);
 }

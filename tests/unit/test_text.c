@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <goleak.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/table.h"
@@ -238,6 +239,32 @@ static void names_break_only_where_they_must(void **state)
                                     "    /src/with/blank/main.go:12\n"
                                     "    example.com/a/rather/long/path/to/some/package.(*Type).\n"
                                     "    Method.func1.2\n");
+}
+
+static bool count_bytes(void *context, const void *data, size_t size)
+{
+    (void)data;
+    *(size_t *)context += size;
+    return true;
+}
+
+/* A name may be as long as a line of the input: what is left of it is not measured for each line. */
+static void a_name_of_megabytes_is_broken_at_once(void **state)
+{
+    enum { SIZE = 4 << 20 };
+    struct goleak_page page;
+    size_t bytes = 0;
+    char *name = malloc(SIZE + 1);
+    (void)state;
+    assert_non_null(name);
+    memset(name, 'x', SIZE);
+    name[SIZE] = '\0';
+    goleak_page_init(&page, &heap, count_bytes, &bytes, 64, false);
+    goleak_page_name(&page, GOLEAK_PLAIN, name);
+    goleak_page_newline(&page);
+    assert_int_equal(goleak_page_finish(&page), GOLEAK_OK);
+    assert_int_equal(bytes, SIZE + SIZE / 64);
+    free(name);
 }
 
 static void colour_is_off_at_the_end_of_a_line(void **state)
@@ -638,6 +665,7 @@ int main(void)
         cmocka_unit_test_setup(words_wrap_at_the_indent, set_up),
         cmocka_unit_test_setup(a_comma_stays_with_its_word, set_up),
         cmocka_unit_test_setup(names_break_only_where_they_must, set_up),
+        cmocka_unit_test_setup(a_name_of_megabytes_is_broken_at_once, set_up),
         cmocka_unit_test_setup(colour_is_off_at_the_end_of_a_line, set_up),
         cmocka_unit_test_setup(tables_are_aligned, set_up),
         cmocka_unit_test(the_first_line_is_the_verdict),
