@@ -11,20 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "output.h"
-
-/* Of all FILEs for the progress line; 0 where one is a pipe or missing. */
-static uint64_t total_bytes(const struct cli_options *options)
-{
-    uint64_t total = 0;
-    for (size_t i = 0; i < options->file_count; i++) {
-        struct stat info;
-        if (strcmp(options->files[i], "-") == 0 || stat(options->files[i], &info) != 0 || !S_ISREG(info.st_mode))
-            return 0;
-        total += (uint64_t)info.st_size;
-    }
-    return total;
-}
 
 /* What must be there still afterwards, and what is no place for bytes. */
 static bool check_output(const struct cli_options *options, struct cli_diag *diag)
@@ -52,7 +40,7 @@ static bool run(const struct cli_options *from, struct cli_output *output, struc
                 struct cli_diag *diag)
 {
     struct goleak_options options = cli_options_load(from);
-    cli_progress_begin(&diag->progress, from->quiet ? CLI_WHEN_NEVER : from->progress, total_bytes(from));
+    cli_progress_begin(&diag->progress, from->quiet ? CLI_WHEN_NEVER : from->progress, cli_files_bytes(from));
     if (diag->progress.wanted) {
         options.progress = cli_progress_update;
         options.progress_context = &diag->progress;

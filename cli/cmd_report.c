@@ -12,7 +12,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "files.h"
@@ -37,19 +36,6 @@ static void say_output_failure(struct run *run)
 }
 
 /* ---- before reading ------------------------------------------------------- */
-
-/* Bytes of all FILEs for the progress line; 0 where one is a pipe or missing. */
-static uint64_t total_bytes(const struct cli_options *options)
-{
-    uint64_t total = 0;
-    for (size_t i = 0; i < options->file_count; i++) {
-        struct stat info;
-        if (!cli_file_status(options->files[i], &info) || !S_ISREG(info.st_mode))
-            return 0;
-        total += (uint64_t)info.st_size;
-    }
-    return total;
-}
 
 /* Replacing a recording by its own report would be the end of it. */
 static bool refuse_overwriting(struct run *run)
@@ -125,7 +111,7 @@ static enum goleak_status load(struct run *run)
         options.ended = stream_ended;
         options.ended_context = &run->output;
     }
-    cli_progress_begin(&run->diag->progress, progress_when(run), total_bytes(from));
+    cli_progress_begin(&run->diag->progress, progress_when(run), cli_files_bytes(from));
     if (run->diag->progress.wanted) {
         options.progress = cli_progress_update;
         options.progress_context = &run->diag->progress;

@@ -10,6 +10,18 @@ bool cli_file_status(const char *file, struct stat *info)
     return (strcmp(file, "-") == 0 ? fstat(STDIN_FILENO, info) : stat(file, info)) == 0;
 }
 
+uint64_t cli_files_bytes(const struct cli_options *options)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < options->file_count; i++) {
+        struct stat info;
+        if (!cli_file_status(options->files[i], &info) || !S_ISREG(info.st_mode))
+            return 0;
+        total += (uint64_t)info.st_size;
+    }
+    return total;
+}
+
 /* A device may give something else each time it is opened, and what cannot be asked is
  * told of when it is opened. */
 static bool identify(const char *file, struct stat *info)

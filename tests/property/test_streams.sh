@@ -96,4 +96,17 @@ leaky() {
 }
 check 'ndjson: a reader that was never there' leaky
 
+# ---- how far it is --------------------------------------------------------------------
+
+tells() {
+    tr '\r' '\n' <err | grep -q "$1"
+}
+size=$(wc -c <many | awk '{ printf "%d.%02d MB", $1 / 1000000, $1 % 1000000 / 10000 }')
+"$tool" --progress=always many >/dev/null 2>err
+check 'progress: of a file' tells " of $size "
+"$tool" --progress=always - <many >/dev/null 2>err
+check 'progress: of a file as standard input' tells " of $size "
+"$tool" convert --progress=always -o - - <many 2>err >many.glk
+check 'progress: of a file as standard input of convert' tells " of $size "
+
 done_testing
