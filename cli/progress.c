@@ -21,29 +21,38 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * 1000 * MILLISECOND + now.tv_nsec;
 }
 
-/* Done and total are told in the same unit, that of the greater. */
-static int put_amount(char *out, size_t room, uint64_t bytes, bool giga)
+static const struct unit {
+    const char *name;
+    uint64_t hundredth; /* of it, in bytes */
+} units[] = { { "GB", 10000000 }, { "MB", 10000 }, { "kB", 10 } };
+#define UNITS (sizeof units / sizeof *units)
+
+static void put_amount(char *out, size_t room, uint64_t bytes, const struct unit *unit)
 {
-    uint64_t hundredths = bytes / (giga ? 10000000 : 10000);
-    return snprintf(out, room, "%" PRIu64 ".%02" PRIu64, hundredths / 100, hundredths % 100);
+    uint64_t hundredths = bytes / unit->hundredth;
+    snprintf(out, room, "%" PRIu64 ".%02" PRIu64, hundredths / 100, hundredths % 100);
 }
 
 static void put_line(char *out, size_t room, uint64_t done_bytes, uint64_t total_bytes, int64_t elapsed_ns)
 {
     char done[32], total[40] = "", percent[32] = "";
-    bool giga = (total_bytes > done_bytes ? total_bytes : done_bytes) >= 1000000000;
     uint64_t elapsed_us = elapsed_ns > 1000 ? (uint64_t)elapsed_ns / 1000 : 1;
-    put_amount(done, sizeof done, done_bytes, giga);
+    /* Done and total are told in the same unit, that of the greater. */
+    uint64_t greater = total_bytes > done_bytes ? total_bytes : done_bytes;
+    const struct unit *unit = units;
+    while (unit < units + UNITS - 1 && greater < 100 * unit->hundredth)
+        unit++;
+    put_amount(done, sizeof done, done_bytes, unit);
     /* A file that grows while it is read passes its total: then there is none. */
     if (total_bytes > 0 && done_bytes <= total_bytes) {
         memcpy(total, " of ", 5);
-        put_amount(total + 4, sizeof total - 4, total_bytes, giga);
+        put_amount(total + 4, sizeof total - 4, total_bytes, unit);
         uint64_t hundredth = total_bytes / 100 > 0 ? total_bytes / 100 : 1;
         uint64_t value = done_bytes / hundredth;
         snprintf(percent, sizeof percent, " (%" PRIu64 " %%)", value < 100 ? value : 100);
     }
     /* Bytes a microsecond are MB/s. */
-    snprintf(out, room, CLI_PROGRAM ": %s%s %s%s, %" PRIu64 " MB/s", done, total, giga ? "GB" : "MB", percent,
+    snprintf(out, room, CLI_PROGRAM ": %s%s %s%s, %" PRIu64 " MB/s", done, total, unit->name, percent,
              done_bytes / elapsed_us);
 }
 

@@ -104,6 +104,8 @@ tells() {
 size=$(wc -c <many | awk '{ printf "%d.%02d MB", $1 / 1000000, $1 % 1000000 / 10000 }')
 "$tool" --progress=always many >/dev/null 2>err
 check 'progress: of a file' tells " of $size "
+"$tool" --progress=always plain >/dev/null 2>err
+check 'progress: of a small file' tells ' of [0-9]*[.][0-9][0-9] kB '
 "$tool" --progress=always - <many >/dev/null 2>err
 check 'progress: of a file as standard input' tells " of $size "
 "$tool" convert --progress=always -o - - <many 2>err >many.glk
