@@ -112,6 +112,11 @@ static void take_out_jump(struct goleak_order *order, struct goleak_batch *batch
     window->clock_ns = here;
 }
 
+static int64_t shifted(const struct goleak_time_window *window, int64_t time_ns)
+{
+    return time_ns <= INT64_MAX - window->shift_ns ? time_ns + window->shift_ns : INT64_MAX;
+}
+
 /* The last event of the batch before was believed, and should not have been. */
 static void take_back(struct goleak_order *order, const struct goleak_event *event)
 {
@@ -123,10 +128,10 @@ static void take_back(struct goleak_order *order, const struct goleak_event *eve
     window->clock_ns = before;
     struct goleak_batch *last = window->count != 0 ? window->batches[window->count - 1] : NULL;
     struct goleak_event *wrong = last != NULL ? &last->events[last->count - 1] : NULL;
-    if (wrong == NULL || wrong->time_ns != believed + window->shift_ns)
+    if (wrong == NULL || wrong->time_ns != shifted(window, believed))
         return;
-    note_jump(order, wrong, before + window->shift_ns);
-    wrong->time_ns = before + window->shift_ns;
+    note_jump(order, wrong, shifted(window, before));
+    wrong->time_ns = shifted(window, before);
     window->newest_ns = wrong->time_ns;
 }
 
@@ -149,7 +154,7 @@ static void take_out_jumps(struct goleak_order *order, struct goleak_batch *batc
             take_out_jump(order, batch, i);
         else if (event->time_ns > window->clock_ns)
             window->clock_ns = event->time_ns;
-        event->time_ns = event->time_ns <= INT64_MAX - window->shift_ns ? event->time_ns + window->shift_ns : INT64_MAX;
+        event->time_ns = shifted(window, event->time_ns);
     }
 }
 

@@ -408,6 +408,22 @@ static void a_clock_that_jumps_again_and_again_stays_within_its_bounds(void **st
     goleak_trace_free(trace);
 }
 
+/* … and where another batch begins with what proves it wrong, behind a clock that was set back. */
+static uint64_t set_back_and_far_ahead(unsigned i, uint64_t ns, unsigned where)
+{
+    return i == 255 ? INT64_MAX : set_back(i, ns, where);
+}
+
+static void a_time_far_ahead_is_taken_back_after_a_jump_too(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = load_changed(600, set_back_and_far_ahead, 20);
+    assert_int_equal(load_count(trace, "clock_jumps"), 2);
+    assert_int_equal(load_count(trace, "late_events"), 0);
+    assert_int_equal(load_capture(trace).duration_ns, 598 * 1000000);
+    goleak_trace_free(trace);
+}
+
 /* Readers push batches of 256 events: but for the last of one, behind which nothing is
  * known yet, it makes no difference where in a batch a clock jumps. */
 static void where_a_batch_ends_makes_no_difference(void **state)
@@ -568,6 +584,7 @@ int main(void)
         cmocka_unit_test_setup(one_time_far_ahead_is_not_believed, set_up),
         cmocka_unit_test_setup(an_hour_without_events_is_no_jump, set_up),
         cmocka_unit_test_setup(a_clock_that_jumps_again_and_again_stays_within_its_bounds, set_up),
+        cmocka_unit_test_setup(a_time_far_ahead_is_taken_back_after_a_jump_too, set_up),
         cmocka_unit_test_setup(where_a_batch_ends_makes_no_difference, set_up),
         cmocka_unit_test_setup(a_batch_that_is_in_order_need_not_wait, set_up),
         cmocka_unit_test_setup(small_batches_do_not_wait_each_for_itself, set_up),
