@@ -427,7 +427,8 @@ struct goleak_report_options {
 };
 #define GOLEAK_REPORT_OPTIONS_INIT { sizeof(struct goleak_report_options), 0, 0, 0, GOLEAK_VERDICT_LIKELY, 0 }
 
-/* Writes one report on finished traces in a format of goleak_report_format. */
+/* Writes one report on finished traces in a format of goleak_report_format. GOLEAK_E_USAGE, and
+ * nothing is written, where none of them has the goroutine that is to be explained. */
 GOLEAK_API enum goleak_status goleak_report_write(const struct goleak_trace *const *traces, size_t trace_count,
                                                   const char *format, const struct goleak_report_options *options,
                                                   goleak_write_fn *write, void *context, struct goleak_error *error);

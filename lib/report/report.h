@@ -45,7 +45,8 @@ struct goleak_report_output {
 
 struct goleak_report {
     const char *name;
-    /* GOLEAK_E_IO where `write` refused, or the memory's failure. */
+    /* GOLEAK_END where nobody has the goroutine that is to be explained; GOLEAK_E_IO where `write` refused, or
+     * the memory's failure. */
     enum goleak_status (*write)(const struct goleak_view *views, size_t count, struct goleak_report_output *out);
 };
 

@@ -7,6 +7,7 @@
 #include "report/text.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct goleak_report *const goleak_reports[] = {
@@ -66,6 +67,19 @@ static enum goleak_status check(const struct goleak_view *view, size_t index, si
     return GOLEAK_OK;
 }
 
+static enum goleak_status say_unknown(const struct goleak_story *story, size_t count, struct goleak_error *error)
+{
+    char process[32] = "", other[96] = "";
+    if (story->pid != 0)
+        snprintf(process, sizeof process, " of process %" PRIu32, story->pid);
+    if (story->other_pid != 0)
+        snprintf(other, sizeof other,
+                 "; process %" PRIu32 " has a goroutine %" PRIu64 ": --explain=%" PRIu32 "/%" PRIu64, story->other_pid,
+                 story->goid, story->other_pid, story->goid);
+    return goleak_error_set(error, GOLEAK_E_USAGE, "goroutine %" PRIu64 "%s is %s%s", story->goid, process,
+                            count == 1 ? "not in this recording" : "in none of these recordings", other);
+}
+
 enum goleak_status goleak_report_write(const struct goleak_trace *const *traces, size_t trace_count,
                                        const char *format, const struct goleak_report_options *options,
                                        goleak_write_fn *write, void *context, struct goleak_error *error)
@@ -98,8 +112,12 @@ enum goleak_status goleak_report_write(const struct goleak_trace *const *traces,
     for (size_t i = 0; i < trace_count; i++)
         goleak_trace_view(traces[i], &views[i]);
     status = report->write(views, trace_count, &out);
+    if (status == GOLEAK_END)
+        status = say_unknown(views[0].story, trace_count, error);
     goleak_free(&alloc, views, trace_count * sizeof *views);
     if (status == GOLEAK_E_IO)
         return goleak_error_set(error, status, "the report could not be written");
+    if (status == GOLEAK_E_USAGE)
+        return status;
     return status != GOLEAK_OK ? goleak_error_alloc(error, &alloc) : GOLEAK_OK;
 }

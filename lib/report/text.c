@@ -410,9 +410,19 @@ static void write_overview(const struct goleak_view *views, size_t count, struct
     write_rule(page);
 }
 
+static bool can_explain(const struct goleak_view *views, size_t count, uint64_t goid)
+{
+    for (size_t i = 0; i < count; i++)
+        if (goleak_text_can_explain(&views[i], goid))
+            return true;
+    return false;
+}
+
 static enum goleak_status write(const struct goleak_view *views, size_t count, struct goleak_report_output *out)
 {
     struct goleak_page page;
+    if (out->options.explain_goid != 0 && !can_explain(views, count, out->options.explain_goid))
+        return GOLEAK_END;
     goleak_page_init(&page, out->alloc, out->write, out->context, out->options.width, out->options.color);
     if (count > 1 && out->options.explain_goid == 0)
         write_overview(views, count, &page, out);

@@ -200,6 +200,11 @@ static uint32_t find_record(const struct goleak_store *store, const struct golea
     return found;
 }
 
+bool goleak_text_can_explain(const struct goleak_view *view, uint64_t goid)
+{
+    return view->story->count != 0 || find_record(view->model->store, view->story, goid) != 0;
+}
+
 /* Its namesake. */
 static void write_other_process(struct goleak_text_report *report, const struct goleak_story *story)
 {

@@ -15,8 +15,7 @@
 #include "report/text_page.h"
 #include "report/text_words.h"
 #include "support/fail_alloc.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#include "support/load.h"
 
 /* ---- words ---------------------------------------------------------------- */
 
@@ -604,6 +603,24 @@ static void only_who_was_followed_is_explained(void **state)
     assert_non_null(strstr(paper.text, "goroutine 22 is"));
 }
 
+static void nobody_is_not_explained(void **state)
+{
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    struct goleak_report_options how = GOLEAK_REPORT_OPTIONS_INIT;
+    struct goleak_error error;
+    (void)state;
+    options.explain_goid = how.explain_goid = 99;
+    struct goleak_trace *trace = load_with(&options, "newproc1: goroutine=c000102000 goid=22 ts=1000\n");
+    const struct goleak_trace *traces[] = { trace, trace };
+    memset(&paper, 0, sizeof paper);
+    assert_int_equal(goleak_report_write(traces, 1, "text", &how, collect, &paper, &error), GOLEAK_E_USAGE);
+    assert_string_equal(error.message, "goroutine 99 is not in this recording");
+    assert_int_equal(goleak_report_write(traces, 2, "text", &how, collect, &paper, &error), GOLEAK_E_USAGE);
+    assert_string_equal(error.message, "goroutine 99 is in none of these recordings");
+    assert_string_equal(paper.text, "");
+    goleak_trace_free(trace);
+}
+
 /* A circle of places that spawn each other, deeper than any row is indented. */
 static void circles_end(void **state)
 {
@@ -683,6 +700,7 @@ int main(void)
         cmocka_unit_test(a_refusal_is_told),
         cmocka_unit_test(options_are_checked),
         cmocka_unit_test(only_who_was_followed_is_explained),
+        cmocka_unit_test(nobody_is_not_explained),
         cmocka_unit_test(circles_end),
         cmocka_unit_test(want_of_memory_is_told),
     };
