@@ -125,13 +125,7 @@ enum goleak_status goleak_trace_options(struct goleak_options *out, const struct
 {
     const struct goleak_options defaults = GOLEAK_OPTIONS_INIT;
     *out = defaults;
-    if (options == NULL)
-        return GOLEAK_OK;
-    if (options->size < offsetof(struct goleak_options, allocator) || options->size > 4096)
-        return goleak_error_set(error, GOLEAK_E_USAGE, "options.size is %zu: begin with GOLEAK_OPTIONS_INIT",
-                                options->size);
-    memcpy(out, options, options->size < sizeof *out ? options->size : sizeof *out);
-    return GOLEAK_OK;
+    return goleak_options_copy(out, sizeof *out, options, "GOLEAK_OPTIONS_INIT", error);
 }
 
 static bool is_too_old(const struct goleak_reasons *reasons)

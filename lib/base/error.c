@@ -29,6 +29,21 @@ enum goleak_status goleak_error_alloc(struct goleak_error *error, const struct g
     return goleak_error_set(error, GOLEAK_E_MEMORY, "out of memory (%" PRIu64 " bytes in use)", alloc->used_bytes);
 }
 
+#define OPTIONS_MOST 4096 /* bytes: with more, the first member was never set */
+
+enum goleak_status goleak_options_copy(void *own, size_t size, const void *options, const char *init,
+                                       struct goleak_error *error)
+{
+    size_t told;
+    if (options == NULL)
+        return GOLEAK_OK;
+    memcpy(&told, options, sizeof told);
+    if (told < sizeof told || told > OPTIONS_MOST)
+        return goleak_error_set(error, GOLEAK_E_USAGE, "options.size is %zu: begin with %s", told, init);
+    memcpy(own, options, told < size ? told : size);
+    return GOLEAK_OK;
+}
+
 void goleak_escape_excerpt(char *out, size_t room, const void *bytes, size_t size)
 {
     static const char cut[] = "\xe2\x80\xa6";

@@ -14,6 +14,11 @@ enum goleak_status goleak_error_set(struct goleak_error *error, enum goleak_stat
 /* The sentence for a NULL from goleak_realloc: which limit, which option. */
 enum goleak_status goleak_error_alloc(struct goleak_error *error, const struct goleak_alloc *alloc);
 
+/* Copies a caller's options over the defaults in own[size]; they may be an older or newer header's: their first
+ * member, a size_t, tells how many bytes they have. NULL: all are the defaults. `init`: the macro's name. */
+enum goleak_status goleak_options_copy(void *own, size_t size, const void *options, const char *init,
+                                       struct goleak_error *error);
+
 /* Copies bytes into out[room], NUL-terminated: printable ASCII as it is, every
  * other byte as \xNN; "…" where it had to be cut. */
 void goleak_escape_excerpt(char *out, size_t room, const void *bytes, size_t size);

@@ -151,12 +151,9 @@ static enum goleak_status take_options(struct goleak_writer_options *own, const 
 {
     const struct goleak_writer_options defaults = GOLEAK_WRITER_OPTIONS_INIT;
     *own = defaults;
-    if (options != NULL) {
-        if (options->size < offsetof(struct goleak_writer_options, allocator) || options->size > 4096)
-            return goleak_error_set(error, GOLEAK_E_USAGE, "options.size is %zu: begin with GOLEAK_WRITER_OPTIONS_INIT",
-                                    options->size);
-        memcpy(own, options, options->size < sizeof *own ? options->size : sizeof *own);
-    }
+    enum goleak_status status = goleak_options_copy(own, sizeof *own, options, "GOLEAK_WRITER_OPTIONS_INIT", error);
+    if (status != GOLEAK_OK)
+        return status;
     if (own->level < 0 || own->level > GOLEAK_GLK_LEVEL_MAX)
         return goleak_error_set(error, GOLEAK_E_USAGE, "found level %d, expected one from 0 to %d", own->level,
                                 GOLEAK_GLK_LEVEL_MAX);

@@ -55,16 +55,14 @@ enum goleak_status goleak_recorder_write(const char *tool, const struct goleak_r
     const struct goleak_recorder *recorder = find(tool);
     if (recorder == NULL)
         return goleak_error_set(error, GOLEAK_E_USAGE, "found \"%.40s\", expected the name of a recorder", tool);
-    if (options != NULL &&
-        (options->size < offsetof(struct goleak_recorder_options, allocator) || options->size > 4096))
-        return goleak_error_set(error, GOLEAK_E_USAGE, "options.size is %zu: begin with GOLEAK_RECORDER_OPTIONS_INIT",
-                                options->size);
-    if (options != NULL)
-        memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
+    enum goleak_status status =
+        goleak_options_copy(&given, sizeof given, options, "GOLEAK_RECORDER_OPTIONS_INIT", error);
+    if (status != GOLEAK_OK)
+        return status;
     struct goleak_alloc alloc;
     struct goleak_buf buf;
     goleak_alloc_init(&alloc, given.allocator, 0);
-    enum goleak_status status = goleak_recorder_target_init(&target, path, &alloc, &given, error);
+    status = goleak_recorder_target_init(&target, path, &alloc, &given, error);
     if (status != GOLEAK_OK)
         return status;
     goleak_buf_init(&buf, &alloc);

@@ -35,11 +35,9 @@ static enum goleak_status fill_options(struct goleak_report_options *out, const 
 {
     const struct goleak_report_options defaults = GOLEAK_REPORT_OPTIONS_INIT;
     *out = defaults;
-    if (given != NULL && (given->size < offsetof(struct goleak_report_options, color) || given->size > 4096))
-        return goleak_error_set(error, GOLEAK_E_USAGE, "options.size is %zu: begin with GOLEAK_REPORT_OPTIONS_INIT",
-                                given->size);
-    if (given != NULL)
-        memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
+    enum goleak_status status = goleak_options_copy(out, sizeof *out, given, "GOLEAK_REPORT_OPTIONS_INIT", error);
+    if (status != GOLEAK_OK)
+        return status;
     if ((unsigned)out->fail_on >= GOLEAK_VERDICT_COUNT)
         return goleak_error_set(error, GOLEAK_E_USAGE, "found fail_on %u, expected one of enum goleak_verdict",
                                 (unsigned)out->fail_on);
