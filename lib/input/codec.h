@@ -45,7 +45,7 @@ struct goleak_packed {
     char sentence[GOLEAK_SENTENCE_ROOM];
 };
 
-enum goleak_sniff { GOLEAK_SNIFF_NO, GOLEAK_SNIFF_MORE, GOLEAK_SNIFF_YES };
+enum goleak_magic { GOLEAK_MAGIC_NO, GOLEAK_MAGIC_MORE, GOLEAK_MAGIC_YES };
 
 /* No magic is longer. */
 #define GOLEAK_MAGIC_BYTES 4
@@ -53,7 +53,7 @@ enum goleak_sniff { GOLEAK_SNIFF_NO, GOLEAK_SNIFF_MORE, GOLEAK_SNIFF_YES };
 struct goleak_codec {
     const char *name;
     /* MORE: the bytes begin as the magic does, but are fewer. */
-    enum goleak_sniff (*sniff)(const unsigned char *bytes, size_t size);
+    enum goleak_magic (*sniff)(const unsigned char *bytes, size_t size);
     enum goleak_status (*open)(void **state, struct goleak_packed *packed, struct goleak_error *error);
     /* Uses up some of bytes[at, end) and appends to an empty `out`. Each call
      * moves on, in order: bytes into `out`, then damage, then hungry. Where

@@ -20,13 +20,13 @@
 #include <inttypes.h>
 #include <string.h>
 
-static enum goleak_sniff gzip_sniff(const unsigned char *bytes, size_t size)
+static enum goleak_magic gzip_sniff(const unsigned char *bytes, size_t size)
 {
     static const unsigned char magic[3] = { 0x1f, 0x8b, 0x08 };
     size_t known = size < sizeof magic ? size : sizeof magic;
     if (memcmp(bytes, magic, known) != 0)
-        return GOLEAK_SNIFF_NO;
-    return size < sizeof magic ? GOLEAK_SNIFF_MORE : GOLEAK_SNIFF_YES;
+        return GOLEAK_MAGIC_NO;
+    return size < sizeof magic ? GOLEAK_MAGIC_MORE : GOLEAK_MAGIC_YES;
 }
 
 #ifdef GOLEAK_HAVE_ZLIB
@@ -104,19 +104,19 @@ static void want_more(struct goleak_packed *packed)
 
 /* The header of a member, at index `at`, that a search may trust: the magic
  * alone is too short for it, so the fields that packers fill in alike count. */
-static enum goleak_sniff candidate(const struct goleak_packed *packed, size_t at)
+static enum goleak_magic candidate(const struct goleak_packed *packed, size_t at)
 {
     const size_t header_bytes = 10;
     const unsigned char *bytes = packed->bytes + at;
     size_t size = packed->end - at;
-    enum goleak_sniff magic = gzip_sniff(bytes, size);
-    if (magic != GOLEAK_SNIFF_YES)
+    enum goleak_magic magic = gzip_sniff(bytes, size);
+    if (magic != GOLEAK_MAGIC_YES)
         return magic;
     if (size < header_bytes)
-        return GOLEAK_SNIFF_MORE;
+        return GOLEAK_MAGIC_MORE;
     unsigned flags = bytes[3], extra = bytes[8], system = bytes[9];
     bool usual = (flags & 0xe0) == 0 && (extra == 0 || extra == 2 || extra == 4) && (system <= 13 || system == 255);
-    return usual ? GOLEAK_SNIFF_YES : GOLEAK_SNIFF_NO;
+    return usual ? GOLEAK_MAGIC_YES : GOLEAK_MAGIC_NO;
 }
 
 /* One call of inflate on bytes[at, end), moving `at`. */
@@ -167,7 +167,7 @@ static bool find_swallowed(struct gzip *gzip, struct goleak_packed *packed)
         return false;
     size_t from = goleak_packed_resync_from(packed, gzip->member_offset);
     for (; packed->end - from >= 3; from++) {
-        if (candidate(packed, from) != GOLEAK_SNIFF_YES)
+        if (candidate(packed, from) != GOLEAK_MAGIC_YES)
             continue;
         /* Inflating costs more than looking; 1 KiB for a byte at the most. */
         if (!goleak_packed_may_rewind(packed, 16 * (packed->end - from)))
@@ -220,14 +220,14 @@ static void member_stage(struct gzip *gzip, struct goleak_packed *packed)
         return;
     }
     switch (gzip_sniff(packed->bytes + packed->at, left)) {
-    case GOLEAK_SNIFF_NO: no_member(gzip, packed); break;
-    case GOLEAK_SNIFF_MORE:
+    case GOLEAK_MAGIC_NO: no_member(gzip, packed); break;
+    case GOLEAK_MAGIC_MORE:
         if (packed->final)
             cut(gzip, packed);
         else
             want_more(packed);
         break;
-    case GOLEAK_SNIFF_YES:
+    case GOLEAK_MAGIC_YES:
         inflateReset(&gzip->stream);
         gzip->stage = STAGE_DATA;
         break;
@@ -266,12 +266,12 @@ static void search_stage(struct gzip *gzip, struct goleak_packed *packed)
         const unsigned char *from = packed->bytes + packed->at;
         const unsigned char *hit = memchr(from, 0x1f, goleak_packed_left(packed));
         packed->at = hit == NULL ? packed->end : (size_t)(hit - packed->bytes);
-        enum goleak_sniff found = hit == NULL ? GOLEAK_SNIFF_NO : candidate(packed, packed->at);
-        if (found == GOLEAK_SNIFF_YES) {
+        enum goleak_magic found = hit == NULL ? GOLEAK_MAGIC_NO : candidate(packed, packed->at);
+        if (found == GOLEAK_MAGIC_YES) {
             gzip->stage = STAGE_MEMBER;
             return;
         }
-        if (found == GOLEAK_SNIFF_MORE && !packed->final)
+        if (found == GOLEAK_MAGIC_MORE && !packed->final)
             break;
         packed->at += hit != NULL;
     }

@@ -65,16 +65,16 @@ struct run {
 
 /* ---- telling the packing ------------------------------------------------ */
 
-static enum goleak_sniff sniff(const unsigned char *bytes, size_t size, const struct goleak_codec **codec)
+static enum goleak_magic sniff(const unsigned char *bytes, size_t size, const struct goleak_codec **codec)
 {
-    enum goleak_sniff best = size == 0 ? GOLEAK_SNIFF_MORE : GOLEAK_SNIFF_NO;
+    enum goleak_magic best = size == 0 ? GOLEAK_MAGIC_MORE : GOLEAK_MAGIC_NO;
     for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++) {
-        enum goleak_sniff one = codecs[i]->sniff(bytes, size);
-        if (one == GOLEAK_SNIFF_YES) {
+        enum goleak_magic one = codecs[i]->sniff(bytes, size);
+        if (one == GOLEAK_MAGIC_YES) {
             *codec = codecs[i];
             return one;
         }
-        if (one == GOLEAK_SNIFF_MORE)
+        if (one == GOLEAK_MAGIC_MORE)
             best = one;
     }
     return best;
@@ -83,10 +83,10 @@ static enum goleak_sniff sniff(const unsigned char *bytes, size_t size, const st
 const char *goleak_unpack_sniff(const void *data, size_t size, bool final)
 {
     const struct goleak_codec *codec;
-    enum goleak_sniff found = sniff(data, size, &codec);
-    if (found == GOLEAK_SNIFF_YES)
+    enum goleak_magic found = sniff(data, size, &codec);
+    if (found == GOLEAK_MAGIC_YES)
         return codec->name;
-    return found == GOLEAK_SNIFF_NO || (final && size > 0) ? "plain" : NULL;
+    return found == GOLEAK_MAGIC_NO || (final && size > 0) ? "plain" : NULL;
 }
 
 const char *goleak_unpack_packing(const struct goleak_unpack *unpack)
@@ -165,8 +165,8 @@ static enum answer ask_untold(struct goleak_unpack *unpack, size_t index, struct
         memcpy(first + layer->held_size, layer->input, more);
 
     const struct goleak_codec *codec = NULL;
-    enum goleak_sniff found = sniff(first, layer->held_size + more, &codec);
-    if (found == GOLEAK_SNIFF_MORE) {
+    enum goleak_magic found = sniff(first, layer->held_size + more, &codec);
+    if (found == GOLEAK_MAGIC_MORE) {
         memcpy(layer->held, first, sizeof layer->held);
         layer->held_size += more;
         layer->input_size = 0;
@@ -285,7 +285,7 @@ static bool begins_with_frames(struct goleak_unpack *unpack, const struct goleak
 {
     struct layer *layer = &unpack->layers[0];
     const struct goleak_codec *codec = NULL;
-    if (layer->held_size != 0 || sniff(piece->packed, piece->packed_size, &codec) != GOLEAK_SNIFF_YES ||
+    if (layer->held_size != 0 || sniff(piece->packed, piece->packed_size, &codec) != GOLEAK_MAGIC_YES ||
         codec != &goleak_codec_zstd)
         return false;
     if (layer_open(unpack, layer, codec, &unpack->error) < 0)

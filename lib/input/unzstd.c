@@ -29,6 +29,8 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+_Static_assert(GOLEAK_ZSTD_BLOCK_HEADER + GOLEAK_ZSTD_BLOCK_MAX <= GOLEAK_PACKED_NEED, "a block is seen whole");
+
 enum stage { STAGE_FRAME, STAGE_BLOCK, STAGE_CHECKSUM, STAGE_SKIPPABLE, STAGE_SEARCH };
 
 enum outcome {
@@ -53,11 +55,11 @@ struct zstd {
     struct goleak_error *error; /* of the step under way */
 };
 
-static enum goleak_sniff zstd_sniff(const unsigned char *bytes, size_t size)
+static enum goleak_magic zstd_sniff(const unsigned char *bytes, size_t size)
 {
     if (!goleak_zstd_magic_begins(bytes, size))
-        return GOLEAK_SNIFF_NO;
-    return size < 4 ? GOLEAK_SNIFF_MORE : GOLEAK_SNIFF_YES;
+        return GOLEAK_MAGIC_NO;
+    return size < 4 ? GOLEAK_MAGIC_MORE : GOLEAK_MAGIC_YES;
 }
 
 static void zstd_close(void *state, struct goleak_packed *packed)
@@ -135,7 +137,7 @@ static enum outcome spoil(struct zstd *zstd, struct goleak_packed *packed, size_
     return outcome;
 }
 
-static enum goleak_sniff candidate(const struct zstd *zstd, const struct goleak_packed *packed, size_t at)
+static enum goleak_magic candidate(const struct zstd *zstd, const struct goleak_packed *packed, size_t at)
 {
     uint64_t limit = packed->window_limit_bytes;
     if (limit > zstd->window_max_bytes)
@@ -153,7 +155,7 @@ static bool find_swallowed(struct zstd *zstd, struct goleak_packed *packed, size
     if (goleak_packed_left(packed) == 0 && zstd->stage != STAGE_SKIPPABLE)
         return false;
     for (size_t at = goleak_packed_resync_from(packed, zstd->frame_offset); packed->end - at >= 4; at++) {
-        if (candidate(zstd, packed, at) != GOLEAK_SNIFF_YES)
+        if (candidate(zstd, packed, at) != GOLEAK_MAGIC_YES)
             continue;
         if (!goleak_packed_may_rewind(packed, packed->end - at))
             return false;
@@ -422,10 +424,10 @@ static enum outcome search_stage(struct zstd *zstd, struct goleak_packed *packed
         unsigned char fourth = packed->bytes[packed->at + 3];
         if ((fourth != 0xfd && fourth != 0x18) || !goleak_zstd_magic_begins(packed->bytes + packed->at, 4))
             continue;
-        enum goleak_sniff found = candidate(zstd, packed, packed->at);
-        if (found == GOLEAK_SNIFF_MORE && !packed->final)
+        enum goleak_magic found = candidate(zstd, packed, packed->at);
+        if (found == GOLEAK_MAGIC_MORE && !packed->final)
             return want_more(packed);
-        if (found == GOLEAK_SNIFF_YES) {
+        if (found == GOLEAK_MAGIC_YES) {
             zstd->stage = STAGE_FRAME;
             return GO_ON;
         }

@@ -107,28 +107,28 @@ void goleak_zstd_block_parse(struct goleak_zstd_block *block, const struct golea
         block->fault = "a block larger than its frame allows";
 }
 
-enum goleak_sniff goleak_zstd_looks_decodable(const unsigned char *bytes, size_t size, uint64_t window_limit_bytes)
+enum goleak_magic goleak_zstd_looks_decodable(const unsigned char *bytes, size_t size, uint64_t window_limit_bytes)
 {
     /* Of skippable magics there are sixteen, so only short frames are trusted:
      * a false one of 4 GiB would swallow the rest. */
     const size_t skippable_max = 1024 * 1024;
     if (goleak_zstd_is_skippable(bytes)) {
         if (size < GOLEAK_ZSTD_SKIPPABLE_HEADER)
-            return GOLEAK_SNIFF_MORE;
-        return goleak_zstd_le32(bytes + 4) <= skippable_max ? GOLEAK_SNIFF_YES : GOLEAK_SNIFF_NO;
+            return GOLEAK_MAGIC_MORE;
+        return goleak_zstd_le32(bytes + 4) <= skippable_max ? GOLEAK_MAGIC_YES : GOLEAK_MAGIC_NO;
     }
     struct goleak_zstd_frame frame;
     if (!goleak_zstd_is_frame(bytes))
-        return GOLEAK_SNIFF_NO;
+        return GOLEAK_MAGIC_NO;
     if (goleak_zstd_frame_parse(&frame, bytes, size) > size)
-        return GOLEAK_SNIFF_MORE;
+        return GOLEAK_MAGIC_MORE;
     if (frame.fault != NULL || frame.window_bytes > window_limit_bytes)
-        return GOLEAK_SNIFF_NO;
+        return GOLEAK_MAGIC_NO;
     if (size < frame.header_bytes + GOLEAK_ZSTD_BLOCK_HEADER)
-        return GOLEAK_SNIFF_MORE;
+        return GOLEAK_MAGIC_MORE;
     struct goleak_zstd_block block;
     goleak_zstd_block_parse(&block, &frame, bytes + frame.header_bytes);
-    return block.fault == NULL ? GOLEAK_SNIFF_YES : GOLEAK_SNIFF_NO;
+    return block.fault == NULL ? GOLEAK_MAGIC_YES : GOLEAK_MAGIC_NO;
 }
 
 bool goleak_zstd_frames_to_end(const unsigned char *bytes, size_t size)

@@ -50,7 +50,7 @@ void goleak_zstd_block_parse(struct goleak_zstd_block *block, const struct golea
 
 /* Whether a frame or skippable frame begins here that a search among broken
  * bytes may trust, of 4 bytes or more. */
-enum goleak_sniff goleak_zstd_looks_decodable(const unsigned char *bytes, size_t size, uint64_t window_limit_bytes);
+enum goleak_magic goleak_zstd_looks_decodable(const unsigned char *bytes, size_t size, uint64_t window_limit_bytes);
 
 /* Whole frames lead from here to the very end. */
 bool goleak_zstd_frames_to_end(const unsigned char *bytes, size_t size);

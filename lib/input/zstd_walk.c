@@ -120,7 +120,7 @@ size_t goleak_zstd_walk_find(const unsigned char *bytes, size_t size)
     for (size_t at = 0; at + 4 <= size; at++) {
         unsigned char fourth = bytes[at + 3];
         if ((fourth == 0xfd || fourth == 0x18) &&
-            goleak_zstd_looks_decodable(bytes + at, size - at, UINT64_MAX) == GOLEAK_SNIFF_YES)
+            goleak_zstd_looks_decodable(bytes + at, size - at, UINT64_MAX) == GOLEAK_MAGIC_YES)
             return at;
     }
     return size;
