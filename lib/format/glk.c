@@ -125,24 +125,13 @@ static enum goleak_status memory(const struct goleak_reader *reader)
     return goleak_alloc_failure(reader->env.alloc);
 }
 
-/* ---- numbers ---- */
-
-static bool get_number(const uint8_t **at, const uint8_t *end, uint64_t *out)
-{
-    const uint8_t *next = goleak_varint(*at, end, out);
-    if (next == NULL)
-        return false;
-    *at = next;
-    return true;
-}
-
 /* A text, interned. False: damage, or memory (then *failed is set). */
 static bool get_text(struct goleak_reader *reader, const uint8_t **at, const uint8_t *end, const char **out,
                      bool *failed)
 {
     uint64_t size;
     *failed = false;
-    if (!get_number(at, end, &size) || size > (uint64_t)(end - *at))
+    if (!goleak_varint_take(at, end, &size) || size > (uint64_t)(end - *at))
         return false;
     uint32_t id = goleak_symbols_string(reader->env.symbols, *at, (size_t)size);
     *failed = id == 0;
@@ -249,9 +238,10 @@ static enum goleak_status take_note(struct goleak_reader *reader, const struct s
     bool failed = false;
     enum goleak_health_id id;
     *problem = "found a complaint that cannot be read";
-    if (!get_number(&at, end, &count) || !get_number(&at, end, &line) || !get_number(&at, end, &column) ||
-        !get_number(&at, end, &offset) || !get_text(reader, &at, end, &name, &failed) ||
-        !get_text(reader, &at, end, &sentence, &failed) || (at < end && !get_text(reader, &at, end, &input, &failed)))
+    if (!goleak_varint_take(&at, end, &count) || !goleak_varint_take(&at, end, &line) ||
+        !goleak_varint_take(&at, end, &column) || !goleak_varint_take(&at, end, &offset) ||
+        !get_text(reader, &at, end, &name, &failed) || !get_text(reader, &at, end, &sentence, &failed) ||
+        (at < end && !get_text(reader, &at, end, &input, &failed)))
         return failed ? memory(reader) : GOLEAK_OK;
     *problem = NULL;
     struct goleak_health_book *health = stream->part.health;
@@ -273,7 +263,7 @@ static enum goleak_status take_go(struct goleak_reader *reader, const struct str
     const char *from, *text;
     bool failed = false;
     *problem = "found a Go version that cannot be read";
-    if (!get_number(&at, end, &low) || !get_number(&at, end, &high) || low > 999 || high > 999 ||
+    if (!goleak_varint_take(&at, end, &low) || !goleak_varint_take(&at, end, &high) || low > 999 || high > 999 ||
         !get_text(reader, &at, end, &from, &failed) || !get_text(reader, &at, end, &text, &failed))
         return failed ? memory(reader) : GOLEAK_OK;
     *problem = NULL;
@@ -305,8 +295,8 @@ static enum goleak_status take_source(struct goleak_reader *reader, const uint8_
     const char *name, *format;
     bool failed = false;
     *problem = "found a source that cannot be read";
-    if (!get_number(&at, end, &flags) || !get_number(&at, end, &pid) || !get_text(reader, &at, end, &name, &failed) ||
-        !get_text(reader, &at, end, &format, &failed))
+    if (!goleak_varint_take(&at, end, &flags) || !goleak_varint_take(&at, end, &pid) ||
+        !get_text(reader, &at, end, &name, &failed) || !get_text(reader, &at, end, &format, &failed))
         return failed ? memory(reader) : GOLEAK_OK;
     *problem = "found more sources than a file may have";
     if (reader->stream_count >= GOLEAK_GLK_SOURCES)
@@ -322,9 +312,9 @@ static enum goleak_status take_facts(struct goleak_reader *reader, const uint8_t
     const char *format, *form;
     bool failed = false;
     *problem = "found the facts of a source that cannot be read";
-    if (!get_number(&at, end, &source) || !get_number(&at, end, &events) || !get_number(&at, end, &notes) ||
-        !get_number(&at, end, &bytes) || !get_text(reader, &at, end, &format, &failed) ||
-        !get_text(reader, &at, end, &form, &failed))
+    if (!goleak_varint_take(&at, end, &source) || !goleak_varint_take(&at, end, &events) ||
+        !goleak_varint_take(&at, end, &notes) || !goleak_varint_take(&at, end, &bytes) ||
+        !get_text(reader, &at, end, &format, &failed) || !get_text(reader, &at, end, &form, &failed))
         return failed ? memory(reader) : GOLEAK_OK;
     *problem = NULL;
     reader->notes += notes;
@@ -349,7 +339,7 @@ static enum goleak_status add_remark(struct goleak_reader *reader, uint8_t item,
 {
     uint64_t event;
     *problem = "found a complaint without its place";
-    if (!get_number(&at, end, &event))
+    if (!goleak_varint_take(&at, end, &event))
         return GOLEAK_OK;
     *problem = NULL;
     if (!goleak_grow(reader->env.alloc, &reader->remarks, &reader->remark_capacity, reader->remark_count + 1,
@@ -370,7 +360,7 @@ static enum goleak_status take_tables(struct goleak_reader *reader, struct strea
         uint64_t size;
         const char *own = NULL;
         uint8_t item = *at++;
-        if (!get_number(&at, end, &size) || size > (uint64_t)(end - at)) {
+        if (!goleak_varint_take(&at, end, &size) || size > (uint64_t)(end - at)) {
             *problem = "found an item that is longer than its tables";
             return GOLEAK_OK;
         }
@@ -931,7 +921,7 @@ static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
         close_reader(reader);
         return NULL;
     }
-    goleak_glk_events_init(reader->block, env->alloc);
+    goleak_glk_events_init(reader->block);
     return reader;
 }
 

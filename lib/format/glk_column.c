@@ -252,18 +252,9 @@ void goleak_glk_column_put(struct goleak_buf *out, const uint64_t *values, size_
 
 /* ---- reading ---- */
 
-static bool get_number(const uint8_t **at, const uint8_t *end, uint64_t *out)
-{
-    const uint8_t *next = goleak_varint(*at, end, out);
-    if (next == NULL)
-        return false;
-    *at = next;
-    return true;
-}
-
 static bool get_signed(const uint8_t **at, const uint8_t *end, uint64_t *out)
 {
-    if (!get_number(at, end, out))
+    if (!goleak_varint_take(at, end, out))
         return false;
     *out = (uint64_t)goleak_unzigzag(*out);
     return true;
@@ -302,7 +293,7 @@ static void next_patch(struct goleak_glk_column *column)
 static bool open_patches(struct goleak_glk_column *column)
 {
     const uint8_t *end = column->end;
-    if (!get_number(&column->patches, end, &column->patches_left) || column->patches == end)
+    if (!goleak_varint_take(&column->patches, end, &column->patches_left) || column->patches == end)
         return false;
     column->patch_width = *column->patches++;
     return column->patch_width >= 1 && column->patch_width <= 8;
@@ -312,7 +303,7 @@ static bool get_dictionary(struct goleak_glk_column *column, const uint8_t **at,
                            size_t *value_count)
 {
     uint64_t count, before = 0;
-    if (!get_number(at, end, &count) || count == 0 || count > GOLEAK_GLK_DICTIONARY_MAX)
+    if (!goleak_varint_take(at, end, &count) || count == 0 || count > GOLEAK_GLK_DICTIONARY_MAX)
         return false;
     column->dictionary = values + *value_count;
     column->dictionary_count = (size_t)count;
@@ -337,7 +328,7 @@ const uint8_t *goleak_glk_column_open(struct goleak_glk_column *column, const ui
     unsigned coding = *at++;
     column->width = coding & WIDTH_BITS;
     column->coding = coding >> CODING_SHIFT & CODING_BITS;
-    if (!get_number(&at, end, &size))
+    if (!goleak_varint_take(&at, end, &size))
         return NULL;
     *problem = "found a column that is longer than its section";
     if (size > (uint64_t)(end - at))
@@ -347,8 +338,8 @@ const uint8_t *goleak_glk_column_open(struct goleak_glk_column *column, const ui
     if (column->width > 8 || column->coding >= GOLEAK_GLK_CODINGS || coding & 0x80u)
         return NULL;
     *problem = "found a column that ends before its head does";
-    if (!get_number(&at, next, &count) || !get_signed(&at, next, &column->base) ||
-        !get_number(&at, next, &column->step) ||
+    if (!goleak_varint_take(&at, next, &count) || !get_signed(&at, next, &column->base) ||
+        !goleak_varint_take(&at, next, &column->step) ||
         (column->coding == GOLEAK_GLK_DELTA && !get_signed(&at, next, &column->before)))
         return NULL;
     *problem = "found a column whose dictionary cannot be read";
@@ -376,7 +367,7 @@ const uint8_t *goleak_glk_column_skip(const uint8_t *at, const uint8_t *end, con
     if (at == end)
         return NULL;
     at++;
-    return get_number(&at, end, &size) && size <= (uint64_t)(end - at) ? at + size : NULL;
+    return goleak_varint_take(&at, end, &size) && size <= (uint64_t)(end - at) ? at + size : NULL;
 }
 
 /* k of `count` values, times step, over base: one loop for each width, without a branch. */

@@ -12,9 +12,8 @@
 /* In the history: an event without a g, or one that has not been. */
 #define NO_SLOT UINT32_MAX
 
-void goleak_glk_events_init(struct goleak_glk_events *events, struct goleak_alloc *alloc)
+void goleak_glk_events_init(struct goleak_glk_events *events)
 {
-    (void)alloc;
     memset(events, 0, sizeof *events);
 }
 
@@ -27,15 +26,6 @@ void goleak_glk_events_release(struct goleak_glk_events *events, struct goleak_a
 }
 
 /* ---- the head of a block ---- */
-
-static bool get_number(const uint8_t **at, const uint8_t *end, uint64_t *out)
-{
-    const uint8_t *next = goleak_varint(*at, end, out);
-    if (next == NULL)
-        return false;
-    *at = next;
-    return true;
-}
 
 static uint64_t head_of(uint8_t kind, const uint8_t *bytes, uint32_t has)
 {
@@ -54,8 +44,9 @@ static bool get_shape(struct goleak_glk_shape *shape, const uint8_t **at, const 
     if (end - *at < SHAPE_LEAST)
         return false;
     *at += 6;
-    if (!get_number(at, end, &has) || !get_number(at, end, &fields) || !get_number(at, end, &count) ||
-        !get_number(at, end, &blocked) || !get_number(at, end, &position))
+    if (!goleak_varint_take(at, end, &has) || !goleak_varint_take(at, end, &fields) ||
+        !goleak_varint_take(at, end, &count) || !goleak_varint_take(at, end, &blocked) ||
+        !goleak_varint_take(at, end, &position))
         return false;
     bool known = bytes[0] < GOLEAK_EVENT_KIND_COUNT;
     *shape = (struct goleak_glk_shape) {
@@ -110,7 +101,7 @@ static enum goleak_status get_shapes(struct goleak_glk_events *events, const uin
     uint64_t count;
     struct goleak_alloc *alloc = events->tables->alloc;
     *problem = "found shapes of events that cannot be read";
-    if (!get_number(at, end, &count) || count > (uint64_t)(end - *at) / SHAPE_LEAST || count > 65536)
+    if (!goleak_varint_take(at, end, &count) || count > (uint64_t)(end - *at) / SHAPE_LEAST || count > 65536)
         return GOLEAK_OK;
     size_t room = count < 256 ? 256 : (size_t)count;
     if (!goleak_grow(alloc, &events->shapes, &events->shape_capacity, room, sizeof *events->shapes))
@@ -173,7 +164,8 @@ enum goleak_status goleak_glk_events_open(struct goleak_glk_events *events, stru
         return goleak_alloc_failure(tables->alloc);
     events->lost_names = events->lost_stacks = events->lost_gs = events->lost_goids = events->unknown = 0;
     *problem = "found columns that end before their first numbers do";
-    if (!get_number(&at, end, &position) || !get_number(&at, end, &first) || !get_number(&at, end, &blocked))
+    if (!goleak_varint_take(&at, end, &position) || !goleak_varint_take(&at, end, &first) ||
+        !goleak_varint_take(&at, end, &blocked))
         return GOLEAK_OK;
     memset(events->lanes, 0, sizeof events->lanes);
     events->lanes[0] = position;

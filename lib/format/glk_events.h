@@ -49,7 +49,7 @@ struct goleak_glk_events {
     uint64_t lost_names, lost_stacks, lost_gs, lost_goids, unknown;
 };
 
-void goleak_glk_events_init(struct goleak_glk_events *events, struct goleak_alloc *alloc);
+void goleak_glk_events_init(struct goleak_glk_events *events);
 void goleak_glk_events_release(struct goleak_glk_events *events, struct goleak_alloc *alloc);
 
 /* Opens a section of columns, with GOLEAK_GLK_PAD readable bytes behind; both it and the

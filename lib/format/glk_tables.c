@@ -96,19 +96,10 @@ bool goleak_glk_tables_reach(struct goleak_glk_tables *tables, uint64_t slot)
 
 /* ---- reading ---- */
 
-static bool get_number(const uint8_t **at, const uint8_t *end, uint64_t *out)
-{
-    const uint8_t *next = goleak_varint(*at, end, out);
-    if (next == NULL)
-        return false;
-    *at = next;
-    return true;
-}
-
 static bool get_text(const uint8_t **at, const uint8_t *end, const char **text, size_t *size)
 {
     uint64_t bytes;
-    if (!get_number(at, end, &bytes) || bytes > (uint64_t)(end - *at))
+    if (!goleak_varint_take(at, end, &bytes) || bytes > (uint64_t)(end - *at))
         return false;
     *text = (const char *)*at;
     *size = (size_t)bytes;
@@ -139,7 +130,7 @@ static bool get_first(const uint8_t **at, const uint8_t *end, size_t known, uint
                       const char **problem)
 {
     *problem = "found a table that ends before its first number does";
-    if (!get_number(at, end, first))
+    if (!goleak_varint_take(at, end, first))
         return false;
     *problem = "found a table that begins with a number that was told already";
     if (*first < known)
@@ -178,7 +169,7 @@ static enum goleak_status take_frame(struct goleak_glk_tables *tables, const uin
     const char *text;
     size_t size;
     uint64_t function;
-    *good = get_number(at, end, &function) && get_text(at, end, &text, &size);
+    *good = goleak_varint_take(at, end, &function) && get_text(at, end, &text, &size);
     if (!*good)
         return GOLEAK_OK;
     uint32_t id = goleak_symbols_frame_told(tables->symbols, mention(tables, &tables->strings, function), text, size);
@@ -191,13 +182,13 @@ static enum goleak_status take_stack(struct goleak_glk_tables *tables, const uin
     uint64_t count, frame;
     uint32_t id = 0;
     bool whole = true;
-    *good = get_number(at, end, &count) && count <= (uint64_t)(end - *at);
+    *good = goleak_varint_take(at, end, &count) && count <= (uint64_t)(end - *at);
     if (!*good)
         return GOLEAK_OK;
     if (!goleak_grow(tables->alloc, &tables->list, &tables->list_capacity, (size_t)count, sizeof *tables->list))
         return goleak_alloc_failure(tables->alloc);
     for (uint64_t i = 0; i < count; i++) {
-        *good = get_number(at, end, &frame);
+        *good = goleak_varint_take(at, end, &frame);
         if (!*good)
             return GOLEAK_OK;
         tables->list[i] = mention(tables, &tables->frames, frame);
@@ -280,9 +271,9 @@ static enum goleak_status take_places(struct goleak_glk_tables *tables, const ui
         const char *function, *file;
         size_t function_size, file_size;
         *problem = "found the place of an address that cannot be read";
-        if (!get_number(&at, end, &address) || !get_number(&at, end, &after_call) || after_call > 1 ||
+        if (!goleak_varint_take(&at, end, &address) || !goleak_varint_take(&at, end, &after_call) || after_call > 1 ||
             !get_text(&at, end, &function, &function_size) || !get_text(&at, end, &file, &file_size) ||
-            !get_number(&at, end, &line))
+            !goleak_varint_take(&at, end, &line))
             return GOLEAK_OK;
         *problem = NULL;
         if (!goleak_symbols_add_place(tables->symbols, address, after_call != 0, function, function_size, file,

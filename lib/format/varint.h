@@ -6,6 +6,7 @@
 #ifndef GOLEAK_FORMAT_VARINT_H
 #define GOLEAK_FORMAT_VARINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,16 @@ static inline const uint8_t *goleak_varint(const uint8_t *at, const uint8_t *end
         }
     }
     return NULL;
+}
+
+/* The number at *at, which moves behind it. */
+static inline bool goleak_varint_take(const uint8_t **at, const uint8_t *end, uint64_t *out)
+{
+    const uint8_t *next = goleak_varint(*at, end, out);
+    if (next == NULL)
+        return false;
+    *at = next;
+    return true;
 }
 
 /* Where bytes are readable behind the end (10 for each number), several numbers are read
