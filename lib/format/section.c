@@ -1,6 +1,8 @@
 /* section - see section.h. */
 #include "format/section.h"
 
+#include "base/bits.h"
+
 bool goleak_section_may_begin(const struct goleak_format *format, struct goleak_reader *reader)
 {
     const struct goleak_textual *text = format->sections->text(reader);
@@ -72,8 +74,8 @@ bool goleak_section_fits(const struct goleak_format *format, struct goleak_reade
 {
     const struct goleak_textual *text = format->sections->text(reader);
     for (size_t i = 0; i < GOLEAK_SPAWNS; i++)
-        if (goleak_spawn_bit(section->asked, i) && (text->places[i].gopc != section->guessed[i].gopc ||
-                                                    text->places[i].frame != section->guessed[i].frame))
+        if (goleak_has_bit(section->asked, i) &&
+            (text->places[i].gopc != section->guessed[i].gopc || text->places[i].frame != section->guessed[i].frame))
             return false;
     return true;
 }
@@ -100,9 +102,9 @@ void goleak_section_told(const struct goleak_format *format, struct goleak_reade
 {
     struct goleak_textual *text = format->sections->text(reader);
     for (size_t i = 0; i < GOLEAK_SPAWNS; i++) {
-        if (goleak_spawn_bit(section->spawned, i))
+        if (goleak_has_bit(section->spawned, i))
             text->spawns[i] = section->spawns[i];
-        if (goleak_spawn_bit(section->placed, i))
+        if (goleak_has_bit(section->placed, i))
             text->places[i] = section->places[i];
     }
     text->events += section->events;

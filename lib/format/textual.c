@@ -50,11 +50,6 @@ enum goleak_status goleak_textual_push(struct goleak_textual *text)
     return status;
 }
 
-static void set_bit(uint64_t *bits, size_t place)
-{
-    bits[place / 64] |= (uint64_t)1 << place % 64;
-}
-
 void goleak_textual_join(struct goleak_textual *text, struct goleak_event *event)
 {
     const uint32_t others = GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID;
@@ -64,10 +59,10 @@ void goleak_textual_join(struct goleak_textual *text, struct goleak_event *event
     if (event->kind == GOLEAK_EVENT_SPAWN) {
         *spawn = (struct goleak_spawn){ event->has | GOLEAK_HAS_TID, event->tid, event->stack, event->gopc,
                                         event->other_g, event->other_goid, event->position };
-        set_bit(section->spawned, place);
+        goleak_set_bit(section->spawned, place);
         return;
     }
-    if (section->alone && !goleak_spawn_bit(section->spawned, place)) {
+    if (section->alone && !goleak_has_bit(section->spawned, place)) {
         const struct goleak_unjoined unjoined = { section->batches, (uint32_t)(event - text->batch->events) };
         goleak_buf_append(&section->unjoined, &unjoined, sizeof unjoined);
         return;
@@ -89,15 +84,15 @@ void goleak_textual_join(struct goleak_textual *text, struct goleak_event *event
 static const struct goleak_go_place *ask_place(struct goleak_textual *text, uint64_t gopc)
 {
     size_t place = goleak_hash_u64(gopc) % GOLEAK_SPAWNS;
-    if (!goleak_spawn_bit(text->section.placed, place))
-        set_bit(text->section.asked, place);
+    if (!goleak_has_bit(text->section.placed, place))
+        goleak_set_bit(text->section.asked, place);
     return &text->places[place];
 }
 
 static void set_place(struct goleak_textual *text, uint64_t gopc, uint64_t frame)
 {
     size_t place = goleak_hash_u64(gopc) % GOLEAK_SPAWNS;
-    set_bit(text->section.placed, place);
+    goleak_set_bit(text->section.placed, place);
     text->places[place] = (struct goleak_go_place){ gopc, frame };
 }
 

@@ -147,11 +147,6 @@ const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, con
 /* Within a `bulk`: the block of frames at *at, if it was seen before. */
 bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **at, const char *limit, uint64_t *line);
 
-static inline bool goleak_spawn_bit(const uint64_t *bits, size_t place)
-{
-    return (bits[place / 64] >> place % 64 & 1) != 0;
-}
-
 static inline bool goleak_textual_has_stacks(const struct goleak_textual *text)
 {
     return text->has_stacks || text->stack.blocks.count != 0;

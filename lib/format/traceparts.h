@@ -95,14 +95,6 @@ void goleak_trace_gs_remove(struct goleak_trace_gs *gs, uint32_t slot);
 uint32_t goleak_trace_gs_take(struct goleak_trace_gs *gs, uint64_t goid);
 void goleak_trace_gs_list(struct goleak_trace_gs *gs, uint32_t slot);
 
-/* Whose event it is. */
-static inline void goleak_trace_whose(struct goleak_event *event, const struct goleak_trace_gs *gs, uint32_t slot)
-{
-    event->g = GOLEAK_G_SLOT | slot;
-    event->goid = gs->gs[slot].goid;
-    event->has |= event->goid <= INT64_MAX ? GOLEAK_HAS_G | GOLEAK_HAS_GOID : GOLEAK_HAS_G;
-}
-
 /* Who did it; slot 0: nobody. */
 static inline void goleak_trace_by(struct goleak_event *event, const struct goleak_trace_gs *gs, uint32_t slot)
 {
