@@ -248,6 +248,24 @@ static void describe(uint32_t versions_left, char text[16])
     describe_range(lowest(versions_left) + GOLEAK_GO_OLDEST, highest(versions_left) + GOLEAK_GO_OLDEST, text);
 }
 
+static void learn(struct goleak_reasons *reasons, uint32_t candidates, const char *from, const char *text)
+{
+    reasons->candidates = candidates;
+    reasons->from = from;
+    snprintf(reasons->text, sizeof reasons->text, "%s", text);
+    fill_table(reasons);
+}
+
+/* As far as there are tables. */
+static uint32_t versions_between(unsigned low, unsigned high)
+{
+    uint32_t set = 0;
+    for (unsigned minor = GOLEAK_GO_OLDEST; minor <= GOLEAK_GO_NEWEST; minor++)
+        if (minor >= low && minor <= high)
+            set |= GOLEAK_GO_BIT(minor);
+    return set;
+}
+
 bool goleak_reasons_set_version(struct goleak_reasons *reasons, const char *version, const char *from)
 {
     uint64_t minor;
@@ -262,28 +280,21 @@ bool goleak_reasons_set_version(struct goleak_reasons *reasons, const char *vers
     uint64_t table = minor < GOLEAK_GO_OLDEST ? GOLEAK_GO_OLDEST : minor;
     if (table > GOLEAK_GO_NEWEST)
         table = GOLEAK_GO_NEWEST;
-    reasons->candidates = GOLEAK_GO_BIT(table);
-    reasons->narrowed = true;
-    reasons->from = from;
-    snprintf(reasons->text, sizeof reasons->text, "1.%u", (unsigned)minor);
-    fill_table(reasons);
+    char text[16];
+    describe_range((unsigned)minor, (unsigned)minor, text);
+    learn(reasons, GOLEAK_GO_BIT(table), from, text);
     return true;
 }
 
 void goleak_reasons_set_range(struct goleak_reasons *reasons, unsigned low, unsigned high)
 {
-    uint32_t set = 0;
-    for (unsigned minor = GOLEAK_GO_OLDEST; minor <= GOLEAK_GO_NEWEST; minor++)
-        if (minor >= low && minor <= high)
-            set |= GOLEAK_GO_BIT(minor);
+    uint32_t set = versions_between(low, high);
+    char text[16];
     /* Who gives a version that the trace is not of is wrong. */
     if (goleak_reasons_is_given(reasons) && (set == 0 || (reasons->candidates & set) != 0))
         return;
-    reasons->candidates = set != 0 ? set : GOLEAK_GO_BIT(GOLEAK_GO_OLDEST);
-    reasons->narrowed = true;
-    reasons->from = "header";
-    describe_range(low, high, reasons->text);
-    fill_table(reasons);
+    describe_range(low, high, text);
+    learn(reasons, set != 0 ? set : GOLEAK_GO_BIT(GOLEAK_GO_OLDEST), "header", text);
 }
 
 void goleak_reasons_set_as(struct goleak_reasons *reasons, const struct goleak_reasons *told)
@@ -292,32 +303,19 @@ void goleak_reasons_set_as(struct goleak_reasons *reasons, const struct goleak_r
                      strcmp(reasons->from, "option") == 0 && strcmp(told->from, "header") == 0;
     if (goleak_reasons_is_given(reasons) && !overruled)
         return;
-    reasons->candidates = told->candidates;
-    reasons->narrowed = true;
-    reasons->from = told->from;
-    memcpy(reasons->text, told->text, sizeof reasons->text);
-    fill_table(reasons);
+    learn(reasons, told->candidates, told->from, told->text);
 }
 
 void goleak_reasons_restore(struct goleak_reasons *reasons, unsigned low, unsigned high, const char *from,
                             const char *text)
 {
     static const char *const words[] = { "header", "option", "exe" };
-    uint32_t set = 0;
-    for (unsigned minor = GOLEAK_GO_OLDEST; minor <= GOLEAK_GO_NEWEST; minor++)
-        if (minor >= low && minor <= high)
-            set |= GOLEAK_GO_BIT(minor);
+    uint32_t set = versions_between(low, high);
     if (strcmp(from, "inferred") == 0)
         goleak_reasons_restrict(reasons, set);
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (strcmp(from, words[i]) != 0 || set == 0 || goleak_reasons_is_given(reasons))
-            continue;
-        reasons->candidates = set;
-        reasons->narrowed = true;
-        reasons->from = words[i];
-        snprintf(reasons->text, sizeof reasons->text, "%s", text);
-        fill_table(reasons);
-    }
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(from, words[i]) == 0 && set != 0 && !goleak_reasons_is_given(reasons))
+            learn(reasons, set, words[i], text);
 }
 
 bool goleak_reasons_is_given(const struct goleak_reasons *reasons)
@@ -330,11 +328,9 @@ void goleak_reasons_restrict(struct goleak_reasons *reasons, uint32_t wanted)
     uint32_t left = reasons->candidates & wanted;
     if (goleak_reasons_is_given(reasons) || left == 0 || left == reasons->candidates)
         return;
-    reasons->candidates = left;
-    reasons->narrowed = true;
-    reasons->from = "inferred";
-    describe(reasons->candidates, reasons->text);
-    fill_table(reasons);
+    char text[16];
+    describe(left, text);
+    learn(reasons, left, "inferred", text);
 }
 
 static uint32_t able_to(uint8_t reason, int wait)

@@ -25,7 +25,6 @@
 
 struct goleak_reasons {
     uint32_t candidates;      /* bits of GOLEAK_GO_BIT */
-    bool narrowed;            /* anything was learnt at all */
     const char *from;         /* "header", "option", "exe", "inferred", NULL */
     char text[16];            /* "1.26", "1.22-1.25", "" */
     uint64_t seen[64];        /* (reason, wait) pairs already looked at, 64 x 64 */
