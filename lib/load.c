@@ -569,7 +569,6 @@ static void tidy(struct call *call)
         }
         goleak_trace_free(trace);
         call->traces[i] = NULL;
-        call->places[i].done = false; /* it is no recording that others stand beside */
     }
 }
 
