@@ -317,6 +317,15 @@ struct outcome {
     bool lowered;               /* for what was lost */
 };
 
+static bool is_lowered(const struct goleak_case *c)
+{
+    enum goleak_verdict none;
+    for (size_t i = 0; i < RULES; i++)
+        if (rules[i].weight == GOLEAK_LOWERS && holds(&rules[i], c, &none))
+            return true;
+    return false;
+}
+
 static struct outcome decide(const struct goleak_case *c)
 {
     struct outcome outcome = { .verdict = GOLEAK_VERDICT_UNKNOWN };
@@ -328,8 +337,7 @@ static struct outcome decide(const struct goleak_case *c)
     if (!c->blocked)
         return outcome;
     outcome.verdict = goleak_is_locked_out(c) ? GOLEAK_VERDICT_LIKELY : weigh(c);
-    for (size_t i = RULES; rules[--i].weight == GOLEAK_LOWERS && !outcome.lowered;)
-        outcome.lowered = outcome.verdict == GOLEAK_VERDICT_LIKELY && holds(&rules[i], c, &outcome.verdict);
+    outcome.lowered = outcome.verdict == GOLEAK_VERDICT_LIKELY && is_lowered(c);
     if (outcome.lowered)
         outcome.verdict = GOLEAK_VERDICT_SUSPECT;
     return outcome;

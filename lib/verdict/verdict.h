@@ -3,7 +3,7 @@
  *
  * Every rule has an id and a sentence, and one line in the table of ladder.c. First the
  * rules that decide alone are asked; then, of who is blocked, all that speak for a leak
- * and all that speak against one, which are weighed in one place (weigh.c). Groups
+ * and all that speak against one, which are weighed in one place there. Groups
  * (verdict, reason, creation site, block site) are what reports show.
  *
  * Layers: knows the model, not the replay; what the stream can tell at all is in
