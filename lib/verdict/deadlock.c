@@ -15,24 +15,43 @@
 
 /* ---- why the lock is not given back ---- */
 
-static const struct goleak_holder *holder_at(const struct goleak_verdict_input *input, const struct goleak_lock *lock,
-                                             uint32_t which)
+/* One that has ended comes before all others. As index + 1; 0: they all go on. */
+static uint32_t find_kept(const struct goleak_verdict_input *input, const struct goleak_lock *lock)
 {
-    return &input->holders.holders[lock->first + which];
+    uint32_t kept = 0;
+    for (uint32_t i = lock->first; i < lock->first + lock->count; i++) {
+        const struct goleak_holder *holder = &input->holders.holders[i];
+        if (holder->record == 0)
+            return i + 1;
+        if (kept == 0 && !goleak_hope_unlocks(&input->hope, input->waits, input->store, input->limits, holder))
+            kept = i + 1;
+    }
+    return kept;
 }
 
-/* The first of its holders that does not go on; NULL: they all do. */
-static const struct goleak_holder *find_open(const struct goleak_verdict_input *input, const struct goleak_lock *lock)
+static uint32_t find_next(const struct goleak_verdict_input *input, const struct goleak_lock *lock)
 {
-    const struct goleak_holder *open = NULL;
-    for (uint32_t i = 0; i < lock->count; i++) {
-        const struct goleak_holder *holder = holder_at(input, lock, i);
-        if (holder->record == 0)
-            return holder;
-        if (open == NULL && !goleak_hope_unlocks(&input->hope, input->waits, input->store, input->limits, holder))
-            open = holder;
+    for (uint32_t i = lock->first; i < lock->first + lock->count; i++) {
+        const struct goleak_holder *holder = &input->holders.holders[i];
+        const struct goleak_lock *next = goleak_holders_lock(&input->holders, holder->record);
+        if (next != NULL && next->dead && !holder->maybe)
+            return i + 1;
     }
-    return open;
+    return 0;
+}
+
+void goleak_locks_settle(struct goleak_verdict_input *input)
+{
+    for (size_t l = 0; l < input->holders.lock_count; l++) {
+        struct goleak_lock *lock = &input->holders.locks[l];
+        lock->kept = find_kept(input, lock);
+        lock->next = lock->dead ? find_next(input, lock) : 0;
+    }
+}
+
+static const struct goleak_holder *holder_at(const struct goleak_verdict_input *input, uint32_t place)
+{
+    return place != 0 ? &input->holders.holders[place - 1] : NULL;
 }
 
 /* Chains are no longer in programs; a longer one is not looked through. */
@@ -48,17 +67,17 @@ struct goleak_lock_root goleak_lock_root(const struct goleak_verdict_input *inpu
         root.end = GOLEAK_WAY_DEAD;
     else if (goleak_hope_of(&input->hope, index) == GOLEAK_HOPE_HOLDER)
         root.end = GOLEAK_WAY_GOES_ON;
-    root.holder = root.end != GOLEAK_WAY_UNKNOWN ? holder_at(input, lock, 0) : NULL;
+    root.holder = root.end != GOLEAK_WAY_UNKNOWN ? holder_at(input, lock->first + 1) : NULL;
     for (unsigned steps = 0; lock != NULL && root.end == GOLEAK_WAY_UNKNOWN && steps < CHAIN_MOST; steps++) {
-        const struct goleak_holder *open = find_open(input, lock);
-        if (open == NULL)
+        const struct goleak_holder *holder = holder_at(input, lock->kept);
+        if (holder == NULL)
             break;
-        root.holder = open;
+        root.holder = holder;
         root.steps = steps;
-        lock = open->record != 0 ? goleak_holders_lock(&input->holders, open->record) : NULL;
-        if (open->record == 0)
+        lock = holder->record != 0 ? goleak_holders_lock(&input->holders, holder->record) : NULL;
+        if (holder->record == 0)
             root.end = GOLEAK_WAY_GONE;
-        else if (goleak_hope_of(&input->hope, open->record) != GOLEAK_HOPE_NONE)
+        else if (goleak_hope_of(&input->hope, holder->record) != GOLEAK_HOPE_NONE)
             root.end = GOLEAK_WAY_KEPT;
         else if (lock == NULL)
             root.end = GOLEAK_WAY_STUCK;
@@ -80,13 +99,7 @@ bool goleak_is_locked_out(const struct goleak_case *c)
 /* Of a lock in a deadlock: a holder that waits for another one. */
 static const struct goleak_holder *next_dead(const struct goleak_verdict_input *input, const struct goleak_lock *lock)
 {
-    for (uint32_t i = 0; i < lock->count; i++) {
-        const struct goleak_holder *holder = holder_at(input, lock, i);
-        const struct goleak_lock *next = goleak_holders_lock(&input->holders, holder->record);
-        if (next != NULL && next->dead && !holder->maybe)
-            return holder;
-    }
-    return NULL;
+    return holder_at(input, lock->next);
 }
 
 /* A longer circle is told as one that leads there. */

@@ -43,6 +43,8 @@ struct goleak_lock {
     uint32_t first, count; /* of its holders; count 0: some tried, and no more is known */
     uint32_t first_waiter, waiters, writers; /* who wait for it; for writing */
     uint32_t open;   /* holders that have not turned out to go on: used up by hope.c */
+    uint32_t kept;   /* index + 1 of the first holder that does not go on; 0: they all do (deadlock.c) */
+    uint32_t next;   /* of one in a deadlock: index + 1 of a holder that waits for another such lock; 0: none does */
 };
 
 struct goleak_lock_waiter {

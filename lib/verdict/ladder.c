@@ -480,6 +480,8 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
     if (status == GOLEAK_OK && weighed)
         status = goleak_hope_find(&input->hope, &known);
     if (status == GOLEAK_OK)
+        goleak_locks_settle(input);
+    if (status == GOLEAK_OK)
         status = goleak_bunches_find(&input->bunches, &known, &input->hope, input->min_age_ns != 0);
     if (status == GOLEAK_OK && weighed)
         status = goleak_cohorts_find(&input->cohorts, &known, &input->hope, &input->bunches);

@@ -87,6 +87,9 @@ struct goleak_span goleak_who(const struct goleak_verdict_input *input, uint32_t
 
 /* Its waker or its object's, who would have to come again, have all ended or are stuck. */
 bool goleak_is_deserted(const struct goleak_case *c);
+/* Once, when the hope is known: who of each lock's holders decides. There may be many who wait for one of which
+ * many hold, so they do not look for him each. */
+void goleak_locks_settle(struct goleak_verdict_input *input);
 struct goleak_lock_root goleak_lock_root(const struct goleak_verdict_input *input, uint32_t index);
 /* The lock that it waits for will not be given back, as far as can be told. */
 bool goleak_is_locked_out(const struct goleak_case *c);
