@@ -19,12 +19,13 @@ static void pass_on(struct goleak_json *json)
     json->buf.size = 0;
 }
 
-bool goleak_json_finish(struct goleak_json *json)
+enum goleak_status goleak_json_finish(struct goleak_json *json)
 {
+    struct goleak_alloc *alloc = json->buf.alloc;
     pass_on(json);
-    bool good = !json->refused && !json->buf.failed;
+    bool memory = json->buf.failed;
     goleak_buf_release(&json->buf);
-    return good;
+    return memory ? goleak_alloc_failure(alloc) : json->refused ? GOLEAK_E_IO : GOLEAK_OK;
 }
 
 size_t goleak_utf8_decode(const char *text, uint32_t *code)

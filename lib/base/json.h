@@ -24,8 +24,8 @@ struct goleak_json {
 };
 
 void goleak_json_init(struct goleak_json *json, struct goleak_alloc *alloc, goleak_write_fn *write, void *context);
-/* Writes what is left; false if anything was refused or memory ended. */
-bool goleak_json_finish(struct goleak_json *json);
+/* Writes what is left. GOLEAK_E_IO if anything was refused, or the memory's failure. */
+enum goleak_status goleak_json_finish(struct goleak_json *json);
 
 void goleak_json_open(struct goleak_json *json, const char *key, char bracket); /* '{' or '[' */
 void goleak_json_close(struct goleak_json *json, char bracket);                 /* '}' or ']' */

@@ -270,10 +270,7 @@ static enum goleak_status write(const struct goleak_view *views, size_t count, s
     write_not_built(&json);
     goleak_json_close(&json, '}');
     goleak_json_newline(&json);
-    bool memory = json.buf.failed;
-    if (goleak_json_finish(&json))
-        return GOLEAK_OK;
-    return memory ? goleak_alloc_failure(out->alloc) : GOLEAK_E_IO;
+    return goleak_json_finish(&json);
 }
 
 const struct goleak_report goleak_report_json = { .name = "json", .write = write };

@@ -71,10 +71,7 @@ enum goleak_status goleak_report_write_ended(const struct goleak_trace *trace,
     goleak_alloc_init(&alloc, &view.model->alloc->hook, 0);
     goleak_json_init(&json, &alloc, write, context);
     write_line(trace, goroutine, *view.model->has_time, &json);
-    bool memory = json.buf.failed;
-    if (goleak_json_finish(&json))
-        return GOLEAK_OK;
-    return memory ? goleak_alloc_failure(&alloc) : GOLEAK_E_IO;
+    return goleak_json_finish(&json);
 }
 
 /* ---- the order of creation ---- */
@@ -145,11 +142,8 @@ static enum goleak_status write(const struct goleak_view *views, size_t count, s
     goleak_json_init(&json, out->alloc, out->write, out->context);
     for (size_t i = 0; i < count && status == GOLEAK_OK; i++)
         status = write_trace(&views[i], out->alloc, &json);
-    bool memory = json.buf.failed;
-    bool good = goleak_json_finish(&json);
-    if (status != GOLEAK_OK || good)
-        return status;
-    return memory ? goleak_alloc_failure(out->alloc) : GOLEAK_E_IO;
+    enum goleak_status written = goleak_json_finish(&json);
+    return status != GOLEAK_OK ? status : written;
 }
 
 const struct goleak_report goleak_report_ndjson = { .name = "ndjson", .write = write };

@@ -74,7 +74,7 @@ static void commas_stand_between_members_and_nowhere_else(void **state)
     goleak_json_bool(&json, "yes", true);
     goleak_json_bool(&json, "no", false);
     goleak_json_close(&json, '}');
-    assert_true(goleak_json_finish(&json));
+    assert_int_equal(goleak_json_finish(&json), GOLEAK_OK);
     assert_string_equal(out.text, "{\"name\":\"gopark\",\"empty\":[],\"list\":[1,{},null],\"yes\":true,\"no\":false}");
 }
 
@@ -86,7 +86,7 @@ static void lines_of_ndjson_do_not_know_each_other(void **state)
         goleak_json_close(&json, '}');
         goleak_json_newline(&json);
     }
-    assert_true(goleak_json_finish(&json));
+    assert_int_equal(goleak_json_finish(&json), GOLEAK_OK);
     assert_string_equal(out.text, "{}\n{}\n");
 }
 
@@ -104,7 +104,7 @@ static void integers_are_exact_and_the_unknown_is_null(void **state)
     goleak_json_text(&json, NULL, NULL);
     goleak_json_text(&json, NULL, "");
     goleak_json_close(&json, ']');
-    assert_true(goleak_json_finish(&json));
+    assert_int_equal(goleak_json_finish(&json), GOLEAK_OK);
     assert_string_equal(out.text, "[18446744073709551615,9223372036854775807,-9223372036854775807,null,0,"
                                   "\"140000036c0\",null,null,\"\"]");
 }
@@ -138,7 +138,7 @@ static void strings_are_escaped(void **state)
         strcat(strcat(expected, cases[i].written), "\"");
         set_up(state);
         goleak_json_text(&json, NULL, cases[i].text);
-        assert_true(goleak_json_finish(&json));
+        assert_int_equal(goleak_json_finish(&json), GOLEAK_OK);
         if (strcmp(out.text, expected) != 0)
             fail_msg("case %zu: found %s, expected %s", i, out.text, expected);
     }
@@ -155,7 +155,7 @@ static void every_byte_comes_back(void **state)
     goleak_json_open(&json, NULL, '{');
     goleak_json_text(&json, "all", text);
     goleak_json_close(&json, '}');
-    assert_true(goleak_json_finish(&json));
+    assert_int_equal(goleak_json_finish(&json), GOLEAK_OK);
     cJSON *document = cJSON_Parse(out.text);
     assert_non_null(document);
     const char *back = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "all"));
@@ -197,7 +197,7 @@ static void a_long_document_goes_out_in_pieces(void **state)
         goleak_json_text(&json, NULL, "chan receive");
     goleak_json_close(&json, ']');
     size_t held = heap.peak_bytes;
-    assert_true(goleak_json_finish(&json));
+    assert_int_equal(goleak_json_finish(&json), GOLEAK_OK);
     assert_true(out.calls > 5);
     assert_true(held < 100000); /* of 450 KB */
     cJSON *document = cJSON_Parse(out.text);
@@ -213,7 +213,7 @@ static void after_a_refusal_nothing_more_is_written(void **state)
     for (int i = 0; i < 30000; i++)
         goleak_json_text(&json, NULL, "chan receive");
     goleak_json_close(&json, ']');
-    assert_false(goleak_json_finish(&json));
+    assert_int_equal(goleak_json_finish(&json), GOLEAK_E_IO);
     assert_int_equal(out.calls, 2);
     assert_true(heap.peak_bytes < 100000); /* nor kept */
 }
@@ -223,7 +223,7 @@ static void without_memory_finish_says_no(void **state)
     (void)state;
     heap.fail_at = 1;
     goleak_json_text(&json, NULL, "x");
-    assert_false(goleak_json_finish(&json));
+    assert_int_equal(goleak_json_finish(&json), GOLEAK_E_MEMORY);
 }
 
 int main(void)

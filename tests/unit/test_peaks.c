@@ -170,7 +170,7 @@ static cJSON *written(const struct goleak_trace *trace)
     goleak_json_open(&json, NULL, '{');
     goleak_analysis_peaks.write(peaks_of(trace), &json);
     goleak_json_close(&json, '}');
-    assert_true(goleak_json_finish(&json));
+    assert_int_equal(goleak_json_finish(&json), GOLEAK_OK);
     goleak_buf_char(&text, '\0');
     cJSON *document = cJSON_Parse(text.data);
     goleak_buf_release(&text);

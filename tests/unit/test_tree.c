@@ -32,7 +32,7 @@ static const cJSON *tree_of(const struct goleak_trace *trace, cJSON **document)
     goleak_json_open(&json, NULL, '{');
     goleak_analysis_tree.write(goleak_view_analysis(&view, &goleak_analysis_tree), &json);
     goleak_json_close(&json, '}');
-    assert_true(goleak_json_finish(&json));
+    assert_int_equal(goleak_json_finish(&json), GOLEAK_OK);
     goleak_buf_char(&written, '\0');
     *document = cJSON_Parse(written.data);
     goleak_buf_release(&written);
