@@ -86,8 +86,7 @@ static enum goleak_status message(struct goleak_reader *reader, const struct gol
 /* Tables that printa() and quantize() print at the end. */
 static bool is_aggregation(struct goleak_reader *reader, const char *at, const char *end)
 {
-    while (at < end && *at == ' ')
-        at++;
+    at = goleak_skip_blanks(at, end);
     if (goleak_begins(at, end, "value  -") || goleak_begins(at, end, "key ")) {
         reader->aggregation = true;
         return true;
@@ -97,12 +96,9 @@ static bool is_aggregation(struct goleak_reader *reader, const char *at, const c
     int64_t number;
     if (goleak_begins(at, end, "< ") || goleak_begins(at, end, ">= "))
         at += 2;
-    while (at < end && *at == ' ')
-        at++;
+    at = goleak_skip_blanks(at, end);
     const char *rest = goleak_parse_i64(at, end, &number);
-    while (rest != NULL && rest < end && *rest == ' ')
-        rest++;
-    if (rest != NULL && rest < end && *rest == '|')
+    if (rest != NULL && (rest = goleak_skip_blanks(rest, end)) < end && *rest == '|')
         return true;
     reader->aggregation = false;
     return false;
@@ -240,8 +236,7 @@ static enum goleak_status end_dump(struct goleak_reader *reader, uint64_t positi
 
 static bool begin_dump(struct goleak_reader *reader, const char *at, const char *end)
 {
-    while (at < end && *at == ' ')
-        at++;
+    at = goleak_skip_blanks(at, end);
     const char *last = end;
     while (last > at && last[-1] == ' ')
         last--;
@@ -394,14 +389,12 @@ static enum goleak_status cpu_line(struct goleak_reader *reader, const struct go
     uint64_t cpu, id;
     const char *at = line->at, *end = line->end;
     *taken = false;
-    while (at < end && *at == ' ')
-        at++;
+    at = goleak_skip_blanks(at, end);
     const char *rest = goleak_parse_u64(at, end, &cpu);
     if (rest == NULL || rest == end || *rest != ' ' || cpu > 65535)
         return GOLEAK_OK;
     const char *indent = rest;
-    while (rest < end && *rest == ' ')
-        rest++;
+    rest = goleak_skip_blanks(rest, end);
     bool enters = goleak_begins(rest, end, "-> ") || goleak_begins(rest, end, "=> ");
     bool leaves = goleak_begins(rest, end, "<- ") || goleak_begins(rest, end, "<= ");
     bool fires = goleak_begins(rest, end, "| ");
@@ -414,8 +407,7 @@ static enum goleak_status cpu_line(struct goleak_reader *reader, const struct go
         while (stop < end && stop != inside && !(*stop == ' ' && (stop + 1 == end || stop[1] == ' ')))
             stop++;
         const char *text = stop;
-        while (text < end && *text == ' ')
-            text++;
+        text = goleak_skip_blanks(text, end);
         bool is_event = false;
         enum goleak_status status = GOLEAK_OK;
         if (text < end)
@@ -430,16 +422,14 @@ static enum goleak_status cpu_line(struct goleak_reader *reader, const struct go
     rest = goleak_parse_u64(rest, end, &id);
     if (rest == NULL || rest == end || *rest != ' ')
         return GOLEAK_OK;
-    while (rest < end && *rest == ' ')
-        rest++;
+    rest = goleak_skip_blanks(rest, end);
     const char *colon = probe_colon(rest, end);
     if (colon == NULL)
         return GOLEAK_OK;
     const char *text = colon + 1;
     while (text < end && *text != ' ')
         text++;
-    while (text < end && *text == ' ')
-        text++;
+    text = goleak_skip_blanks(text, end);
     if (text < end) {
         enum goleak_status status = event_text(reader, line, text, (int64_t)cpu, taken);
         if (status != GOLEAK_OK || *taken)
@@ -483,12 +473,10 @@ static bool has_event(const char *at, const char *end)
 
 static bool is_header(const char *at, const char *end)
 {
-    while (at < end && *at == ' ')
-        at++;
+    at = goleak_skip_blanks(at, end);
     if (!goleak_begins(at, end, "CPU "))
         return false;
-    for (at += 4; at < end && *at == ' ';)
-        at++;
+    at = goleak_skip_blanks(at + 4, end);
     return goleak_begins(at, end, "FUNCTION") || goleak_begins(at, end, "ID ");
 }
 
