@@ -80,7 +80,7 @@ static int open_path(const char *path)
 }
 
 /* Fills in what the descriptor is; returns an errno. */
-static int source_look(struct goleak_source *source)
+static int ask_descriptor(struct goleak_source *source)
 {
     struct stat info;
     if (fstat(source->fd, &info) != 0)
@@ -115,7 +115,7 @@ enum goleak_status goleak_source_open(struct goleak_source **out, struct goleak_
     memcpy(source->path, path, strlen(path) + 1);
     source->borrowed_fd = strcmp(path, "-") == 0;
     source->fd = source->borrowed_fd ? STDIN_FILENO : open_path(path);
-    int number = source->fd < 0 ? errno : source_look(source);
+    int number = source->fd < 0 ? errno : ask_descriptor(source);
     if (number != 0) {
         goleak_source_close(source);
         return fail_open(path, number, error);

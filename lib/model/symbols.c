@@ -30,12 +30,7 @@ void goleak_symbols_release(struct goleak_symbols *symbols)
     goleak_free(symbols->alloc, symbols->entry_names, symbols->entry_capacity * sizeof *symbols->entry_names);
     goleak_free(symbols->alloc, symbols->frame_info, symbols->frame_capacity * sizeof *symbols->frame_info);
     goleak_free(symbols->alloc, symbols->stack_sites, symbols->stack_capacity * sizeof *symbols->stack_sites);
-    symbols->frame_info = NULL;
-    symbols->stack_sites = NULL;
-    symbols->entry_names = NULL;
-    symbols->place_info = NULL;
-    symbols->place_count = symbols->place_capacity = 0;
-    symbols->frame_capacity = symbols->stack_capacity = symbols->entry_capacity = 0;
+    goleak_symbols_init(symbols, symbols->alloc);
 }
 
 uint32_t goleak_symbols_string(struct goleak_symbols *symbols, const void *bytes, size_t size)
