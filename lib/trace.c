@@ -20,7 +20,9 @@
  *   lib/names.c           the recorded program's executable as a source of names
  *   lib/join.c            which inputs are recordings of one process
  *   lib/load.c            files and threads around a trace
- *   lib/reading.c         an input that is read on a thread of its own
+ *   lib/reading.c         an input that is read on threads of its own: aside.c is a reader
+ *                         there, parcels.c what comes from it
+ *   lib/convert.c         recordings into one .glk
  *   lib/decoder.c         events without replay
  *   cli/                  the command line, on top of goleak.h alone
  *

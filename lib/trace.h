@@ -1,5 +1,6 @@
 /* trace - the inside of a handle, for the files in lib/ itself: trace.c (making
- * and feeding), results.c (what it tells), load.c, decoder.c. */
+ * and feeding), results.c (what it tells), and those that read: load.c, join.c,
+ * reading.c, aside.c, convert.c, decoder.c. */
 #ifndef GOLEAK_TRACE_H
 #define GOLEAK_TRACE_H
 
