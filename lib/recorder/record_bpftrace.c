@@ -369,23 +369,6 @@ static void write_limits(const struct script *script)
         put(script, "// NOT RUN: Go <version> on <arch> is known from its source and its ABI's description only.\n");
 }
 
-static void write_cost(const struct script *script)
-{
-    put(script, "//\n");
-    if (script->target->minimal)
-        put(script, "// Cost: a breakpoint whenever a goroutine is created, parks, is made ready, or ends; no stacks.\n"
-                    "// Given up: where goroutines were created and blocked, on what, when they ran, and wake-ups by\n"
-                    "// the network poller: one that was woken by it seems to wait until it parks or ends.\n");
-    else if (script->target->objects)
-        put(script, "// Cost: besides what goroutines do, a breakpoint at every channel operation and select, and at\n"
-                    "// every lock that is waited for. Not for a program that must be fast meanwhile.\n");
-    else
-        put(script, "// Cost: a breakpoint whenever a goroutine is created, parks, is made ready, runs, or ends, and\n"
-                    "// a walk over the stack at the first two. --minimal costs less, --objects tells more.\n");
-    if (script->target->locks)
-        put(script, "// And a breakpoint at every call of Lock, Unlock and so on.\n");
-}
-
 /* The path is part of a format. */
 static void write_path(struct goleak_buf *out, const char *path)
 {
@@ -484,7 +467,8 @@ static enum goleak_status write_bpftrace(const struct goleak_recorder_target *ta
     fill_words(&script);
     write_commands(&script);
     write_limits(&script);
-    write_cost(&script);
+    put(&script, "//\n");
+    goleak_recorder_cost(out, target, "// ");
     write_begin(&script);
     write_order(&script);
     write_goroutine_end(&script);

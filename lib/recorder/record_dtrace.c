@@ -308,22 +308,6 @@ static void write_limits(const struct script *script)
         put(script, " * NOT RUN: Go <version> on <arch> is known from its source and its ABI's description only.\n");
 }
 
-static void write_cost(const struct script *script)
-{
-    put(script, " *\n");
-    if (script->target->minimal)
-        put(script, " * Cost: a breakpoint whenever a goroutine is created, parks, is made ready, or ends; no stacks.\n"
-                    " * Given up: where goroutines were created and blocked, on what, when they ran, and wake-ups by\n"
-                    " * the network poller: one that was woken by it seems to wait until it parks or ends.\n");
-    else if (script->target->objects)
-        put(script, " * Cost: besides what goroutines do, a breakpoint at every channel operation and select, and at\n"
-                    " * every lock that is waited for. Not for a program that must be fast meanwhile.\n");
-    else
-        put(script, " * Cost: a breakpoint whenever a goroutine is created, parks, is made ready, runs, or ends, and\n"
-                    " * a walk over the stack at the first two. --minimal costs less, --objects tells more.\n");
-    put(script, " */\n");
-}
-
 /* ---- the script ------------------------------------------------------------------ */
 
 /* The path, if neither the shell, dtrace -c nor a comment of D makes anything of its bytes. */
@@ -381,7 +365,9 @@ static enum goleak_status write_dtrace(const struct goleak_recorder_target *targ
     write_commands(&script);
     write_systems(&script);
     write_limits(&script);
-    write_cost(&script);
+    put(&script, " *\n");
+    goleak_recorder_cost(out, target, " * ");
+    put(&script, " */\n");
     put(&script, "#pragma D option quiet\n"
                  "#pragma D option bufsize=16m\n"
                  "#pragma D option switchrate=100hz\n");

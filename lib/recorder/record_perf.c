@@ -125,18 +125,7 @@ static void write_usage(const struct script *script)
                     "# stack that grows prints a line twice. With --exe it is behind the prologue.\n");
     if (!target->layout->run || target->arch != GOLEAK_ARCH_AMD64)
         put(script, "# NOT RUN: Go <version> on <arch> is known from its source and its ABI's description only.\n");
-    if (target->minimal)
-        put(script, "# Cost: a breakpoint whenever a goroutine is created, parks, is made ready, or ends; no stacks.\n"
-                    "# Given up: where goroutines were created and blocked, on what, when they ran, and wake-ups by\n"
-                    "# the network poller: one that was woken by it seems to wait until it parks or ends.\n");
-    else if (target->objects)
-        put(script, "# Cost: besides what goroutines do, a breakpoint at every channel operation and select, and at\n"
-                    "# every lock that is waited for. Not for a program that must be fast meanwhile.\n");
-    else
-        put(script, "# Cost: a breakpoint whenever a goroutine is created, parks, is made ready, runs, or ends, and\n"
-                    "# a walk over the stack at the first two. --minimal costs less, --objects tells more.\n");
-    if (target->locks)
-        put(script, "# And a breakpoint at every call of Lock, Unlock and so on.\n");
+    goleak_recorder_cost(script->out, target, "# ");
 }
 
 /* In single quotes, for the shell. */

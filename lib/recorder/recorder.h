@@ -156,6 +156,9 @@ void goleak_recorder_fill(struct goleak_buf *out, const char *text, const struct
 #define GOLEAK_RECORDER_WORDS 19
 void goleak_recorder_words(const struct goleak_recorder_target *target, struct goleak_recorder_word *words);
 
+/* What the recording costs, and does not tell, in lines that begin with `comment`. */
+void goleak_recorder_cost(struct goleak_buf *out, const struct goleak_recorder_target *target, const char *comment);
+
 /* ---- recorders -------------------------------------------------------------- */
 
 struct goleak_recorder {

@@ -1,4 +1,4 @@
-/* template - templates of scripts: text with <names> in it. See recorder.h. */
+/* template - templates of scripts: text with <names> in it; and what all scripts say alike. See recorder.h. */
 #include "recorder/recorder.h"
 
 #include <assert.h>
@@ -64,4 +64,29 @@ void goleak_recorder_words(const struct goleak_recorder_target *target, struct g
     };
     static_assert(sizeof all / sizeof *all == GOLEAK_RECORDER_WORDS, "recorder.h counts the words");
     memcpy(words, all, sizeof all);
+}
+
+void goleak_recorder_cost(struct goleak_buf *out, const struct goleak_recorder_target *target, const char *comment)
+{
+    static const char *const minimal[] = {
+        "Cost: a breakpoint whenever a goroutine is created, parks, is made ready, or ends; no stacks.",
+        "Given up: where goroutines were created and blocked, on what, when they ran, and wake-ups by",
+        "the network poller: one that was woken by it seems to wait until it parks or ends.",
+        NULL,
+    };
+    static const char *const objects[] = {
+        "Cost: besides what goroutines do, a breakpoint at every channel operation and select, and at",
+        "every lock that is waited for. Not for a program that must be fast meanwhile.",
+        NULL,
+    };
+    static const char *const usual[] = {
+        "Cost: a breakpoint whenever a goroutine is created, parks, is made ready, runs, or ends, and",
+        "a walk over the stack at the first two. --minimal costs less, --objects tells more.",
+        NULL,
+    };
+    const char *const *lines = target->minimal ? minimal : target->objects ? objects : usual;
+    for (; *lines != NULL; lines++)
+        goleak_buf_printf(out, "%s%s\n", comment, *lines);
+    if (target->locks)
+        goleak_buf_printf(out, "%sAnd a breakpoint at every call of Lock, Unlock and so on.\n", comment);
 }
