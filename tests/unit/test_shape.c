@@ -119,10 +119,9 @@ static void expect_same(const struct goleak_event *a, const struct goleak_event 
 static const char *const layouts[] = {
     "gopark: goroutine=hhhhhhhhhhhh goid=d reason=dd wait=d lock=hhhhhh chan=h elem=h ts=ddddddddddddd cpu=d tid=dddd",
     "gopark: goroutine=hhhhhhhhhhh goid=dddddddddddddddd reason=d wait=dd lock=hhhhhhhhhhhhhhh status=d pid=dddddddd",
-    "gopark: goroutine=hhhhhhhhhhhh goid=dd reason=d wait=dd chan=hhhhhhhhhhhh until=dddddddddddddd ts=dddddddddddddd",
+    "gopark: goroutine=hhhhhhhhhhhh goid=dd reason=d wait=dd chan=hhhhhhhh until=ddddddddddddd ts=ddddddddddddd",
     "ready: goroutine=hhhhhhhhhhhh goid=dddddddd by=hhhhhhhhhhhh bygoid=ddddddddd ts=dddddddddddddddd",
-    "newproc1: goroutine=hhhhhhhhhhhh goid=dd parent=hhhhhhhhhhhh parentgoid=d gopc=hhhhhh startpc=hhhhhh fn=main.fff "
-    "ts=d",
+    "newproc1: goroutine=hhhhhhhhhhhh goid=dd parent=hhhhhhhh parentgoid=d gopc=hhhhhh startpc=hhhhhh fn=main.fff ts=d",
     "newproc1_entry: parent=hhhhhhhhhhhh parentgoid=ddd fn=hhhhhh pc=hhhhhh ts=dddddddd cpu=dd tid=ddddddd",
     "execute: goroutine=hhhhhhhhhhhh goid=ddd callerpc=hhhhhh cases=ddd ts=ddddddddd",
     "godestroy: goroutine=hhhhhhhhhhhh",
