@@ -225,11 +225,21 @@ static void say_longer(const struct goleak_case *c, struct goleak_saying *out, u
                       goleak_wait_least(longer_from(c->waited)));
 }
 
+/* So many that wait like it go on for longer than any such wait that ended took: they are no example of one that ends,
+ * and one that has waited as long as those did is like them, too. */
+static uint64_t count_outlasting(const struct goleak_case *c)
+{
+    uint64_t count = 0;
+    for (unsigned b = longer_from(c->site->longest); c->cohort != NULL && b < GOLEAK_WAIT_BUCKETS; b++)
+        count += c->cohort->going_on[b];
+    return count;
+}
+
 /* Too few are known for their number: half of them took as long. By buckets: all of a bunch get one answer. */
-static bool is_like_most(const struct goleak_case *c, uint64_t longer, struct goleak_saying *out)
+static bool is_like_most(const struct goleak_case *c, uint64_t longer, uint64_t known, struct goleak_saying *out)
 {
     uint64_t alike = longer + c->site->buckets[goleak_wait_bucket(c->waited)];
-    if (alike < c->input->limits->usual_longer || alike * 2 <= c->site->ended)
+    if (alike < c->input->limits->usual_longer || alike * 2 <= known)
         return false;
     goleak_say(out,
                "%s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took about as long, or longer: up to %s",
@@ -249,10 +259,11 @@ GOLEAK_RULE(usual)
         return false;
     for (unsigned b = longer_from(c->waited); b < GOLEAK_WAIT_BUCKETS; b++)
         longer += c->site->buckets[b];
-    bool share = (longer + 1) * limits->usual_part > c->site->ended + 2;
+    uint64_t known = c->site->ended + count_outlasting(c);
+    bool share = (longer + 1) * limits->usual_part > known + 2;
     bool few = c->cohort != NULL && longer > 2 * c->cohort->count;
     if (longer < limits->usual_longer || (!share && !few))
-        return is_like_most(c, longer, out);
+        return is_like_most(c, longer, known, out);
     goleak_say(out, "%s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took %s or more", waiting(c).text,
                longer, c->site->ended, goleak_span_of(c->input, goleak_wait_least(longer_from(c->waited))).text);
     say_longer(c, out, longer, c->site->ended);
