@@ -20,6 +20,8 @@
 
 #include "replay/replay.h"
 
+#define GOLEAK_CPU_CLOCKS 256
+
 struct goleak_time_window {
     struct goleak_batch **batches; /* each sorted, and all of them in a row */
     size_t count, capacity;
@@ -30,6 +32,8 @@ struct goleak_time_window {
     int64_t clock_ns;        /* of the last event, before the clock's jumps are taken out */
     int64_t shift_ns;        /* … which takes this */
     int64_t unsure_ns;       /* the clock before a batch's last event, if that went far ahead; INT64_MIN: it did not */
+    /* Of the last event of each CPU; where there was none, of the first one of all. */
+    int64_t cpu_clock_ns[GOLEAK_CPU_CLOCKS];
     struct goleak_batch *spare;
 };
 

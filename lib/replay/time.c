@@ -4,9 +4,11 @@
  * Batches arrive nearly sorted. Each is sorted for itself (by insertion: a few
  * late events in 256) and then put among the waiting ones; only the batches
  * whose times overlap it are rewritten. The oldest ones are replayed when more
- * events wait than the limit allows. The limit starts at 64 Ki events, enough
- * for a recorder that drains its buffers once a second, and shrinks to what the
- * recording turns out to need: a window that stays in the cache is much cheaper.
+ * events wait than the limit allows. The limit starts at 512 Ki events, for a
+ * recorder that reads one CPU's buffer while others fill theirs (bpftrace 0.17, at
+ * 16 MiB for each: 120 Ki events and more), and shrinks, after a fourth of that, to
+ * what the recording turns out to need: a window that stays in the cache is much
+ * cheaper.
  *
  * Events with equal times keep the order in which they were recorded.
  */
@@ -15,7 +17,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define LIMIT_EVENTS ((size_t)65536)
+#define LIMIT_MOST ((size_t)524288)
+#define LIMIT_LIMITED ((size_t)65536) /* where memory is limited: 8 MiB */
 #define LIMIT_LEAST ((size_t)32768)
 #define LOOK_EVERY 512 /* batches */
 /* More than DTrace holds lines back by default (a second), or anybody else. */
@@ -135,6 +138,28 @@ static void take_back(struct goleak_order *order, const struct goleak_event *eve
     window->newest_ns = wrong->time_ns;
 }
 
+/* A recorder that reads the buffer of one CPU for as long as that fills it prints the others' seconds later: the clock
+ * of this one goes on. */
+static bool is_held_up(const struct goleak_time_window *window, const struct goleak_event *event)
+{
+    if ((event->has & GOLEAK_HAS_CPU) == 0 || event->cpu >= GOLEAK_CPU_CLOCKS || event->time_ns > window->clock_ns)
+        return false;
+    return event->time_ns >= window->cpu_clock_ns[event->cpu];
+}
+
+static void start_clocks(struct goleak_time_window *window, int64_t time_ns)
+{
+    window->clock_ns = time_ns;
+    for (size_t i = 0; i < GOLEAK_CPU_CLOCKS; i++)
+        window->cpu_clock_ns[i] = time_ns;
+}
+
+static void note_cpu(struct goleak_time_window *window, const struct goleak_event *event)
+{
+    if ((event->has & GOLEAK_HAS_CPU) && event->cpu < GOLEAK_CPU_CLOCKS)
+        window->cpu_clock_ns[event->cpu] = event->time_ns;
+}
+
 static void take_out_jumps(struct goleak_order *order, struct goleak_batch *batch)
 {
     struct goleak_time_window *window = &order->window;
@@ -146,14 +171,17 @@ static void take_out_jumps(struct goleak_order *order, struct goleak_batch *batc
             take_out_negative(order, event);
             continue;
         }
+        const int64_t told_ns = event->time_ns;
         if (window->unsure_ns != INT64_MIN)
             take_back(order, event);
         if (window->clock_ns == INT64_MIN)
-            window->clock_ns = event->time_ns;
-        else if (apart(event->time_ns, window->clock_ns) > JUMP_NS)
+            start_clocks(window, event->time_ns);
+        else if (apart(event->time_ns, window->clock_ns) > JUMP_NS && !is_held_up(window, event))
             take_out_jump(order, batch, i);
         else if (event->time_ns > window->clock_ns)
             window->clock_ns = event->time_ns;
+        if (event->time_ns == told_ns) /* else it was not believed */
+            note_cpu(window, event);
         event->time_ns = shifted(window, event->time_ns);
     }
 }
@@ -175,6 +203,8 @@ static bool is_sorted(struct goleak_time_window *window, const struct goleak_bat
     }
     if (has == 0 || falls >> 63 != 0 || before - window->newest_ns > JUMP_NS)
         return false;
+    for (size_t i = 0; i < batch->count; i++)
+        note_cpu(window, &batch->events[i]);
     window->newest_ns = window->clock_ns = before;
     return true;
 }
@@ -307,16 +337,19 @@ static enum goleak_status merge(struct goleak_order *order, struct goleak_batch 
     return GOLEAK_OK;
 }
 
-static void shrink_limit(struct goleak_time_window *window)
+static void adapt_limit(struct goleak_order *order)
 {
+    struct goleak_time_window *window = &order->window;
+    const size_t most = order->alloc->limit_bytes == 0 ? LIMIT_MOST : LIMIT_LIMITED;
     if (window->limit == 0)
-        window->limit = LIMIT_EVENTS;
-    if (window->farthest * 8 > window->limit)
-        window->limit = LIMIT_EVENTS;
+        window->limit = most;
+    size_t wanted = window->farthest * 8;
+    wanted = wanted < LIMIT_LEAST ? LIMIT_LEAST : wanted > most ? most : wanted;
+    if (wanted > window->limit)
+        window->limit = most;
     if (++window->pushed < LOOK_EVERY)
         return;
-    size_t wanted = window->farthest * 8;
-    window->limit = wanted < LIMIT_LEAST ? LIMIT_LEAST : wanted > LIMIT_EVENTS ? LIMIT_EVENTS : wanted;
+    window->limit = wanted;
     window->pushed = 0;
     window->farthest = window->farthest / 2; /* old lateness counts for less and less */
 }
@@ -327,6 +360,8 @@ bool goleak_window_pass(struct goleak_order *order, struct goleak_batch *batch, 
     if (!batch->in_order || window->count != 0 || window->shift_ns != 0 || first_ns(batch) < window->newest_ns ||
         first_ns(batch) < 0)
         return false;
+    if (window->clock_ns == INT64_MIN)
+        start_clocks(window, first_ns(batch));
     window->newest_ns = window->clock_ns = last_ns(batch);
     *status = replay_batch(order, batch);
     batch->count = 0;
@@ -365,7 +400,7 @@ enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_
         if (to > 1)
             join_next(order, to - 2);
     }
-    shrink_limit(window);
+    adapt_limit(order);
     size_t out = 0;
     for (; status == GOLEAK_OK && window->events > window->limit && out < window->count; out++) {
         window->events -= window->batches[out]->count;

@@ -267,14 +267,16 @@ static void what_comes_too_late_is_told_and_replayed_where_it_stands(void **stat
 
 static void a_clock_that_jumps_back_loses_nothing(void **state)
 {
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
     struct goleak_buf text;
     (void)state;
+    options.max_memory_bytes = (uint64_t)1 << 30; /* then the window is small */
     goleak_buf_init(&text, &heap);
     for (unsigned i = 0; i < 100000; i++)
         goleak_buf_printf(&text, "newproc1: goroutine=c%09x ts=%u\n", i * 0x380, 1000000000 + i);
     for (unsigned i = 0; i < 100000; i++)
         goleak_buf_printf(&text, "gopark: goroutine=c%09x reason=6 ts=%u\n", i * 0x380, 5 + i);
-    struct goleak_trace *trace = load_pieces(NULL, text.data, text.size, 0);
+    struct goleak_trace *trace = load_pieces(&options, text.data, text.size, 0);
     struct goleak_summary sum = load_summary(trace);
     /* Some of the parks come too late for the window, the others before their creation. */
     assert_int_equal(sum.created, 100000);
@@ -443,6 +445,64 @@ static void where_a_batch_ends_makes_no_difference(void **state)
         }
 }
 
+/* Two CPUs in turns, a millisecond between; what CPU 1 had to tell in the middle is printed last. */
+static struct goleak_trace *load_held_up(unsigned count, unsigned from, const struct goleak_options *options)
+{
+    struct goleak_buf text;
+    goleak_buf_init(&text, &heap);
+    for (unsigned late = 0; late < 2; late++)
+        for (unsigned i = 0; i < count; i++)
+            if ((i % 2 == 1 && i >= from) == (late == 1))
+                goleak_buf_printf(&text, "execute: goroutine=c000102380 goid=8 ts=%" PRIu64 " cpu=%u\n",
+                                  100 * (uint64_t)S + i * (uint64_t)1000000, i % 2);
+    struct goleak_trace *trace = load_pieces(options, text.data, text.size, 0);
+    goleak_buf_release(&text);
+    return trace;
+}
+
+static void the_buffer_of_a_cpu_that_is_read_late_is_no_jump(void **state)
+{
+    (void)state;
+    for (unsigned from = 0; from < 3; from += 2) { /* nothing of CPU 1 was printed before; or something was */
+        struct goleak_trace *trace = load_held_up(20000, from, NULL);
+        assert_int_equal(load_count(trace, "clock_jumps"), 0);
+        assert_int_equal(load_count(trace, "late_events"), 0);
+        assert_int_not_equal(load_count(trace, "reordered"), 0);
+        assert_int_equal(load_capture(trace).duration_ns, 19999 * (int64_t)1000000);
+        goleak_trace_free(trace);
+    }
+}
+
+static void what_is_printed_very_late_has_room_unless_memory_is_limited(void **state)
+{
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    (void)state;
+    for (unsigned limited = 0; limited < 2; limited++) {
+        options.max_memory_bytes = (uint64_t)limited << 30;
+        struct goleak_trace *trace = load_held_up(150000, 1000, &options);
+        assert_int_equal(load_count(trace, "late_events") != 0, limited);
+        assert_int_equal(load_count(trace, "clock_jumps"), 0);
+        goleak_trace_free(trace);
+    }
+}
+
+/* It is the CPU's own clock that goes back. */
+static void a_clock_of_a_cpu_that_is_set_back_has_jumped(void **state)
+{
+    struct goleak_buf text;
+    (void)state;
+    goleak_buf_init(&text, &heap);
+    for (unsigned i = 0; i < 100; i++)
+        goleak_buf_printf(&text, "execute: goroutine=c000102380 goid=8 ts=%" PRIu64 " cpu=%u\n",
+                          (i < 50 ? 100 : 20) * (uint64_t)S + i * (uint64_t)1000000, i % 2);
+    struct goleak_trace *trace = load_pieces(NULL, text.data, text.size, 0);
+    assert_int_equal(load_count(trace, "clock_jumps"), 1);
+    assert_int_equal(load_count(trace, "reordered"), 0);
+    assert_int_equal(load_capture(trace).duration_ns, 98 * 1000000);
+    goleak_trace_free(trace);
+    goleak_buf_release(&text);
+}
+
 /* ---- batches that are in order ---------------------------------------------- */
 
 static enum goleak_status count_events(void *context, struct goleak_batch *batch)
@@ -586,6 +646,9 @@ int main(void)
         cmocka_unit_test_setup(a_clock_that_jumps_again_and_again_stays_within_its_bounds, set_up),
         cmocka_unit_test_setup(a_time_far_ahead_is_taken_back_after_a_jump_too, set_up),
         cmocka_unit_test_setup(where_a_batch_ends_makes_no_difference, set_up),
+        cmocka_unit_test_setup(the_buffer_of_a_cpu_that_is_read_late_is_no_jump, set_up),
+        cmocka_unit_test_setup(what_is_printed_very_late_has_room_unless_memory_is_limited, set_up),
+        cmocka_unit_test_setup(a_clock_of_a_cpu_that_is_set_back_has_jumped, set_up),
         cmocka_unit_test_setup(a_batch_that_is_in_order_need_not_wait, set_up),
         cmocka_unit_test_setup(small_batches_do_not_wait_each_for_itself, set_up),
         cmocka_unit_test_setup(no_time_is_before_0, set_up),
