@@ -8,16 +8,18 @@
 
 /* ---- who has passed there ---- */
 
-/* Of a place of a function: who is farthest behind it. */
+/* At a place in a function: who was created first of those who stand there. */
 struct passed {
-    uint64_t place; /* 0: nobody */
+    uint64_t place;
     uint32_t record;
+    uint32_t next; /* + 1, another place in the function; 0: none */
 };
 
 struct passing {
-    struct goleak_intern places; /* bytes: spawn site, function, of those who act */
-    struct passed *all;          /* by id - 1 */
-    size_t capacity;
+    struct goleak_intern functions; /* bytes: spawn site, function, of those who act */
+    uint32_t *first;                /* by id - 1: place + 1; 0: none */
+    struct passed *all;
+    size_t count, capacity, function_capacity;
 };
 
 struct place_key {
@@ -61,6 +63,7 @@ struct last {
     uint32_t site, stack; /* stack 0: nobody was asked for */
     uint8_t reason, wait;
     uint32_t who;
+    int64_t created; /* of those who act, the first one */
 };
 
 /* The last one of its place; *fresh: it is another one's, and becomes this one's. */
@@ -71,7 +74,7 @@ static struct last *last_of(struct last lasts[LASTS], const struct goleak_record
     *fresh = last->site != record->site || last->stack != record->block_stack || last->reason != record->reason ||
              last->wait != record->wait;
     if (*fresh)
-        *last = (struct last){ record->site, record->block_stack, record->reason, record->wait, 0 };
+        *last = (struct last) { record->site, record->block_stack, record->reason, record->wait, 0, 0 };
     return last;
 }
 
@@ -104,22 +107,40 @@ static size_t waiting_frames(const struct goleak_hope_search *search, uint32_t s
     return size < count ? size + 1 : 0;
 }
 
+/* Of two of a place the one that was created first. */
+static void note_place(struct goleak_hope_search *search, struct passing *passing, uint32_t function, uint64_t place,
+                       const struct goleak_record *record)
+{
+    for (uint32_t at = passing->first[function]; at != 0; at = passing->all[at - 1].next) {
+        struct passed *passed = &passing->all[at - 1];
+        if (passed->place != place)
+            continue;
+        if (record->created < goleak_store_at(search->input->store, passed->record)->created)
+            passed->record = record->index;
+        return;
+    }
+    passing->all[passing->count++] = (struct passed) { place, record->index, passing->first[function] };
+    passing->first[function] = (uint32_t)passing->count;
+}
+
 /* False: memory. */
 static bool note_passed(struct goleak_hope_search *search, struct passing *passing, const struct goleak_record *record)
 {
     const struct goleak_symbols *symbols = search->input->symbols;
+    struct goleak_alloc *alloc = search->hope->alloc;
     const uint32_t *frames;
     size_t count = goleak_symbols_stack_frames(symbols, record->block_stack, &frames);
     goleak_set_bit(search->passed_sites, record->site);
     for (size_t i = 0; i < count; i++) {
         struct place_key key = key_of(search, record, frames[i]);
-        size_t before = passing->places.count;
-        uint32_t id = goleak_intern_add(&passing->places, &key, sizeof key);
-        if (id == 0 || !goleak_grow(search->hope->alloc, &passing->all, &passing->capacity, id, sizeof *passing->all))
+        size_t before = passing->functions.count;
+        uint32_t id = goleak_intern_add(&passing->functions, &key, sizeof key);
+        if (id == 0 || !goleak_grow(alloc, &passing->first, &passing->function_capacity, id, sizeof *passing->first) ||
+            !goleak_grow(alloc, &passing->all, &passing->capacity, passing->count + 1, sizeof *passing->all))
             return false;
-        uint64_t place = place_of(symbols, frames[i]);
-        if (id > before || place > passing->all[id - 1].place)
-            passing->all[id - 1] = (struct passed){ place, record->index };
+        if (id > before)
+            passing->first[id - 1] = 0;
+        note_place(search, passing, id - 1, place_of(symbols, frames[i]), record);
     }
     return true;
 }
@@ -142,27 +163,49 @@ static bool note_all_passed(struct goleak_hope_search *search, struct passing *p
             bool fresh;
             if (!may_have_passed(search, record))
                 continue;
-            last_of(lasts, record, &fresh);
-            if (fresh && !note_passed(search, passing, record))
+            struct last *last = last_of(lasts, record, &fresh);
+            if (!fresh && record->created >= last->created)
+                continue;
+            last->created = record->created;
+            if (!note_passed(search, passing, record))
                 return false;
         }
     return true;
 }
 
-/* 0: nobody. */
+/* Of those who stand further on the one that was created first; 0: nobody does. */
 static uint32_t who_passed(const struct goleak_hope_search *search, const struct passing *passing,
                            const struct goleak_record *record)
 {
+    const struct goleak_store *store = search->input->store;
     const uint32_t *frames;
     size_t count = waiting_frames(search, record->block_stack, &frames);
+    uint32_t who = 0;
     for (size_t i = 0; i < count; i++) {
         struct place_key key = key_of(search, record, frames[i]);
-        uint32_t id = goleak_intern_find(&passing->places, &key, sizeof key);
+        uint32_t id = goleak_intern_find(&passing->functions, &key, sizeof key);
         uint64_t place = id != 0 ? place_of(search->input->symbols, frames[i]) : 0;
-        if (place != 0 && passing->all[id - 1].place > place)
-            return passing->all[id - 1].record;
+        for (uint32_t at = place != 0 ? passing->first[id - 1] : 0; at != 0; at = passing->all[at - 1].next) {
+            const struct passed *passed = &passing->all[at - 1];
+            if (passed->place > place &&
+                (who == 0 || goleak_store_at(store, passed->record)->created < goleak_store_at(store, who)->created))
+                who = passed->record;
+        }
     }
-    return 0;
+    return who;
+}
+
+/* Locks and channels are handed on in turn: one that came when this one waited already, and did not wait behind it, has
+ * taken another one. Receivers may have each its own channel, and idle. */
+static bool came_before(const struct goleak_hope_search *search, const struct goleak_record *passed,
+                        const struct goleak_record *record)
+{
+    if (record->reason == GOLEAK_REASON_CHAN_RECV || passed->created == GOLEAK_NO_MOMENT ||
+        record->since == GOLEAK_NO_MOMENT || passed->created <= record->since)
+        return true;
+    int64_t waited = goleak_waited(record, search->input->last);
+    return (uint64_t)passed->created - (uint64_t)record->since <=
+           (uint64_t)(waited / search->input->limits->at_once); /* a Mutex may be taken from under who just came */
 }
 
 static void follow(struct goleak_hope_search *search, const struct passing *passing, struct last lasts[LASTS],
@@ -174,7 +217,7 @@ static void follow(struct goleak_hope_search *search, const struct passing *pass
     struct last *last = last_of(lasts, record, &fresh);
     if (fresh)
         last->who = may_queue(search, record) ? who_passed(search, passing, record) : 0;
-    if (last->who != 0)
+    if (last->who != 0 && came_before(search, goleak_store_at(search->input->store, last->who), record))
         goleak_hope_give(search, record->index, GOLEAK_HOPE_PASSED, last->who);
 }
 
@@ -184,17 +227,18 @@ void goleak_hope_look_who_passed(struct goleak_hope_search *search)
     struct passing passing = { .all = NULL };
     struct last lasts[LASTS] = { { 0 } };
     uint32_t records[GOLEAK_WORD];
-    goleak_intern_init(&passing.places, alloc);
+    goleak_intern_init(&passing.functions, alloc);
     search->failed = search->failed || !note_all_passed(search, &passing);
     const uint32_t words =
-        passing.places.count != 0 && !search->failed ? (uint32_t)goleak_words_of(search->hope->count) : 0;
+        passing.functions.count != 0 && !search->failed ? (uint32_t)goleak_words_of(search->hope->count) : 0;
     for (uint32_t word = 0; word < words; word++) {
         size_t count = goleak_fetch_word(search, search->hopeless[word], word, records);
         for (size_t i = 0; i < count; i++)
             follow(search, &passing, lasts, goleak_store_at(search->input->store, records[i]));
     }
     goleak_free(alloc, passing.all, passing.capacity * sizeof *passing.all);
-    goleak_intern_release(&passing.places);
+    goleak_free(alloc, passing.first, passing.function_capacity * sizeof *passing.first);
+    goleak_intern_release(&passing.functions);
 }
 
 /* ---- within reach ---- */
