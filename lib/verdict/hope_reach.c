@@ -107,11 +107,15 @@ static size_t waiting_frames(const struct goleak_hope_search *search, uint32_t s
     return size < count ? size + 1 : 0;
 }
 
+/* Of one function; each is looked at, and nobody writes so many. */
+#define PLACES 64
+
 /* Of two of a place the one that was created first. */
 static void note_place(struct goleak_hope_search *search, struct passing *passing, uint32_t function, uint64_t place,
                        const struct goleak_record *record)
 {
-    for (uint32_t at = passing->first[function]; at != 0; at = passing->all[at - 1].next) {
+    unsigned looked = 0;
+    for (uint32_t at = passing->first[function]; at != 0; at = passing->all[at - 1].next, looked++) {
         struct passed *passed = &passing->all[at - 1];
         if (passed->place != place)
             continue;
@@ -119,6 +123,8 @@ static void note_place(struct goleak_hope_search *search, struct passing *passin
             passed->record = record->index;
         return;
     }
+    if (looked == PLACES)
+        return;
     passing->all[passing->count++] = (struct passed) { place, record->index, passing->first[function] };
     passing->first[function] = (uint32_t)passing->count;
 }
