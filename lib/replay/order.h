@@ -28,12 +28,17 @@ struct goleak_time_window {
     size_t events, limit;    /* held, and how many may be */
     size_t pushed;           /* batches since the limit was last looked at */
     size_t farthest;         /* how many events a late one had to jump, since then */
+    bool was_late;           /* one ever had to */
     int64_t newest_ns, emitted_ns;
     int64_t clock_ns;        /* of the last event, before the clock's jumps are taken out */
     int64_t shift_ns;        /* … which takes this */
     int64_t unsure_ns;       /* the clock before a batch's last event, if that went far ahead; INT64_MIN: it did not */
     /* Of the last event of each CPU; where there was none, of the first one of all. */
     int64_t cpu_clock_ns[GOLEAK_CPU_CLOCKS];
+    uint32_t cpu_spoke[GOLEAK_CPU_CLOCKS]; /* with which batch, from 1; 0: never */
+    uint32_t batch;                        /* the present one's number */
+    uint32_t last_cpu;
+    uint64_t turns; /* from one CPU to another */
     struct goleak_batch *spare;
 };
 

@@ -6,9 +6,10 @@
  * whose times overlap it are rewritten. The oldest ones are replayed when more
  * events wait than the limit allows. The limit starts at 512 Ki events, for a
  * recorder that reads one CPU's buffer while others fill theirs (bpftrace 0.17, at
- * 16 MiB for each: 120 Ki events and more), and shrinks, after a fourth of that, to
+ * 16 MiB for each: 120 Ki events and more), and shrinks, after a fifth of that, to
  * what the recording turns out to need: a window that stays in the cache is much
- * cheaper.
+ * cheaper. It is there again while a CPU that has told events tells none: they may
+ * still be to come.
  *
  * Events with equal times keep the order in which they were recorded.
  */
@@ -20,7 +21,12 @@
 #define LIMIT_MOST ((size_t)524288)
 #define LIMIT_LIMITED ((size_t)65536) /* where memory is limited: 8 MiB */
 #define LIMIT_LEAST ((size_t)32768)
-#define LOOK_EVERY 512 /* batches */
+#define LOOK_EVERY 416 /* batches: 13 MiB of events */
+/* A CPU that told nothing in so many batches may have its events still to come; after so many more it is idle. */
+#define SILENT_LEAST 64
+#define SILENT_MOST 1024
+#define ASK_EVERY 32
+#define TURNS_LEAST 64
 /* More than DTrace holds lines back by default (a second), or anybody else. */
 #define JUMP_NS ((int64_t)4000000000)
 
@@ -156,8 +162,12 @@ static void start_clocks(struct goleak_time_window *window, int64_t time_ns)
 
 static void note_cpu(struct goleak_time_window *window, const struct goleak_event *event)
 {
-    if ((event->has & GOLEAK_HAS_CPU) && event->cpu < GOLEAK_CPU_CLOCKS)
-        window->cpu_clock_ns[event->cpu] = event->time_ns;
+    if ((event->has & GOLEAK_HAS_CPU) == 0 || event->cpu >= GOLEAK_CPU_CLOCKS)
+        return;
+    window->cpu_clock_ns[event->cpu] = event->time_ns;
+    window->cpu_spoke[event->cpu] = window->batch;
+    window->turns += event->cpu != window->last_cpu;
+    window->last_cpu = event->cpu;
 }
 
 static void take_out_jumps(struct goleak_order *order, struct goleak_batch *batch)
@@ -337,6 +347,23 @@ static enum goleak_status merge(struct goleak_order *order, struct goleak_batch 
     return GOLEAK_OK;
 }
 
+/* CPUs in turns, and nothing had to be put in order: somebody has done that already, as perf script does. Whoever reads
+ * one CPU's buffer after the other turns to another one a few times, and then is late. */
+static bool is_sorted_by_others(const struct goleak_time_window *window)
+{
+    return !window->was_late && window->turns >= TURNS_LEAST;
+}
+
+static bool is_any_silent(const struct goleak_time_window *window)
+{
+    for (size_t i = 0; i < GOLEAK_CPU_CLOCKS; i++) {
+        uint32_t silent = window->batch - window->cpu_spoke[i];
+        if (window->cpu_spoke[i] != 0 && silent >= SILENT_LEAST && silent < SILENT_MOST)
+            return true;
+    }
+    return false;
+}
+
 static void adapt_limit(struct goleak_order *order)
 {
     struct goleak_time_window *window = &order->window;
@@ -347,7 +374,12 @@ static void adapt_limit(struct goleak_order *order)
     wanted = wanted < LIMIT_LEAST ? LIMIT_LEAST : wanted > most ? most : wanted;
     if (wanted > window->limit)
         window->limit = most;
-    if (++window->pushed < LOOK_EVERY)
+    if (++window->pushed % ASK_EVERY != 0)
+        return;
+    bool sorted = is_sorted_by_others(window), silent = !sorted && is_any_silent(window);
+    if (silent)
+        window->limit = most;
+    if ((window->pushed < LOOK_EVERY && !sorted) || silent)
         return;
     window->limit = wanted;
     window->pushed = 0;
@@ -376,6 +408,7 @@ enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_
         return goleak_alloc_failure(order->alloc);
     struct goleak_batch *late = *batch;
     *batch = next;
+    window->batch++;
     sort_batch(order, late);
     window->events += late->count;
 
@@ -386,6 +419,7 @@ enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_
         from--;
     if ((window->count - from) * GOLEAK_BATCH_EVENTS > window->farthest)
         window->farthest = (window->count - from) * GOLEAK_BATCH_EVENTS;
+    window->was_late = window->was_late || window->farthest != 0;
     enum goleak_status status;
     if (from == to) {
         status = insert_batch(order, to++, late) ? GOLEAK_OK : goleak_alloc_failure(order->alloc);

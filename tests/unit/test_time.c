@@ -445,16 +445,25 @@ static void where_a_batch_ends_makes_no_difference(void **state)
         }
 }
 
-/* Two CPUs in turns, a millisecond between; what CPU 1 had to tell in the middle is printed last. */
+static void print_of(struct goleak_buf *text, unsigned cpu, unsigned from, unsigned to)
+{
+    for (unsigned i = from + cpu; i < to; i += 2)
+        goleak_buf_printf(text, "execute: goroutine=c000102380 goid=8 ts=%" PRIu64 " cpu=%u\n",
+                          100 * (uint64_t)S + i * (uint64_t)1000000, cpu);
+}
+
+/* Two CPUs, two milliseconds between the events of each, printed by turns of 500; what CPU 1 had to tell behind `from`
+ * is printed last. */
 static struct goleak_trace *load_held_up(unsigned count, unsigned from, const struct goleak_options *options)
 {
     struct goleak_buf text;
     goleak_buf_init(&text, &heap);
-    for (unsigned late = 0; late < 2; late++)
-        for (unsigned i = 0; i < count; i++)
-            if ((i % 2 == 1 && i >= from) == (late == 1))
-                goleak_buf_printf(&text, "execute: goroutine=c000102380 goid=8 ts=%" PRIu64 " cpu=%u\n",
-                                  100 * (uint64_t)S + i * (uint64_t)1000000, i % 2);
+    for (unsigned i = 0; i < count; i += 1000) {
+        print_of(&text, 0, i, i + 1000);
+        if (i < from)
+            print_of(&text, 1, i, from < i + 1000 ? from : i + 1000);
+    }
+    print_of(&text, 1, from, count);
     struct goleak_trace *trace = load_pieces(options, text.data, text.size, 0);
     goleak_buf_release(&text);
     return trace;
@@ -484,6 +493,16 @@ static void what_is_printed_very_late_has_room_unless_memory_is_limited(void **s
         assert_int_equal(load_count(trace, "clock_jumps"), 0);
         goleak_trace_free(trace);
     }
+}
+
+/* By then the window has shrunk to what was needed before. */
+static void a_cpu_that_falls_silent_is_waited_for(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = load_held_up(400000, 200000, NULL);
+    assert_int_equal(load_count(trace, "late_events"), 0);
+    assert_int_not_equal(load_count(trace, "reordered"), 0);
+    goleak_trace_free(trace);
 }
 
 /* It is the CPU's own clock that goes back. */
@@ -648,6 +667,7 @@ int main(void)
         cmocka_unit_test_setup(where_a_batch_ends_makes_no_difference, set_up),
         cmocka_unit_test_setup(the_buffer_of_a_cpu_that_is_read_late_is_no_jump, set_up),
         cmocka_unit_test_setup(what_is_printed_very_late_has_room_unless_memory_is_limited, set_up),
+        cmocka_unit_test_setup(a_cpu_that_falls_silent_is_waited_for, set_up),
         cmocka_unit_test_setup(a_clock_of_a_cpu_that_is_set_back_has_jumped, set_up),
         cmocka_unit_test_setup(a_batch_that_is_in_order_need_not_wait, set_up),
         cmocka_unit_test_setup(small_batches_do_not_wait_each_for_itself, set_up),
