@@ -10,7 +10,7 @@
 #define SAME_NS GOLEAK_MERGE_NS
 /* Two recorders' times of one event, where another of the goroutine's lies between them. */
 #define BEHIND_NS ((int64_t)100000)
-/* So many of a goroutine's events are looked at for a like. */
+/* So many of a goroutine's events are looked at for a like, or for its place. */
 #define LOOKED 256
 #define FIRST_HELD 1024
 /* With so many events waiting, a lane that shows none is asked for what is older than
@@ -298,8 +298,10 @@ static void link_held(struct goleak_merge *merge, uint64_t number, enum goleak_h
     struct goleak_held *held = held_at(merge, number);
     if (!chain_of(merge, &held->event, chain, &link))
         return;
-    while (*link > number) /* it has become known late */
-        link = &held_at(merge, *link)->before[chain];
+    unsigned looked = 0;
+    for (; *link > number; link = &held_at(merge, *link)->before[chain]) /* it has become known late */
+        if (looked++ == LOOKED)
+            return; /* nobody looks so far */
     held->before[chain] = *link;
     *link = number;
 }
@@ -520,7 +522,7 @@ static void put_in_order(struct goleak_merge *merge, uint64_t number, const stru
     int64_t time_ns = own->event.time_ns;
     if (who.goid == 0 || own->event.kind == GOLEAK_EVENT_END)
         return;
-    while (before >= merge->held_first) {
+    for (unsigned looked = 0; before >= merge->held_first && looked < LOOKED; looked++) {
         struct goleak_held *other = held_at(merge, before);
         struct whose its = whose(&other->event);
         before = other->before[chain];

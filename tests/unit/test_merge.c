@@ -684,6 +684,39 @@ static void a_burst_of_one_goroutine_takes_no_time(void **state)
     bytes_free(&lanes[1]);
 }
 
+/* Creations behind all of another lane's events: each goes back past few of them. */
+static void a_burst_of_creations_takes_no_time(void **state)
+{
+    struct bytes lanes[2] = { { 0 } };
+    (void)state;
+    for (unsigned i = 0; i < 60000; i++) {
+        bytes_text(&lanes[0], "gopark: goroutine=c000102000 goid=7 reason=6 ts=1000000\n");
+        bytes_text(&lanes[1], "newproc1: goroutine=c000102000 goid=7 ts=1000001\n");
+    }
+    struct goleak_trace *trace = merge(lanes, 2, NULL);
+    assert_int_equal(load_capture(trace).events, 120000);
+    goleak_trace_free(trace);
+    bytes_free(&lanes[0]);
+    bytes_free(&lanes[1]);
+}
+
+/* The last one first: each stands behind all that were known before. */
+static void a_burst_of_late_names_takes_no_time(void **state)
+{
+    struct bytes lanes[2] = { { 0 } };
+    (void)state;
+    for (unsigned i = 0; i < 60000; i++) {
+        bytes_format(&lanes[0], "gopark: goroutine=%" PRIx64 " reason=6 ts=1000000\n", (uint64_t)A + i * 0x380);
+        bytes_format(&lanes[1], "gopark: goroutine=%" PRIx64 " goid=7 reason=6 ts=1000001\n",
+                     (uint64_t)A + (59999 - i) * 0x380);
+    }
+    struct goleak_trace *trace = merge(lanes, 2, NULL);
+    assert_int_equal(load_count(trace, "seen_twice"), 60000);
+    goleak_trace_free(trace);
+    bytes_free(&lanes[0]);
+    bytes_free(&lanes[1]);
+}
+
 /* ---- together or one after the other -------------------------------------------------- */
 
 static void inputs_one_after_the_other_are_parts_of_one_recording(void **state)
@@ -1096,6 +1129,8 @@ int main(void)
         cmocka_unit_test(three_lanes_make_the_whole_in_any_order_of_feeding),
         cmocka_unit_test(a_burst_is_held_and_let_go),
         cmocka_unit_test(a_burst_of_one_goroutine_takes_no_time),
+        cmocka_unit_test(a_burst_of_creations_takes_no_time),
+        cmocka_unit_test(a_burst_of_late_names_takes_no_time),
         cmocka_unit_test(inputs_one_after_the_other_are_parts_of_one_recording),
         cmocka_unit_test(two_formats_are_merged_all_the_same),
         cmocka_unit_test(processes_are_not_mixed),
