@@ -1,6 +1,11 @@
 /*
  * hash - mixing functions for our tables; not for untrusted keys alone: every
  * table that is keyed by input bytes compares the bytes as well.
+ *
+ * Whoever knows the functions can make keys that fall on each other, and of n of
+ * them the table would look at n * n. So a table in which one key had to go past
+ * GOLEAK_HASH_FAR others, as keys that nobody chose never do, takes a secret into
+ * its hashes from there on. No order that anybody sees hangs on hashes.
  */
 #ifndef GOLEAK_BASE_HASH_H
 #define GOLEAK_BASE_HASH_H
@@ -23,6 +28,25 @@ static inline uint64_t goleak_hash_word(const unsigned char *at)
     uint64_t word;
     memcpy(&word, at, 8);
     return word;
+}
+
+#define GOLEAK_HASH_FAR 4096
+
+/* Not 0. Where a program's memory lies differs from run to run. */
+static inline uint64_t goleak_hash_secret(const void *memory)
+{
+    return goleak_hash_u64((uint64_t)(uintptr_t)&memory ^ goleak_hash_u64((uint64_t)(uintptr_t)memory)) | 1;
+}
+
+/* Slow. A polynomial at a secret place: whatever two texts are, at few of all places they have one value. */
+static inline uint64_t goleak_hash_bytes_secretly(uint64_t secret, const void *bytes, size_t size)
+{
+    const uint64_t prime = ((uint64_t)1 << 31) - 1, place = (secret >> 32) % prime;
+    const unsigned char *at = bytes;
+    uint64_t hash = size % prime;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash * place + at[i] + 1) % prime;
+    return goleak_hash_u64(hash ^ secret << 32);
 }
 
 /* Good enough for strings and stack text. Long ones go in four lanes, which do

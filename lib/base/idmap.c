@@ -29,10 +29,9 @@ static void place(struct goleak_idmap *map, uint64_t id, uint32_t value)
     map->entries[at] = (struct goleak_idmap_entry){ id, value };
 }
 
-static bool grow(struct goleak_idmap *map)
+static bool resize(struct goleak_idmap *map, size_t slots)
 {
     struct goleak_idmap old = *map;
-    size_t slots = old.entries != NULL ? (old.mask + 1) * 2 : 64;
     map->entries = goleak_alloc_table(map->alloc, slots, sizeof *map->entries);
     if (map->entries == NULL) {
         *map = old;
@@ -46,16 +45,30 @@ static bool grow(struct goleak_idmap *map)
     return true;
 }
 
+static bool grow(struct goleak_idmap *map)
+{
+    return resize(map, map->entries != NULL ? (map->mask + 1) * 2 : 64);
+}
+
+/* Those that fall on each other, by a secret. */
+static bool part(struct goleak_idmap *map)
+{
+    map->secret = goleak_hash_secret(map->entries);
+    bool good = resize(map, map->mask + 1);
+    map->secret = good ? map->secret : 0;
+    return good;
+}
+
 bool goleak_idmap_put(struct goleak_idmap *map, uint64_t id, uint32_t value)
 {
     if ((map->entries == NULL || map->count * 2 > map->mask) && !grow(map))
         return false;
-    size_t at = goleak_idmap_home(map, id);
+    size_t home = goleak_idmap_home(map, id), at = home;
     while (map->entries[at].value != 0 && map->entries[at].id != id)
         at = (at + 1) & map->mask;
     map->count += map->entries[at].value == 0;
     map->entries[at] = (struct goleak_idmap_entry){ id, value };
-    return true;
+    return ((at - home) & map->mask) < GOLEAK_HASH_FAR || map->secret != 0 || part(map);
 }
 
 void goleak_idmap_remove(struct goleak_idmap *map, uint64_t id)

@@ -15,6 +15,7 @@ struct goleak_idmap {
         uint32_t value; /* 0: free */
     } *entries;
     size_t mask, count;
+    uint64_t secret; /* in the hashes; 0: none */
 };
 
 void goleak_idmap_init(struct goleak_idmap *map, struct goleak_alloc *alloc);
@@ -28,7 +29,7 @@ void goleak_idmap_remove(struct goleak_idmap *map, uint64_t id);
  * neighbours in a line of the cache, for a large table is a miss for each line. */
 static inline size_t goleak_idmap_home(const struct goleak_idmap *map, uint64_t id)
 {
-    return ((size_t)(goleak_hash_u64(id >> 2) >> 20) << 2 | (size_t)(id & 3)) & map->mask;
+    return ((size_t)(goleak_hash_u64(id >> 2 ^ map->secret) >> 20) << 2 | (size_t)(id & 3)) & map->mask;
 }
 
 /* 0: not there. */

@@ -21,6 +21,7 @@ struct goleak_intern {
     size_t count, capacity;
     uint32_t *slots; /* ids, open addressing; a power of two of them */
     size_t slot_count;
+    uint64_t secret; /* in the hashes; 0: none */
 };
 
 void goleak_intern_init(struct goleak_intern *intern, struct goleak_alloc *alloc);

@@ -1,6 +1,8 @@
 /* traceparts - see traceparts.h. */
 #include "format/traceparts.h"
 
+#include "base/compiler.h"
+
 #include <string.h>
 
 unsigned goleak_trace_version(const char *bytes, size_t size)
@@ -37,14 +39,34 @@ void goleak_trace_gs_release(struct goleak_trace_gs *gs)
     gs->capacity = 0;
 }
 
-void goleak_trace_gs_list(struct goleak_trace_gs *gs, uint32_t slot)
+/* Returns how far from home. */
+static uint32_t put(struct goleak_trace_gs *gs, uint32_t slot)
 {
     uint64_t goid = gs->gs[slot].goid;
-    uint32_t at = goleak_trace_gs_home(gs, goid);
+    uint32_t home = goleak_trace_gs_home(gs, goid), at = home;
     while (gs->table[at] != 0)
         at = (at + 1) & gs->mask;
     gs->table[at] = slot | goleak_trace_gs_tag(gs, goid);
+    return (at - home) & gs->mask;
+}
+
+/* Those that live, into a table that is free. */
+static void put_all(struct goleak_trace_gs *gs)
+{
+    gs->used = gs->living;
+    for (uint32_t slot = 1; slot < gs->count; slot++)
+        if (gs->gs[slot].listed)
+            put(gs, slot);
+}
+
+void goleak_trace_gs_list(struct goleak_trace_gs *gs, uint32_t slot)
+{
     gs->gs[slot].listed = true;
+    if (LIKELY(put(gs, slot) < GOLEAK_HASH_FAR) || gs->secret != 0)
+        return;
+    gs->secret = goleak_hash_secret(gs->table);
+    memset(gs->table, 0, ((size_t)gs->mask + 1) * sizeof *gs->table);
+    put_all(gs);
 }
 
 /* A table of this size, with those that live. */
@@ -56,10 +78,7 @@ static bool rebuild(struct goleak_trace_gs *gs, size_t size)
     goleak_free(gs->alloc, gs->table, ((size_t)gs->mask + 1) * sizeof *gs->table);
     gs->table = table;
     gs->mask = (uint32_t)(size - 1);
-    gs->used = gs->living;
-    for (uint32_t slot = 1; slot < gs->count; slot++)
-        if (gs->gs[slot].listed)
-            goleak_trace_gs_list(gs, slot);
+    put_all(gs);
     return true;
 }
 

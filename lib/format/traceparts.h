@@ -53,6 +53,7 @@ struct goleak_trace_gs {
     struct goleak_trace_g *gs;
     size_t count, capacity;
     uint32_t free_list;
+    uint64_t secret; /* in the hashes; 0: none */
 };
 
 /* False: memory. */
@@ -63,7 +64,7 @@ void goleak_trace_gs_release(struct goleak_trace_gs *gs);
  * a line of the cache. More would, where lines are full, move on together. */
 static inline uint32_t goleak_trace_gs_home(const struct goleak_trace_gs *gs, uint64_t goid)
 {
-    return ((uint32_t)(goleak_hash_u64(goid >> 1) >> 32) << 1 | (uint32_t)(goid & 1)) & gs->mask;
+    return ((uint32_t)(goleak_hash_u64(goid >> 1 ^ gs->secret) >> 32) << 1 | (uint32_t)(goid & 1)) & gs->mask;
 }
 
 static inline uint32_t goleak_trace_gs_tag(const struct goleak_trace_gs *gs, uint64_t goid)

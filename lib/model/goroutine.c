@@ -43,7 +43,7 @@ static void put_row(struct goleak_store *store, uint32_t first, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         const struct goleak_record *record = goleak_store_at(store, first + i);
         uint64_t key = record->g != 0 ? record->g : record->goid | GOLEAK_KEY_GOID;
-        hashes[i] = goleak_store_hash(key, record->process);
+        hashes[i] = goleak_store_hash(store, key, record->process);
         goleak_store_prefetch_slot(store, hashes[i]);
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -76,11 +76,21 @@ static bool resize_slots(struct goleak_store *store, unsigned log2)
     return true;
 }
 
+/* Of keys that fall on each other a factor that nobody knows parts nearly all. */
+static bool part(struct goleak_store *store)
+{
+    store->factor = goleak_hash_secret(store->slots);
+    bool good = resize_slots(store, 64 - store->slot_shift);
+    store->factor = good ? store->factor : GOLEAK_STORE_FACTOR;
+    return good;
+}
+
 _Static_assert(sizeof(struct goleak_record) == GOLEAK_LINE, "a record is one line of the cache");
 
 bool goleak_store_init(struct goleak_store *store, struct goleak_alloc *alloc)
 {
-    *store = (struct goleak_store){ .alloc = alloc };
+    *store =
+        (struct goleak_store) { .alloc = alloc, .factor = GOLEAK_STORE_FACTOR, .goids.factor = GOLEAK_STORE_FACTOR };
     goleak_chunks_init(&store->chunks, alloc,
                        GOLEAK_RECORD_CHUNK * (sizeof(struct goleak_record) + sizeof(struct goleak_detail)));
     if (!goleak_chunks_add(&store->chunks) || !resize_slots(store, FIRST_SLOTS_LOG2))
@@ -156,24 +166,43 @@ uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t pro
         at = (at + 1) & store->slot_mask;
     store->slots[at] = (uint64_t)(uint32_t)hash << 32 | index;
     store->hashed++;
+    size_t far = (at - (size_t)(hash >> store->slot_shift)) & store->slot_mask;
+    if (UNLIKELY(far >= GOLEAK_HASH_FAR) && store->factor == GOLEAK_STORE_FACTOR && !part(store))
+        return 0;
     return index;
 }
 
 /* ---- by goid ---- */
 
-static void put_goid(struct goleak_store *store, const struct goleak_record *record, uint32_t index)
+/* By the high half: the low bits of goids at large steps are all alike. */
+static size_t home_of(const struct goleak_goids *goids, uint64_t goid, uint16_t process)
+{
+    return (size_t)((goid ^ (uint64_t)process << 48) * goids->factor >> 32) & goids->mask;
+}
+
+/* False: it stands too far from home. */
+static bool put_goid(struct goleak_store *store, const struct goleak_record *record, uint32_t index)
 {
     struct goleak_goids *goids = &store->goids;
-    size_t at = (size_t)goleak_store_hash(record->goid, record->process) & goids->mask;
+    size_t home = home_of(goids, record->goid, record->process), at = home;
     for (; goids->slots[at] != 0; at = (at + 1) & goids->mask) {
         const struct goleak_record *other = goleak_store_at(store, goids->slots[at]);
         if (other->goid != record->goid || other->process != record->process)
             continue;
         goids->slots[at] = index; /* the last one counts */
-        return;
+        return true;
     }
     goids->slots[at] = index;
     goids->used++;
+    return ((at - home) & goids->mask) < GOLEAK_HASH_FAR || goids->factor != GOLEAK_STORE_FACTOR;
+}
+
+static bool collect_goids(struct goleak_store *store);
+
+static bool part_goids(struct goleak_store *store)
+{
+    store->goids.factor = goleak_hash_secret(store->goids.slots);
+    return collect_goids(store);
 }
 
 /* Anew, of the goids that there are now. */
@@ -187,10 +216,10 @@ static bool collect_goids(struct goleak_store *store)
     if (slots == NULL)
         return false;
     goleak_free(store->alloc, goids->slots, goids->slots != NULL ? (goids->mask + 1) * sizeof *slots : 0);
-    *goids = (struct goleak_goids){ .slots = slots, .mask = count - 1 };
+    *goids = (struct goleak_goids) { .slots = slots, .mask = count - 1, .factor = goids->factor };
     for (uint32_t index = 1; index <= store->count; index++)
-        if (goleak_store_at(store, index)->goid != 0)
-            put_goid(store, goleak_store_at(store, index), index);
+        if (goleak_store_at(store, index)->goid != 0 && !put_goid(store, goleak_store_at(store, index), index))
+            return part_goids(store);
     return true;
 }
 
@@ -202,8 +231,7 @@ bool goleak_store_note_goid(struct goleak_store *store, uint32_t index)
         return true;
     if (goids->used * 2 > goids->mask)
         return collect_goids(store);
-    put_goid(store, record, index);
-    return true;
+    return put_goid(store, record, index) || part_goids(store);
 }
 
 bool goleak_store_by_goid(struct goleak_store *store, uint64_t goid, uint16_t process, uint32_t *index)
@@ -212,8 +240,7 @@ bool goleak_store_by_goid(struct goleak_store *store, uint64_t goid, uint16_t pr
     *index = 0;
     if (goids->slots == NULL && !collect_goids(store))
         return false;
-    for (size_t at = (size_t)goleak_store_hash(goid, process) & goids->mask; goids->slots[at] != 0;
-         at = (at + 1) & goids->mask) {
+    for (size_t at = home_of(goids, goid, process); goids->slots[at] != 0; at = (at + 1) & goids->mask) {
         const struct goleak_record *record = goleak_store_at(store, goids->slots[at]);
         if (record->goid != goid || record->process != process)
             continue;

@@ -75,6 +75,7 @@ struct goleak_detail {
 struct goleak_goids {
     uint32_t *slots; /* NULL: never asked */
     size_t mask, used;
+    uint64_t factor; /* as the store's */
 };
 
 struct goleak_store {
@@ -87,6 +88,7 @@ struct goleak_store {
     uint64_t *slots;
     size_t slot_mask; /* number of slots - 1 */
     unsigned slot_shift;
+    uint64_t factor;   /* of the hash; another one where keys fall on each other */
     size_t hashed;     /* records that the slots name; the others: */
     uint32_t *numbered; /* by the number in the key (goleak_g_is_slot), where that is not the index itself */
     size_t numbered_count, numbered_capacity;
@@ -173,9 +175,11 @@ static inline uint32_t goleak_incarnation_told(uint64_t g, uint32_t incarnation)
 /* The high half is the slot's, the low one the tag. The factor is one that parts addresses
  * well that lie a struct g of any Go version (384 to 512 bytes) from each other: these are
  * most of what is asked, and hardly two of them then want the same slot. */
-static inline uint64_t goleak_store_hash(uint64_t key, uint16_t process)
+#define GOLEAK_STORE_FACTOR 0x2f4d4c8650d7d13fu
+
+static inline uint64_t goleak_store_hash(const struct goleak_store *store, uint64_t key, uint16_t process)
 {
-    return (key ^ (uint64_t)process << 48) * 0x2f4d4c8650d7d13fu;
+    return (key ^ (uint64_t)process << 48) * store->factor;
 }
 
 /* A slot: tag (low half of the hash) above the index; 0 is free. */
@@ -201,7 +205,7 @@ static inline uint32_t goleak_store_numbered(const struct goleak_store *store, u
 static inline uint32_t goleak_store_guess(const struct goleak_store *store, uint64_t key, uint16_t process)
 {
     uint32_t index = goleak_store_numbered(store, key);
-    return index != 0 ? index : (uint32_t)store->slots[goleak_store_hash(key, process) >> store->slot_shift];
+    return index != 0 ? index : (uint32_t)store->slots[goleak_store_hash(store, key, process) >> store->slot_shift];
 }
 
 /* … in the first or the second, by their tags: in any table it is mostly there. Which of them
@@ -239,7 +243,7 @@ static inline uint32_t goleak_store_find(const struct goleak_store *store, uint6
 
 static inline uint32_t goleak_store_get(const struct goleak_store *store, uint64_t key, uint16_t process)
 {
-    return goleak_store_find(store, key, process, goleak_store_hash(key, process));
+    return goleak_store_find(store, key, process, goleak_store_hash(store, key, process));
 }
 
 /* Index of the record whose goroutine has this goid now; 0: none. False: memory. */
@@ -248,7 +252,7 @@ bool goleak_store_by_goid(struct goleak_store *store, uint64_t goid, uint16_t pr
 bool goleak_store_note_goid(struct goleak_store *store, uint32_t index);
 
 /* Adds a record for a key that is not there: g or goid set, the rest zero.
- * 0 when memory ends. May grow the table: earlier hashes stay good. */
+ * 0 when memory ends. May make the table anew, and then earlier hashes are none. */
 uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t process, uint64_t hash);
 
 #endif

@@ -52,22 +52,24 @@ static uint32_t reader_of(const struct goleak_hold *hold)
     return !hold->shared ? 0 : hold->holder != 0 ? hold->holder : LEGACY;
 }
 
-static size_t hash(uint64_t lock, uint16_t process, uint32_t reader)
+/* Where its place begins. */
+static size_t home_of(const struct goleak_locks *locks, uint64_t lock, uint16_t process, uint32_t reader)
 {
-    return (size_t)(goleak_hash_u64(lock ^ (uint64_t)process << 48 ^ (uint64_t)reader << 20) >> 20);
+    const uint64_t key = lock ^ (uint64_t)process << 48 ^ (uint64_t)reader << 20 ^ locks->secret;
+    return (size_t)(goleak_hash_u64(key) >> 20) & locks->slot_mask;
 }
 
 static size_t place_of(const struct goleak_locks *locks, uint32_t index)
 {
     const struct goleak_hold *hold = &locks->holds[index];
-    return hash(hold->lock, hold->process, reader_of(hold)) & locks->slot_mask;
+    return home_of(locks, hold->lock, hold->process, reader_of(hold));
 }
 
 static uint32_t find(const struct goleak_locks *locks, uint64_t lock, uint16_t process, uint32_t reader)
 {
     if (locks->used == 0)
         return 0;
-    for (size_t at = hash(lock, process, reader) & locks->slot_mask;; at = (at + 1) & locks->slot_mask) {
+    for (size_t at = home_of(locks, lock, process, reader);; at = (at + 1) & locks->slot_mask) {
         const struct goleak_hold *hold = &locks->holds[locks->slots[at]];
         if (locks->slots[at] == 0 ||
             (hold->lock == lock && hold->process == process && reader_of(hold) == reader))
@@ -80,9 +82,8 @@ bool goleak_locks_taken(const struct goleak_locks *locks, uint64_t lock, uint16_
     return find(locks, lock, process, 0) != 0;
 }
 
-static bool grow_slots(struct goleak_locks *locks)
+static bool resize_slots(struct goleak_locks *locks, size_t count)
 {
-    size_t count = locks->slots != NULL ? (locks->slot_mask + 1) * 2 : SLOTS_FIRST;
     uint32_t *slots = goleak_alloc_zeroed(locks->alloc, count * sizeof *slots), *old = locks->slots;
     size_t old_count = old != NULL ? locks->slot_mask + 1 : 0;
     if (slots == NULL)
@@ -101,16 +102,30 @@ static bool grow_slots(struct goleak_locks *locks)
     return true;
 }
 
+static bool grow_slots(struct goleak_locks *locks)
+{
+    return resize_slots(locks, locks->slots != NULL ? (locks->slot_mask + 1) * 2 : SLOTS_FIRST);
+}
+
+/* Those that fall on each other, by a secret. */
+static bool part(struct goleak_locks *locks)
+{
+    locks->secret = goleak_hash_secret(locks->slots);
+    bool good = resize_slots(locks, locks->slot_mask + 1);
+    locks->secret = good ? locks->secret : 0;
+    return good;
+}
+
 static bool enter(struct goleak_locks *locks, uint32_t index)
 {
     if ((locks->slots == NULL || (locks->used + 1) * 2 > locks->slot_mask) && !grow_slots(locks))
         return false;
-    size_t at = place_of(locks, index);
+    size_t home = place_of(locks, index), at = home;
     while (locks->slots[at] != 0)
         at = (at + 1) & locks->slot_mask;
     locks->slots[at] = index;
     locks->used++;
-    return true;
+    return ((at - home) & locks->slot_mask) < GOLEAK_HASH_FAR || locks->secret != 0 || part(locks);
 }
 
 /* Those behind it move up, so that none is cut off from its place. */

@@ -93,6 +93,7 @@ struct goleak_locks {
     uint32_t legacies, last_legacy, legacy_count; /* list: of holders that have ended; newest first */
     uint32_t *slots; /* holds, by lock and, of readers, holder; open addressing */
     size_t slot_mask, used;
+    uint64_t secret; /* in the hashes; 0: none */
     struct {
         uint32_t name;
         uint8_t op;

@@ -133,7 +133,7 @@ enum goleak_status goleak_name_other(struct goleak_replay *replay, const struct 
     uint64_t key = event->has & GOLEAK_HAS_OTHER ? event->other_g : event->other_goid | GOLEAK_KEY_GOID;
     if ((key & ~GOLEAK_KEY_GOID) == 0)
         return GOLEAK_OK;
-    uint64_t hash = goleak_store_hash(key, replay->process);
+    uint64_t hash = goleak_store_hash(&replay->store, key, replay->process);
     if (event->has & GOLEAK_HAS_OTHER)
         *index = goleak_store_find(&replay->store, key, replay->process, hash);
     else if (!goleak_store_by_goid(&replay->store, event->other_goid, replay->process, index))
@@ -640,7 +640,7 @@ bool goleak_find_record(struct goleak_replay *replay, const struct goleak_event 
 
 struct goleak_record *goleak_add_record(struct goleak_replay *replay, const struct goleak_event *event)
 {
-    uint64_t key = goleak_event_key(event), hash = goleak_store_hash(key, replay->process);
+    uint64_t key = goleak_event_key(event), hash = goleak_store_hash(&replay->store, key, replay->process);
     uint32_t index = goleak_store_add(&replay->store, key, replay->process, hash);
     if (index == 0)
         return NULL;

@@ -106,14 +106,14 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
     size_t names = 0, ends = 0, wakes = 0;
     const uint64_t touches = kind_bit(GOLEAK_EVENT_PARK) | kind_bit(GOLEAK_EVENT_READY) | kind_bit(GOLEAK_EVENT_END);
     for (size_t i = 0; i < count; i++) {
-        hashes[i] = goleak_store_hash(goleak_event_key(&events[i]), replay->process);
+        hashes[i] = goleak_store_hash(store, goleak_event_key(&events[i]), replay->process);
         goleak_store_prefetch_slot(store, hashes[i]);
         naming[names] = ending[ends] = (uint8_t)i;
         names += (events[i].has / GOLEAK_HAS_OTHER) & 1;
         ends += events[i].kind == GOLEAK_EVENT_END;
     }
     for (size_t i = 0; i < names; i++) {
-        others[i] = goleak_store_hash(events[naming[i]].other_g, replay->process);
+        others[i] = goleak_store_hash(store, events[naming[i]].other_g, replay->process);
         goleak_store_prefetch_slot(store, others[i]);
     }
     for (size_t i = 0; i < count; i++) {

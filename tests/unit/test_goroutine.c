@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "model/goroutine.h"
+#include "support/collide.h"
 #include "support/fail_alloc.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -39,7 +40,7 @@ static uint32_t find(uint64_t key, uint16_t process)
 
 static uint32_t add(uint64_t key, uint16_t process)
 {
-    return goleak_store_add(&store, key, process, goleak_store_hash(key, process));
+    return goleak_store_add(&store, key, process, goleak_store_hash(&store, key, process));
 }
 
 static void a_record_begins_empty_but_for_its_key(void **state)
@@ -75,7 +76,7 @@ static void equal_hashes_are_told_apart(void **state)
 {
     const uint64_t key = 0xc000002380, twin = key ^ (uint64_t)1 << 48;
     (void)state;
-    assert_int_equal(goleak_store_hash(key, 1), goleak_store_hash(twin, 0));
+    assert_int_equal(goleak_store_hash(&store, key, 1), goleak_store_hash(&store, twin, 0));
     uint32_t first = add(key, 1);
     assert_int_equal(find(twin, 0), 0);
     uint32_t second = add(twin, 0);
@@ -169,6 +170,57 @@ static void a_refusal_leaves_the_store_whole(void **state)
         assert_int_equal(find(0xc000000000 + i * 0x1c0, 0), i + 1);
 }
 
+/* Whose hash is this, but those that are of another kind. */
+static bool collide(uint64_t hash, uint64_t *key)
+{
+    *key = hash * collide_inverse(GOLEAK_STORE_FACTOR);
+    return (*key & (GOLEAK_KEY_GOID | GOLEAK_G_SLOT)) == 0;
+}
+
+static void keys_that_were_chosen_to_collide_do_not(void **state)
+{
+    uint32_t count = 0;
+    uint64_t key;
+    (void)state;
+    for (uint64_t i = 1; count < COLLIDE_MANY; i++)
+        if (collide(i, &key))
+            assert_int_equal(add(key, 0), ++count);
+    assert_int_not_equal(store.factor, GOLEAK_STORE_FACTOR);
+    count = 0;
+    for (uint64_t i = 1; count < COLLIDE_MANY; i++)
+        if (collide(i, &key))
+            assert_int_equal(find(key, 0), ++count);
+}
+
+static void note_goid(uint32_t index, uint64_t goid)
+{
+    goleak_store_at(&store, index)->goid = goid;
+    assert_true(goleak_store_note_goid(&store, index));
+}
+
+static uint32_t by_goid(uint64_t goid)
+{
+    uint32_t index;
+    assert_true(goleak_store_by_goid(&store, goid, 0, &index));
+    return index;
+}
+
+/* Whether the table is made when they are there, or before them. */
+static void goids_that_were_chosen_to_collide_do_not(void **state)
+{
+    (void)state;
+    for (uint32_t i = 1; i <= COLLIDE_MANY; i++) /* at large steps they do not anyway */
+        note_goid(add(0xc000000000 + (uint64_t)i * 0x1c0, 0), (uint64_t)i << 40);
+    assert_int_equal(by_goid((uint64_t)77 << 40), 77);
+    assert_int_equal(store.goids.factor, GOLEAK_STORE_FACTOR);
+    for (uint32_t i = 1; i <= COLLIDE_MANY; i++)
+        note_goid(i, i * collide_inverse(GOLEAK_STORE_FACTOR));
+    assert_int_not_equal(store.goids.factor, GOLEAK_STORE_FACTOR);
+    for (uint32_t i = 1; i <= COLLIDE_MANY; i++)
+        assert_int_equal(by_goid(i * collide_inverse(GOLEAK_STORE_FACTOR)), i);
+    assert_int_equal(by_goid((uint64_t)77 << 40), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +232,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(numbers_of_readers_are_keys_as_well, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_are_found_and_do_not_move, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_leaves_the_store_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keys_that_were_chosen_to_collide_do_not, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(goids_that_were_chosen_to_collide_do_not, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ static int tear_down(void **state)
 
 static struct goleak_record *record(unsigned name)
 {
-    uint64_t key = (name + 1) * 896u, hash = goleak_store_hash(key, 0);
+    uint64_t key = (name + 1) * 896u, hash = goleak_store_hash(&store, key, 0);
     uint32_t index = goleak_store_find(&store, key, 0, hash);
     if (index == 0) {
         index = goleak_store_add(&store, key, 0, hash);

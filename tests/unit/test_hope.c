@@ -54,7 +54,7 @@ static struct goleak_record *record(unsigned name)
 static struct goleak_record *add_record(unsigned name, bool blocked)
 {
     uint64_t key = (name + 1) * 896u;
-    uint32_t index = goleak_store_add(&store, key, 0, goleak_store_hash(key, 0));
+    uint32_t index = goleak_store_add(&store, key, 0, goleak_store_hash(&store, key, 0));
     assert_true(index != 0);
     struct goleak_record *one = goleak_store_at(&store, index);
     one->serial = name + 1;

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/intern.h"
+#include "support/collide.h"
 #include "support/fail_alloc.h"
 
 static struct fail_alloc heap;
@@ -133,6 +135,23 @@ static void a_refusal_is_zero_and_leaves_no_trace(void **state)
     }
 }
 
+/* Keys of one hash are parted before each has to be compared with all. */
+static void keys_that_were_chosen_to_collide_do_not(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < COLLIDE_MANY; i++) {
+        uint64_t key = collide_word(i);
+        assert_int_equal(goleak_hash_bytes(&key, sizeof key), i);
+        assert_int_equal(goleak_intern_add(&names, &key, sizeof key), i + 1);
+        assert_int_equal(names.secret != 0, i >= GOLEAK_HASH_FAR);
+    }
+    for (uint64_t i = 0; i < COLLIDE_MANY; i++) {
+        uint64_t key = collide_word(i);
+        assert_int_equal(goleak_intern_find(&names, &key, sizeof key), i + 1);
+    }
+    assert_int_equal(goleak_intern_find(&names, "main.f", 6), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +162,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_bytes_are_copied_and_do_not_move, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_are_found_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_is_zero_and_leaves_no_trace, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keys_that_were_chosen_to_collide_do_not, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

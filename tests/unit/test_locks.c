@@ -6,6 +6,7 @@
 
 #include "model/locks.h"
 #include "support/chance.h"
+#include "support/collide.h"
 #include "support/fail_alloc.h"
 #include "support/load.h"
 
@@ -44,7 +45,7 @@ static int tear_down(void **state)
 /* Goroutine `name`, which is made when it is asked for. */
 static struct goleak_record *record(uint64_t name)
 {
-    uint64_t key = name * 896, hash = goleak_store_hash(key, 0);
+    uint64_t key = name * 896, hash = goleak_store_hash(&store, key, 0);
     uint32_t index = goleak_store_find(&store, key, 0, hash);
     if (index == 0) {
         index = goleak_store_add(&store, key, 0, hash);
@@ -465,6 +466,18 @@ static void names_are_operations(void **state)
     goleak_symbols_release(&symbols);
 }
 
+static void locks_that_were_chosen_to_collide_do_not(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < COLLIDE_MANY; i++)
+        call(1 + i / 200, GOLEAK_LOCK_LOCK, collide_u64(i + 1));
+    assert_true(locks.secret != 0);
+    for (uint64_t i = 0; i < COLLIDE_MANY; i++)
+        call(1 + i / 200, GOLEAK_LOCK_UNLOCK, collide_u64(i + 1));
+    assert_int_equal(locks.gaps, 0);
+    assert_int_equal(locks.used, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -487,6 +500,7 @@ int main(void)
         TEST(nothing_breaks_it),
         TEST(memory_may_end_at_any_moment),
         TEST(names_are_operations),
+        TEST(locks_that_were_chosen_to_collide_do_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "format/traceparts.h"
+#include "support/collide.h"
 #include "support/fail_alloc.h"
 
 static struct fail_alloc heap;
@@ -114,6 +115,17 @@ static void a_goid_of_0_is_one_like_others(void **state)
     assert_int_equal(gs.living, 1000);
 }
 
+static void goids_that_were_chosen_to_collide_do_not(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < COLLIDE_MANY; i++)
+        assert_int_equal(goleak_trace_gs_add(&gs, collide_u64(i + 1) << 1), i + 1);
+    assert_int_equal(gs.used, COLLIDE_MANY);
+    assert_true(gs.secret != 0);
+    for (uint64_t i = 0; i < COLLIDE_MANY; i++)
+        assert_int_equal(goleak_trace_gs_find(&gs, collide_u64(i + 1) << 1), i + 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -122,6 +134,7 @@ int main(void)
         TEST(who_is_not_listed_is_found_once_it_is),
         TEST(who_is_not_there_is_not_found),
         TEST(a_goid_of_0_is_one_like_others),
+        cmocka_unit_test_setup_teardown(goids_that_were_chosen_to_collide_do_not, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
