@@ -4,7 +4,9 @@
 #include <string.h>
 
 #define SLOTS_FIRST 64
-#define LEGACY UINT32_MAX /* who holds it, in the key of a reader that has ended */
+/* Who holds it, in the key of a reader that has ended: one of so many, for thousands may be of one lock. */
+#define LEGACY (UINT32_MAX - LEGACY_PARTS)
+#define LEGACY_PARTS 16
 
 void goleak_locks_init(struct goleak_locks *locks, struct goleak_alloc *alloc)
 {
@@ -47,9 +49,10 @@ enum goleak_lock_op goleak_locks_op(struct goleak_locks *locks, const struct gol
 
 /* ---- the table: holds by lock, and of readers by who reads ---- */
 
-static uint32_t reader_of(const struct goleak_hold *hold)
+static uint32_t reader_of(const struct goleak_locks *locks, uint32_t index)
 {
-    return !hold->shared ? 0 : hold->holder != 0 ? hold->holder : LEGACY;
+    const struct goleak_hold *hold = &locks->holds[index];
+    return !hold->shared ? 0 : hold->holder != 0 ? hold->holder : LEGACY + index % LEGACY_PARTS;
 }
 
 /* Where its place begins. */
@@ -62,7 +65,7 @@ static size_t home_of(const struct goleak_locks *locks, uint64_t lock, uint16_t 
 static size_t place_of(const struct goleak_locks *locks, uint32_t index)
 {
     const struct goleak_hold *hold = &locks->holds[index];
-    return home_of(locks, hold->lock, hold->process, reader_of(hold));
+    return home_of(locks, hold->lock, hold->process, reader_of(locks, index));
 }
 
 static uint32_t find(const struct goleak_locks *locks, uint64_t lock, uint16_t process, uint32_t reader)
@@ -72,7 +75,7 @@ static uint32_t find(const struct goleak_locks *locks, uint64_t lock, uint16_t p
     for (size_t at = home_of(locks, lock, process, reader);; at = (at + 1) & locks->slot_mask) {
         const struct goleak_hold *hold = &locks->holds[locks->slots[at]];
         if (locks->slots[at] == 0 ||
-            (hold->lock == lock && hold->process == process && reader_of(hold) == reader))
+            (hold->lock == lock && hold->process == process && reader_of(locks, locks->slots[at]) == reader))
             return locks->slots[at];
     }
 }
@@ -166,6 +169,7 @@ static void link_first(struct goleak_locks *locks, uint32_t index)
     } else {
         locks->last_legacy = hold->next == 0 ? index : locks->last_legacy;
         locks->legacy_count++;
+        locks->legacy_readers += hold->shared;
     }
 }
 
@@ -184,6 +188,7 @@ static void unlink_hold(struct goleak_locks *locks, uint32_t index)
     }
     locks->last_legacy = locks->last_legacy == index ? hold->before : locks->last_legacy;
     locks->legacy_count--;
+    locks->legacy_readers -= hold->shared;
 }
 
 static void drop(struct goleak_locks *locks, uint32_t index)
@@ -219,10 +224,11 @@ static void clear_way(struct goleak_locks *locks, uint64_t lock, uint16_t proces
         locks->gaps += !locks->holds[index].maybe; /* a Try that failed is none */
         drop(locks, index);
     }
-    while (!shared && locks->legacy_count != 0 && (index = find(locks, lock, process, LEGACY)) != 0) {
-        locks->gaps++;
-        drop(locks, index);
-    }
+    for (uint32_t i = 0; i < LEGACY_PARTS && !shared && locks->legacy_readers != 0; i++)
+        while ((index = find(locks, lock, process, LEGACY + i)) != 0) {
+            locks->gaps++;
+            drop(locks, index);
+        }
 }
 
 static void take(struct goleak_locks *locks, const struct goleak_record *record, const struct goleak_locker *from,

@@ -91,6 +91,7 @@ struct goleak_locks {
     size_t hold_count, hold_capacity;
     uint32_t free_holds;
     uint32_t legacies, last_legacy, legacy_count; /* list: of holders that have ended; newest first */
+    uint32_t legacy_readers;                      /* in that list */
     uint32_t *slots; /* holds, by lock and, of readers, holder; open addressing */
     size_t slot_mask, used;
     uint64_t secret; /* in the hashes; 0: none */
