@@ -8,7 +8,6 @@
 
 /* A shape in the file: six bytes and five numbers. */
 #define SHAPE_LEAST 11
-#define KNOWN_HAS ((GOLEAK_HAS_UNTIL << 1) - 1)
 /* In the history: an event without a g, or one that has not been. */
 #define NO_SLOT UINT32_MAX
 
@@ -50,7 +49,7 @@ static bool get_shape(struct goleak_glk_shape *shape, const uint8_t **at, const 
         return false;
     bool known = bytes[0] < GOLEAK_EVENT_KIND_COUNT;
     *shape = (struct goleak_glk_shape) {
-        .head = head_of(known ? bytes[0] : GOLEAK_EVENT_OTHER, bytes, (uint32_t)has & KNOWN_HAS),
+        .head = head_of(known ? bytes[0] : GOLEAK_EVENT_OTHER, bytes, goleak_glk_told(bytes[0], has)),
         .fields = (uint32_t)fields,
         .count = (int32_t)goleak_unzigzag(count),
         .blocked = (int32_t)goleak_unzigzag(blocked),
@@ -623,7 +622,10 @@ static bool put_values(struct goleak_glk_events *events, struct goleak_event *ou
     SPREAD(GOLEAK_GLK_CPU, out[i].cpu = (uint32_t)value);
     SPREAD(GOLEAK_GLK_TID, out[i].tid = (uint32_t)value);
     SPREAD(GOLEAK_GLK_PID, out[i].pid = (uint32_t)value);
-    SPREAD(GOLEAK_GLK_UNTIL, out[i].until_ns = (int64_t)value);
+    SPREAD(GOLEAK_GLK_UNTIL, {
+        if (out[i].has & GOLEAK_HAS_UNTIL) /* else it is a goid's place */
+            out[i].until_ns = (int64_t)value;
+    });
     return true;
 }
 

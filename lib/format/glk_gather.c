@@ -145,15 +145,6 @@ static void add_slot(struct goleak_writer *writer, struct goleak_glk_source *sou
         add_value(writer, shape, other ? GOLEAK_GLK_OTHER_G : GOLEAK_GLK_G, slot);
 }
 
-#define KNOWN_HAS ((GOLEAK_HAS_UNTIL << 1) - 1)
-
-/* Two bits for one field of an event: of a park it is the one, of all others the other. */
-static uint32_t told_by(const struct goleak_event *event)
-{
-    bool until = event->kind == GOLEAK_EVENT_PARK && (event->has & GOLEAK_HAS_UNTIL) != 0;
-    return event->has & KNOWN_HAS & ~(until ? GOLEAK_HAS_OTHER_GOID : GOLEAK_HAS_UNTIL);
-}
-
 static bool add_goroutines(struct goleak_writer *writer, struct goleak_glk_source *source,
                            const struct goleak_event *event, struct shape *shape, struct going *going)
 {
@@ -173,7 +164,7 @@ static bool add_goroutines(struct goleak_writer *writer, struct goleak_glk_sourc
         source->known[slot].seen = going->event;
     if (event->has & GOLEAK_HAS_GOID)
         add_goid(writer, source, shape, false, event->goid, has_g ? &slot : NULL);
-    if (told_by(event) & GOLEAK_HAS_OTHER_GOID)
+    if (goleak_glk_told(event->kind, event->has) & GOLEAK_HAS_OTHER_GOID)
         add_goid(writer, source, shape, true, event->other_goid, has_other ? &other : NULL);
     return true;
 }
@@ -209,7 +200,7 @@ static bool add_event(struct goleak_writer *writer, struct goleak_glk_source *so
                       struct going *going, uint32_t *number)
 {
     struct shape shape;
-    uint32_t has = told_by(event);
+    uint32_t has = goleak_glk_told(event->kind, event->has);
     memset(&shape, 0, sizeof shape); /* it is compared as bytes */
     shape.kind = event->kind;
     shape.flags = event->flags;

@@ -102,6 +102,15 @@ enum goleak_glk_field {
     GOLEAK_GLK_FIELDS
 };
 
+/* Of the bits of an event's `has` those that can be. Two are for one field: of a park that tells until
+ * when it is that, of all others the other goroutine's goid. */
+static inline uint32_t goleak_glk_told(uint8_t kind, uint64_t has)
+{
+    const uint32_t known = (GOLEAK_HAS_UNTIL << 1) - 1;
+    bool until = kind == GOLEAK_EVENT_PARK && (has & GOLEAK_HAS_UNTIL) != 0;
+    return (uint32_t)has & known & ~(until ? GOLEAK_HAS_OTHER_GOID : GOLEAK_HAS_UNTIL);
+}
+
 /* What a shape tells besides an event's first bytes: which columns its events have, and
  * more; bits. */
 #define GOLEAK_GLK_BIT(field) (1u << (field))

@@ -197,9 +197,6 @@ static const struct key {
 };
 #define KEY_COUNT (sizeof keys / sizeof *keys)
 
-/* A key that this kind of event has no place for. */
-static const struct key nothing = { "", DEC, P_NOTHING };
-
 #define FIELD(name) offsetof(struct goleak_event, name), sizeof((struct goleak_event *)0)->name
 #define PRESENT_IF_NOT_ZERO 1u
 #define ADDRESS 2u /* below 2^63 */
@@ -231,6 +228,13 @@ static const struct {
     [P_STATUS] = { FIELD(status), CUT, GOLEAK_HAS_STATUS },
     [P_UNTIL] = { FIELD(until_ns), ADDRESS, GOLEAK_HAS_UNTIL },
 };
+
+/* Two share a field of the event: of a park it is until=, of all others the other one's goid. */
+static unsigned place_of(const struct key *key, enum goleak_event_kind kind)
+{
+    bool until = key->place == P_UNTIL, shares = until || places[key->place].has == GOLEAK_HAS_OTHER_GOID;
+    return shares && until != (kind == GOLEAK_EVENT_PARK) ? P_NOTHING : key->place;
+}
 
 /* False: the number does not fit where it belongs. */
 static inline bool put_number(struct goleak_event *event, unsigned place, uint64_t value)
@@ -392,7 +396,7 @@ struct line_state {
 };
 
 static void plan_step(struct line_state *state, const char *name, const char *value, const char *key_stop,
-                      const struct key *key, enum how how)
+                      const struct key *key, unsigned place, enum how how)
 {
     struct goleak_key_plan *plan = &state->plan;
     if (plan->count == UINT8_MAX)
@@ -413,10 +417,10 @@ static void plan_step(struct line_state *state, const char *name, const char *va
         how = HEX;
     plan->count++;
     step->how = (uint8_t)how;
-    step->place = key->place;
-    step->offset = places[key->place].offset;
-    step->has = places[key->place].has;
-    step->has_zero = places[key->place].flags & PRESENT_IF_NOT_ZERO ? 0 : step->has;
+    step->place = (uint8_t)place;
+    step->offset = places[place].offset;
+    step->has = places[place].has;
+    step->has_zero = places[place].flags & PRESENT_IF_NOT_ZERO ? 0 : step->has;
 }
 
 /* Every step's how is known. */
@@ -483,8 +487,7 @@ static enum goleak_keyed_result read_keys(struct goleak_keyed *keyed, const char
             return GOLEAK_KEYED_DAMAGED;
         }
         const struct key *key = find_key(name, (size_t)(equals - name));
-        if (key != NULL && key->place == P_UNTIL && state->event->kind != GOLEAK_EVENT_PARK)
-            key = &nothing;
+        unsigned place = key != NULL ? place_of(key, (enum goleak_event_kind)state->event->kind) : P_NOTHING;
         const char *value = equals + 1, *stop;
         enum how how = key == NULL ? TEXT : (enum how)key->how;
         if (keyed->numbers_tell_base && (how == HEX || how == DEC || how == PARENT || how == GOID))
@@ -504,18 +507,18 @@ static enum goleak_keyed_result read_keys(struct goleak_keyed *keyed, const char
             }
         } else if (how == SIGNED) {
             stop = goleak_parse_i64(value, end, &integer);
-            good = stop != NULL && ((key->how == SIGNED && put_signed(state->event, key->place, integer)) ||
-                                    key->how == GOID || (key->how != SIGNED && key->place == P_NOTHING));
+            good = stop != NULL && ((key->how == SIGNED && put_signed(state->event, place, integer)) ||
+                                    key->how == GOID || (key->how != SIGNED && place == P_NOTHING));
         } else if (how == GOID && end - value >= 2 && value[0] == '-' && value[1] == '1') {
             stop = value + 2; /* a recorder's word for "cannot be read in this Go version" */
             state->plan.count = UINT8_MAX;
         } else {
             stop = parse(how, value, end, &number);
-            good = stop != NULL && put_number(state->event, key->place, number);
+            good = stop != NULL && put_number(state->event, place, number);
         }
         if (!good || stop == NULL || (stop < end && *stop != ' '))
             return complain(problem, value, end, key != NULL ? key->name : "", expected[how]);
-        plan_step(state, name, value, stop, key, how);
+        plan_step(state, name, value, stop, key, place, how);
         for (at = stop; at < end && *at == ' ';)
             at++;
     }

@@ -393,6 +393,25 @@ static void events_of_an_unknown_kind(void **state)
     assert_int_equal(reading_count(GOLEAK_HEALTH_unknown_events), 1);
 }
 
+/* Until when is told of parks alone, and other goroutines' goids of all others. */
+static void until_and_goid_are_one_place(void **state)
+{
+    (void)state;
+    put_sources();
+    put_slots(0, addresses, 3);
+    begin_columns(3);
+    const uint32_t both = GOLEAK_HAS_G | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_UNTIL;
+    put_shape(GOLEAK_EVENT_READY, both, FIELD(G) | FIELD(OTHER_GOID) | FIELD(UNTIL));
+    put_shape(GOLEAK_EVENT_PARK, both, FIELD(G) | FIELD(OTHER_GOID) | FIELD(UNTIL));
+    put_shape(GOLEAK_EVENT_PARK, GOLEAK_HAS_G | GOLEAK_HAS_OTHER_GOID, FIELD(G) | FIELD(OTHER_GOID) | FIELD(UNTIL));
+    put_numbers("012");
+    put_column(GOLEAK_GLK_G, first_slots, 3);
+    put_column(GOLEAK_GLK_OTHER_GOID, (const uint64_t[]) { 5, 6, 7 }, 3);
+    put_column(GOLEAK_GLK_UNTIL, (const uint64_t[]) { 1000, 1001, 1002 }, 3);
+    put_block(GOLEAK_GLK_FRESH, 3, WHOLE);
+    expect("2 ready g=a00 bygoid=5\n3 park g=b00 until=1001\n4 park g=c00 bygoid=7\n", 0);
+}
+
 /* ---- columns that cannot be -------------------------------------------------------- */
 
 /* A run in slot 0 whose one more field is a column of these bytes. */
@@ -549,6 +568,7 @@ int main(void)
         TEST(blocks_of_an_unknown_kind),
         TEST(events_of_an_unknown_kind),
         TEST(references),
+        TEST(until_and_goid_are_one_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

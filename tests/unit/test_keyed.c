@@ -173,6 +173,9 @@ static void every_key_has_its_place(void **state)
     read_event("gopark: goroutine=c000 reason=3 until=1117829773979 ts=1117829673979");
     assert_int_equal(event.has, GOLEAK_HAS_G | GOLEAK_HAS_REASON | GOLEAK_HAS_TIME | GOLEAK_HAS_UNTIL);
     assert_int_equal(event.until_ns, INT64_C(1117829773979));
+    read_event("gopark: goroutine=c000 reason=3 until=1117829773979 ts=1117829673979 parentgoid=5 bygoid=-1");
+    assert_int_equal(event.has, GOLEAK_HAS_G | GOLEAK_HAS_REASON | GOLEAK_HAS_TIME | GOLEAK_HAS_UNTIL);
+    assert_int_equal(event.until_ns, INT64_C(1117829773979)); /* who waits has no place for these */
     read_event("ready: goroutine=c000 by=c0002 bygoid=9 gopc=4531a0 startpc=0x4531b0 until=7");
     assert_true((event.has & GOLEAK_HAS_UNTIL) == 0); /* who is woken waits for nothing */
     assert_int_equal(event.other_g, 0xc0002);
