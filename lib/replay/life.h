@@ -228,9 +228,10 @@ static inline void goleak_note_until(struct goleak_replay *replay, const struct 
                                      struct goleak_record *record)
 {
     const uint32_t tells = GOLEAK_HAS_UNTIL | GOLEAK_HAS_TIME; /* by one clock */
-    if (LIKELY((event->has & tells) != tells || event->until_ns <= event->time_ns))
+    if (LIKELY((event->has & tells) != tells))
         return;
-    if (!goleak_store_set_until(&replay->store, record, event->until_ns))
+    record->flags &= (uint16_t)~GOLEAK_REC_TIMED; /* a wait that is told twice may be told another one */
+    if (event->until_ns > event->time_ns && !goleak_store_set_until(&replay->store, record, event->until_ns))
         replay->failed = true;
 }
 

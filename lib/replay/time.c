@@ -193,6 +193,8 @@ static void take_out_jumps(struct goleak_order *order, struct goleak_batch *batc
         if (event->time_ns == told_ns) /* else it was not believed */
             note_cpu(window, event);
         event->time_ns = shifted(window, event->time_ns);
+        if ((event->has & GOLEAK_HAS_UNTIL) && event->until_ns > 0)
+            event->until_ns = shifted(window, event->until_ns); /* it is by the same clock */
     }
 }
 

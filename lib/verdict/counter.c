@@ -26,7 +26,7 @@ GOLEAK_RULE(serves)
 
 GOLEAK_RULE(timed)
 {
-    if (!goleak_hope_is_timed(c->input->store, c->record, c->input->last))
+    if (!goleak_hope_is_timed(c->input->store, c->input->limits, c->record, c->input->last))
         return false;
     int64_t left = goleak_between(c->input->last, goleak_store_until(c->input->store, c->record));
     goleak_say(out, "one of the channels that it waits for is a timer's, which is set to fire %s after the end",

@@ -193,7 +193,7 @@ static inline void add_stuck(struct goleak_hope_search *search, const struct gol
         give_first(search, record, GOLEAK_HOPE_ACTS);
     else if (input->holders != NULL && goleak_holders_is_free(input->holders, record->index))
         give_first(search, record, GOLEAK_HOPE_HOLDER);
-    else if (goleak_hope_is_timed(input->store, record, input->last))
+    else if (goleak_hope_is_timed(input->store, input->limits, record, input->last))
         give_first(search, record, GOLEAK_HOPE_TIMER);
     if (here != NULL && !search->failed)
         give_by_habit(search, record, here);

@@ -119,10 +119,13 @@ bool goleak_is_habit(const struct goleak_store *store, const struct goleak_habit
                      const struct goleak_limits *limits, const struct goleak_record *record, int64_t waited);
 
 /* A timer is set that will end its wait; some other one may do so before. */
-static inline bool goleak_hope_is_timed(const struct goleak_store *store, const struct goleak_record *record,
-                                        int64_t last)
+static inline bool goleak_hope_is_timed(const struct goleak_store *store, const struct goleak_limits *limits,
+                                        const struct goleak_record *record, int64_t last)
 {
-    return (record->flags & GOLEAK_REC_TIMED) != 0 && goleak_store_until(store, record) >= last;
+    if ((record->flags & GOLEAK_REC_TIMED) == 0)
+        return false;
+    int64_t until = goleak_store_until(store, record);
+    return until >= last && goleak_between(last, until) < limits->never_ns;
 }
 
 /* A timer ended waits here, and the present one is not longer than that explains. */

@@ -12,6 +12,8 @@ struct goleak_limits {
     uint32_t habit_waits;    /* that ended make a habit: one may be a handshake */
     int64_t patience;        /* a timer's channel is believed for so many times its longest wait,
                                 and a sender's habit, too: senders do not idle */
+    int64_t never_ns;        /* a timer that is set for so long is not to fire: programs write a hundred years, or
+                                all that a duration holds, for "never" */
     int64_t together;        /* two were started together if less than 1/N of the wait lies between */
     int64_t at_once;         /* … and one right after the other if less than 1/N of it */
     uint32_t chances;        /* whoever slept so often had its chance to wake: by the rule of
@@ -36,13 +38,15 @@ struct goleak_limits {
     uint64_t lock_gaps;      /* of the locks that were taken, 1/N may contradict what is known of holders */
 };
 
+#define GOLEAK_NEVER_NS ((int64_t)99 * 365 * 24 * 3600 * 1000000000)
+
 #define GOLEAK_LIMITS_DEFAULT                                                                                          \
     {                                                                                                                  \
-        .habit_waits = 2, .patience = 10, .together = 10, .at_once = 100, .chances = 20, .chances_at_work = 5,         \
-        .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .endless_created = 30, .usual_longer = 2,             \
-        .usual_part = 20, .early_least = 5, .early_part = 10, .early_share = 10, .queue_least = 5, .queue_idle = 4,    \
-        .tied_least = 5, .tied_part = 10, .left_out_chance = 0.0001, .loss_chance = 0.05, .brief_ns = 2,               \
-        .loss_untold = 0.02, .lock_gaps = 100                                                                          \
+        .habit_waits = 2, .patience = 10, .never_ns = GOLEAK_NEVER_NS, .together = 10, .at_once = 100, .chances = 20,  \
+        .chances_at_work = 5, .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .endless_created = 30,          \
+        .usual_longer = 2, .usual_part = 20, .early_least = 5, .early_part = 10, .early_share = 10, .queue_least = 5,  \
+        .queue_idle = 4, .tied_least = 5, .tied_part = 10, .left_out_chance = 0.0001, .loss_chance = 0.05,             \
+        .brief_ns = 2, .loss_untold = 0.02, .lock_gaps = 100                                                           \
     }
 
 extern const struct goleak_limits goleak_limits_default;
