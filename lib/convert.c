@@ -585,10 +585,13 @@ static struct goleak_writer_source describe(const struct part *part, size_t inde
 /* More are ahead of the one who makes the blocks. */
 #define PACKERS 15
 
-/* How many threads are to pack, beside the caller's. Of many one is left to the readers, who have less to do. */
-static unsigned packers_of(unsigned jobs)
+/* How many threads are to pack, beside the caller's. Of many one is left to the readers, who have less to do. Blocks that
+ * wait take memory: whether a limit is enough for a recording is no matter of threads. */
+static unsigned packers_of(const struct goleak_options *options)
 {
-    unsigned threads = jobs != 0 ? jobs : goleak_thread_cores();
+    if (options->max_memory_bytes != 0)
+        return 0;
+    unsigned threads = options->jobs != 0 ? options->jobs : goleak_thread_cores();
     unsigned packers = threads < 4 ? threads - 1 : threads - 2;
     return packers < PACKERS ? packers : PACKERS;
 }
@@ -717,7 +720,7 @@ enum goleak_status goleak_convert(const char *const *paths, size_t path_count, c
     convert.options.progress = NULL;
     convert.options.ended = NULL;
     convert.options.retain_ended = false;
-    convert.packers = packers_of(convert.options.jobs);
+    convert.packers = packers_of(&convert.options);
     convert.options.jobs -= convert.options.jobs != 0 ? convert.packers : 0;
     convert.options.max_memory_bytes /= path_count + 1; /* each has its share, and the writer */
     goleak_alloc_init(&convert.alloc, convert.options.allocator, 0);

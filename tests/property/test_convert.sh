@@ -65,6 +65,21 @@ same_on_threads() {
 }
 check 'with any number of threads it says the same' same_on_threads
 
+# Nor does it write anything else, or need more memory than it may have: these events' numbers are many bytes in a block.
+awk 'BEGIN {
+    srand(1)
+    for (i = 1; i <= 170000; i++)
+        printf "gopark: goroutine=c%09x reason=7 chan=c%09x elem=c%09x ts=%d\n", i % 100 * 896, rand() * 2 ^ 34, rand() * 2 ^ 34, i
+}' >wide.txt
+same_by_threads() {
+    "$tool" convert --jobs 1 wide.txt -o want.glk || return 1
+    for jobs in 2 3 4 8; do
+        "$tool" convert --jobs $jobs --force wide.txt -o wide.glk && cmp want.glk wide.glk || return 1
+    done
+    "$tool" convert --jobs 8 --max-memory 20M --force wide.txt -o wide.glk && cmp want.glk wide.glk
+}
+check 'with any number of threads it writes the same, within a limit, too' same_by_threads
+
 # The other way round: whoever reads the output goes away.
 "$tool" convert many.txt -o - | head -c 10 >/dev/null
 check 'a reader that goes away is no failure' sh -c "'$tool' convert many.txt -o - | head -c 10 >/dev/null"

@@ -376,6 +376,36 @@ static void what_is_refused_ends_the_threads(void **state)
     }
 }
 
+static void memory_that_ends_ends_the_threads(void **state)
+{
+    (void)state;
+    const struct goleak_writer_source source = { .name = "one" };
+    bool failed = true;
+    for (size_t n = 1; failed; n++) {
+        struct bytes glk = { 0 };
+        struct fail_alloc heap;
+        struct goleak_writer *writer;
+        struct goleak_writer_options options = GOLEAK_WRITER_OPTIONS_INIT;
+        fail_alloc_init(&heap, n, false);
+        options.allocator = &heap.allocator;
+        options.level = 1;
+        enum goleak_status status = goleak_writer_new(&writer, &source, 1, &options, glk_bytes_write, &glk, &error);
+        bool aside = status == GOLEAK_OK && goleak_writer_pack_aside(writer, 2);
+        for (uint64_t i = 0; i < 100000 && status == GOLEAK_OK; i++) {
+            struct goleak_event event = park(i % 1000 + 1, (int64_t)i);
+            status = goleak_writer_event(writer, 0, &event, &error);
+            assert_true(aside || status == GOLEAK_E_MEMORY);
+        }
+        failed = heap.failed;
+        if (n % 2 == 0) /* or it is given up in the middle */
+            status = status == GOLEAK_OK ? goleak_writer_finish(writer, &error) : status;
+        assert_true(!heap.failed || n % 2 != 0 || status == GOLEAK_E_MEMORY);
+        goleak_writer_free(writer);
+        assert_true(fail_alloc_is_clean(&heap));
+        bytes_free(&glk);
+    }
+}
+
 /* ---- what it refuses ---------------------------------------------------------------- */
 
 static bool refuse(void *context, const void *data, size_t size)
@@ -717,6 +747,7 @@ int main(void)
         TEST(tables_begin_anew),
         TEST(threads_write_the_same_bytes),
         TEST(what_is_refused_ends_the_threads),
+        TEST(memory_that_ends_ends_the_threads),
         TEST(failures_stick),
         TEST(misuse_is_told),
         TEST(misuse_sticks),
