@@ -72,7 +72,8 @@ static void write_park(struct goleak_text_report *report, const struct goleak_ch
         goleak_page_print(report->page, GOLEAK_PLAIN, ", on %llx", (unsigned long long)object);
     if (event->has & GOLEAK_HAS_STACK)
         write_place(report, " at ", goleak_symbols_blocked_at(report->view->model->symbols, event->stack));
-    if ((event->has & GOLEAK_HAS_UNTIL) && event->until_ns != 0)
+    const uint32_t timed = GOLEAK_HAS_UNTIL | GOLEAK_HAS_TIME;
+    if ((event->has & timed) == timed && event->until_ns != 0)
         goleak_page_print(report->page, GOLEAK_PLAIN, ", with a timer of %s",
                           goleak_words_duration(goleak_between(chapter->moment, event->until_ns)).text);
 }
