@@ -103,6 +103,16 @@ static struct goleak_glk_parcel *find_waiting(const struct goleak_glk_packing *p
     return NULL;
 }
 
+/* With the mutex, which others may have meanwhile. */
+static void pack_waiting(struct goleak_glk_packing *packing, struct goleak_glk_parcel *parcel, ZSTD_CCtx *zstd)
+{
+    parcel->state = PARCEL_PACKING;
+    pthread_mutex_unlock(&packing->mutex);
+    pack(parcel, zstd, packing->level);
+    pthread_mutex_lock(&packing->mutex);
+    parcel->state = PARCEL_PACKED;
+}
+
 static void *run_packer(void *context)
 {
     const struct packer *packer = context;
@@ -114,11 +124,7 @@ static void *run_packer(void *context)
             pthread_cond_wait(&packing->waits, &packing->mutex);
             continue;
         }
-        parcel->state = PARCEL_PACKING;
-        pthread_mutex_unlock(&packing->mutex);
-        pack(parcel, packer->zstd, packing->level);
-        pthread_mutex_lock(&packing->mutex);
-        parcel->state = PARCEL_PACKED;
+        pack_waiting(packing, parcel, packer->zstd);
         pthread_cond_signal(&packing->packed);
     }
     pthread_mutex_unlock(&packing->mutex);
@@ -266,22 +272,23 @@ static bool write_parcel(struct goleak_writer *writer, const struct goleak_glk_p
            goleak_glk_write_bytes(writer, columns->data, columns->size);
 }
 
-/* Once it is packed, by whomever. False where it is not, and nobody is to wait for it. */
-static bool is_packed(struct goleak_glk_packing *packing, struct goleak_glk_parcel *parcel, bool wait)
+/* Once it is packed, by whomever: who waits for it packs what nobody has taken. False where it is not, and nobody is to
+ * wait for it. */
+static bool is_packed(struct goleak_glk_packing *packing, const struct goleak_glk_parcel *parcel, bool wait)
 {
     if (packing->packers == NULL)
         return true;
     pthread_mutex_lock(&packing->mutex);
-    bool own = wait && parcel->state == PARCEL_WAITS;
-    if (own)
-        parcel->state = PARCEL_PACKING;
-    while (wait && !own && parcel->state != PARCEL_PACKED)
-        pthread_cond_wait(&packing->packed, &packing->mutex);
+    while (wait && parcel->state != PARCEL_PACKED) {
+        struct goleak_glk_parcel *waiting = find_waiting(packing);
+        if (waiting != NULL)
+            pack_waiting(packing, waiting, packing->zstd);
+        else
+            pthread_cond_wait(&packing->packed, &packing->mutex);
+    }
     bool done = parcel->state == PARCEL_PACKED;
     pthread_mutex_unlock(&packing->mutex);
-    if (own)
-        pack(parcel, packing->zstd, packing->level);
-    return done || own;
+    return done;
 }
 
 /* Those that are packed, up to the first that is not; and so many that no more than `most` are left. */
