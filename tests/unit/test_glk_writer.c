@@ -323,12 +323,12 @@ static enum goleak_status write_many(struct goleak_writer *writer, unsigned thre
 {
     enum goleak_status status = GOLEAK_OK;
     assert_true(goleak_writer_pack_aside(writer, threads));
-    for (uint64_t n = 0; n < 200000 && status == GOLEAK_OK; n++) {
+    for (uint64_t n = 0; n < 120000 && status == GOLEAK_OK; n++) {
         struct goleak_event event = full_event(n);
         event.has = has_of(n) & ~(GOLEAK_HAS_STACK | GOLEAK_HAS_START);
         event.name = 0;
         status = goleak_writer_event(writer, 0, &event, &error);
-        if (n == 100000 && status == GOLEAK_OK)
+        if (n == 70000 && status == GOLEAK_OK)
             status = goleak_writer_flush(writer, &error);
     }
     return status == GOLEAK_OK ? goleak_writer_finish(writer, &error) : status;
@@ -338,7 +338,7 @@ static void threads_write_the_same_bytes(void **state)
 {
     (void)state;
     struct bytes one = { 0 };
-    for (unsigned threads = 0; threads < 6; threads++) {
+    for (unsigned threads = 0; threads < 5; threads += threads == 0 ? 1 : 3) { /* 0, 1, 4 */
         struct bytes glk = { 0 };
         struct goleak_writer *writer = open_writer(&glk, 1, 3);
         assert_int_equal(write_many(writer, threads), GOLEAK_OK);
