@@ -236,10 +236,9 @@ static uint64_t count_outlasting(const struct goleak_case *c)
 }
 
 /* Too few are known for their number: half of them took as long. By buckets: all of a bunch get one answer. */
-static bool is_like_most(const struct goleak_case *c, uint64_t longer, uint64_t known, struct goleak_saying *out)
+static bool is_like_most(const struct goleak_case *c, uint64_t alike, uint64_t known, struct goleak_saying *out)
 {
-    uint64_t alike = longer + c->site->buckets[goleak_wait_bucket(c->waited)];
-    if (alike < c->input->limits->usual_longer || alike * 2 <= known)
+    if (alike * 2 <= known)
         return false;
     goleak_say(out,
                "%s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took about as long, or longer: up to %s",
@@ -259,11 +258,14 @@ GOLEAK_RULE(usual)
         return false;
     for (unsigned b = longer_from(c->waited); b < GOLEAK_WAIT_BUCKETS; b++)
         longer += c->site->buckets[b];
+    uint64_t alike = longer + c->site->buckets[goleak_wait_bucket(c->waited)];
+    if (alike < limits->usual_longer) /* nor are there so many that took longer: most are answered here */
+        return false;
     uint64_t known = c->site->ended + count_outlasting(c);
     bool share = (longer + 1) * limits->usual_part > known + 2;
     bool few = c->cohort != NULL && longer > 2 * c->cohort->count;
     if (longer < limits->usual_longer || (!share && !few))
-        return is_like_most(c, longer, known, out);
+        return is_like_most(c, alike, known, out);
     goleak_say(out, "%s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took %s or more", waiting(c).text,
                longer, c->site->ended, goleak_span_of(c->input, goleak_wait_least(longer_from(c->waited))).text);
     say_longer(c, out, longer, c->site->ended);
