@@ -227,7 +227,8 @@ $(EVALUATE): %: %.o $(INSIDES)
 
 # Programs and scripts alike; tests/run.sh says what it expects of them.
 # What a sanitizer adds to a shared library is not ours to check.
-TESTS := $(sort $(wildcard tests/golden/*.sh)) $(PROPERTY) $(sort $(wildcard tests/property/test_*.sh)) $(FUZZ) \
+# The longest come first, so that no core is left without one at the end.
+TESTS := $(sort $(wildcard tests/property/test_*.sh)) $(PROPERTY) $(sort $(wildcard tests/golden/*.sh)) $(FUZZ) \
         $(UNIT) tests/check-layers.sh tests/selftest.sh $(if $(SAN)$(filter 1,$(COV)),,tests/check-exports.sh)
 ifdef T
 TESTS := $(foreach test,$(TESTS),$(if $(findstring $(T),$(test)),$(test)))
