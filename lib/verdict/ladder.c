@@ -448,6 +448,17 @@ static double part_lost(const struct goleak_verdict_input *input)
     return part;
 }
 
+static bool is_any_start_told(const struct goleak_verdict_input *input)
+{
+    uint64_t address;
+    for (uint32_t i = 1; i < goleak_sites_count(input->sites); i++) {
+        uint32_t start = goleak_sites_at(input->sites, i)->start;
+        if (start != 0 && !goleak_symbols_is_address(input->symbols, start, &address))
+            return true;
+    }
+    return false;
+}
+
 /* By rules that look at one goroutine alone: all of the article's own form are. */
 static bool is_decided(const struct goleak_verdict_input *input)
 {
@@ -468,6 +479,7 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
     goleak_bunches_init(&input->bunches, input->alloc);
     goleak_cohorts_init(&input->cohorts, input->alloc);
     input->lost = part_lost(input);
+    input->starts_told = is_any_start_told(input);
     /* One more for sites of which nothing was seen. */
     input->rises = goleak_alloc_zeroed(input->alloc, (input->ledger->count + 1) * sizeof *input->rises);
     if (input->rises == NULL)

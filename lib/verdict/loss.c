@@ -9,14 +9,27 @@
 
 #include <inttypes.h>
 
+/* None of the runtime's own: these never send, the program's own code starts none of them, and those that block are one
+ * of a kind. Where it was started is told, so the cut is within the tables, which stand behind all events: none of
+ * these is missing. */
+static bool is_programs(const struct goleak_case *c, const struct goleak_site *site)
+{
+    const char *creator = goleak_symbols_frame_function(c->input->symbols, site->created_at);
+    bool named = creator[0] != '\0' && !goleak_name_is_lost(creator) && !goleak_text_begins(creator, "0x");
+    return site->created_at != 0 &&
+           (c->record->reason == GOLEAK_REASON_CHAN_SEND || (named && !goleak_is_standard(creator)) ||
+            goleak_ledger_told(c->input->ledger, c->record->site, GOLEAK_T_CREATED) > c->input->limits->own_most);
+}
+
 /* Of a Go trace that was cut its end is missing, where the names are; of others it is told where they were started. */
 static bool is_nameless(const struct goleak_case *c)
 {
     const struct goleak_sites *sites = c->input->sites;
+    const struct goleak_site *site = goleak_sites_at(sites, c->record->site);
     bool cut = c->input->health->entries[GOLEAK_HEALTH_truncated].count != 0;
-    bool untold = c->record->site == 0 && c->record->created != GOLEAK_NO_MOMENT && goleak_sites_count(sites) > 1;
-    const char *start = goleak_symbols_text(c->input->symbols, goleak_sites_at(sites, c->record->site)->start);
-    return cut && (untold || goleak_name_is_lost(start));
+    bool told = c->record->site == 0 ? goleak_sites_count(sites) <= 1 : site->start != 0 || !c->input->starts_told;
+    bool lost = goleak_name_is_lost(goleak_symbols_text(c->input->symbols, site->start));
+    return cut && (lost || (!told && c->record->created != GOLEAK_NO_MOMENT)) && !is_programs(c, site);
 }
 
 /* It parked with the last event before a cut, of which a part may be missing. By buckets: all of a bunch get one

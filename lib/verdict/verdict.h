@@ -54,6 +54,7 @@ struct goleak_verdict_input {
     struct goleak_cohorts cohorts;
     struct goleak_rise *rises; /* by spawn site */
     double lost; /* the part of the events that is lost */
+    bool starts_told; /* what goroutines begin in, of some by name */
 };
 
 struct goleak_judgement {

@@ -126,6 +126,22 @@ static void print_whole(const char *recording)
     print_scores("goroutine", &whole.goroutine);
 }
 
+/* Cut by bytes: of a text the last lines are missing, of a Go trace first its names, then the stacks, then events. */
+static void print_cuts(const char *recording)
+{
+    static const double parts[] = { 0.99, 0.97, 0.9, 0.75 };
+    char label[64];
+    printf("%s, cut behind a part of its bytes (certain and likely, then with suspects, by goroutine)\n", recording);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        struct trial trial = TRIAL_WHOLE;
+        trial.bytes = parts[i];
+        trial = run_all(recording, &trial);
+        snprintf(label, sizeof label, "cut at %.0f %%", parts[i] * 100);
+        print_score(label, &trial.goroutine, TRIAL_DEFAULT);
+        print_score("… and suspect", &trial.goroutine, TRIAL_SUSPECT);
+    }
+}
+
 static void print_sweep(const char *recording)
 {
     static const double parts[] = { 0.25, 0.5, 0.75, 1 }, drops[] = { 0, 0.001, 0.01, 0.02, 0.05, 0.1 };
@@ -312,5 +328,7 @@ int main(int argc, char **argv)
         print_validation(recordings[r]);
     for (size_t r = 0; r < RECORDINGS && argc == 2; r++)
         print_sweep(recordings[r]);
+    for (size_t r = 0; r < RECORDINGS && argc == 2; r++)
+        print_cuts(recordings[r]);
     return 0;
 }

@@ -222,7 +222,7 @@ static void score(struct trial *trial, const struct case_truth *truth, struct fu
         bool leaks = has_goid(&truth->leaked, life.goid);
         call(called, &life);
         trial->called += called[TRIAL_DEFAULT];
-        if (!is_blocked(&life) && (trial->keep < 1 || !leaks))
+        if (!is_blocked(&life) && (trial->keep < 1 || trial->bytes < 1 || !leaks))
             leaks = false; /* not yet, in a part of the recording */
         count_one(&trial->goroutine, leaks, called);
         struct function *function = function_of(functions, name_of(functions, &life));
@@ -252,7 +252,8 @@ bool trial_run(struct trial *trial, const struct case_truth *truth, const char *
         thief.drop = trial->drop;
         thief.burst = trial->burst;
         thief.random = goleak_hash_bytes(truth->name, strlen(truth->name)) ^ trial->seed * 0x9e3779b97f4a7c15u;
-        part = trial->keep < 1 || trial->drop > 0 ? load_without(&thief, &bytes) : whole;
+        bytes.size = (size_t)((double)bytes.size * trial->bytes);
+        part = trial->keep < 1 || trial->bytes < 1 || trial->drop > 0 ? load_without(&thief, &bytes) : whole;
     }
     if (part != NULL)
         score(trial, truth, &functions, part, path);

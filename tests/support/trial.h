@@ -47,6 +47,7 @@ void case_free(struct case_truth *truth);
 
 struct trial {
     double keep;    /* this part of the time that it records, from the start */
+    double bytes;   /* this part of the recording is there: it is cut behind */
     double drop;    /* this part of its events is lost … */
     unsigned burst; /* … so many at a time */
     uint64_t seed;
@@ -56,7 +57,10 @@ struct trial {
     size_t called; /* certain and likely */
     uint64_t verdicts[GOLEAK_VERDICT_COUNT];
 };
-#define TRIAL_WHOLE { .keep = 1, .burst = 1 }
+#define TRIAL_WHOLE                                                                                                    \
+    {                                                                                                                  \
+        .keep = 1, .bytes = 1, .burst = 1                                                                              \
+    }
 
 /* False: the library failed. */
 bool trial_run(struct trial *trial, const struct case_truth *truth, const char *path);
