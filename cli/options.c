@@ -486,10 +486,12 @@ static bool parse_words(struct cli_options *options, int argc, char **argv, bool
         if (at < argc && strncmp(argv[at], "--", 2) == 0 && argv[at][2] != '\0' && !check_long(options, argv[at]))
             return false;
         int code = getopt_long(argc, argv, letters, longs, NULL);
-        if (code == -1)
+        bool is_dash = code == -1 && optind == at && at < argc && strcmp(argv[at], "-") == 0;
+        if (code == -1 && !is_dash)
             break;
-        if (code == 1) {
-            take_word(options, optarg);
+        if (code == 1 || is_dash) { /* musl's stops before a "-" */
+            take_word(options, argv[at]);
+            optind = at + 1;
             continue;
         }
         if (code == '?' || code == ':')
