@@ -6,12 +6,12 @@
  * writes, and packs what nobody has taken when there is no parcel left. The bytes are the same for any number of
  * threads.
  *
- *      tables, columns --put--> waits --a thread--> packing --> packed --the caller--> written
+ *      tables, columns --put--> waits --a thread, or the caller--> packed --the caller--> written
  */
 #include "format/glk_writer_parts.h"
 
 #include "base/error.h"
-#include "base/thread.h"
+#include "base/workers.h"
 #include "base/xxh64.h"
 
 #include <zstd.h>
@@ -21,31 +21,20 @@
 #define PACK_LEAST 48
 #define PACK_SMALL ((size_t)32 << 10)
 
-enum parcel_state { PARCEL_WAITS, PARCEL_PACKING, PARCEL_PACKED };
-
 struct goleak_glk_parcel {
-    enum parcel_state state; /* under the mutex, as `first` and `filled` */
+    struct goleak_task task;
     bool failed;
     struct goleak_glk_head head;
     struct goleak_buf plain[2], packed[2]; /* tables, columns */
 };
 
-struct packer {
-    struct goleak_glk_packing *packing;
-    ZSTD_CCtx *zstd;
-    pthread_t thread;
-};
-
 struct goleak_glk_packing {
     int level;
     struct goleak_glk_parcel *parcels;
-    size_t count, first, filled;
-    ZSTD_CCtx *zstd; /* the caller's */
-    struct packer *packers;
-    size_t packer_count, packer_capacity;
-    pthread_mutex_t mutex; /* where there are packers */
-    pthread_cond_t waits, packed;
-    bool over;
+    size_t count; /* of them; more than one: there may be threads */
+    size_t first, filled;
+    struct goleak_workers workers;
+    ZSTD_CCtx *zstd[GOLEAK_WORKERS + 1]; /* the caller's first */
 };
 
 /* ---- packing ---- */
@@ -66,16 +55,18 @@ static const struct goleak_buf *section(const struct goleak_glk_parcel *parcel, 
     return parcel->packed[which].size != 0 ? &parcel->packed[which] : &parcel->plain[which];
 }
 
-/* On any thread: room has been made. */
-static void pack(struct goleak_glk_parcel *parcel, ZSTD_CCtx *zstd, int level)
+/* A goleak_workers': room has been made. */
+static void pack(void *context, void *task, size_t number)
 {
+    const struct goleak_glk_packing *packing = context;
+    struct goleak_glk_parcel *parcel = task;
     for (size_t i = 0; i < 2; i++) {
         const struct goleak_buf *plain = &parcel->plain[i];
         struct goleak_buf *packed = &parcel->packed[i]; /* empty */
-        if (!is_to_be_packed(level, plain))
+        if (!is_to_be_packed(packing->level, plain))
             continue;
-        size_t size = ZSTD_compressCCtx(zstd, packed->data, packed->capacity, plain->data, plain->size,
-                                        level_of(level, plain->size));
+        size_t size = ZSTD_compressCCtx(packing->zstd[number], packed->data, packed->capacity, plain->data, plain->size,
+                                        level_of(packing->level, plain->size));
         parcel->failed = parcel->failed || ZSTD_isError(size); /* memory is the only thing that it lacks */
         packed->size = !ZSTD_isError(size) && size < plain->size ? size : 0;
     }
@@ -92,43 +83,6 @@ static void pack(struct goleak_glk_parcel *parcel, ZSTD_CCtx *zstd, int level)
 static struct goleak_glk_parcel *parcel_at(const struct goleak_glk_packing *packing, size_t number)
 {
     return &packing->parcels[(packing->first + number) % packing->count];
-}
-
-/* The oldest that waits; NULL: none does. */
-static struct goleak_glk_parcel *find_waiting(const struct goleak_glk_packing *packing)
-{
-    for (size_t i = 0; i < packing->filled; i++)
-        if (parcel_at(packing, i)->state == PARCEL_WAITS)
-            return parcel_at(packing, i);
-    return NULL;
-}
-
-/* With the mutex, which others may have meanwhile. */
-static void pack_waiting(struct goleak_glk_packing *packing, struct goleak_glk_parcel *parcel, ZSTD_CCtx *zstd)
-{
-    parcel->state = PARCEL_PACKING;
-    pthread_mutex_unlock(&packing->mutex);
-    pack(parcel, zstd, packing->level);
-    pthread_mutex_lock(&packing->mutex);
-    parcel->state = PARCEL_PACKED;
-}
-
-static void *run_packer(void *context)
-{
-    const struct packer *packer = context;
-    struct goleak_glk_packing *packing = packer->packing;
-    pthread_mutex_lock(&packing->mutex);
-    while (!packing->over) {
-        struct goleak_glk_parcel *parcel = find_waiting(packing);
-        if (parcel == NULL) {
-            pthread_cond_wait(&packing->waits, &packing->mutex);
-            continue;
-        }
-        pack_waiting(packing, parcel, packer->zstd);
-        pthread_cond_signal(&packing->packed);
-    }
-    pthread_mutex_unlock(&packing->mutex);
-    return NULL;
 }
 
 /* ---- a writer's packing ---- */
@@ -163,44 +117,28 @@ static void drop_parcels(struct goleak_writer *writer, struct goleak_glk_packing
 bool goleak_glk_packing_new(struct goleak_writer *writer)
 {
     struct goleak_glk_packing *packing = goleak_alloc_zeroed(&writer->alloc, sizeof *packing);
-    writer->packing = packing;
-    if (packing == NULL)
+    if (packing == NULL || !goleak_workers_init(&packing->workers, pack, packing)) {
+        goleak_free(&writer->alloc, packing, sizeof *packing);
         return false;
-    packing->level = writer->level;
-    packing->zstd = writer->level != 0 ? ZSTD_createCCtx() : NULL;
-    return (packing->zstd != NULL || writer->level == 0) && add_parcels(writer, packing, 1);
-}
-
-static bool start_packer(struct goleak_glk_packing *packing)
-{
-    struct packer *packer = &packing->packers[packing->packer_count];
-    *packer = (struct packer) { .packing = packing, .zstd = ZSTD_createCCtx() };
-    if (packer->zstd != NULL && goleak_thread_start(&packer->thread, run_packer, packer)) {
-        packing->packer_count++;
-        return true;
     }
-    ZSTD_freeCCtx(packer->zstd);
-    return false;
+    writer->packing = packing;
+    packing->level = writer->level;
+    packing->zstd[0] = writer->level != 0 ? ZSTD_createCCtx() : NULL;
+    return (packing->zstd[0] != NULL || writer->level == 0) && add_parcels(writer, packing, 1);
 }
 
 bool goleak_writer_pack_aside(struct goleak_writer *writer, unsigned threads)
 {
     struct goleak_glk_packing *packing = writer->packing;
-    if (threads == 0 || writer->level == 0 || writer->began || packing->packers != NULL)
+    size_t most = threads < GOLEAK_WORKERS ? threads : GOLEAK_WORKERS, count = 0;
+    if (most == 0 || writer->level == 0 || writer->began || packing->count > 1)
         return true;
-    if (!goleak_thread_locks_init(&packing->mutex, &packing->waits, &packing->packed))
-        return true; /* the caller packs */
-    packing->packers = goleak_alloc_array(&writer->alloc, threads, sizeof *packing->packers);
-    if (packing->packers == NULL) {
-        goleak_thread_locks_destroy(&packing->mutex, &packing->waits, &packing->packed);
-        return goleak_writer_fail_memory(writer);
-    }
-    packing->packer_capacity = threads;
     drop_parcels(writer, packing);
-    if (!add_parcels(writer, packing, 2 * (size_t)threads + 1))
+    if (!add_parcels(writer, packing, 2 * most + 1))
         return goleak_writer_fail_memory(writer);
-    while (packing->packer_count < threads && start_packer(packing))
-        continue;
+    while (count < most && (packing->zstd[count + 1] = ZSTD_createCCtx()) != NULL)
+        count++;
+    goleak_workers_start(&packing->workers, count);
     return true;
 }
 
@@ -209,20 +147,10 @@ void goleak_glk_packing_free(struct goleak_writer *writer)
     struct goleak_glk_packing *packing = writer->packing;
     if (packing == NULL)
         return;
-    if (packing->packers != NULL) {
-        pthread_mutex_lock(&packing->mutex);
-        packing->over = true;
-        pthread_cond_broadcast(&packing->waits);
-        pthread_mutex_unlock(&packing->mutex);
-        for (size_t i = 0; i < packing->packer_count; i++) {
-            pthread_join(packing->packers[i].thread, NULL);
-            ZSTD_freeCCtx(packing->packers[i].zstd);
-        }
-        goleak_thread_locks_destroy(&packing->mutex, &packing->waits, &packing->packed);
-        goleak_free(&writer->alloc, packing->packers, packing->packer_capacity * sizeof *packing->packers);
-    }
+    goleak_workers_release(&packing->workers);
+    for (size_t i = 0; i <= GOLEAK_WORKERS; i++)
+        ZSTD_freeCCtx(packing->zstd[i]);
     drop_parcels(writer, packing);
-    ZSTD_freeCCtx(packing->zstd);
     goleak_free(&writer->alloc, packing, sizeof *packing);
 }
 
@@ -272,41 +200,17 @@ static bool write_parcel(struct goleak_writer *writer, const struct goleak_glk_p
            goleak_glk_write_bytes(writer, columns->data, columns->size);
 }
 
-/* Once it is packed, by whomever: who waits for it packs what nobody has taken. False where it is not, and nobody is to
- * wait for it. */
-static bool is_packed(struct goleak_glk_packing *packing, const struct goleak_glk_parcel *parcel, bool wait)
-{
-    if (packing->packers == NULL)
-        return true;
-    pthread_mutex_lock(&packing->mutex);
-    while (wait && parcel->state != PARCEL_PACKED) {
-        struct goleak_glk_parcel *waiting = find_waiting(packing);
-        if (waiting != NULL)
-            pack_waiting(packing, waiting, packing->zstd);
-        else
-            pthread_cond_wait(&packing->packed, &packing->mutex);
-    }
-    bool done = parcel->state == PARCEL_PACKED;
-    pthread_mutex_unlock(&packing->mutex);
-    return done;
-}
-
 /* Those that are packed, up to the first that is not; and so many that no more than `most` are left. */
 static bool write_out(struct goleak_writer *writer, size_t most)
 {
     struct goleak_glk_packing *packing = writer->packing;
     while (packing->filled != 0) {
         struct goleak_glk_parcel *parcel = parcel_at(packing, 0);
-        if (!is_packed(packing, parcel, packing->filled > most))
+        if (!goleak_workers_finish(&packing->workers, &parcel->task, packing->filled > most))
             return true;
-        bool good = write_parcel(writer, parcel);
-        if (packing->packers != NULL)
-            pthread_mutex_lock(&packing->mutex);
         packing->first = (packing->first + 1) % packing->count;
         packing->filled--;
-        if (packing->packers != NULL)
-            pthread_mutex_unlock(&packing->mutex);
-        if (!good)
+        if (!write_parcel(writer, parcel))
             return false;
     }
     return true;
@@ -343,15 +247,7 @@ bool goleak_glk_put_block(struct goleak_writer *writer, struct goleak_glk_head *
             !goleak_buf_reserve(&parcel->packed[i], ZSTD_compressBound(parcel->plain[i].size)))
             return goleak_writer_fail_memory(writer);
     }
-    if (packing->packers == NULL) {
-        pack(parcel, packing->zstd, packing->level);
-        packing->filled++;
-        return write_out(writer, 0);
-    }
-    pthread_mutex_lock(&packing->mutex);
-    parcel->state = PARCEL_WAITS;
     packing->filled++;
-    pthread_cond_signal(&packing->waits);
-    pthread_mutex_unlock(&packing->mutex);
-    return write_out(writer, packing->count);
+    goleak_workers_put(&packing->workers, &parcel->task);
+    return write_out(writer, packing->count > 1 ? packing->count : 0);
 }

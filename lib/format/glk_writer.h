@@ -18,7 +18,8 @@ void goleak_writer_borrow(struct goleak_writer *writer, size_t source, const str
 enum goleak_status goleak_writer_batch(struct goleak_writer *writer, size_t source, const struct goleak_event *events,
                                        size_t count, bool in_order, bool relative, struct goleak_error *error);
 
-/* Before its first event: blocks are packed by so many threads beside the caller's, which writes them. */
+/* Before its first event: blocks are packed by so many threads (of GOLEAK_WORKERS at most) beside the caller's, which
+ * writes them. */
 bool goleak_writer_pack_aside(struct goleak_writer *writer, unsigned threads);
 
 /* A complaint, as the health book has it. */

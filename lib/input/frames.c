@@ -3,32 +3,32 @@
  *
  * Units stand in a ring, in the order of their bytes:
  *
- *      claim ─> GATHERED ─> QUEUED ─> BUSY ─> DONE ───┐
- *                   └─────────────────┴─────> FAILED ─┴─> given back as pieces
+ *      gathered ─> put aside ─> decoded, or not ─┐
+ *          └─────────────────────────────────────┴─> given back as pieces
  *
- * Only the last one is GATHERED, only the first one is given back: as one piece of
+ * Only the last one is gathered, only the first one is given back: as one piece of
  * whole frames, and one of the packed bytes that are behind those, or as a packed
- * one if it FAILED. What is not worth to be gathered passes: the walk goes on, to
- * know where the next frame begins, and bytes are given back where they lie.
+ * one if it is not decoded. What is not worth to be gathered passes: the walk goes on,
+ * to know where the next frame begins, and bytes are given back where they lie.
  */
 #include "input/frames.h"
 
-#include "base/thread.h"
+#include "base/workers.h"
 #include "input/unzstd.h"
 #include "input/zstd_walk.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <string.h>
 
 #define UNITS (GOLEAK_FRAMES_WORKERS + 2)
 /* A unit of that many bytes is one: less is not worth to wake somebody up. */
 #define ENOUGH ((size_t)1 << 20)
 
-enum unit_state { UNIT_GATHERED, UNIT_QUEUED, UNIT_BUSY, UNIT_DONE, UNIT_FAILED };
-
 struct unit {
-    enum unit_state state;
+    struct goleak_task task;
+    bool aside; /* put there */
+    bool decoded;
+    uint64_t took_bytes; /* of memory: its decoder, for it */
     unsigned char *packed;
     size_t packed_size, packed_room;
     size_t whole_size;  /* of that: whole frames */
@@ -39,21 +39,16 @@ struct unit {
     size_t given_size; /* of the packed bytes: given back */
 };
 
-/* Who decodes: a worker, or the last of them, the thread that uses the handle. */
+/* Who decodes: the first of them is the thread that uses the handle. */
 struct decoder {
-    struct goleak_frames *frames;
     struct goleak_alloc alloc; /* its own: accounts are one thread's */
     struct goleak_packed packed;
     void *state; /* of the codec; NULL: not needed yet, or no memory */
-    uint64_t used_bytes;
-    pthread_t thread;
 };
 
 struct goleak_frames {
     struct goleak_alloc *alloc;
     uint64_t booked_bytes; /* in its account, for the decoders */
-
-    /* the using thread's */
     const unsigned char *input;
     size_t input_size;
     struct goleak_zstd_walk walk;
@@ -61,14 +56,10 @@ struct goleak_frames {
     bool passing;   /* what comes next is not gathered */
     bool flushing;
     bool giving; /* the first unit back */
-    unsigned worker_count, started;
-
-    /* everybody's, under the mutex */
-    pthread_mutex_t mutex;
-    pthread_cond_t queued, decoded;
-    bool stopped;
     struct unit units[UNITS];
     size_t first, count, room; /* so many of them are used */
+    struct goleak_workers workers;
+    size_t worker_count;
     struct decoder decoders[GOLEAK_FRAMES_WORKERS + 1];
 };
 
@@ -100,51 +91,23 @@ static bool decode(struct decoder *decoder, struct unit *unit)
     return goleak_zstd_is_between(decoder->state, packed, &unit->mark);
 }
 
+/* A goleak_workers'. */
+static void decode_aside(void *context, void *task, size_t number)
+{
+    struct goleak_frames *frames = context;
+    struct decoder *decoder = &frames->decoders[number];
+    struct unit *unit = task;
+    uint64_t used_bytes = decoder->alloc.used_bytes;
+    unit->decoded = decode(decoder, unit);
+    unit->took_bytes = decoder->alloc.used_bytes - used_bytes;
+}
+
+/* ---- gathering ------------------------------------------------------------- */
+
 static struct unit *unit_at(struct goleak_frames *frames, size_t index)
 {
     return &frames->units[(frames->first + index) % frames->room];
 }
-
-/* Under the mutex; NULL: there is none. */
-static struct unit *find_queued(struct goleak_frames *frames)
-{
-    for (size_t i = 0; i < frames->count; i++)
-        if (unit_at(frames, i)->state == UNIT_QUEUED)
-            return unit_at(frames, i);
-    return NULL;
-}
-
-/* Under the mutex, which is free meanwhile. */
-static void decode_queued(struct decoder *decoder, struct unit *unit)
-{
-    struct goleak_frames *frames = decoder->frames;
-    unit->state = UNIT_BUSY;
-    pthread_mutex_unlock(&frames->mutex);
-    bool good = decode(decoder, unit);
-    pthread_mutex_lock(&frames->mutex);
-    decoder->used_bytes = decoder->alloc.used_bytes;
-    unit->state = good ? UNIT_DONE : UNIT_FAILED;
-}
-
-static void *work(void *context)
-{
-    struct decoder *decoder = context;
-    struct goleak_frames *frames = decoder->frames;
-    pthread_mutex_lock(&frames->mutex);
-    while (!frames->stopped) {
-        struct unit *unit = find_queued(frames);
-        if (unit == NULL) {
-            pthread_cond_wait(&frames->queued, &frames->mutex);
-            continue;
-        }
-        decode_queued(decoder, unit);
-        pthread_cond_signal(&frames->decoded);
-    }
-    pthread_mutex_unlock(&frames->mutex);
-    return NULL;
-}
-
-/* ---- gathering ------------------------------------------------------------- */
 
 static bool has_room(const struct goleak_frames *frames)
 {
@@ -153,16 +116,13 @@ static bool has_room(const struct goleak_frames *frames)
 
 static struct unit *open_unit(struct goleak_frames *frames)
 {
-    pthread_mutex_lock(&frames->mutex);
     if (!frames->gathering) {
         struct unit *unit = unit_at(frames, frames->count++);
-        unit->state = UNIT_GATHERED;
+        unit->aside = unit->decoded = false;
         unit->packed_size = unit->whole_size = unit->plain_limit = unit->given_size = 0;
         frames->gathering = true;
     }
-    struct unit *last = unit_at(frames, frames->count - 1);
-    pthread_mutex_unlock(&frames->mutex);
-    return last;
+    return unit_at(frames, frames->count - 1);
 }
 
 /* The codec decodes a run at a time, and asks for the room of one. */
@@ -177,29 +137,17 @@ static bool make_room(struct goleak_frames *frames, struct unit *unit)
     return unit->plain != NULL;
 }
 
-static void start_workers(struct goleak_frames *frames)
-{
-    while (frames->started < frames->worker_count) {
-        struct decoder *decoder = &frames->decoders[frames->started];
-        if (goleak_thread_start(&decoder->thread, work, decoder))
-            frames->started++;
-        else
-            frames->worker_count = frames->started; /* the system has none left */
-    }
-}
-
 /* No more goes into the last unit. */
 static void close_unit(struct goleak_frames *frames)
 {
     struct unit *unit = open_unit(frames);
-    bool whole = unit->whole_size > 0 && make_room(frames, unit);
     frames->gathering = false;
-    pthread_mutex_lock(&frames->mutex);
-    unit->state = whole ? UNIT_QUEUED : UNIT_FAILED;
-    pthread_cond_signal(&frames->queued);
-    pthread_mutex_unlock(&frames->mutex);
-    if (whole && frames->count > 1)
-        start_workers(frames);
+    unit->aside = unit->whole_size > 0 && make_room(frames, unit);
+    if (!unit->aside)
+        return;
+    goleak_workers_put(&frames->workers, &unit->task);
+    if (frames->count > 1) /* or as many as the system has: it is not asked again */
+        frames->worker_count = goleak_workers_start(&frames->workers, frames->worker_count);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -245,38 +193,22 @@ static void gather(struct goleak_frames *frames)
 
 /* ---- giving back ------------------------------------------------------------ */
 
-static void book_decoders(struct goleak_frames *frames)
-{
-    uint64_t used_bytes = 0;
-    for (unsigned i = 0; i <= GOLEAK_FRAMES_WORKERS; i++)
-        used_bytes += frames->decoders[i].used_bytes;
-    frames->alloc->used_bytes += used_bytes - frames->booked_bytes;
-    frames->booked_bytes = used_bytes;
-}
-
 /* Waits until the first unit is decoded, and decodes meanwhile. */
 static void await_first(struct goleak_frames *frames)
 {
-    pthread_mutex_lock(&frames->mutex);
     const struct unit *unit = unit_at(frames, 0);
-    while (unit->state != UNIT_DONE && unit->state != UNIT_FAILED) {
-        struct unit *queued = find_queued(frames);
-        if (queued != NULL)
-            decode_queued(&frames->decoders[GOLEAK_FRAMES_WORKERS], queued);
-        else
-            pthread_cond_wait(&frames->decoded, &frames->mutex);
+    if (unit->aside) {
+        goleak_workers_finish(&frames->workers, &unit->task, true);
+        frames->alloc->used_bytes += unit->took_bytes;
+        frames->booked_bytes += unit->took_bytes;
     }
-    book_decoders(frames);
-    pthread_mutex_unlock(&frames->mutex);
     frames->giving = true;
 }
 
 static void drop_first(struct goleak_frames *frames)
 {
-    pthread_mutex_lock(&frames->mutex);
     frames->first = (frames->first + 1) % frames->room;
     frames->count--;
-    pthread_mutex_unlock(&frames->mutex);
     frames->giving = false;
 }
 
@@ -284,7 +216,7 @@ static void drop_first(struct goleak_frames *frames)
 static bool next_of_first(struct goleak_frames *frames, struct goleak_frames_piece *piece)
 {
     struct unit *unit = unit_at(frames, 0);
-    bool decoded = unit->state == UNIT_DONE && unit->given_size == 0;
+    bool decoded = unit->decoded && unit->given_size == 0;
     size_t end = decoded ? unit->whole_size : unit->packed_size;
     *piece = (struct goleak_frames_piece) { .packed = unit->packed + unit->given_size,
                                             .packed_size = end - unit->given_size };
@@ -363,9 +295,7 @@ void goleak_frames_flush(struct goleak_frames *frames)
 struct goleak_frames *goleak_frames_new(struct goleak_alloc *alloc, uint64_t window_limit_bytes, unsigned workers)
 {
     struct goleak_frames *frames = goleak_alloc_zeroed(alloc, sizeof *frames);
-    if (frames == NULL)
-        return NULL;
-    if (!goleak_thread_locks_init(&frames->mutex, &frames->queued, &frames->decoded)) {
+    if (frames == NULL || !goleak_workers_init(&frames->workers, decode_aside, frames)) {
         goleak_free(alloc, frames, sizeof *frames);
         return NULL;
     }
@@ -375,28 +305,17 @@ struct goleak_frames *goleak_frames_new(struct goleak_alloc *alloc, uint64_t win
     goleak_zstd_walk_init(&frames->walk);
     for (unsigned i = 0; i <= GOLEAK_FRAMES_WORKERS; i++) {
         struct decoder *decoder = &frames->decoders[i];
-        decoder->frames = frames;
         goleak_alloc_init(&decoder->alloc, &alloc->hook, 0);
         decoder->packed.window_limit_bytes = window_limit_bytes != 0 ? window_limit_bytes : GOLEAK_UNPACK_WINDOW_LIMIT;
     }
     return frames;
 }
 
-static void stop_workers(struct goleak_frames *frames)
-{
-    pthread_mutex_lock(&frames->mutex);
-    frames->stopped = true;
-    pthread_cond_broadcast(&frames->queued);
-    pthread_mutex_unlock(&frames->mutex);
-    for (unsigned i = 0; i < frames->started; i++)
-        pthread_join(frames->decoders[i].thread, NULL);
-}
-
 void goleak_frames_free(struct goleak_frames *frames)
 {
     if (frames == NULL)
         return;
-    stop_workers(frames);
+    goleak_workers_release(&frames->workers);
     for (unsigned i = 0; i <= GOLEAK_FRAMES_WORKERS; i++)
         if (frames->decoders[i].state != NULL)
             goleak_codec_zstd.close(frames->decoders[i].state, &frames->decoders[i].packed);
@@ -404,7 +323,6 @@ void goleak_frames_free(struct goleak_frames *frames)
         goleak_free(frames->alloc, frames->units[i].packed, frames->units[i].packed_room);
         goleak_free(frames->alloc, frames->units[i].plain, frames->units[i].plain_room);
     }
-    goleak_thread_locks_destroy(&frames->mutex, &frames->queued, &frames->decoded);
     frames->alloc->used_bytes -= frames->booked_bytes;
     goleak_free(frames->alloc, frames, sizeof *frames);
 }
