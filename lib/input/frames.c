@@ -218,6 +218,8 @@ static bool next_of_first(struct goleak_frames *frames, struct goleak_frames_pie
     struct unit *unit = unit_at(frames, 0);
     bool decoded = unit->decoded && unit->given_size == 0;
     size_t end = decoded ? unit->whole_size : unit->packed_size;
+    if (unit->given_size == end)
+        return false;
     *piece = (struct goleak_frames_piece) { .packed = unit->packed + unit->given_size,
                                             .packed_size = end - unit->given_size };
     if (decoded) {
@@ -227,7 +229,7 @@ static bool next_of_first(struct goleak_frames *frames, struct goleak_frames_pie
         piece->mark = unit->mark;
     }
     unit->given_size = end;
-    return piece->packed_size > 0;
+    return true;
 }
 
 /* Bytes that are not gathered, to where gathering may begin again. */
