@@ -727,6 +727,7 @@ static void prepare_judge(struct goleak_trace *trace)
         .first = replay->stream.has_time ? replay->first_ns : 0,
         .last = replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count,
         .events = replay->event_count,
+        .processes = replay->process_count,
         .min_age_ns = trace->options.min_age_ns,
         .explained = trace->options.explain_goid != 0,
     };

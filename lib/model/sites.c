@@ -80,14 +80,15 @@ static bool is_wrapped(const struct goleak_sites *sites, const struct goleak_sit
 }
 
 /* A new site may be another name of one at the same place. The function that is wrapped says more. */
-static bool unite(struct goleak_sites *sites, uint32_t site)
+static bool unite(struct goleak_sites *sites, uint16_t process, uint32_t site)
 {
     struct goleak_site *it = &sites->sites[site];
     if (!sites->joined || it->created_at == 0 || it->start == 0 || it->unnamed)
         return true;
-    uint32_t first = goleak_idmap_get(&sites->firsts, it->created_at);
+    const uint64_t place = (uint64_t)process << 32 | it->created_at;
+    uint32_t first = goleak_idmap_get(&sites->firsts, place);
     if (first == 0)
-        return goleak_idmap_put(&sites->firsts, it->created_at, site);
+        return goleak_idmap_put(&sites->firsts, place, site);
     bool wrapped = is_wrapped(sites, it);
     if (wrapped == is_wrapped(sites, &sites->sites[first]))
         return true;
@@ -97,23 +98,28 @@ static bool unite(struct goleak_sites *sites, uint32_t site)
     return true;
 }
 
-/* The id of these 8 bytes, if they are the last of their place. */
-static uint32_t find_last(const struct goleak_intern *intern, uint32_t last, const void *key)
+/* The id of these bytes, if they are the last of their place. */
+static inline uint32_t find_last(const struct goleak_intern *intern, uint32_t last, const void *key, size_t size)
 {
-    return last != 0 && memcmp(goleak_intern_get(intern, last, NULL), key, 8) == 0 ? last : 0;
+    return last != 0 && memcmp(goleak_intern_get(intern, last, NULL), key, size) == 0 ? last : 0;
 }
 
-bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t start, uint32_t *site)
+bool goleak_sites_add(struct goleak_sites *sites, uint16_t process, uint32_t created_at, uint32_t start, uint32_t *site)
 {
+    uint32_t place = 0;
     *site = 0;
     if (created_at == 0 && start == 0)
         return true;
-    const uint32_t key[2] = { created_at, start };
-    uint32_t *last = &sites->last[(created_at * 31 + start) % GOLEAK_SITES_LAST];
-    if ((*site = find_last(&sites->index, *last, key)) != 0) {
+    if (process >= GOLEAK_SITES_PROCESSES)
+        process = GOLEAK_SITES_PROCESSES - 1;
+    const uint32_t key[3] = { created_at, start, process };
+    uint32_t *last = &sites->last[(created_at * 31 + start + process * 7u) % GOLEAK_SITES_LAST];
+    if ((*site = find_last(&sites->index, *last, key, sizeof key)) != 0) {
         *site = sites->sites[*site].is;
         return true;
     }
+    if (process != 0 && !goleak_sites_add(sites, 0, created_at, start, &place))
+        return false;
     size_t before = sites->index.count;
     if (!goleak_grow(sites->index.alloc, &sites->sites, &sites->capacity, before + 2, sizeof *sites->sites))
         return false;
@@ -125,9 +131,10 @@ bool goleak_sites_add(struct goleak_sites *sites, uint32_t created_at, uint32_t 
             .start = start,
             .unnamed = goleak_symbols_is_address(sites->symbols, start, &address),
             .is = *site,
+            .place = place != 0 ? place : *site,
         };
         sites->sites[*site].proof = prove_site(sites, &sites->sites[*site]);
-        if (!unite(sites, *site))
+        if (!unite(sites, process, *site))
             return false;
     }
     *site = sites->sites[*site].is;
@@ -164,7 +171,8 @@ bool goleak_sites_rename(struct goleak_sites *sites, uint32_t site)
 
 uint32_t goleak_sites_place(struct goleak_sites *sites, uint64_t gopc, uint32_t named)
 {
-    uint32_t *last = &sites->last_pcs[goleak_hash_u64(gopc) >> 56], id = find_last(&sites->pcs, *last, &gopc);
+    uint32_t *last = &sites->last_pcs[goleak_hash_u64(gopc) >> 56],
+             id = find_last(&sites->pcs, *last, &gopc, sizeof gopc);
     if (id == 0) {
         size_t before = sites->pcs.count;
         if (!goleak_grow(sites->pcs.alloc, &sites->pc_places, &sites->pc_capacity, before + 1,

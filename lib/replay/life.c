@@ -57,7 +57,7 @@ enum goleak_status goleak_set_site(struct goleak_replay *replay, struct goleak_r
         if ((start = goleak_symbols_start(replay->symbols, event->startpc)) == 0)
             return goleak_alloc_failure(replay->alloc);
     if (!find_created_at(replay, record, event, &created_at) ||
-        !goleak_sites_add(&replay->sites, created_at, start, &record->site))
+        !goleak_sites_add(&replay->sites, record->process, created_at, start, &record->site))
         return goleak_alloc_failure(replay->alloc);
     return GOLEAK_OK;
 }

@@ -30,16 +30,17 @@ static struct goleak_group *find_group(struct goleak_groups *groups, const struc
                                        const struct goleak_record *record, enum goleak_verdict verdict)
 {
     uint32_t blocked_at = goleak_symbols_blocked_at(input->symbols, goleak_waiting_stack(record));
-    const uint32_t key[4] = { (uint32_t)verdict, record->reason, record->site, blocked_at };
+    const uint32_t site = goleak_sites_at(input->sites, record->site)->place;
+    const uint32_t key[4] = { (uint32_t)verdict, record->reason, site, blocked_at };
     size_t before = groups->index.count;
     if (!goleak_grow(groups->alloc, &groups->groups, &groups->capacity, before + 1, sizeof *groups->groups))
         return NULL;
     uint32_t id = goleak_intern_add(&groups->index, key, sizeof key);
     if (id > before)
-        groups->groups[id - 1] = (struct goleak_group){
+        groups->groups[id - 1] = (struct goleak_group) {
             .verdict = verdict,
             .reason = (enum goleak_reason)record->reason,
-            .site = record->site,
+            .site = site,
             .blocked_at = blocked_at,
         };
     groups->count = groups->index.count;

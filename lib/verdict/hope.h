@@ -73,6 +73,7 @@ struct goleak_hope_input {
     const struct goleak_ledger *ledger;
     const struct goleak_limits *limits;
     int64_t last; /* moment of the last event */
+    bool several; /* processes: the ledger's numbers are their sums */
     struct goleak_holders *holders; /* found before; its counts are used up. NULL: there are no locks */
 };
 

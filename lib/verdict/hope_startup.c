@@ -45,6 +45,13 @@ static bool has_settled(const struct goleak_hope_search *search, const struct go
            (uint64_t)waited / (uint64_t)search->input->limits->together;
 }
 
+/* None of its place has, in its process. */
+static bool has_none_ended(const struct goleak_hope_input *input, const struct goleak_record *record)
+{
+    const struct goleak_site *site = goleak_sites_at(input->sites, record->site);
+    return goleak_ledger_ended(input->ledger, site->place) == 0 || (input->several && site->tied + site->untied == 0);
+}
+
 /* It was never woken where it waits, or once, as workers are that were not needed yet. Nor was any other of its kind;
  * or they are, but none has ended: they work for as long as it waits. */
 static bool is_unused(const struct goleak_hope_search *search, const struct goleak_record *record)
@@ -52,7 +59,7 @@ static bool is_unused(const struct goleak_hope_search *search, const struct gole
     const struct goleak_waits *waits = search->input->waits;
     const struct goleak_habit *here = goleak_waits_here(waits, record);
     if (here == NULL)
-        return goleak_waits_site(waits, record) == NULL || goleak_ledger_ended(search->input->ledger, record->site) == 0;
+        return goleak_waits_site(waits, record) == NULL || has_none_ended(search->input, record);
     return has_settled(search, record) || (here->ended < search->input->limits->habit_waits &&
                                            goleak_hope_may_come_again(search, record));
 }

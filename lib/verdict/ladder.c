@@ -177,6 +177,15 @@ static bool is_bare(const struct goleak_verdict_input *input)
     return !input->wakeups_told && !input->objects_told && !input->timers_told && !input->stacks_told;
 }
 
+/* The numbers of its place, which are sums over processes: what rises may be the number of these, of which none has
+ * more than a few there. */
+static const struct goleak_rise *rise_of(const struct goleak_verdict_input *input, const struct goleak_record *record)
+{
+    uint32_t place = goleak_sites_at(input->sites, record->site)->place;
+    bool is_own = input->alive == NULL || input->alive[record->site] >= input->limits->rise_created;
+    return &input->rises[is_own && place < input->ledger->count ? place : input->ledger->count];
+}
+
 static struct goleak_case open_case(const struct goleak_verdict_input *input, uint32_t index)
 {
     const struct goleak_record *record = goleak_store_at(input->store, index);
@@ -201,7 +210,7 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
         c.root = goleak_lock_root(input, index);
     if (c.root.end == GOLEAK_WAY_STUCK)
         c.root_leaks = goleak_verdict_of(input, c.root.holder->record) <= GOLEAK_VERDICT_SUSPECT;
-    c.rise = record->site < input->ledger->count ? &input->rises[record->site] : &input->rises[input->ledger->count];
+    c.rise = rise_of(input, record);
     return c;
 }
 
@@ -448,6 +457,19 @@ static double part_lost(const struct goleak_verdict_input *input)
     return part;
 }
 
+/* Who lives, by spawn site, which is one process's. False: memory. */
+static bool count_alive(struct goleak_verdict_input *input)
+{
+    if (input->processes < 2)
+        return true;
+    input->alive = goleak_alloc_zeroed(input->alloc, goleak_sites_count(input->sites) * sizeof *input->alive);
+    for (uint32_t i = 1; i <= input->store->count && input->alive != NULL; i++) {
+        const struct goleak_record *record = goleak_store_at(input->store, i);
+        input->alive[record->site] += (record->flags & GOLEAK_REC_SEEN) != 0 && record->state != GOLEAK_STATE_ENDED;
+    }
+    return input->alive != NULL;
+}
+
 static bool is_any_start_told(const struct goleak_verdict_input *input)
 {
     uint64_t address;
@@ -471,9 +493,9 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
 {
     const struct goleak_holders_input locks = { input->store, input->symbols, input->reasons, input->locks,
                                                 input->limits, goleak_health_complete(input->health) };
-    struct goleak_hope_input known = { input->store,   input->lineage, input->sites,  input->symbols,
-                                       input->reasons, input->waits,   input->ledger, input->limits,
-                                       input->last,    NULL };
+    struct goleak_hope_input known = { input->store,   input->lineage,       input->sites,  input->symbols,
+                                       input->reasons, input->waits,         input->ledger, input->limits,
+                                       input->last,    input->processes > 1, NULL };
     goleak_holders_init(&input->holders, input->alloc);
     goleak_hope_init(&input->hope, input->alloc);
     goleak_bunches_init(&input->bunches, input->alloc);
@@ -482,7 +504,7 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
     input->starts_told = is_any_start_told(input);
     /* One more for sites of which nothing was seen. */
     input->rises = goleak_alloc_zeroed(input->alloc, (input->ledger->count + 1) * sizeof *input->rises);
-    if (input->rises == NULL)
+    if (input->rises == NULL || !count_alive(input))
         return goleak_alloc_failure(input->alloc);
     for (size_t site = 0; site < input->ledger->count; site++)
         input->rises[site] = goleak_growth_of(input->ledger, (uint32_t)site);
@@ -509,4 +531,7 @@ void goleak_verdict_release(struct goleak_verdict_input *input)
     input->rises = NULL;
     goleak_bunches_release(&input->bunches);
     goleak_cohorts_release(&input->cohorts);
+    if (input->alive != NULL)
+        goleak_free(input->alloc, input->alive, goleak_sites_count(input->sites) * sizeof *input->alive);
+    input->alive = NULL;
 }

@@ -18,7 +18,7 @@ static bool is_programs(const struct goleak_case *c, const struct goleak_site *s
     bool named = creator[0] != '\0' && !goleak_name_is_lost(creator) && !goleak_text_begins(creator, "0x");
     return site->created_at != 0 &&
            (c->record->reason == GOLEAK_REASON_CHAN_SEND || (named && !goleak_is_standard(creator)) ||
-            goleak_ledger_told(c->input->ledger, c->record->site, GOLEAK_T_CREATED) > c->input->limits->own_most);
+            goleak_ledger_told(c->input->ledger, site->place, GOLEAK_T_CREATED) > c->input->limits->own_most);
 }
 
 /* Of a Go trace that was cut its end is missing, where the names are; of others it is told where they were started. */

@@ -45,6 +45,7 @@ struct goleak_verdict_input {
     bool include_system;
     int64_t first, last; /* moments of the first and the last event */
     uint64_t events;
+    size_t processes;    /* that the recording is of */
     int64_t min_age_ns;  /* 0: none */
     bool explained;      /* somebody may ask what was weighed where one rule decides alone */
     /* Worked out once, at the end (goleak_verdict_prepare). */
@@ -52,7 +53,8 @@ struct goleak_verdict_input {
     struct goleak_hope hope;
     struct goleak_bunches bunches;
     struct goleak_cohorts cohorts;
-    struct goleak_rise *rises; /* by spawn site */
+    struct goleak_rise *rises; /* by spawn site, of all processes */
+    uint32_t *alive;           /* how many, by spawn site; NULL: there is one process */
     double lost; /* the part of the events that is lost */
     bool starts_told; /* what goroutines begin in, of some by name */
 };

@@ -47,13 +47,18 @@ static int tear_down(void **state)
 }
 
 /* NULL: not told. */
-static uint32_t add(const char *spawner, const char *start)
+static uint32_t add_in(uint16_t process, const char *spawner, const char *start)
 {
     uint32_t frame = spawner != NULL ? goleak_symbols_frame(&symbols, spawner, strlen(spawner), 0x20, false) : 0;
     uint32_t name = start != NULL ? goleak_symbols_string(&symbols, start, strlen(start)) : 0;
     uint32_t site = 12345;
-    assert_true(goleak_sites_add(&sites, frame, name, &site));
+    assert_true(goleak_sites_add(&sites, process, frame, name, &site));
     return site;
+}
+
+static uint32_t add(const char *spawner, const char *start)
+{
+    return add_in(0, spawner, start);
 }
 
 static void check(const char *spawner, const char *start, unsigned expected)
@@ -149,7 +154,7 @@ static void an_address_proves_nothing(void **state)
 {
     uint32_t site;
     (void)state;
-    assert_true(goleak_sites_add(&sites, goleak_symbols_address(&symbols, 0x68a525, false), 0, &site));
+    assert_true(goleak_sites_add(&sites, 0, goleak_symbols_address(&symbols, 0x68a525, false), 0, &site));
     assert_int_not_equal(site, 0);
     assert_int_equal(goleak_sites_at(&sites, site)->proof, 0);
 }
@@ -198,10 +203,10 @@ static void a_place_that_is_named_late_stays_one(void **state)
 {
     uint32_t before, after, lost, frame = goleak_symbols_frame(&symbols, "main.Gather", 11, 0x9e, false);
     (void)state;
-    assert_true(goleak_sites_add(&sites, goleak_sites_place(&sites, 0x68a525, 0), 0, &before));
-    assert_true(goleak_sites_add(&sites, goleak_sites_place(&sites, 0x68a525, frame), 0, &after));
+    assert_true(goleak_sites_add(&sites, 0, goleak_sites_place(&sites, 0x68a525, 0), 0, &before));
+    assert_true(goleak_sites_add(&sites, 0, goleak_sites_place(&sites, 0x68a525, frame), 0, &after));
     assert_int_equal(before, after);
-    assert_true(goleak_sites_add(&sites, goleak_sites_place(&sites, 0x68a999, 0), 0, &lost));
+    assert_true(goleak_sites_add(&sites, 0, goleak_sites_place(&sites, 0x68a999, 0), 0, &lost));
     const struct goleak_site *one = goleak_sites_at(&sites, before);
     assert_string_equal(goleak_symbols_frame_text(&symbols, one->created_at), "0x68a525");
     assert_true(goleak_sites_rename(&sites, before));
@@ -222,6 +227,32 @@ static void many_sites_stay_apart(void **state)
         assert_int_equal(goleak_sites_at(&sites, i + 1)->proof, i % 2 != 0 ? SYSTEM : USER);
 }
 
+static void each_process_has_its_own(void **state)
+{
+    (void)state;
+    uint32_t second = add_in(2, "main.main", "main.f"), first = add("main.main", "main.f");
+    uint32_t third = add_in(3, "main.main", "main.f");
+    assert_true(second != first && third != first && third != second);
+    assert_int_equal(add_in(2, "main.main", "main.f"), second);
+    assert_int_equal(add_in(3, "main.main", "main.f"), third);
+    assert_int_equal(goleak_sites_at(&sites, first)->place, first);
+    assert_int_equal(goleak_sites_at(&sites, second)->place, first);
+    assert_int_equal(goleak_sites_at(&sites, third)->place, first);
+    assert_int_equal(add_in(3, NULL, NULL), 0);
+    assert_int_equal(goleak_sites_at(&sites, 0)->place, 0);
+    assert_int_equal(add_in(GOLEAK_SITES_PROCESSES, "main.main", "main.f"), add_in(UINT16_MAX, "main.main", "main.f"));
+}
+
+static void wrappers_unite_in_their_process(void **state)
+{
+    (void)state;
+    sites.joined = true;
+    uint32_t wrapper = add_in(1, "main.main", "main.main.gowrap1"), other = add_in(2, "main.main", "main.main.gowrap1");
+    assert_int_equal(add_in(1, "main.main", "main.f"), wrapper);
+    assert_int_not_equal(wrapper, other);
+    assert_int_equal(goleak_sites_at(&sites, wrapper)->place, goleak_sites_at(&sites, other)->place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +265,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_place_and_a_start_are_one_site, set_up, tear_down),
         cmocka_unit_test_setup_teardown(places_are_learnt_by_address, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_place_that_is_named_late_stays_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(each_process_has_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(wrappers_unite_in_their_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_sites_stay_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wrappers_are_known_by_their_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wrapper_is_another_name_where_recordings_are_joined, set_up, tear_down),
