@@ -25,7 +25,10 @@ struct goleak_node {
     bool late;            /* its site became known when it had started others … */
     uint32_t last_before; /* … up to this one (the low half of a serial), which were told without it */
     int64_t last;         /* moment at which it started another one last; since it has ended, of that */
+    uint32_t ended, ended_at; /* the record of its child that ended last, 0: none has; low half of that moment */
 };
+
+_Static_assert(sizeof(struct goleak_node) <= GOLEAK_LINE, "a node is one line of the cache");
 
 struct goleak_lineage {
     struct goleak_alloc *alloc;

@@ -62,6 +62,28 @@ enum goleak_status goleak_set_site(struct goleak_replay *replay, struct goleak_r
     return GOLEAK_OK;
 }
 
+/* ---- ends ---- */
+
+static void note_twin(struct goleak_sites *sites, uint32_t site, uint32_t twin)
+{
+    struct goleak_site *own = &sites->sites[site];
+    own->twin = own->twins == 0 ? twin : own->twin;
+    own->twins += own->twin == twin;
+}
+
+/* The other one is known by its record alone, which may be another goroutine's by now. */
+void goleak_note_twins(struct goleak_replay *replay, const struct goleak_node *spawner,
+                       const struct goleak_record *record, int64_t moment)
+{
+    const struct goleak_record *other = goleak_store_at(&replay->store, spawner->ended);
+    uint64_t life = (uint64_t)moment - (uint64_t)record->created, apart = (uint64_t)moment - (uint64_t)other->since;
+    if (other == record || other->state != GOLEAK_STATE_ENDED || (uint32_t)other->since != spawner->ended_at ||
+        apart > life / GOLEAK_RIGHT_AFTER || other->process != record->process || other->site == record->site)
+        return;
+    note_twin(&replay->sites, record->site, other->site);
+    note_twin(&replay->sites, other->site, record->site);
+}
+
 /* ---- moments ---- */
 
 /* The first time that is told, behind events without: what they numbered as moments

@@ -143,15 +143,23 @@ static inline bool goleak_spawns_others(const struct goleak_record *spawner, uin
 /* A goroutine ends right after another one if less than 1/N of its life lies between. */
 #define GOLEAK_RIGHT_AFTER 100
 
-/* Does it end because its spawner has? Counted without a branch: which cannot be foreseen. */
+/* It seems to end together with another child of its spawner. */
+void goleak_note_twins(struct goleak_replay *replay, const struct goleak_node *spawner,
+                       const struct goleak_record *record, int64_t moment);
+
+/* Does it end because its spawner has? Counted without a branch: which cannot be foreseen. Or with a sibling? */
 static inline void goleak_note_end(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment)
 {
-    const struct goleak_node *spawner = &replay->lineage.nodes[record->parent];
+    struct goleak_node *spawner = &replay->lineage.nodes[record->parent];
     struct goleak_site *site = &replay->sites.sites[record->site];
     uint64_t life = (uint64_t)moment - (uint64_t)record->created, apart = (uint64_t)moment - (uint64_t)spawner->last;
     const unsigned tied = (unsigned)!spawner->alive & (unsigned)(apart <= life / GOLEAK_RIGHT_AFTER);
     site->tied += tied;
     site->untied += 1 - tied;
+    if (spawner->ended != 0 && (uint32_t)moment - spawner->ended_at <= life / GOLEAK_RIGHT_AFTER)
+        goleak_note_twins(replay, spawner, record, moment);
+    spawner->ended = record->index;
+    spawner->ended_at = (uint32_t)moment;
 }
 
 /* It has ended, or lives again without that having been seen. */

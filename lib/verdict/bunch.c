@@ -126,11 +126,13 @@ _Static_assert(TRAITS < 1u << HOPE_BIT && GOLEAK_HOPE_PASSED < 1 << (16 - HOPE_B
 
 /*
  *      traits  flags and hope | g.waitreason | how long it has waited, by its bucket | spawn site
- *      place   block stack | state | reason
+ *      place   block stack | tied | state | reason
  */
-static inline struct goleak_key key_of(const struct goleak_record *record, enum goleak_hope_kind hope, unsigned bucket)
+static inline struct goleak_key key_of(const struct goleak_record *record, enum goleak_hope_kind hope, bool tied,
+                                       unsigned bucket)
 {
-    uint64_t flags = (record->flags & TRAITS) | (uint64_t)hope << HOPE_BIT, state = record->state;
+    uint64_t flags = (record->flags & TRAITS) | (uint64_t)hope << HOPE_BIT;
+    uint64_t state = record->state | (uint64_t)tied << 8;
     return (struct goleak_key){ flags << 48 | (uint64_t)record->wait << 40 | (uint64_t)bucket << 32 | record->site,
                                 (uint64_t)goleak_waiting_stack(record) << 32 | state << 8 | record->reason };
 }
@@ -180,7 +182,7 @@ GOLEAK_PREFETCHER void fetch_ahead(const struct goleak_hope_input *input, const 
 #define LAST 256
 
 enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const struct goleak_hope_input *input,
-                                       const struct goleak_hope *hope, bool apart)
+                                       const struct goleak_hope *hope, const struct goleak_ties *ties, bool apart)
 {
     const char corostart[] = "runtime.corostart";
     uint32_t last_ids[LAST] = { 0 };
@@ -202,7 +204,8 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
             continue;
         }
         int64_t waited = blocked ? goleak_waited(record, input->last) : 0;
-        struct goleak_key key = key_of(record, goleak_hope_of(hope, i), goleak_wait_bucket(waited));
+        bool tied = blocked && goleak_tie_of(ties, record).whom != 0;
+        struct goleak_key key = key_of(record, goleak_hope_of(hope, i), tied, goleak_wait_bucket(waited));
         if (bunch == NULL || !is_same(&bunch->key, &key)) {
             uint32_t *last = &last_ids[goleak_hash_u64(key.traits ^ key.place) >> 56], id = *last;
             if ((id == 0 || !is_same(&bunches->all[id].key, &key)) && (id = find(bunches, key, last)) == 0)

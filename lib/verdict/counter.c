@@ -131,34 +131,25 @@ GOLEAK_RULE(scope)
     return true;
 }
 
-/* The one who started it; NULL: it has ended, or is not known. */
-static const struct goleak_record *spawner_of(const struct goleak_case *c)
-{
-    const struct goleak_node *node = goleak_lineage_at(c->input->lineage, c->record->parent);
-    return c->record->parent != 0 && node->alive ? goleak_node_record(c->input->store, node) : NULL;
-}
-
-bool goleak_is_tied(const struct goleak_case *c)
-{
-    const struct goleak_limits *limits = c->input->limits;
-    const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
-    if (site->tied < limits->tied_least || site->untied > site->tied / limits->tied_part)
-        return false;
-    const struct goleak_record *spawner = spawner_of(c);
-    return spawner != NULL &&
-           (!goleak_is_blocked(spawner) || goleak_hope_of(&c->input->hope, spawner->index) != GOLEAK_HOPE_NONE);
-}
-
 GOLEAK_RULE(tied)
 {
-    if (!goleak_is_tied(c))
+    const struct goleak_tie *tie = &c->tie;
+    const struct goleak_span who = goleak_who(c->input, tie->whom);
+    const uint32_t tied = tie->tied < tie->ended ? tie->tied : tie->ended;
+    if (tie->whom == 0)
         return false;
-    const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
-    goleak_say(out, "%" PRIu32 " of the %" PRIu32 " of this place that have ended did so right after the one that had "
-                    "started them, and %s, which started it, is not stuck", site->tied, site->tied + site->untied,
-               goleak_who(c->input, spawner_of(c)->index).text);
-    goleak_say_number(out, "tied", site->tied);
-    goleak_say_number(out, "ended", (int64_t)site->tied + site->untied);
+    if (tie->twin)
+        goleak_say(out,
+                   "%" PRIu32 " of the %" PRIu32 " of this place that have ended did so together with another one "
+                   "that their spawner had started, and %s, which this one's has, %s",
+                   tied, tie->ended, who.text, doing(c, tie->whom));
+    else
+        goleak_say(out,
+                   "%" PRIu32 " of the %" PRIu32 " of this place that have ended did so right after the one that had "
+                   "started them, and %s, which started it, is not stuck",
+                   tied, tie->ended, who.text);
+    goleak_say_number(out, "tied", tied);
+    goleak_say_number(out, "ended", tie->ended);
     return true;
 }
 

@@ -211,6 +211,7 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
     if (c.root.end == GOLEAK_WAY_STUCK)
         c.root_leaks = goleak_verdict_of(input, c.root.holder->record) <= GOLEAK_VERDICT_SUSPECT;
     c.rise = rise_of(input, record);
+    c.tie = goleak_tie_of(&input->ties, record);
     return c;
 }
 
@@ -292,7 +293,7 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
 {
     bool startup = c->hope == GOLEAK_HOPE_STARTUP;
     bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_CHILD && c->hope != GOLEAK_HOPE_BESIDE && !startup &&
-                  !is_rise_of_spawners(c) && !goleak_is_queued(c) && !goleak_is_tied(c);
+                  !is_rise_of_spawners(c) && !goleak_is_queued(c) && c->tie.whom == 0;
     bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
     if (speaks(c, SERVED)) {
@@ -498,6 +499,7 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
                                        input->last,    input->processes > 1, NULL };
     goleak_holders_init(&input->holders, input->alloc);
     goleak_hope_init(&input->hope, input->alloc);
+    goleak_ties_init(&input->ties, input->alloc);
     goleak_bunches_init(&input->bunches, input->alloc);
     goleak_cohorts_init(&input->cohorts, input->alloc);
     input->lost = part_lost(input);
@@ -515,8 +517,10 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
         status = goleak_hope_find(&input->hope, &known);
     if (status == GOLEAK_OK)
         goleak_locks_settle(input);
+    if (status == GOLEAK_OK && weighed)
+        status = goleak_ties_find(&input->ties, &known, &input->hope);
     if (status == GOLEAK_OK)
-        status = goleak_bunches_find(&input->bunches, &known, &input->hope, input->min_age_ns != 0);
+        status = goleak_bunches_find(&input->bunches, &known, &input->hope, &input->ties, input->min_age_ns != 0);
     if (status == GOLEAK_OK && weighed)
         status = goleak_cohorts_find(&input->cohorts, &known, &input->hope, &input->bunches);
     return status;
@@ -525,6 +529,7 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
 void goleak_verdict_release(struct goleak_verdict_input *input)
 {
     goleak_hope_release(&input->hope);
+    goleak_ties_release(&input->ties);
     goleak_holders_release(&input->holders);
     if (input->rises != NULL)
         goleak_free(input->alloc, input->rises, (input->ledger->count + 1) * sizeof *input->rises);

@@ -35,6 +35,7 @@ struct goleak_case {
     enum goleak_hope_kind hope;
     uint32_t whom; /* the one on which its hope rests */
     const struct goleak_rise *rise; /* of its spawn site */
+    struct goleak_tie tie;
     const struct goleak_lock *lock; /* that it waits for, if its holders are known */
     struct goleak_lock_root root;   /* why that is not given back */
     bool root_leaks;                /* root.holder is stuck, and leaks */
@@ -97,8 +98,6 @@ bool goleak_is_locked_out(const struct goleak_case *c);
 bool goleak_is_left_out(const struct goleak_case *c);
 /* Those who wait like it are served one after the other, and its turn has not come. */
 bool goleak_is_queued(const struct goleak_case *c);
-/* All of its place ended with their spawners, and its own is not stuck. */
-bool goleak_is_tied(const struct goleak_case *c);
 /* The count of its site rises through the recording. */
 bool goleak_is_rising(const struct goleak_case *c);
 

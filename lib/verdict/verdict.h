@@ -22,6 +22,7 @@
 #include "verdict/growth.h"
 #include "verdict/holders.h"
 #include "verdict/hope.h"
+#include "verdict/ties.h"
 
 struct goleak_verdict_input {
     struct goleak_alloc *alloc;
@@ -51,6 +52,7 @@ struct goleak_verdict_input {
     /* Worked out once, at the end (goleak_verdict_prepare). */
     struct goleak_holders holders;
     struct goleak_hope hope;
+    struct goleak_ties ties;
     struct goleak_bunches bunches;
     struct goleak_cohorts cohorts;
     struct goleak_rise *rises; /* by spawn site, of all processes */

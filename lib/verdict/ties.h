@@ -1,0 +1,36 @@
+/*
+ * ties - who ends with whom, and so waits for that one's end.
+ *
+ *      by spawner   nearly all of a place that have ended did so right after the one that had started them
+ *      by twin      … or together with one of another place that the same goroutine had started
+ *
+ * One whose spawner goes on and is not stuck, or whose twin acts, has no reason to end yet.
+ */
+#ifndef GOLEAK_VERDICT_TIES_H
+#define GOLEAK_VERDICT_TIES_H
+
+#include "base/idmap.h"
+#include "verdict/hope.h"
+
+struct goleak_ties {
+    struct goleak_alloc *alloc;
+    struct goleak_hope_input known; /* borrowed, as hope is */
+    const struct goleak_hope *hope;
+    bool any;                  /* some place is tied */
+    struct goleak_idmap twins; /* by lineage node of their spawner, and spawn site: record of one who acts */
+};
+
+/* To whom one is tied. */
+struct goleak_tie {
+    uint32_t whom; /* record; 0: to nobody who goes on */
+    bool twin;
+    uint32_t tied, ended; /* of so many of its place that have ended */
+};
+
+void goleak_ties_init(struct goleak_ties *ties, struct goleak_alloc *alloc);
+void goleak_ties_release(struct goleak_ties *ties);
+enum goleak_status goleak_ties_find(struct goleak_ties *ties, const struct goleak_hope_input *input,
+                                    const struct goleak_hope *hope);
+struct goleak_tie goleak_tie_of(const struct goleak_ties *ties, const struct goleak_record *record);
+
+#endif
