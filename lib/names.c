@@ -6,6 +6,8 @@
 
 #define INLINED 32  /* frames of one instruction; more are as good as none */
 #define COMPARED 16 /* names of the recording that are looked up to see whether the file fits */
+#define AGREED 3    /* so many starts may tell how far off the file was loaded */
+#define PAGE 4096
 
 /* The place of an instruction in the function that holds it. */
 static bool place_of(const struct goleak_image *image, uint64_t address, struct goleak_place *out)
@@ -28,8 +30,9 @@ static bool place_of(const struct goleak_image *image, uint64_t address, struct 
 static bool at(void *context, uint64_t address, bool after_call, struct goleak_place *out)
 {
     const struct goleak_names *names = context;
-    uint64_t linked = address - names->shift;
-    return names->shift_known && linked != 0 && place_of(names->image, linked - after_call, out);
+    uint64_t linked =
+        address - names->shift; /* 0, while it is not known: places in the file are far below what is loaded */
+    return linked != 0 && place_of(names->image, linked - after_call, out);
 }
 
 /* Tracers name functions as the symbol table does: with the ABI of assembly. */
@@ -104,6 +107,43 @@ static bool address_of(void *context, const char *object, size_t size, uint64_t 
     return true;
 }
 
+/* All starts are entries, if it was loaded so far off. */
+static bool fits(const struct goleak_names *names, uint64_t shift)
+{
+    struct goleak_image_function found;
+    for (size_t i = 0; i < names->start_count; i++)
+        if (!goleak_image_at(names->image, names->starts[i] - shift, &found) || found.entry + shift != names->starts[i])
+            return false;
+    return true;
+}
+
+/* A goroutine began there, and main's beginning was not seen. */
+static void learn_shift(struct goleak_names *names, uint64_t startpc)
+{
+    struct goleak_image_function function;
+    uint64_t fitting = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < names->start_count; i++)
+        if (names->starts[i] == startpc)
+            return;
+    if (names->start_count == GOLEAK_NAMES_STARTS)
+        return;
+    names->starts[names->start_count++] = startpc;
+    if (names->start_count < AGREED)
+        return;
+    for (size_t i = 0; i < goleak_image_count(names->image) && count < 2; i++) {
+        if (!goleak_image_nth(names->image, i, &function) || (startpc - function.entry) % PAGE != 0 ||
+            startpc < function.entry || !fits(names, startpc - function.entry))
+            continue;
+        fitting = startpc - function.entry;
+        count++;
+    }
+    if (count != 1)
+        return;
+    names->shift = fitting;
+    names->shift_known = true;
+}
+
 /* The first creations of a recording: do they fit the file? */
 static void created(void *context, uint64_t goid, uint64_t startpc, const char *function, uint64_t position)
 {
@@ -112,6 +152,8 @@ static void created(void *context, uint64_t goid, uint64_t startpc, const char *
     if (goid == 1 && !names->shift_known && goleak_image_named(names->image, "runtime.main", 12, &found)) {
         names->shift = startpc - found.entry;
         names->shift_known = true;
+    } else if (!names->shift_known && startpc != 0) {
+        learn_shift(names, startpc);
     }
     if (function == NULL || !names->shift_known || names->compared >= COMPARED)
         return;
@@ -144,6 +186,13 @@ void goleak_names_finish(struct goleak_names *names)
         goleak_health_note(names->health, GOLEAK_HEALTH_other_program, 1, 0, 0, 0,
                            "the recorded program's file is %s, of which %s names nothing: give --exe a file of that name",
                            names->elsewhere, names->base);
+    else if (!names->shift_known && names->start_count != 0)
+        goleak_health_note(
+            names->health, GOLEAK_HEALTH_other_program, 1, 0, 0, 0,
+            "where %s was loaded is not known: %zu functions that goroutines began in %s; record from the "
+            "program's start to have it named",
+            names->base, names->start_count,
+            names->start_count < AGREED ? "are too few to tell" : "fit no place, or several");
 }
 
 void goleak_names_close(struct goleak_names *names)

@@ -6,8 +6,10 @@
  * there, the outermost, and the line in it.
  *
  * A position-independent executable was loaded somewhere else than it was linked for.
- * How far off is learnt when the recording tells where main began (goid 1); until
- * then its addresses stay addresses.
+ * How far off is learnt when the recording tells where main began (goid 1). One that was
+ * begun later tells where others did: each is the entry of a function, and soon there is
+ * one distance only that makes entries of all of them. Until then what was loaded stays
+ * an address; where a tracer gives a place in the file, it is named.
  */
 #ifndef GOLEAK_NAMES_H
 #define GOLEAK_NAMES_H
@@ -16,6 +18,8 @@
 #include "model/health.h"
 #include "model/symbols.h"
 
+#define GOLEAK_NAMES_STARTS 16
+
 struct goleak_names {
     struct goleak_image *image;
     struct goleak_resolver resolver;
@@ -23,6 +27,8 @@ struct goleak_names {
     const char *base;    /* the file's name without folders; borrowed */
     uint64_t shift;      /* loaded address - linked address */
     bool shift_known;
+    uint64_t starts[GOLEAK_NAMES_STARTS]; /* where goroutines began, each once, while it is not known */
+    size_t start_count;
     unsigned compared;   /* names that the recording tells, too */
     char recorded[256];  /* the name that it had when it was recorded, where that is told; "": not */
     bool met;            /* probed functions lie in a file of either name */

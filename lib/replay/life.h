@@ -239,6 +239,8 @@ static inline void goleak_note_until(struct goleak_replay *replay, const struct 
     if (LIKELY((event->has & tells) != tells))
         return;
     record->flags &= (uint16_t)~GOLEAK_REC_TIMED; /* a wait that is told twice may be told another one */
+    replay->stream.has_timers =
+        replay->stream.has_timers || event->until_ns > 0; /* else its timers are untold, or none */
     if (event->until_ns > event->time_ns && !goleak_store_set_until(&replay->store, record, event->until_ns))
         replay->failed = true;
 }

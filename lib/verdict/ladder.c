@@ -406,7 +406,8 @@ static const char *missing(const struct goleak_verdict_input *input, enum need n
         return input->timers_told ||
                        (record->reason != GOLEAK_REASON_CHAN_RECV && record->reason != GOLEAK_REASON_SELECT)
                    ? NULL
-                   : "the timers that goroutines wait for (until= of gopark events)";
+                   : "the timers that goroutines wait for (until= of gopark events, of a program whose go.mod says "
+                     "1.23 or later)";
     case NEEDS_STACKS:
         return input->stacks_told ? NULL : "stacks";
     case NEEDS_LOCKS:

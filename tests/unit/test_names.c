@@ -265,8 +265,8 @@ static void a_movable_program_learns_its_shift_from_goid_1(void **state)
     (void)state;
     open_names((struct go_exe){ .minor = 26, .movable = true });
     assert_string_equal(at(shift + text + GO_EXE_MAIN, false), "?");
-    assert_string_equal(at(text + GO_EXE_MAIN, false), "?");
-    assert_string_equal(in("main.main", 0, false), "main.main " MAIN ":20"); /* names need no shift */
+    assert_string_equal(at(text + GO_EXE_MAIN, false), "main.main " MAIN ":20"); /* a place in the file needs none */
+    assert_string_equal(in("main.main", 0, false), "main.main " MAIN ":20");     /* nor do names */
     created(7, shift + text + GO_EXE_WORKER, "main.worker", 1);
     assert_string_equal(at(shift + text + GO_EXE_MAIN, false), "?");
     created(1, shift + text + GO_EXE_RUNTIME_MAIN, "runtime.main", 2);
@@ -377,6 +377,61 @@ static void expect_named(const struct goleak_trace *trace)
     assert_null(goleak_stack_frame(trace, g.stack, 5));
     assert_string_equal(load_input(trace).go_version, "1.26");
     assert_int_equal(load_count(trace, "other_program"), 0);
+}
+
+static void it_is_learnt_from_three_that_began_later_too(void **state)
+{
+    const uint64_t shift = 0x555555000000;
+    (void)state;
+    open_names((struct go_exe) { .minor = 26, .movable = true });
+    created(7, shift + text + GO_EXE_WORKER, NULL, 1);
+    created(8, shift + text + GO_EXE_MAIN, NULL, 2);
+    created(9, shift + text + GO_EXE_WORKER, NULL, 3); /* again: it tells nothing */
+    created(10, 0, NULL, 4);
+    assert_string_equal(at(shift + text + GO_EXE_MAIN, false), "?");
+    created(11, shift + text + GO_EXE_GOPARK, NULL, 5);
+    assert_string_equal(at(shift + text + GO_EXE_MAIN, false), "main.main " MAIN ":20");
+    assert_string_equal(at(text + GO_EXE_MAIN, false), "?");
+    goleak_names_finish(&names);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_other_program].count, 0);
+}
+
+static void check_unplaced(const uint64_t starts[], size_t count, const char *why)
+{
+    open_names((struct go_exe) { .minor = 26, .movable = true });
+    for (size_t i = 0; i < count; i++)
+        created(7 + i, starts[i], NULL, i);
+    assert_string_equal(at(0x555555000000 + text + GO_EXE_MAIN, false), "?");
+    goleak_names_finish(&names);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_other_program].count, 1);
+    assert_non_null(strstr(book.entries[GOLEAK_HEALTH_other_program].detail, why));
+}
+
+static void too_few_starts_tell_nothing(void **state)
+{
+    const uint64_t shift = 0x555555000000;
+    (void)state;
+    check_unplaced((const uint64_t[]) { shift + text + GO_EXE_WORKER, shift + text + GO_EXE_MAIN }, 2,
+                   "2 functions that goroutines began in are too few to tell");
+}
+
+static void starts_that_are_no_entries_tell_nothing(void **state)
+{
+    const uint64_t shift = 0x555555000000;
+    uint64_t starts[20];
+    (void)state;
+    for (size_t i = 0; i < 20; i++)
+        starts[i] = shift + text + GO_EXE_MAIN + i;
+    check_unplaced(starts, 20, "16 functions that goroutines began in fit no place, or several");
+}
+
+static void starts_of_two_processes_tell_nothing(void **state)
+{
+    const uint64_t shift = 0x555555000000, other = 0x55555f000000;
+    (void)state;
+    check_unplaced(
+        (const uint64_t[]) { shift + text + GO_EXE_WORKER, other + text + GO_EXE_MAIN, shift + text + GO_EXE_GOPARK },
+        3, "fit no place, or several");
 }
 
 static void expect_places(const struct go_exe exe, uint64_t shift)
@@ -563,6 +618,10 @@ int main(void)
         TEST(another_file_name_is_told_where_none_fits),
         TEST(the_recorder_tells_the_file_name),
         TEST(a_movable_program_learns_its_shift_from_goid_1),
+        TEST(it_is_learnt_from_three_that_began_later_too),
+        TEST(too_few_starts_tell_nothing),
+        TEST(starts_that_are_no_entries_tell_nothing),
+        TEST(starts_of_two_processes_tell_nothing),
         TEST(another_program_is_told),
         TEST(a_file_that_is_no_executable_fails_with_its_path),
         TEST(a_trace_cannot_be_made_without_its_executable),
