@@ -161,9 +161,13 @@ GOLEAK_RULE(startup)
     if (c->whom == 0)
         goleak_say(out, "started by the init of a package: what it waits on may be the package's own");
     else
-        goleak_say(out, "this place has started none for %s, and %s, which did, waits itself: a worker that the "
-                        "program keeps looks the same",
-                   goleak_span_of(c->input, c->input->last - site->last).text, goleak_who(c->input, c->whom).text);
+        goleak_say(out,
+                   "this place has started none for %s, and %s, %s, waits itself: a worker that the "
+                   "program keeps looks the same",
+                   goleak_span_of(c->input, c->input->last - site->last).text, goleak_who(c->input, c->whom).text,
+                   goleak_lineage_at(c->input->lineage, c->record->parent)->alive
+                       ? "which did"
+                       : "the nearest one alive from which it descends");
     return true;
 }
 

@@ -21,7 +21,8 @@
  *      scope       its spawner is not stuck, and still in the function that started it, or has run
  *                  ever since
  *      startup     it was started when all of its place were, long ago, and its spawner waits and is
- *                  not stuck; or by the init of a package
+ *                  not stuck, or, since that one has ended, the nearest living ancestor; or by the
+ *                  init of a package
  *
  * One that has slept often since, and woke nobody, had its chance; but whoever waits in a
  * WaitGroup waits for it to end, even where it waits itself and is not stuck.
@@ -72,7 +73,7 @@ struct goleak_hope_input {
     const struct goleak_waits *waits;
     const struct goleak_ledger *ledger;
     const struct goleak_limits *limits;
-    int64_t last; /* moment of the last event */
+    int64_t first, last; /* moments of the first and the last event */
     bool several; /* processes: the ledger's numbers are their sums */
     struct goleak_holders *holders; /* found before; its counts are used up. NULL: there are no locks */
 };

@@ -64,16 +64,34 @@ static bool is_unused(const struct goleak_hope_search *search, const struct gole
                                            goleak_hope_may_come_again(search, record));
 }
 
+/* It was started when the program was, or the recording. */
+static bool is_from_first(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    uint64_t before = (uint64_t)record->created - (uint64_t)search->input->first;
+    int64_t waited = goleak_waited(record, search->input->last);
+    return before <= (uint64_t)waited / (uint64_t)search->input->limits->together;
+}
+
+/* Who starts a program's workers may have ended when all are started: then who started that one keeps them. */
+static uint32_t living_from(const struct goleak_hope_search *search, uint32_t node)
+{
+    while (node != 0 && !goleak_has_bit(search->alive, node))
+        node = goleak_lineage_at(search->input->lineage, node)->parent;
+    return node;
+}
+
 /* *whom: its spawner; 0: it was a package's init. */
 bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t stuck, uint32_t *whom)
 {
-    const uint32_t node = search->parents[stuck];
+    uint32_t node = search->parents[stuck];
     const struct goleak_record *record = goleak_store_at(search->input->store, stuck);
     *whom = 0;
     if (record->created == GOLEAK_NO_MOMENT)
         return false;
     if (is_of_init(search, record))
         return true;
+    if (is_from_first(search, record))
+        node = living_from(search, node);
     bool idle = goleak_has_bit(search->idle, stuck) || goleak_hope_in_wait_group(search, record);
     if (!idle || !is_unused(search, record) || node == 0 || !goleak_has_bit(search->alive, node))
         return false;

@@ -495,9 +495,19 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
 {
     const struct goleak_holders_input locks = { input->store, input->symbols, input->reasons, input->locks,
                                                 input->limits, goleak_health_complete(input->health) };
-    struct goleak_hope_input known = { input->store,   input->lineage,       input->sites,  input->symbols,
-                                       input->reasons, input->waits,         input->ledger, input->limits,
-                                       input->last,    input->processes > 1, NULL };
+    struct goleak_hope_input known = {
+        .store = input->store,
+        .lineage = input->lineage,
+        .sites = input->sites,
+        .symbols = input->symbols,
+        .reasons = input->reasons,
+        .waits = input->waits,
+        .ledger = input->ledger,
+        .limits = input->limits,
+        .first = input->first,
+        .last = input->last,
+        .several = input->processes > 1,
+    };
     goleak_holders_init(&input->holders, input->alloc);
     goleak_hope_init(&input->hope, input->alloc);
     goleak_ties_init(&input->ties, input->alloc);
