@@ -720,7 +720,7 @@ static struct front *front_at(struct goleak_reader *reader, const char *at, size
 static const struct front *find_front(struct goleak_reader *reader, const char *at)
 {
     size_t size = reader->front_size;
-    if (size == 0)
+    if (size == 0 || reader->comm_size > size) /* a name that is longer than what the line before began with */
         return NULL;
     const struct front *front = front_at(reader, at, size);
     return front->size == size && is_same(front->text, at, size) ? front : NULL;

@@ -61,6 +61,14 @@ static void trim(struct goleak_lineage *lineage, uint32_t node)
     goleak_lineage_drop(lineage, above);
 }
 
+bool goleak_lineage_descends(const struct goleak_lineage *lineage, uint32_t node, uint32_t from)
+{
+    for (unsigned i = 0; node != 0; node = lineage->nodes[node].parent, i++)
+        if (node == from || i == 4 * GOLEAK_LINEAGE_KEPT)
+            return true;
+    return false;
+}
+
 uint32_t goleak_lineage_of(struct goleak_lineage *lineage, struct goleak_record *record, struct goleak_detail *detail)
 {
     if (record->flags & GOLEAK_REC_SPAWNED)

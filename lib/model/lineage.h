@@ -47,6 +47,10 @@ void goleak_lineage_adopt(struct goleak_lineage *lineage, struct goleak_record *
 /* The goroutine has ended: gives back its node and its reference to its parent. */
 void goleak_lineage_end(struct goleak_lineage *lineage, struct goleak_record *record, struct goleak_detail *detail);
 
+/* Is the node the other one, or below it, as far as it is looked for? Whoever links nodes asks: recordings may claim
+ * that each of two has started the other. */
+bool goleak_lineage_descends(const struct goleak_lineage *lineage, uint32_t node, uint32_t from);
+
 /* Gives back one reference to a node; 0: none. */
 void goleak_lineage_drop(struct goleak_lineage *lineage, uint32_t node);
 

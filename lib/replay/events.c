@@ -585,9 +585,10 @@ static void keep_node(struct goleak_replay *replay, struct goleak_record *record
     record->flags |= GOLEAK_REC_SPAWNED;
     own->incarnation = detail->incarnation;
     own->site = record->site;
-    own->parent = record->parent;
-    if (record->parent != 0)
-        replay->lineage.nodes[record->parent].references++;
+    if (!goleak_lineage_descends(&replay->lineage, record->parent, node))
+        own->parent = record->parent;
+    if (own->parent != 0)
+        replay->lineage.nodes[own->parent].references++;
 }
 
 /* A goroutine shows its address that was known by its goid before: it takes over what is

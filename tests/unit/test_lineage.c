@@ -223,6 +223,23 @@ static void freed_nodes_are_used_again(void **state)
     assert_int_equal(lineage.count, 2); /* "none", and the one */
 }
 
+static void who_descends_from_whom_is_found(void **state)
+{
+    struct one all[3] = { goroutine(0x100), goroutine(0x200), goroutine(0x300) }, other = goroutine(0x400);
+    (void)state;
+    spawn(&all[0], &all[1]);
+    spawn(&all[1], &all[2]);
+    const uint32_t last = node_of(&all[2]), first = node_of(&all[0]), alone = node_of(&other);
+    assert_true(goleak_lineage_descends(&lineage, last, first));
+    assert_true(goleak_lineage_descends(&lineage, last, last));
+    assert_false(goleak_lineage_descends(&lineage, first, last));
+    assert_false(goleak_lineage_descends(&lineage, last, alone));
+    assert_false(goleak_lineage_descends(&lineage, 0, first));
+    for (int i = 2; i >= 0; i--)
+        end(&all[i]);
+    end(&other);
+}
+
 static void without_memory_there_is_no_node(void **state)
 {
     struct one parent = goroutine(1);
@@ -241,11 +258,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_spawner_has_one_node_however_many_it_spawns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_ended_parent_is_kept_for_its_child, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_ended_record_holds_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_relay_keeps_its_last_generations_and_says_that_it_was_cut, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_relay_keeps_its_last_generations_and_says_that_it_was_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sixty_four_ancestors_are_never_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_long_living_chain_goes_whole_from_either_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(freed_nodes_are_used_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_descends_from_whom_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_memory_there_is_no_node, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
