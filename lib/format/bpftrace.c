@@ -95,7 +95,7 @@ static bool is_memlock(const char *at, const char *end)
 /* "ERROR: failed to detach probe", at its end, where tracefs is not where it looks: nothing is missing. */
 static bool is_detach(const char *at, const char *end)
 {
-    return has_word(at, end, "failed to detach probe");
+    return has_word(at, end, "failed to detach probe") && find_severity(at, end) != NULL;
 }
 
 /* "ERROR: failed to look up stack id -17 (pid -1): -2", where its map had no place: the event is
