@@ -30,8 +30,8 @@ static bool place_of(const struct goleak_image *image, uint64_t address, struct 
 static bool at(void *context, uint64_t address, bool after_call, struct goleak_place *out)
 {
     const struct goleak_names *names = context;
-    uint64_t linked =
-        address - names->shift; /* 0, while it is not known: places in the file are far below what is loaded */
+    /* While it is not known it is 0: places in the file are named, for they are far below what is loaded. */
+    uint64_t linked = address - names->shift;
     return linked != 0 && place_of(names->image, linked - after_call, out);
 }
 

@@ -659,6 +659,8 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
         reader->columns = head.has;
         reader->has_period = head.has_period;
         reader->comm_size = (size_t)(head.comm_end - head.comm);
+        if (reader->comm_size > reader->front_size) /* what is kept begins with a shorter name */
+            reader->front_size = 0;
         if (reader->comm_size <= sizeof reader->comm)
             memcpy(reader->comm, head.comm, reader->comm_size);
         if (!goleak_word_set(&reader->comm_word, head.comm, reader->comm_size))
@@ -720,7 +722,7 @@ static struct front *front_at(struct goleak_reader *reader, const char *at, size
 static const struct front *find_front(struct goleak_reader *reader, const char *at)
 {
     size_t size = reader->front_size;
-    if (size == 0 || reader->comm_size > size) /* a name that is longer than what the line before began with */
+    if (size == 0)
         return NULL;
     const struct front *front = front_at(reader, at, size);
     return front->size == size && is_same(front->text, at, size) ? front : NULL;

@@ -22,8 +22,8 @@ struct goleak_site {
     uint32_t place;      /* the same in the first process: what reports sum up. Itself, where there is no other */
     int64_t first, last; /* moments of the first and the last creation; 0: of none */
     uint32_t tied, untied; /* ended right after their spawners had; … and did not */
-    uint32_t twin,
-        twins; /* site; and so many of both, so to say: ended together with one of that site and their spawner */
+    /* Site: so many ended together with one of it that their spawner had started, too. */
+    uint32_t twin, twins;
     uint8_t proof;       /* GOLEAK_REC_SYSTEM, _USER, _MAIN, _NOT_MAIN bits */
 };
 

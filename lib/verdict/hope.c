@@ -323,8 +323,7 @@ static void spread(struct goleak_hope_search *search, uint32_t index)
  * have ended. 0: it is not. */
 static uint32_t find_blocked(const struct goleak_hope_search *search, uint32_t node)
 {
-    while (node != 0 && !goleak_has_bit(search->alive, node))
-        node = search->input->lineage->nodes[node].parent;
+    node = goleak_nearest_alive(search, node);
     return node != 0 && goleak_has_bit(search->blocked, node) ? search->nodes[node] : 0;
 }
 

@@ -69,6 +69,14 @@ static inline size_t goleak_fetch_word(const struct goleak_hope_search *search, 
     return count;
 }
 
+/* Of a node's goroutine and those from which it descends the nearest one that lives; 0: none does. */
+static inline uint32_t goleak_nearest_alive(const struct goleak_hope_search *search, uint32_t node)
+{
+    while (node != 0 && !goleak_has_bit(search->alive, node))
+        node = search->input->lineage->nodes[node].parent;
+    return node;
+}
+
 static inline const struct goleak_kin *goleak_kin_of(const struct goleak_hope_search *search,
                                                      const struct goleak_record *record)
 {

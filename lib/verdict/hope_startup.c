@@ -72,14 +72,6 @@ static bool is_from_first(const struct goleak_hope_search *search, const struct 
     return before <= (uint64_t)waited / (uint64_t)search->input->limits->together;
 }
 
-/* Who starts a program's workers may have ended when all are started: then who started that one keeps them. */
-static uint32_t living_from(const struct goleak_hope_search *search, uint32_t node)
-{
-    while (node != 0 && !goleak_has_bit(search->alive, node))
-        node = goleak_lineage_at(search->input->lineage, node)->parent;
-    return node;
-}
-
 /* *whom: its spawner; 0: it was a package's init. */
 bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t stuck, uint32_t *whom)
 {
@@ -90,8 +82,8 @@ bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t
         return false;
     if (is_of_init(search, record))
         return true;
-    if (is_from_first(search, record))
-        node = living_from(search, node);
+    if (is_from_first(search, record)) /* who starts a program's workers may end when all are started */
+        node = goleak_nearest_alive(search, node);
     bool idle = goleak_has_bit(search->idle, stuck) || goleak_hope_in_wait_group(search, record);
     if (!idle || !is_unused(search, record) || node == 0 || !goleak_has_bit(search->alive, node))
         return false;

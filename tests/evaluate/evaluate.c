@@ -126,6 +126,12 @@ static void print_whole(const char *recording)
     print_scores("goroutine", &whole.goroutine);
 }
 
+static void print_both(const char *label, const struct trial_score *score)
+{
+    print_score(label, score, TRIAL_DEFAULT);
+    print_score("… and suspect", score, TRIAL_SUSPECT);
+}
+
 /* Cut by bytes: of a text the last lines are missing, of a Go trace first its names, then the stacks, then events. */
 static void print_cuts(const char *recording)
 {
@@ -137,8 +143,7 @@ static void print_cuts(const char *recording)
         trial.bytes = parts[i];
         trial = run_all(recording, &trial);
         snprintf(label, sizeof label, "cut at %.0f %%", parts[i] * 100);
-        print_score(label, &trial.goroutine, TRIAL_DEFAULT);
-        print_score("… and suspect", &trial.goroutine, TRIAL_SUSPECT);
+        print_both(label, &trial.goroutine);
     }
 }
 
@@ -164,8 +169,7 @@ static void print_sweep(const char *recording)
             trial.seed = i + 1;
             trial = run_all(recording, &trial);
             snprintf(label, sizeof label, "%.1f %% lost", drops[i] * 100);
-            print_score(label, &trial.function, TRIAL_DEFAULT);
-            print_score("… and suspect", &trial.function, TRIAL_SUSPECT);
+            print_both(label, &trial.function);
         }
     }
 }
