@@ -8,6 +8,7 @@
 #define COMPARED 16 /* names of the recording that are looked up to see whether the file fits */
 #define AGREED 3    /* so many starts may tell how far off the file was loaded */
 #define PAGE 4096
+#define PAGES 4 /* that a function of the runtime has at most; what is said to be longer is damaged */
 
 /* The place of an instruction in the function that holds it. */
 static bool place_of(const struct goleak_image *image, uint64_t address, struct goleak_place *out)
@@ -29,10 +30,16 @@ static bool place_of(const struct goleak_image *image, uint64_t address, struct 
 
 static bool at(void *context, uint64_t address, bool after_call, struct goleak_place *out)
 {
-    const struct goleak_names *names = context;
-    /* While it is not known it is 0: places in the file are named, for they are far below what is loaded. */
-    uint64_t linked = address - names->shift;
-    return linked != 0 && place_of(names->image, linked - after_call, out);
+    struct goleak_names *names = context;
+    for (size_t i = 0; i < names->shift_count; i++) {
+        uint64_t linked = address - names->shifts[i];
+        if (linked != 0 && place_of(names->image, linked - after_call, out))
+            return true;
+    }
+    if (names->shift_count != 0 || address == 0)
+        return false;
+    names->unplaced += address > names->text_end;
+    return place_of(names->image, address - after_call, out); /* places in the file are far below what is loaded */
 }
 
 /* Tracers name functions as the symbol table does: with the ABI of assembly. */
@@ -103,8 +110,71 @@ static bool address_of(void *context, const char *object, size_t size, uint64_t 
     uint64_t linked;
     if (!goleak_image_address_of(names->image, offset, &linked))
         return false;
-    *address = linked + names->shift;
+    *address = linked + (names->shift_count != 0 ? names->shifts[0] : 0);
     return true;
+}
+
+static void add_shift(struct goleak_names *names, uint64_t shift)
+{
+    for (size_t i = 0; i < names->shift_count; i++)
+        if (names->shifts[i] == shift)
+            return;
+    if (names->shift_count == GOLEAK_NAMES_SHIFTS)
+        return;
+    names->shifts[names->shift_count++] = shift;
+    names->resolver.learnt++;
+}
+
+/* One more function tells this distance. */
+static void add_guess(struct goleak_names *names, uint64_t shift, enum goleak_within function)
+{
+    struct goleak_names_guess *guess = NULL;
+    for (size_t i = 0; i < GOLEAK_NAMES_GUESSES && guess == NULL; i++)
+        if (names->guesses[i].told != 0 && names->guesses[i].shift == shift)
+            guess = &names->guesses[i];
+    if (guess == NULL) {
+        guess = &names->guesses[names->next_guess++ % GOLEAK_NAMES_GUESSES];
+        *guess = (struct goleak_names_guess){ .shift = shift };
+    }
+    guess->told |= 1u << function;
+    if ((guess->told & (guess->told - 1)) != 0)
+        add_shift(names, shift);
+}
+
+static bool is_within(const struct goleak_names *names, const struct goleak_image_function *function, uint64_t address)
+{
+    for (size_t i = 0; i < names->shift_count; i++)
+        if (address - names->shifts[i] >= function->entry && address - names->shifts[i] < function->end)
+            return true;
+    return false;
+}
+
+static void within(void *context, enum goleak_within function, uint64_t address)
+{
+    static const char *const called[GOLEAK_WITHIN_COUNT][3] = {
+        [GOLEAK_WITHIN_NEWPROC] = { "runtime.newproc1", "runtime.newproc.func1", "runtime.newproc" },
+        [GOLEAK_WITHIN_GOPARK] = { "runtime.gopark" },
+        [GOLEAK_WITHIN_READY] = { "runtime.ready" },
+        [GOLEAK_WITHIN_EXECUTE] = { "runtime.execute" },
+        [GOLEAK_WITHIN_END] = { "runtime.gdestroy", "runtime.goexit0" },
+        [GOLEAK_WITHIN_GOEXIT] = { "runtime.goexit" },
+    };
+    struct goleak_names *names = context;
+    struct goleak_image_function found[3];
+    size_t count = 0;
+    if (!names->movable)
+        return;
+    for (size_t i = 0; i < 3 && called[function][i] != NULL; i++) {
+        if (!goleak_image_named(names->image, called[function][i], strlen(called[function][i]), &found[count]))
+            continue;
+        if (is_within(names, &found[count++], address))
+            return;
+    }
+    for (size_t i = 0; i < count; i++)
+        for (uint64_t offset = (address - found[i].entry) % PAGE;
+             offset < found[i].end - found[i].entry && offset < PAGES * PAGE; offset += PAGE)
+            if (address > found[i].entry + offset) /* a distance of 0 would be a place in the file */
+                add_guess(names, address - found[i].entry - offset, function);
 }
 
 /* All starts are entries, if it was loaded so far off. */
@@ -118,7 +188,7 @@ static bool fits(const struct goleak_names *names, uint64_t shift)
 }
 
 /* A goroutine began there, and main's beginning was not seen. */
-static void learn_shift(struct goleak_names *names, uint64_t startpc)
+static void learn_from_starts(struct goleak_names *names, uint64_t startpc)
 {
     struct goleak_image_function function;
     uint64_t fitting = 0;
@@ -138,10 +208,34 @@ static void learn_shift(struct goleak_names *names, uint64_t startpc)
         fitting = startpc - function.entry;
         count++;
     }
-    if (count != 1)
-        return;
-    names->shift = fitting;
-    names->shift_known = true;
+    if (count == 1)
+        add_shift(names, fitting);
+}
+
+/* Does a function begin there? If none does, *found is one that holds the address; its name is NULL: none. */
+static bool begins(const struct goleak_names *names, uint64_t startpc, struct goleak_image_function *found)
+{
+    struct goleak_image_function here;
+    *found = (struct goleak_image_function){ 0 };
+    for (size_t i = 0; i < names->shift_count; i++) {
+        if (!goleak_image_at(names->image, startpc - names->shifts[i], &here))
+            continue;
+        *found = here;
+        if (here.entry == startpc - names->shifts[i])
+            return true;
+    }
+    return false;
+}
+
+static void learn_from_start(struct goleak_names *names, uint64_t goid, uint64_t startpc)
+{
+    struct goleak_image_function found;
+    if (goid == 1 && goleak_image_named(names->image, "runtime.main", 12, &found)) {
+        if (!is_within(names, &found, startpc) && startpc >= found.entry && (startpc - found.entry) % PAGE == 0)
+            add_shift(names, startpc - found.entry);
+    } else if (names->shift_count == 0) {
+        learn_from_starts(names, startpc);
+    }
 }
 
 /* The first creations of a recording: do they fit the file? */
@@ -149,20 +243,16 @@ static void created(void *context, uint64_t goid, uint64_t startpc, const char *
 {
     struct goleak_names *names = context;
     struct goleak_image_function found;
-    if (goid == 1 && !names->shift_known && goleak_image_named(names->image, "runtime.main", 12, &found)) {
-        names->shift = startpc - found.entry;
-        names->shift_known = true;
-    } else if (!names->shift_known && startpc != 0) {
-        learn_shift(names, startpc);
-    }
-    if (function == NULL || !names->shift_known || names->compared >= COMPARED)
+    if (names->movable && startpc != 0)
+        learn_from_start(names, goid, startpc);
+    if (function == NULL || names->shift_count == 0 || names->compared >= COMPARED)
         return;
     names->compared++;
-    bool there = goleak_image_at(names->image, startpc - names->shift, &found);
-    if (!there || found.entry != startpc - names->shift)
+    if (!begins(names, startpc, &found))
         goleak_health_note_at(names->health, GOLEAK_HEALTH_other_program, 1, position,
                               "%.100s began at 0x%" PRIx64 ", where %s has %s%.100s", function, startpc, names->base,
-                              there ? "the middle of " : "no function", there ? found.name : "");
+                              found.name != NULL ? "the middle of " : "no function",
+                              found.name != NULL ? found.name : "");
 }
 
 enum goleak_status goleak_names_open(struct goleak_names *names, struct goleak_alloc *alloc, const char *path,
@@ -175,8 +265,10 @@ enum goleak_status goleak_names_open(struct goleak_names *names, struct goleak_a
     if (status != GOLEAK_OK)
         return status;
     goleak_image_info(names->image, &info);
-    names->shift_known = !info.movable;
-    names->resolver = (struct goleak_resolver){ names, at, in, address_of, recorded, created };
+    names->movable = info.movable;
+    names->text_end = info.text_end;
+    names->shift_count = !info.movable; /* 0 */
+    names->resolver = (struct goleak_resolver){ names, at, in, address_of, recorded, created, within, 0 };
     return GOLEAK_OK;
 }
 
@@ -186,13 +278,18 @@ void goleak_names_finish(struct goleak_names *names)
         goleak_health_note(names->health, GOLEAK_HEALTH_other_program, 1, 0, 0, 0,
                            "the recorded program's file is %s, of which %s names nothing: give --exe a file of that name",
                            names->elsewhere, names->base);
-    else if (!names->shift_known && names->start_count != 0)
+    else if (names->shift_count == 0 && names->start_count != 0)
         goleak_health_note(
             names->health, GOLEAK_HEALTH_other_program, 1, 0, 0, 0,
             "where %s was loaded is not known: %zu functions that goroutines began in %s; record from the "
-            "program's start to have it named",
+            "program's start, or with stacks, to have it named",
             names->base, names->start_count,
             names->start_count < AGREED ? "are too few to tell" : "fit no place, or several");
+    else if (names->shift_count == 0 && names->unplaced != 0)
+        goleak_health_note(names->health, GOLEAK_HEALTH_other_program, 1, 0, 0, 0,
+                           "where %s was loaded is not known: no address of its probes and stacks fits; is it the "
+                           "program that was recorded?",
+                           names->base);
 }
 
 void goleak_names_close(struct goleak_names *names)

@@ -6,10 +6,19 @@
  * there, the outermost, and the line in it.
  *
  * A position-independent executable was loaded somewhere else than it was linked for.
- * How far off is learnt when the recording tells where main began (goid 1). One that was
- * begun later tells where others did: each is the entry of a function, and soon there is
- * one distance only that makes entries of all of them. Until then what was loaded stays
- * an address; where a tracer gives a place in the file, it is named.
+ * How far off is told
+ *
+ *   - by where main began (goid 1);
+ *   - by addresses within functions that are known without the executable: what probes
+ *     stand on, and what a goroutine's first function returns to. A program is loaded at
+ *     whole pages, so that such an address has few distances to choose from; where two
+ *     functions say the same, that is it;
+ *   - by where goroutines began, each at the entry of a function: soon there is one
+ *     distance only that makes entries of all of them.
+ *
+ * Each process has its own, and an address is looked for in all: processes lie far apart.
+ * Until one is known what was loaded stays an address; where a tracer gives a place in the
+ * file, it is named.
  */
 #ifndef GOLEAK_NAMES_H
 #define GOLEAK_NAMES_H
@@ -19,14 +28,27 @@
 #include "model/symbols.h"
 
 #define GOLEAK_NAMES_STARTS 16
+#define GOLEAK_NAMES_SHIFTS 8
+#define GOLEAK_NAMES_GUESSES 16
+
+/* A distance, and which functions (bits of enum goleak_within) tell it. */
+struct goleak_names_guess {
+    uint64_t shift;
+    uint32_t told;
+};
 
 struct goleak_names {
     struct goleak_image *image;
     struct goleak_resolver resolver;
     struct goleak_health_book *health; /* borrowed */
     const char *base;    /* the file's name without folders; borrowed */
-    uint64_t shift;      /* loaded address - linked address */
-    bool shift_known;
+    bool movable;
+    uint64_t text_end;   /* linked */
+    uint64_t shifts[GOLEAK_NAMES_SHIFTS]; /* loaded address - linked address, of each process */
+    size_t shift_count;
+    struct goleak_names_guess guesses[GOLEAK_NAMES_GUESSES]; /* the newest in place of the oldest */
+    size_t next_guess;
+    uint64_t unplaced;   /* loaded addresses that were asked for before the first */
     uint64_t starts[GOLEAK_NAMES_STARTS]; /* where goroutines began, each once, while it is not known */
     size_t start_count;
     unsigned compared;   /* names that the recording tells, too */

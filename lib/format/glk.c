@@ -80,6 +80,7 @@ struct goleak_reader {
     uint64_t events, notes;
     uint32_t *named; /* by stack of the symbols: as an executable has it; 0: not looked up */
     size_t named_capacity;
+    uint32_t learnt; /* goleak_symbols_learnt, when they were */
     const char *form;     /* interned: of the first source */
     const char *source;   /* … and the formats of all */
     bool relative;
@@ -428,8 +429,27 @@ static uint32_t name_frame(struct goleak_symbols *symbols, uint32_t frame, bool 
     return goleak_symbols_frame(symbols, name, name_size, number, after_call);
 }
 
+/* 0: the frame has more than an address. */
+static uint64_t address_of(const struct goleak_symbols *symbols, uint32_t frame)
+{
+    uint64_t number;
+    size_t size;
+    const char *text = goleak_intern_get(&symbols->frames, frame, &size), *end = text + size;
+    bool bare = symbols->frame_info[frame - 1].function == 0 && goleak_text_begins(text, "0x");
+    return bare && goleak_parse_hex(text + 2, end, &number) == end ? number : 0;
+}
+
+/* Where the program lies may have been learnt: stacks that were looked up are again. */
+static void look_again(struct goleak_reader *reader)
+{
+    uint32_t learnt = goleak_symbols_learnt(reader->env.symbols);
+    if (reader->learnt != learnt && reader->named_capacity != 0)
+        memset(reader->named, 0, reader->named_capacity * sizeof *reader->named);
+    reader->learnt = learnt;
+}
+
 /* The stack as the executable has it, looked up once. 0: memory. */
-static uint32_t name_stack(struct goleak_reader *reader, uint32_t stack)
+static uint32_t name_stack(struct goleak_reader *reader, enum goleak_event_kind kind, uint32_t stack)
 {
     struct goleak_symbols *symbols = reader->env.symbols;
     struct goleak_alloc *alloc = reader->env.alloc;
@@ -441,6 +461,9 @@ static uint32_t name_stack(struct goleak_reader *reader, uint32_t stack)
     if (reader->named[stack] != 0)
         return reader->named[stack];
     size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
+    goleak_symbols_tell_ends(symbols, kind, address_of(symbols, frames[0]),
+                             count > 1 ? address_of(symbols, frames[count - 1]) : 0);
+    look_again(reader);
     uint32_t *list = goleak_alloc_array(alloc, count, sizeof *list);
     bool good = list != NULL;
     for (size_t i = 0; i < count && good; i++)
@@ -456,9 +479,10 @@ static bool name_stacks(struct goleak_reader *reader, struct goleak_event *event
 {
     if (reader->env.symbols->resolver == NULL)
         return true;
+    look_again(reader);
     for (size_t i = 0; i < count; i++)
         if (events[i].has & GOLEAK_HAS_STACK && events[i].stack != 0 &&
-            (events[i].stack = name_stack(reader, events[i].stack)) == 0)
+            (events[i].stack = name_stack(reader, (enum goleak_event_kind)events[i].kind, events[i].stack)) == 0)
             return false;
     return true;
 }

@@ -416,15 +416,18 @@ static enum goleak_status push(void *context, struct goleak_batch **batch)
     return reader->sink.push(reader->sink.context, batch);
 }
 
-/* "(45a700 <- 45a6a5) ": the probe's address, and where it returns to. NULL: none. */
-static const char *parse_addresses(const char *at, const char *end, bool *returns)
+/* "(45a700 <- 45a6a5) ": the probe's address, and where it returns to. NULL: none. *probe: 0, if it is not told. */
+static const char *parse_addresses(const char *at, const char *end, bool *returns, uint64_t *probe)
 {
     uint64_t address;
+    *probe = 0;
     if (at == end || *at != '(')
         return NULL;
     const char *close = memchr(at, ')', (size_t)(end - at));
     const char *rest = close != NULL ? goleak_parse_hex(at + 1, close, &address) : NULL;
     *returns = rest != NULL && goleak_begins(rest, close, " <- ");
+    if (rest != NULL && (*returns || rest == close))
+        *probe = address;
     if (*returns)
         rest = goleak_parse_hex(rest + 4, close, &address);
     else if (rest != NULL && goleak_begins(rest, close, "+")) /* a relative address */
@@ -455,7 +458,8 @@ static enum goleak_status take_event(struct goleak_reader *reader, const struct 
         end--;
     const char *trace = goleak_skip_blanks(head->trace, end);
     bool returns = probe->returns_by_name;
-    const char *arguments = parse_addresses(trace, end, &returns);
+    uint64_t address;
+    const char *arguments = parse_addresses(trace, end, &returns, &address);
     enum goleak_event_kind kind = kind_here(probe, returns);
     struct goleak_key_plan *plan = returns ? &probe->leave : &probe->entry;
     event.kind = plan->kind = (uint8_t)kind;
@@ -489,6 +493,8 @@ static enum goleak_status take_event(struct goleak_reader *reader, const struct 
     }
     if (!goleak_textual_whole(text, line, &event))
         return GOLEAK_OK;
+    if (arguments != NULL)
+        goleak_textual_tell_probe(text, kind, address);
     return add(reader, &event);
 }
 
@@ -596,9 +602,10 @@ static const char *columns_end(const char *at, const char *end)
 static bool is_trace_alone(const char *at, const char *end)
 {
     bool returns;
+    uint64_t probe;
     const char *columns = columns_end(at, end);
     at = goleak_skip_blanks(columns != NULL ? columns : at, end);
-    const char *rest = parse_addresses(at, end, &returns);
+    const char *rest = parse_addresses(at, end, &returns, &probe);
     if (rest == NULL)
         return false;
     const char *equals = memchr(rest, '=', (size_t)(end - rest));
@@ -961,10 +968,11 @@ static enum goleak_event_kind begins_section(const char *at, const char *end)
 {
     struct head head;
     bool returns, unused;
+    uint64_t probe;
     if (*at == '#' || !split_head(at, end, &head) || head.has == 0)
         return GOLEAK_EVENT_OTHER;
     enum goleak_event_kind kind = kind_of(head.event, head.event_end, &returns, &unused, &unused);
-    if (parse_addresses(goleak_skip_blanks(head.trace, end), end, &returns) == NULL)
+    if (parse_addresses(goleak_skip_blanks(head.trace, end), end, &returns, &probe) == NULL)
         return GOLEAK_EVENT_OTHER;
     return kind == GOLEAK_EVENT_CREATE && !returns ? GOLEAK_EVENT_SPAWN : kind;
 }
@@ -1064,6 +1072,7 @@ static bool is_ours(const char *at, const char *end)
 {
     struct head head;
     bool returns;
+    uint64_t probe;
     if (is_raw_dump(at, end) || is_trace_alone(at, end) || goleak_begins(at, end, "[ perf record: ") ||
         goleak_begins(at, end, "\t\"linux-perf-json-version\"") || goleak_begins(at, end, "# captured on "))
         return true;
@@ -1079,7 +1088,7 @@ static bool is_ours(const char *at, const char *end)
                 return true;
     if (!split_head(at, end, &head))
         return false;
-    if (parse_addresses(goleak_skip_blanks(head.trace, end), end, &returns) != NULL)
+    if (parse_addresses(goleak_skip_blanks(head.trace, end), end, &returns, &probe) != NULL)
         return true;
     bool needs, named;
     return head.has != 0 && kind_of(head.event, head.event_end, &returns, &needs, &named) != GOLEAK_EVENT_OTHER;

@@ -276,3 +276,35 @@ bool goleak_stacktext_take(struct goleak_stacktext *text, uint32_t *stack)
     text->block.size = 0;
     return true;
 }
+
+/* 0: the line tells none. */
+static uint64_t address_in(const char *at, const char *end)
+{
+    struct goleak_frame_text parts;
+    bool bare = goleak_stacktext_split(at, end, &parts) && parts.size == 0 && !parts.has_file_offset;
+    return bare ? parts.offset : 0;
+}
+
+void goleak_stacktext_ends(const struct goleak_stacktext *text, uint64_t *leaf, uint64_t *root)
+{
+    const char *at = text->block.data, *end = at + text->block.size;
+    *leaf = *root = 0;
+    if (text->block.size == 0 || text->block.failed)
+        return;
+    const char *newline = memchr(at, '\n', text->block.size), *last = --end;
+    while (last > at && last[-1] != '\n')
+        last--;
+    *leaf = address_in(at, newline);
+    *root = last > at ? address_in(last, end) : 0;
+}
+
+void goleak_stacktext_forget(struct goleak_stacktext *text)
+{
+    struct goleak_alloc *alloc = text->block.alloc;
+    goleak_intern_release(&text->blocks);
+    goleak_intern_init(&text->blocks, alloc);
+    memset(text->shortest, 0, sizeof text->shortest);
+    memset(text->guesses, 0, sizeof text->guesses);
+    memset(text->follows, 0, sizeof text->follows);
+    text->last = 0;
+}

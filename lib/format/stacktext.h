@@ -59,6 +59,10 @@ const char *goleak_stacktext_known(struct goleak_stacktext *text, const char *at
 /* Does this line (blanks before it included) look like a frame? */
 bool goleak_stacktext_is_frame(const char *at, const char *end);
 void goleak_stacktext_add(struct goleak_stacktext *text, const char *at, const char *end);
+/* The addresses of the ends of those lines; 0 where a name stands, or a place in a file. */
+void goleak_stacktext_ends(const struct goleak_stacktext *text, uint64_t *leaf, uint64_t *root);
+/* What was seen before was named as well as was known then: it is read again. */
+void goleak_stacktext_forget(struct goleak_stacktext *text);
 /* The stack of the lines added since the last call; 0: none were. False: memory. */
 bool goleak_stacktext_take(struct goleak_stacktext *text, uint32_t *stack);
 

@@ -204,11 +204,39 @@ static void put_stack(struct goleak_textual *text, uint32_t stack)
     }
 }
 
+/* Where the program lies may have been learnt: stacks that stand below again get names. */
+static void look_again(struct goleak_textual *text)
+{
+    uint32_t learnt = goleak_symbols_learnt(text->env.symbols);
+    if (learnt == text->learnt)
+        return;
+    text->learnt = learnt;
+    text->has_stacks = goleak_textual_has_stacks(text);
+    goleak_stacktext_forget(&text->stack);
+}
+
+void goleak_textual_tell_probe(struct goleak_textual *text, enum goleak_event_kind kind, uint64_t address)
+{
+    goleak_symbols_tell_probe(text->env.symbols, kind, address);
+    look_again(text);
+}
+
+static void tell_ends(struct goleak_textual *text)
+{
+    uint64_t leaf, root;
+    goleak_stacktext_ends(&text->stack, &leaf, &root);
+    goleak_symbols_tell_ends(text->env.symbols,
+                             (enum goleak_event_kind)text->batch->events[text->batch->count - 1].kind, leaf, root);
+    look_again(text);
+}
+
 enum goleak_status goleak_textual_end_stack(struct goleak_textual *text)
 {
     uint32_t stack;
     if (text->stack.block.size == 0 && !text->stack.block.failed)
         return GOLEAK_OK;
+    if (text->env.symbols->resolver != NULL)
+        tell_ends(text);
     if (!goleak_stacktext_take(&text->stack, &stack))
         return goleak_alloc_failure(text->env.alloc);
     if (stack != 0)
@@ -324,10 +352,12 @@ enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct 
     if (status != GOLEAK_OK)
         return status;
     const struct goleak_resolver *resolver = text->env.symbols->resolver;
-    if (resolver != NULL && event->kind == GOLEAK_EVENT_CREATE && (event->has & GOLEAK_HAS_STARTPC))
+    if (resolver != NULL && event->kind == GOLEAK_EVENT_CREATE && (event->has & GOLEAK_HAS_STARTPC)) {
         resolver->created(resolver->context, event->has & GOLEAK_HAS_GOID ? event->goid : 0, event->startpc,
                           event->has & GOLEAK_HAS_START ? goleak_symbols_text(text->env.symbols, event->name) : NULL,
                           event->position);
+        look_again(text);
+    }
     struct goleak_event *slot = &text->batch->events[text->batch->count++];
     if (slot != event)
         *slot = *event;

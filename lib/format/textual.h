@@ -69,7 +69,8 @@ struct goleak_textual {
     struct goleak_go_place places[GOLEAK_SPAWNS];
     uint32_t stacked; /* kinds of events that had stacks; in the first section, for the seams of all */
     bool has_first;
-    bool has_stacks; /* a section that somebody else has read had some */
+    bool has_stacks; /* a section that somebody else has read had some, or what was read before some were forgotten */
+    uint32_t learnt; /* goleak_symbols_learnt, when the stacks that are known were named */
     struct goleak_section_state section;
     /* Our own recorder's lines. */
     bool recorder_began, recorder_ended;
@@ -125,6 +126,9 @@ void goleak_textual_lost(struct goleak_textual *text, const struct goleak_line *
 void goleak_textual_lost_in_all(struct goleak_textual *text, const struct goleak_line *line, uint64_t total);
 void goleak_textual_lost_stack(struct goleak_textual *text, const struct goleak_line *line);
 void goleak_textual_error(struct goleak_textual *text, const struct goleak_line *line);
+
+/* Where a probe stands that makes events of this kind. */
+void goleak_textual_tell_probe(struct goleak_textual *text, enum goleak_event_kind kind, uint64_t address);
 
 /* An event that may be the input's last, cut: is it whole, then remember it. */
 bool goleak_textual_whole(struct goleak_textual *text, const struct goleak_line *line, const struct goleak_event *event);

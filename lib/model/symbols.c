@@ -217,6 +217,33 @@ void goleak_symbols_address_of(const struct goleak_symbols *symbols, const char 
         symbols->resolver->address_of(symbols->resolver->context, object, size, offset, probed, address);
 }
 
+static enum goleak_within within_of(enum goleak_event_kind kind)
+{
+    static const enum goleak_within within[GOLEAK_EVENT_KIND_COUNT] = {
+        [GOLEAK_EVENT_SPAWN] = GOLEAK_WITHIN_NEWPROC + 1, [GOLEAK_EVENT_CREATE] = GOLEAK_WITHIN_NEWPROC + 1,
+        [GOLEAK_EVENT_PARK] = GOLEAK_WITHIN_GOPARK + 1,   [GOLEAK_EVENT_READY] = GOLEAK_WITHIN_READY + 1,
+        [GOLEAK_EVENT_RUN] = GOLEAK_WITHIN_EXECUTE + 1,   [GOLEAK_EVENT_END] = GOLEAK_WITHIN_END + 1,
+    };
+    return within[kind] != 0 ? within[kind] - 1 : GOLEAK_WITHIN_COUNT;
+}
+
+void goleak_symbols_tell_probe(const struct goleak_symbols *symbols, enum goleak_event_kind kind, uint64_t address)
+{
+    const struct goleak_resolver *resolver = symbols->resolver;
+    enum goleak_within within = within_of(kind);
+    if (resolver != NULL && resolver->within != NULL && within != GOLEAK_WITHIN_COUNT && address != 0)
+        resolver->within(resolver->context, within, address);
+}
+
+void goleak_symbols_tell_ends(const struct goleak_symbols *symbols, enum goleak_event_kind kind, uint64_t leaf,
+                              uint64_t root)
+{
+    const struct goleak_resolver *resolver = symbols->resolver;
+    goleak_symbols_tell_probe(symbols, kind, leaf);
+    if (resolver != NULL && resolver->within != NULL && root != 0)
+        resolver->within(resolver->context, GOLEAK_WITHIN_GOEXIT, root);
+}
+
 bool goleak_symbols_learn(struct goleak_symbols *symbols, uint64_t address, uint32_t function)
 {
     size_t before = symbols->entries.count;

@@ -11,6 +11,8 @@
 #include "base/idmap.h"
 #include "base/intern.h"
 
+#include <goleak.h>
+
 #include <string.h>
 
 static inline bool goleak_text_begins(const char *text, const char *prefix)
@@ -45,6 +47,17 @@ struct goleak_place {
     uint32_t line;
 };
 
+/* Functions of the runtime that a recording tells addresses in: of probes, and of the ends of stacks. */
+enum goleak_within {
+    GOLEAK_WITHIN_NEWPROC, /* where newproc1 begins, and where it returns to */
+    GOLEAK_WITHIN_GOPARK,
+    GOLEAK_WITHIN_READY,
+    GOLEAK_WITHIN_EXECUTE,
+    GOLEAK_WITHIN_END,
+    GOLEAK_WITHIN_GOEXIT, /* what a goroutine's first function returns to */
+    GOLEAK_WITHIN_COUNT   /* elsewhere */
+};
+
 /* Whoever has the executable answers these. `after_call`: the address is one that a
  * call returns to, so the call is before it. False: does not know. */
 struct goleak_resolver {
@@ -61,6 +74,9 @@ struct goleak_resolver {
     /* A goroutine's creation was read: for what it tells of the program. function: NULL
      * where only the address is told. */
     void (*created)(void *context, uint64_t goid, uint64_t startpc, const char *function, uint64_t position);
+    /* The recording has an address in this function. */
+    void (*within)(void *context, enum goleak_within function, uint64_t address);
+    uint32_t learnt; /* grows with each place that the program is known to lie at: what `at` did not know, it may */
 };
 
 /* Addresses whose texts are known: creations ask for few of them, and often. */
@@ -118,6 +134,16 @@ bool goleak_symbols_place(const struct goleak_symbols *symbols, uint64_t address
 /* Leaves *address as it is where nobody knows. */
 void goleak_symbols_address_of(const struct goleak_symbols *symbols, const char *object, size_t size, uint64_t offset,
                                bool probed, uint64_t *address);
+/* The addresses of a stack's ends, before it is asked for its frames: of an event of this kind. 0: not told. */
+void goleak_symbols_tell_ends(const struct goleak_symbols *symbols, enum goleak_event_kind kind, uint64_t leaf,
+                              uint64_t root);
+/* The address of a probe on the function that makes events of this kind. */
+void goleak_symbols_tell_probe(const struct goleak_symbols *symbols, enum goleak_event_kind kind, uint64_t address);
+/* Grows when addresses that nobody knew may be known. */
+static inline uint32_t goleak_symbols_learnt(const struct goleak_symbols *symbols)
+{
+    return symbols->resolver != NULL ? symbols->resolver->learnt : 0;
+}
 /* The function (a string) that begins at `address`; false: memory. */
 bool goleak_symbols_learn(struct goleak_symbols *symbols, uint64_t address, uint32_t function);
 /* In place of a name that was lost, with the end of a Go trace. */

@@ -47,12 +47,13 @@ static int tear_down(void **state)
     return rmdir(folder) == 0 && fail_alloc_is_clean(&heap) ? 0 : -1;
 }
 
-/* The small program, in which runtime.gopark is called runtime.main: it is there that a
- * main goroutine begins. */
-static void write_exe(struct go_exe exe)
+/* The small program, in which runtime.gopark is called otherwise, by at most as many letters. */
+static void write_exe_with(struct go_exe exe, const char *name)
 {
     struct bytes file = { 0 };
-    static const char from[] = "runtime.gopark", to[sizeof from] = "runtime.main";
+    static const char from[] = "runtime.gopark";
+    char to[sizeof from] = "";
+    memcpy(to, name, strlen(name));
     go_exe_write(&file, &exe, NULL);
     for (size_t at = 0; at + sizeof from <= file.size; at++)
         if (memcmp(file.data + at, from, sizeof from) == 0)
@@ -60,6 +61,12 @@ static void write_exe(struct go_exe exe)
     assert_true(bytes_write(&file, path));
     bytes_free(&file);
     text = go_exe_text(&exe);
+}
+
+/* It is called runtime.main: it is there that a main goroutine begins. */
+static void write_exe(struct go_exe exe)
+{
+    write_exe_with(exe, "runtime.main");
 }
 #define GO_EXE_RUNTIME_MAIN GO_EXE_GOPARK
 
@@ -434,6 +441,214 @@ static void starts_of_two_processes_tell_nothing(void **state)
         3, "fit no place, or several");
 }
 
+/* ---- where it was loaded, by what lies in known functions ---------------------------------------- */
+
+#define SHIFT 0x555555000000
+#define OTHER 0x55555f000000
+static const struct go_exe movable = { .minor = 26, .movable = true };
+
+static void open_parking(void)
+{
+    write_exe_with(movable, "runtime.gopark");
+    assert_int_equal(goleak_names_open(&names, &alloc, path, &book, &error), GOLEAK_OK);
+}
+
+static void within(enum goleak_within function, uint64_t address)
+{
+    names.resolver.within(names.resolver.context, function, address);
+}
+
+static void two_known_functions_that_agree_tell_it(void **state)
+{
+    (void)state;
+    open_parking();
+    within(GOLEAK_WITHIN_GOPARK, SHIFT + text + GO_EXE_GOPARK + 0x10);
+    within(GOLEAK_WITHIN_GOPARK, SHIFT + text + GO_EXE_GOPARK); /* the same function says no more */
+    assert_string_equal(at(SHIFT + text + GO_EXE_MAIN, false), "?");
+    assert_int_equal(names.resolver.learnt, 0);
+    within(GOLEAK_WITHIN_NEWPROC, OTHER + text + GO_EXE_NEWPROC); /* nor does one that says something else */
+    within(GOLEAK_WITHIN_READY, SHIFT + text + GO_EXE_MAIN);      /* or that the program has not */
+    assert_string_equal(at(SHIFT + text + GO_EXE_MAIN, false), "?");
+    within(GOLEAK_WITHIN_NEWPROC, SHIFT + text + GO_EXE_NEWPROC + 5);
+    assert_int_equal(names.resolver.learnt, 1);
+    assert_string_equal(at(SHIFT + text + GO_EXE_MAIN, false), "main.main " MAIN ":20");
+    assert_string_equal(at(OTHER + text + GO_EXE_MAIN, false), "?");
+    goleak_names_finish(&names);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_other_program].count, 0);
+}
+
+static void addresses_elsewhere_tell_nothing(void **state)
+{
+    (void)state;
+    open_parking();
+    within(GOLEAK_WITHIN_GOPARK, SHIFT + text + GO_EXE_WORKER);
+    within(GOLEAK_WITHIN_NEWPROC, SHIFT + text + GO_EXE_MAIN);
+    within(GOLEAK_WITHIN_GOPARK, text + GO_EXE_GOPARK); /* a place in the file */
+    within(GOLEAK_WITHIN_NEWPROC, text + GO_EXE_NEWPROC);
+    within(GOLEAK_WITHIN_GOPARK, 0);
+    within(GOLEAK_WITHIN_NEWPROC, UINT64_MAX);
+    assert_int_equal(names.resolver.learnt, 0);
+    assert_string_equal(at(SHIFT + text + GO_EXE_MAIN, false), "?");
+    goleak_names_finish(&names);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_other_program].count, 1);
+    assert_non_null(strstr(book.entries[GOLEAK_HEALTH_other_program].detail, "where app was loaded is not known"));
+}
+
+/* Who writes a line that lies does not take the names away, nor do many. */
+static void what_is_wrong_does_not_keep_the_right_one_away(void **state)
+{
+    (void)state;
+    open_parking();
+    for (uint64_t i = 1; i < 100; i++)
+        within(i % 2 ? GOLEAK_WITHIN_GOPARK : GOLEAK_WITHIN_NEWPROC,
+               OTHER + i * 0x1000 + text + (i % 2 ? GO_EXE_GOPARK : GO_EXE_NEWPROC));
+    within(GOLEAK_WITHIN_GOPARK, OTHER + text + GO_EXE_GOPARK);
+    within(GOLEAK_WITHIN_NEWPROC, OTHER + text + GO_EXE_NEWPROC); /* and two that agree */
+    within(GOLEAK_WITHIN_NEWPROC, SHIFT + text + GO_EXE_NEWPROC);
+    within(GOLEAK_WITHIN_GOPARK, SHIFT + text + GO_EXE_GOPARK);
+    assert_string_equal(at(SHIFT + text + GO_EXE_MAIN, false), "main.main " MAIN ":20");
+}
+
+static void each_process_has_its_own(void **state)
+{
+    (void)state;
+    open_parking();
+    within(GOLEAK_WITHIN_GOPARK, SHIFT + text + GO_EXE_GOPARK);
+    within(GOLEAK_WITHIN_GOPARK, OTHER + text + GO_EXE_GOPARK);
+    within(GOLEAK_WITHIN_NEWPROC, OTHER + text + GO_EXE_NEWPROC);
+    within(GOLEAK_WITHIN_NEWPROC, SHIFT + text + GO_EXE_NEWPROC);
+    assert_string_equal(at(SHIFT + text + GO_EXE_WORKER, false), "main.worker " MAIN ":10");
+    assert_string_equal(at(OTHER + text + GO_EXE_MAIN, false), "main.main " MAIN ":20");
+    created(7, SHIFT + text + GO_EXE_WORKER, "main.worker", 1);
+    created(7, OTHER + text + GO_EXE_WORKER, "main.worker", 2);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_other_program].count, 0);
+    created(8, OTHER + text + GO_EXE_WORKER + 4, "main.worker", 3);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_other_program].count, 1);
+    for (uint64_t i = 1; i < 100; i++) {
+        within(GOLEAK_WITHIN_GOPARK, OTHER + (i << 20) + text + GO_EXE_GOPARK);
+        within(GOLEAK_WITHIN_NEWPROC, OTHER + (i << 20) + text + GO_EXE_NEWPROC);
+    }
+    assert_int_equal(names.resolver.learnt, GOLEAK_NAMES_SHIFTS);
+}
+
+static void a_program_that_lies_where_it_was_linked_learns_nothing(void **state)
+{
+    (void)state;
+    open_names((struct go_exe){ .minor = 26 });
+    within(GOLEAK_WITHIN_GOPARK, SHIFT + text + GO_EXE_GOPARK);
+    within(GOLEAK_WITHIN_NEWPROC, SHIFT + text + GO_EXE_NEWPROC);
+    created(1, SHIFT + text + GO_EXE_RUNTIME_MAIN, NULL, 1);
+    assert_int_equal(names.resolver.learnt, 0);
+    assert_string_equal(at(text + GO_EXE_MAIN, false), "main.main " MAIN ":20");
+}
+
+/* A main that began at no whole page from where it was linked is another program's. */
+static void main_begins_at_a_whole_page(void **state)
+{
+    (void)state;
+    open_names(movable);
+    created(1, SHIFT + 0x10 + text + GO_EXE_RUNTIME_MAIN, NULL, 1);
+    assert_string_equal(at(SHIFT + 0x10 + text + GO_EXE_MAIN, false), "?");
+    created(1, SHIFT + text + GO_EXE_RUNTIME_MAIN, NULL, 2);
+    assert_string_equal(at(SHIFT + text + GO_EXE_MAIN, false), "main.main " MAIN ":20");
+}
+
+/* Attached: nobody sees main begin, and two functions are too few. In the small program runtime.gopark is
+ * runtime.goexit, or is itself. The first stack says nothing of where the program lies, and stands there again. */
+static void check_attached(const char *recording, const char *called)
+{
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    write_exe_with(movable, called);
+    options.exe = path;
+    for (size_t step = 0; step < 3; step++) {
+        struct goleak_trace *trace = load_pieces(&options, recording, strlen(recording), step);
+        struct goleak_goroutine g = load_goroutine(trace, A);
+        assert_string_equal(g.created_at, "main.main " MAIN ":20");
+        assert_string_equal(g.start_function, "main.worker");
+        assert_string_equal(goleak_stack_frame(trace, g.stack, 0), "main.worker " MAIN ":10");
+        assert_string_equal(goleak_stack_frame(trace, g.stack, 1), "main.main " MAIN ":20");
+        assert_int_equal(load_count(trace, "other_program"), 0);
+        assert_true(load_capture(trace).has_stacks);
+        goleak_trace_free(trace);
+    }
+}
+
+#define OF(part) (SHIFT + text + (part))
+
+static void add_park(struct bytes *out, unsigned ts)
+{
+    bytes_format(out,
+                 "gopark: goroutine=c000102000 goid=7 reason=6 ts=%u\n\n        0x%" PRIx64 "\n        0x%" PRIx64
+                 "\n\n",
+                 ts, OF(GO_EXE_WORKER), OF(GO_EXE_MAIN + 8));
+}
+
+static void an_attached_recording_is_named_by_its_stacks(void **state)
+{
+    struct bytes recording = { 0 };
+    (void)state;
+    text = go_exe_text(&movable);
+    add_park(&recording, 1000);
+    bytes_format(&recording,
+                 "execute: goroutine=c000102000 goid=7 ts=1500\n"
+                 "newproc1: goroutine=c000102000 goid=7 gopc=%" PRIx64 " startpc=%" PRIx64 " ts=2000\n\n"
+                 "        0x%" PRIx64 "\n        0x%" PRIx64 "\n        0x%" PRIx64 "\n\n",
+                 OF(GO_EXE_MAIN + 8), OF(GO_EXE_WORKER), OF(GO_EXE_NEWPROC + 5), OF(GO_EXE_MAIN + 8),
+                 OF(GO_EXE_GOPARK + 1));
+    add_park(&recording, 3000);
+    bytes_add(&recording, "", 1);
+    check_attached(recording.data, "runtime.goexit");
+    bytes_free(&recording);
+}
+
+static void an_attached_recording_is_named_by_its_probes(void **state)
+{
+    struct bytes recording = { 0 };
+    (void)state;
+    text = go_exe_text(&movable);
+    bytes_format(&recording,
+                 "app  8152/8153 [001]  1.000001000:  p:execute: (555555001000) g=0xc000102000 goid=7\n"
+                 "app  8152/8153 [001]  1.000002000:  p:gopark: (%" PRIx64 ") g=0xc000102000 goid=7 reason=6\n"
+                 "\t%x [unknown] (/srv/app)\n\t%x [unknown] (/srv/app)\n\n"
+                 "app  8152/8153 [001]  1.000003000:  p:newproc1: (%" PRIx64 " <- %" PRIx64
+                 ") g=0xc000102000 goid=7 gopc=0x%" PRIx64 " startpc=0x%" PRIx64 "\n"
+                 "app  8152/8153 [001]  1.000004000:  p:gopark: (%" PRIx64 ") g=0xc000102000 goid=7 reason=6\n"
+                 "\t%x [unknown] (/srv/app)\n\t%x [unknown] (/srv/app)\n\n",
+                 OF(GO_EXE_GOPARK), GO_EXE_TEXT_OFFSET + GO_EXE_WORKER, GO_EXE_TEXT_OFFSET + GO_EXE_MAIN + 8,
+                 OF(GO_EXE_NEWPROC), OF(GO_EXE_NEWPROC + 5), OF(GO_EXE_MAIN + 8), OF(GO_EXE_WORKER),
+                 OF(GO_EXE_GOPARK), GO_EXE_TEXT_OFFSET + GO_EXE_WORKER, GO_EXE_TEXT_OFFSET + GO_EXE_MAIN + 8);
+    bytes_add(&recording, "", 1);
+    check_attached(recording.data, "runtime.gopark");
+    bytes_free(&recording);
+}
+
+/* One that was converted without the program has addresses in its tables, and is read with it. */
+static void so_is_a_glk_that_was_made_without_the_program(void **state)
+{
+    struct bytes recording = { 0 }, glk = { 0 };
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    char text_path[128];
+    const char *paths[] = { text_path };
+    (void)state;
+    snprintf(text_path, sizeof text_path, "%s/trace.txt", folder);
+    write_exe_with(movable, "runtime.goexit");
+    add_park(&recording, 1000);
+    bytes_format(&recording,
+                 "execute: goroutine=c000102000 goid=7 ts=1500\n"
+                 "newproc1: goroutine=c000104000 goid=9 ts=1700\n\n        0x%" PRIx64 "\n        0x%" PRIx64 "\n\n",
+                 OF(GO_EXE_NEWPROC + 5), OF(GO_EXE_GOPARK + 1));
+    add_park(&recording, 3000);
+    assert_true(bytes_write(&recording, text_path));
+    assert_int_equal(goleak_convert(paths, 1, &options, 3, glk_bytes_write, &glk, &error), GOLEAK_OK);
+    unlink(text_path);
+    options.exe = path;
+    struct goleak_trace *trace = load_pieces(&options, glk.data, glk.size, 0);
+    assert_string_equal(goleak_stack_frame(trace, load_goroutine(trace, A).stack, 0), "main.worker " MAIN ":10");
+    goleak_trace_free(trace);
+    bytes_free(&glk);
+    bytes_free(&recording);
+}
+
 static void expect_places(const struct go_exe exe, uint64_t shift)
 {
     struct bytes recording = { 0 };
@@ -622,6 +837,15 @@ int main(void)
         TEST(too_few_starts_tell_nothing),
         TEST(starts_that_are_no_entries_tell_nothing),
         TEST(starts_of_two_processes_tell_nothing),
+        TEST(two_known_functions_that_agree_tell_it),
+        TEST(addresses_elsewhere_tell_nothing),
+        TEST(what_is_wrong_does_not_keep_the_right_one_away),
+        TEST(each_process_has_its_own),
+        TEST(a_program_that_lies_where_it_was_linked_learns_nothing),
+        TEST(main_begins_at_a_whole_page),
+        TEST(an_attached_recording_is_named_by_its_stacks),
+        TEST(an_attached_recording_is_named_by_its_probes),
+        TEST(so_is_a_glk_that_was_made_without_the_program),
         TEST(another_program_is_told),
         TEST(a_file_that_is_no_executable_fails_with_its_path),
         TEST(a_trace_cannot_be_made_without_its_executable),

@@ -75,6 +75,54 @@ static void dtrace_prints_modules_and_hexadecimal_offsets(void **state)
                         "runtime.newproc.func1+0x25;main.Gather+0x9e;runtime.rt0_go.abi0+0x0;0x4531a0;0x4531b0");
 }
 
+static void expect_ends(uint64_t leaf, uint64_t root)
+{
+    uint64_t at[2] = { 1, 1 };
+    goleak_stacktext_ends(&stacktext, &at[0], &at[1]);
+    assert_int_equal(at[0], leaf);
+    assert_int_equal(at[1], root);
+    take();
+}
+
+static void the_ends_of_a_stack_are_addresses_or_nothing(void **state)
+{
+    (void)state;
+    expect_ends(0, 0);
+    add("        0x55c0b1a9a5ae");
+    expect_ends(0x55c0b1a9a5ae, 0); /* it is the leaf */
+    add("        0x55c0b1a9a5ae");
+    add("        main.f+1");
+    add("        0x55c0b1aa2481");
+    expect_ends(0x55c0b1a9a5ae, 0x55c0b1aa2481);
+    add("        runtime.gopark+206");
+    add("        app`0x55c0b1aa2481");
+    expect_ends(0, 0x55c0b1aa2481);
+    add("\t          8275ae [unknown] (/srv/app)"); /* places in a file */
+    add("\t          82f481 [unknown] (/srv/app)");
+    expect_ends(0, 0);
+}
+
+static void what_is_forgotten_is_read_again(void **state)
+{
+    const char block[] = "        0x55c0b1a9a5ae\n        0x55c0b1aa2481\n"
+                         "next: line that is longer than all of what is looked at, and longer than that, too";
+    const char *end = block + sizeof block - 1;
+    uint32_t stack;
+    size_t lines;
+    (void)state;
+    add("        0x55c0b1a9a5ae");
+    add("        0x55c0b1aa2481");
+    uint32_t first = take();
+    assert_non_null(goleak_stacktext_known(&stacktext, block, end, 0, &stack, &lines));
+    assert_int_equal(stack, first);
+    goleak_stacktext_forget(&stacktext);
+    assert_null(goleak_stacktext_known(&stacktext, block, end, 0, &stack, &lines));
+    add("        0x55c0b1a9a5ae");
+    add("        0x55c0b1aa2481");
+    assert_int_equal(take(), first);
+    assert_non_null(goleak_stacktext_known(&stacktext, block, end, 0, &stack, &lines));
+}
+
 static void bpftrace_prints_decimal_offsets(void **state)
 {
     (void)state;
@@ -178,6 +226,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(dtrace_prints_modules_and_hexadecimal_offsets, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_ends_of_a_stack_are_addresses_or_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_forgotten_is_read_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bpftrace_prints_decimal_offsets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(both_spellings_make_one_stack, set_up, tear_down),
         cmocka_unit_test_setup_teardown(symbols_may_hold_blanks_and_pluses, set_up, tear_down),
