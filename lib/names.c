@@ -149,9 +149,10 @@ static bool is_within(const struct goleak_names *names, const struct goleak_imag
     return false;
 }
 
-static void within(void *context, enum goleak_within function, uint64_t address)
+/* The functions that are looked for are found once: addresses in them come with each event. */
+static void find_within(struct goleak_names *names)
 {
-    static const char *const called[GOLEAK_WITHIN_COUNT][3] = {
+    static const char *const called[GOLEAK_WITHIN_COUNT][GOLEAK_NAMES_WITHIN] = {
         [GOLEAK_WITHIN_NEWPROC] = { "runtime.newproc1", "runtime.newproc.func1", "runtime.newproc" },
         [GOLEAK_WITHIN_GOPARK] = { "runtime.gopark" },
         [GOLEAK_WITHIN_READY] = { "runtime.ready" },
@@ -159,22 +160,27 @@ static void within(void *context, enum goleak_within function, uint64_t address)
         [GOLEAK_WITHIN_END] = { "runtime.gdestroy", "runtime.goexit0" },
         [GOLEAK_WITHIN_GOEXIT] = { "runtime.goexit" },
     };
+    struct goleak_image_function *found;
+    for (size_t i = 0; i < GOLEAK_WITHIN_COUNT; i++)
+        for (size_t k = 0; k < GOLEAK_NAMES_WITHIN && called[i][k] != NULL; k++)
+            if (!goleak_image_named(names->image, called[i][k], strlen(called[i][k]), found = &names->within[i][k]))
+                *found = (struct goleak_image_function) { 0 };
+}
+
+static void within(void *context, enum goleak_within function, uint64_t address)
+{
     struct goleak_names *names = context;
-    struct goleak_image_function found[3];
-    size_t count = 0;
+    const struct goleak_image_function *known = names->within[function];
     if (!names->movable)
         return;
-    for (size_t i = 0; i < 3 && called[function][i] != NULL; i++) {
-        if (!goleak_image_named(names->image, called[function][i], strlen(called[function][i]), &found[count]))
-            continue;
-        if (is_within(names, &found[count++], address))
+    for (size_t i = 0; i < GOLEAK_NAMES_WITHIN; i++)
+        if (is_within(names, &known[i], address))
             return;
-    }
-    for (size_t i = 0; i < count; i++)
-        for (uint64_t offset = (address - found[i].entry) % PAGE;
-             offset < found[i].end - found[i].entry && offset < PAGES * PAGE; offset += PAGE)
-            if (address > found[i].entry + offset) /* a distance of 0 would be a place in the file */
-                add_guess(names, address - found[i].entry - offset, function);
+    for (size_t i = 0; i < GOLEAK_NAMES_WITHIN; i++)
+        for (uint64_t offset = (address - known[i].entry) % PAGE;
+             offset < known[i].end - known[i].entry && offset < PAGES * PAGE; offset += PAGE)
+            if (address > known[i].entry + offset) /* a distance of 0 would be a place in the file */
+                add_guess(names, address - known[i].entry - offset, function);
 }
 
 /* All starts are entries, if it was loaded so far off. */
@@ -268,6 +274,7 @@ enum goleak_status goleak_names_open(struct goleak_names *names, struct goleak_a
     names->movable = info.movable;
     names->text_end = info.text_end;
     names->shift_count = !info.movable; /* 0 */
+    find_within(names);
     names->resolver = (struct goleak_resolver){ names, at, in, address_of, recorded, created, within, 0 };
     return GOLEAK_OK;
 }

@@ -30,6 +30,7 @@
 #define GOLEAK_NAMES_STARTS 16
 #define GOLEAK_NAMES_SHIFTS 8
 #define GOLEAK_NAMES_GUESSES 16
+#define GOLEAK_NAMES_WITHIN 3 /* functions that one kind of address may lie in, of one Go version or another */
 
 /* A distance, and which functions (bits of enum goleak_within) tell it. */
 struct goleak_names_guess {
@@ -46,6 +47,7 @@ struct goleak_names {
     uint64_t text_end;   /* linked */
     uint64_t shifts[GOLEAK_NAMES_SHIFTS]; /* loaded address - linked address, of each process */
     size_t shift_count;
+    struct goleak_image_function within[GOLEAK_WITHIN_COUNT][GOLEAK_NAMES_WITHIN]; /* empty: the program has none */
     struct goleak_names_guess guesses[GOLEAK_NAMES_GUESSES]; /* the newest in place of the oldest */
     size_t next_guess;
     uint64_t unplaced;   /* loaded addresses that were asked for before the first */
