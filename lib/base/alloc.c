@@ -34,9 +34,19 @@ void goleak_alloc_init(struct goleak_alloc *alloc, const struct goleak_allocator
 /* While a block moves, the old and the new one may both exist. */
 static bool is_allowed(struct goleak_alloc *alloc, size_t size)
 {
-    alloc->over_limit =
-        alloc->limit_bytes != 0 && (size > alloc->limit_bytes || alloc->used_bytes > alloc->limit_bytes - size);
-    return !alloc->over_limit;
+    if (alloc->limit_bytes == 0 || (size <= alloc->limit_bytes && alloc->used_bytes <= alloc->limit_bytes - size))
+        return true;
+    alloc->over_limit = true;
+    return false;
+}
+
+/* NULL, where it is not the limit that was reached. What succeeds leaves over_limit as it is: behind a failure the
+ * sentence that tells it may be allocated. */
+static void *got(struct goleak_alloc *alloc, void *pointer)
+{
+    if (pointer == NULL)
+        alloc->over_limit = false;
+    return pointer;
 }
 
 void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size, size_t new_size)
@@ -49,7 +59,7 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
     }
     if (!is_allowed(alloc, new_size))
         return NULL;
-    void *moved = alloc->hook.realloc(alloc->hook.context, pointer, old_size, new_size);
+    void *moved = got(alloc, alloc->hook.realloc(alloc->hook.context, pointer, old_size, new_size));
     if (moved != NULL)
         alloc->used_bytes += (uint64_t)new_size - old_size; /* a size_t may have 32 bits */
     return moved;
@@ -66,8 +76,10 @@ static void *alloc_block(struct goleak_alloc *alloc, size_t size)
     void *table = NULL;
     if (size < LARGE || alloc->hook.realloc != default_realloc)
         return goleak_realloc(alloc, NULL, 0, size);
-    if (!is_allowed(alloc, size) || posix_memalign(&table, size < HUGE_PAGE ? PAGE : HUGE_PAGE, size) != 0)
+    if (!is_allowed(alloc, size))
         return NULL;
+    if (posix_memalign(&table, size < HUGE_PAGE ? PAGE : HUGE_PAGE, size) != 0)
+        return got(alloc, NULL);
     alloc->used_bytes += size;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     if (size >= HUGE_PAGE)
@@ -78,17 +90,15 @@ static void *alloc_block(struct goleak_alloc *alloc, size_t size)
 
 void *goleak_alloc_array(struct goleak_alloc *alloc, size_t count, size_t size)
 {
-    if (size != 0 && count > SIZE_MAX / size) {
-        alloc->over_limit = false;
-        return NULL;
-    }
+    if (size != 0 && count > SIZE_MAX / size)
+        return got(alloc, NULL);
     return alloc_block(alloc, count * size != 0 ? count * size : 1);
 }
 
 void *goleak_alloc_zeroed(struct goleak_alloc *alloc, size_t size)
 {
     if (alloc->hook.realloc == default_realloc) {
-        void *pointer = is_allowed(alloc, size) ? calloc(1, size) : NULL;
+        void *pointer = is_allowed(alloc, size) ? got(alloc, calloc(1, size)) : NULL;
         alloc->used_bytes += pointer != NULL ? size : 0;
         return pointer;
     }

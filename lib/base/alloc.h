@@ -17,7 +17,7 @@ struct goleak_alloc {
     struct goleak_allocator hook;
     uint64_t used_bytes;
     uint64_t limit_bytes; /* 0: none */
-    bool over_limit;      /* the last NULL was ours */
+    bool over_limit;      /* the last NULL was ours, whatever succeeded since */
 };
 
 /* `hook` may be NULL: malloc. */

@@ -211,9 +211,8 @@ static enum goleak_status add_call(struct goleak_perf_json *json, struct sample 
 
 static enum goleak_status damaged(struct goleak_perf_json *json, const char *sentence)
 {
-    struct goleak_alloc *alloc = json->sample.alloc;
-    if (json->sample.failed || json->arguments.failed || alloc->over_limit)
-        return goleak_alloc_failure(alloc);
+    if (json->sample.failed || json->arguments.failed)
+        return goleak_alloc_failure(json->sample.alloc);
     goleak_health_note(json->text->env.health, GOLEAK_HEALTH_damaged_lines, 1, json->line, 0, 0, "%s", sentence);
     return GOLEAK_OK;
 }

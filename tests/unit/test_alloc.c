@@ -76,6 +76,7 @@ static void the_limit_is_reached_exactly(void **state)
     goleak_free(&alloc, rest, 40);
     rest = goleak_realloc(&alloc, NULL, 0, 40);
     assert_non_null(rest);
+    assert_int_equal(goleak_alloc_failure(&alloc), GOLEAK_E_LIMIT); /* of what failed last, whatever came behind it */
     goleak_free(&alloc, rest, 40);
     goleak_free(&alloc, most, 60);
     assert_null(goleak_realloc(&alloc, NULL, 0, SIZE_MAX));
