@@ -80,12 +80,12 @@ static bool is_wrapped(const struct goleak_sites *sites, const struct goleak_sit
 }
 
 /* A new site may be another name of one at the same place. The function that is wrapped says more. */
-static bool unite(struct goleak_sites *sites, uint16_t process, uint32_t site)
+static bool unite(struct goleak_sites *sites, uint16_t process, uint32_t caller, uint32_t site)
 {
     struct goleak_site *it = &sites->sites[site];
-    if (!sites->joined || it->created_at == 0 || it->start == 0 || it->unnamed)
+    const uint64_t place = (uint64_t)process << 56 | (uint64_t)caller << 28 | it->created_at;
+    if (!sites->joined || it->created_at == 0 || it->start == 0 || it->unnamed || (caller | it->created_at) >> 28 != 0)
         return true;
-    const uint64_t place = (uint64_t)process << 32 | it->created_at;
     uint32_t first = goleak_idmap_get(&sites->firsts, place);
     if (first == 0)
         return goleak_idmap_put(&sites->firsts, place, site);
@@ -104,22 +104,26 @@ static inline uint32_t find_last(const struct goleak_intern *intern, uint32_t la
     return last != 0 && memcmp(goleak_intern_get(intern, last, NULL), key, size) == 0 ? last : 0;
 }
 
-bool goleak_sites_add(struct goleak_sites *sites, uint16_t process, uint32_t created_at, uint32_t start, uint32_t *site)
+bool goleak_sites_add(struct goleak_sites *sites, uint16_t process, uint32_t created_at, uint32_t caller,
+                      uint32_t start, uint32_t *site)
 {
-    uint32_t place = 0;
+    uint32_t whole = 0, place = 0;
     *site = 0;
     if (created_at == 0 && start == 0)
         return true;
     if (process >= GOLEAK_SITES_PROCESSES)
         process = GOLEAK_SITES_PROCESSES - 1;
-    const uint32_t key[3] = { created_at, start, process };
-    uint32_t *last = &sites->last[(created_at * 31 + start + process * 7u) % GOLEAK_SITES_LAST];
+    const uint32_t key[4] = { created_at, start, process, caller };
+    uint32_t *last = &sites->last[(created_at * 31 + start + process * 7u + caller * 3) % GOLEAK_SITES_LAST];
     if ((*site = find_last(&sites->index, *last, key, sizeof key)) != 0) {
         *site = sites->sites[*site].is;
         return true;
     }
-    if (process != 0 && !goleak_sites_add(sites, 0, created_at, start, &place))
+    if (caller != 0 && !goleak_sites_add(sites, process, created_at, 0, start, &whole))
         return false;
+    if (caller == 0 && process != 0 && !goleak_sites_add(sites, 0, created_at, 0, start, &place))
+        return false;
+    sites->parted |= (whole | place) != 0;
     size_t before = sites->index.count;
     if (!goleak_grow(sites->index.alloc, &sites->sites, &sites->capacity, before + 2, sizeof *sites->sites))
         return false;
@@ -131,10 +135,13 @@ bool goleak_sites_add(struct goleak_sites *sites, uint16_t process, uint32_t cre
             .start = start,
             .unnamed = goleak_symbols_is_address(sites->symbols, start, &address),
             .is = *site,
-            .place = place != 0 ? place : *site,
+            .whole = whole != 0 ? whole : *site,
+            .place = whole != 0   ? sites->sites[whole].place
+                     : place != 0 ? place
+                                  : *site,
         };
         sites->sites[*site].proof = prove_site(sites, &sites->sites[*site]);
-        if (!unite(sites, process, *site))
+        if (!unite(sites, process, caller, *site))
             return false;
     }
     *site = sites->sites[*site].is;

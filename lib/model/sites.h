@@ -19,7 +19,8 @@ struct goleak_site {
     uint32_t start;      /* string: start function; 0: not told */
     bool unnamed;        /* … of which only the address is known yet; nor is one known of those of no site */
     uint32_t is;         /* itself, or the site that it is another name of */
-    uint32_t place;      /* the same in the first process: what reports sum up. Itself, where there is no other */
+    uint32_t whole;      /* the same of all callers; itself, where it is that */
+    uint32_t place;      /* … and of the first process: what reports sum up. Itself, where it is that */
     int64_t first, last; /* moments of the first and the last creation; 0: of none */
     uint32_t tied, untied; /* ended right after their spawners had; … and did not */
     /* Site: so many ended together with one of it that their spawner had started, too. */
@@ -38,15 +39,16 @@ struct goleak_pc_place {
 struct goleak_sites {
     struct goleak_symbols *symbols; /* borrowed */
     /* The last of their place: creations ask for few of them, and often. */
-    uint32_t last[GOLEAK_SITES_LAST];     /* sites, by the three numbers */
+    uint32_t last[GOLEAK_SITES_LAST];     /* sites, by the four numbers */
     uint32_t last_pcs[GOLEAK_SITES_LAST]; /* ids of gopcs */
-    struct goleak_intern index;           /* bytes: the two ids, and the process; a site's number is its id */
+    struct goleak_intern index;           /* bytes: the three ids, and the process; a site's number is its id */
     struct goleak_site *sites;      /* sites[0]: nothing told */
     size_t capacity;
     /* There are several recorders. Where the compiler wrapped the function that a go statement
      * starts, one tells the wrapper and another what is wrapped: these are one site. */
     bool joined;
-    struct goleak_idmap firsts;     /* by process and created_at: the first of its sites with a start function */
+    bool parted;                /* some site is not its place's only one */
+    struct goleak_idmap firsts; /* by process, caller and created_at: the first of its sites with a start function */
     struct goleak_intern pcs;       /* bytes: gopc */
     struct goleak_pc_place *pc_places; /* pc_places[id - 1] */
     size_t pc_capacity;
@@ -59,9 +61,10 @@ void goleak_sites_release(struct goleak_sites *sites);
 #define GOLEAK_SITES_PROCESSES 256
 
 /* False when memory ends. (0, 0) is site 0, in any process; others are each process's own, for what is true of a
- * place in one need not be in another. */
-bool goleak_sites_add(struct goleak_sites *sites, uint16_t process, uint32_t created_at, uint32_t start,
-                      uint32_t *site);
+ * place in one need not be in another, and each caller's (the frame that called the function of the go statement; 0:
+ * not told): a library's Go(f) starts whatever it is given. */
+bool goleak_sites_add(struct goleak_sites *sites, uint16_t process, uint32_t created_at, uint32_t caller,
+                      uint32_t start, uint32_t *site);
 /* The start function is known by a better name now: true, and its proofs are renewed. */
 bool goleak_sites_rename(struct goleak_sites *sites, uint32_t site);
 /* The frame by which sites of this go statement are told apart. `named`: what this creation's

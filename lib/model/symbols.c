@@ -327,6 +327,18 @@ static uint32_t first_outside(const struct goleak_symbols *symbols, const uint32
     return 0;
 }
 
+/* The frame that calls this one. */
+static uint32_t caller_of(const struct goleak_symbols *symbols, const uint32_t *frames, size_t count, uint32_t frame)
+{
+    for (size_t i = 0; frame != 0 && i + 1 < count; i++) {
+        if (frames[i] != frame)
+            continue;
+        const char *function = goleak_symbols_frame_function(symbols, frames[i + 1]);
+        return function[0] == '\0' || goleak_text_begins(function, "runtime.goexit") ? 0 : frames[i + 1];
+    }
+    return 0;
+}
+
 static enum goleak_leaf leaf_of(const char *function)
 {
     return strcmp(function, "runtime.newproc1") == 0       ? GOLEAK_LEAF_SPAWN
@@ -358,8 +370,9 @@ uint32_t goleak_symbols_stack(struct goleak_symbols *symbols, const uint32_t *fr
         bool named = goleak_symbols_frame_function(symbols, frames[0])[0] != '\0';
         uint32_t created = first_outside(symbols, frames, count, is_spawn_plumbing);
         uint32_t blocked = first_outside(symbols, frames, count, is_park_plumbing);
-        symbols->stack_sites[stack - 1] = (struct goleak_stack_sites){
+        symbols->stack_sites[stack - 1] = (struct goleak_stack_sites) {
             .created = created != 0 || named ? created : frames[0],
+            .caller = caller_of(symbols, frames, count, created),
             .start = start_of(symbols, frames, count),
             .leaf = (uint8_t)leaf_of(goleak_symbols_frame_function(symbols, frames[0])),
             .blocked = blocked != 0 ? blocked : frames[0],
@@ -379,6 +392,11 @@ size_t goleak_symbols_stack_frames(const struct goleak_symbols *symbols, uint32_
 uint32_t goleak_symbols_created_at(const struct goleak_symbols *symbols, uint32_t stack)
 {
     return stack != 0 && stack <= symbols->stacks.count ? symbols->stack_sites[stack - 1].created : 0;
+}
+
+uint32_t goleak_symbols_created_for(const struct goleak_symbols *symbols, uint32_t stack)
+{
+    return stack != 0 && stack <= symbols->stacks.count ? symbols->stack_sites[stack - 1].caller : 0;
 }
 
 uint32_t goleak_symbols_blocked_at(const struct goleak_symbols *symbols, uint32_t stack)

@@ -35,6 +35,7 @@ enum goleak_leaf {
 /* What a stack says at a glance, computed once. */
 struct goleak_stack_sites {
     uint32_t created; /* frame that holds the go statement, where this is a creation stack */
+    uint32_t caller;  /* … and the one that it was called from; 0: it is the goroutine's own function, or not told */
     uint32_t start;   /* string: the function that goexit returns from, the goroutine's own */
     uint8_t leaf;     /* enum goleak_leaf */
     uint32_t blocked; /* first frame outside the runtime and sync, where this is a block stack */
@@ -173,6 +174,7 @@ size_t goleak_symbols_stack_frames(const struct goleak_symbols *symbols, uint32_
 
 /* Site frames of a stack; 0 where it has none. */
 uint32_t goleak_symbols_created_at(const struct goleak_symbols *symbols, uint32_t stack);
+uint32_t goleak_symbols_created_for(const struct goleak_symbols *symbols, uint32_t stack);
 uint32_t goleak_symbols_blocked_at(const struct goleak_symbols *symbols, uint32_t stack);
 enum goleak_leaf goleak_symbols_leaf(const struct goleak_symbols *symbols, uint32_t stack);
 /* String: the start function of a goroutine with this stack; 0: not told. */

@@ -34,13 +34,14 @@ void goleak_set_state(struct goleak_replay *replay, struct goleak_record *record
 
 /* Where the go statement stands: by the creation stack, else by its address. */
 static bool find_created_at(struct goleak_replay *replay, struct goleak_record *record,
-                            const struct goleak_event *event, uint32_t *frame)
+                            const struct goleak_event *event, uint32_t *frame, uint32_t *caller)
 {
     bool has_pc = (event->has & GOLEAK_HAS_GOPC) && event->gopc != 0;
-    *frame = 0;
+    *frame = *caller = 0;
     if (event->has & GOLEAK_HAS_STACK) {
         goleak_detail_of(replay, record)->created_stack = event->stack;
         *frame = goleak_symbols_created_at(replay->symbols, event->stack);
+        *caller = goleak_symbols_created_for(replay->symbols, event->stack);
     }
     if (!has_pc)
         return true;
@@ -52,12 +53,12 @@ static bool find_created_at(struct goleak_replay *replay, struct goleak_record *
 enum goleak_status goleak_set_site(struct goleak_replay *replay, struct goleak_record *record,
                                    const struct goleak_event *event)
 {
-    uint32_t created_at, start = event->has & GOLEAK_HAS_START ? event->name : 0;
+    uint32_t created_at, caller, start = event->has & GOLEAK_HAS_START ? event->name : 0;
     if (start == 0 && (event->has & GOLEAK_HAS_STARTPC) && event->startpc != 0)
         if ((start = goleak_symbols_start(replay->symbols, event->startpc)) == 0)
             return goleak_alloc_failure(replay->alloc);
-    if (!find_created_at(replay, record, event, &created_at) ||
-        !goleak_sites_add(&replay->sites, record->process, created_at, start, &record->site))
+    if (!find_created_at(replay, record, event, &created_at, &caller) ||
+        !goleak_sites_add(&replay->sites, record->process, created_at, caller, start, &record->site))
         return goleak_alloc_failure(replay->alloc);
     return GOLEAK_OK;
 }

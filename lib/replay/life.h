@@ -26,7 +26,8 @@ static inline uint32_t goleak_parent_site_of(const struct goleak_replay *replay,
     if (record->parent == 0)
         return 0;
     const struct goleak_node *node = &replay->lineage.nodes[record->parent];
-    return LIKELY(!node->late) || (int32_t)(record->serial - node->last_before) > 0 ? node->site : 0;
+    uint32_t site = LIKELY(!node->late) || (int32_t)(record->serial - node->last_before) > 0 ? node->site : 0;
+    return replay->sites.sites[site].place;
 }
 
 static inline struct goleak_detail *goleak_detail_of(const struct goleak_replay *replay,

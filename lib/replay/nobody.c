@@ -66,7 +66,7 @@ static enum goleak_status on_call(struct goleak_replay *replay, const struct gol
     const char *name = goleak_intern_get(&replay->symbols->strings, spawner, &size);
     if (spawner != 0 && (frame = goleak_symbols_function(replay->symbols, name, size)) == 0)
         return goleak_alloc_failure(replay->alloc);
-    if (!goleak_sites_add(&replay->sites, 0, frame, 0, &site))
+    if (!goleak_sites_add(&replay->sites, 0, frame, 0, 0, &site))
         return goleak_alloc_failure(replay->alloc);
     struct goleak_record anonymous = { .site = site };
     goleak_tell(replay, &anonymous, GOLEAK_T_CREATED, moment, moment);

@@ -66,17 +66,12 @@ void goleak_replay_release(struct goleak_replay *replay)
     replay->alloc = NULL;
 }
 
-/* The same places of several processes are summed up. */
+/* What reports sum up is the place, of whatever process and caller. */
 static void tell_places(struct goleak_replay *replay)
 {
-    const uint32_t waits = 1u << GOLEAK_T_BLOCKED | 1u << GOLEAK_T_UNBLOCKED | 1u << GOLEAK_T_REBLOCKED;
     const struct goleak_site *sites = replay->sites.sites;
-    for (size_t i = 0; i < replay->transitions.count; i++) {
-        struct goleak_transition *t = &replay->transitions.all[i];
-        t->site = sites[t->site].place;
-        if ((waits >> t->kind & 1) == 0)
-            t->parent_site = sites[t->parent_site].place;
-    }
+    for (size_t i = 0; i < replay->transitions.count; i++)
+        replay->transitions.all[i].site = sites[replay->transitions.all[i].site].place;
 }
 
 enum goleak_status goleak_replay_flush(struct goleak_replay *replay)
@@ -85,7 +80,7 @@ enum goleak_status goleak_replay_flush(struct goleak_replay *replay)
     bool failed = replay->failed || replay->waits.failed || replay->locks.failed;
     enum goleak_status status = failed ? goleak_alloc_failure(replay->alloc) : GOLEAK_OK;
     batch->site_count = goleak_sites_count(&replay->sites);
-    if (replay->process_count > 1)
+    if (replay->sites.parted)
         tell_places(replay);
     if (status == GOLEAK_OK && batch->count != 0 && replay->on_transitions != NULL)
         status = replay->on_transitions(replay->context, batch);

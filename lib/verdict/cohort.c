@@ -107,10 +107,35 @@ static bool add_alone(struct goleak_cohorts *cohorts, const struct goleak_hope_i
     return true;
 }
 
+/* The place, whoever called it, and where they wait. */
+static uint64_t place_of(const struct goleak_cohorts *cohorts, const struct goleak_sites *sites, uint32_t id)
+{
+    struct key key;
+    memcpy(&key, goleak_intern_get(&cohorts->index, id, NULL), sizeof key);
+    return (uint64_t)goleak_sites_at(sites, key.site)->whole << 32 | key.stack;
+}
+
+static bool add_callers(struct goleak_cohorts *cohorts, const struct goleak_sites *sites)
+{
+    struct goleak_idmap alike;
+    bool good = true;
+    goleak_idmap_init(&alike, cohorts->alloc);
+    for (uint32_t id = 1; id <= cohorts->index.count && good; id++) {
+        uint64_t place = place_of(cohorts, sites, id);
+        good =
+            goleak_idmap_put(&alike, place, goleak_idmap_get(&alike, place) + (uint32_t)cohorts->cohorts[id - 1].count);
+    }
+    for (uint32_t id = 1; id <= cohorts->index.count && good; id++)
+        cohorts->cohorts[id - 1].alike = goleak_idmap_get(&alike, place_of(cohorts, sites, id));
+    goleak_idmap_release(&alike);
+    return good;
+}
+
 enum goleak_status goleak_cohorts_find(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
                                        const struct goleak_hope *hope, const struct goleak_bunches *bunches)
 {
-    if (!add_bunches(cohorts, input, hope, bunches) || !add_alone(cohorts, input, hope, bunches))
+    if (!add_bunches(cohorts, input, hope, bunches) || !add_alone(cohorts, input, hope, bunches) ||
+        !add_callers(cohorts, input->sites))
         return goleak_alloc_failure(cohorts->alloc);
     pool(cohorts, input);
     return GOLEAK_OK;

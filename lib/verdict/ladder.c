@@ -177,13 +177,28 @@ static bool is_bare(const struct goleak_verdict_input *input)
     return !input->wakeups_told && !input->objects_told && !input->timers_told && !input->stacks_told;
 }
 
-/* The numbers of its place, which are sums over processes: what rises may be the number of these, of which none has
- * more than a few there. */
-static const struct goleak_rise *rise_of(const struct goleak_verdict_input *input, const struct goleak_record *record)
+/* The numbers of a place are sums. Over processes: what rises may be the number of these, of which none has more than a
+ * few there. Over callers: a place that starts what it is given rises by what one of them gives it, which is those who
+ * have the same caller, or wait alike. */
+static bool is_own_rise(const struct goleak_case *c)
 {
-    uint32_t place = goleak_sites_at(input->sites, record->site)->place;
-    bool is_own = input->alive == NULL || input->alive[record->site] >= input->limits->rise_created;
-    return &input->rises[is_own && place < input->ledger->count ? place : input->ledger->count];
+    const struct goleak_limits *limits = c->input->limits;
+    const uint32_t *alive = c->input->alive;
+    if (alive == NULL)
+        return true;
+    uint64_t all = alive[goleak_sites_at(c->input->sites, c->record->site)->whole], own = alive[c->record->site];
+    if (c->input->processes > 1 && all < limits->rise_created)
+        return false;
+    if (c->cohort != NULL && c->cohort->alike > own)
+        own = c->cohort->alike;
+    return own == all || (own > 1 && own >= all / limits->rise_part);
+}
+
+static const struct goleak_rise *rise_of(const struct goleak_case *c)
+{
+    uint32_t place = goleak_sites_at(c->input->sites, c->record->site)->place;
+    bool is_told = place < c->input->ledger->count && is_own_rise(c);
+    return &c->input->rises[is_told ? place : c->input->ledger->count];
 }
 
 static struct goleak_case open_case(const struct goleak_verdict_input *input, uint32_t index)
@@ -210,7 +225,7 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
         c.root = goleak_lock_root(input, index);
     if (c.root.end == GOLEAK_WAY_STUCK)
         c.root_leaks = goleak_verdict_of(input, c.root.holder->record) <= GOLEAK_VERDICT_SUSPECT;
-    c.rise = rise_of(input, record);
+    c.rise = rise_of(&c);
     c.tie = goleak_tie_of(&input->ties, record);
     return c;
 }
@@ -459,15 +474,19 @@ static double part_lost(const struct goleak_verdict_input *input)
     return part;
 }
 
-/* Who lives, by spawn site, which is one process's. False: memory. */
+/* Who lives, by spawn site, which is one process's and one caller's, and by those of all callers. False: memory. */
 static bool count_alive(struct goleak_verdict_input *input)
 {
-    if (input->processes < 2)
+    if (!input->sites->parted)
         return true;
     input->alive = goleak_alloc_zeroed(input->alloc, goleak_sites_count(input->sites) * sizeof *input->alive);
     for (uint32_t i = 1; i <= input->store->count && input->alive != NULL; i++) {
         const struct goleak_record *record = goleak_store_at(input->store, i);
-        input->alive[record->site] += (record->flags & GOLEAK_REC_SEEN) != 0 && record->state != GOLEAK_STATE_ENDED;
+        if ((record->flags & GOLEAK_REC_SEEN) == 0 || record->state == GOLEAK_STATE_ENDED)
+            continue;
+        uint32_t whole = goleak_sites_at(input->sites, record->site)->whole;
+        input->alive[record->site]++;
+        input->alive[whole] += whole != record->site;
     }
     return input->alive != NULL;
 }

@@ -23,6 +23,7 @@ struct goleak_limits {
     uint64_t rise_created;   /* fewer births are no trend … */
     double rise_trend;       /* … nor is less (standard deviations: 1 in 100 by chance) … */
     uint64_t rise_share;     /* … nor a rise in less than 1/N of the parts */
+    uint32_t rise_part;      /* of a place that rises; fewer than 1/N of it are not what rises */
     uint64_t endless_created; /* so many births without an end are no warming-up any more */
     uint64_t usual_longer, usual_part; /* so many waits like it took longer, and of all of them 1/N, by the rule
                                           of succession */
@@ -44,10 +45,11 @@ struct goleak_limits {
 #define GOLEAK_LIMITS_DEFAULT                                                                                          \
     {                                                                                                                  \
         .habit_waits = 2, .patience = 10, .never_ns = GOLEAK_NEVER_NS, .together = 10, .at_once = 100, .chances = 20,  \
-        .chances_at_work = 5, .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .endless_created = 30,          \
-        .usual_longer = 2, .usual_part = 20, .early_least = 5, .early_part = 10, .early_share = 10, .queue_least = 5,  \
-        .queue_idle = 4, .tied_least = 5, .tied_part = 10, .left_out_chance = 0.0001, .loss_chance = 0.05,             \
-        .brief_ns = 2, .loss_untold = 0.02, .own_most = 8, .lock_gaps = 100                                            \
+        .chances_at_work = 5, .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .rise_part = 8,                 \
+        .endless_created = 30, .usual_longer = 2, .usual_part = 20, .early_least = 5, .early_part = 10,                \
+        .early_share = 10, .queue_least = 5, .queue_idle = 4, .tied_least = 5, .tied_part = 10,                        \
+        .left_out_chance = 0.0001, .loss_chance = 0.05, .brief_ns = 2, .loss_untold = 0.02, .own_most = 8,             \
+        .lock_gaps = 100                                                                                               \
     }
 
 extern const struct goleak_limits goleak_limits_default;

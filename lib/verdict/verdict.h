@@ -56,7 +56,7 @@ struct goleak_verdict_input {
     struct goleak_bunches bunches;
     struct goleak_cohorts cohorts;
     struct goleak_rise *rises; /* by spawn site, of all processes */
-    uint32_t *alive;           /* how many, by spawn site; NULL: there is one process */
+    uint32_t *alive;           /* how many, by spawn site; NULL: each is its place's only one */
     double lost; /* the part of the events that is lost */
     bool starts_told; /* what goroutines begin in, of some by name */
 };

@@ -46,14 +46,24 @@ static int tear_down(void **state)
     return fail_alloc_is_clean(&heap) ? 0 : -1;
 }
 
-/* NULL: not told. */
-static uint32_t add_in(uint16_t process, const char *spawner, const char *start)
+static uint32_t frame_of(const char *function)
 {
-    uint32_t frame = spawner != NULL ? goleak_symbols_frame(&symbols, spawner, strlen(spawner), 0x20, false) : 0;
+    return function != NULL ? goleak_symbols_frame(&symbols, function, strlen(function), 0x20, false) : 0;
+}
+
+/* NULL: not told. */
+static uint32_t add_for(uint16_t process, const char *spawner, const char *caller, const char *start)
+{
+    uint32_t frame = frame_of(spawner);
     uint32_t name = start != NULL ? goleak_symbols_string(&symbols, start, strlen(start)) : 0;
     uint32_t site = 12345;
-    assert_true(goleak_sites_add(&sites, process, frame, name, &site));
+    assert_true(goleak_sites_add(&sites, process, frame, frame_of(caller), name, &site));
     return site;
+}
+
+static uint32_t add_in(uint16_t process, const char *spawner, const char *start)
+{
+    return add_for(process, spawner, NULL, start);
 }
 
 static uint32_t add(const char *spawner, const char *start)
@@ -154,7 +164,7 @@ static void an_address_proves_nothing(void **state)
 {
     uint32_t site;
     (void)state;
-    assert_true(goleak_sites_add(&sites, 0, goleak_symbols_address(&symbols, 0x68a525, false), 0, &site));
+    assert_true(goleak_sites_add(&sites, 0, goleak_symbols_address(&symbols, 0x68a525, false), 0, 0, &site));
     assert_int_not_equal(site, 0);
     assert_int_equal(goleak_sites_at(&sites, site)->proof, 0);
 }
@@ -203,10 +213,10 @@ static void a_place_that_is_named_late_stays_one(void **state)
 {
     uint32_t before, after, lost, frame = goleak_symbols_frame(&symbols, "main.Gather", 11, 0x9e, false);
     (void)state;
-    assert_true(goleak_sites_add(&sites, 0, goleak_sites_place(&sites, 0x68a525, 0), 0, &before));
-    assert_true(goleak_sites_add(&sites, 0, goleak_sites_place(&sites, 0x68a525, frame), 0, &after));
+    assert_true(goleak_sites_add(&sites, 0, goleak_sites_place(&sites, 0x68a525, 0), 0, 0, &before));
+    assert_true(goleak_sites_add(&sites, 0, goleak_sites_place(&sites, 0x68a525, frame), 0, 0, &after));
     assert_int_equal(before, after);
-    assert_true(goleak_sites_add(&sites, 0, goleak_sites_place(&sites, 0x68a999, 0), 0, &lost));
+    assert_true(goleak_sites_add(&sites, 0, goleak_sites_place(&sites, 0x68a999, 0), 0, 0, &lost));
     const struct goleak_site *one = goleak_sites_at(&sites, before);
     assert_string_equal(goleak_symbols_frame_text(&symbols, one->created_at), "0x68a525");
     assert_true(goleak_sites_rename(&sites, before));
@@ -243,6 +253,39 @@ static void each_process_has_its_own(void **state)
     assert_int_equal(add_in(GOLEAK_SITES_PROCESSES, "main.main", "main.f"), add_in(UINT16_MAX, "main.main", "main.f"));
 }
 
+/* Of one place, which has none of its own. */
+static void each_caller_has_its_own(void **state)
+{
+    (void)state;
+    assert_false(sites.parted);
+    uint32_t a = add_for(0, "lib.Go", "main.a", "lib.Go.func1"), b = add_for(0, "lib.Go", "main.b", "lib.Go.func1");
+    assert_true(sites.parted);
+    assert_int_not_equal(a, b);
+    assert_int_equal(add_for(0, "lib.Go", "main.a", "lib.Go.func1"), a);
+    uint32_t whole = add("lib.Go", "lib.Go.func1");
+    assert_int_equal(goleak_sites_at(&sites, a)->whole, whole);
+    assert_int_equal(goleak_sites_at(&sites, b)->place, whole);
+    assert_int_equal(goleak_sites_at(&sites, whole)->whole, whole);
+    uint32_t other = add_for(1, "lib.Go", "main.a", "lib.Go.func1");
+    assert_int_not_equal(other, a);
+    assert_int_equal(goleak_sites_at(&sites, other)->whole, add_in(1, "lib.Go", "lib.Go.func1"));
+    assert_int_not_equal(goleak_sites_at(&sites, other)->whole, whole);
+    assert_int_equal(goleak_sites_at(&sites, other)->place, whole);
+}
+
+static void wrappers_unite_for_their_caller(void **state)
+{
+    (void)state;
+    sites.joined = true;
+    uint32_t a = add_for(0, "main.f", "main.a", "main.f.gowrap1"), b = add_for(0, "main.f", "main.b", "main.f.gowrap1");
+    assert_int_equal(add_for(0, "main.f", "main.b", "main.work"), b);
+    assert_int_equal(add_for(0, "main.f", "main.a", "main.work"), a);
+    assert_int_not_equal(a, b);
+    assert_int_equal(goleak_sites_at(&sites, a)->place, goleak_sites_at(&sites, b)->place);
+    assert_string_equal(
+        goleak_symbols_text(&symbols, goleak_sites_at(&sites, goleak_sites_at(&sites, a)->place)->start), "main.work");
+}
+
 static void wrappers_unite_in_their_process(void **state)
 {
     (void)state;
@@ -266,6 +309,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(places_are_learnt_by_address, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_place_that_is_named_late_stays_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(each_process_has_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(each_caller_has_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(wrappers_unite_for_their_caller, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wrappers_unite_in_their_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_sites_stay_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wrappers_are_known_by_their_names, set_up, tear_down),

@@ -54,6 +54,12 @@ static const char *created_at(const char *const *functions, size_t count)
     return goleak_symbols_frame_text(&symbols, goleak_symbols_created_at(&symbols, stack));
 }
 
+static const char *created_for(const char *const *functions, size_t count)
+{
+    uint32_t stack = stack_of(functions, count);
+    return goleak_symbols_frame_text(&symbols, goleak_symbols_created_for(&symbols, stack));
+}
+
 static const char *blocked_at(const char *const *functions, size_t count)
 {
     uint32_t stack = stack_of(functions, count);
@@ -132,6 +138,24 @@ static void the_creation_site_is_behind_the_spawning_machinery(void **state)
     assert_string_equal(created_at(without_names, COUNT(without_names)), "main.f+0x10");
     assert_string_equal(created_at(machinery_only, COUNT(machinery_only)), "");
     assert_string_equal(created_at(without_names, 2), "0x4531a0");
+}
+
+static void the_caller_is_behind_the_creation_site(void **state)
+{
+    static const char *const called[] = { "runtime.newproc.func1", "runtime.newproc", "lib.Go", "main.main",
+                                          "runtime.main" };
+    static const char *const own[] = { "runtime.newproc", "main.work", "runtime.goexit" };
+    static const char *const cut[] = { "runtime.newproc", "main.work" };
+    static const char *const unnamed[] = { "runtime.newproc", "main.work", "" };
+    static const char *const nothing[] = { "", "" };
+    (void)state;
+    assert_string_equal(created_for(called, COUNT(called)), "main.main+0x10");
+    assert_string_equal(created_for(own, COUNT(own)), "");
+    assert_string_equal(created_for(cut, COUNT(cut)), "");
+    assert_string_equal(created_for(unnamed, COUNT(unnamed)), "");
+    assert_string_equal(created_for(nothing, COUNT(nothing)), "");
+    assert_int_equal(goleak_symbols_created_for(&symbols, 0), 0);
+    assert_int_equal(goleak_symbols_created_for(&symbols, 99), 0);
 }
 
 static void the_block_site_is_behind_the_runtime_and_sync(void **state)
@@ -249,6 +273,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_very_long_name_is_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(equal_stacks_are_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_creation_site_is_behind_the_spawning_machinery, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_caller_is_behind_the_creation_site, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_block_site_is_behind_the_runtime_and_sync, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_stack_may_be_written_in_two_ways, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_name_leaves_the_address, set_up, tear_down),
