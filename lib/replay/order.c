@@ -1,8 +1,6 @@
 /* order - see order.h. Here: which evidence a batch has. */
 #include "replay/order.h"
 
-#include <string.h>
-
 /* So often the counters may be proven wrong before they are asked no more. */
 #define TRUST 64
 
@@ -19,13 +17,9 @@ void goleak_order_init(struct goleak_order *order, struct goleak_alloc *alloc, s
 
 void goleak_order_release(struct goleak_order *order)
 {
-    struct goleak_time_window *window = &order->window;
     if (order->alloc == NULL)
         return;
-    for (size_t i = 0; i < window->count; i++)
-        goleak_batch_free(order->alloc, window->batches[i]);
-    goleak_batch_free(order->alloc, window->spare);
-    goleak_free(order->alloc, window->batches, window->capacity * sizeof *window->batches);
+    goleak_window_release(order);
     goleak_free(order->alloc, order->lives.lines, order->lives.line_capacity * sizeof *order->lives.lines);
     goleak_free(order->alloc, order->lives.lives,
                 order->lives.lives != NULL ? GOLEAK_LIVES * sizeof *order->lives.lives : 0);
@@ -68,37 +62,6 @@ enum goleak_status goleak_order_push(void *context, struct goleak_batch **batch)
     }
     status = goleak_gate_push(order, (*batch)->events, (*batch)->count);
     (*batch)->count = 0;
-    return status;
-}
-
-/* The batches lie in a row, each sorted: those that are older, and a part of the next. */
-enum goleak_status goleak_order_drain(struct goleak_order *order, int64_t until_ns)
-{
-    struct goleak_time_window *window = &order->window;
-    enum goleak_status status = GOLEAK_OK;
-    size_t out = 0;
-    bool whole = true;
-    for (; whole && out < window->count && status == GOLEAK_OK; out += whole) {
-        struct goleak_batch *batch = window->batches[out];
-        size_t count = batch->count, older = 0;
-        while (older < count && batch->events[older].time_ns < until_ns)
-            older++;
-        whole = older == count;
-        if (older == 0)
-            break;
-        batch->count = older;
-        status = order->emit(order->emit_context, batch);
-        batch->count = count - older;
-        memmove(batch->events, batch->events + older, batch->count * sizeof *batch->events);
-        window->events -= older;
-    }
-    for (size_t i = 0; i < out; i++)
-        goleak_batch_free(order->alloc, window->batches[i]);
-    if (out != 0)
-        memmove(window->batches, window->batches + out, (window->count - out) * sizeof *window->batches);
-    window->count -= out;
-    if (until_ns > window->emitted_ns)
-        window->emitted_ns = until_ns;
     return status;
 }
 

@@ -22,11 +22,22 @@
 
 #define GOLEAK_CPU_CLOCKS 256
 
+/* A sorted batch that waits, packed where many newer ones do. */
+struct goleak_waiting {
+    struct goleak_batch *batch; /* NULL: packed */
+    unsigned char *packed;
+    uint32_t packed_bytes, packed_count;
+    int64_t first_ns, last_ns; /* of a packed one */
+};
+
 struct goleak_time_window {
-    struct goleak_batch **batches; /* each sorted, and all of them in a row */
+    struct goleak_waiting *batches; /* all of them in a row */
     size_t count, capacity;
+    size_t open;             /* so many are not packed … */
+    size_t packed;           /* … and none of these, the first ones */
+    unsigned char *room;     /* to pack in */
     size_t events, limit;    /* held, and how many may be */
-    size_t pushed;           /* batches since the limit was last looked at */
+    size_t pushed;           /* events since the limit was last looked at */
     size_t farthest;         /* how many events a late one had to jump, since then */
     bool was_late;           /* one ever had to */
     int64_t newest_ns, emitted_ns;
@@ -111,6 +122,7 @@ enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_
 /* A batch that its reader has put in order need not wait, unless others do. False: it must. */
 bool goleak_window_pass(struct goleak_order *order, struct goleak_batch *batch, enum goleak_status *status);
 enum goleak_status goleak_window_flush(struct goleak_order *order);
+void goleak_window_release(struct goleak_order *order);
 /* counters.c */
 /* A batch whose counters go on from those of the lines before it. False: look at each line. */
 bool goleak_gate_pass(struct goleak_order *order, const struct goleak_batch *batch);

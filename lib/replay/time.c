@@ -6,22 +6,25 @@
  * whose times overlap it are rewritten. The oldest ones are replayed when more
  * events wait than the limit allows. The limit starts at 512 Ki events, for a
  * recorder that reads one CPU's buffer while others fill theirs (bpftrace 0.17, at
- * 16 MiB for each: 120 Ki events and more), and shrinks, after a fifth of that, to
+ * 16 MiB for each: 120 Ki events and more), and shrinks, after a third of that, to
  * what the recording turns out to need: a window that stays in the cache is much
  * cheaper. It is there again while a CPU that has told events tells none: they may
- * still be to come.
+ * still be to come. Where many wait, the oldest are packed.
  *
  * Events with equal times keep the order in which they were recorded.
  */
 #include "replay/order.h"
+#include "replay/pack.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define LIMIT_MOST ((size_t)524288)
-#define LIMIT_LIMITED ((size_t)65536) /* where memory is limited: 8 MiB */
+#define LIMIT_LIMITED ((size_t)131072) /* where memory is limited: 5 MiB, and about 2 of packed ones */
 #define LIMIT_LEAST ((size_t)32768)
-#define LOOK_EVERY 416 /* batches: 13 MiB of events */
+#define LOOK_EVERY ((size_t)163840)
+#define OPEN_MOST 144 /* batches that are not packed: a few more than wait at least, 5 MiB of events */
+#define OPEN_LEAST 32 /* … and so many of the newest never are */
 /* A CPU that told nothing in so many batches may have its events still to come; after so many more it is idle. */
 #define SILENT_LEAST 64
 #define SILENT_MOST 1024
@@ -45,6 +48,16 @@ static int64_t first_ns(const struct goleak_batch *batch)
 static int64_t last_ns(const struct goleak_batch *batch)
 {
     return batch->events[batch->count - 1].time_ns;
+}
+
+static int64_t first_waiting_ns(const struct goleak_waiting *waiting)
+{
+    return waiting->batch != NULL ? first_ns(waiting->batch) : waiting->first_ns;
+}
+
+static int64_t last_waiting_ns(const struct goleak_waiting *waiting)
+{
+    return waiting->batch != NULL ? last_ns(waiting->batch) : waiting->last_ns;
 }
 
 static enum goleak_status replay_batch(struct goleak_order *order, struct goleak_batch *batch)
@@ -135,7 +148,7 @@ static void take_back(struct goleak_order *order, const struct goleak_event *eve
     if (before == INT64_MIN || apart(event->time_ns, believed) < JUMP_NS || apart(event->time_ns, before) >= JUMP_NS)
         return;
     window->clock_ns = before;
-    struct goleak_batch *last = window->count != 0 ? window->batches[window->count - 1] : NULL;
+    struct goleak_batch *last = window->count != 0 ? window->batches[window->count - 1].batch : NULL;
     struct goleak_event *wrong = last != NULL ? &last->events[last->count - 1] : NULL;
     if (wrong == NULL || wrong->time_ns != shifted(window, believed))
         return;
@@ -264,9 +277,22 @@ static bool insert_batch(struct goleak_order *order, size_t at, struct goleak_ba
     if (!goleak_grow(order->alloc, &window->batches, &window->capacity, window->count + 1, sizeof *window->batches))
         return false;
     memmove(window->batches + at + 1, window->batches + at, (window->count - at) * sizeof *window->batches);
-    window->batches[at] = batch;
+    window->batches[at] = (struct goleak_waiting) { .batch = batch };
     window->count++;
+    window->open++;
+    window->packed = at < window->packed ? at : window->packed;
     return true;
+}
+
+/* Those of [from, to) have been taken out. */
+static void remove_batches(struct goleak_time_window *window, size_t from, size_t to)
+{
+    if (from == to) /* there may be no batches at all: memory has ended */
+        return;
+    memmove(window->batches + from, window->batches + to, (window->count - to) * sizeof *window->batches);
+    window->count -= to - from;
+    if (window->packed > from)
+        window->packed = window->packed > to ? window->packed - (to - from) : from;
 }
 
 static struct goleak_batch *take_spare(struct goleak_order *order)
@@ -288,20 +314,82 @@ static void give_spare(struct goleak_order *order, struct goleak_batch *batch)
         order->window.spare = batch;
 }
 
+/* ---- packing ----
+ *
+ * 256 events take 32 KiB, packed a fifth and less. What lies in the cache is not packed, nor are the newest, which late
+ * ones are most often put among. */
+
+static void free_packed(struct goleak_order *order, struct goleak_waiting *waiting)
+{
+    goleak_free(order->alloc, waiting->packed, waiting->packed_bytes);
+    waiting->packed = NULL;
+}
+
+/* False: memory. */
+static bool pack_batch(struct goleak_order *order, struct goleak_waiting *waiting)
+{
+    struct goleak_time_window *window = &order->window;
+    struct goleak_batch *batch = waiting->batch;
+    if (window->room == NULL)
+        window->room = goleak_alloc_array(order->alloc, 1, GOLEAK_PACK_ROOM(GOLEAK_BATCH_EVENTS));
+    if (window->room == NULL)
+        return false;
+    size_t size = goleak_pack(batch->events, batch->count, window->room) + GOLEAK_PACK_BEHIND;
+    if ((waiting->packed = goleak_alloc_array(order->alloc, 1, size)) == NULL)
+        return false;
+    memcpy(waiting->packed, window->room, size);
+    waiting->packed_bytes = (uint32_t)size;
+    waiting->packed_count = (uint32_t)batch->count;
+    waiting->first_ns = first_ns(batch);
+    waiting->last_ns = last_ns(batch);
+    waiting->batch = NULL;
+    window->open--;
+    give_spare(order, batch);
+    return true;
+}
+
+/* Those who wait longest first. */
+static bool pack_some(struct goleak_order *order)
+{
+    struct goleak_time_window *window = &order->window;
+    while (window->open > OPEN_MOST && window->packed + OPEN_LEAST < window->count) {
+        struct goleak_waiting *waiting = &window->batches[window->packed];
+        if (waiting->batch != NULL && !pack_batch(order, waiting))
+            return false;
+        window->packed++;
+    }
+    return true;
+}
+
+/* NULL: memory. */
+static struct goleak_batch *open_batch(struct goleak_order *order, size_t at)
+{
+    struct goleak_time_window *window = &order->window;
+    struct goleak_waiting *waiting = &window->batches[at];
+    if (waiting->batch != NULL || (waiting->batch = take_spare(order)) == NULL)
+        return waiting->batch;
+    goleak_unpack(waiting->packed, waiting->packed_count, waiting->batch->events);
+    waiting->batch->count = waiting->packed_count;
+    free_packed(order, waiting);
+    window->open++;
+    window->packed = at < window->packed ? at : window->packed;
+    return waiting->batch;
+}
+
 /* A batch takes the same room whatever it holds: two that fit into one become one. */
 static void join_next(struct goleak_order *order, size_t at)
 {
     struct goleak_time_window *window = &order->window;
     if (at + 1 >= window->count)
         return;
-    struct goleak_batch *batch = window->batches[at], *next = window->batches[at + 1];
-    if (batch->count + next->count > GOLEAK_BATCH_EVENTS)
+    struct goleak_batch *batch = window->batches[at].batch, *next = window->batches[at + 1].batch;
+    if (batch == NULL || next == NULL || batch->count + next->count > GOLEAK_BATCH_EVENTS)
         return;
     memcpy(batch->events + batch->count, next->events, next->count * sizeof *next->events);
     batch->count += next->count;
-    window->count--;
-    memmove(window->batches + at + 1, window->batches + at + 2, (window->count - at - 1) * sizeof *window->batches);
     give_spare(order, next);
+    window->open--;
+    remove_batches(window, at + 1, at + 2);
 }
 
 /* Merges `late` with the waiting batches [from, *end), which it overlaps; *end: behind what is written. The
@@ -310,10 +398,13 @@ static enum goleak_status merge(struct goleak_order *order, struct goleak_batch 
 {
     struct goleak_time_window *window = &order->window;
     size_t taken = 0, read = from, at = 0, write = from, to = *end;
+    for (size_t i = from; i < to; i++)
+        if (open_batch(order, i) == NULL)
+            return goleak_alloc_failure(order->alloc);
     struct goleak_batch *out = take_spare(order);
     enum goleak_status status = out != NULL ? GOLEAK_OK : goleak_alloc_failure(order->alloc);
     while (out != NULL && status == GOLEAK_OK && (read < to || taken < late->count)) {
-        const struct goleak_batch *old = read < to ? window->batches[read] : NULL;
+        const struct goleak_batch *old = read < to ? window->batches[read].batch : NULL;
         bool from_old = old != NULL && (taken == late->count || old->events[at].time_ns <= late->events[taken].time_ns);
         out->events[out->count++] = from_old ? old->events[at++] : late->events[taken++];
         if (old != NULL && at == old->count) {
@@ -324,8 +415,8 @@ static enum goleak_status merge(struct goleak_order *order, struct goleak_batch 
         if (out->count < GOLEAK_BATCH_EVENTS && !ended)
             continue;
         if (write < read) { /* a place whose batch is used up: trade it */
-            struct goleak_batch *used = window->batches[write];
-            window->batches[write++] = out;
+            struct goleak_batch *used = window->batches[write].batch;
+            window->batches[write++].batch = out;
             out = used;
             out->count = 0;
         } else if (insert_batch(order, write, out)) {
@@ -342,9 +433,9 @@ static enum goleak_status merge(struct goleak_order *order, struct goleak_batch 
     if (status != GOLEAK_OK)
         return status;
     for (size_t i = write; i < to; i++)
-        give_spare(order, window->batches[i]);
-    memmove(window->batches + write, window->batches + to, (window->count - to) * sizeof *window->batches);
-    window->count -= to - write;
+        give_spare(order, window->batches[i].batch);
+    window->open -= to - write;
+    remove_batches(window, write, to);
     *end = write;
     return GOLEAK_OK;
 }
@@ -366,7 +457,7 @@ static bool is_any_silent(const struct goleak_time_window *window)
     return false;
 }
 
-static void adapt_limit(struct goleak_order *order)
+static void adapt_limit(struct goleak_order *order, size_t pushed)
 {
     struct goleak_time_window *window = &order->window;
     const size_t most = order->alloc->limit_bytes == 0 ? LIMIT_MOST : LIMIT_LIMITED;
@@ -376,7 +467,8 @@ static void adapt_limit(struct goleak_order *order)
     wanted = wanted < LIMIT_LEAST ? LIMIT_LEAST : wanted > most ? most : wanted;
     if (wanted > window->limit)
         window->limit = most;
-    if (++window->pushed % ASK_EVERY != 0)
+    window->pushed += pushed;
+    if (window->batch % ASK_EVERY != 0)
         return;
     bool sorted = is_sorted_by_others(window), silent = !sorted && is_any_silent(window);
     if (silent)
@@ -386,6 +478,33 @@ static void adapt_limit(struct goleak_order *order)
     window->limit = wanted;
     window->pushed = 0;
     window->farthest = window->farthest / 2; /* old lateness counts for less and less */
+}
+
+/* Of those that wait one after the other, from the first; what is left of it is to be removed. */
+static enum goleak_status replay_next(struct goleak_order *order, size_t at)
+{
+    struct goleak_time_window *window = &order->window;
+    struct goleak_batch *batch = open_batch(order, at);
+    if (batch == NULL) {
+        free_packed(order, &window->batches[at]);
+        return goleak_alloc_failure(order->alloc);
+    }
+    window->events -= batch->count;
+    window->batches[at].batch = NULL;
+    window->open--;
+    enum goleak_status status = replay_batch(order, batch);
+    give_spare(order, batch);
+    return status;
+}
+
+static void empty(struct goleak_order *order)
+{
+    struct goleak_time_window *window = &order->window;
+    for (size_t i = 0; i < window->count; i++) {
+        free_packed(order, &window->batches[i]);
+        goleak_batch_free(order->alloc, window->batches[i].batch);
+    }
+    window->count = window->events = window->open = window->packed = 0;
 }
 
 bool goleak_window_pass(struct goleak_order *order, struct goleak_batch *batch, enum goleak_status *status)
@@ -412,12 +531,13 @@ enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_
     *batch = next;
     window->batch++;
     sort_batch(order, late);
-    window->events += late->count;
+    const size_t pushed = late->count;
+    window->events += pushed;
 
     size_t to = window->count, from;
-    while (to > 0 && first_ns(window->batches[to - 1]) > last_ns(late))
+    while (to > 0 && first_waiting_ns(&window->batches[to - 1]) > last_ns(late))
         to--;
-    for (from = to; from > 0 && last_ns(window->batches[from - 1]) > first_ns(late);)
+    for (from = to; from > 0 && last_waiting_ns(&window->batches[from - 1]) > first_ns(late);)
         from--;
     if ((window->count - from) * GOLEAK_BATCH_EVENTS > window->farthest)
         window->farthest = (window->count - from) * GOLEAK_BATCH_EVENTS;
@@ -436,17 +556,38 @@ enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_
         if (to > 1)
             join_next(order, to - 2);
     }
-    adapt_limit(order);
+    adapt_limit(order, pushed);
     size_t out = 0;
-    for (; status == GOLEAK_OK && window->events > window->limit && out < window->count; out++) {
-        window->events -= window->batches[out]->count;
-        status = replay_batch(order, window->batches[out]);
+    for (; status == GOLEAK_OK && window->events > window->limit && out < window->count; out++)
+        status = replay_next(order, out);
+    remove_batches(window, 0, out);
+    return status == GOLEAK_OK && !pack_some(order) ? goleak_alloc_failure(order->alloc) : status;
+}
+
+/* The batches lie in a row, each sorted: those that are older, and a part of the next. */
+enum goleak_status goleak_order_drain(struct goleak_order *order, int64_t until_ns)
+{
+    struct goleak_time_window *window = &order->window;
+    enum goleak_status status = GOLEAK_OK;
+    size_t out = 0;
+    for (; status == GOLEAK_OK && out < window->count && last_waiting_ns(&window->batches[out]) < until_ns; out++)
+        status = replay_next(order, out);
+    struct goleak_batch *batch = NULL;
+    if (status == GOLEAK_OK && out < window->count && first_waiting_ns(&window->batches[out]) < until_ns)
+        status = (batch = open_batch(order, out)) != NULL ? GOLEAK_OK : goleak_alloc_failure(order->alloc);
+    if (batch != NULL) {
+        size_t count = batch->count, older = 0;
+        while (batch->events[older].time_ns < until_ns)
+            older++;
+        batch->count = older;
+        status = order->emit(order->emit_context, batch);
+        batch->count = count - older;
+        memmove(batch->events, batch->events + older, batch->count * sizeof *batch->events);
+        window->events -= older;
     }
-    for (size_t i = 0; i < out; i++)
-        give_spare(order, window->batches[i]);
-    if (out != 0) /* there may be no batches at all: memory has ended */
-        memmove(window->batches, window->batches + out, (window->count - out) * sizeof *window->batches);
-    window->count -= out;
+    remove_batches(window, 0, out);
+    if (until_ns > window->emitted_ns)
+        window->emitted_ns = until_ns;
     return status;
 }
 
@@ -455,9 +596,16 @@ enum goleak_status goleak_window_flush(struct goleak_order *order)
     struct goleak_time_window *window = &order->window;
     enum goleak_status status = GOLEAK_OK;
     for (size_t i = 0; i < window->count && status == GOLEAK_OK; i++)
-        status = replay_batch(order, window->batches[i]);
-    for (size_t i = 0; i < window->count; i++)
-        goleak_batch_free(order->alloc, window->batches[i]);
-    window->count = window->events = 0;
+        status = replay_next(order, i);
+    empty(order);
     return status;
+}
+
+void goleak_window_release(struct goleak_order *order)
+{
+    struct goleak_time_window *window = &order->window;
+    empty(order);
+    goleak_batch_free(order->alloc, window->spare);
+    goleak_free(order->alloc, window->room, window->room != NULL ? GOLEAK_PACK_ROOM(GOLEAK_BATCH_EVENTS) : 0);
+    goleak_free(order->alloc, window->batches, window->capacity * sizeof *window->batches);
 }

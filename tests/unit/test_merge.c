@@ -1045,15 +1045,15 @@ static void what_comes_too_late_for_the_others_is_told(void **state)
     struct goleak_lane *dense = goleak_merge_lane(&module, "dense"), *sparse = goleak_merge_lane(&module, "sparse");
     (void)state;
     push(sparse, B, INT64_C(3000000000));
-    for (unsigned i = 0; i < 150000; i++)
-        push(dense, A, i * 10000);
+    for (unsigned i = 0; i < 300000; i++)
+        push(dense, A, i * 5000);
     assert_true(replay.event_count != 0);
     assert_int_equal(book.entries[GOLEAK_HEALTH_late_events].count, 0);
     push(sparse, B, 1000000);
     assert_int_equal(book.entries[GOLEAK_HEALTH_late_events].count, 1);
     assert_int_equal(goleak_lane_finish(dense), GOLEAK_OK);
     assert_int_equal(goleak_lane_finish(sparse), GOLEAK_OK);
-    assert_int_equal(replay.event_count, 150002);
+    assert_int_equal(replay.event_count, 300002);
 }
 
 static void there_are_lanes_for_as_many_as_are_told_apart(void **state)

@@ -272,16 +272,16 @@ static void a_clock_that_jumps_back_loses_nothing(void **state)
     (void)state;
     options.max_memory_bytes = (uint64_t)1 << 30; /* then the window is small */
     goleak_buf_init(&text, &heap);
-    for (unsigned i = 0; i < 100000; i++)
+    for (unsigned i = 0; i < 200000; i++)
         goleak_buf_printf(&text, "newproc1: goroutine=c%09x ts=%u\n", i * 0x380, 1000000000 + i);
-    for (unsigned i = 0; i < 100000; i++)
+    for (unsigned i = 0; i < 200000; i++)
         goleak_buf_printf(&text, "gopark: goroutine=c%09x reason=6 ts=%u\n", i * 0x380, 5 + i);
     struct goleak_trace *trace = load_pieces(&options, text.data, text.size, 0);
     struct goleak_summary sum = load_summary(trace);
     /* Some of the parks come too late for the window, the others before their creation. */
-    assert_int_equal(sum.created, 100000);
+    assert_int_equal(sum.created, 200000);
     assert_int_equal(sum.preexisting + sum.created - sum.ended, sum.live_at_end);
-    assert_int_equal(load_capture(trace).events, 200000);
+    assert_int_equal(load_capture(trace).events, 400000);
     assert_true(load_count(trace, "late_events") != 0);
     goleak_trace_free(trace);
     goleak_buf_release(&text);
@@ -488,11 +488,21 @@ static void what_is_printed_very_late_has_room_unless_memory_is_limited(void **s
     (void)state;
     for (unsigned limited = 0; limited < 2; limited++) {
         options.max_memory_bytes = (uint64_t)limited << 30;
-        struct goleak_trace *trace = load_held_up(150000, 1000, &options);
+        struct goleak_trace *trace = load_held_up(400000, 1000, &options);
         assert_int_equal(load_count(trace, "late_events") != 0, limited);
         assert_int_equal(load_count(trace, "clock_jumps"), 0);
         goleak_trace_free(trace);
     }
+}
+
+/* 160,000 events of the first are printed before any of the second. */
+static void a_cpu_that_is_silent_from_the_start_is_waited_for(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = load_held_up(320000, 0, NULL);
+    assert_int_equal(load_count(trace, "late_events"), 0);
+    assert_int_not_equal(load_count(trace, "reordered"), 0);
+    goleak_trace_free(trace);
 }
 
 /* By then the window has shrunk to what was needed before. */
@@ -668,6 +678,7 @@ int main(void)
         cmocka_unit_test_setup(the_buffer_of_a_cpu_that_is_read_late_is_no_jump, set_up),
         cmocka_unit_test_setup(what_is_printed_very_late_has_room_unless_memory_is_limited, set_up),
         cmocka_unit_test_setup(a_cpu_that_falls_silent_is_waited_for, set_up),
+        cmocka_unit_test_setup(a_cpu_that_is_silent_from_the_start_is_waited_for, set_up),
         cmocka_unit_test_setup(a_clock_of_a_cpu_that_is_set_back_has_jumped, set_up),
         cmocka_unit_test_setup(a_batch_that_is_in_order_need_not_wait, set_up),
         cmocka_unit_test_setup(small_batches_do_not_wait_each_for_itself, set_up),
