@@ -54,6 +54,13 @@ static uint64_t now(const struct goleak_account *account, enum goleak_gauge_kind
                : counts[GOLEAK_T_BLOCKED] - counts[GOLEAK_T_UNBLOCKED] - counts[GOLEAK_T_ENDED_BLOCKED];
 }
 
+/* Alive, but for those that are older than the recording: these were all there when it began, whenever they first
+ * showed themselves. */
+static int64_t born(const struct goleak_account *account)
+{
+    return (int64_t)(account->counts[GOLEAK_T_CREATED] - ended(account));
+}
+
 /* Widths are powers of two. */
 static size_t part_now(const struct goleak_ledger *ledger)
 {
@@ -61,7 +68,7 @@ static size_t part_now(const struct goleak_ledger *ledger)
 }
 
 /* Brings a site's series up to a part, without its end. */
-static void catch_up(struct goleak_account_past *past, uint64_t width, size_t part, int64_t alive)
+static void catch_up(struct goleak_account_past *past, uint64_t width, size_t part, int64_t born)
 {
     for (; past->width < width; past->width *= 2) {
         for (size_t i = 0; i < past->known / 2; i++)
@@ -69,7 +76,7 @@ static void catch_up(struct goleak_account_past *past, uint64_t width, size_t pa
         past->known /= 2; /* the last half of a pair is not over yet */
     }
     while (past->known < part)
-        past->parts[past->known++] = alive;
+        past->parts[past->known++] = born;
 }
 
 static void settle(struct goleak_ledger *ledger, uint32_t site)
@@ -79,7 +86,7 @@ static void settle(struct goleak_ledger *ledger, uint32_t site)
     for (int kind = 0; kind < GOLEAK_GAUGES; kind++)
         if (account->mark < ledger->gauges[kind].mark)
             past->at_peak[kind] = now(account, (enum goleak_gauge_kind)kind);
-    catch_up(past, ledger->width, part_now(ledger), (int64_t)now(account, GOLEAK_GAUGE_LIVE));
+    catch_up(past, ledger->width, part_now(ledger), born(account));
     account->mark = ledger->mark;
 }
 
@@ -391,9 +398,11 @@ size_t goleak_ledger_series(const struct goleak_ledger *ledger, uint32_t site, i
 {
     if (site >= ledger->count)
         return 0;
+    const struct goleak_account *account = &ledger->accounts[site];
     struct goleak_account_past past = ledger->pasts[site];
     size_t parts = part_now(ledger) + 1;
-    catch_up(&past, ledger->width, parts, (int64_t)now(&ledger->accounts[site], GOLEAK_GAUGE_LIVE));
-    memcpy(series, past.parts, sizeof past.parts);
+    catch_up(&past, ledger->width, parts, born(account));
+    for (size_t i = 0; i < parts; i++)
+        series[i] = past.parts[i] + (int64_t)account->counts[GOLEAK_T_APPEARED];
     return parts;
 }

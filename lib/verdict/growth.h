@@ -4,6 +4,7 @@
 #define GOLEAK_VERDICT_GROWTH_H
 
 #include "model/ledger.h"
+#include "model/sites.h"
 
 /* A site's series at the end. */
 struct goleak_rise {
@@ -14,6 +15,11 @@ struct goleak_rise {
     double slope;  /* a part */
 };
 
-struct goleak_rise goleak_growth_of(const struct goleak_ledger *ledger, uint32_t site);
+/* One for each site of the ledger, and one more, of nothing. Where a function that a site starts runs in goroutines
+ * that are older than the recording, and whose creation it did not see, they are counted with that site: else a
+ * number that stays the same would rise while these end and others take their place. NULL: memory. */
+struct goleak_rise *goleak_growth_find(const struct goleak_ledger *ledger, const struct goleak_sites *sites,
+                                       struct goleak_alloc *alloc);
+void goleak_growth_free(const struct goleak_ledger *ledger, struct goleak_rise *rises, struct goleak_alloc *alloc);
 
 #endif

@@ -534,12 +534,9 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
     goleak_cohorts_init(&input->cohorts, input->alloc);
     input->lost = part_lost(input);
     input->starts_told = is_any_start_told(input);
-    /* One more for sites of which nothing was seen. */
-    input->rises = goleak_alloc_zeroed(input->alloc, (input->ledger->count + 1) * sizeof *input->rises);
+    input->rises = goleak_growth_find(input->ledger, input->sites, input->alloc);
     if (input->rises == NULL || !count_alive(input))
         return goleak_alloc_failure(input->alloc);
-    for (size_t site = 0; site < input->ledger->count; site++)
-        input->rises[site] = goleak_growth_of(input->ledger, (uint32_t)site);
     bool weighed = GOLEAK_KEEPS_WAITS && (!is_decided(input) || input->explained);
     enum goleak_status status = goleak_holders_find(&input->holders, &locks);
     known.holders = input->holders.record_count != 0 ? &input->holders : NULL;
@@ -561,8 +558,7 @@ void goleak_verdict_release(struct goleak_verdict_input *input)
     goleak_hope_release(&input->hope);
     goleak_ties_release(&input->ties);
     goleak_holders_release(&input->holders);
-    if (input->rises != NULL)
-        goleak_free(input->alloc, input->rises, (input->ledger->count + 1) * sizeof *input->rises);
+    goleak_growth_free(input->ledger, input->rises, input->alloc);
     input->rises = NULL;
     goleak_bunches_release(&input->bunches);
     goleak_cohorts_release(&input->cohorts);

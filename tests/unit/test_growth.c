@@ -1,16 +1,22 @@
 /* test_growth - how the count of a site went on, whatever the length of the recording. */
 #include "support/batch.h"
+#include "support/fail_alloc.h"
 #include "support/load.h"
 #include "verdict/growth.h"
 
+static struct fail_alloc failing;
 static struct goleak_alloc heap;
 static struct goleak_ledger ledger;
+static struct goleak_site places[10];
+static const struct goleak_sites sites = { .sites = places };
 
 static int set_up(void **state)
 {
     (void)state;
-    goleak_alloc_init(&heap, NULL, 0);
+    fail_alloc_init(&failing, 0, false);
+    goleak_alloc_init(&heap, &failing.allocator, 0);
     goleak_ledger_init(&ledger, &heap);
+    memset(places, 0, sizeof places);
     return 0;
 }
 
@@ -20,6 +26,15 @@ static int tear_down(void **state)
     goleak_ledger_release(&ledger);
     assert_int_equal(heap.used_bytes, 0);
     return 0;
+}
+
+static struct goleak_rise growth_of(uint32_t site)
+{
+    struct goleak_rise *rises = goleak_growth_find(&ledger, &sites, &heap);
+    assert_non_null(rises);
+    struct goleak_rise rise = rises[site < ledger.count ? site : ledger.count];
+    goleak_growth_free(&ledger, rises, &heap);
+    return rise;
 }
 
 static void tell(enum goleak_transition_kind kind, uint32_t site)
@@ -46,7 +61,7 @@ static void a_site_that_leaks_rises(void **state)
         tell(GOLEAK_T_CREATED, 2);
         tell(GOLEAK_T_ENDED, 2);
     }
-    struct goleak_rise rise = goleak_growth_of(&ledger, 1);
+    struct goleak_rise rise = growth_of(1);
     assert_int_equal(rise.created, 200);
     assert_int_equal(rise.ended, 0);
     assert_int_equal(rise.alive, 200);
@@ -54,7 +69,7 @@ static void a_site_that_leaks_rises(void **state)
     assert_in_range(rise.parts, GOLEAK_LEDGER_PARTS / 2, GOLEAK_LEDGER_PARTS);
     assert_true(rise.trend > 3);
     assert_true(rise.slope > 5);
-    rise = goleak_growth_of(&ledger, 2);
+    rise = growth_of(2);
     assert_int_equal(rise.created, 200);
     assert_int_equal(rise.ended, 200);
     assert_true(rise.trend < 2);
@@ -66,7 +81,7 @@ static void a_burst_at_the_start_is_no_rise(void **state)
     for (int i = 0; i < 500; i++)
         tell(GOLEAK_T_CREATED, 1);
     others(300);
-    struct goleak_rise rise = goleak_growth_of(&ledger, 1);
+    struct goleak_rise rise = growth_of(1);
     assert_int_equal(rise.alive, 500);
     assert_int_equal(rise.rising, 1);
     assert_true(rise.trend < 2);
@@ -80,7 +95,7 @@ static void a_quiet_end_does_not_hide_a_rise(void **state)
         others(3);
     }
     /* nothing happens for hours */
-    assert_true(goleak_growth_of(&ledger, 1).trend > 3);
+    assert_true(growth_of(1).trend > 3);
 }
 
 static void late_proof_takes_back(void **state)
@@ -89,19 +104,88 @@ static void late_proof_takes_back(void **state)
     tell(GOLEAK_T_CREATED, 1);
     tell(GOLEAK_T_CREATED, 1);
     tell(GOLEAK_T_RETRACTED, 1);
-    assert_int_equal(goleak_growth_of(&ledger, 1).created, 1);
-    assert_int_equal(goleak_growth_of(&ledger, 1).alive, 1);
+    assert_int_equal(growth_of(1).created, 1);
+    assert_int_equal(growth_of(1).alive, 1);
     tell(GOLEAK_T_CREATED, 0);
     tell(GOLEAK_T_MOVED, 3);
-    assert_int_equal(goleak_growth_of(&ledger, 0).alive, 0);
-    assert_int_equal(goleak_growth_of(&ledger, 3).created, 1);
+    assert_int_equal(growth_of(0).alive, 0);
+    assert_int_equal(growth_of(3).created, 1);
+}
+
+/* A pool of fifty that is exchanged, member by member: site 1's are created, and older ones end of which only the
+ * function is known that both start in. */
+static void exchange(unsigned older)
+{
+    for (unsigned i = 0; i < older; i++)
+        tell(GOLEAK_T_APPEARED, 2);
+    for (unsigned i = 0; i < 50; i++) {
+        tell(GOLEAK_T_CREATED, 1);
+        if (i < older)
+            tell(GOLEAK_T_ENDED, 2);
+        others(7);
+    }
+}
+
+static void who_takes_an_older_ones_place_is_no_rise(void **state)
+{
+    (void)state;
+    places[1] = (struct goleak_site) { .created_at = 5, .start = 7 };
+    places[2] = (struct goleak_site) { .start = 7 };
+    exchange(50);
+    assert_true(growth_of(1).trend < 2);
+    assert_in_range(growth_of(1).rising, 0, 1);
+    assert_int_equal(growth_of(1).alive, 50);
+}
+
+static void more_than_took_an_older_ones_place_are_a_rise(void **state)
+{
+    (void)state;
+    places[1] = (struct goleak_site) { .created_at = 5, .start = 7 };
+    places[2] = (struct goleak_site) { .start = 7 };
+    exchange(20);
+    assert_true(growth_of(1).trend > 2);
+}
+
+static void older_ones_of_another_function_are_others(void **state)
+{
+    (void)state;
+    places[1] = (struct goleak_site) { .created_at = 5, .start = 7 };
+    places[2] = (struct goleak_site) { .start = 8 };
+    exchange(50);
+    assert_true(growth_of(1).trend > 3);
+}
+
+static void older_ones_that_show_themselves_late_are_no_rise(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        tell(GOLEAK_T_APPEARED, 1);
+        others(7);
+    }
+    tell(GOLEAK_T_CREATED, 1);
+    tell(GOLEAK_T_CREATED, 1);
+    assert_true(growth_of(1).trend < 2);
+    assert_in_range(growth_of(1).rising, 0, 1);
+    assert_int_equal(growth_of(1).alive, 52);
+}
+
+static void memory_that_ends_is_told(void **state)
+{
+    (void)state;
+    places[1] = (struct goleak_site) { .created_at = 5, .start = 7 };
+    places[2] = (struct goleak_site) { .start = 7 };
+    exchange(5);
+    for (unsigned i = 1; i <= 3; i++) {
+        failing.fail_at = failing.requests + i;
+        assert_null(goleak_growth_find(&ledger, &sites, &heap));
+    }
 }
 
 static void a_site_that_was_never_seen_has_nothing(void **state)
 {
     (void)state;
-    assert_int_equal(goleak_growth_of(&ledger, 77).created, 0);
-    assert_int_equal(goleak_growth_of(&ledger, 77).parts, 0);
+    assert_int_equal(growth_of(77).created, 0);
+    assert_int_equal(growth_of(77).parts, 0);
 }
 
 int main(void)
@@ -111,6 +195,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_burst_at_the_start_is_no_rise, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_quiet_end_does_not_hide_a_rise, set_up, tear_down),
         cmocka_unit_test_setup_teardown(late_proof_takes_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_takes_an_older_ones_place_is_no_rise, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(more_than_took_an_older_ones_place_are_a_rise, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(older_ones_of_another_function_are_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(older_ones_that_show_themselves_late_are_no_rise, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(memory_that_ends_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_site_that_was_never_seen_has_nothing, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
