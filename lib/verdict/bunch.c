@@ -126,8 +126,10 @@ _Static_assert(TRAITS < 1u << HOPE_BIT && GOLEAK_HOPE_PASSED < 1 << (16 - HOPE_B
 
 /*
  *      traits  flags and hope | g.waitreason | how long it has waited, by its bucket | spawn site
- *      place   block stack | tied | state | reason
+ *      place   block stack | beyond the edge | tied | state | reason
  */
+#define BEYOND ((uint64_t)1 << 17)
+
 static inline struct goleak_key key_of(const struct goleak_record *record, enum goleak_hope_kind hope, bool tied,
                                        unsigned bucket)
 {
@@ -143,15 +145,33 @@ static inline bool is_same(const struct goleak_key *a, const struct goleak_key *
 }
 
 /* 0: memory. */
-static uint32_t find(struct goleak_bunches *bunches, struct goleak_key key, uint32_t *last)
+static uint32_t find(struct goleak_bunches *bunches, struct goleak_key key, int64_t edge)
 {
     size_t before = bunches->index.count;
     if (!goleak_grow(bunches->alloc, &bunches->all, &bunches->capacity, before + 2, sizeof *bunches->all))
         return 0;
     uint32_t id = goleak_intern_add(&bunches->index, &key, sizeof key);
     if (id > before)
-        bunches->all[id] = (struct goleak_bunch){ .key = key };
-    return *last = id;
+        bunches->all[id] = (struct goleak_bunch) { .key = key, .edge = edge };
+    return id;
+}
+
+static int64_t edge_of(const struct goleak_hope_input *input, const struct goleak_record *record, unsigned bucket)
+{
+    const struct goleak_wait_site *site = goleak_is_blocked(record) ? goleak_waits_site(input->waits, record) : NULL;
+    return site != NULL && goleak_wait_bucket(site->longest) == bucket ? site->longest : INT64_MAX;
+}
+
+/* NULL: memory. */
+static struct goleak_bunch *beyond(struct goleak_bunches *bunches, uint32_t id)
+{
+    struct goleak_key key = bunches->all[id].key;
+    key.place |= BEYOND;
+    uint32_t other = bunches->all[id].beyond;
+    if (other == 0 && (other = find(bunches, key, INT64_MAX)) == 0)
+        return NULL;
+    bunches->all[id].beyond = other;
+    return &bunches->all[other];
 }
 
 static bool add_alone(struct goleak_bunches *bunches, uint32_t index)
@@ -187,7 +207,7 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
     const char corostart[] = "runtime.corostart";
     uint32_t last_ids[LAST] = { 0 };
     uint32_t coroutine = goleak_intern_find(&input->symbols->strings, corostart, sizeof corostart - 1);
-    struct goleak_bunch *bunch = NULL; /* of the one before, which is mostly that of the next */
+    uint32_t id = 0; /* of the one before, which is mostly that of the next */
     for (uint32_t i = 1; i <= input->store->count; i++) {
         const struct goleak_record *record = goleak_store_at(input->store, i);
         if (i + AHEAD <= input->store->count)
@@ -205,13 +225,18 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
         }
         int64_t waited = blocked ? goleak_waited(record, input->last) : 0;
         bool tied = blocked && goleak_tie_of(ties, record).whom != 0;
-        struct goleak_key key = key_of(record, goleak_hope_of(hope, i), tied, goleak_wait_bucket(waited));
-        if (bunch == NULL || !is_same(&bunch->key, &key)) {
-            uint32_t *last = &last_ids[goleak_hash_u64(key.traits ^ key.place) >> 56], id = *last;
-            if ((id == 0 || !is_same(&bunches->all[id].key, &key)) && (id = find(bunches, key, last)) == 0)
+        unsigned bucket = goleak_wait_bucket(waited);
+        struct goleak_key key = key_of(record, goleak_hope_of(hope, i), tied, bucket);
+        if (id == 0 || !is_same(&bunches->all[id].key, &key)) {
+            uint32_t *last = &last_ids[goleak_hash_u64(key.traits ^ key.place) >> 56];
+            id = *last;
+            if ((id == 0 || !is_same(&bunches->all[id].key, &key)) &&
+                (id = *last = find(bunches, key, edge_of(input, record, bucket))) == 0)
                 return goleak_alloc_failure(bunches->alloc);
-            bunch = &bunches->all[id];
         }
+        struct goleak_bunch *bunch = &bunches->all[id];
+        if (UNLIKELY(waited > bunch->edge) && (bunch = beyond(bunches, id)) == NULL)
+            return goleak_alloc_failure(bunches->alloc);
         bunch->longest = waited > bunch->longest ? waited : bunch->longest;
         add(&bunch->sum, input->store, record);
     }

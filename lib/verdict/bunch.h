@@ -28,7 +28,9 @@ struct goleak_bunch {
         uint64_t traits, place; /* see key_of() */
     } key;
     int64_t longest; /* has one of them waited */
-    struct goleak_sum sum;
+    int64_t edge;    /* who waits for longer than any wait like it that ended, though in one bucket with it … */
+    uint32_t beyond; /* … is of this bunch; 0: nobody is */
+    struct goleak_sum sum; /* of nobody, where all are beyond */
 };
 
 struct goleak_bunches {

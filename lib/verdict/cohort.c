@@ -83,6 +83,8 @@ static bool add_bunches(struct goleak_cohorts *cohorts, const struct goleak_hope
 {
     for (size_t i = 1; i <= bunches->index.count; i++) {
         const struct goleak_bunch *bunch = &bunches->all[i];
+        if (bunch->sum.count == 0)
+            continue;
         const struct goleak_record *record = goleak_store_at(input->store, goleak_bunch_one(bunch));
         if (goleak_is_blocked(record) && !add(cohorts, input, hope, record, bunch->sum.count, bunch->longest, false))
             return false;

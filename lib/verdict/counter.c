@@ -230,10 +230,14 @@ static uint64_t count_outlasting(const struct goleak_case *c)
     return count;
 }
 
-/* Too few are known for their number: half of them took as long. By buckets: all of a bunch get one answer. */
-static bool is_like_most(const struct goleak_case *c, uint64_t alike, uint64_t known, struct goleak_saying *out)
+/* Too few are known for their number: half of them took as long. Or those that took longest are among them, of which
+ * half took longer, as far as is known. By buckets, and that edge: all of a bunch get one answer. */
+static bool is_like_most(const struct goleak_case *c, uint64_t longer, uint64_t alike, uint64_t known,
+                         struct goleak_saying *out)
 {
-    if (alike * 2 <= known)
+    const struct goleak_limits *limits = c->input->limits;
+    uint64_t half = c->waited <= c->site->longest ? (longer + alike) / 2 : 0;
+    if (alike * 2 <= known && (half < limits->usual_longer || (half + 1) * limits->usual_part <= known + 2))
         return false;
     goleak_say(out,
                "%s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took about as long, or longer: up to %s",
@@ -260,7 +264,7 @@ GOLEAK_RULE(usual)
     bool share = (longer + 1) * limits->usual_part > known + 2;
     bool few = c->cohort != NULL && longer > 2 * c->cohort->count;
     if (longer < limits->usual_longer || (!share && !few))
-        return is_like_most(c, alike, known, out);
+        return is_like_most(c, longer, alike, known, out);
     goleak_say(out, "%s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took %s or more", waiting(c).text,
                longer, c->site->ended, goleak_span_of(c->input, goleak_wait_least(longer_from(c->waited))).text);
     say_longer(c, out, longer, c->site->ended);

@@ -111,7 +111,7 @@ enum goleak_status goleak_groups_fill(struct goleak_groups *groups, const struct
     const struct goleak_bunches *bunches = &input->bunches;
     bool good = true;
     for (size_t i = 1; i <= bunches->index.count && good; i++)
-        good = add(groups, input, &bunches->all[i].sum);
+        good = bunches->all[i].sum.count == 0 || add(groups, input, &bunches->all[i].sum);
     for (size_t i = 0; i < bunches->alone_count && good; i++) {
         struct goleak_sum one = { .count = 0 };
         goleak_sum_add(&one, input->store, goleak_bunch_alone(bunches, input->store, input->waits, i));
