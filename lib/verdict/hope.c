@@ -7,6 +7,7 @@ void goleak_hope_init(struct goleak_hope *hope, struct goleak_alloc *alloc)
 {
     *hope = (struct goleak_hope){ .alloc = alloc };
     goleak_relation_init(&hope->crowds, alloc);
+    goleak_relation_init(&hope->woken, alloc);
 }
 
 void goleak_hope_release(struct goleak_hope *hope)
@@ -16,6 +17,7 @@ void goleak_hope_release(struct goleak_hope *hope)
     goleak_free(hope->alloc, hope->kinds, hope->count * sizeof *hope->kinds);
     goleak_free(hope->alloc, hope->whom, hope->count * sizeof *hope->whom);
     goleak_relation_release(&hope->crowds);
+    goleak_relation_release(&hope->woken);
     goleak_hope_init(hope, hope->alloc);
 }
 
@@ -140,7 +142,7 @@ static void add_woken(struct goleak_hope_search *search, const struct goleak_rec
         if (waker == 0)
             continue;
         goleak_set_bit(search->wakers, waker);
-        search->failed = !goleak_relation_add(&search->woken, waker, record->index, false);
+        search->failed = !goleak_relation_add(&search->hope->woken, waker, record->index, false);
     }
 }
 
@@ -256,7 +258,7 @@ static void collect(struct goleak_hope_search *search)
         bool at_lock = blocked && record->reason == GOLEAK_REASON_SYNC;
         search->hope->others += !at_lock && (record->flags & GOLEAK_REC_SYSTEM) == 0;
     }
-    search->failed = search->failed || !goleak_relation_sort(&search->woken) ||
+    search->failed = search->failed || !goleak_relation_sort(&search->hope->woken) ||
                      !goleak_relation_sort(&search->hope->crowds);
 }
 
@@ -265,7 +267,7 @@ static void give_woken(struct goleak_hope_search *search, uint32_t index)
 {
     if (!goleak_has_bit(search->wakers, index))
         return;
-    struct goleak_run woken = goleak_relation_of(&search->woken, index);
+    struct goleak_run woken = goleak_relation_of(&search->hope->woken, index);
     for (size_t i = 0; i < woken.count; i++)
         if (woken.all[i].record != index)
             goleak_hope_give(search, woken.all[i].record, GOLEAK_HOPE_WAKER, index);
@@ -455,7 +457,6 @@ static void release(struct goleak_hope_search *search, size_t nodes, size_t reco
 {
     struct goleak_alloc *alloc = search->hope->alloc;
     goleak_free(alloc, search->kin, goleak_sites_count(search->input->sites) * sizeof *search->kin);
-    goleak_relation_release(&search->woken);
     goleak_free(alloc, search->bits, search->bit_words * sizeof *search->bits);
     goleak_free(alloc, search->parents, records * sizeof *search->parents);
     goleak_free(alloc, search->standard, search->strings * sizeof *search->standard);
@@ -523,7 +524,6 @@ enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct golea
 {
     size_t records = (size_t)input->store->count + 1, nodes = input->lineage->count + 1;
     struct goleak_hope_search search = { .input = input, .hope = hope };
-    goleak_relation_init(&search.woken, hope->alloc);
     search.failed = !make_room(&search, nodes, records);
     if (!search.failed) {
         prepare(&search);

@@ -61,6 +61,7 @@ struct goleak_hope {
     size_t count;
     size_t others;   /* living goroutines of the program's own that wait for no lock */
     struct goleak_relation crowds; /* who is blocked, by the place of its object; marked: was woken there before */
+    struct goleak_relation woken;  /* who is blocked where it was woken again and again, by who did so */
 };
 
 /* What it is worked out from; all borrowed. */

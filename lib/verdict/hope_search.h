@@ -25,7 +25,6 @@ struct goleak_hope_search {
     } * kin;                       /* by spawn site */
     struct goleak_families families; /* of those who ask at a time: by spawner and spawning function */
     size_t vain;                   /* so often was one of them told in vain of one who acts */
-    struct goleak_relation woken;  /* those who are blocked, by who woke them there */
     uint64_t *bits;                /* the sets below */
     size_t bit_words;
     /* Bits by record: */

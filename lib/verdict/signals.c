@@ -101,6 +101,37 @@ static uint32_t woken_since(const struct goleak_case *c)
     return (uint32_t)c->input->waits->sites[c->habit->site].ended - c->habit->site_ended;
 }
 
+/* Of more it would take long to ask, and who serves so many has not one alone to serve. */
+#define SERVED_ASKED 64
+
+/* It has woken another one of its kind as well, and that a good while after it. */
+static bool serves_others(const struct goleak_case *c, uint32_t waker)
+{
+    struct goleak_run served = goleak_relation_of(&c->input->hope.woken, waker);
+    for (size_t i = 0; i < served.count && served.count <= SERVED_ASKED; i++) {
+        const struct goleak_record *other = goleak_store_at(c->input->store, served.all[i].record);
+        if (other->site == c->record->site &&
+            goleak_between(c->record->since, other->since) > c->waited / c->input->limits->together)
+            return true;
+    }
+    return served.count > SERVED_ASKED;
+}
+
+/* Whoever wakes it lives, is not stuck, and has it alone to wake: that one had nothing for it, whatever others of its
+ * kind got from others. */
+static bool has_own_waker(const struct goleak_case *c)
+{
+    const struct goleak_habit *habit = c->habit;
+    if (habit->wakers[0] == 0 || habit->others || habit->nobody != 0)
+        return false;
+    for (int i = 0; i < 2 && habit->wakers[i] != 0; i++) {
+        uint32_t waker = goleak_hope_waker(c->input->store, habit, i);
+        if (waker == 0 || goleak_hope_of(&c->input->hope, waker) == GOLEAK_HOPE_NONE || serves_others(c, waker))
+            return false;
+    }
+    return true;
+}
+
 /* By the rule of succession one that was meant k times of n is not meant the next m times with the
  * probability of the product of (n + 2 - i) / (n + 2 + m - i), i from 1 to k + 1, whose first
  * factor is the largest. */
@@ -109,7 +140,8 @@ bool goleak_is_left_out(const struct goleak_case *c)
     if (c->habit == NULL || c->habit->ended < c->input->limits->habit_waits)
         return false;
     double of = c->habit->site_ended + 1.0;
-    return (c->habit->ended + 1.0) * log1p(woken_since(c) / of) > -log(c->input->limits->left_out_chance);
+    return (c->habit->ended + 1.0) * log1p(woken_since(c) / of) > -log(c->input->limits->left_out_chance) &&
+           !has_own_waker(c);
 }
 
 GOLEAK_RULE(left_out)
