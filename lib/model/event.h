@@ -47,14 +47,15 @@ struct goleak_event_sink {
 struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc);
 void goleak_batch_free(struct goleak_alloc *alloc, struct goleak_batch *batch);
 
-/* What a wait for this reason is on, by address; 0: not told. Many wait at a semaphore's root:
- * the waiter's element tells whose lock it is. */
+/* What a wait for this reason is on, by address; 0: not told. Who waits for a semaphore parks at the lock of its root,
+ * of which the runtime has 251 for all of them (runtime/sema.go): the waiter's element alone, from Go 1.26 on, tells
+ * whose it is. */
 static inline uint64_t goleak_event_object(const struct goleak_event *event, enum goleak_reason reason)
 {
     if ((event->has & GOLEAK_HAS_CHAN) && event->chan != 0)
         return event->chan;
-    if (reason == GOLEAK_REASON_SYNC && (event->has & GOLEAK_HAS_ELEM) && event->elem != 0)
-        return event->elem;
+    if (reason == GOLEAK_REASON_SYNC)
+        return event->has & GOLEAK_HAS_ELEM ? event->elem : 0;
     return event->has & GOLEAK_HAS_LOCK ? event->lock : 0;
 }
 
