@@ -3,17 +3,18 @@
 
 #include "base/bits.h"
 
+#include <stdlib.h>
+
 void goleak_ties_init(struct goleak_ties *ties, struct goleak_alloc *alloc)
 {
     *ties = (struct goleak_ties) { .alloc = alloc };
-    goleak_idmap_init(&ties->twins, alloc);
 }
 
 void goleak_ties_release(struct goleak_ties *ties)
 {
     if (ties->alloc == NULL)
         return;
-    goleak_idmap_release(&ties->twins);
+    goleak_free(ties->alloc, ties->twins, ties->twin_capacity * sizeof *ties->twins);
     goleak_ties_init(ties, ties->alloc);
 }
 
@@ -48,6 +49,25 @@ static uint64_t twin_key(uint32_t node, uint32_t site)
     return (uint64_t)node << 32 | site;
 }
 
+static bool add_twin(struct goleak_ties *ties, const struct goleak_record *record)
+{
+    if (!goleak_grow(ties->alloc, &ties->twins, &ties->twin_capacity, ties->twin_count + 1, sizeof *ties->twins))
+        return false;
+    ties->twins[ties->twin_count++] =
+        (struct goleak_twin) { twin_key(record->parent, record->site), record->created, record->index };
+    return true;
+}
+
+static int by_creation(const void *a, const void *b)
+{
+    const struct goleak_twin *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    if (x->created != y->created)
+        return x->created < y->created ? -1 : 1;
+    return x->record < y->record ? -1 : x->record > y->record;
+}
+
 /* False: memory. */
 static bool find_twins(struct goleak_ties *ties, const uint64_t *wanted)
 {
@@ -55,11 +75,34 @@ static bool find_twins(struct goleak_ties *ties, const uint64_t *wanted)
     for (uint32_t i = 1; i <= store->count; i++) {
         const struct goleak_record *record = goleak_store_at(store, i);
         if (record->parent != 0 && goleak_has_bit(wanted, record->site) && (record->flags & GOLEAK_REC_SEEN) != 0 &&
-            record->state != GOLEAK_STATE_ENDED && !goleak_is_blocked(record) &&
-            !goleak_idmap_put(&ties->twins, twin_key(record->parent, record->site), i))
+            record->state != GOLEAK_STATE_ENDED && !goleak_is_blocked(record) && !add_twin(ties, record))
             return false;
     }
+    if (ties->twin_count > 1)
+        qsort(ties->twins, ties->twin_count, sizeof *ties->twins, by_creation);
     return true;
+}
+
+/* The first that was started within a part of the goroutine's age from it; 0: none was. */
+static uint32_t twin_of(const struct goleak_ties *ties, const struct goleak_record *record, uint64_t key)
+{
+    if (record->created == GOLEAK_NO_MOMENT)
+        return 0;
+    int64_t near = goleak_between(record->created, ties->known.last) / ties->known.limits->together;
+    const struct goleak_twin from = { .key = key,
+                                      .created =
+                                          record->created >= INT64_MIN + near ? record->created - near : INT64_MIN };
+    size_t low = 0, high = ties->twin_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (by_creation(&ties->twins[middle], &from) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == ties->twin_count || ties->twins[low].key != key)
+        return 0;
+    return goleak_between(record->created, ties->twins[low].created) <= near ? ties->twins[low].record : 0;
 }
 
 enum goleak_status goleak_ties_find(struct goleak_ties *ties, const struct goleak_hope_input *input,
@@ -100,7 +143,6 @@ struct goleak_tie goleak_tie_of(const struct goleak_ties *ties, const struct gol
     const struct goleak_record *spawner = has_spawner_tie(limits, site) ? living_spawner(ties, record) : NULL;
     if (spawner != NULL && goes_on(ties->hope, spawner))
         return (struct goleak_tie) { spawner->index, false, site->tied, ended_of(site) };
-    uint64_t key = twin_key(record->parent, site->twin);
-    uint32_t twin = has_twin_tie(limits, site) ? goleak_idmap_get(&ties->twins, key) : 0;
+    uint32_t twin = has_twin_tie(limits, site) ? twin_of(ties, record, twin_key(record->parent, site->twin)) : 0;
     return (struct goleak_tie) { twin, true, site->twins, ended_of(site) };
 }

@@ -4,12 +4,12 @@
  *      by spawner   nearly all of a place that have ended did so right after the one that had started them
  *      by twin      … or together with one of another place that the same goroutine had started
  *
- * One whose spawner goes on and is not stuck, or whose twin acts, has no reason to end yet.
+ * A twin is started beside it, as far as its age tells: a connection that goes on to its next request does not wait for
+ * what it started in the last one. One whose spawner goes on and is not stuck, or whose twin acts, has no reason to end yet.
  */
 #ifndef GOLEAK_VERDICT_TIES_H
 #define GOLEAK_VERDICT_TIES_H
 
-#include "base/idmap.h"
 #include "verdict/hope.h"
 
 struct goleak_ties {
@@ -17,7 +17,12 @@ struct goleak_ties {
     struct goleak_hope_input known; /* borrowed, as hope is */
     const struct goleak_hope *hope;
     bool any;                  /* some place is tied */
-    struct goleak_idmap twins; /* by lineage node of their spawner, and spawn site: record of one who acts */
+    struct goleak_twin {
+        uint64_t key; /* lineage node of its spawner, and spawn site */
+        int64_t created;
+        uint32_t record;
+    } * twins; /* who act, by key and creation */
+    size_t twin_count, twin_capacity;
 };
 
 /* To whom one is tied. */
