@@ -117,12 +117,12 @@ static bool serves_others(const struct goleak_case *c, uint32_t waker)
     return served.count > SERVED_ASKED;
 }
 
-/* Whoever wakes it lives, is not stuck, and has it alone to wake: that one had nothing for it, whatever others of its
- * kind got from others. */
+/* Whoever wakes it, as far as is kept, lives, is not stuck, and has it alone to wake: that one had nothing for it,
+ * whatever others of its kind got from others. */
 static bool has_own_waker(const struct goleak_case *c)
 {
     const struct goleak_habit *habit = c->habit;
-    if (habit->wakers[0] == 0 || habit->others || habit->nobody != 0)
+    if (habit->wakers[0] == 0 || habit->nobody != 0)
         return false;
     for (int i = 0; i < 2 && habit->wakers[i] != 0; i++) {
         uint32_t waker = goleak_hope_waker(c->input->store, habit, i);

@@ -68,6 +68,13 @@ static int by_creation(const void *a, const void *b)
     return x->record < y->record ? -1 : x->record > y->record;
 }
 
+/* That it is kept since the start says little. */
+static bool twin_goes_on(const struct goleak_hope *hope, const struct goleak_record *record)
+{
+    return goes_on(hope, record) &&
+           !(goleak_is_blocked(record) && goleak_hope_of(hope, record->index) == GOLEAK_HOPE_STARTUP);
+}
+
 /* False: memory. */
 static bool find_twins(struct goleak_ties *ties, const uint64_t *wanted)
 {
@@ -75,7 +82,7 @@ static bool find_twins(struct goleak_ties *ties, const uint64_t *wanted)
     for (uint32_t i = 1; i <= store->count; i++) {
         const struct goleak_record *record = goleak_store_at(store, i);
         if (record->parent != 0 && goleak_has_bit(wanted, record->site) && (record->flags & GOLEAK_REC_SEEN) != 0 &&
-            record->state != GOLEAK_STATE_ENDED && !goleak_is_blocked(record) && !add_twin(ties, record))
+            record->state != GOLEAK_STATE_ENDED && twin_goes_on(ties->hope, record) && !add_twin(ties, record))
             return false;
     }
     if (ties->twin_count > 1)
@@ -83,7 +90,16 @@ static bool find_twins(struct goleak_ties *ties, const uint64_t *wanted)
     return true;
 }
 
-/* The first that was started within a part of the goroutine's age from it; 0: none was. */
+static bool is_in_wait_group(const struct goleak_ties *ties, const struct goleak_record *record)
+{
+    return record->reason == GOLEAK_REASON_SYNC && goleak_waits_in(&ties->known, record, "WaitGroup");
+}
+
+/* So many that were started together are looked at. */
+#define TWINS_MOST 16
+
+/* The first that was started within a part of the goroutine's age from it, and acts: or, for who waits in a WaitGroup,
+ * for that one's end, waits itself and is not stuck. 0: none is. */
 static uint32_t twin_of(const struct goleak_ties *ties, const struct goleak_record *record, uint64_t key)
 {
     if (record->created == GOLEAK_NO_MOMENT)
@@ -100,9 +116,14 @@ static uint32_t twin_of(const struct goleak_ties *ties, const struct goleak_reco
         else
             high = middle;
     }
-    if (low == ties->twin_count || ties->twins[low].key != key)
-        return 0;
-    return goleak_between(record->created, ties->twins[low].created) <= near ? ties->twins[low].record : 0;
+    for (size_t i = low; i < ties->twin_count && i < low + TWINS_MOST; i++) {
+        const struct goleak_twin *twin = &ties->twins[i];
+        if (twin->key != key || goleak_between(record->created, twin->created) > near)
+            return 0;
+        if (!goleak_is_blocked(goleak_store_at(ties->known.store, twin->record)) || is_in_wait_group(ties, record))
+            return twin->record;
+    }
+    return 0;
 }
 
 enum goleak_status goleak_ties_find(struct goleak_ties *ties, const struct goleak_hope_input *input,
