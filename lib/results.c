@@ -311,6 +311,7 @@ enum goleak_status goleak_trace_leak(const struct goleak_trace *trace, size_t in
     out->youngest_wait_events = wait_events(trace, group->sum.youngest_since);
     out->site_created = site.created;
     out->site_ended = site.ended;
+    out->alike = group->alike;
     out->example_count = group->sum.example_count;
     for (size_t i = 0; i < group->sum.example_count; i++)
         fill_living(trace, group->sum.examples[i], &out->examples[i]);

@@ -173,6 +173,7 @@ static void write_leak(const struct goleak_view *view, const struct goleak_leak 
     }
     goleak_json_u64(json, "site_created", leak->site_created);
     goleak_json_u64(json, "site_ended", leak->site_ended);
+    goleak_json_u64(json, "alike", leak->alike);
     goleak_write_evidence(json, leak->evidence, leak->evidence_count);
     goleak_json_open(json, "goroutines", '[');
     for (size_t i = 0; i < leak->example_count; i++)

@@ -18,20 +18,16 @@ void goleak_cohorts_release(struct goleak_cohorts *cohorts)
     *cohorts = (struct goleak_cohorts){ .alloc = NULL };
 }
 
-struct key {
-    uint32_t site, stack, reason;
-};
-
-static struct key key_of(const struct goleak_record *record)
+static struct goleak_cohort_key key_of(const struct goleak_record *record)
 {
-    return (struct key){ record->site, record->block_stack, record->reason };
+    return (struct goleak_cohort_key) { record->site, record->block_stack, record->reason };
 }
 
 /* NULL: memory. */
 static struct goleak_cohort *find(struct goleak_cohorts *cohorts, const struct goleak_symbols *symbols,
                                   const struct goleak_record *record)
 {
-    const struct key key = key_of(record);
+    const struct goleak_cohort_key key = key_of(record);
     size_t before = cohorts->index.count;
     if (!goleak_grow(cohorts->alloc, &cohorts->cohorts, &cohorts->capacity, before + 1, sizeof *cohorts->cohorts))
         return NULL;
@@ -44,7 +40,7 @@ static struct goleak_cohort *find(struct goleak_cohorts *cohorts, const struct g
 
 const struct goleak_cohort *goleak_cohorts_of(const struct goleak_cohorts *cohorts, const struct goleak_record *record)
 {
-    const struct key key = key_of(record);
+    const struct goleak_cohort_key key = key_of(record);
     uint32_t id = goleak_is_blocked(record) ? goleak_intern_find(&cohorts->index, &key, sizeof key) : 0;
     return id != 0 ? &cohorts->cohorts[id - 1] : NULL;
 }
@@ -109,11 +105,17 @@ static bool add_alone(struct goleak_cohorts *cohorts, const struct goleak_hope_i
     return true;
 }
 
+struct goleak_cohort_key goleak_cohorts_key(const struct goleak_cohorts *cohorts, uint32_t id)
+{
+    struct goleak_cohort_key key;
+    memcpy(&key, goleak_intern_get(&cohorts->index, id, NULL), sizeof key);
+    return key;
+}
+
 /* The place, whoever called it, and where they wait. */
 static uint64_t place_of(const struct goleak_cohorts *cohorts, const struct goleak_sites *sites, uint32_t id)
 {
-    struct key key;
-    memcpy(&key, goleak_intern_get(&cohorts->index, id, NULL), sizeof key);
+    struct goleak_cohort_key key = goleak_cohorts_key(cohorts, id);
     return (uint64_t)goleak_sites_at(sites, key.site)->whole << 32 | key.stack;
 }
 

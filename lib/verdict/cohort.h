@@ -19,6 +19,11 @@ struct goleak_cohort {
     uint64_t going_on[GOLEAK_WAIT_BUCKETS]; /* how long they have waited, as in goleak_wait_site */
 };
 
+/* What all of a cohort have in common. */
+struct goleak_cohort_key {
+    uint32_t site, stack, reason;
+};
+
 /* The waits for one reason that ended, in the whole process. */
 struct goleak_pool {
     uint64_t ended;
@@ -37,6 +42,8 @@ void goleak_cohorts_init(struct goleak_cohorts *cohorts, struct goleak_alloc *al
 void goleak_cohorts_release(struct goleak_cohorts *cohorts);
 enum goleak_status goleak_cohorts_find(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
                                        const struct goleak_hope *hope, const struct goleak_bunches *bunches);
+/* By number, from 1 to index.count. */
+struct goleak_cohort_key goleak_cohorts_key(const struct goleak_cohorts *cohorts, uint32_t id);
 /* Of a blocked goroutine; NULL: of none. */
 const struct goleak_cohort *goleak_cohorts_of(const struct goleak_cohorts *cohorts, const struct goleak_record *record);
 

@@ -106,6 +106,49 @@ static bool add(struct goleak_groups *groups, const struct goleak_verdict_input 
     return group != NULL;
 }
 
+/* ---- who is in none ---- */
+
+struct where {
+    uint32_t reason, site, blocked_at;
+};
+
+/* Those who wait at the groups' places, less those of the groups. */
+static bool count_alike(struct goleak_groups *groups, const struct goleak_verdict_input *input)
+{
+    const struct goleak_cohorts *cohorts = &input->cohorts;
+    struct goleak_intern places;
+    size_t count = groups->count;
+    uint64_t *sums = count != 0 ? goleak_alloc_zeroed(groups->alloc, count * sizeof *sums) : NULL;
+    bool good = count == 0 || sums != NULL;
+    goleak_intern_init(&places, groups->alloc);
+    for (size_t i = 0; i < count && good; i++) {
+        const struct goleak_group *group = &groups->groups[i];
+        const struct where where = { group->reason, group->site, group->blocked_at };
+        good = goleak_intern_add(&places, &where, sizeof where) != 0;
+    }
+    for (uint32_t id = 1; id <= cohorts->index.count && good && count != 0; id++) {
+        struct goleak_cohort_key key = goleak_cohorts_key(cohorts, id);
+        const struct where where = { key.reason, goleak_sites_at(input->sites, key.site)->place,
+                                     goleak_symbols_blocked_at(input->symbols, key.stack) };
+        uint32_t place = goleak_intern_find(&places, &where, sizeof where);
+        if (place != 0)
+            sums[place - 1] += cohorts->cohorts[id - 1].count;
+    }
+    for (int less = 1; less >= 0; less--)
+        for (size_t i = 0; i < count && good; i++) {
+            struct goleak_group *group = &groups->groups[i];
+            const struct where where = { group->reason, group->site, group->blocked_at };
+            uint64_t *sum = &sums[goleak_intern_find(&places, &where, sizeof where) - 1];
+            if (less)
+                *sum -= group->sum.count < *sum ? group->sum.count : *sum;
+            else
+                group->alike = *sum;
+        }
+    goleak_intern_release(&places);
+    goleak_free(groups->alloc, sums, count * sizeof *sums);
+    return good;
+}
+
 enum goleak_status goleak_groups_fill(struct goleak_groups *groups, const struct goleak_verdict_input *input)
 {
     const struct goleak_bunches *bunches = &input->bunches;
@@ -117,6 +160,7 @@ enum goleak_status goleak_groups_fill(struct goleak_groups *groups, const struct
         goleak_sum_add(&one, input->store, goleak_bunch_alone(bunches, input->store, input->waits, i));
         good = add(groups, input, &one);
     }
+    good = good && count_alike(groups, input);
     if (groups->count != 0)
         qsort(groups->groups, groups->count, sizeof *groups->groups, by_severity);
     qsort(groups->unknown, groups->unknown_count, sizeof *groups->unknown, by_count);

@@ -104,6 +104,7 @@ struct goleak_group {
     enum goleak_reason reason;
     uint32_t site, blocked_at; /* spawn site; frame */
     struct goleak_sum sum;
+    uint64_t alike; /* so many others are blocked there, for the same reason, and are of no group */
 };
 
 /* Those of whom too little is known, by the rule that says what is missing. */
