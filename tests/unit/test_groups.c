@@ -30,7 +30,7 @@ static void add(struct goleak_buf *text, unsigned goid, unsigned ts, const char 
     goleak_buf_printf(text, "newproc1: goroutine=c%09x goid=%u fn=%s.func1 ts=%u\n", goid * 0x380, goid, spawner, ts);
     goleak_buf_printf(text, "        runtime.newproc+63\n        %s+16\n", spawner);
     goleak_buf_printf(text, "gopark: goroutine=c%09x goid=%u %s ts=%u\n", goid * 0x380, goid, reason, ts + 1);
-    goleak_buf_printf(text, "        runtime.gopark+14\n        runtime.chansend1+23\n        %s+32\n", blocker);
+    goleak_buf_printf(text, "        runtime.gopark+14\n        %s+32\n", blocker);
 }
 
 static void alike_is_verdict_reason_site_and_place(void **state)
