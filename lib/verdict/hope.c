@@ -338,13 +338,28 @@ static bool waits_for_child(const struct goleak_hope_search *search, const struc
                                                   (uint64_t)(waited / search->input->limits->at_once);
 }
 
+/* By those who woke it, or its fellows, before; they may have turned to others since. */
+static bool has_been_served(const struct goleak_hope_search *search, uint32_t index)
+{
+    uint8_t kind = search->hope->kinds[index];
+    return kind == GOLEAK_HOPE_WAKER || kind == GOLEAK_HOPE_MANY || kind == GOLEAK_HOPE_PEER;
+}
+
+/* What its child does now counts for more. */
+static void give_child(struct goleak_hope_search *search, uint32_t index, uint32_t child)
+{
+    goleak_hope_give(search, index, GOLEAK_HOPE_CHILD, child);
+    search->hope->kinds[index] = GOLEAK_HOPE_CHILD;
+    search->hope->whom[index] = child;
+}
+
 static void spread_up(struct goleak_hope_search *search, uint32_t index)
 {
     uint8_t kind = search->hope->kinds[index];
     bool acts = kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_BESIDE || kind == GOLEAK_HOPE_CHILD ||
                 kind == GOLEAK_HOPE_HOLDER || kind == GOLEAK_HOPE_TIMER; /* a timer is as good as sleep */
     uint32_t parent = find_blocked(search, search->parents[index]);
-    if (parent == 0 || search->hope->kinds[parent] != GOLEAK_HOPE_NONE)
+    if (parent == 0 || (search->hope->kinds[parent] != GOLEAK_HOPE_NONE && !has_been_served(search, parent)))
         return;
     const struct goleak_record *record = goleak_store_at(search->input->store, index);
     const struct goleak_record *above = goleak_store_at(search->input->store, parent);
@@ -352,7 +367,7 @@ static void spread_up(struct goleak_hope_search *search, uint32_t index)
         ((acts && (goleak_hope_patience_of(search, record) >= goleak_hope_patience_with(above) ||
                    waits_for_child(search, above, record))) ||
          goleak_hope_in_wait_group(search, above)))
-        goleak_hope_give(search, parent, GOLEAK_HOPE_CHILD, index);
+        give_child(search, parent, index);
 }
 
 /* Nodes of a word's spawners who have ended: what was handed on goes through them. */
