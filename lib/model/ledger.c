@@ -54,13 +54,6 @@ static uint64_t now(const struct goleak_account *account, enum goleak_gauge_kind
                : counts[GOLEAK_T_BLOCKED] - counts[GOLEAK_T_UNBLOCKED] - counts[GOLEAK_T_ENDED_BLOCKED];
 }
 
-/* Alive, but for those that are older than the recording: these were all there when it began, whenever they first
- * showed themselves. */
-static int64_t born(const struct goleak_account *account)
-{
-    return (int64_t)(account->counts[GOLEAK_T_CREATED] - ended(account));
-}
-
 /* Widths are powers of two. */
 static size_t part_now(const struct goleak_ledger *ledger)
 {
@@ -68,7 +61,7 @@ static size_t part_now(const struct goleak_ledger *ledger)
 }
 
 /* Brings a site's series up to a part, without its end. */
-static void catch_up(struct goleak_account_past *past, uint64_t width, size_t part, int64_t born)
+static void catch_up(struct goleak_account_past *past, uint64_t width, size_t part, int64_t alive)
 {
     for (; past->width < width; past->width *= 2) {
         for (size_t i = 0; i < past->known / 2; i++)
@@ -76,7 +69,7 @@ static void catch_up(struct goleak_account_past *past, uint64_t width, size_t pa
         past->known /= 2; /* the last half of a pair is not over yet */
     }
     while (past->known < part)
-        past->parts[past->known++] = born;
+        past->parts[past->known++] = alive;
 }
 
 static void settle(struct goleak_ledger *ledger, uint32_t site)
@@ -86,7 +79,7 @@ static void settle(struct goleak_ledger *ledger, uint32_t site)
     for (int kind = 0; kind < GOLEAK_GAUGES; kind++)
         if (account->mark < ledger->gauges[kind].mark)
             past->at_peak[kind] = now(account, (enum goleak_gauge_kind)kind);
-    catch_up(past, ledger->width, part_now(ledger), born(account));
+    catch_up(past, ledger->width, part_now(ledger), (int64_t)now(account, GOLEAK_GAUGE_LIVE));
     account->mark = ledger->mark;
 }
 
@@ -398,11 +391,9 @@ size_t goleak_ledger_series(const struct goleak_ledger *ledger, uint32_t site, i
 {
     if (site >= ledger->count)
         return 0;
-    const struct goleak_account *account = &ledger->accounts[site];
     struct goleak_account_past past = ledger->pasts[site];
     size_t parts = part_now(ledger) + 1;
-    catch_up(&past, ledger->width, parts, born(account));
-    for (size_t i = 0; i < parts; i++)
-        series[i] = past.parts[i] + (int64_t)account->counts[GOLEAK_T_APPEARED];
+    catch_up(&past, ledger->width, parts, (int64_t)now(&ledger->accounts[site], GOLEAK_GAUGE_LIVE));
+    memcpy(series, past.parts, sizeof past.parts);
     return parts;
 }

@@ -59,7 +59,7 @@ struct goleak_account {
 /* What it said before. */
 struct goleak_account_past {
     uint64_t at_peak[GOLEAK_GAUGES];
-    int64_t parts[GOLEAK_LEDGER_PARTS]; /* created less ended at the end of each part … */
+    int64_t parts[GOLEAK_LEDGER_PARTS]; /* alive at the end of each part … */
     uint64_t width; /* … of so many changes */
     size_t known;   /* … of those before this one */
 };
@@ -92,9 +92,8 @@ uint64_t goleak_ledger_at_peak(const struct goleak_ledger *ledger, enum goleak_g
 size_t goleak_ledger_top(const struct goleak_ledger *ledger, enum goleak_gauge_kind kind, uint32_t *sites,
                          size_t room);
 
-/* How many of a site were alive at the end of each part, the one that goes on included; who is older than the
- * recording was so from its beginning, though it was seen later. Returns how many parts there are, 0 for a site that
- * nothing was heard of. */
+/* A site's count at the end of each part, the one that goes on included; returns how many
+ * parts there are, 0 for a site that nothing was heard of. */
 size_t goleak_ledger_series(const struct goleak_ledger *ledger, uint32_t site, int64_t series[GOLEAK_LEDGER_PARTS]);
 
 #endif

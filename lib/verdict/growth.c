@@ -3,18 +3,36 @@
 
 #include "verdict/statistics.h"
 
+#include <string.h>
+
 struct series {
     int64_t alive[GOLEAK_LEDGER_PARTS];
 };
 
-/* By start function. */
+/* Functions that run in older goroutines: these, and all that any place has started in them. */
 struct elders {
     struct goleak_alloc *alloc;
-    struct goleak_idmap index;
+    uint32_t lost;             /* string: stands for all functions whose names a trace has lost; 0: for none */
+    struct goleak_idmap index; /* by start function */
     struct series *all;
     size_t count, capacity;
 };
 
+/* Whoever is older than the recording was there from its beginning, though it showed itself later. */
+static void be_there_before(struct series *series, size_t parts)
+{
+    for (size_t i = parts; i-- > 1;)
+        if (series->alive[i - 1] < series->alive[i])
+            series->alive[i - 1] = series->alive[i];
+}
+
+static void sum_up(struct series *sum, const struct series *other, size_t parts)
+{
+    for (size_t i = 0; i < parts; i++)
+        sum->alive[i] += other->alive[i];
+}
+
+/* False: memory. */
 static bool add_elders(struct elders *elders, const struct goleak_ledger *ledger, uint32_t site, uint32_t start)
 {
     struct series series;
@@ -27,9 +45,15 @@ static bool add_elders(struct elders *elders, const struct goleak_ledger *ledger
         elders->all[elders->count++] = (struct series) { { 0 } };
     }
     size_t parts = goleak_ledger_series(ledger, site, series.alive);
-    for (size_t i = 0; i < parts; i++)
-        elders->all[id - 1].alive[i] += series.alive[i];
+    be_there_before(&series, parts);
+    sum_up(&elders->all[id - 1], &series, parts);
     return true;
+}
+
+/* Of a site whose creations are told, those of its function; 0: there are none. */
+static uint32_t elders_of(const struct elders *elders, const struct goleak_site *site)
+{
+    return site->created_at != 0 ? goleak_idmap_get(&elders->index, site->start) : 0;
 }
 
 static bool find_elders(struct elders *elders, const struct goleak_ledger *ledger, const struct goleak_sites *sites)
@@ -37,45 +61,60 @@ static bool find_elders(struct elders *elders, const struct goleak_ledger *ledge
     bool good = true;
     for (uint32_t site = 1; site < ledger->count && good; site++) {
         const struct goleak_site *at = goleak_sites_at(sites, site);
-        if (at->created_at == 0 && at->start != 0 && goleak_ledger_told(ledger, site, GOLEAK_T_APPEARED) != 0)
+        if (at->created_at == 0 && at->start != 0 && at->start != elders->lost &&
+            goleak_ledger_told(ledger, site, GOLEAK_T_APPEARED) != 0)
             good = add_elders(elders, ledger, site, at->start);
     }
+    for (uint32_t site = 1; site < ledger->count && good; site++) {
+        struct series series;
+        uint32_t id = elders_of(elders, goleak_sites_at(sites, site));
+        if (id != 0)
+            sum_up(&elders->all[id - 1], &series, goleak_ledger_series(ledger, site, series.alive));
+    }
     return good;
+}
+
+static struct goleak_rise rise_of(const struct series *own, size_t parts, bool trend)
+{
+    struct goleak_rise rise = { .parts = parts };
+    uint64_t series[GOLEAK_LEDGER_PARTS];
+    for (size_t i = 0; i < parts; i++) {
+        series[i] = own->alive[i] > 0 ? (uint64_t)own->alive[i] : 0;
+        rise.rising += series[i] > rise.alive;
+        rise.alive = series[i];
+    }
+    rise.trend = trend ? goleak_trend(series, parts) : 0;
+    rise.slope = rise.trend > 0 ? goleak_slope(series, parts) : 0;
+    return rise;
 }
 
 /* elders: NULL: there are none. */
 static struct goleak_rise growth_of(const struct goleak_ledger *ledger, uint32_t site, const struct series *elders)
 {
-    struct goleak_rise rise = { 0 };
     struct series own;
-    uint64_t series[GOLEAK_LEDGER_PARTS], before = goleak_ledger_told(ledger, site, GOLEAK_T_APPEARED);
-    before += elders != NULL ? (uint64_t)elders->alive[0] : 0;
-    rise.parts = goleak_ledger_series(ledger, site, own.alive);
-    for (size_t i = 0; i < rise.parts; i++) {
-        rise.alive = own.alive[i] > 0 ? (uint64_t)own.alive[i] : 0;
-        series[i] = rise.alive + (elders != NULL ? (uint64_t)elders->alive[i] : 0);
-        rise.rising += series[i] > before;
-        before = series[i];
+    size_t parts = goleak_ledger_series(ledger, site, own.alive);
+    uint64_t created = goleak_ledger_told(ledger, site, GOLEAK_T_CREATED);
+    bool asked = created > 1; /* of many sites nothing more is */
+    struct goleak_rise rise = rise_of(&own, parts, asked);
+    if (elders != NULL && rise.trend > 0) {
+        struct goleak_rise all = rise_of(elders, parts, true);
+        rise.trend = all.trend < rise.trend ? all.trend : rise.trend;
     }
-    rise.created = goleak_ledger_told(ledger, site, GOLEAK_T_CREATED);
+    rise.created = created;
     rise.ended = goleak_ledger_ended(ledger, site);
-    if (rise.created > 1) { /* of many sites nothing more is asked */
-        rise.trend = goleak_trend(series, rise.parts);
-        rise.slope = rise.trend > 0 ? goleak_slope(series, rise.parts) : 0;
-    }
     return rise;
 }
 
 struct goleak_rise *goleak_growth_find(const struct goleak_ledger *ledger, const struct goleak_sites *sites,
                                        struct goleak_alloc *alloc)
 {
-    struct elders elders = { .alloc = alloc };
+    const char *lost = GOLEAK_NAME_LOST;
+    struct elders elders = { .alloc = alloc, .lost = goleak_intern_find(&sites->symbols->strings, lost, strlen(lost)) };
     struct goleak_rise *rises = goleak_alloc_zeroed(alloc, (ledger->count + 1) * sizeof *rises);
     goleak_idmap_init(&elders.index, alloc);
     bool good = rises != NULL && find_elders(&elders, ledger, sites);
     for (uint32_t site = 0; site < ledger->count && good; site++) {
-        const struct goleak_site *at = goleak_sites_at(sites, site);
-        uint32_t id = at->created_at != 0 && at->start != 0 ? goleak_idmap_get(&elders.index, at->start) : 0;
+        uint32_t id = elders_of(&elders, goleak_sites_at(sites, site));
         rises[site] = growth_of(ledger, site, id != 0 ? &elders.all[id - 1] : NULL);
     }
     goleak_idmap_release(&elders.index);

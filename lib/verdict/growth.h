@@ -16,8 +16,8 @@ struct goleak_rise {
 };
 
 /* One for each site of the ledger, and one more, of nothing. Where a function that a site starts runs in goroutines
- * that are older than the recording, and whose creation it did not see, they are counted with that site: else a
- * number that stays the same would rise while these end and others take their place. NULL: memory. */
+ * that are older than the recording, and whose creation it did not see, the number of all that run it must rise, too:
+ * as these end and others take their place, that of the others alone does. NULL: memory. */
 struct goleak_rise *goleak_growth_find(const struct goleak_ledger *ledger, const struct goleak_sites *sites,
                                        struct goleak_alloc *alloc);
 void goleak_growth_free(const struct goleak_ledger *ledger, struct goleak_rise *rises, struct goleak_alloc *alloc);
