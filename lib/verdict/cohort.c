@@ -24,7 +24,7 @@ static struct goleak_cohort_key key_of(const struct goleak_record *record)
 }
 
 /* NULL: memory. */
-static struct goleak_cohort *find(struct goleak_cohorts *cohorts, const struct goleak_symbols *symbols,
+static struct goleak_cohort *find(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
                                   const struct goleak_record *record)
 {
     const struct goleak_cohort_key key = key_of(record);
@@ -32,9 +32,12 @@ static struct goleak_cohort *find(struct goleak_cohorts *cohorts, const struct g
     if (!goleak_grow(cohorts->alloc, &cohorts->cohorts, &cohorts->capacity, before + 1, sizeof *cohorts->cohorts))
         return NULL;
     uint32_t id = goleak_intern_add(&cohorts->index, &key, sizeof key);
-    if (id > before)
+    if (id > before) {
+        const struct goleak_wait_site *site = goleak_waits_site(input->waits, record);
         cohorts->cohorts[id - 1] =
-            (struct goleak_cohort){ .idler = goleak_idler_of(symbols, key.stack, (uint8_t)key.reason) };
+            (struct goleak_cohort) { .idler = goleak_idler_of(input->symbols, key.stack, (uint8_t)key.reason),
+                                     .edge = site != NULL ? site->longest : INT64_MAX };
+    }
     return id != 0 ? &cohorts->cohorts[id - 1] : NULL;
 }
 
@@ -63,12 +66,13 @@ static bool add(struct goleak_cohorts *cohorts, const struct goleak_hope_input *
                 const struct goleak_hope *hope, const struct goleak_record *record, uint64_t count, int64_t waited,
                 bool served)
 {
-    struct goleak_cohort *cohort = find(cohorts, input->symbols, record);
+    struct goleak_cohort *cohort = find(cohorts, input, record);
     if (cohort == NULL)
         return false;
     cohort->count += count;
     cohort->scoped += goleak_hope_of(hope, record->index) == GOLEAK_HOPE_SCOPE ? count : 0;
     cohort->served += served;
+    cohort->outlasting += waited > cohort->edge ? count : 0;
     cohort->going_on[goleak_wait_bucket(waited)] += count;
     cohort->longest = waited > cohort->longest ? waited : cohort->longest;
     return true;

@@ -153,6 +153,18 @@ GOLEAK_RULE(tied)
     return true;
 }
 
+/* Of its place, whoever called it. */
+static int64_t last_start(const struct goleak_case *c)
+{
+    const struct goleak_sites *sites = c->input->sites;
+    const uint32_t place = goleak_sites_at(sites, c->record->site)->place;
+    int64_t last = 0;
+    for (uint32_t i = 1; i < goleak_sites_count(sites); i++)
+        if (goleak_sites_at(sites, i)->place == place && goleak_sites_at(sites, i)->last > last)
+            last = goleak_sites_at(sites, i)->last;
+    return last;
+}
+
 GOLEAK_RULE(startup)
 {
     if (c->hope != GOLEAK_HOPE_STARTUP)
@@ -161,13 +173,13 @@ GOLEAK_RULE(startup)
     if (c->whom == 0)
         goleak_say(out, "started by the init of a package: what it waits on may be the package's own");
     else
-        goleak_say(out,
-                   "this place has started none for %s, and %s, %s, waits itself: a worker that the "
-                   "program keeps looks the same",
-                   goleak_span_of(c->input, c->input->last - site->last).text, goleak_who(c->input, c->whom).text,
-                   goleak_lineage_at(c->input->lineage, c->record->parent)->alive
-                       ? "which did"
-                       : "the nearest one alive from which it descends");
+        goleak_say(
+            out, "%s has started none for %s, and %s, %s, waits itself: a worker that the program keeps looks the same",
+            last_start(c) > site->last ? "its caller" : "this place",
+            goleak_span_of(c->input, c->input->last - site->last).text, goleak_who(c->input, c->whom).text,
+            goleak_lineage_at(c->input->lineage, c->record->parent)->alive
+                ? "which did"
+                : "the nearest one alive from which it descends");
     return true;
 }
 
@@ -220,9 +232,8 @@ static void say_longer(const struct goleak_case *c, struct goleak_saying *out, u
                       goleak_wait_least(longer_from(c->waited)));
 }
 
-/* So many that wait like it go on for longer than any such wait that ended took: they are no example of one that ends,
- * and one that has waited as long as those did is like them, too. */
-static uint64_t count_outlasting(const struct goleak_case *c)
+/* So many that wait like it go on for longer, by a step, than any such wait that ended took. */
+static uint64_t count_far_beyond(const struct goleak_case *c)
 {
     uint64_t count = 0;
     for (unsigned b = longer_from(c->site->longest); c->cohort != NULL && b < GOLEAK_WAIT_BUCKETS; b++)
@@ -237,7 +248,8 @@ static bool is_like_most(const struct goleak_case *c, uint64_t longer, uint64_t 
 {
     const struct goleak_limits *limits = c->input->limits;
     uint64_t half = c->waited <= c->site->longest ? (longer + alike) / 2 : 0;
-    if (alike * 2 <= known && (half < limits->usual_longer || (half + 1) * limits->usual_part <= known + 2))
+    bool most = alike * 2 > c->site->ended + count_far_beyond(c);
+    if (!most && (half < limits->usual_longer || (half + 1) * limits->usual_part <= known + 2))
         return false;
     goleak_say(out,
                "%s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took about as long, or longer: up to %s",
@@ -260,7 +272,9 @@ GOLEAK_RULE(usual)
     uint64_t alike = longer + c->site->buckets[goleak_wait_bucket(c->waited)];
     if (alike < limits->usual_longer) /* nor are there so many that took longer: most are answered here */
         return false;
-    uint64_t known = c->site->ended + count_outlasting(c);
+    /* Those who outlast all that ended are no example of a wait that ends, and one that has waited as long as those did
+     * is like them, too. */
+    uint64_t known = c->site->ended + (c->cohort != NULL ? c->cohort->outlasting : 0);
     bool share = (longer + 1) * limits->usual_part > known + 2;
     bool few = c->cohort != NULL && longer > 2 * c->cohort->count;
     if (longer < limits->usual_longer || (!share && !few))

@@ -45,11 +45,12 @@ static bool has_settled(const struct goleak_hope_search *search, const struct go
            (uint64_t)waited / (uint64_t)search->input->limits->together;
 }
 
-/* None of its place has, in its process. */
+/* None of its place has, in its process, and of its caller's. */
 static bool has_none_ended(const struct goleak_hope_input *input, const struct goleak_record *record)
 {
     const struct goleak_site *site = goleak_sites_at(input->sites, record->site);
-    return goleak_ledger_ended(input->ledger, site->place) == 0 || (input->several && site->tied + site->untied == 0);
+    bool sums = input->several || input->sites->parted;
+    return goleak_ledger_ended(input->ledger, site->place) == 0 || (sums && site->tied + site->untied == 0);
 }
 
 /* It was never woken where it waits, or once, as workers are that were not needed yet. Nor was any other of its kind;

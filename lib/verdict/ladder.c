@@ -303,6 +303,17 @@ static bool is_rise_of_spawners(const struct goleak_case *c)
            c->cohort->scoped * 2 > c->cohort->count;
 }
 
+/* Of its place; where others call for some there, too, of its caller's, as far as they live, or had spawners that are
+ * told. */
+static uint64_t own_births(const struct goleak_case *c)
+{
+    if (c->input->alive == NULL)
+        return c->rise->created;
+    const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
+    uint64_t own = (uint64_t)c->input->alive[c->record->site] + site->tied + site->untied;
+    return own < c->rise->created ? own : c->rise->created;
+}
+
 /* Only what matters is asked: this is what verdicts cost where very many wait. */
 static enum goleak_verdict weigh(const struct goleak_case *c)
 {
@@ -323,8 +334,8 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
         return GOLEAK_VERDICT_WAITING;
     if (c->older)
         return is_at_work(c) ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_UNKNOWN;
-    return startup && c->rise->created < c->input->limits->endless_created ? GOLEAK_VERDICT_SUSPECT
-                                                                            : GOLEAK_VERDICT_LIKELY;
+    return startup && own_births(c) < c->input->limits->endless_created ? GOLEAK_VERDICT_SUSPECT
+                                                                        : GOLEAK_VERDICT_LIKELY;
 }
 
 /* The sentences of one weight, in the order of the table. */
