@@ -398,13 +398,14 @@ static enum goleak_status merge(struct goleak_order *order, struct goleak_batch 
 {
     struct goleak_time_window *window = &order->window;
     size_t taken = 0, read = from, at = 0, write = from, to = *end;
-    for (size_t i = from; i < to; i++)
-        if (open_batch(order, i) == NULL)
-            return goleak_alloc_failure(order->alloc);
     struct goleak_batch *out = take_spare(order);
     enum goleak_status status = out != NULL ? GOLEAK_OK : goleak_alloc_failure(order->alloc);
     while (out != NULL && status == GOLEAK_OK && (read < to || taken < late->count)) {
-        const struct goleak_batch *old = read < to ? window->batches[read].batch : NULL;
+        const struct goleak_batch *old = read < to ? open_batch(order, read) : NULL;
+        if (read < to && old == NULL) {
+            status = goleak_alloc_failure(order->alloc);
+            break;
+        }
         bool from_old = old != NULL && (taken == late->count || old->events[at].time_ns <= late->events[taken].time_ns);
         out->events[out->count++] = from_old ? old->events[at++] : late->events[taken++];
         if (old != NULL && at == old->count) {
@@ -425,7 +426,7 @@ static enum goleak_status merge(struct goleak_order *order, struct goleak_batch 
         } else {
             status = goleak_alloc_failure(order->alloc);
         }
-        if (out == NULL && !ended)
+        if ((out == NULL && !ended) || (window->open > OPEN_MOST && !pack_batch(order, &window->batches[write - 1])))
             status = goleak_alloc_failure(order->alloc);
     }
     if (out != NULL)
