@@ -318,9 +318,15 @@ GOLEAK_RULE(early)
 
 /* ---- it is known to idle ---- */
 
+/* Whose counterpart has gone, or is stuck, where all end together, idles no more. */
+bool goleak_is_idler(const struct goleak_case *c)
+{
+    return c->cohort != NULL && c->cohort->idler != 0 && !(c->tie.is_rule && c->tie.whom == 0);
+}
+
 GOLEAK_RULE(idler)
 {
-    if (c->cohort == NULL || c->cohort->idler == 0)
+    if (!goleak_is_idler(c))
         return false;
     const struct goleak_idler *idler = &goleak_idlers[c->cohort->idler];
     goleak_say(out, "%s %s", idler->function, idler->why);

@@ -323,7 +323,7 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
     bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
     if (speaks(c, SERVED)) {
-        bool left_out = goleak_is_left_out(c) && (c->cohort == NULL || c->cohort->idler == 0);
+        bool left_out = goleak_is_left_out(c) && !goleak_is_idler(c);
         return left_out && rising                ? GOLEAK_VERDICT_LIKELY
                : left_out || (rising && endless) ? GOLEAK_VERDICT_SUSPECT
                                                  : GOLEAK_VERDICT_WAITING;

@@ -96,6 +96,7 @@ struct goleak_lock_root goleak_lock_root(const struct goleak_verdict_input *inpu
 bool goleak_is_locked_out(const struct goleak_case *c);
 /* Others like it are woken, and it is not any more. */
 bool goleak_is_left_out(const struct goleak_case *c);
+bool goleak_is_idler(const struct goleak_case *c);
 /* Those who wait like it are served one after the other, and its turn has not come. */
 bool goleak_is_queued(const struct goleak_case *c);
 /* The count of its site rises through the recording. */

@@ -163,7 +163,8 @@ struct goleak_tie goleak_tie_of(const struct goleak_ties *ties, const struct gol
     const struct goleak_site *site = goleak_sites_at(ties->known.sites, record->site);
     const struct goleak_record *spawner = has_spawner_tie(limits, site) ? living_spawner(ties, record) : NULL;
     if (spawner != NULL && goes_on(ties->hope, spawner))
-        return (struct goleak_tie) { spawner->index, false, site->tied, ended_of(site) };
-    uint32_t twin = has_twin_tie(limits, site) ? twin_of(ties, record, twin_key(record->parent, site->twin)) : 0;
-    return (struct goleak_tie) { twin, true, site->twins, ended_of(site) };
+        return (struct goleak_tie) { spawner->index, false, true, site->tied, ended_of(site) };
+    bool twins = has_twin_tie(limits, site);
+    uint32_t twin = twins ? twin_of(ties, record, twin_key(record->parent, site->twin)) : 0;
+    return (struct goleak_tie) { twin, true, twins, site->twins, ended_of(site) };
 }

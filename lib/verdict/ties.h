@@ -29,6 +29,7 @@ struct goleak_ties {
 struct goleak_tie {
     uint32_t whom; /* record; 0: to nobody who goes on */
     bool twin;
+    bool is_rule;         /* those of its place are tied, whether there is somebody or not */
     uint32_t tied, ended; /* of so many of its place that have ended */
 };
 
