@@ -153,18 +153,6 @@ GOLEAK_RULE(tied)
     return true;
 }
 
-/* Of its place, whoever called it. */
-static int64_t last_start(const struct goleak_case *c)
-{
-    const struct goleak_sites *sites = c->input->sites;
-    const uint32_t place = goleak_sites_at(sites, c->record->site)->place;
-    int64_t last = 0;
-    for (uint32_t i = 1; i < goleak_sites_count(sites); i++)
-        if (goleak_sites_at(sites, i)->place == place && goleak_sites_at(sites, i)->last > last)
-            last = goleak_sites_at(sites, i)->last;
-    return last;
-}
-
 GOLEAK_RULE(startup)
 {
     if (c->hope != GOLEAK_HOPE_STARTUP)
@@ -175,7 +163,7 @@ GOLEAK_RULE(startup)
     else
         goleak_say(
             out, "%s has started none for %s, and %s, %s, waits itself: a worker that the program keeps looks the same",
-            last_start(c) > site->last ? "its caller" : "this place",
+            c->input->lasts != NULL && c->input->lasts[site->place] > site->last ? "its caller" : "this place",
             goleak_span_of(c->input, c->input->last - site->last).text, goleak_who(c->input, c->whom).text,
             goleak_lineage_at(c->input->lineage, c->record->parent)->alive
                 ? "which did"

@@ -112,32 +112,67 @@ struct where {
     uint32_t reason, site, blocked_at;
 };
 
+static struct where where_of(const struct goleak_group *group)
+{
+    return (struct where) { group->reason, group->site, group->blocked_at };
+}
+
+/* So many more, if there is a group at their place. */
+static void add_alike(const struct goleak_intern *places, const struct goleak_verdict_input *input,
+                      struct goleak_cohort_key key, uint64_t count, uint64_t *sums)
+{
+    const struct where where = { key.reason, goleak_sites_at(input->sites, key.site)->place,
+                                 goleak_symbols_blocked_at(input->symbols, key.stack) };
+    uint32_t place = goleak_intern_find(places, &where, sizeof where);
+    if (place != 0)
+        sums[place - 1] += count;
+}
+
+static void add_one_alike(const struct goleak_intern *places, const struct goleak_verdict_input *input, uint32_t index,
+                          uint64_t count, uint64_t *sums)
+{
+    const struct goleak_record *record = goleak_store_at(input->store, index);
+    if (goleak_is_blocked(record))
+        add_alike(places, input, (struct goleak_cohort_key) { record->site, record->block_stack, record->reason },
+                  count, sums);
+}
+
+/* Cohorts are not known where one rule decides. */
+static void add_all_alike(const struct goleak_intern *places, const struct goleak_verdict_input *input, uint64_t *sums)
+{
+    const struct goleak_cohorts *cohorts = &input->cohorts;
+    const struct goleak_bunches *bunches = &input->bunches;
+    for (uint32_t id = 1; id <= cohorts->index.count; id++)
+        add_alike(places, input, goleak_cohorts_key(cohorts, id), cohorts->cohorts[id - 1].count, sums);
+    if (cohorts->index.count != 0)
+        return;
+    for (size_t i = 1; i <= bunches->index.count; i++)
+        if (bunches->all[i].sum.count != 0)
+            add_one_alike(places, input, goleak_bunch_one(&bunches->all[i]), bunches->all[i].sum.count, sums);
+    for (size_t i = 0; i < bunches->alone_count; i++)
+        add_one_alike(places, input, bunches->alone[i], 1, sums);
+}
+
 /* Those who wait at the groups' places, less those of the groups. */
 static bool count_alike(struct goleak_groups *groups, const struct goleak_verdict_input *input)
 {
-    const struct goleak_cohorts *cohorts = &input->cohorts;
     struct goleak_intern places;
     size_t count = groups->count;
-    uint64_t *sums = count != 0 ? goleak_alloc_zeroed(groups->alloc, count * sizeof *sums) : NULL;
-    bool good = count == 0 || sums != NULL;
+    if (count == 0)
+        return true;
+    uint64_t *sums = goleak_alloc_zeroed(groups->alloc, count * sizeof *sums);
+    bool good = sums != NULL;
     goleak_intern_init(&places, groups->alloc);
     for (size_t i = 0; i < count && good; i++) {
-        const struct goleak_group *group = &groups->groups[i];
-        const struct where where = { group->reason, group->site, group->blocked_at };
+        const struct where where = where_of(&groups->groups[i]);
         good = goleak_intern_add(&places, &where, sizeof where) != 0;
     }
-    for (uint32_t id = 1; id <= cohorts->index.count && good && count != 0; id++) {
-        struct goleak_cohort_key key = goleak_cohorts_key(cohorts, id);
-        const struct where where = { key.reason, goleak_sites_at(input->sites, key.site)->place,
-                                     goleak_symbols_blocked_at(input->symbols, key.stack) };
-        uint32_t place = goleak_intern_find(&places, &where, sizeof where);
-        if (place != 0)
-            sums[place - 1] += cohorts->cohorts[id - 1].count;
-    }
+    if (good)
+        add_all_alike(&places, input, sums);
     for (int less = 1; less >= 0; less--)
         for (size_t i = 0; i < count && good; i++) {
             struct goleak_group *group = &groups->groups[i];
-            const struct where where = { group->reason, group->site, group->blocked_at };
+            const struct where where = where_of(group);
             uint64_t *sum = &sums[goleak_intern_find(&places, &where, sizeof where) - 1];
             if (less)
                 *sum -= group->sum.count < *sum ? group->sum.count : *sum;

@@ -345,29 +345,40 @@ static bool has_been_served(const struct goleak_hope_search *search, uint32_t in
     return kind == GOLEAK_HOPE_WAKER || kind == GOLEAK_HOPE_MANY || kind == GOLEAK_HOPE_PEER;
 }
 
-/* What its child does now counts for more. */
-static void give_child(struct goleak_hope_search *search, uint32_t index, uint32_t child)
+/* What its child does now counts for more. True: it had been let off before, and those above it are to be asked anew. */
+static bool give_child(struct goleak_hope_search *search, uint32_t index, uint32_t child)
 {
+    bool anew = search->hope->kinds[index] != GOLEAK_HOPE_NONE;
+    if (!goleak_hope_may_have(search, index, GOLEAK_HOPE_CHILD))
+        return false;
     goleak_hope_give(search, index, GOLEAK_HOPE_CHILD, child);
     search->hope->kinds[index] = GOLEAK_HOPE_CHILD;
     search->hope->whom[index] = child;
+    return anew;
 }
 
-static void spread_up(struct goleak_hope_search *search, uint32_t index)
+/* To its spawner; returns whose spawner is next, 0: nobody's. */
+static uint32_t spread_to_spawner(struct goleak_hope_search *search, uint32_t index)
 {
     uint8_t kind = search->hope->kinds[index];
     bool acts = kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_BESIDE || kind == GOLEAK_HOPE_CHILD ||
                 kind == GOLEAK_HOPE_HOLDER || kind == GOLEAK_HOPE_TIMER; /* a timer is as good as sleep */
     uint32_t parent = find_blocked(search, search->parents[index]);
     if (parent == 0 || (search->hope->kinds[parent] != GOLEAK_HOPE_NONE && !has_been_served(search, parent)))
-        return;
+        return 0;
     const struct goleak_record *record = goleak_store_at(search->input->store, index);
     const struct goleak_record *above = goleak_store_at(search->input->store, parent);
-    if (goleak_hope_may_help(search, record) &&
-        ((acts && (goleak_hope_patience_of(search, record) >= goleak_hope_patience_with(above) ||
-                   waits_for_child(search, above, record))) ||
-         goleak_hope_in_wait_group(search, above)))
-        give_child(search, parent, index);
+    bool helps = goleak_hope_may_help(search, record) &&
+                 ((acts && (goleak_hope_patience_of(search, record) >= goleak_hope_patience_with(above) ||
+                            waits_for_child(search, above, record))) ||
+                  goleak_hope_in_wait_group(search, above));
+    return helps && give_child(search, parent, index) ? parent : 0;
+}
+
+static void spread_up(struct goleak_hope_search *search, uint32_t index)
+{
+    while (index != 0)
+        index = spread_to_spawner(search, index);
 }
 
 /* Nodes of a word's spawners who have ended: what was handed on goes through them. */

@@ -486,6 +486,19 @@ static double part_lost(const struct goleak_verdict_input *input)
 }
 
 /* Who lives, by spawn site, which is one process's and one caller's, and by those of all callers. False: memory. */
+/* When each place has started one last, whoever called it. */
+static bool find_lasts(struct goleak_verdict_input *input)
+{
+    size_t count = goleak_sites_count(input->sites);
+    if ((input->lasts = goleak_alloc_zeroed(input->alloc, count * sizeof *input->lasts)) == NULL)
+        return false;
+    for (uint32_t i = 1; i < count; i++) {
+        const struct goleak_site *site = goleak_sites_at(input->sites, i);
+        input->lasts[site->place] = site->last > input->lasts[site->place] ? site->last : input->lasts[site->place];
+    }
+    return true;
+}
+
 static bool count_alive(struct goleak_verdict_input *input)
 {
     if (!input->sites->parted)
@@ -499,7 +512,7 @@ static bool count_alive(struct goleak_verdict_input *input)
         input->alive[record->site]++;
         input->alive[whole] += whole != record->site;
     }
-    return input->alive != NULL;
+    return input->alive != NULL && find_lasts(input);
 }
 
 static bool is_any_start_told(const struct goleak_verdict_input *input)
@@ -576,4 +589,7 @@ void goleak_verdict_release(struct goleak_verdict_input *input)
     if (input->alive != NULL)
         goleak_free(input->alloc, input->alive, goleak_sites_count(input->sites) * sizeof *input->alive);
     input->alive = NULL;
+    if (input->lasts != NULL)
+        goleak_free(input->alloc, input->lasts, goleak_sites_count(input->sites) * sizeof *input->lasts);
+    input->lasts = NULL;
 }

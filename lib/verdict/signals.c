@@ -117,8 +117,15 @@ static bool serves_others(const struct goleak_case *c, uint32_t waker)
     return served.count > SERVED_ASKED;
 }
 
-/* Whoever wakes it, as far as is kept, lives, is not stuck, and has it alone to wake: that one had nothing for it,
- * whatever others of its kind got from others. */
+static bool has_started(const struct goleak_case *c, uint32_t index)
+{
+    const struct goleak_record *record = goleak_store_at(c->input->store, index);
+    return (c->record->flags & GOLEAK_REC_SPAWNED) != 0 && record->process == c->record->process &&
+           record->parent == goleak_store_detail(c->input->store, c->record)->node;
+}
+
+/* Whoever wakes it lives, is not stuck, and has it alone to wake: that one had nothing for it, whatever others of its
+ * kind got from others. Of more than two only two are kept: where it has started these, the others, too. */
 static bool has_own_waker(const struct goleak_case *c)
 {
     const struct goleak_habit *habit = c->habit;
@@ -126,7 +133,8 @@ static bool has_own_waker(const struct goleak_case *c)
         return false;
     for (int i = 0; i < 2 && habit->wakers[i] != 0; i++) {
         uint32_t waker = goleak_hope_waker(c->input->store, habit, i);
-        if (waker == 0 || goleak_hope_of(&c->input->hope, waker) == GOLEAK_HOPE_NONE || serves_others(c, waker))
+        if (waker == 0 || goleak_hope_of(&c->input->hope, waker) == GOLEAK_HOPE_NONE || serves_others(c, waker) ||
+            (habit->others && !has_started(c, waker)))
             return false;
     }
     return true;

@@ -14,7 +14,8 @@ void goleak_ties_release(struct goleak_ties *ties)
 {
     if (ties->alloc == NULL)
         return;
-    goleak_free(ties->alloc, ties->twins, ties->twin_capacity * sizeof *ties->twins);
+    goleak_free(ties->alloc, ties->acting.all, ties->acting.capacity * sizeof *ties->acting.all);
+    goleak_free(ties->alloc, ties->waiting.all, ties->waiting.capacity * sizeof *ties->waiting.all);
     goleak_ties_init(ties, ties->alloc);
 }
 
@@ -51,9 +52,10 @@ static uint64_t twin_key(uint32_t node, uint32_t site)
 
 static bool add_twin(struct goleak_ties *ties, const struct goleak_record *record)
 {
-    if (!goleak_grow(ties->alloc, &ties->twins, &ties->twin_capacity, ties->twin_count + 1, sizeof *ties->twins))
+    struct goleak_twins *twins = goleak_is_blocked(record) ? &ties->waiting : &ties->acting;
+    if (!goleak_grow(ties->alloc, &twins->all, &twins->capacity, twins->count + 1, sizeof *twins->all))
         return false;
-    ties->twins[ties->twin_count++] =
+    twins->all[twins->count++] =
         (struct goleak_twin) { twin_key(record->parent, record->site), record->created, record->index };
     return true;
 }
@@ -66,6 +68,12 @@ static int by_creation(const void *a, const void *b)
     if (x->created != y->created)
         return x->created < y->created ? -1 : 1;
     return x->record < y->record ? -1 : x->record > y->record;
+}
+
+static void sort_twins(struct goleak_twins *twins)
+{
+    if (twins->count > 1)
+        qsort(twins->all, twins->count, sizeof *twins->all, by_creation);
 }
 
 /* That it is kept since the start says little. */
@@ -85,8 +93,8 @@ static bool find_twins(struct goleak_ties *ties, const uint64_t *wanted)
             record->state != GOLEAK_STATE_ENDED && twin_goes_on(ties->hope, record) && !add_twin(ties, record))
             return false;
     }
-    if (ties->twin_count > 1)
-        qsort(ties->twins, ties->twin_count, sizeof *ties->twins, by_creation);
+    sort_twins(&ties->acting);
+    sort_twins(&ties->waiting);
     return true;
 }
 
@@ -95,35 +103,34 @@ static bool is_in_wait_group(const struct goleak_ties *ties, const struct goleak
     return record->reason == GOLEAK_REASON_SYNC && goleak_waits_in(&ties->known, record, "WaitGroup");
 }
 
-/* So many that were started together are looked at. */
-#define TWINS_MOST 16
+/* The first that was started within a part of the goroutine's age from it; 0: none was. */
+static uint32_t find_twin(const struct goleak_twins *twins, const struct goleak_record *record, uint64_t key,
+                          int64_t near)
+{
+    const struct goleak_twin from = { .key = key,
+                                      .created =
+                                          record->created >= INT64_MIN + near ? record->created - near : INT64_MIN };
+    size_t low = 0, high = twins->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (by_creation(&twins->all[middle], &from) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == twins->count || twins->all[low].key != key)
+        return 0;
+    return goleak_between(record->created, twins->all[low].created) <= near ? twins->all[low].record : 0;
+}
 
-/* The first that was started within a part of the goroutine's age from it, and acts: or, for who waits in a WaitGroup,
- * for that one's end, waits itself and is not stuck. 0: none is. */
+/* One that acts; or, for who waits in a WaitGroup, for that one's end, one that waits itself and is not stuck. */
 static uint32_t twin_of(const struct goleak_ties *ties, const struct goleak_record *record, uint64_t key)
 {
     if (record->created == GOLEAK_NO_MOMENT)
         return 0;
     int64_t near = goleak_between(record->created, ties->known.last) / ties->known.limits->together;
-    const struct goleak_twin from = { .key = key,
-                                      .created =
-                                          record->created >= INT64_MIN + near ? record->created - near : INT64_MIN };
-    size_t low = 0, high = ties->twin_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (by_creation(&ties->twins[middle], &from) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (size_t i = low; i < ties->twin_count && i < low + TWINS_MOST; i++) {
-        const struct goleak_twin *twin = &ties->twins[i];
-        if (twin->key != key || goleak_between(record->created, twin->created) > near)
-            return 0;
-        if (!goleak_is_blocked(goleak_store_at(ties->known.store, twin->record)) || is_in_wait_group(ties, record))
-            return twin->record;
-    }
-    return 0;
+    uint32_t twin = find_twin(&ties->acting, record, key, near);
+    return twin != 0 || !is_in_wait_group(ties, record) ? twin : find_twin(&ties->waiting, record, key, near);
 }
 
 enum goleak_status goleak_ties_find(struct goleak_ties *ties, const struct goleak_hope_input *input,
@@ -166,5 +173,5 @@ struct goleak_tie goleak_tie_of(const struct goleak_ties *ties, const struct gol
         return (struct goleak_tie) { spawner->index, false, true, site->tied, ended_of(site) };
     bool twins = has_twin_tie(limits, site);
     uint32_t twin = twins ? twin_of(ties, record, twin_key(record->parent, site->twin)) : 0;
-    return (struct goleak_tie) { twin, true, twins, site->twins, ended_of(site) };
+    return (struct goleak_tie) { twin, true, twins || has_spawner_tie(limits, site), site->twins, ended_of(site) };
 }

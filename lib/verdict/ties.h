@@ -17,12 +17,14 @@ struct goleak_ties {
     struct goleak_hope_input known; /* borrowed, as hope is */
     const struct goleak_hope *hope;
     bool any;                  /* some place is tied */
-    struct goleak_twin {
-        uint64_t key; /* lineage node of its spawner, and spawn site */
-        int64_t created;
-        uint32_t record;
-    } * twins; /* who act, by key and creation */
-    size_t twin_count, twin_capacity;
+    struct goleak_twins {
+        struct goleak_twin {
+            uint64_t key; /* lineage node of its spawner, and spawn site */
+            int64_t created;
+            uint32_t record;
+        } * all; /* by key and creation */
+        size_t count, capacity;
+    } acting, waiting; /* … and not stuck */
 };
 
 /* To whom one is tied. */

@@ -57,6 +57,7 @@ struct goleak_verdict_input {
     struct goleak_cohorts cohorts;
     struct goleak_rise *rises; /* by spawn site, of all processes */
     uint32_t *alive;           /* how many, by spawn site; NULL: each is its place's only one */
+    int64_t *lasts;            /* by place: when it has started one last; NULL with `alive` */
     double lost; /* the part of the events that is lost */
     bool starts_told; /* what goroutines begin in, of some by name */
 };
