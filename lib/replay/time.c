@@ -426,7 +426,8 @@ static enum goleak_status merge(struct goleak_order *order, struct goleak_batch 
         } else {
             status = goleak_alloc_failure(order->alloc);
         }
-        if ((out == NULL && !ended) || (window->open > OPEN_MOST && !pack_batch(order, &window->batches[write - 1])))
+        bool packs = window->open > OPEN_MOST && write - 1 + OPEN_LEAST < window->count;
+        if ((out == NULL && !ended) || (packs && !pack_batch(order, &window->batches[write - 1])))
             status = goleak_alloc_failure(order->alloc);
     }
     if (out != NULL)
