@@ -390,8 +390,7 @@ struct goleak_leak {
     int64_t oldest_wait_ns, youngest_wait_ns;     /* GOLEAK_NONE without a clock */
     int64_t oldest_wait_events, youngest_wait_events; /* GOLEAK_NONE with one */
     uint64_t site_created, site_ended;            /* of the creation site     */
-    uint64_t
-        alike; /* others of that site, blocked there for the same reason, that are in no group: they may be woken */
+    uint64_t alike;                               /* others of that site, blocked there for that reason, in no group */
     struct goleak_evidence evidence[GOLEAK_EVIDENCE_MAX];
     size_t evidence_count;
     struct goleak_goroutine examples[GOLEAK_LEAK_EXAMPLES];

@@ -119,17 +119,17 @@ static struct where where_of(const struct goleak_group *group)
 
 /* So many more, if there is a group at their place. */
 static void add_alike(const struct goleak_intern *places, const struct goleak_verdict_input *input,
-                      struct goleak_cohort_key key, uint64_t count, uint64_t *sums)
+                      struct goleak_cohort_key key, uint64_t count, int64_t *sums)
 {
     const struct where where = { key.reason, goleak_sites_at(input->sites, key.site)->place,
                                  goleak_symbols_blocked_at(input->symbols, key.stack) };
     uint32_t place = goleak_intern_find(places, &where, sizeof where);
     if (place != 0)
-        sums[place - 1] += count;
+        sums[place - 1] += (int64_t)count;
 }
 
 static void add_one_alike(const struct goleak_intern *places, const struct goleak_verdict_input *input, uint32_t index,
-                          uint64_t count, uint64_t *sums)
+                          uint64_t count, int64_t *sums)
 {
     const struct goleak_record *record = goleak_store_at(input->store, index);
     if (goleak_is_blocked(record))
@@ -138,7 +138,7 @@ static void add_one_alike(const struct goleak_intern *places, const struct golea
 }
 
 /* Cohorts are not known where one rule decides. */
-static void add_all_alike(const struct goleak_intern *places, const struct goleak_verdict_input *input, uint64_t *sums)
+static void add_all_alike(const struct goleak_intern *places, const struct goleak_verdict_input *input, int64_t *sums)
 {
     const struct goleak_cohorts *cohorts = &input->cohorts;
     const struct goleak_bunches *bunches = &input->bunches;
@@ -160,25 +160,22 @@ static bool count_alike(struct goleak_groups *groups, const struct goleak_verdic
     size_t count = groups->count;
     if (count == 0)
         return true;
-    uint64_t *sums = goleak_alloc_zeroed(groups->alloc, count * sizeof *sums);
+    int64_t *sums = goleak_alloc_zeroed(groups->alloc, count * sizeof *sums);
     bool good = sums != NULL;
     goleak_intern_init(&places, groups->alloc);
     for (size_t i = 0; i < count && good; i++) {
         const struct where where = where_of(&groups->groups[i]);
-        good = goleak_intern_add(&places, &where, sizeof where) != 0;
+        uint32_t place = goleak_intern_add(&places, &where, sizeof where);
+        if ((good = place != 0))
+            sums[place - 1] -= (int64_t)groups->groups[i].sum.count;
     }
     if (good)
         add_all_alike(&places, input, sums);
-    for (int less = 1; less >= 0; less--)
-        for (size_t i = 0; i < count && good; i++) {
-            struct goleak_group *group = &groups->groups[i];
-            const struct where where = where_of(group);
-            uint64_t *sum = &sums[goleak_intern_find(&places, &where, sizeof where) - 1];
-            if (less)
-                *sum -= group->sum.count < *sum ? group->sum.count : *sum;
-            else
-                group->alike = *sum;
-        }
+    for (size_t i = 0; i < count && good; i++) {
+        const struct where where = where_of(&groups->groups[i]);
+        int64_t sum = sums[goleak_intern_find(&places, &where, sizeof where) - 1];
+        groups->groups[i].alike = sum > 0 ? (uint64_t)sum : 0; /* who runs may be in a group, too */
+    }
     goleak_intern_release(&places);
     goleak_free(groups->alloc, sums, count * sizeof *sums);
     return good;

@@ -3,8 +3,6 @@
 
 #include "verdict/statistics.h"
 
-#include <string.h>
-
 struct series {
     int64_t alive[GOLEAK_LEDGER_PARTS];
 };
@@ -12,7 +10,6 @@ struct series {
 /* Functions that run in older goroutines: these, and all that any place has started in them. */
 struct elders {
     struct goleak_alloc *alloc;
-    uint32_t lost;             /* string: stands for all functions whose names a trace has lost; 0: for none */
     struct goleak_idmap index; /* by start function */
     struct series *all;
     size_t count, capacity;
@@ -61,8 +58,8 @@ static bool find_elders(struct elders *elders, const struct goleak_ledger *ledge
     bool good = true;
     for (uint32_t site = 1; site < ledger->count && good; site++) {
         const struct goleak_site *at = goleak_sites_at(sites, site);
-        if (at->created_at == 0 && at->start != 0 && at->start != elders->lost &&
-            goleak_ledger_told(ledger, site, GOLEAK_T_APPEARED) != 0)
+        if (at->created_at == 0 && at->start != 0 && goleak_ledger_told(ledger, site, GOLEAK_T_APPEARED) != 0 &&
+            !goleak_name_is_lost(goleak_symbols_text(sites->symbols, at->start)))
             good = add_elders(elders, ledger, site, at->start);
     }
     for (uint32_t site = 1; site < ledger->count && good; site++) {
@@ -108,8 +105,7 @@ static struct goleak_rise growth_of(const struct goleak_ledger *ledger, uint32_t
 struct goleak_rise *goleak_growth_find(const struct goleak_ledger *ledger, const struct goleak_sites *sites,
                                        struct goleak_alloc *alloc)
 {
-    const char *lost = GOLEAK_NAME_LOST;
-    struct elders elders = { .alloc = alloc, .lost = goleak_intern_find(&sites->symbols->strings, lost, strlen(lost)) };
+    struct elders elders = { .alloc = alloc };
     struct goleak_rise *rises = goleak_alloc_zeroed(alloc, (ledger->count + 1) * sizeof *rises);
     goleak_idmap_init(&elders.index, alloc);
     bool good = rises != NULL && find_elders(&elders, ledger, sites);

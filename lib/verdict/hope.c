@@ -348,13 +348,15 @@ static bool has_been_served(const struct goleak_hope_search *search, uint32_t in
 /* What its child does now counts for more. True: it had been let off before, and those above it are to be asked anew. */
 static bool give_child(struct goleak_hope_search *search, uint32_t index, uint32_t child)
 {
-    bool anew = search->hope->kinds[index] != GOLEAK_HOPE_NONE;
+    if (search->hope->kinds[index] == GOLEAK_HOPE_NONE) {
+        goleak_hope_give(search, index, GOLEAK_HOPE_CHILD, child);
+        return false;
+    }
     if (!goleak_hope_may_have(search, index, GOLEAK_HOPE_CHILD))
         return false;
-    goleak_hope_give(search, index, GOLEAK_HOPE_CHILD, child);
     search->hope->kinds[index] = GOLEAK_HOPE_CHILD;
     search->hope->whom[index] = child;
-    return anew;
+    return true;
 }
 
 /* To its spawner; returns whose spawner is next, 0: nobody's. */
@@ -371,7 +373,7 @@ static uint32_t spread_to_spawner(struct goleak_hope_search *search, uint32_t in
     bool helps = goleak_hope_may_help(search, record) &&
                  ((acts && (goleak_hope_patience_of(search, record) >= goleak_hope_patience_with(above) ||
                             waits_for_child(search, above, record))) ||
-                  goleak_hope_in_wait_group(search, above));
+                  goleak_is_in_wait_group(search->input, above));
     return helps && give_child(search, parent, index) ? parent : 0;
 }
 

@@ -89,6 +89,11 @@ static inline bool goleak_is_blocked(const struct goleak_record *record)
 /* It waits in a function of this name, by its wait reason or its stack; or did so last, if it is awake. */
 bool goleak_waits_in(const struct goleak_hope_input *input, const struct goleak_record *record, const char *part);
 
+static inline bool goleak_is_in_wait_group(const struct goleak_hope_input *input, const struct goleak_record *record)
+{
+    return record->reason == GOLEAK_REASON_SYNC && goleak_waits_in(input, record, "WaitGroup");
+}
+
 /* The record of a node's goroutine; NULL: it is another one's by now. */
 const struct goleak_record *goleak_node_record(const struct goleak_store *store, const struct goleak_node *node);
 

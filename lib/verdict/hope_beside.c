@@ -85,11 +85,6 @@ bool goleak_hope_may_help(const struct goleak_hope_search *search, const struct 
     return (record->flags & (GOLEAK_REC_SYSTEM | GOLEAK_REC_MAIN)) == 0 && !goleak_kin_of(search, record)->coroutine;
 }
 
-bool goleak_hope_in_wait_group(const struct goleak_hope_search *search, const struct goleak_record *record)
-{
-    return record->reason == GOLEAK_REASON_SYNC && goleak_waits_in(search->input, record, "WaitGroup");
-}
-
 /* ---- those who ask, and those who act ---- */
 
 /* The hopeless of a word one of whose spawner's children helps: else they need not be asked whose family they are of.
@@ -152,7 +147,7 @@ static bool has_patience_with(const struct goleak_hope_search *search, struct he
     if (helper->patience == GOLEAK_PATIENCE_ALL)
         return true;
     if (asker->mark == GOLEAK_PATIENCE_UNASKED) /* with whoever waits in a WaitGroup anybody has it */
-        asker->mark = goleak_hope_in_wait_group(search, record) ? GOLEAK_PATIENCE_NONE : GOLEAK_PATIENCE_ALL;
+        asker->mark = goleak_is_in_wait_group(search->input, record) ? GOLEAK_PATIENCE_NONE : GOLEAK_PATIENCE_ALL;
     return helper->patience >= asker->mark;
 }
 

@@ -100,7 +100,6 @@ enum goleak_patience goleak_hope_patience_of(const struct goleak_hope_search *se
                                              const struct goleak_record *record);
 /* With one who waits so. */
 enum goleak_patience goleak_hope_patience_with(const struct goleak_record *record);
-bool goleak_hope_in_wait_group(const struct goleak_hope_search *search, const struct goleak_record *record);
 void goleak_hope_look_beside(struct goleak_hope_search *search);
 /* hope_reach.c */
 void goleak_hope_look_who_passed(struct goleak_hope_search *search);

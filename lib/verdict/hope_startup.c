@@ -85,7 +85,7 @@ bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t
         return true;
     if (is_from_first(search, record)) /* who starts a program's workers may end when all are started */
         node = goleak_nearest_alive(search, node);
-    bool idle = goleak_has_bit(search->idle, stuck) || goleak_hope_in_wait_group(search, record);
+    bool idle = goleak_has_bit(search->idle, stuck) || goleak_is_in_wait_group(search->input, record);
     if (!idle || !is_unused(search, record) || node == 0 || !goleak_has_bit(search->alive, node))
         return false;
     const struct goleak_record *spawner = goleak_hope_spawner(search, node);

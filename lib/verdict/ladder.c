@@ -485,8 +485,7 @@ static double part_lost(const struct goleak_verdict_input *input)
     return part;
 }
 
-/* Who lives, by spawn site, which is one process's and one caller's, and by those of all callers. False: memory. */
-/* When each place has started one last, whoever called it. */
+/* When each place has started one last, whoever called it. False: memory. */
 static bool find_lasts(struct goleak_verdict_input *input)
 {
     size_t count = goleak_sites_count(input->sites);
@@ -499,6 +498,7 @@ static bool find_lasts(struct goleak_verdict_input *input)
     return true;
 }
 
+/* Who lives, by spawn site, which is one process's and one caller's, and by those of all callers. False: memory. */
 static bool count_alive(struct goleak_verdict_input *input)
 {
     if (!input->sites->parted)

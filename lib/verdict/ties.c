@@ -98,11 +98,6 @@ static bool find_twins(struct goleak_ties *ties, const uint64_t *wanted)
     return true;
 }
 
-static bool is_in_wait_group(const struct goleak_ties *ties, const struct goleak_record *record)
-{
-    return record->reason == GOLEAK_REASON_SYNC && goleak_waits_in(&ties->known, record, "WaitGroup");
-}
-
 /* The first that was started within a part of the goroutine's age from it; 0: none was. */
 static uint32_t find_twin(const struct goleak_twins *twins, const struct goleak_record *record, uint64_t key,
                           int64_t near)
@@ -130,7 +125,8 @@ static uint32_t twin_of(const struct goleak_ties *ties, const struct goleak_reco
         return 0;
     int64_t near = goleak_between(record->created, ties->known.last) / ties->known.limits->together;
     uint32_t twin = find_twin(&ties->acting, record, key, near);
-    return twin != 0 || !is_in_wait_group(ties, record) ? twin : find_twin(&ties->waiting, record, key, near);
+    bool waits = twin == 0 && goleak_is_in_wait_group(&ties->known, record);
+    return waits ? find_twin(&ties->waiting, record, key, near) : twin;
 }
 
 enum goleak_status goleak_ties_find(struct goleak_ties *ties, const struct goleak_hope_input *input,

@@ -5,7 +5,8 @@
  *      by twin      … or together with one of another place that the same goroutine had started
  *
  * A twin is started beside it, as far as its age tells: a connection that goes on to its next request does not wait for
- * what it started in the last one. One whose spawner goes on and is not stuck, or whose twin acts, has no reason to end yet.
+ * what it started in the last one. One whose spawner goes on and is not stuck, or whose twin acts, has no reason to end
+ * yet.
  */
 #ifndef GOLEAK_VERDICT_TIES_H
 #define GOLEAK_VERDICT_TIES_H
@@ -22,7 +23,7 @@ struct goleak_ties {
             uint64_t key; /* lineage node of its spawner, and spawn site */
             int64_t created;
             uint32_t record;
-        } * all; /* by key and creation */
+        } *all; /* by key and creation */
         size_t count, capacity;
     } acting, waiting; /* … and not stuck */
 };

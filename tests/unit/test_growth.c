@@ -18,6 +18,8 @@ static int set_up(void **state)
     goleak_alloc_init(&heap, &failing.allocator, 0);
     goleak_ledger_init(&ledger, &heap);
     goleak_symbols_init(&symbols, &heap);
+    for (const char *name = "abcdefgh"; *name != '\0'; name++) /* strings 1 to 8 */
+        assert_int_not_equal(goleak_symbols_string(&symbols, name, 1), 0);
     memset(places, 0, sizeof places);
     return 0;
 }
