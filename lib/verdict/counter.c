@@ -134,10 +134,10 @@ GOLEAK_RULE(scope)
 GOLEAK_RULE(tied)
 {
     const struct goleak_tie *tie = &c->tie;
-    const struct goleak_span who = goleak_who(c->input, tie->whom);
-    const uint32_t tied = tie->tied < tie->ended ? tie->tied : tie->ended;
     if (tie->whom == 0)
         return false;
+    const struct goleak_span who = goleak_who(c->input, tie->whom);
+    const uint32_t tied = tie->tied < tie->ended ? tie->tied : tie->ended;
     if (tie->twin)
         goleak_say(out,
                    "%" PRIu32 " of the %" PRIu32 " of this place that have ended did so together with another one "

@@ -52,58 +52,77 @@ enum need {
     NEEDS_LOCKS
 };
 
+/* What a rule is to the others. */
+enum part {
+    DECIDES,
+    FOR,
+    SERVED,  /* against a leak: somebody may wake it as before, and the others need not be asked */
+    AGAINST, /* one is enough */
+    YOUNG,   /* … and it may not even have waited for long */
+    TELLS,   /* … is a sentence alone */
+    LOWERS
+};
+
 static const struct rule {
     const char *id;
-    enum goleak_weight weight;
+    enum part part;
     enum need need;
     goleak_rule *applies;
 } rules[] = {
-    { "alive-only", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_alive_only },
-    { "main", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_main },
-    { "system", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_system },
-    { "panic-wait", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_panic },
-    { "forever", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_forever },
-    { "lock-cycle", GOLEAK_DECIDES, NEEDS_LOCKS, goleak_rule_lock_cycle },
-    { "too-young", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_young },
-    { "coroutine", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_coroutine },
-    { "blocked", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_article },
-    { "waits", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_waits },
-    { "runs", GOLEAK_DECIDES, NEEDS_NOTHING, goleak_rule_runs },
+    { "alive-only", DECIDES, NEEDS_NOTHING, goleak_rule_alive_only },
+    { "main", DECIDES, NEEDS_NOTHING, goleak_rule_main },
+    { "system", DECIDES, NEEDS_NOTHING, goleak_rule_system },
+    { "panic-wait", DECIDES, NEEDS_NOTHING, goleak_rule_panic },
+    { "forever", DECIDES, NEEDS_NOTHING, goleak_rule_forever },
+    { "lock-cycle", DECIDES, NEEDS_LOCKS, goleak_rule_lock_cycle },
+    { "too-young", DECIDES, NEEDS_NOTHING, goleak_rule_young },
+    { "coroutine", DECIDES, NEEDS_NOTHING, goleak_rule_coroutine },
+    { "blocked", DECIDES, NEEDS_NOTHING, goleak_rule_article },
+    { "waits", DECIDES, NEEDS_NOTHING, goleak_rule_waits },
+    { "runs", DECIDES, NEEDS_NOTHING, goleak_rule_runs },
 
-    { "lock-kept", GOLEAK_FOR, NEEDS_LOCKS, goleak_rule_lock_kept },
-    { "waker-gone", GOLEAK_FOR, NEEDS_WAKERS, goleak_rule_waker_gone },
-    { "never-woken", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_never_woken },
-    { "sender", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_sender },
-    { "left-out", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_left_out },
-    { "rises", GOLEAK_FOR, NEEDS_SITE, goleak_rule_rises },
-    { "never-ends", GOLEAK_FOR, NEEDS_SITE, goleak_rule_never_ends },
-    { "beyond", GOLEAK_FOR, NEEDS_WAKEUPS, goleak_rule_beyond },
-    { "shape", GOLEAK_FOR, NEEDS_NOTHING, goleak_rule_shape },
-    { "spawner-gone", GOLEAK_FOR, NEEDS_NOTHING, goleak_rule_spawner_gone },
+    { "lock-kept", FOR, NEEDS_LOCKS, goleak_rule_lock_kept },
+    { "waker-gone", FOR, NEEDS_WAKERS, goleak_rule_waker_gone },
+    { "never-woken", FOR, NEEDS_WAKEUPS, goleak_rule_never_woken },
+    { "sender", FOR, NEEDS_WAKEUPS, goleak_rule_sender },
+    { "left-out", FOR, NEEDS_WAKEUPS, goleak_rule_left_out },
+    { "rises", FOR, NEEDS_SITE, goleak_rule_rises },
+    { "never-ends", FOR, NEEDS_SITE, goleak_rule_never_ends },
+    { "beyond", FOR, NEEDS_WAKEUPS, goleak_rule_beyond },
+    { "shape", FOR, NEEDS_NOTHING, goleak_rule_shape },
+    { "spawner-gone", FOR, NEEDS_NOTHING, goleak_rule_spawner_gone },
 
-    { "holder", GOLEAK_AGAINST, NEEDS_LOCKS, goleak_rule_holder },
-    { "serves", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_serves },
-    { "timed", GOLEAK_AGAINST, NEEDS_TIMERS, goleak_rule_timed },
-    { "timer", GOLEAK_AGAINST, NEEDS_WAKERS, goleak_rule_timer },
-    { "shared", GOLEAK_AGAINST, NEEDS_OBJECTS, goleak_rule_shared },
-    { "pool", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_pool },
-    { "beside", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_beside },
-    { "child", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_child },
-    { "passed", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_passed },
-    { "scope", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_scope },
-    { "tied", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_tied },
-    { "startup", GOLEAK_AGAINST, NEEDS_SITE, goleak_rule_startup },
-    { "queue", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_queue },
-    { "usual", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_usual },
-    { "own", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_own },
-    { "early", GOLEAK_AGAINST, NEEDS_WAKEUPS, goleak_rule_early },
-    { "idler", GOLEAK_AGAINST, NEEDS_STACKS, goleak_rule_idler },
-    { "older", GOLEAK_AGAINST, NEEDS_NOTHING, goleak_rule_older },
+    { "holder", AGAINST, NEEDS_LOCKS, goleak_rule_holder },
+    { "serves", SERVED, NEEDS_WAKEUPS, goleak_rule_serves },
+    { "timed", SERVED, NEEDS_TIMERS, goleak_rule_timed },
+    { "timer", SERVED, NEEDS_WAKERS, goleak_rule_timer },
+    { "shared", AGAINST, NEEDS_OBJECTS, goleak_rule_shared },
+    { "pool", AGAINST, NEEDS_WAKEUPS, goleak_rule_pool },
+    { "beside", AGAINST, NEEDS_SITE, goleak_rule_beside },
+    { "child", AGAINST, NEEDS_NOTHING, goleak_rule_child },
+    { "passed", AGAINST, NEEDS_STACKS, goleak_rule_passed },
+    { "scope", AGAINST, NEEDS_SITE, goleak_rule_scope },
+    { "tied", AGAINST, NEEDS_SITE, goleak_rule_tied },
+    { "startup", TELLS, NEEDS_SITE, goleak_rule_startup },
+    { "queue", AGAINST, NEEDS_WAKEUPS, goleak_rule_queue },
+    { "usual", YOUNG, NEEDS_STACKS, goleak_rule_usual },
+    { "own", YOUNG, NEEDS_WAKEUPS, goleak_rule_own },
+    { "early", YOUNG, NEEDS_WAKEUPS, goleak_rule_early },
+    { "idler", AGAINST, NEEDS_STACKS, goleak_rule_idler },
+    { "older", TELLS, NEEDS_NOTHING, goleak_rule_older },
 
-    { "brief", GOLEAK_LOWERS, NEEDS_NOTHING, goleak_rule_brief },
-    { "loss", GOLEAK_LOWERS, NEEDS_NOTHING, goleak_rule_loss },
+    { "brief", LOWERS, NEEDS_NOTHING, goleak_rule_brief },
+    { "loss", LOWERS, NEEDS_NOTHING, goleak_rule_loss },
 };
 #define RULES (sizeof rules / sizeof *rules)
+
+static enum goleak_weight weight_of(const struct rule *rule)
+{
+    return rule->part == DECIDES  ? GOLEAK_DECIDES
+           : rule->part == FOR    ? GOLEAK_FOR
+           : rule->part == LOWERS ? GOLEAK_LOWERS
+                                  : GOLEAK_AGAINST;
+}
 
 /* ---- sentences ---- */
 
@@ -246,7 +265,7 @@ static bool holds(const struct rule *rule, const struct goleak_case *c, enum gol
     saying.mute = true;
     saying.evidence.value_count = 0;
     bool holds = rule->applies(c, &saying);
-    if (holds && rule->weight == GOLEAK_DECIDES)
+    if (holds && rule->part == DECIDES)
         *verdict = saying.verdict;
     return holds;
 }
@@ -268,29 +287,12 @@ static bool is_at_work(const struct goleak_case *c)
            (c->record->reason == GOLEAK_REASON_SYNC && !goleak_waits_in(&known, c->record, "WaitGroup"));
 }
 
-/* What a rule against a leak is to the others. */
-enum part {
-    SERVED,  /* somebody may wake it as before: the others need not be asked */
-    AGAINST, /* one is enough */
-    YOUNG,   /* … and it may not even have waited for long */
-    TELLS    /* it is a sentence alone */
-};
-
-static enum part part_of(const struct rule *rule)
-{
-    goleak_rule *applies = rule->applies;
-    return applies == goleak_rule_serves || applies == goleak_rule_timer || applies == goleak_rule_timed ? SERVED
-           : applies == goleak_rule_usual || applies == goleak_rule_early || applies == goleak_rule_own  ? YOUNG
-           : applies == goleak_rule_startup || applies == goleak_rule_older                              ? TELLS
-                                                                                                         : AGAINST;
-}
-
 /* Any of this part. */
 static bool speaks(const struct goleak_case *c, enum part part)
 {
     enum goleak_verdict none;
     for (size_t i = 0; i < RULES; i++)
-        if (rules[i].weight == GOLEAK_AGAINST && part_of(&rules[i]) == part && holds(&rules[i], c, &none))
+        if (rules[i].part == part && holds(&rules[i], c, &none))
             return true;
     return false;
 }
@@ -343,7 +345,7 @@ static void add_all(const struct goleak_case *c, enum goleak_weight weight, size
 {
     struct goleak_saying saying;
     for (size_t i = 0; i < RULES && out->evidence_count < most; i++)
-        if (rules[i].weight == weight && ask(&rules[i], c, &saying))
+        if (weight_of(&rules[i]) == weight && ask(&rules[i], c, &saying))
             add_evidence(out, &saying);
 }
 
@@ -357,7 +359,7 @@ static bool is_lowered(const struct goleak_case *c)
 {
     enum goleak_verdict none;
     for (size_t i = 0; i < RULES; i++)
-        if (rules[i].weight == GOLEAK_LOWERS && holds(&rules[i], c, &none))
+        if (rules[i].part == LOWERS && holds(&rules[i], c, &none))
             return true;
     return false;
 }
@@ -365,7 +367,7 @@ static bool is_lowered(const struct goleak_case *c)
 static struct outcome decide(const struct goleak_case *c)
 {
     struct outcome outcome = { .verdict = GOLEAK_VERDICT_UNKNOWN };
-    for (size_t i = 0; i < RULES && rules[i].weight == GOLEAK_DECIDES; i++)
+    for (size_t i = 0; i < RULES && rules[i].part == DECIDES; i++)
         if (holds(&rules[i], c, &outcome.verdict)) {
             outcome.decided = &rules[i];
             return outcome;
@@ -453,10 +455,10 @@ size_t goleak_weigh(const struct goleak_verdict_input *input, uint32_t index, st
     struct goleak_saying saying;
     size_t count = 0;
     for (size_t i = 0; i < RULES && count < room; i++) {
-        if (rules[i].weight != GOLEAK_DECIDES && !c.blocked)
+        if (rules[i].part != DECIDES && !c.blocked)
             continue;
         struct goleak_weighed *weighed = &out[count++];
-        *weighed = (struct goleak_weighed){ .rule = rules[i].id, .weight = rules[i].weight };
+        *weighed = (struct goleak_weighed){ .rule = rules[i].id, .weight = weight_of(&rules[i]) };
         weighed->needs = missing(input, rules[i].need, c.record);
         weighed->applies = weighed->needs == NULL && ask(&rules[i], &c, &saying);
         if (weighed->applies)
