@@ -146,12 +146,20 @@ static uint32_t find_habit(struct goleak_waits *waits, struct goleak_record *rec
     return goleak_first_habit(record);
 }
 
-NOINLINE static void nap(struct goleak_waits *waits, struct goleak_record *record)
+NOINLINE static void nap_again(struct goleak_waits *waits, struct goleak_record *record)
 {
     if (!goleak_has_habits(record) && !add_habit(waits, record))
         waits->failed = true;
     else
         goleak_habit_of(waits, record)->past.naps++;
+}
+
+static inline void nap(struct goleak_waits *waits, struct goleak_record *record)
+{
+    if (LIKELY(record->flags / GOLEAK_REC_NAP < GOLEAK_NAPS_IN_RECORD))
+        record->flags = (uint16_t)(record->flags + GOLEAK_REC_NAP);
+    else
+        nap_again(waits, record);
 }
 
 void goleak_waits_drop(struct goleak_waits *waits, struct goleak_record *record)
@@ -260,14 +268,9 @@ static inline void count_end(struct goleak_waits *waits, struct goleak_habit *ha
         site->longest = waited;
 }
 
-/* At another place than the last one, or the first, or one that cannot leak. The habit of its place; NULL: it has
- * none. */
+/* At another place than the last one, or the first. The habit of its place; NULL: memory. */
 static struct goleak_habit *end_elsewhere(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
 {
-    if ((record->flags & GOLEAK_REC_BLOCKED) == 0) {
-        nap(waits, record);
-        return NULL;
-    }
     uint32_t index = find_both(waits, record);
     waits->failed = waits->failed || index == 0;
     if (index == 0)
@@ -277,15 +280,51 @@ static struct goleak_habit *end_elsewhere(struct goleak_waits *waits, struct gol
     return habit;
 }
 
-/* The habit of its wait where that is at hand, as mostly; NULL: it is to be looked for. What follows calls nothing
+/* The habit of its wait where that is the one before it; NULL: it is to be looked for. What follows calls nothing
  * then, and has no registers to save: a quarter of what the end of a wait costs. */
-ALWAYS_INLINE struct goleak_habit *habit_at_hand(const struct goleak_waits *waits, const struct goleak_record *record)
+ALWAYS_INLINE struct goleak_habit *same_at_hand(const struct goleak_waits *waits, const struct goleak_record *record)
 {
-    if (UNLIKELY((record->flags & GOLEAK_REC_BLOCKED) == 0 || !goleak_has_habits(record)))
-        return NULL;
     struct goleak_habit *habit = goleak_habit_of(waits, record);
     bool same = habit->place == habit->past.here && is_site(&waits->sites[habit->site], record);
     return LIKELY(same) ? habit : NULL;
+}
+
+/* A list of one off the free ones, or a fresh one where there is room; 0: neither is at hand. */
+ALWAYS_INLINE uint32_t take_at_hand(struct goleak_waits *waits)
+{
+    const uint32_t index = waits->free_lists;
+    const struct goleak_habit *habit = goleak_habit_at(waits, index);
+    if (index == 0)
+        return waits->habit_count < waits->chunks.count * GOLEAK_HABIT_CHUNK ? (uint32_t)waits->habit_count++ : 0;
+    if (UNLIKELY(habit->next != 0))
+        return 0;
+    waits->free_lists = habit->ended;
+    GOLEAK_PREFETCH(goleak_habit_at(waits, habit->ended)); /* the next one takes it */
+    return index;
+}
+
+/* … where it has waited for the first time, and others like it have: that is most of what short-lived ones do. */
+ALWAYS_INLINE struct goleak_habit *first_at_hand(struct goleak_waits *waits, struct goleak_record *record)
+{
+    if (UNLIKELY(waits->slots == NULL))
+        return NULL;
+    const uint32_t site = waits->slots[hash_site(record->site, record->block_stack, record->reason) & waits->slot_mask];
+    if (UNLIKELY(site == 0 || !is_site(&waits->sites[site], record)))
+        return NULL;
+    const uint32_t index = take_at_hand(waits), place = record->waits;
+    if (UNLIKELY(index == 0))
+        return NULL;
+    struct goleak_habit *habit = goleak_habit_at(waits, index);
+    *habit = (struct goleak_habit) {
+        .place = place, .site = site, .count = 1, .past = { .marks = goleak_place_mark(place), .here = place }
+    };
+    record->waits = GOLEAK_WAITS_HABITS | index << 1;
+    return habit;
+}
+
+ALWAYS_INLINE struct goleak_habit *at_hand(struct goleak_waits *waits, struct goleak_record *record)
+{
+    return goleak_has_habits(record) ? same_at_hand(waits, record) : first_at_hand(waits, record);
 }
 
 NOINLINE static void ended_elsewhere(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
@@ -296,7 +335,11 @@ NOINLINE static void ended_elsewhere(struct goleak_waits *waits, struct goleak_r
 
 void goleak_waits_ended(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
 {
-    struct goleak_habit *habit = habit_at_hand(waits, record);
+    if ((record->flags & GOLEAK_REC_BLOCKED) == 0) {
+        nap(waits, record);
+        return;
+    }
+    struct goleak_habit *habit = at_hand(waits, record);
     if (UNLIKELY(habit == NULL)) {
         ended_elsewhere(waits, record, moment);
         return;
@@ -337,16 +380,17 @@ void goleak_waits_woken(struct goleak_waits *waits, struct goleak_record *record
     note_waker(goleak_habit_of(waits, record), waker);
 }
 
-NOINLINE static void ended_by_another(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
-                                      const struct goleak_record *waker)
+/* It may stand from the wait before. */
+static inline void clear_ended(struct goleak_record *record)
 {
-    struct goleak_habit *habit = habit_at_hand(waits, record);
-    if (habit != NULL)
-        count_end(waits, habit, record, moment);
-    else
-        habit = end_elsewhere(waits, record, moment);
-    if (goleak_has_habits(record))
-        record->waits &= ~GOLEAK_WAITS_ENDED; /* it may stand from the wait before */
+    record->waits &= ~(record->waits / GOLEAK_WAITS_HABITS * GOLEAK_WAITS_ENDED);
+}
+
+NOINLINE static void ended_by_elsewhere(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
+                                        const struct goleak_record *waker)
+{
+    struct goleak_habit *habit = end_elsewhere(waits, record, moment);
+    clear_ended(record);
     if (habit != NULL)
         note_waker(habit, waker);
 }
@@ -354,14 +398,19 @@ NOINLINE static void ended_by_another(struct goleak_waits *waits, struct goleak_
 void goleak_waits_ended_by(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
                            const struct goleak_record *waker)
 {
-    struct goleak_habit *habit = habit_at_hand(waits, record);
-    if (UNLIKELY(habit == NULL || (waker != NULL && !is_first_waker(habit, waker)))) {
-        ended_by_another(waits, record, moment, waker);
+    if ((record->flags & GOLEAK_REC_BLOCKED) == 0) {
+        clear_ended(record);
+        nap(waits, record);
+        return;
+    }
+    struct goleak_habit *habit = at_hand(waits, record);
+    if (UNLIKELY(habit == NULL)) {
+        ended_by_elsewhere(waits, record, moment, waker);
         return;
     }
     count_end(waits, habit, record, moment);
     record->waits &= ~GOLEAK_WAITS_ENDED;
-    habit->nobody += waker == NULL;
+    note_waker(habit, waker);
 }
 
 /* ---- what is known ---- */
@@ -379,10 +428,7 @@ const struct goleak_habit *goleak_waits_here(const struct goleak_waits *waits, c
 
 uint32_t goleak_waits_count(const struct goleak_waits *waits, const struct goleak_record *record)
 {
-    const struct goleak_past *past = goleak_waits_past(waits, record);
-    if (past == NULL)
-        return 0;
-    uint32_t count = past->naps;
+    uint32_t count = goleak_waits_naps(waits, record);
     for (uint32_t at = goleak_first_habit(record); at != 0; at = goleak_habit_at(waits, at)->next)
         count += goleak_habit_at(waits, at)->ended;
     return count;

@@ -41,7 +41,7 @@ static inline uint32_t goleak_place_mark(uint32_t place)
 
 /* One place where a goroutine has waited, and what came of it: one line of the cache. */
 struct goleak_habit {
-    uint32_t place; /* 0: of none; the goroutine only slept */
+    uint32_t place; /* 0: of none; the goroutine has only slept, and often */
     uint32_t next;  /* habit of the same goroutine; 0: none */
     uint32_t ended; /* waits that ended; of the first of a list that is free: the next such list */
     uint32_t nobody; /* of these ended by no goroutine: a timer, or the stream does not tell */
@@ -52,7 +52,7 @@ struct goleak_habit {
     uint8_t count; /* of habits of a place; of the first of a list, too */
     struct goleak_past {
         uint32_t marks; /* a bit for each of its places: without it, there is no habit of a place */
-        uint32_t naps;  /* waits that ended and were not on the leak-capable set: sleep, net */
+        uint32_t naps;  /* see goleak_waits_naps() */
         uint32_t here;  /* place of the present wait, or the last one */
     } past; /* of the first of a list: of the goroutine */
     uint32_t site_ended; /* so many waits of the site had ended when its own last one had */
@@ -225,6 +225,16 @@ static inline const struct goleak_past *goleak_waits_past(const struct goleak_wa
                                                           const struct goleak_record *record)
 {
     return goleak_has_habits(record) ? &goleak_habit_of(waits, record)->past : NULL;
+}
+
+/* The first naps are counted in the record: many live for one or two, and have no habits. */
+#define GOLEAK_NAPS_IN_RECORD (UINT16_MAX / GOLEAK_REC_NAP)
+
+/* How many of its waits ended that were not on the leak-capable set: sleep, network. */
+static inline uint32_t goleak_waits_naps(const struct goleak_waits *waits, const struct goleak_record *record)
+{
+    const struct goleak_past *past = goleak_waits_past(waits, record);
+    return record->flags / GOLEAK_REC_NAP + (past != NULL ? past->naps : 0);
 }
 
 /* What it knows of the place where it waits now; NULL: it never woke up there. */

@@ -63,11 +63,10 @@ static uint64_t family_of(const struct goleak_hope_search *search, uint32_t inde
 enum goleak_patience goleak_hope_patience_of(const struct goleak_hope_search *search,
                                              const struct goleak_record *record)
 {
-    const struct goleak_past *past = goleak_waits_past(search->input->waits, record);
     const struct goleak_limits *limits = search->input->limits;
     bool by_timer = search->hope->kinds[record->index] == GOLEAK_HOPE_TIMER;
     const struct goleak_habit *here = by_timer ? goleak_waits_here(search->input->waits, record) : NULL;
-    uint32_t naps = (past != NULL ? past->naps : 0) + (here != NULL ? here->nobody : 0);
+    uint32_t naps = goleak_waits_naps(search->input->waits, record) + (here != NULL ? here->nobody : 0);
     bool first = by_timer && here == NULL; /* its timer has not fired yet: nobody at work waits for that */
     return naps >= limits->chances                    ? GOLEAK_PATIENCE_NONE
            : first || naps >= limits->chances_at_work ? GOLEAK_PATIENCE_SOME

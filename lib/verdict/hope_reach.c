@@ -322,9 +322,8 @@ static bool has_turned_to_others(const struct goleak_hope_search *search, const 
 /* Wherever that was: then what it waits on now may be its own. */
 static bool was_woken_often(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
-    const struct goleak_past *past = goleak_waits_past(search->input->waits, record);
-    return past != NULL &&
-           goleak_waits_count(search->input->waits, record) - past->naps >= search->input->limits->habit_waits;
+    const struct goleak_waits *waits = search->input->waits;
+    return goleak_waits_count(waits, record) - goleak_waits_naps(waits, record) >= search->input->limits->habit_waits;
 }
 
 /* Its spawner goes on, and is still in the function that started it: its variables live. Not

@@ -107,8 +107,7 @@ GOLEAK_RULE(young)
 static bool is_in_use(const struct goleak_case *c)
 {
     const struct goleak_record *record = c->record;
-    const struct goleak_past *past = goleak_waits_past(c->input->waits, record);
-    uint32_t waits = past != NULL ? past->naps : 0;
+    uint32_t waits = goleak_waits_naps(c->input->waits, record);
     if (record->wait != GOLEAK_WAIT_COROUTINE || waits == 0 || waits < c->input->limits->habit_waits ||
         record->since < record->created)
         return false;
