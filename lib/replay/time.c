@@ -8,8 +8,9 @@
  * recorder that reads one CPU's buffer while others fill theirs (bpftrace 0.17, at
  * 16 MiB for each: 120 Ki events and more), and shrinks, after a third of that, to
  * what the recording turns out to need: a window that stays in the cache is much
- * cheaper. It is there again while a CPU that has told events tells none: they may
- * still be to come. Where many wait, the oldest are packed.
+ * cheaper. While a CPU that has told events tells none, they may still be to come:
+ * what the others have told since waits for them, and, where that goes on, 512 Ki
+ * events do again. Where many wait, the oldest are packed.
  *
  * Events with equal times keep the order in which they were recorded.
  */
@@ -21,14 +22,15 @@
 
 #define LIMIT_MOST ((size_t)524288)
 #define LIMIT_LIMITED ((size_t)131072) /* where memory is limited: 5 MiB, and about 2 of packed ones */
-#define LIMIT_LEAST ((size_t)32768)
+#define LIMIT_SURE ((size_t)32768)     /* where it is not told which CPU speaks; more than SILENT_LEAST batches */
+#define LIMIT_LEAST ((size_t)4096)     /* where all speak again and again: they stay in the cache */
 #define LOOK_EVERY ((size_t)163840)
 #define OPEN_MOST 144 /* batches that are not packed: a few more than wait at least, 5 MiB of events */
 #define OPEN_LEAST 32 /* … and so many of the newest never are */
-/* A CPU that told nothing in so many batches may have its events still to come; after so many more it is idle. */
-#define SILENT_LEAST 64
+/* Of a CPU that told nothing in so many batches there may be any number still to come; after so many more it is idle. */
+#define SILENT_LEAST 96
 #define SILENT_MOST 1024
-#define ASK_EVERY 32
+#define ASK_EVERY 8
 #define TURNS_LEAST 64
 /* More than DTrace holds lines back by default (a second), or anybody else. */
 #define JUMP_NS ((int64_t)4000000000)
@@ -175,8 +177,10 @@ static void start_clocks(struct goleak_time_window *window, int64_t time_ns)
 
 static void note_cpu(struct goleak_time_window *window, const struct goleak_event *event)
 {
-    if ((event->has & GOLEAK_HAS_CPU) == 0 || event->cpu >= GOLEAK_CPU_CLOCKS)
+    if ((event->has & GOLEAK_HAS_CPU) == 0 || event->cpu >= GOLEAK_CPU_CLOCKS) {
+        window->untold++;
         return;
+    }
     window->cpu_clock_ns[event->cpu] = event->time_ns;
     window->cpu_spoke[event->cpu] = window->batch;
     window->turns += event->cpu != window->last_cpu;
@@ -302,7 +306,7 @@ static struct goleak_batch *take_spare(struct goleak_order *order)
     if (batch == NULL)
         return goleak_batch_new(order->alloc);
     batch->count = 0;
-    batch->in_order = batch->counted = false;
+    batch->in_order = batch->sorted = batch->counted = false;
     return batch;
 }
 
@@ -442,21 +446,35 @@ static enum goleak_status merge(struct goleak_order *order, struct goleak_batch 
     return GOLEAK_OK;
 }
 
-/* CPUs in turns, and nothing had to be put in order: somebody has done that already, as perf script does. Whoever reads
- * one CPU's buffer after the other turns to another one a few times, and then is late. */
+/* CPUs in turns, and nothing had to be put in order: somebody has done that already. Whoever reads one CPU's buffer
+ * after the other turns to another one a few times, and then is late. */
 static bool is_sorted_by_others(const struct goleak_time_window *window)
 {
-    return !window->was_late && window->turns >= TURNS_LEAST;
+    return !window->was_late && (window->sorted || window->turns >= TURNS_LEAST);
 }
 
-static bool is_any_silent(const struct goleak_time_window *window)
+/* For so many batches a CPU has told nothing, if it is not idle. Where some events tell no CPU, or all the same one,
+ * nobody knows. */
+static uint32_t longest_silence(const struct goleak_time_window *window)
 {
+    const uint32_t unknown = LIMIT_SURE / GOLEAK_BATCH_EVENTS / 2 - 1;
+    uint32_t longest = 0, speaking = 0;
     for (size_t i = 0; i < GOLEAK_CPU_CLOCKS; i++) {
         uint32_t silent = window->batch - window->cpu_spoke[i];
-        if (window->cpu_spoke[i] != 0 && silent >= SILENT_LEAST && silent < SILENT_MOST)
-            return true;
+        if (window->cpu_spoke[i] == 0 || silent >= SILENT_MOST)
+            continue;
+        speaking++;
+        longest = silent > longest ? silent : longest;
     }
-    return false;
+    bool known = speaking > 1 && window->untold * 8 <= window->since_asked;
+    return known || longest > unknown ? longest : unknown;
+}
+
+/* What a silent CPU may still tell is put among what the others have told since: twice as much waits. */
+static size_t least_for(uint32_t silence)
+{
+    size_t least = 2 * (size_t)silence * GOLEAK_BATCH_EVENTS;
+    return least < LIMIT_LEAST ? LIMIT_LEAST : least > LIMIT_SURE ? LIMIT_SURE : least;
 }
 
 static void adapt_limit(struct goleak_order *order, size_t pushed)
@@ -465,19 +483,22 @@ static void adapt_limit(struct goleak_order *order, size_t pushed)
     const size_t most = order->alloc->limit_bytes == 0 ? LIMIT_MOST : LIMIT_LIMITED;
     if (window->limit == 0)
         window->limit = most;
-    size_t wanted = window->farthest * 8;
-    wanted = wanted < LIMIT_LEAST ? LIMIT_LEAST : wanted > most ? most : wanted;
+    const size_t wanted = window->farthest * 8 < most ? window->farthest * 8 : most;
     if (wanted > window->limit)
-        window->limit = most;
+        window->limit = wanted > LIMIT_SURE ? most : LIMIT_SURE;
     window->pushed += pushed;
+    window->since_asked += pushed;
     if (window->batch % ASK_EVERY != 0)
         return;
-    bool sorted = is_sorted_by_others(window), silent = !sorted && is_any_silent(window);
-    if (silent)
-        window->limit = most;
-    if ((window->pushed < LOOK_EVERY && !sorted) || silent)
+    const bool sorted = is_sorted_by_others(window);
+    const uint32_t silence = sorted && window->sorted ? 0 : longest_silence(window);
+    const size_t least = !sorted && silence >= SILENT_LEAST ? most : least_for(silence);
+    window->since_asked = window->untold = 0;
+    if (least > window->limit)
+        window->limit = least;
+    if ((window->pushed < LOOK_EVERY && !sorted) || least == most)
         return;
-    window->limit = wanted;
+    window->limit = wanted > least ? wanted : least;
     window->pushed = 0;
     window->farthest = window->farthest / 2; /* old lateness counts for less and less */
 }
@@ -532,6 +553,7 @@ enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_
     struct goleak_batch *late = *batch;
     *batch = next;
     window->batch++;
+    window->sorted = late->sorted;
     sort_batch(order, late);
     const size_t pushed = late->count;
     window->events += pushed;

@@ -515,6 +515,31 @@ static void a_cpu_that_falls_silent_is_waited_for(void **state)
     goleak_trace_free(trace);
 }
 
+/* Both have told all that they had, by turns of so many, one by one or a little late: few events wait. Then what CPU 1
+ * had to tell among the last `held` ones is printed behind them. */
+static void a_cpu_that_is_silent_for_a_while_is_waited_for(void **state)
+{
+    static const unsigned turns[] = { 2, 40 }, held[] = { 600, 3000, 9000, 29000 };
+    const unsigned steady = 200000;
+    (void)state;
+    for (size_t i = 0; i < COUNT(turns); i++)
+        for (size_t k = 0; k < COUNT(held); k++) {
+            struct goleak_buf text;
+            goleak_buf_init(&text, &heap);
+            for (unsigned at = 0; at < steady; at += turns[i]) {
+                print_of(&text, 0, at, at + turns[i]);
+                print_of(&text, 1, at, at + turns[i]);
+            }
+            print_of(&text, 0, steady, steady + 2 * held[k]);
+            print_of(&text, 1, steady, steady + 2 * held[k]);
+            struct goleak_trace *trace = load_pieces(NULL, text.data, text.size, 0);
+            assert_int_equal(load_count(trace, "late_events"), 0);
+            assert_int_not_equal(load_count(trace, "reordered"), 0);
+            goleak_trace_free(trace);
+            goleak_buf_release(&text);
+        }
+}
+
 /* It is the CPU's own clock that goes back. */
 static void a_clock_of_a_cpu_that_is_set_back_has_jumped(void **state)
 {
@@ -629,6 +654,47 @@ static void small_batches_do_not_wait_each_for_itself(void **state)
     }
 }
 
+static void push_full(struct goleak_order *order, int64_t *time_ns, unsigned cpus, bool sorted)
+{
+    struct goleak_batch *batch = goleak_batch_new(&heap);
+    assert_non_null(batch);
+    for (; batch->count < GOLEAK_BATCH_EVENTS; batch->count++)
+        batch->events[batch->count] =
+            (struct goleak_event) { .kind = GOLEAK_EVENT_RUN,
+                                    .has = GOLEAK_HAS_TIME | GOLEAK_HAS_G | (cpus != 0 ? GOLEAK_HAS_CPU : 0),
+                                    .g = A,
+                                    .cpu = cpus != 0 ? (uint32_t)batch->count % cpus : 0,
+                                    .time_ns = ++*time_ns };
+    batch->sorted = sorted;
+    assert_int_equal(goleak_order_push(order, &batch), GOLEAK_OK);
+    goleak_batch_free(&heap, batch);
+}
+
+/* What waits leaves the cache: as few as are needed. */
+static void few_wait_where_all_speak_or_the_recorder_has_sorted(void **state)
+{
+    static const struct {
+        unsigned cpus;
+        bool sorted;
+        size_t waiting;
+    } cases[] = { { 2, false, 4096 }, { 0, true, 4096 }, { 0, false, 32768 }, { 1, false, 32768 } };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct goleak_health_book book = { 0 };
+        struct goleak_order order;
+        struct sequence sequence = { 0, 0 };
+        int64_t time_ns = 0;
+        goleak_order_init(&order, &heap, NULL, &book);
+        order.emit = check_sequence;
+        order.emit_context = &sequence;
+        for (unsigned k = 0; k < 1000; k++)
+            push_full(&order, &time_ns, cases[i].cpus, cases[i].sorted);
+        assert_in_range(1000 * GOLEAK_BATCH_EVENTS - sequence.count, cases[i].waiting - 512, cases[i].waiting);
+        assert_int_equal(goleak_order_finish(&order), GOLEAK_OK);
+        goleak_order_release(&order);
+    }
+}
+
 /* A .glk may tell any: what is worked out of two times must be a number, too. */
 static void no_time_is_before_0(void **state)
 {
@@ -679,9 +745,11 @@ int main(void)
         cmocka_unit_test_setup(what_is_printed_very_late_has_room_unless_memory_is_limited, set_up),
         cmocka_unit_test_setup(a_cpu_that_falls_silent_is_waited_for, set_up),
         cmocka_unit_test_setup(a_cpu_that_is_silent_from_the_start_is_waited_for, set_up),
+        cmocka_unit_test_setup(a_cpu_that_is_silent_for_a_while_is_waited_for, set_up),
         cmocka_unit_test_setup(a_clock_of_a_cpu_that_is_set_back_has_jumped, set_up),
         cmocka_unit_test_setup(a_batch_that_is_in_order_need_not_wait, set_up),
         cmocka_unit_test_setup(small_batches_do_not_wait_each_for_itself, set_up),
+        cmocka_unit_test_setup(few_wait_where_all_speak_or_the_recorder_has_sorted, set_up),
         cmocka_unit_test_setup(no_time_is_before_0, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
