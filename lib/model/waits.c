@@ -251,21 +251,27 @@ static uint32_t find_both(struct goleak_waits *waits, struct goleak_record *reco
     return 0;
 }
 
+/* At its wait site. */
+static inline void count_at_site(struct goleak_waits *waits, struct goleak_habit *habit,
+                                 const struct goleak_record *record, int64_t moment, int64_t waited)
+{
+    struct goleak_wait_site *site = &waits->sites[habit->site];
+    site->last_begun = record->since > site->last_begun ? record->since : site->last_begun;
+    site->last_ended = moment > site->last_ended ? moment : site->last_ended;
+    habit->site_ended = (uint32_t)++site->ended;
+    site->buckets[goleak_wait_bucket(waited)]++;
+    if (UNLIKELY(waited > site->longest))
+        site->longest = waited;
+}
+
 /* At the habit's place. */
 static inline void count_end(struct goleak_waits *waits, struct goleak_habit *habit, const struct goleak_record *record,
                              int64_t moment)
 {
-    struct goleak_wait_site *site = &waits->sites[habit->site];
     const int64_t waited = goleak_waited(record, moment);
-    site->last_begun = record->since > site->last_begun ? record->since : site->last_begun;
-    site->last_ended = moment > site->last_ended ? moment : site->last_ended;
+    count_at_site(waits, habit, record, moment, waited);
     habit->ended++;
-    habit->site_ended = (uint32_t)++site->ended;
-    site->buckets[goleak_wait_bucket(waited)]++;
-    if (UNLIKELY(waited > habit->longest))
-        habit->longest = waited;
-    if (UNLIKELY(waited > site->longest))
-        site->longest = waited;
+    habit->longest = waited > habit->longest ? waited : habit->longest;
 }
 
 /* At another place than the last one, or the first. The habit of its place; NULL: memory. */
@@ -303,8 +309,10 @@ ALWAYS_INLINE uint32_t take_at_hand(struct goleak_waits *waits)
     return index;
 }
 
-/* … where it has waited for the first time, and others like it have: that is most of what short-lived ones do. */
-ALWAYS_INLINE struct goleak_habit *first_at_hand(struct goleak_waits *waits, struct goleak_record *record)
+/* The first wait of all is over, at a wait site that is known: most of what short-lived ones do. Its habit; NULL: it is
+ * to be made. */
+ALWAYS_INLINE struct goleak_habit *end_first(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
+                                             const struct goleak_record *waker, bool is_told)
 {
     if (UNLIKELY(waits->slots == NULL))
         return NULL;
@@ -315,16 +323,21 @@ ALWAYS_INLINE struct goleak_habit *first_at_hand(struct goleak_waits *waits, str
     if (UNLIKELY(index == 0))
         return NULL;
     struct goleak_habit *habit = goleak_habit_at(waits, index);
-    *habit = (struct goleak_habit) {
-        .place = place, .site = site, .count = 1, .past = { .marks = goleak_place_mark(place), .here = place }
+    const int64_t waited = goleak_waited(record, moment);
+    *habit = (struct goleak_habit){
+        .place = place,
+        .ended = 1,
+        .nobody = is_told && waker == NULL,
+        .wakers[0] = waker != NULL ? waker->index : 0,
+        .serials[0] = waker != NULL ? waker->serial : 0,
+        .longest = waited,
+        .site = site,
+        .count = 1,
+        .past = { .marks = goleak_place_mark(place), .here = place },
     };
     record->waits = GOLEAK_WAITS_HABITS | index << 1;
+    count_at_site(waits, habit, record, moment, waited);
     return habit;
-}
-
-ALWAYS_INLINE struct goleak_habit *at_hand(struct goleak_waits *waits, struct goleak_record *record)
-{
-    return goleak_has_habits(record) ? same_at_hand(waits, record) : first_at_hand(waits, record);
 }
 
 NOINLINE static void ended_elsewhere(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
@@ -339,13 +352,15 @@ void goleak_waits_ended(struct goleak_waits *waits, struct goleak_record *record
         nap(waits, record);
         return;
     }
-    struct goleak_habit *habit = at_hand(waits, record);
-    if (UNLIKELY(habit == NULL)) {
+    struct goleak_habit *habit = NULL;
+    if (!goleak_has_habits(record))
+        habit = end_first(waits, record, moment, NULL, false);
+    else if ((habit = same_at_hand(waits, record)) != NULL)
+        count_end(waits, habit, record, moment);
+    if (UNLIKELY(habit == NULL))
         ended_elsewhere(waits, record, moment);
-        return;
-    }
-    count_end(waits, habit, record, moment);
-    record->waits |= GOLEAK_WAITS_ENDED;
+    else
+        record->waits |= GOLEAK_WAITS_ENDED;
 }
 
 static void add_waker(struct goleak_habit *habit, const struct goleak_record *waker)
@@ -403,14 +418,16 @@ void goleak_waits_ended_by(struct goleak_waits *waits, struct goleak_record *rec
         nap(waits, record);
         return;
     }
-    struct goleak_habit *habit = at_hand(waits, record);
-    if (UNLIKELY(habit == NULL)) {
-        ended_by_elsewhere(waits, record, moment, waker);
-        return;
+    struct goleak_habit *habit = NULL;
+    if (!goleak_has_habits(record)) {
+        habit = end_first(waits, record, moment, waker, true);
+    } else if ((habit = same_at_hand(waits, record)) != NULL) {
+        count_end(waits, habit, record, moment);
+        record->waits &= ~GOLEAK_WAITS_ENDED;
+        note_waker(habit, waker);
     }
-    count_end(waits, habit, record, moment);
-    record->waits &= ~GOLEAK_WAITS_ENDED;
-    note_waker(habit, waker);
+    if (UNLIKELY(habit == NULL))
+        ended_by_elsewhere(waits, record, moment, waker);
 }
 
 /* ---- what is known ---- */
