@@ -189,6 +189,11 @@ static bool has_habits(const struct goleak_waits *waits, const struct goleak_rec
     return past != NULL && past->marks != 0;
 }
 
+static bool is_at_lock(const struct goleak_holders *holders, uint32_t index)
+{
+    return holders != NULL && (goleak_holders_lock(holders, index) != NULL || goleak_holders_is_free(holders, index));
+}
+
 #define AHEAD 16
 
 /* What has_habits() asks. */
@@ -215,17 +220,15 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
         if ((record->flags & GOLEAK_REC_SEEN) == 0 || record->state == GOLEAK_STATE_ENDED)
             continue;
         bool blocked = goleak_is_blocked(record);
-        bool started = coroutine != 0 && input->sites->sites[record->site].start == coroutine;
-        bool at_lock = input->holders != NULL && (goleak_holders_lock(input->holders, i) != NULL ||
-                                                  goleak_holders_is_free(input->holders, i));
-        if (blocked ? apart || at_lock || has_habits(input->waits, record) : started) {
+        if (blocked ? apart || is_at_lock(input->holders, i) || has_habits(input->waits, record)
+                    : coroutine != 0 && input->sites->sites[record->site].start == coroutine) {
             if (!add_alone(bunches, i))
                 return goleak_alloc_failure(bunches->alloc);
             continue;
         }
         int64_t waited = blocked ? goleak_waited(record, input->last) : 0;
         bool tied = blocked && goleak_tie_of(ties, record).whom != 0;
-        unsigned bucket = goleak_wait_bucket(waited);
+        unsigned bucket = blocked ? goleak_wait_bucket(waited) : 0;
         struct goleak_key key = key_of(record, goleak_hope_of(hope, i), tied, bucket);
         if (id == 0 || !is_same(&bunches->all[id].key, &key)) {
             uint32_t *last = &last_ids[goleak_hash_u64(key.traits ^ key.place) >> 56];

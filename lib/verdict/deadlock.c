@@ -137,7 +137,7 @@ static bool is_of_one(const struct goleak_case *c)
 static const char *doubt(const struct goleak_case *c)
 {
     const struct goleak_verdict_input *input = c->input;
-    if (input->hope.others != 0 && is_of_one(c))
+    if (input->hope.others && is_of_one(c))
         return "; not proven: a Mutex may be a gate, which another goroutine unlocks";
     if (!input->locks->every)
         return "; not proven: the recording does not say that it has every call";

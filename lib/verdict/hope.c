@@ -21,11 +21,6 @@ void goleak_hope_release(struct goleak_hope *hope)
     goleak_hope_init(hope, hope->alloc);
 }
 
-static bool lives(const struct goleak_record *record)
-{
-    return (record->flags & GOLEAK_REC_SEEN) && record->state != GOLEAK_STATE_ENDED;
-}
-
 uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak_habit *habit, int which)
 {
     uint32_t index = habit->wakers[which];
@@ -216,47 +211,98 @@ static void add_node(struct goleak_hope_search *search, uint32_t node, uint32_t 
 
 #define AHEAD 16
 
-/* What is asked of a record soon. */
-GOLEAK_PREFETCHER void fetch_ahead(const struct goleak_hope_search *search, uint32_t index)
+/* The records of a word, by what they are: bits. */
+struct sorts {
+    uint64_t acts, stuck; /* who live */
+    uint64_t resting;     /* of those who act */
+    uint64_t helpers;     /* they may wake others, or hand on signals */
+    uint64_t spawned;     /* they have nodes, and have not ended */
+};
+
+/* Without a branch: what is next cannot be foreseen. */
+static struct sorts sort_word(struct goleak_hope_search *search, uint32_t word)
 {
     const struct goleak_store *store = search->input->store;
-    if (index > store->count)
-        return;
-    const struct goleak_record *record = goleak_store_at(store, index);
-    if (goleak_has_habits(record))
-        goleak_waits_prefetch(search->input->waits, record);
-    if (record->flags & GOLEAK_REC_SPAWNED)
-        GOLEAK_PREFETCH(goleak_store_detail(store, record));
+    const uint32_t first = word * GOLEAK_WORD, left = store->count + 1 - first;
+    const uint32_t count = left < GOLEAK_WORD ? left : GOLEAK_WORD;
+    const struct goleak_record *records = goleak_store_at(store, first); /* they lie in one chunk */
+    struct sorts sorts = { 0, 0, 0, 0, 0 };
+    uint64_t others = 0;
+    for (uint32_t i = word == 0; i < count; i++) {
+        const struct goleak_record *record = &records[i];
+        const struct goleak_kin *kin = goleak_kin_of(search, record);
+        const unsigned flags = record->flags, may_help = (flags & (GOLEAK_REC_SYSTEM | GOLEAK_REC_MAIN)) == 0;
+        const unsigned there = record->state != GOLEAK_STATE_ENDED, waits = record->state == GOLEAK_STATE_WAITING;
+        const unsigned lives = there & flags / GOLEAK_REC_SEEN, stuck = lives & waits & flags / GOLEAK_REC_BLOCKED;
+        const unsigned acts = lives & ~stuck, born = record->parent != 0, rests = record->block_stack != 0;
+        const unsigned helps = kin->signals | (acts & may_help & !kin->coroutine);
+        const unsigned at_lock = stuck & (record->reason == GOLEAK_REASON_SYNC);
+        sorts.acts |= (uint64_t)acts << i;
+        sorts.stuck |= (uint64_t)stuck << i;
+        sorts.resting |= (uint64_t)(acts & waits & rests) << i;
+        sorts.helpers |= (uint64_t)(lives & born & helps) << i;
+        sorts.spawned |= (uint64_t)(there & flags / GOLEAK_REC_SPAWNED & 1) << i;
+        others |= lives & ~at_lock & ~(flags / GOLEAK_REC_SYSTEM);
+        search->parents[first + i] = record->parent & -lives;
+        search->hope->kinds[first + i] = (uint8_t)(GOLEAK_HOPE_ACTS * acts); /* it needs nobody's help */
+    }
+    search->hope->others = search->hope->others || (others & 1) != 0;
+    return sorts;
+}
+
+/* What is asked of them soon. */
+GOLEAK_PREFETCHER void fetch_sorted(const struct goleak_hope_search *search, const struct sorts *sorts, uint32_t word)
+{
+    const struct goleak_store *store = search->input->store;
+    for (uint64_t left = sorts->spawned; left != 0; left &= left - 1)
+        GOLEAK_PREFETCH(goleak_store_detail_at(store, word * GOLEAK_WORD + goleak_low_zeros(left)));
+    for (uint64_t left = sorts->stuck; left != 0; left &= left - 1)
+        goleak_waits_prefetch(search->input->waits,
+                              goleak_store_at(store, word * GOLEAK_WORD + goleak_low_zeros(left)));
+}
+
+static void add_helper(struct goleak_hope_search *search, uint32_t index)
+{
+    goleak_set_bit(search->helpers, index);
+    goleak_set_bit(search->helped, search->parents[index]);
+}
+
+static void collect_word(struct goleak_hope_search *search, const struct sorts *sorts, uint32_t word)
+{
+    const struct goleak_store *store = search->input->store;
+    const uint32_t first = word * GOLEAK_WORD;
+    search->first[word] = sorts->acts;
+    search->resting[word] = sorts->resting;
+    for (uint64_t left = sorts->spawned; left != 0; left &= left - 1) {
+        const uint32_t i = goleak_low_zeros(left), node = goleak_store_detail_at(store, first + i)->node;
+        if ((sorts->acts | sorts->stuck) >> i & 1)
+            add_node(search, node, sorts->stuck >> i & 1 ? first + i : 0);
+        else
+            goleak_set_bit(search->named, node);
+    }
+    for (uint64_t left = sorts->helpers; left != 0; left &= left - 1)
+        add_helper(search, first + goleak_low_zeros(left));
+    for (uint64_t left = sorts->stuck; left != 0 && !search->failed; left &= left - 1) {
+        const struct goleak_record *record = goleak_store_at(store, first + goleak_low_zeros(left));
+        add_stuck(search, record);
+        if (search->hope->kinds[record->index] == GOLEAK_HOPE_TIMER && record->parent != 0 &&
+            goleak_hope_may_help(search, record))
+            add_helper(search, record->index);
+    }
 }
 
 /* Everyone's place in the relations. */
 static void collect(struct goleak_hope_search *search)
 {
-    const struct goleak_store *store = search->input->store;
-    for (uint32_t i = 1; i <= store->count && !search->failed; i++) {
-        const struct goleak_record *record = goleak_store_at(store, i);
-        fetch_ahead(search, i + AHEAD);
-        if (!lives(record)) {
-            if ((record->flags & GOLEAK_REC_SPAWNED) && record->state != GOLEAK_STATE_ENDED)
-                goleak_set_bit(search->named, goleak_store_detail(store, record)->node);
-            continue;
+    const uint32_t words = (uint32_t)goleak_words_of(search->hope->count);
+    struct sorts next = sort_word(search, 0);
+    for (uint32_t word = 0; word < words && !search->failed; word++) {
+        const struct sorts sorts = next;
+        if (word + 1 < words) {
+            next = sort_word(search, word + 1);
+            fetch_sorted(search, &next, word + 1);
         }
-        bool blocked = goleak_is_blocked(record);
-        search->parents[i] = record->parent;
-        if (record->flags & GOLEAK_REC_SPAWNED)
-            add_node(search, goleak_store_detail(store, record)->node, blocked ? i : 0);
-        if (blocked)
-            add_stuck(search, record);
-        else
-            give_first(search, record, GOLEAK_HOPE_ACTS); /* it needs nobody's help */
-        if (record->parent != 0 &&
-            (goleak_kin_of(search, record)->signals ||
-             ((!blocked || search->hope->kinds[i] == GOLEAK_HOPE_TIMER) && goleak_hope_may_help(search, record)))) {
-            goleak_set_bit(search->helpers, i);
-            goleak_set_bit(search->helped, record->parent);
-        }
-        bool at_lock = blocked && record->reason == GOLEAK_REASON_SYNC;
-        search->hope->others += !at_lock && (record->flags & GOLEAK_REC_SYSTEM) == 0;
+        collect_word(search, &sorts, word);
     }
     search->failed = search->failed || !goleak_relation_sort(&search->hope->woken) ||
                      !goleak_relation_sort(&search->hope->crowds);
@@ -383,26 +429,38 @@ static void spread_up(struct goleak_hope_search *search, uint32_t index)
         index = spread_to_spawner(search, index);
 }
 
-/* Nodes of a word's spawners who have ended: what was handed on goes through them. */
-GOLEAK_PREFETCHER void fetch_parents(const struct goleak_hope_search *search, uint64_t left, uint32_t word)
+/* Of a word those whose nearest living ancestor may be blocked, without a branch. Returns how many. */
+static size_t fetch_children(const struct goleak_hope_search *search, uint32_t word, uint32_t records[GOLEAK_WORD])
 {
-    for (; left != 0; left &= left - 1) {
-        uint32_t parent = search->parents[word * GOLEAK_WORD + goleak_low_zeros(left)];
-        if (parent != 0 && !goleak_has_bit(search->alive, parent)) /* with none at all there is no array */
-            GOLEAK_PREFETCH(&search->input->lineage->nodes[parent]);
+    size_t count = 0;
+    for (uint64_t left = search->first[word]; left != 0; left &= left - 1) {
+        const uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left), parent = search->parents[index];
+        records[count] = index;
+        count += (parent != 0) & (!goleak_has_bit(search->alive, parent) | goleak_has_bit(search->blocked, parent));
+    }
+    for (size_t i = 0; i < count; i++) /* where their spawner has ended, what was handed on goes through it */
+        GOLEAK_PREFETCH(&search->input->lineage->nodes[search->parents[records[i]]]);
+    return count;
+}
+
+/* From those who are hopeful from the start, in their order, to those who have started them. */
+static void spread_up_first(struct goleak_hope_search *search)
+{
+    uint32_t records[GOLEAK_WORD];
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
+        const size_t count = fetch_children(search, word, records);
+        for (size_t i = 0; i < count; i++)
+            spread_up(search, records[i]);
     }
 }
 
-/* Those who are hopeful from the start, in their order: all of them, or those who have woken others. */
-static void spread_first(struct goleak_hope_search *search, bool all,
-                         void (*way)(struct goleak_hope_search *search, uint32_t index))
+/* … to others: from all of them, or those who have woken others. */
+static void spread_first(struct goleak_hope_search *search, bool all)
 {
-    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
-        uint64_t left = search->first[word] & (all ? UINT64_MAX : search->wakers[word]);
-        fetch_parents(search, left, word);
-        for (; left != 0; left &= left - 1)
-            way(search, word * GOLEAK_WORD + goleak_low_zeros(left));
-    }
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
+        for (uint64_t left = search->first[word] & (all ? UINT64_MAX : search->wakers[word]); left != 0;
+             left &= left - 1)
+            spread(search, word * GOLEAK_WORD + goleak_low_zeros(left));
 }
 
 /* The next one of the queue, of those who join it meanwhile, too. */
@@ -466,12 +524,12 @@ static void look_farther(struct goleak_hope_search *search)
 static void search_all(struct goleak_hope_search *search)
 {
     size_t at = 0, up = 0;
-    spread_first(search, search->input->holders != NULL, spread);
+    spread_first(search, search->input->holders != NULL);
     for (; at < search->queued; at++)
         spread(search, take_queued(search, at));
     goleak_hope_look_beside(search);
     if (search->any_blocked)
-        spread_first(search, true, spread_up);
+        spread_up_first(search);
     for (; up < at; up++)
         spread_up(search, search->queue[up]);
     spread_on(search, up);

@@ -33,7 +33,7 @@ bool goleak_hope_is_standard(const struct goleak_hope_search *search, uint32_t f
 }
 
 /* Of a goroutine that the standard library started, its caller's function. */
-static uint32_t callers_function(const struct goleak_hope_search *search, const struct goleak_record *record)
+NOINLINE static uint32_t callers_function(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     const struct goleak_symbols *symbols = search->input->symbols;
     const uint32_t *frames;
@@ -47,7 +47,7 @@ static uint32_t callers_function(const struct goleak_hope_search *search, const 
 
 /* Who was started by the same goroutine, in the same function, or wherever, if that one has ended: what its children
  * share was its own; 0: not told. */
-static uint64_t family_of(const struct goleak_hope_search *search, uint32_t index)
+ALWAYS_INLINE uint64_t family_of(const struct goleak_hope_search *search, uint32_t index)
 {
     const uint32_t parent = search->parents[index]; /* at hand, where the record is still being fetched */
     if (parent == 0)
@@ -162,7 +162,7 @@ static void help(struct goleak_hope_search *search, const struct goleak_record *
     struct goleak_families *families = &search->families;
     struct goleak_family *family = goleak_families_find(families, number);
     struct helper helper = { record, GOLEAK_PATIENCE_UNASKED };
-    if (record->created < family->from)
+    if (family->number == 0 || record->created < family->from)
         return;
     uint32_t place = goleak_families_nearest(families, family, record->created);
     const unsigned most = search->vain < families->asker_count * VAIN_FOR_EACH ? VAIN_MOST : VAIN_FEW;
