@@ -103,20 +103,6 @@ bool goleak_hope_may_have(const struct goleak_hope_search *search, uint32_t inde
            goleak_holders_lock(holders, index) == NULL;
 }
 
-/* Before anybody is asked for others. */
-static void give_first(struct goleak_hope_search *search, const struct goleak_record *record,
-                       enum goleak_hope_kind kind)
-{
-    if (!goleak_hope_may_have(search, record->index, kind))
-        return;
-    search->hope->kinds[record->index] = (uint8_t)kind;
-    goleak_set_bit(search->first, record->index);
-    if (kind != GOLEAK_HOPE_ACTS)
-        goleak_set_bit(search->wakers, record->index); /* it has fellows to be asked for */
-    else if (record->state == GOLEAK_STATE_WAITING && record->block_stack != 0)
-        goleak_set_bit(search->resting, record->index);
-}
-
 void goleak_hope_give(struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind, uint32_t whom)
 {
     if (search->hope->kinds[index] != GOLEAK_HOPE_NONE || !goleak_hope_may_have(search, index, kind))
@@ -125,187 +111,6 @@ void goleak_hope_give(struct goleak_hope_search *search, uint32_t index, enum go
     search->hope->whom[index] = whom;
     goleak_clear_bit(search->hopeless, index);
     search->queue[search->queued++] = index;
-}
-
-/* Woken before where it waits: who may do so again. */
-static void add_woken(struct goleak_hope_search *search, const struct goleak_record *record,
-                      const struct goleak_habit *habit)
-{
-    const struct goleak_hope_input *input = search->input;
-    for (int which = 0; which < 2 && !search->failed; which++) {
-        uint32_t waker = goleak_hope_waker(input->store, habit, which);
-        if (waker == 0)
-            continue;
-        goleak_set_bit(search->wakers, waker);
-        search->failed = !goleak_relation_add(&search->hope->woken, waker, record->index, false);
-    }
-}
-
-/* Main waits for a signal, or for the end of the program: what it did before it may do again. */
-static bool waits_in_main(const struct goleak_record *record)
-{
-    return (record->flags & GOLEAK_REC_MAIN) &&
-           (record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT);
-}
-
-static inline void note_hopeless(struct goleak_hope_search *search, const struct goleak_record *record)
-{
-    goleak_set_bit(search->hopeless, record->index);
-    goleak_set_bit(search->stuck_sites, record->site);
-    bool idle = record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT ||
-                record->reason == GOLEAK_REASON_COND_WAIT;
-    if (idle)
-        goleak_set_bit(search->idle, record->index);
-    bool leads = record->reason == GOLEAK_REASON_SYNC; /* in a WaitGroup, perhaps */
-    if ((idle || leads || search->do_init != 0) && goleak_has_bit(search->quiet_sites, record->site))
-        goleak_set_bit(search->kept, record->index);
-}
-
-/* What somebody else did to it before, where it waits. */
-static void give_by_habit(struct goleak_hope_search *search, const struct goleak_record *record,
-                          const struct goleak_habit *here)
-{
-    const struct goleak_hope_input *input = search->input;
-    int64_t waited = goleak_waited(record, input->last);
-    bool often = goleak_is_habit(input->store, here, input->limits, record, waited);
-    if (often)
-        add_woken(search, record, here);
-    if (search->hope->kinds[record->index] != GOLEAK_HOPE_NONE)
-        return;
-    if (goleak_hope_timer(input->waits, input->limits, here, waited))
-        give_first(search, record, GOLEAK_HOPE_TIMER);
-    else if (often && here->others)
-        give_first(search, record, GOLEAK_HOPE_MANY);
-}
-
-/* One that is stuck, until somebody proves that it is not. */
-static inline void add_stuck(struct goleak_hope_search *search, const struct goleak_record *record)
-{
-    const struct goleak_hope_input *input = search->input;
-    uint32_t place = goleak_waits_place(input->waits, record);
-    const struct goleak_habit *here = goleak_has_habits(record) ? goleak_waits_here(input->waits, record) : NULL;
-    if (goleak_place_is_object(place))
-        search->failed = !goleak_relation_add(&search->hope->crowds, place, record->index, here != NULL);
-    if ((record->flags & GOLEAK_REC_SYSTEM) || waits_in_main(record))
-        give_first(search, record, GOLEAK_HOPE_ACTS);
-    else if (input->holders != NULL && goleak_holders_is_free(input->holders, record->index))
-        give_first(search, record, GOLEAK_HOPE_HOLDER);
-    else if (goleak_hope_is_timed(input->store, input->limits, record, input->last))
-        give_first(search, record, GOLEAK_HOPE_TIMER);
-    if (here != NULL && !search->failed)
-        give_by_habit(search, record, here);
-    if (search->hope->kinds[record->index] == GOLEAK_HOPE_NONE)
-        note_hopeless(search, record);
-}
-
-/* blocked: the record; 0: it is not. */
-static void add_node(struct goleak_hope_search *search, uint32_t node, uint32_t blocked)
-{
-    goleak_set_bit(search->alive, node);
-    if (blocked == 0)
-        return;
-    goleak_set_bit(search->blocked, node);
-    search->nodes[node] = blocked;
-    search->any_blocked = true;
-}
-
-#define AHEAD 16
-
-/* The records of a word, by what they are: bits. */
-struct sorts {
-    uint64_t acts, stuck; /* who live */
-    uint64_t resting;     /* of those who act */
-    uint64_t helpers;     /* they may wake others, or hand on signals */
-    uint64_t spawned;     /* they have nodes, and have not ended */
-};
-
-/* Without a branch: what is next cannot be foreseen. */
-static struct sorts sort_word(struct goleak_hope_search *search, uint32_t word)
-{
-    const struct goleak_store *store = search->input->store;
-    const uint32_t first = word * GOLEAK_WORD, left = store->count + 1 - first;
-    const uint32_t count = left < GOLEAK_WORD ? left : GOLEAK_WORD;
-    const struct goleak_record *records = goleak_store_at(store, first); /* they lie in one chunk */
-    struct sorts sorts = { 0, 0, 0, 0, 0 };
-    uint64_t others = 0;
-    for (uint32_t i = word == 0; i < count; i++) {
-        const struct goleak_record *record = &records[i];
-        const struct goleak_kin *kin = goleak_kin_of(search, record);
-        const unsigned flags = record->flags, may_help = (flags & (GOLEAK_REC_SYSTEM | GOLEAK_REC_MAIN)) == 0;
-        const unsigned there = record->state != GOLEAK_STATE_ENDED, waits = record->state == GOLEAK_STATE_WAITING;
-        const unsigned lives = there & flags / GOLEAK_REC_SEEN, stuck = lives & waits & flags / GOLEAK_REC_BLOCKED;
-        const unsigned acts = lives & ~stuck, born = record->parent != 0, rests = record->block_stack != 0;
-        const unsigned helps = kin->signals | (acts & may_help & !kin->coroutine);
-        const unsigned at_lock = stuck & (record->reason == GOLEAK_REASON_SYNC);
-        sorts.acts |= (uint64_t)acts << i;
-        sorts.stuck |= (uint64_t)stuck << i;
-        sorts.resting |= (uint64_t)(acts & waits & rests) << i;
-        sorts.helpers |= (uint64_t)(lives & born & helps) << i;
-        sorts.spawned |= (uint64_t)(there & flags / GOLEAK_REC_SPAWNED & 1) << i;
-        others |= lives & ~at_lock & ~(flags / GOLEAK_REC_SYSTEM);
-        search->parents[first + i] = record->parent & -lives;
-        search->hope->kinds[first + i] = (uint8_t)(GOLEAK_HOPE_ACTS * acts); /* it needs nobody's help */
-    }
-    search->hope->others = search->hope->others || (others & 1) != 0;
-    return sorts;
-}
-
-/* What is asked of them soon. */
-GOLEAK_PREFETCHER void fetch_sorted(const struct goleak_hope_search *search, const struct sorts *sorts, uint32_t word)
-{
-    const struct goleak_store *store = search->input->store;
-    for (uint64_t left = sorts->spawned; left != 0; left &= left - 1)
-        GOLEAK_PREFETCH(goleak_store_detail_at(store, word * GOLEAK_WORD + goleak_low_zeros(left)));
-    for (uint64_t left = sorts->stuck; left != 0; left &= left - 1)
-        goleak_waits_prefetch(search->input->waits,
-                              goleak_store_at(store, word * GOLEAK_WORD + goleak_low_zeros(left)));
-}
-
-static void add_helper(struct goleak_hope_search *search, uint32_t index)
-{
-    goleak_set_bit(search->helpers, index);
-    goleak_set_bit(search->helped, search->parents[index]);
-}
-
-static void collect_word(struct goleak_hope_search *search, const struct sorts *sorts, uint32_t word)
-{
-    const struct goleak_store *store = search->input->store;
-    const uint32_t first = word * GOLEAK_WORD;
-    search->first[word] = sorts->acts;
-    search->resting[word] = sorts->resting;
-    for (uint64_t left = sorts->spawned; left != 0; left &= left - 1) {
-        const uint32_t i = goleak_low_zeros(left), node = goleak_store_detail_at(store, first + i)->node;
-        if ((sorts->acts | sorts->stuck) >> i & 1)
-            add_node(search, node, sorts->stuck >> i & 1 ? first + i : 0);
-        else
-            goleak_set_bit(search->named, node);
-    }
-    for (uint64_t left = sorts->helpers; left != 0; left &= left - 1)
-        add_helper(search, first + goleak_low_zeros(left));
-    for (uint64_t left = sorts->stuck; left != 0 && !search->failed; left &= left - 1) {
-        const struct goleak_record *record = goleak_store_at(store, first + goleak_low_zeros(left));
-        add_stuck(search, record);
-        if (search->hope->kinds[record->index] == GOLEAK_HOPE_TIMER && record->parent != 0 &&
-            goleak_hope_may_help(search, record))
-            add_helper(search, record->index);
-    }
-}
-
-/* Everyone's place in the relations. */
-static void collect(struct goleak_hope_search *search)
-{
-    const uint32_t words = (uint32_t)goleak_words_of(search->hope->count);
-    struct sorts next = sort_word(search, 0);
-    for (uint32_t word = 0; word < words && !search->failed; word++) {
-        const struct sorts sorts = next;
-        if (word + 1 < words) {
-            next = sort_word(search, word + 1);
-            fetch_sorted(search, &next, word + 1);
-        }
-        collect_word(search, &sorts, word);
-    }
-    search->failed = search->failed || !goleak_relation_sort(&search->hope->woken) ||
-                     !goleak_relation_sort(&search->hope->crowds);
 }
 
 /* All whom it has woken. */
@@ -463,6 +268,8 @@ static void spread_first(struct goleak_hope_search *search, bool all)
             spread(search, word * GOLEAK_WORD + goleak_low_zeros(left));
 }
 
+#define AHEAD 16
+
 /* The next one of the queue, of those who join it meanwhile, too. */
 static inline uint32_t take_queued(const struct goleak_hope_search *search, size_t at)
 {
@@ -613,7 +420,7 @@ enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct golea
     search.failed = !make_room(&search, nodes, records);
     if (!search.failed) {
         prepare(&search);
-        collect(&search);
+        goleak_hope_collect(&search);
     }
     if (!search.failed)
         search_all(&search);

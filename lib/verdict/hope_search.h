@@ -1,6 +1,7 @@
 /*
  * hope_search - what the search for hope works with, for its own files alone.
  *
+ *      hope_collect.c  who there is, and what they tell before anybody is asked for others
  *      hope.c          who is known to whom: wakers, fellows at one object, holders, parents
  *      hope_beside.c   who was started together
  *      hope_reach.c    who was let through before, and what is still within reach
@@ -90,6 +91,9 @@ enum goleak_patience { GOLEAK_PATIENCE_NONE, GOLEAK_PATIENCE_SOME, GOLEAK_PATIEN
 /* Who waits for a lock whose holders are known has no other hope, if locks are not handed on. */
 bool goleak_hope_may_have(const struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind);
 void goleak_hope_give(struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind, uint32_t whom);
+/* hope_collect.c */
+/* Everyone's place in the sets and relations. */
+void goleak_hope_collect(struct goleak_hope_search *search);
 /* hope_beside.c */
 /* Is the function of this frame one of the standard library's? */
 bool goleak_hope_is_standard(const struct goleak_hope_search *search, uint32_t frame);
