@@ -339,7 +339,8 @@ static enum goleak_status open_part(void *context, struct goleak_part *part)
         input->first_part = lane->index;
     input->parts++;
     speak_of(lane, part);
-    lane->pid = part->pid != 0 ? part->pid : input->lane->pid; /* which another input may have told */
+    if (input->lane != NULL) /* another input may have told it */
+        lane->pid = part->pid != 0 ? part->pid : input->lane->pid;
     part->sink = (struct goleak_event_sink) { goleak_lane_push, lane };
     return GOLEAK_OK;
 }

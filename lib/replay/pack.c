@@ -7,9 +7,10 @@
 #include <string.h>
 
 #define LAST (GOLEAK_PACK_WORDS - 1)
+#define LAST_AT offsetof(struct goleak_event, pid)
 
 _Static_assert(GOLEAK_PACK_WORDS <= 16, "a length has four bits of 64");
-_Static_assert(sizeof(struct goleak_event) % 8 == 0 && offsetof(struct goleak_event, pid) == LAST * 8 &&
+_Static_assert(sizeof(struct goleak_event) % 8 == 0 && LAST_AT == LAST * 8 &&
                    offsetof(struct goleak_event, depth) < sizeof(struct goleak_event),
                "the last word is made of pid, status and depth");
 
@@ -30,7 +31,7 @@ static inline uint64_t get(const unsigned char *in)
 /* But for the bytes behind the last member, which may be anything. */
 static inline void to_words(const struct goleak_event *event, uint64_t words[GOLEAK_PACK_WORDS])
 {
-    memcpy(words, event, LAST * 8);
+    memcpy(words, event, LAST_AT);
     words[LAST] = event->pid | (uint64_t)event->status << 32 | (uint64_t)event->depth << 40;
 }
 
@@ -70,7 +71,7 @@ void goleak_unpack(const unsigned char *packed, size_t count, struct goleak_even
             words[i] ^= get(packed) & masks[length];
             packed += length;
         }
-        memcpy(event, words, LAST * 8);
+        memcpy(event, words, LAST_AT);
         event->pid = (uint32_t)words[LAST];
         event->status = (uint8_t)(words[LAST] >> 32);
         event->depth = (uint8_t)(words[LAST] >> 40);

@@ -32,7 +32,7 @@ static void sum_up(struct series *sum, const struct series *other, size_t parts)
 /* False: memory. */
 static bool add_elders(struct elders *elders, const struct goleak_ledger *ledger, uint32_t site, uint32_t start)
 {
-    struct series series;
+    struct series series = { { 0 } };
     uint32_t id = goleak_idmap_get(&elders->index, start);
     if (id == 0) {
         id = (uint32_t)elders->count + 1;
@@ -63,7 +63,7 @@ static bool find_elders(struct elders *elders, const struct goleak_ledger *ledge
             good = add_elders(elders, ledger, site, at->start);
     }
     for (uint32_t site = 1; site < ledger->count && good; site++) {
-        struct series series;
+        struct series series = { { 0 } };
         uint32_t id = elders_of(elders, goleak_sites_at(sites, site));
         if (id != 0)
             sum_up(&elders->all[id - 1], &series, goleak_ledger_series(ledger, site, series.alive));
@@ -88,7 +88,7 @@ static struct goleak_rise rise_of(const struct series *own, size_t parts, bool t
 /* elders: NULL: there are none. */
 static struct goleak_rise growth_of(const struct goleak_ledger *ledger, uint32_t site, const struct series *elders)
 {
-    struct series own;
+    struct series own = { { 0 } };
     size_t parts = goleak_ledger_series(ledger, site, own.alive);
     uint64_t created = goleak_ledger_told(ledger, site, GOLEAK_T_CREATED);
     bool asked = created > 1; /* of many sites nothing more is */

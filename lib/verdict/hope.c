@@ -251,7 +251,7 @@ static size_t fetch_children(const struct goleak_hope_search *search, uint32_t w
 /* From those who are hopeful from the start, in their order, to those who have started them. */
 static void spread_up_first(struct goleak_hope_search *search)
 {
-    uint32_t records[GOLEAK_WORD];
+    uint32_t records[GOLEAK_WORD] = { 0 };
     for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
         const size_t count = fetch_children(search, word, records);
         for (size_t i = 0; i < count; i++)

@@ -187,7 +187,7 @@ static void help(struct goleak_hope_search *search, const struct goleak_record *
 
 static void help_by_word(struct goleak_hope_search *search, uint32_t word)
 {
-    uint32_t records[GOLEAK_WORD];
+    uint32_t records[GOLEAK_WORD] = { 0 };
     uint64_t families[GOLEAK_WORD];
     size_t count = fetch_helpers(search, word, records);
     for (size_t i = 0; i < count; i++) {
