@@ -179,7 +179,7 @@ static inline int64_t goleak_waited(const struct goleak_record *record, int64_t 
 /* If it waits, its wait is over at this moment. The record is as it was. */
 ALWAYS_INLINE void goleak_waits_end(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
 {
-    if (record->state == GOLEAK_STATE_WAITING && record->waits != 0)
+    if (record->waits != 0 && record->state == GOLEAK_STATE_WAITING)
         goleak_waits_ended(waits, record, moment);
 }
 
