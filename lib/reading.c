@@ -156,7 +156,7 @@ static enum goleak_status push(void *context, struct goleak_batch **batch)
     parcel->batches[parcel->count++] = *batch;
     *batch = empty;
     empty->count = 0;
-    empty->in_order = empty->sorted = false;
+    empty->in_order = false;
     if (!several && parcel->count == PARCEL_BATCHES && !send(reader, false))
         return GOLEAK_E_IO;
     return GOLEAK_OK;

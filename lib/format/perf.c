@@ -1018,7 +1018,6 @@ static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
         return NULL;
     }
     reader->text.keyed.numbers_tell_base = true;
-    reader->text.sorted = true;
     return reader;
 }
 

@@ -45,7 +45,6 @@ enum goleak_status goleak_textual_push(struct goleak_textual *text)
 {
     text->bare_spawns = 0;
     text->section.batches++;
-    text->batch->sorted = text->sorted;
     enum goleak_status status = text->env.sink.push(text->env.sink.context, &text->batch);
     text->batch->counted = false; /* another one may come back */
     return status;

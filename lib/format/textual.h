@@ -59,7 +59,6 @@ struct goleak_textual {
     struct goleak_keyed keyed;
     struct goleak_stacktext stack;
     struct goleak_batch *batch;
-    bool sorted;     /* the recorder puts its lines in the order of their times */
     bool open_event; /* the last event of the batch may get a stack yet */
     bool had_stack;  /* … and has had it: what follows another line is not its own */
     bool ignores_frames; /* they are of a line that was not used */

@@ -11,7 +11,7 @@ struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc)
     struct goleak_batch *batch = goleak_on_line(block, offsetof(struct goleak_batch, events));
     batch->block = block;
     batch->count = 0;
-    batch->in_order = batch->sorted = batch->counted = false;
+    batch->in_order = batch->counted = false;
     return batch;
 }
 

@@ -27,7 +27,6 @@ struct goleak_counters {
 struct goleak_batch {
     size_t count;
     bool in_order; /* by its reader: all of its events tell time, and none falls behind any before */
-    bool sorted;   /* by its recorder: none should fall behind */
     /* By its reader: no event tells time, and all of them tell counters that go on from line
      * to line, as they do where nothing is missing and no line stands behind a later one. */
     bool counted;

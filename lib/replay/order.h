@@ -38,10 +38,10 @@ struct goleak_time_window {
     unsigned char *room;     /* to pack in */
     size_t events, limit;    /* held, and how many may be */
     size_t pushed;           /* events since the limit was last looked at */
-    size_t since_asked, untold; /* … since the CPUs were, and how many of these told none */
+    size_t untold;           /* of them since the CPUs were: events that told none */
+    size_t stable;           /* events since it was always the same CPUs that told any */
     size_t farthest;         /* how many events a late one had to jump, since then */
     bool was_late;           /* one ever had to */
-    bool sorted;             /* the recorder says that none will have to */
     int64_t newest_ns, emitted_ns;
     int64_t clock_ns;        /* of the last event, before the clock's jumps are taken out */
     int64_t shift_ns;        /* … which takes this */

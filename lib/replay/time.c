@@ -31,6 +31,7 @@
 #define SILENT_LEAST 96
 #define SILENT_MOST 1024
 #define ASK_EVERY 8
+#define UNTOLD_MOST 4 /* events without a CPU, of those of 8 batches: a recorder's own lines */
 #define TURNS_LEAST 64
 /* More than DTrace holds lines back by default (a second), or anybody else. */
 #define JUMP_NS ((int64_t)4000000000)
@@ -181,6 +182,9 @@ static void note_cpu(struct goleak_time_window *window, const struct goleak_even
         window->untold++;
         return;
     }
+    const uint32_t spoke = window->cpu_spoke[event->cpu];
+    if (UNLIKELY(spoke == 0 || window->batch - spoke >= SILENT_MOST))
+        window->stable = 0; /* another one, or one that had nothing to do */
     window->cpu_clock_ns[event->cpu] = event->time_ns;
     window->cpu_spoke[event->cpu] = window->batch;
     window->turns += event->cpu != window->last_cpu;
@@ -306,7 +310,7 @@ static struct goleak_batch *take_spare(struct goleak_order *order)
     if (batch == NULL)
         return goleak_batch_new(order->alloc);
     batch->count = 0;
-    batch->in_order = batch->sorted = batch->counted = false;
+    batch->in_order = batch->counted = false;
     return batch;
 }
 
@@ -450,14 +454,14 @@ static enum goleak_status merge(struct goleak_order *order, struct goleak_batch 
  * after the other turns to another one a few times, and then is late. */
 static bool is_sorted_by_others(const struct goleak_time_window *window)
 {
-    return !window->was_late && (window->sorted || window->turns >= TURNS_LEAST);
+    return !window->was_late && window->turns >= TURNS_LEAST;
 }
 
-/* For so many batches a CPU has told nothing, if it is not idle. Where some events tell no CPU, or all the same one,
- * nobody knows. */
+/* For so many batches a CPU has told nothing, if it is not idle. Nobody knows where some events tell no CPU, or all the
+ * same one, or when another one has just come: others still may, with events that are as old. */
 static uint32_t longest_silence(const struct goleak_time_window *window)
 {
-    const uint32_t unknown = LIMIT_SURE / GOLEAK_BATCH_EVENTS / 2 - 1;
+    const uint32_t unknown = LIMIT_SURE / GOLEAK_BATCH_EVENTS / 2;
     uint32_t longest = 0, speaking = 0;
     for (size_t i = 0; i < GOLEAK_CPU_CLOCKS; i++) {
         uint32_t silent = window->batch - window->cpu_spoke[i];
@@ -466,7 +470,7 @@ static uint32_t longest_silence(const struct goleak_time_window *window)
         speaking++;
         longest = silent > longest ? silent : longest;
     }
-    bool known = speaking > 1 && window->untold * 8 <= window->since_asked;
+    bool known = speaking > 1 && window->stable >= (window->was_late ? LOOK_EVERY : LIMIT_SURE);
     return known || longest > unknown ? longest : unknown;
 }
 
@@ -487,13 +491,15 @@ static void adapt_limit(struct goleak_order *order, size_t pushed)
     if (wanted > window->limit)
         window->limit = wanted > LIMIT_SURE ? most : LIMIT_SURE;
     window->pushed += pushed;
-    window->since_asked += pushed;
+    window->stable += pushed;
     if (window->batch % ASK_EVERY != 0)
         return;
+    if (window->untold > UNTOLD_MOST)
+        window->stable = 0;
+    window->untold = 0;
     const bool sorted = is_sorted_by_others(window);
-    const uint32_t silence = sorted && window->sorted ? 0 : longest_silence(window);
+    const uint32_t silence = longest_silence(window);
     const size_t least = !sorted && silence >= SILENT_LEAST ? most : least_for(silence);
-    window->since_asked = window->untold = 0;
     if (least > window->limit)
         window->limit = least;
     if ((window->pushed < LOOK_EVERY && !sorted) || least == most)
@@ -553,7 +559,6 @@ enum goleak_status goleak_window_push(struct goleak_order *order, struct goleak_
     struct goleak_batch *late = *batch;
     *batch = next;
     window->batch++;
-    window->sorted = late->sorted;
     sort_batch(order, late);
     const size_t pushed = late->count;
     window->events += pushed;
