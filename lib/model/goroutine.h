@@ -36,6 +36,7 @@
 #define GOLEAK_REC_STARTED 1024u /* has run: its detail tells when, if that is told */
 #define GOLEAK_REC_TIMED 4096u   /* waits for a timer, too; see goleak_store_until() */
 #define GOLEAK_REC_NAP 8192u     /* the three bits from here on: see goleak_waits_naps() */
+#define GOLEAK_REC_TWIN 8192u    /* of one that has ended, and naps no more: that it has a twin is counted */
 
 /* What a wait has, and nobody who is awake. */
 #define GOLEAK_REC_OF_WAIT (GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED | GOLEAK_REC_TIMED)

@@ -24,7 +24,7 @@ struct goleak_site {
     int64_t first, last; /* moments of the first and the last creation; 0: of none */
     uint32_t tied, untied; /* ended right after their spawners had; … and did not */
     /* Site: so many ended together with one of it that their spawner had started, too. */
-    uint32_t twin, twins;
+    uint32_t twin[2], twins;
     uint8_t proof;       /* GOLEAK_REC_SYSTEM, _USER, _MAIN, _NOT_MAIN bits */
 };
 

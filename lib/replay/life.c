@@ -65,24 +65,31 @@ enum goleak_status goleak_set_site(struct goleak_replay *replay, struct goleak_r
 
 /* ---- ends ---- */
 
-static void note_twin(struct goleak_sites *sites, uint32_t site, uint32_t twin)
+/* Of three that end together each has two twins: which one is there first is chance. Each is counted once. */
+static void note_twin(struct goleak_sites *sites, struct goleak_record *record, uint32_t twin)
 {
-    struct goleak_site *own = &sites->sites[site];
-    own->twin = own->twins == 0 ? twin : own->twin;
-    own->twins += own->twin == twin;
+    struct goleak_site *own = &sites->sites[record->site];
+    if (own->twins == 0)
+        own->twin[0] = own->twin[1] = twin;
+    else if (own->twin[0] == own->twin[1])
+        own->twin[1] = twin;
+    if ((record->flags & GOLEAK_REC_TWIN) != 0 || (twin != own->twin[0] && twin != own->twin[1]))
+        return;
+    record->flags |= GOLEAK_REC_TWIN;
+    own->twins++;
 }
 
 /* The other one is known by its record alone, which may be another goroutine's by now. */
-void goleak_note_twins(struct goleak_replay *replay, const struct goleak_node *spawner,
-                       const struct goleak_record *record, int64_t moment)
+void goleak_note_twins(struct goleak_replay *replay, const struct goleak_node *spawner, struct goleak_record *record,
+                       int64_t moment)
 {
-    const struct goleak_record *other = goleak_store_at(&replay->store, spawner->ended);
+    struct goleak_record *other = goleak_store_at(&replay->store, spawner->ended);
     uint64_t life = (uint64_t)moment - (uint64_t)record->created, apart = (uint64_t)moment - (uint64_t)other->since;
     if (other == record || other->state != GOLEAK_STATE_ENDED || (uint32_t)other->since != spawner->ended_at ||
-        apart > life / GOLEAK_RIGHT_AFTER || other->process != record->process || other->site == record->site)
+        apart > goleak_right_after(replay, life) || other->process != record->process || other->site == record->site)
         return;
-    note_twin(&replay->sites, record->site, other->site);
-    note_twin(&replay->sites, other->site, record->site);
+    note_twin(&replay->sites, record, other->site);
+    note_twin(&replay->sites, other, record->site);
 }
 
 /* ---- moments ---- */

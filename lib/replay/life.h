@@ -141,23 +141,35 @@ static inline bool goleak_spawns_others(const struct goleak_record *spawner, uin
            (spawner->g != 0 && g > UINT32_MAX && apart < GOLEAK_SAME_HEAP_BYTES);
 }
 
-/* A goroutine ends right after another one if less than 1/N of its life lies between. */
+/* A goroutine ends right after another one if less than 1/N of its life lies between, or no longer than it takes the
+ * scheduler to let a few run, if that is short to its life. */
 #define GOLEAK_RIGHT_AFTER 100
+#define GOLEAK_RIGHT_AFTER_NS 1000000
+#define GOLEAK_RIGHT_AFTER_PART 4
+
+static inline uint64_t goleak_right_after(const struct goleak_replay *replay, uint64_t life)
+{
+    const uint64_t part = life / GOLEAK_RIGHT_AFTER, most = life / GOLEAK_RIGHT_AFTER_PART;
+    const uint64_t short_ns = most < GOLEAK_RIGHT_AFTER_NS ? most : GOLEAK_RIGHT_AFTER_NS;
+    return replay->stream.has_time && short_ns > part ? short_ns : part;
+}
 
 /* It seems to end together with another child of its spawner. */
-void goleak_note_twins(struct goleak_replay *replay, const struct goleak_node *spawner,
-                       const struct goleak_record *record, int64_t moment);
+void goleak_note_twins(struct goleak_replay *replay, const struct goleak_node *spawner, struct goleak_record *record,
+                       int64_t moment);
 
 /* Does it end because its spawner has? Counted without a branch: which cannot be foreseen. Or with a sibling? */
-static inline void goleak_note_end(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment)
+static inline void goleak_note_end(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
     struct goleak_node *spawner = &replay->lineage.nodes[record->parent];
     struct goleak_site *site = &replay->sites.sites[record->site];
     uint64_t life = (uint64_t)moment - (uint64_t)record->created, apart = (uint64_t)moment - (uint64_t)spawner->last;
-    const unsigned tied = (unsigned)!spawner->alive & (unsigned)(apart <= life / GOLEAK_RIGHT_AFTER);
+    const uint64_t right_after = goleak_right_after(replay, life);
+    const unsigned tied = (unsigned)!spawner->alive & (unsigned)(apart <= right_after);
     site->tied += tied;
     site->untied += 1 - tied;
-    if (spawner->ended != 0 && (uint32_t)moment - spawner->ended_at <= life / GOLEAK_RIGHT_AFTER)
+    record->flags &= (uint16_t)~GOLEAK_REC_TWIN;
+    if (spawner->ended != 0 && (uint32_t)moment - spawner->ended_at <= right_after)
         goleak_note_twins(replay, spawner, record, moment);
     spawner->ended = record->index;
     spawner->ended_at = (uint32_t)moment;

@@ -121,12 +121,16 @@ GOLEAK_RULE(scope)
     const struct goleak_node *spawner = goleak_lineage_at(c->input->lineage, c->record->parent);
     const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
     const char *function = goleak_symbols_frame_function(c->input->symbols, site->created_at);
+    const size_t outer = goleak_outer_size(function);
+    const bool closure = outer != 0 && function[outer] != '\0';
+    const char *within = closure ? ", or in the function around it" : "";
     if (spawner->goid == 0) {
-        goleak_say(out, "its spawner is still in %s, which started it: what it waits on may be within reach", function);
+        goleak_say(out, "its spawner is still in %s, which started it%s: what it waits on may be within reach",
+                   function, within);
         return true;
     }
-    goleak_say(out, "goroutine %" PRIu64 " is still in %s, which started it: what it waits on may be within reach",
-               spawner->goid, function);
+    goleak_say(out, "goroutine %" PRIu64 " is still in %s, which started it%s: what it waits on may be within reach",
+               spawner->goid, function, within);
     goleak_say_number(out, "spawner_goid", (int64_t)spawner->goid);
     return true;
 }

@@ -326,8 +326,8 @@ static bool was_woken_often(const struct goleak_hope_search *search, const struc
     return goleak_waits_count(waits, record) - goleak_waits_naps(waits, record) >= search->input->limits->habit_waits;
 }
 
-/* Its spawner goes on, and is still in the function that started it: its variables live. Not
- * where it has turned to others since. */
+/* Its spawner goes on, and is still in the function that started it, or in that of which this is a closure: its
+ * variables live. Not where it has turned to others since. */
 bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, uint32_t stuck, uint32_t *whom)
 {
     (void)whom; /* its spawner, whom its record names */
@@ -335,11 +335,12 @@ bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, uint32_t s
     if (node == 0 || !goleak_has_bit(search->alive, node))
         return false;
     const struct goleak_record *record = goleak_store_at(search->input->store, stuck);
-    uint32_t function = goleak_kin_of(search, record)->function;
+    const uint32_t function = goleak_kin_of(search, record)->function, outer = goleak_kin_of(search, record)->outer;
     if (function == 0 || record->created == GOLEAK_NO_MOMENT ||
         has_turned_to_others(search, record, goleak_waited(record, search->input->last)) ||
         was_woken_often(search, record))
         return false;
     return !goleak_hope_is_spawner_stuck(search, node) && goleak_hope_may_come_again(search, record) &&
-           is_function_alive(search, node, function, record->created);
+           (is_function_alive(search, node, function, record->created) ||
+            (outer != 0 && is_function_alive(search, node, outer, record->created)));
 }

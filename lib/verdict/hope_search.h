@@ -20,6 +20,7 @@ struct goleak_hope_search {
     struct goleak_kin {            /* what its site tells of a goroutine */
         uint32_t start;            /* string: its start function; 0: not told */
         uint32_t function;         /* string: that started it; 0: not told */
+        uint32_t outer;            /* … that function's, if it is a closure: in which it stands; 0: it is none */
         bool signals;              /* package os/signal started it for its caller */
         bool for_caller;           /* … or another one of the standard library */
         bool coroutine;            /* it runs only while it is asked */

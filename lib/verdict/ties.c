@@ -118,15 +118,24 @@ static uint32_t find_twin(const struct goleak_twins *twins, const struct goleak_
     return goleak_between(record->created, twins->all[low].created) <= near ? twins->all[low].record : 0;
 }
 
+/* Of either place; 0: there is none. */
+static uint32_t find_any(const struct goleak_twins *twins, const struct goleak_record *record,
+                         const struct goleak_site *site, int64_t near)
+{
+    uint32_t twin = find_twin(twins, record, twin_key(record->parent, site->twin[0]), near);
+    return twin != 0 ? twin : find_twin(twins, record, twin_key(record->parent, site->twin[1]), near);
+}
+
 /* One that acts; or, for who waits in a WaitGroup, for that one's end, one that waits itself and is not stuck. */
-static uint32_t twin_of(const struct goleak_ties *ties, const struct goleak_record *record, uint64_t key)
+static uint32_t twin_of(const struct goleak_ties *ties, const struct goleak_record *record,
+                        const struct goleak_site *site)
 {
     if (record->created == GOLEAK_NO_MOMENT)
         return 0;
     int64_t near = goleak_between(record->created, ties->known.last) / ties->known.limits->together;
-    uint32_t twin = find_twin(&ties->acting, record, key, near);
+    uint32_t twin = find_any(&ties->acting, record, site, near);
     bool waits = twin == 0 && goleak_is_in_wait_group(&ties->known, record);
-    return waits ? find_twin(&ties->waiting, record, key, near) : twin;
+    return waits ? find_any(&ties->waiting, record, site, near) : twin;
 }
 
 enum goleak_status goleak_ties_find(struct goleak_ties *ties, const struct goleak_hope_input *input,
@@ -143,8 +152,8 @@ enum goleak_status goleak_ties_find(struct goleak_ties *ties, const struct golea
         ties->any = ties->any || twins || has_spawner_tie(input->limits, site);
         if (twins && wanted == NULL)
             good = (wanted = goleak_alloc_zeroed(ties->alloc, bytes)) != NULL;
-        if (twins && good)
-            goleak_set_bit(wanted, site->twin);
+        for (int k = 0; k < 2 && twins && good; k++)
+            goleak_set_bit(wanted, site->twin[k]);
     }
     good = good && (wanted == NULL || find_twins(ties, wanted));
     goleak_free(ties->alloc, wanted, bytes);
@@ -168,6 +177,6 @@ struct goleak_tie goleak_tie_of(const struct goleak_ties *ties, const struct gol
     if (spawner != NULL && goes_on(ties->hope, spawner))
         return (struct goleak_tie) { spawner->index, false, true, site->tied, ended_of(site) };
     bool twins = has_twin_tie(limits, site);
-    uint32_t twin = twins ? twin_of(ties, record, twin_key(record->parent, site->twin)) : 0;
+    uint32_t twin = twins ? twin_of(ties, record, site) : 0;
     return (struct goleak_tie) { twin, true, twins || has_spawner_tie(limits, site), site->twins, ended_of(site) };
 }

@@ -687,7 +687,8 @@ static void few_wait_where_all_speak_again_and_again(void **state)
         order.emit_context = &sequence;
         for (unsigned k = 0; k < cases[i].batches; k++)
             push_full(&order, &time_ns, cases[i].cpus);
-        assert_in_range(cases[i].batches * GOLEAK_BATCH_EVENTS - sequence.count, cases[i].waiting - 512, cases[i].waiting);
+        assert_in_range(cases[i].batches * GOLEAK_BATCH_EVENTS - sequence.count, cases[i].waiting - 512,
+                        cases[i].waiting);
         assert_int_equal(goleak_order_finish(&order), GOLEAK_OK);
         goleak_order_release(&order);
     }
