@@ -216,6 +216,18 @@ static unsigned longer_from(int64_t waited)
     return goleak_wait_bucket(waited) + 1;
 }
 
+/* "3.2 ms or more" */
+static struct goleak_span longer_than(const struct goleak_case *c)
+{
+    struct goleak_span span;
+    if (c->waited == 0)
+        snprintf(span.text, sizeof span.text, "longer");
+    else
+        snprintf(span.text, sizeof span.text, "%.19s or more",
+                 goleak_span_of(c->input, goleak_wait_least(longer_from(c->waited))).text);
+    return span;
+}
+
 static void say_longer(const struct goleak_case *c, struct goleak_saying *out, uint64_t count, uint64_t ended)
 {
     goleak_say_number(out, "longer", (int64_t)count);
@@ -271,8 +283,8 @@ GOLEAK_RULE(usual)
     bool few = c->cohort != NULL && longer > 2 * c->cohort->count;
     if (longer < limits->usual_longer || (!share && !few))
         return is_like_most(c, longer, alike, known, out);
-    goleak_say(out, "%s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took %s or more", waiting(c).text,
-               longer, c->site->ended, goleak_span_of(c->input, goleak_wait_least(longer_from(c->waited))).text);
+    goleak_say(out, "%s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took %s", waiting(c).text,
+               longer, c->site->ended, longer_than(c).text);
     say_longer(c, out, longer, c->site->ended);
     return true;
 }
@@ -301,9 +313,9 @@ GOLEAK_RULE(early)
         longer += pool->buckets[b];
     if (pool->ended < limits->early_least || longer * limits->early_part < pool->ended)
         return false;
-    goleak_say(out, "%s%s; of the waits for this reason that ended, %" PRIu64 " of %" PRIu64 " took %s or more",
+    goleak_say(out, "%s%s; of the waits for this reason that ended, %" PRIu64 " of %" PRIu64 " took %s",
                waiting(c).text, c->waited != 0 ? " only" : "", longer, pool->ended,
-               goleak_span_of(c->input, goleak_wait_least(longer_from(c->waited))).text);
+               longer_than(c).text);
     say_longer(c, out, longer, pool->ended);
     return true;
 }

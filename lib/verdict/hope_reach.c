@@ -319,11 +319,24 @@ static bool has_turned_to_others(const struct goleak_hope_search *search, const 
            (uint64_t)last - (uint64_t)record->created > (uint64_t)waited / (uint64_t)search->input->limits->together;
 }
 
-/* Wherever that was: then what it waits on now may be its own. */
-static bool was_woken_often(const struct goleak_hope_search *search, const struct goleak_record *record)
+/* Nobody else did, of those who are known. */
+static bool is_by(const struct goleak_habit *habit, const struct goleak_record *waker)
+{
+    return waker != NULL && habit->wakers[0] == waker->index && habit->serials[0] == waker->serial &&
+           habit->wakers[1] == 0 && habit->nobody == 0;
+}
+
+/* Wherever that was, and not by its spawner: then what it waits on now may be its own. */
+static bool was_woken_often(const struct goleak_hope_search *search, const struct goleak_record *record, uint32_t node)
 {
     const struct goleak_waits *waits = search->input->waits;
-    return goleak_waits_count(waits, record) - goleak_waits_naps(waits, record) >= search->input->limits->habit_waits;
+    const struct goleak_record *spawner = goleak_hope_spawner(search, node);
+    uint32_t count = 0;
+    for (uint32_t at = goleak_first_habit(record); at != 0; at = goleak_habit_at(waits, at)->next) {
+        const struct goleak_habit *habit = goleak_habit_at(waits, at);
+        count += is_by(habit, spawner) ? 0 : habit->ended;
+    }
+    return count >= search->input->limits->habit_waits;
 }
 
 /* Its spawner goes on, and is still in the function that started it, or in that of which this is a closure: its
@@ -338,7 +351,7 @@ bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, uint32_t s
     const uint32_t function = goleak_kin_of(search, record)->function, outer = goleak_kin_of(search, record)->outer;
     if (function == 0 || record->created == GOLEAK_NO_MOMENT ||
         has_turned_to_others(search, record, goleak_waited(record, search->input->last)) ||
-        was_woken_often(search, record))
+        was_woken_often(search, record, node))
         return false;
     return !goleak_hope_is_spawner_stuck(search, node) && goleak_hope_may_come_again(search, record) &&
            (is_function_alive(search, node, function, record->created) ||
