@@ -283,8 +283,8 @@ GOLEAK_RULE(usual)
     bool few = c->cohort != NULL && longer > 2 * c->cohort->count;
     if (longer < limits->usual_longer || (!share && !few))
         return is_like_most(c, longer, alike, known, out);
-    goleak_say(out, "%s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took %s", waiting(c).text,
-               longer, c->site->ended, longer_than(c).text);
+    goleak_say(out, "%s; %" PRIu64 " of the %" PRIu64 " waits like it that ended took %s", waiting(c).text, longer,
+               c->site->ended, longer_than(c).text);
     say_longer(c, out, longer, c->site->ended);
     return true;
 }
@@ -314,8 +314,7 @@ GOLEAK_RULE(early)
     if (pool->ended < limits->early_least || longer * limits->early_part < pool->ended)
         return false;
     goleak_say(out, "%s%s; of the waits for this reason that ended, %" PRIu64 " of %" PRIu64 " took %s",
-               waiting(c).text, c->waited != 0 ? " only" : "", longer, pool->ended,
-               longer_than(c).text);
+               waiting(c).text, c->waited != 0 ? " only" : "", longer, pool->ended, longer_than(c).text);
     say_longer(c, out, longer, pool->ended);
     return true;
 }

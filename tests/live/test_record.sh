@@ -136,6 +136,13 @@ record() {
     [ "$4" = 0 ] || check_places "$name" "$files"
 }
 
+# The end that perf's script tells, to its last event.
+end_of() {
+    awk 'match($0, /\] +[0-9]+\.[0-9]+:/) { last = substr($0, RSTART + 1, RLENGTH - 2) + 0 }
+        sub(/^# goleak-recorder-end: .*ts=/, "") { end = $0 / 1e9 }
+        END { print (end - last < 0.3 && end >= last ? "together" : (end - last) " s behind") }' "$1"
+}
+
 # attach TOOL
 attach() {
     name="$go_version server, $1, attached"
@@ -154,6 +161,7 @@ attach() {
     "$GOLEAK_REPORT" --json --fail-on=never "$files.txt" "$files.err" >"$files.json" 2>"$files.said"
     same "$name" 'exit status' 0 $?
     same "$name" 'ends that were not seen' 0 "$(sed -n 's/.*"implicit_ends":\([0-9]*\).*/\1/p' "$files.json")"
+    [ "$1" != perf ] || same "$name" 'its last event and its end' together "$(end_of "$files.txt")"
     # perf stops in the middle of a request, and so does bpftrace 0.17 where it drops what it
     # read last. Else whatever was created has ended before the last probe went.
     [ "$1" = bpftrace ] && grep -q '"lost_events":0,' "$files.json" &&
