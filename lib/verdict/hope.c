@@ -240,8 +240,9 @@ static size_t fetch_children(const struct goleak_hope_search *search, uint32_t w
     size_t count = 0;
     for (uint64_t left = search->first[word]; left != 0; left &= left - 1) {
         const uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left), parent = search->parents[index];
+        const unsigned ended = !goleak_has_bit(search->alive, parent), blocked = goleak_has_bit(search->blocked, parent);
         records[count] = index;
-        count += (parent != 0) & (!goleak_has_bit(search->alive, parent) | goleak_has_bit(search->blocked, parent));
+        count += (parent != 0) & (ended | blocked);
     }
     for (size_t i = 0; i < count; i++) /* where their spawner has ended, what was handed on goes through it */
         GOLEAK_PREFETCH(&search->input->lineage->nodes[search->parents[records[i]]]);
