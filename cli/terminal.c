@@ -33,5 +33,5 @@ unsigned cli_terminal_width(int fd)
 #else
     (void)fd;
 #endif
-    return columns != NULL && cli_value_count(columns, 10000, &width) ? width : 80;
+    return columns != NULL && cli_value_count(columns, 10000, &width) ? width : 0;
 }

@@ -10,7 +10,7 @@ bool cli_terminal_is_smart(int fd);
 /* Whether what goes to `fd` should be coloured. */
 bool cli_terminal_color(enum cli_when when, int fd);
 
-/* Columns of the terminal that is `fd`, else of COLUMNS, else 80. */
+/* Columns of the terminal that is `fd`, else of COLUMNS; 0: neither tells. */
 unsigned cli_terminal_width(int fd);
 
 #endif

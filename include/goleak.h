@@ -419,7 +419,8 @@ GOLEAK_API const char *goleak_stack_frame(const struct goleak_trace *trace, uint
 struct goleak_report_options {
     size_t size;
     bool color;
-    unsigned width;             /* columns of the terminal; 0: 80            */
+    unsigned width;             /* columns of the terminal; 0: there is none: 80,
+                                   and the verdict's line is one, however long */
     unsigned top;               /* groups and sites shown in text; 0: 10     */
     enum goleak_verdict fail_on; /* named in the verdict line                */
     uint64_t explain_goid;       /* text: tell of this goroutine alone, event by event,

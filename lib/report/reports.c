@@ -41,8 +41,6 @@ static enum goleak_status fill_options(struct goleak_report_options *out, const 
     if ((unsigned)out->fail_on >= GOLEAK_VERDICT_COUNT)
         return goleak_error_set(error, GOLEAK_E_USAGE, "found fail_on %u, expected one of enum goleak_verdict",
                                 (unsigned)out->fail_on);
-    if (out->width == 0)
-        out->width = 80;
     if (out->top == 0)
         out->top = 10;
     return GOLEAK_OK;

@@ -114,9 +114,11 @@ void goleak_page_init(struct goleak_page *page, struct goleak_alloc *alloc, gole
                       unsigned width, bool color)
 {
     *page = (struct goleak_page){ .write = write, .context = context, .color = color, .blank = NO_BLANK };
-    page->width = width < GOLEAK_PAGE_NARROWEST ? GOLEAK_PAGE_NARROWEST
-                  : width > GOLEAK_PAGE_WIDEST  ? GOLEAK_PAGE_WIDEST
-                                                : width;
+    page->is_paper = width == 0;
+    page->width = width == 0                      ? GOLEAK_PAGE_USUAL
+                  : width < GOLEAK_PAGE_NARROWEST ? GOLEAK_PAGE_NARROWEST
+                  : width > GOLEAK_PAGE_WIDEST    ? GOLEAK_PAGE_WIDEST
+                                                  : width;
     goleak_buf_init(&page->buf, alloc);
     goleak_buf_init(&page->scratch, alloc);
 }

@@ -43,13 +43,15 @@ struct goleak_page {
     unsigned blank_column;
     enum goleak_style blank_style;
     bool color;
+    bool is_paper; /* of no known width: the usual one, and what is read by line may be longer */
     bool refused;
 };
 
 #define GOLEAK_PAGE_NARROWEST 60
 #define GOLEAK_PAGE_WIDEST 200
+#define GOLEAK_PAGE_USUAL 80
 
-/* The width is clamped to the two above. */
+/* The width is clamped to the two above; 0: it is not known. */
 void goleak_page_init(struct goleak_page *page, struct goleak_alloc *alloc, goleak_write_fn *write, void *context,
                       unsigned width, bool color);
 /* Writes what is left: GOLEAK_E_IO if anything was refused, or the memory's failure. */

@@ -11,6 +11,7 @@
  */
 #include "report/text_parts.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -146,9 +147,11 @@ static void write_path(struct goleak_text_report *report, unsigned room)
     goleak_buf_release(&fitted);
 }
 
+/* In a file it is one line, whatever its length: others look for it. */
 void goleak_text_write_headline(struct goleak_text_report *report)
 {
     struct goleak_page *page = report->page;
+    const unsigned width = page->width;
     struct goleak_buf verdict;
     goleak_buf_init(&verdict, report->alloc);
     enum goleak_style style = say_verdict(report, &verdict);
@@ -156,6 +159,7 @@ void goleak_text_write_headline(struct goleak_text_report *report)
     if (verdict.failed) {
         goleak_page_fail(page);
     } else {
+        page->width = page->is_paper ? UINT_MAX / 2 : width;
         unsigned taken = page->indent + 2 + goleak_text_columns(verdict.data, strlen(verdict.data));
         goleak_page_pad(page, page->indent);
         write_path(report, taken < page->width ? page->width - taken : 0);
@@ -164,6 +168,7 @@ void goleak_text_write_headline(struct goleak_text_report *report)
         page->indent -= 2;
     }
     goleak_page_newline(page);
+    page->width = width;
     goleak_buf_release(&verdict);
 }
 
