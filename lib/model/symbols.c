@@ -415,20 +415,35 @@ uint32_t goleak_symbols_started_by(const struct goleak_symbols *symbols, uint32_
     return stack != 0 && stack <= symbols->stacks.count ? symbols->stack_sites[stack - 1].start : 0;
 }
 
+/* A mark and digits behind it stand at the end: *size is that of what is before them. */
+static bool cut_mark(const char *name, size_t *size, const char *mark)
+{
+    const size_t length = strlen(mark);
+    size_t end = *size;
+    while (end != 0 && name[end - 1] >= '0' && name[end - 1] <= '9')
+        end--;
+    if (end == *size || end < length || memcmp(name + end - length, mark, length) != 0)
+        return false;
+    *size = end - length;
+    return true;
+}
+
 /* cmd/compile names them main.f.gowrap1, before Go 1.21 main.f·dwrap·1. */
 bool goleak_symbols_is_wrapper(const char *function)
 {
-    static const char mark[] = ".gowrap";
-    size_t size = strlen(function), digits = 0;
-    while (digits < size && function[size - digits - 1] >= '0' && function[size - digits - 1] <= '9')
-        digits++;
-    size_t before = size - digits;
-    if (digits != 0 && before >= sizeof mark - 1 &&
-        memcmp(function + before - (sizeof mark - 1), mark, sizeof mark - 1) == 0)
-        return true;
-    return strstr(function, "\xc2\xb7"
-                            "dwrap"
-                            "\xc2\xb7") != NULL;
+    size_t size = strlen(function);
+    return cut_mark(function, &size, ".gowrap") || strstr(function, "\xc2\xb7"
+                                                                    "dwrap"
+                                                                    "\xc2\xb7") != NULL;
+}
+
+size_t goleak_symbols_outer_size(const char *function)
+{
+    static const char *const marks[] = { ".func", ".gowrap", ".deferwrap", "-range", "." };
+    size_t size = strlen(function);
+    for (size_t i = 0; i < sizeof marks / sizeof *marks;)
+        i = cut_mark(function, &size, marks[i]) ? 0 : i + 1;
+    return size;
 }
 
 /* Go traces leave out what is between the statement that blocks and gopark, and wrappers. */

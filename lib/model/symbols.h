@@ -181,6 +181,9 @@ enum goleak_leaf goleak_symbols_leaf(const struct goleak_symbols *symbols, uint3
 uint32_t goleak_symbols_started_by(const struct goleak_symbols *symbols, uint32_t stack);
 /* By its name a closure of the compiler's, which calls what a go statement names with its arguments. */
 bool goleak_symbols_is_wrapper(const char *function);
+/* Of a closure, and of closures within it, the size of the name of the function in which they stand: cmd/compile names
+ * them F.func1, F.func1.2, F.gowrap3, F-range4. Else of its own. */
+size_t goleak_symbols_outer_size(const char *function);
 /* Two recorders may write one stack in two ways: calls that were inlined, what the compiler wrapped,
  * and where it begins and ends, only one of them tells. True where one tells all of the program that the other does. */
 bool goleak_symbols_are_one_stack(const struct goleak_symbols *symbols, uint32_t a, uint32_t b);

@@ -32,21 +32,30 @@ bool goleak_waits_elsewhere(const struct goleak_waits *waits, const struct golea
 
 /* ---- habits ---- */
 
-/* Off the free lists, or a fresh one; 0: memory. */
+#define CHUNKS_MOST ((size_t)INT32_MAX / 2 / GOLEAK_HABIT_CHUNK) /* goleak_record.waits has 30 bits for an index */
+
+/* Off the free lists, or a fresh one where there is room; 0: neither is at hand. */
+ALWAYS_INLINE uint32_t take_at_hand(struct goleak_waits *waits)
+{
+    const uint32_t index = waits->free_lists;
+    const struct goleak_habit *habit = goleak_habit_at(waits, index);
+    if (index == 0)
+        return waits->habit_count < waits->chunks.count * GOLEAK_HABIT_CHUNK ? (uint32_t)waits->habit_count++ : 0;
+    waits->free_lists = habit->next != 0 ? habit->next : habit->ended;
+    GOLEAK_PREFETCH(goleak_habit_at(waits, waits->free_lists)); /* the next one takes it */
+    if (UNLIKELY(habit->next != 0))
+        goleak_habit_at(waits, habit->next)->ended = habit->ended;
+    return index;
+}
+
+/* 0: memory. */
 static uint32_t take_habit(struct goleak_waits *waits)
 {
-    uint32_t index = waits->free_lists;
-    if (index != 0) {
-        const struct goleak_habit *habit = goleak_habit_at(waits, index);
-        waits->free_lists = habit->next != 0 ? habit->next : habit->ended;
-        if (habit->next != 0)
-            goleak_habit_at(waits, habit->next)->ended = habit->ended;
+    uint32_t index = waits->chunks.count != 0 ? take_at_hand(waits) : 0;
+    if (index != 0)
         return index;
-    }
-    if (waits->habit_count == INT32_MAX / 2 || (waits->habit_count >= waits->chunks.count * GOLEAK_HABIT_CHUNK &&
-                                            !goleak_chunks_add(&waits->chunks)))
-        return 0;
-    return (uint32_t)waits->habit_count++;
+    bool room = waits->chunks.count < CHUNKS_MOST && goleak_chunks_add(&waits->chunks);
+    return room ? take_at_hand(waits) : 0;
 }
 
 /* What is of the goroutine is told by its first habit. */
@@ -293,20 +302,6 @@ ALWAYS_INLINE struct goleak_habit *same_at_hand(const struct goleak_waits *waits
     struct goleak_habit *habit = goleak_habit_of(waits, record);
     bool same = habit->place == habit->past.here && is_site(&waits->sites[habit->site], record);
     return LIKELY(same) ? habit : NULL;
-}
-
-/* A list of one off the free ones, or a fresh one where there is room; 0: neither is at hand. */
-ALWAYS_INLINE uint32_t take_at_hand(struct goleak_waits *waits)
-{
-    const uint32_t index = waits->free_lists;
-    const struct goleak_habit *habit = goleak_habit_at(waits, index);
-    if (index == 0)
-        return waits->habit_count < waits->chunks.count * GOLEAK_HABIT_CHUNK ? (uint32_t)waits->habit_count++ : 0;
-    if (UNLIKELY(habit->next != 0))
-        return 0;
-    waits->free_lists = habit->ended;
-    GOLEAK_PREFETCH(goleak_habit_at(waits, habit->ended)); /* the next one takes it */
-    return index;
 }
 
 /* The first wait of all is over, at a wait site that is known: most of what short-lived ones do. Its habit; NULL: it is

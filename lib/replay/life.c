@@ -81,12 +81,12 @@ static void note_twin(struct goleak_sites *sites, struct goleak_record *record, 
 
 /* The other one is known by its record alone, which may be another goroutine's by now. */
 void goleak_note_twins(struct goleak_replay *replay, const struct goleak_node *spawner, struct goleak_record *record,
-                       int64_t moment)
+                       int64_t moment, uint64_t right_after)
 {
     struct goleak_record *other = goleak_store_at(&replay->store, spawner->ended);
-    uint64_t life = (uint64_t)moment - (uint64_t)record->created, apart = (uint64_t)moment - (uint64_t)other->since;
+    uint64_t apart = (uint64_t)moment - (uint64_t)other->since;
     if (other == record || other->state != GOLEAK_STATE_ENDED || (uint32_t)other->since != spawner->ended_at ||
-        apart > goleak_right_after(replay, life) || other->process != record->process || other->site == record->site)
+        apart > right_after || other->process != record->process || other->site == record->site)
         return;
     note_twin(&replay->sites, record, other->site);
     note_twin(&replay->sites, other, record->site);

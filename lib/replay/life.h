@@ -156,7 +156,7 @@ static inline uint64_t goleak_right_after(const struct goleak_replay *replay, ui
 
 /* It seems to end together with another child of its spawner. */
 void goleak_note_twins(struct goleak_replay *replay, const struct goleak_node *spawner, struct goleak_record *record,
-                       int64_t moment);
+                       int64_t moment, uint64_t right_after);
 
 /* Does it end because its spawner has? Counted without a branch: which cannot be foreseen. Or with a sibling? */
 static inline void goleak_note_end(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
@@ -170,7 +170,7 @@ static inline void goleak_note_end(struct goleak_replay *replay, struct goleak_r
     site->untied += 1 - tied;
     record->flags &= (uint16_t)~GOLEAK_REC_TWIN;
     if (spawner->ended != 0 && (uint32_t)moment - spawner->ended_at <= right_after)
-        goleak_note_twins(replay, spawner, record, moment);
+        goleak_note_twins(replay, spawner, record, moment, right_after);
     spawner->ended = record->index;
     spawner->ended_at = (uint32_t)moment;
 }

@@ -121,7 +121,7 @@ GOLEAK_RULE(scope)
     const struct goleak_node *spawner = goleak_lineage_at(c->input->lineage, c->record->parent);
     const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
     const char *function = goleak_symbols_frame_function(c->input->symbols, site->created_at);
-    const size_t outer = goleak_outer_size(function);
+    const size_t outer = goleak_symbols_outer_size(function);
     const bool closure = outer != 0 && function[outer] != '\0';
     const char *within = closure ? ", or in the function around it" : "";
     if (spawner->goid == 0) {

@@ -121,10 +121,6 @@ uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak
 /* A function of Go's standard library, by its package. */
 bool goleak_is_standard(const char *function);
 
-/* Of a closure, and of closures within it, the size of the name of the function in which they stand: cmd/compile names
- * them F.func1, F.func1.2, F.gowrap3, F-range4. Else of its own. */
-size_t goleak_outer_size(const char *name);
-
 /* It has been woken here often enough to be an idle one that waits for the next time. Of a
  * sender only while that takes not much longer than it did: idle ones receive. */
 bool goleak_is_habit(const struct goleak_store *store, const struct goleak_habit *habit,

@@ -5,38 +5,10 @@
 
 /* ---- what a spawn site tells ---- */
 
-static size_t without_digits(const char *name, size_t size)
-{
-    while (size != 0 && name[size - 1] >= '0' && name[size - 1] <= '9')
-        size--;
-    return size;
-}
-
-static bool ends(const char *name, size_t size, const char *end)
-{
-    return size >= strlen(end) && memcmp(name + size - strlen(end), end, strlen(end)) == 0;
-}
-
-size_t goleak_outer_size(const char *name)
-{
-    size_t size = strlen(name);
-    static const char *const marks[] = { ".func", ".gowrap", ".deferwrap", "-range", "." };
-    for (size_t i = 0; i < sizeof marks / sizeof *marks;) {
-        const size_t left = without_digits(name, size);
-        if (left == size || !ends(name, left, marks[i])) {
-            i++;
-            continue;
-        }
-        size = left - strlen(marks[i]);
-        i = 0;
-    }
-    return size;
-}
-
 static uint32_t outer_of(const struct goleak_symbols *symbols, uint32_t function)
 {
     const char *name = goleak_symbols_text(symbols, function);
-    const size_t outer = goleak_outer_size(name);
+    const size_t outer = goleak_symbols_outer_size(name);
     return outer != 0 && name[outer] != '\0' ? goleak_intern_find(&symbols->strings, name, outer) : 0;
 }
 

@@ -283,18 +283,18 @@ bool goleak_hope_is_spawner_stuck(const struct goleak_hope_search *search, uint3
 }
 
 /* The function that started it has not returned, as far as that is known: a goroutine's own start
- * function has not while it lives, others stand on its stack; of one that is awake at the moment, on the last one. */
-static bool is_function_alive(const struct goleak_hope_search *search, uint32_t node, uint32_t function,
-                              int64_t created)
+ * function has not while it lives, others stand on its stack; of one that is awake at the moment, on the last one.
+ * spawner: the record; NULL: it is another one's by now. */
+static bool is_function_alive(const struct goleak_hope_search *search, uint32_t node,
+                              const struct goleak_record *spawner, uint32_t function, int64_t created)
 {
-    const struct goleak_node *spawner = goleak_lineage_at(search->input->lineage, node);
-    uint32_t start = search->kin[spawner->site].start;
+    uint32_t start = search->kin[goleak_lineage_at(search->input->lineage, node)->site].start;
     if (start != 0 && (start == function || (start == search->runtime_main && function == search->main_main)))
         return true;
-    const struct goleak_record *record = goleak_hope_spawner(search, node);
-    if (record != NULL && record->state == GOLEAK_STATE_RUNNING && record->since <= created)
+    if (spawner != NULL && spawner->state == GOLEAK_STATE_RUNNING && spawner->since <= created)
         return true; /* it has run ever since */
-    return record != NULL && record->block_stack != 0 && goleak_hope_stands_in(search, record->block_stack, function);
+    return spawner != NULL && spawner->block_stack != 0 &&
+           goleak_hope_stands_in(search, spawner->block_stack, function);
 }
 
 /* It was never woken here, or not by one who is stuck or gone. */
@@ -327,10 +327,10 @@ static bool is_by(const struct goleak_habit *habit, const struct goleak_record *
 }
 
 /* Wherever that was, and not by its spawner: then what it waits on now may be its own. */
-static bool was_woken_often(const struct goleak_hope_search *search, const struct goleak_record *record, uint32_t node)
+static bool was_woken_often(const struct goleak_hope_search *search, const struct goleak_record *record,
+                            const struct goleak_record *spawner)
 {
     const struct goleak_waits *waits = search->input->waits;
-    const struct goleak_record *spawner = goleak_hope_spawner(search, node);
     uint32_t count = 0;
     for (uint32_t at = goleak_first_habit(record); at != 0; at = goleak_habit_at(waits, at)->next) {
         const struct goleak_habit *habit = goleak_habit_at(waits, at);
@@ -350,10 +350,12 @@ bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, uint32_t s
     const struct goleak_record *record = goleak_store_at(search->input->store, stuck);
     const uint32_t function = goleak_kin_of(search, record)->function, outer = goleak_kin_of(search, record)->outer;
     if (function == 0 || record->created == GOLEAK_NO_MOMENT ||
-        has_turned_to_others(search, record, goleak_waited(record, search->input->last)) ||
-        was_woken_often(search, record, node))
+        has_turned_to_others(search, record, goleak_waited(record, search->input->last)))
+        return false;
+    const struct goleak_record *spawner = goleak_hope_spawner(search, node);
+    if (was_woken_often(search, record, spawner))
         return false;
     return !goleak_hope_is_spawner_stuck(search, node) && goleak_hope_may_come_again(search, record) &&
-           (is_function_alive(search, node, function, record->created) ||
-            (outer != 0 && is_function_alive(search, node, outer, record->created)));
+           (is_function_alive(search, node, spawner, function, record->created) ||
+            (outer != 0 && is_function_alive(search, node, spawner, outer, record->created)));
 }

@@ -307,7 +307,7 @@ static bool is_rise_of_spawners(const struct goleak_case *c)
 
 /* Of its place; where others call for some there, too, of its caller's, as far as they live, or had spawners that are
  * told. */
-static uint64_t own_births(const struct goleak_case *c)
+static uint64_t births_by_caller(const struct goleak_case *c)
 {
     if (c->input->alive == NULL)
         return c->rise->created;
@@ -336,8 +336,8 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
         return GOLEAK_VERDICT_WAITING;
     if (c->older)
         return is_at_work(c) ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_UNKNOWN;
-    return startup && own_births(c) < c->input->limits->endless_created ? GOLEAK_VERDICT_SUSPECT
-                                                                        : GOLEAK_VERDICT_LIKELY;
+    return startup && births_by_caller(c) < c->input->limits->endless_created ? GOLEAK_VERDICT_SUSPECT
+                                                                              : GOLEAK_VERDICT_LIKELY;
 }
 
 /* The sentences of one weight, in the order of the table. */
