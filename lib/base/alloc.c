@@ -145,7 +145,7 @@ static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
         return false;
     }
     memcpy(&pointer, pointer_address, sizeof pointer);
-    if (is_table && room * item_size >= HUGE_PAGE) {
+    if (is_table && room * item_size >= LARGE) {
         moved = alloc_block(alloc, room * item_size);
         if (moved != NULL && pointer != NULL) {
             memcpy(moved, pointer, old_size);

@@ -173,11 +173,8 @@ static inline void nap(struct goleak_waits *waits, struct goleak_record *record)
 
 void goleak_waits_drop(struct goleak_waits *waits, struct goleak_record *record)
 {
-    if (goleak_has_habits(record)) {
-        goleak_habit_of(waits, record)->ended = waits->free_lists;
-        waits->free_lists = goleak_first_habit(record);
-    }
-    record->waits = 0;
+    goleak_habit_of(waits, record)->ended = waits->free_lists;
+    waits->free_lists = goleak_first_habit(record);
 }
 
 /* ---- wait sites ---- */

@@ -118,10 +118,11 @@ static inline bool goleak_has_habits(const struct goleak_record *record)
     return (record->waits & GOLEAK_WAITS_HABITS) != 0;
 }
 
-/* Index of its first habit; 0: it has none. */
+/* Index of its first habit; 0: it has none. Whether it has cannot be foreseen: no branch asks. */
 static inline uint32_t goleak_first_habit(const struct goleak_record *record)
 {
-    return goleak_has_habits(record) ? (record->waits & ~GOLEAK_WAITS_HABITS) >> 1 : 0;
+    const uint32_t has = record->waits / GOLEAK_WAITS_HABITS;
+    return (record->waits & ~GOLEAK_WAITS_HABITS) >> 1 & (0 - has);
 }
 
 static inline struct goleak_habit *goleak_habit_at(const struct goleak_waits *waits, uint32_t index)
@@ -179,7 +180,9 @@ static inline int64_t goleak_waited(const struct goleak_record *record, int64_t 
 /* If it waits, its wait is over at this moment. The record is as it was. */
 ALWAYS_INLINE void goleak_waits_end(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
 {
-    if (record->waits != 0 && record->state == GOLEAK_STATE_WAITING)
+    /* In one branch: a stream tells no waits at all, or who acts was woken before. */
+    const unsigned kept = record->waits != 0, waiting = record->state == GOLEAK_STATE_WAITING;
+    if ((kept & waiting) != 0)
         goleak_waits_ended(waits, record, moment);
 }
 
@@ -209,8 +212,9 @@ ALWAYS_INLINE void goleak_waits_end_by(struct goleak_waits *waits, struct goleak
 
 static inline void goleak_waits_forget(struct goleak_waits *waits, struct goleak_record *record)
 {
-    if (record->waits != 0)
+    if (goleak_has_habits(record))
         goleak_waits_drop(waits, record);
+    record->waits = 0;
 }
 
 /* The habit that it used last is asked for soon. */
@@ -233,8 +237,9 @@ static inline const struct goleak_past *goleak_waits_past(const struct goleak_wa
 /* How many of its waits ended that were not on the leak-capable set: sleep, network. */
 static inline uint32_t goleak_waits_naps(const struct goleak_waits *waits, const struct goleak_record *record)
 {
-    const struct goleak_past *past = goleak_waits_past(waits, record);
-    return record->flags / GOLEAK_REC_NAP + (past != NULL ? past->naps : 0);
+    const uint32_t naps = record->flags / GOLEAK_REC_NAP;
+    const struct goleak_past *past = naps == GOLEAK_NAPS_IN_RECORD ? goleak_waits_past(waits, record) : NULL;
+    return naps + (past != NULL ? past->naps : 0);
 }
 
 /* What it knows of the place where it waits now; NULL: it never woke up there. */

@@ -185,12 +185,10 @@ uint32_t goleak_families_nearest(struct goleak_families *families, struct goleak
         low++;
     if (low == most || (low != 0 && askers[low].since > created)) {
         low = low == most ? low : 0;
-        while (low < high) {
-            uint32_t middle = high - (high - low) / 2;
-            if (askers[middle].since <= created)
-                low = middle;
-            else
-                high = middle - 1;
+        for (uint32_t count = high - low; count != 0;) { /* which half it is cannot be foreseen: no branch asks */
+            const uint32_t half = (count + 1) / 2;
+            low += half * (askers[low + half].since <= created);
+            count -= half;
         }
     }
     family->near = low;

@@ -13,6 +13,7 @@ void goleak_relation_release(struct goleak_relation *relation)
     if (relation->alloc == NULL)
         return;
     goleak_free(relation->alloc, relation->all, relation->capacity * sizeof *relation->all);
+    goleak_free(relation->alloc, relation->starts, relation->start_count * sizeof *relation->starts);
     goleak_relation_init(relation, relation->alloc);
 }
 
@@ -50,10 +51,29 @@ static void mark_runs(struct goleak_relation *relation)
     }
 }
 
+/* As many kinds of keys are told apart by their high bits as there are entries: few are of one kind. */
+static bool make_starts(struct goleak_relation *relation)
+{
+    const uint32_t most = relation->count != 0 ? relation->all[relation->count - 1].key : 0;
+    while (most >> relation->start_shift > relation->count)
+        relation->start_shift++;
+    relation->start_count = ((size_t)most >> relation->start_shift) + 2;
+    relation->starts = goleak_alloc_array(relation->alloc, relation->start_count, sizeof *relation->starts);
+    if (relation->starts == NULL)
+        return false;
+    size_t kind = 0;
+    for (size_t i = 0; i < relation->count; i++)
+        for (; kind <= relation->all[i].key >> relation->start_shift; kind++)
+            relation->starts[kind] = (uint32_t)i;
+    for (; kind < relation->start_count; kind++)
+        relation->starts[kind] = (uint32_t)relation->count;
+    return true;
+}
+
 bool goleak_relation_sort(struct goleak_relation *relation)
 {
     if (relation->count < 2)
-        return true;
+        return make_starts(relation);
     struct goleak_related *from = relation->all;
     struct goleak_related *to = goleak_alloc_array(relation->alloc, relation->count, sizeof *to);
     if (to == NULL)
@@ -65,29 +85,32 @@ bool goleak_relation_sort(struct goleak_relation *relation)
     relation->all = to;
     relation->capacity = relation->count;
     mark_runs(relation);
-    return true;
+    return make_starts(relation);
 }
 
 /* ---- finding ---- */
 
-/* How many have a lower key. */
-static size_t below(const struct goleak_relation *relation, uint64_t key)
+/* The first of these that has no lower key. Which half it is in cannot be foreseen: no branch asks. */
+static struct goleak_related *first_from(struct goleak_related *low, const struct goleak_related *high, uint64_t key)
 {
-    size_t low = 0, high = relation->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (relation->all[middle].key < key)
-            low = middle + 1;
-        else
-            high = middle;
+    for (size_t count = (size_t)(high - low); count != 0;) {
+        const size_t half = (count + 1) / 2;
+        low += half * (low[half - 1].key < key);
+        count -= half;
     }
     return low;
 }
 
 struct goleak_run goleak_relation_of(const struct goleak_relation *relation, uint32_t key)
 {
-    size_t first = below(relation, key), end = first;
-    if (first < relation->count && relation->all[first].key == key)
-        end = below(relation, (uint64_t)key + 1);
-    return (struct goleak_run){ end != first ? relation->all + first : NULL, end - first };
+    const size_t kind = key >> relation->start_shift;
+    if (kind + 1 >= relation->start_count)
+        return (struct goleak_run){ NULL, 0 };
+    const struct goleak_related *high = relation->all + relation->starts[kind + 1];
+    struct goleak_related *first = first_from(relation->all + relation->starts[kind], high, key);
+    if (first == high || first->key != key)
+        return (struct goleak_run){ NULL, 0 };
+    /* Most are alone; of a crowd each asks where it ends. */
+    const bool alone = first + 1 == high || first[1].key != key;
+    return (struct goleak_run){ first, alone ? 1 : (size_t)(first_from(first, high, (uint64_t)key + 1) - first) };
 }

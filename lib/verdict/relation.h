@@ -21,6 +21,9 @@ struct goleak_relation {
     struct goleak_alloc *alloc;
     struct goleak_related *all; /* by key, then as they were added */
     size_t count, capacity;
+    uint32_t *starts; /* when sorted: places of the first of those whose keys begin with these bits; one more at the end */
+    size_t start_count;
+    unsigned start_shift;
 };
 
 struct goleak_run {
