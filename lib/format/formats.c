@@ -95,6 +95,10 @@ static const char *advice_for(const char *bytes, size_t size)
 #define IS_NOT_READ                                                                                                    \
     ", which this version does not read: give a recording, `goleak-report recorder` prints a script that makes one"
 
+#define IS_WEB_PAGE                                                                                                    \
+    "found a web page, expected a recording: a Go server that imports net/http/pprof gives its trace at "              \
+    "/debug/pprof/trace?seconds=10"
+
 /* What begins a line of a text that tells of goroutines, but records no events. */
 static const struct {
     const char *begins;
@@ -106,6 +110,20 @@ static const struct {
     { "goroutine profile: total ", NULL, "found a goroutine profile as text" IS_NOT_READ },
     { "tracealloc(", NULL, "found output of GODEBUG=allocfreetrace=1" IS_NOT_READ },
     { "tracefree(", NULL, "found output of GODEBUG=allocfreetrace=1" IS_NOT_READ },
+    /* What net/http/pprof answers in place of a trace. */
+    { "Could not enable tracing: ", NULL,
+      "found a Go server's answer that it cannot trace, expected its trace: somebody else takes one; ask again later" },
+    { "profile duration exceeds server's WriteTimeout", NULL,
+      "found a Go server's answer that it cannot trace for so long, expected its trace: ask for fewer seconds" },
+    { "Unknown profile", NULL,
+      "found a Go server's answer that it has no such profile, expected a trace: ask for "
+      "/debug/pprof/trace?seconds=10" },
+    { "404 page not found", NULL,
+      "found a server's answer that there is no such page, expected a trace: a Go server that imports net/http/pprof "
+      "has it at /debug/pprof/trace?seconds=10" },
+    { "<!DOCTYPE html", NULL, IS_WEB_PAGE },
+    { "<!doctype html", NULL, IS_WEB_PAGE },
+    { "<html", NULL, IS_WEB_PAGE },
 };
 
 static bool line_is(const char *line, const char *end, const char *begins, const char *then)
