@@ -54,7 +54,9 @@ static void mark_runs(struct goleak_relation *relation)
 /* As many kinds of keys are told apart by their high bits as there are entries: few are of one kind. */
 static bool make_starts(struct goleak_relation *relation)
 {
-    const uint32_t most = relation->count != 0 ? relation->all[relation->count - 1].key : 0;
+    if (relation->count == 0)
+        return true;
+    const uint32_t most = relation->all[relation->count - 1].key;
     while (most >> relation->start_shift > relation->count)
         relation->start_shift++;
     relation->start_count = ((size_t)most >> relation->start_shift) + 2;
