@@ -136,9 +136,11 @@ ALWAYS_INLINE void goleak_end_park(struct goleak_replay *replay, struct goleak_r
 
 static inline bool goleak_spawns_others(const struct goleak_record *spawner, uint64_t g)
 {
-    uint64_t apart = g > spawner->g ? g - spawner->g : spawner->g - g;
-    return (spawner->flags & GOLEAK_REC_SEEN) != 0 ||
-           (spawner->g != 0 && g > UINT32_MAX && apart < GOLEAK_SAME_HEAP_BYTES);
+    /* Which of them spawns cannot be foreseen: no branch asks. */
+    const uint64_t apart = g > spawner->g ? g - spawner->g : spawner->g - g;
+    const unsigned seen = spawner->flags & GOLEAK_REC_SEEN, known = spawner->g != 0;
+    const unsigned far = g > UINT32_MAX, near = apart < GOLEAK_SAME_HEAP_BYTES;
+    return (seen | (known & far & near)) != 0;
 }
 
 /* A goroutine ends right after another one if less than 1/N of its life lies between, or no longer than it takes the
