@@ -196,22 +196,21 @@ void cli_diag_failure(struct cli_diag *diag, const struct goleak_error *error)
 }
 
 /* `meaning` is made to stand behind a count; a sentence on the whole recording
- * ("the recording ends ...") and a single case read better without. */
+ * ("the recording ends ...") reads better without. */
 void cli_diag_health(struct cli_diag *diag, enum cli_grade grade, const struct goleak_health *health, const char *path,
                      const char *prefix)
 {
     char sentence[1024], count[32] = "";
     struct place place = { health->input != NULL ? health->input : path, health->line, health->column, health->offset,
                            health->offset > 0 };
-    bool countable = health->count > 1 && strncmp(health->meaning, "the ", 4) != 0;
+    bool countable = strncmp(health->meaning, "the ", 4) != 0;
     if (countable)
         snprintf(count, sizeof count, "%" PRIu64 " ", health->count);
     if (health->detail != NULL && health->detail[0] != '\0')
-        snprintf(sentence, sizeof sentence, "%s%s%s (%s: %s)", prefix, count, health->meaning,
-                 health->count == 1 ? "once" : "first", health->detail);
+        snprintf(sentence, sizeof sentence, "%s%s%s (%s%s)", prefix, count, health->meaning,
+                 health->count == 1 ? "" : "first: ", health->detail);
     else
-        snprintf(sentence, sizeof sentence, "%s%s%s%s", prefix, count, health->meaning,
-                 health->count == 1 ? " (once)" : "");
+        snprintf(sentence, sizeof sentence, "%s%s%s", prefix, count, health->meaning);
     say_at(diag, grade, &place, sentence, NULL);
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define INLINED 32  /* frames of one instruction; more are as good as none */
-#define COMPARED 16 /* names of the recording that are looked up to see whether the file fits */
+#define COMPARED 16 /* starts of goroutines that are looked up to see whether the file fits */
 #define AGREED 3    /* so many starts may tell how far off the file was loaded */
 #define PAGE 4096
 #define PAGES 4 /* that a function of the runtime has at most; what is said to be longer is damaged */
@@ -28,9 +28,17 @@ static bool place_of(const struct goleak_image *image, uint64_t address, struct 
     return true;
 }
 
+/* As far as starts have been compared. */
+static bool is_strange(const struct goleak_names *names)
+{
+    return names->unfitting * 2 > names->compared;
+}
+
 static bool at(void *context, uint64_t address, bool after_call, struct goleak_place *out)
 {
     struct goleak_names *names = context;
+    if (is_strange(names))
+        return false;
     for (size_t i = 0; i < names->shift_count; i++) {
         uint64_t linked = address - names->shifts[i];
         if (linked != 0 && place_of(names->image, linked - after_call, out))
@@ -58,7 +66,7 @@ static bool in(void *context, const char *function, size_t size, uint64_t offset
 {
     const struct goleak_names *names = context;
     struct goleak_image_function found;
-    if (!find_named(names->image, function, size, &found) || offset > found.end - found.entry ||
+    if (is_strange(names) || !find_named(names->image, function, size, &found) || offset > found.end - found.entry ||
         !place_of(names->image, found.entry + offset - (after_call && offset != 0), out))
         return false;
     return out->file != NULL;
@@ -105,7 +113,7 @@ static bool address_of(void *context, const char *object, size_t size, uint64_t 
                        uint64_t *address)
 {
     struct goleak_names *names = context;
-    if (object != NULL && !is_program(names, object, size, probed))
+    if ((object != NULL && !is_program(names, object, size, probed)) || is_strange(names))
         return false;
     uint64_t linked;
     if (!goleak_image_address_of(names->image, offset, &linked))
@@ -251,14 +259,19 @@ static void created(void *context, uint64_t goid, uint64_t startpc, const char *
     struct goleak_image_function found;
     if (names->movable && startpc != 0)
         learn_from_start(names, goid, startpc);
-    if (function == NULL || names->shift_count == 0 || names->compared >= COMPARED)
+    if (names->shift_count == 0 || names->compared >= COMPARED)
         return;
+    const bool fits = begins(names, startpc, &found);
+    if (function == NULL && found.name == NULL)
+        return; /* a plugin's, perhaps */
     names->compared++;
-    if (!begins(names, startpc, &found))
-        goleak_health_note_at(names->health, GOLEAK_HEALTH_other_program, 1, position,
-                              "%.100s began at 0x%" PRIx64 ", where %s has %s%.100s", function, startpc, names->base,
-                              found.name != NULL ? "the middle of " : "no function",
-                              found.name != NULL ? found.name : "");
+    if (fits)
+        return;
+    names->unfitting++;
+    goleak_health_note_at(names->health, GOLEAK_HEALTH_other_program, 1, position,
+                          "%.100s began at 0x%" PRIx64 ", where %s has %s%.100s",
+                          function != NULL ? function : "a goroutine", startpc, names->base,
+                          found.name != NULL ? "the middle of " : "no function", found.name != NULL ? found.name : "");
 }
 
 enum goleak_status goleak_names_open(struct goleak_names *names, struct goleak_alloc *alloc, const char *path,

@@ -16,6 +16,9 @@
  *   - by where goroutines began, each at the entry of a function: soon there is one
  *     distance only that makes entries of all of them.
  *
+ * Where goroutines began in the middle of functions the file is another program's, or another build's: nothing is
+ * named by it then, for wrong names are worse than none.
+ *
  * Each process has its own, and an address is looked for in all: processes lie far apart.
  * Until one is known what was loaded stays an address; where a tracer gives a place in the
  * file, it is named.
@@ -53,7 +56,7 @@ struct goleak_names {
     uint64_t unplaced;   /* loaded addresses that were asked for before the first */
     uint64_t starts[GOLEAK_NAMES_STARTS]; /* where goroutines began, each once, while it is not known */
     size_t start_count;
-    unsigned compared;   /* names that the recording tells, too */
+    unsigned compared, unfitting; /* starts that the recording tells; … where the file has no function's entry */
     char recorded[256];  /* the name that it had when it was recorded, where that is told; "": not */
     bool met;            /* probed functions lie in a file of either name */
     char elsewhere[256]; /* … or in one of this name, the first that is another; "": none */

@@ -6,10 +6,10 @@
 #include <string.h>
 
 static const struct {
-    const char *name, *meaning;
+    const char *name, *one, *several;
     bool hurts;
 } kinds[] = {
-#define X(id, hurts, meaning) { #id, meaning, hurts },
+#define X(id, hurts, one, several) { #id, one, several, hurts },
 #include "model/health.def"
 #undef X
 };
@@ -71,7 +71,7 @@ const char *goleak_health_name(enum goleak_health_id id)
 void goleak_health_get(const struct goleak_health_book *book, enum goleak_health_id id, struct goleak_health *out)
 {
     const struct goleak_health_entry *entry = &book->entries[id];
-    *out = (struct goleak_health){
+    *out = (struct goleak_health) {
         .name = kinds[id].name,
         .count = entry->count,
         .input = entry->input,
@@ -79,7 +79,7 @@ void goleak_health_get(const struct goleak_health_book *book, enum goleak_health
         .column = entry->column,
         .offset = entry->offset,
         .detail = entry->detail[0] != '\0' ? entry->detail : NULL,
-        .meaning = kinds[id].meaning,
+        .meaning = entry->count == 1 ? kinds[id].one : kinds[id].several,
         .hurts = kinds[id].hurts,
     };
 }

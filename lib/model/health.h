@@ -9,7 +9,7 @@
 #include "base/arena.h"
 
 enum goleak_health_id {
-#define X(id, hurts, meaning) GOLEAK_HEALTH_##id,
+#define X(id, hurts, one, several) GOLEAK_HEALTH_##id,
 #include "model/health.def"
 #undef X
     GOLEAK_HEALTH_COUNT

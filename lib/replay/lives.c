@@ -32,9 +32,9 @@ static uint16_t *first_of(struct goleak_lives *lives, uint64_t g)
     return &lives->first[goleak_hash_u64(g) >> 51];
 }
 
-static struct goleak_life *find_life(struct goleak_lives *lives, uint64_t g)
+static struct goleak_life *find_life(const struct goleak_lives *lives, uint64_t g)
 {
-    for (uint16_t at = *first_of(lives, g); at != 0; at = lives->lives[at - 1].next)
+    for (uint16_t at = lives->first[goleak_hash_u64(g) >> 51]; at != 0; at = lives->lives[at - 1].next)
         if (lives->lives[at - 1].g == g)
             return &lives->lives[at - 1];
     return NULL;
@@ -53,7 +53,7 @@ static struct goleak_life *open_life(struct goleak_order *order, uint64_t g)
     unsigned bit = goleak_low_zeros(~lives->used[word]);
     lives->used[word] |= (uint64_t)1 << bit;
     struct goleak_life *life = &lives->lives[word * 64 + bit];
-    *life = (struct goleak_life){ g, NONE, NONE, 0, *first_of(lives, g) };
+    *life = (struct goleak_life) { g, NONE, NONE, 0, 0, *first_of(lives, g) };
     *first_of(lives, g) = (uint16_t)(word * 64 + bit + 1);
     lives->living++;
     return life;
@@ -146,6 +146,19 @@ static bool wants_company(const struct goleak_event *event, uint64_t position)
 
 enum extent { WITH_COMPANY, AS_ALLOWED, ALL };
 
+/* A park was replayed where nothing was left to wait for: has it started another goroutine since it was printed? */
+static enum goleak_status wake_spawner(struct goleak_order *order, const struct goleak_life *life,
+                                       const struct goleak_event *park)
+{
+    if (park->kind != GOLEAK_EVENT_PARK || life->named <= park->position)
+        return GOLEAK_OK;
+    struct goleak_event named = *park;
+    named.has = (named.has & (GOLEAK_HAS_PID | GOLEAK_HAS_TID)) | GOLEAK_HAS_OTHER;
+    named.other_g = park->g;
+    named.flags = 0;
+    return goleak_replay_name(order->replay, &named);
+}
+
 /* Replays the queue as far as the goroutine's life allows, also without company; or
  * all of it. */
 static enum goleak_status run_queue(struct goleak_order *order, struct goleak_life *life, enum extent extent,
@@ -163,6 +176,8 @@ static enum goleak_status run_queue(struct goleak_order *order, struct goleak_li
             break;
         if (forced)
             status = replay_one(order, &line->event, GOLEAK_REPLAY_FORCE);
+        if (forced && status == GOLEAK_OK)
+            status = wake_spawner(order, life, &line->event);
         if (status != GOLEAK_OK)
             return status;
         as_printed = as_printed || forced;
@@ -266,6 +281,16 @@ static enum goleak_status end_before(struct goleak_order *order, struct goleak_l
     return replay_one(order, end, GOLEAK_REPLAY_ASK);
 }
 
+/* Something waits: the spawner of this one, perhaps, which runs then. */
+static void note_spawner(const struct goleak_lives *lives, const struct goleak_event *event)
+{
+    if (event->kind != GOLEAK_EVENT_CREATE || (event->has & GOLEAK_HAS_OTHER) == 0)
+        return;
+    struct goleak_life *spawner = find_life(lives, event->other_g);
+    if (spawner != NULL)
+        spawner->named = event->position;
+}
+
 /* An event of a goroutine that has a queue. */
 static enum goleak_status meet(struct goleak_order *order, struct goleak_life *life, const struct goleak_event *event)
 {
@@ -314,9 +339,13 @@ enum goleak_status goleak_lives_push(struct goleak_order *order, const struct go
         /* As many as there are without a queue. */
         if (lives->waiting == 0 && !is_due(lives, events[count - 1].position))
             end = count;
-        for (; end < count && !is_due(lives, events[end].position); end++)
-            if (lives->waiting != 0 && (life = find_life(lives, events[end].g)) != NULL)
+        for (; end < count && !is_due(lives, events[end].position); end++) {
+            if (lives->waiting == 0)
+                continue;
+            note_spawner(lives, &events[end]);
+            if ((life = find_life(lives, events[end].g)) != NULL)
                 break;
+        }
         size_t done = 0;
         enum goleak_status status =
             goleak_replay_run(order->replay, events + i, end - i, GOLEAK_REPLAY_ASK, &done);

@@ -74,6 +74,7 @@ struct goleak_life {
     uint64_t g;
     uint32_t head, tail;  /* head UINT32_MAX: free */
     uint64_t opened;      /* line at which it became possible; 0: not yet */
+    uint64_t named;       /* line that named it as a spawner last, while it waited; 0: none did */
     uint16_t next;        /* place + 1 of another one with its hash; 0: none */
 };
 

@@ -294,7 +294,7 @@ static void another_program_is_told(void **state)
     open_names((struct go_exe){ .minor = 26 });
     created(1, text + GO_EXE_RUNTIME_MAIN, "runtime.main", 1);
     created(2, text + GO_EXE_WORKER, "main.worker", 2);
-    created(3, text + GO_EXE_WORKER + 4, NULL, 3); /* nothing to compare with */
+    created(3, text + GO_EXE_END + 0x1000, NULL, 3); /* a plugin's, perhaps */
     assert_int_equal(book.entries[GOLEAK_HEALTH_other_program].count, 0);
     created(4, text + GO_EXE_WORKER + 4, "main.other", 4);
     created(5, text + GO_EXE_END + 0x1000, "main.third", 5);
@@ -311,6 +311,26 @@ static void another_program_is_told(void **state)
     for (unsigned i = 0; i < 100; i++)
         created(10 + i, 0x10, "main.third", 7 + i);
     assert_true(entry->count <= 16);
+}
+
+static void another_program_names_nothing(void **state)
+{
+    const struct goleak_health_entry *entry = &book.entries[GOLEAK_HEALTH_other_program];
+    uint64_t address;
+    char detail[320];
+    (void)state;
+    open_names((struct go_exe) { .minor = 26 });
+    created(1, text + GO_EXE_WORKER + 4, NULL, 7);
+    snprintf(detail, sizeof detail, "a goroutine began at 0x%" PRIx64 ", where app has the middle of main.worker",
+             text + GO_EXE_WORKER + 4);
+    assert_int_equal(entry->line, 7);
+    assert_string_equal(entry->detail, detail);
+    assert_string_equal(at(text + GO_EXE_MAIN, false), "?");
+    assert_string_equal(in("main.main", 0, false), "?");
+    assert_false(address_of("app", GO_EXE_TEXT_OFFSET, &address));
+    /* One of many may be damaged. */
+    created(2, text + GO_EXE_RUNTIME_MAIN, NULL, 8);
+    assert_string_equal(at(text + GO_EXE_MAIN, false), "main.main " MAIN ":20");
 }
 
 /* ---- files that are none ------------------------------------------------------------------------- */
@@ -847,6 +867,7 @@ int main(void)
         TEST(an_attached_recording_is_named_by_its_probes),
         TEST(so_is_a_glk_that_was_made_without_the_program),
         TEST(another_program_is_told),
+        TEST(another_program_names_nothing),
         TEST(a_file_that_is_no_executable_fails_with_its_path),
         TEST(a_trace_cannot_be_made_without_its_executable),
         TEST(every_failed_request_for_memory_is_told),
