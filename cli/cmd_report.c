@@ -105,6 +105,7 @@ static enum goleak_status load(struct run *run)
     options.include_system = from->include_system;
     options.min_age_ns = from->min_age_ns;
     options.explain_goid = from->explain_goid;
+    options.explain_g = from->explain_g;
     options.explain_pid = from->explain_pid;
     options.retain_ended = from->sort_created && strcmp(from->format, "ndjson") == 0;
     if (is_streaming(from)) {
@@ -181,6 +182,7 @@ static void write_report(struct run *run)
     options.width = cli_terminal_width(STDOUT_FILENO);
     options.top = from->top;
     options.explain_goid = from->explain_goid;
+    options.explain_g = from->explain_g;
     options.fail_on = verdict_named(from->fail_on);
     enum goleak_status status = goleak_report_write((const struct goleak_trace *const *)run->traces, run->trace_count,
                                                     from->format, &options, cli_output_write, &run->output, &error);

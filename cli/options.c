@@ -92,7 +92,8 @@ static const struct option_row rows[] = {
       "write to FILE, which gets its name when it is whole; '-', as without this, is standard output" },
     { TOP, 0, "top", "N", NULL, "10", NULL, "text: show N groups and sites in each part" },
     { EXPLAIN, 0, "explain", "[PID/]GOID", NULL, NULL, NULL,
-      "text: tell the life of this goroutine, event by event, and every rule that was weighed for its verdict" },
+      "text: tell the life of this goroutine, event by event, and every rule that was weighed for its verdict; "
+      "0xADDRESS of its g where no goids are recorded" },
     { SORT, 0, "sort", "created", sort_word, NULL, NULL,
       "ndjson: print all goroutines in order of creation, which keeps them all in memory; else those that "
       "ended are printed as they end" },
@@ -122,7 +123,8 @@ static const struct option_row rows[] = {
     { LEVEL, 0, "level", "N", NULL, GOLEAK_LEVEL_TEXT, NULL,
       "pack it more tightly, up to 19, or faster, down to 1; 0 does not pack it" },
 
-    { ARCH, 0, "arch", "NAME", arch_word, NULL, "The script of 'recorder'", "the machine, where neither --exe nor this one tells" },
+    { ARCH, 0, "arch", "NAME", arch_word, NULL, "The script of 'recorder'",
+      "the machine, where neither --exe nor this one tells" },
     { OBJECTS, 0, "objects", NULL, NULL, NULL, NULL,
       "record operations on channels and locks too: tells more, and slows down the program" },
     { LOCKS, 0, "locks", NULL, NULL, NULL, NULL,
@@ -223,8 +225,10 @@ static bool set_value(struct cli_options *options, const struct option_row *row,
         return cli_value_count(value, UINT_MAX, &options->top) ||
                bad_value(options, row, value, "a whole number from 1");
     case EXPLAIN:
-        return cli_value_goroutine(value, &options->explain_pid, &options->explain_goid) ||
-               bad_value(options, row, value, "the number of a goroutine, such as 22, or 15128/22 of process 15128");
+        return cli_value_goroutine(value, &options->explain_pid, &options->explain_goid, &options->explain_g) ||
+               bad_value(options, row, value,
+                         "the number of a goroutine, such as 22, or 15128/22 of process 15128, or "
+                         "its address, such as 0xc000106000");
     case JOBS:
         return cli_value_count(value, 1024, &options->jobs) ||
                bad_value(options, row, value, "a whole number from 1 to 1024");
@@ -355,7 +359,7 @@ static bool check_report(struct cli_options *options)
 {
     if (options->file_count == 0)
         return misuse(options, "no FILE is given: name a recording, or use '-' for standard input" SEE_HELP);
-    if (options->explain_goid != 0 && strcmp(options->format, "text") != 0)
+    if ((options->explain_goid != 0 || options->explain_g != 0) && strcmp(options->format, "text") != 0)
         return misuse(options, "--explain tells in text: it cannot be used with --format=%s" SEE_HELP, options->format);
     if (ends_in_glk(options->output))
         return misuse(options, "-o %.*s: a report is no .glk; '" CLI_PROGRAM " " CONVERT_WORD "' writes one" SEE_HELP,

@@ -49,6 +49,7 @@ struct cli_options {
     int64_t min_age_ns;        /* 0: none */
     uint64_t max_memory_bytes; /* of the whole process; 0: none */
     uint64_t explain_goid;     /* 0: not given */
+    uint64_t explain_g;        /* … an address in place of it; 0: not given */
     uint32_t explain_pid;      /* … of this process; 0: not given */
     unsigned top;
     unsigned jobs; /* 0: the library's own choice */

@@ -2,6 +2,7 @@
 #include "values.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_digit(char c)
@@ -85,9 +86,19 @@ bool cli_value_count(const char *text, unsigned most, unsigned *out)
     return true;
 }
 
-bool cli_value_goroutine(const char *text, uint32_t *pid, uint64_t *goid)
+/* No address of a process has its top bit. */
+static bool parse_address(const char *text, uint64_t *out)
 {
-    uint64_t process = 0, goroutine;
+    if (strncmp(text, "0x", 2) != 0 || strlen(text) > 18 ||
+        strspn(text + 2, "0123456789abcdefABCDEF") != strlen(text + 2))
+        return false;
+    *out = strtoull(text + 2, NULL, 16);
+    return *out != 0 && *out <= INT64_MAX;
+}
+
+bool cli_value_goroutine(const char *text, uint32_t *pid, uint64_t *goid, uint64_t *g)
+{
+    uint64_t process = 0, goroutine = 0, address = 0;
     size_t digits = count_digits(text);
     if (text[digits] == '/') {
         if (!parse_whole(text, digits, &process) || process == 0 || process > UINT32_MAX)
@@ -95,10 +106,12 @@ bool cli_value_goroutine(const char *text, uint32_t *pid, uint64_t *goid)
         text += digits + 1;
         digits = count_digits(text);
     }
-    if (text[digits] != '\0' || !parse_whole(text, digits, &goroutine) || goroutine == 0)
+    if (!parse_address(text, &address) &&
+        (text[digits] != '\0' || !parse_whole(text, digits, &goroutine) || goroutine == 0))
         return false;
     *pid = (uint32_t)process;
     *goid = goroutine;
+    *g = address;
     return true;
 }
 

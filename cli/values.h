@@ -17,8 +17,9 @@ typedef const char *cli_words_fn(size_t index);
 /* A whole number from 1 to `most`. */
 bool cli_value_count(const char *text, unsigned most, unsigned *out);
 
-/* "22", "15128/22": a goroutine's number, behind its process's where that is told, else 0. */
-bool cli_value_goroutine(const char *text, uint32_t *pid, uint64_t *goid);
+/* "22", "15128/22", "0xc000106000": a goroutine's number, or else the address of its g, behind its process's number
+ * where that is told. What is not told is 0. */
+bool cli_value_goroutine(const char *text, uint32_t *pid, uint64_t *goid, uint64_t *g);
 
 /* "10s", "1m30s", "1.5h", "500ms", "0": Go's way to write a duration, without
  * a sign. What is finer than a nanosecond is cut off. */

@@ -129,8 +129,13 @@ struct goleak_options {
                                     lines for addresses, its Go version; or NULL */
     uint64_t explain_goid;      /* keep the events of this goroutine; 0: of none */
     uint32_t explain_pid;       /* … of this process; 0: of the first that has one */
+    uint64_t explain_g;         /* … or of the one whose struct g lies there, in all its lives: of a
+                                   recording that tells no goid; 0: of none */
 };
-#define GOLEAK_OPTIONS_INIT { sizeof(struct goleak_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define GOLEAK_OPTIONS_INIT                                                                                            \
+    {                                                                                                                  \
+        sizeof(struct goleak_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                  \
+    }
 
 /* ---- making a trace --------------------------------------------------- */
 
@@ -426,8 +431,12 @@ struct goleak_report_options {
     uint64_t explain_goid;       /* text: tell of this goroutine alone, event by event,
                                    with every rule that was weighed; the same that
                                    goleak_options had; 0: of none            */
+    uint64_t explain_g;          /* … or of the one at this address          */
 };
-#define GOLEAK_REPORT_OPTIONS_INIT { sizeof(struct goleak_report_options), 0, 0, 0, GOLEAK_VERDICT_LIKELY, 0 }
+#define GOLEAK_REPORT_OPTIONS_INIT                                                                                     \
+    {                                                                                                                  \
+        sizeof(struct goleak_report_options), 0, 0, 0, GOLEAK_VERDICT_LIKELY, 0, 0                                     \
+    }
 
 /* Writes one report on finished traces in a format of goleak_report_format. GOLEAK_E_USAGE, and
  * nothing is written, where none of them has the goroutine that is to be explained. */

@@ -180,7 +180,8 @@ static bool make_parts(struct goleak_trace *trace)
     goleak_order_init(&trace->order, alloc, &trace->replay, &trace->health);
     if (!goleak_replay_init(&trace->replay, alloc, &trace->symbols, &trace->reasons, &trace->health))
         return false;
-    if (!goleak_story_init(&trace->replay.story, alloc, trace->options.explain_goid, trace->options.explain_pid))
+    if (!goleak_story_init(&trace->replay.story, alloc, trace->options.explain_goid, trace->options.explain_g,
+                           trace->options.explain_pid))
         return false;
     trace->sink = (struct goleak_event_sink){ goleak_order_push, &trace->order };
     trace->replay.include_system = trace->options.include_system;
@@ -730,7 +731,7 @@ static void prepare_judge(struct goleak_trace *trace)
         .events = replay->event_count,
         .processes = replay->process_count,
         .min_age_ns = trace->options.min_age_ns,
-        .explained = trace->options.explain_goid != 0,
+        .explained = goleak_story_is_asked(&trace->replay.story),
     };
 }
 

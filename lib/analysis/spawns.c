@@ -96,6 +96,7 @@ static void write(const void *state, struct goleak_json *json)
 {
     const struct goleak_spawns *spawns = state;
     bool has_time = *spawns->model.has_time;
+    const bool ends = goleak_model_tells_identity(&spawns->model); /* of a site are told */
     goleak_json_open(json, "spawn_sites", '[');
     for (size_t i = 0; i < spawns->ranked_count; i++) {
         uint32_t index = spawns->ranked[i];
@@ -104,8 +105,8 @@ static void write(const void *state, struct goleak_json *json)
         goleak_json_text(json, "created_at", goleak_site_created_at(&spawns->model, index));
         goleak_json_text(json, "start_function", goleak_site_start(&spawns->model, index));
         goleak_json_u64(json, "created", site.created);
-        goleak_json_u64(json, "ended", site.ended);
-        goleak_json_u64(json, "alive", site.created - site.ended);
+        goleak_json_i64(json, "ended", ends ? (int64_t)site.ended : GOLEAK_NONE);
+        goleak_json_i64(json, "alive", ends ? (int64_t)(site.created - site.ended) : GOLEAK_NONE);
         bool any = site.ended != 0 && site.life_sum <= INT64_MAX;
         int64_t mean = any ? (int64_t)(site.life_sum / site.ended) : GOLEAK_NONE;
         goleak_json_i64(json, "mean_life_ns", has_time ? mean : GOLEAK_NONE);

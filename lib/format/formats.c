@@ -17,7 +17,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The newest header of a Go execution trace that some format reads. */
+/* The headers of Go execution traces that some format reads. */
+#define OLDEST_GO_TRACE 11
 #define NEWEST_GO_TRACE 26
 
 const struct goleak_format *const goleak_formats[] = {
@@ -92,6 +93,8 @@ static const char *advice_for(const char *bytes, size_t size)
     return NULL;
 }
 
+#define IS_NO_INPUT ": give a recording, `goleak-report recorder` prints a script that makes one"
+
 #define IS_NOT_READ                                                                                                    \
     ", which this version does not read: give a recording, `goleak-report recorder` prints a script that makes one"
 
@@ -108,6 +111,12 @@ static const struct {
     { "goroutine ", " [", "found a goroutine dump" IS_NOT_READ },
     { "goroutine ", " gp=0x", "found a goroutine dump" IS_NOT_READ },
     { "goroutine profile: total ", NULL, "found a goroutine profile as text" IS_NOT_READ },
+    { "goroutineleak profile: total ", NULL, "found a goroutine leak profile as text" IS_NOT_READ },
+    { "threadcreate profile: total ", NULL,
+      "found a profile of threads as text, which tells of no goroutine" IS_NO_INPUT },
+    { "heap profile: ", NULL, "found a heap profile as text, which tells of no goroutine" IS_NO_INPUT },
+    { "--- contention:", NULL, "found a profile of contention as text, which tells of no goroutine" IS_NO_INPUT },
+    { "--- mutex:", NULL, "found a profile of mutexes as text, which tells of no goroutine" IS_NO_INPUT },
     { "tracealloc(", NULL, "found output of GODEBUG=allocfreetrace=1" IS_NOT_READ },
     { "tracefree(", NULL, "found output of GODEBUG=allocfreetrace=1" IS_NOT_READ },
     /* What net/http/pprof answers in place of a trace. */
@@ -179,9 +188,9 @@ static bool refuse_go_trace(const char *bytes, size_t size, bool whole, char adv
     else
         snprintf(
             advice, 256,
-            "found a Go execution trace with the header \"go 1.%.*s\", expected one that is known: the newest of them "
-            "is \"go 1.%d\"",
-            digits, bytes + 5, NEWEST_GO_TRACE);
+            "found a Go execution trace with the header \"go 1.%.*s\", expected one that is known: they begin with "
+            "\"go 1.%d\", and the newest of them is \"go 1.%d\"",
+            digits, bytes + 5, OLDEST_GO_TRACE, NEWEST_GO_TRACE);
     return true;
 }
 

@@ -3,10 +3,10 @@
 
 #define KEPT (GOLEAK_STORY_FIRST + GOLEAK_STORY_LAST)
 
-bool goleak_story_init(struct goleak_story *story, struct goleak_alloc *alloc, uint64_t goid, uint32_t pid)
+bool goleak_story_init(struct goleak_story *story, struct goleak_alloc *alloc, uint64_t goid, uint64_t g, uint32_t pid)
 {
-    *story = (struct goleak_story){ .goid = goid, .pid = pid };
-    if (goid == 0)
+    *story = (struct goleak_story) { .goid = goid, .asked_g = g, .pid = pid };
+    if (goid == 0 && g == 0)
         return true;
     story->chapters = goleak_alloc_array(alloc, KEPT, sizeof *story->chapters);
     return story->chapters != NULL;
@@ -22,9 +22,10 @@ void goleak_story_release(struct goleak_story *story, struct goleak_alloc *alloc
 /* It is the one whom another's event names. */
 static bool is_other(const struct goleak_story *story, const struct goleak_event *event)
 {
-    if (event->has & GOLEAK_HAS_OTHER_GOID)
+    if ((event->has & GOLEAK_HAS_OTHER_GOID) && story->goid != 0)
         return event->other_goid == story->goid;
-    return (event->has & GOLEAK_HAS_OTHER) && story->g != 0 && event->other_g == story->g;
+    const uint64_t g = story->goid != 0 ? story->g : story->asked_g;
+    return (event->has & GOLEAK_HAS_OTHER) && g != 0 && event->other_g == g;
 }
 
 static bool is_of_its_process(const struct goleak_story *story, const struct goleak_record *record, uint32_t pid)
@@ -35,7 +36,7 @@ static bool is_of_its_process(const struct goleak_story *story, const struct gol
 void goleak_story_note(struct goleak_story *story, const struct goleak_event *event,
                        const struct goleak_record *record, uint32_t pid, int64_t moment)
 {
-    bool own = record->goid == story->goid;
+    bool own = goleak_story_is_of(story, record);
     if (!own && !is_other(story, event))
         return;
     if (!is_of_its_process(story, record, pid)) {

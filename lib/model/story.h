@@ -20,7 +20,8 @@ struct goleak_chapter {
 };
 
 struct goleak_story {
-    uint64_t goid; /* 0: nobody asked */
+    uint64_t goid;      /* who was asked for; 0: nobody, or: */
+    uint64_t asked_g;   /* the one at this address, in all its lives; 0: nobody */
     uint32_t pid;       /* of this process; 0: of the first that has it */
     bool met;           /* … whose index is: */
     uint16_t process;
@@ -30,8 +31,19 @@ struct goleak_story {
     struct goleak_chapter *chapters; /* FIRST + LAST of them */
 };
 
-/* False: memory. goid 0 is no question. */
-bool goleak_story_init(struct goleak_story *story, struct goleak_alloc *alloc, uint64_t goid, uint32_t pid);
+/* False: memory. Neither a goid nor a g (0, 0) is no question. */
+bool goleak_story_init(struct goleak_story *story, struct goleak_alloc *alloc, uint64_t goid, uint64_t g, uint32_t pid);
+
+static inline bool goleak_story_is_asked(const struct goleak_story *story)
+{
+    return story->chapters != NULL;
+}
+
+/* Is it the one that was asked for, in any process? */
+static inline bool goleak_story_is_of(const struct goleak_story *story, const struct goleak_record *record)
+{
+    return story->goid != 0 ? record->goid == story->goid : record->g == story->asked_g;
+}
 void goleak_story_release(struct goleak_story *story, struct goleak_alloc *alloc);
 
 /* An event of this goroutine, in the process with this pid, has been taken. */

@@ -394,7 +394,7 @@ static void write_order(const struct script *script)
 {
     put(script, "\n// The order matters: at Ctrl-C bpftrace takes the probes away from the last to the first, within\n"
                 "// half a second and more, and the program runs on. A goroutine whose end is not seen looks like a\n"
-                "// leak: so creations go first, and ends last.");
+                "// leak: so creations stand last here, and ends first.");
 }
 
 static void write_end(const struct script *script)

@@ -670,7 +670,7 @@ enum goleak_status goleak_step_long(struct goleak_replay *replay, const struct g
     }
     int64_t moment = goleak_take_moment(replay, event);
     enum goleak_status status = apply(replay, event, record, record->index, moment);
-    if (UNLIKELY(replay->story.goid != 0))
+    if (UNLIKELY(goleak_story_is_asked(&replay->story)))
         goleak_story_note(&replay->story, event, record, replay->processes[record->process].pid, moment);
     if (UNLIKELY(replay->store.goids.slots != NULL && record->goid != goid) &&
         !goleak_store_note_goid(&replay->store, record->index))

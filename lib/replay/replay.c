@@ -160,7 +160,7 @@ static inline void find_few(const struct goleak_replay *replay, const struct gol
 /* Only the long way asks who watches. */
 static bool is_watched(const struct goleak_replay *replay)
 {
-    return replay->story.goid != 0 || replay->on_ended != NULL;
+    return goleak_story_is_asked(&replay->story) || replay->on_ended != NULL;
 }
 
 /* An event that is not usual, or of a goroutine that is not, or was not found yet. */

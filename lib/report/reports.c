@@ -47,25 +47,52 @@ static enum goleak_status fill_options(struct goleak_report_options *out, const 
 }
 
 /* Can the report be written of trace `index`, or why can it not? */
-static enum goleak_status check(const struct goleak_view *view, size_t index, size_t count, uint64_t explain_goid,
-                                struct goleak_error *error)
+static enum goleak_status check(const struct goleak_view *view, size_t index, size_t count,
+                                const struct goleak_report_options *options, struct goleak_error *error)
 {
     if (!view->finished)
         return goleak_error_set(error, GOLEAK_E_USAGE,
                                 "trace %zu of %zu is not finished, or that failed: a report needs a "
                                 "goleak_trace_finish that went well",
                                 index + 1, count);
-    if (explain_goid != 0 && view->story->goid != explain_goid)
+    const struct goleak_story *story = view->story;
+    const uint64_t goid = options->explain_goid, g = options->explain_g;
+    if ((goid != 0 && story->goid != goid) || (g != 0 && story->asked_g != g))
         return goleak_error_set(error, GOLEAK_E_USAGE,
-                                "trace %zu of %zu has not kept the events of goroutine %" PRIu64
-                                ", which is to be explained: goleak_options.explain_goid was %" PRIu64,
-                                index + 1, count, explain_goid, view->story->goid);
+                                "trace %zu of %zu has not kept the events of goroutine %" PRIu64 " (g %" PRIx64
+                                "), which is to be explained: goleak_options.explain_goid was %" PRIu64
+                                ", explain_g %" PRIx64,
+                                index + 1, count, goid, g, story->goid, story->asked_g);
     return GOLEAK_OK;
 }
 
-static enum goleak_status say_unknown(const struct goleak_story *story, size_t count, struct goleak_error *error)
+/* Of a recording that tells no goids one that lives; 0: it tells some, or nobody. */
+static uint64_t some_address(const struct goleak_store *store)
 {
+    uint64_t found = 0;
+    for (uint32_t i = 1; i <= store->count; i++) {
+        const struct goleak_record *record = goleak_store_at(store, i);
+        if (record->goid != 0)
+            return 0;
+        if (found == 0 && (record->flags & GOLEAK_REC_SEEN) && record->state != GOLEAK_STATE_ENDED)
+            found = record->g;
+    }
+    return goleak_g_told(found);
+}
+
+static enum goleak_status say_unknown(const struct goleak_view *view, size_t count, struct goleak_error *error)
+{
+    const struct goleak_story *story = view->story;
+    const uint64_t address = some_address(view->model->store);
     char process[32] = "", other[96] = "";
+    if (story->goid == 0)
+        return goleak_error_set(error, GOLEAK_E_USAGE, "no goroutine at 0x%" PRIx64 " is in %s", story->asked_g,
+                                count == 1 ? "this recording" : "any of these recordings");
+    if (address != 0)
+        return goleak_error_set(error, GOLEAK_E_USAGE,
+                                "goroutine %" PRIu64 " is not known: the recording tells addresses and no goids; ask "
+                                "for one as the report names it, such as --explain=0x%" PRIx64,
+                                story->goid, address);
     if (story->pid != 0)
         snprintf(process, sizeof process, " of process %" PRIu32, story->pid);
     if (story->other_pid != 0)
@@ -89,11 +116,12 @@ enum goleak_status goleak_report_write(const struct goleak_trace *const *traces,
     enum goleak_status status = fill_options(&out.options, options, error);
     if (status != GOLEAK_OK)
         return status;
-    uint64_t explain_goid = report == &goleak_report_text ? out.options.explain_goid : 0;
+    if (report != &goleak_report_text)
+        out.options.explain_goid = out.options.explain_g = 0;
     struct goleak_view first;
     for (size_t i = trace_count; i-- > 0;) { /* the first last: its allocator is needed */
         goleak_trace_view(traces[i], &first);
-        status = check(&first, i, trace_count, explain_goid, error);
+        status = check(&first, i, trace_count, &out.options, error);
         if (status != GOLEAK_OK)
             return status;
     }
@@ -109,7 +137,7 @@ enum goleak_status goleak_report_write(const struct goleak_trace *const *traces,
         goleak_trace_view(traces[i], &views[i]);
     status = report->write(views, trace_count, &out);
     if (status == GOLEAK_END)
-        status = say_unknown(views[0].story, trace_count, error);
+        status = say_unknown(&views[0], trace_count, error);
     goleak_free(&alloc, views, trace_count * sizeof *views);
     if (status == GOLEAK_E_IO)
         return goleak_error_set(error, status, "the report could not be written");

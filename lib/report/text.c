@@ -13,6 +13,8 @@
  */
 #include "report/text.h"
 
+#include "base/number.h"
+#include "model/reasons.h"
 #include "report/text_parts.h"
 
 #include <stdio.h>
@@ -202,6 +204,11 @@ static void write_go_version(struct goleak_text_report *report)
                       : strcmp(from, "option") == 0 ? "given as an option"
                       : strcmp(from, "header") == 0 ? "from the recording's header"
                                                     : from);
+    uint64_t minor;
+    const char *end = input.go_version + strlen(input.go_version);
+    if (strncmp(input.go_version, "1.", 2) == 0 && goleak_parse_u64(input.go_version + 2, end, &minor) != NULL &&
+        minor > GOLEAK_GO_NEWEST)
+        goleak_page_print(report->page, GOLEAK_YELLOW, ", read as 1.%d, the newest that is known", GOLEAK_GO_NEWEST);
     goleak_text_end(report);
 }
 
@@ -350,10 +357,10 @@ static void look(struct goleak_text_report *report)
         report->hurt = report->hurt || (health.hurts && health.count != 0);
 }
 
-static void write_one(struct goleak_text_report *report, uint64_t explain_goid)
+static void write_one(struct goleak_text_report *report, bool explains)
 {
-    if (explain_goid != 0) {
-        goleak_text_write_explain(report, explain_goid);
+    if (explains) {
+        goleak_text_write_explain(report);
         report->page->indent = 0;
         goleak_buf_release(&report->site);
         return;
@@ -410,10 +417,10 @@ static void write_overview(const struct goleak_view *views, size_t count, struct
     write_rule(page);
 }
 
-static bool can_explain(const struct goleak_view *views, size_t count, uint64_t goid)
+static bool can_explain(const struct goleak_view *views, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (goleak_text_can_explain(&views[i], goid))
+        if (goleak_text_can_explain(&views[i]))
             return true;
     return false;
 }
@@ -421,16 +428,17 @@ static bool can_explain(const struct goleak_view *views, size_t count, uint64_t 
 static enum goleak_status write(const struct goleak_view *views, size_t count, struct goleak_report_output *out)
 {
     struct goleak_page page;
-    if (out->options.explain_goid != 0 && !can_explain(views, count, out->options.explain_goid))
+    const bool explains = out->options.explain_goid != 0 || out->options.explain_g != 0;
+    if (explains && !can_explain(views, count))
         return GOLEAK_END;
     goleak_page_init(&page, out->alloc, out->write, out->context, out->options.width, out->options.color);
-    if (count > 1 && out->options.explain_goid == 0)
+    if (count > 1 && !explains)
         write_overview(views, count, &page, out);
     for (size_t i = 0; i < count && !page.refused; i++) {
         struct goleak_text_report report = report_on(&views[i], &page, out);
         if (i != 0)
             write_rule(&page);
-        write_one(&report, out->options.explain_goid);
+        write_one(&report, explains);
     }
     return goleak_page_finish(&page);
 }

@@ -78,6 +78,13 @@ static void write_park(struct goleak_text_report *report, const struct goleak_ch
                           goleak_words_duration(goleak_between(chapter->moment, event->until_ns)).text);
 }
 
+static const char *status_name(const struct goleak_event *event)
+{
+    static const char *const names[] = { "somewhere", "runnable", "running", "in a system call", "waiting" };
+    const size_t status = event->has & GOLEAK_HAS_STATUS ? event->status : 0;
+    return names[status < sizeof names / sizeof *names ? status : 0];
+}
+
 static void write_chapter(struct goleak_text_report *report, const struct goleak_chapter *chapter)
 {
     const struct goleak_event *event = &chapter->event;
@@ -109,6 +116,12 @@ static void write_chapter(struct goleak_text_report *report, const struct goleak
         break;
     case GOLEAK_EVENT_OBJECT:
         write_operation(report, event);
+        break;
+    case GOLEAK_EVENT_YIELD: goleak_page_words(page, GOLEAK_PLAIN, "gives up its thread"); break;
+    case GOLEAK_EVENT_SYSCALL: goleak_page_words(page, GOLEAK_PLAIN, "enters a system call"); break;
+    case GOLEAK_EVENT_SYSRETURN: goleak_page_words(page, GOLEAK_PLAIN, "returns from a system call"); break;
+    case GOLEAK_EVENT_STATUS:
+        goleak_page_print(page, GOLEAK_PLAIN, "is %s, as the trace says", status_name(event));
         break;
     default:
         goleak_page_words(page, GOLEAK_PLAIN, goleak_event_kind_name((enum goleak_event_kind)event->kind));
@@ -188,22 +201,31 @@ static void write_rules(struct goleak_text_report *report, uint32_t index)
 }
 
 /* Its record: the living one, or one that has ended and whose address is not used again. */
-static uint32_t find_record(const struct goleak_store *store, const struct goleak_story *story, uint64_t goid)
+static uint32_t find_record(const struct goleak_store *store, const struct goleak_story *story)
 {
     uint32_t found = 0;
     for (uint32_t i = 1; i <= store->count; i++) {
         const struct goleak_record *record = goleak_store_at(store, i);
         bool possible = story->met ? record->process == story->process : story->pid == 0;
-        if (possible && record->goid == goid && (record->flags & GOLEAK_REC_SEEN) &&
+        if (possible && goleak_story_is_of(story, record) && (record->flags & GOLEAK_REC_SEEN) &&
             (found == 0 || record->state != GOLEAK_STATE_ENDED))
             found = i;
     }
     return found;
 }
 
-bool goleak_text_can_explain(const struct goleak_view *view, uint64_t goid)
+bool goleak_text_can_explain(const struct goleak_view *view)
 {
-    return view->story->count != 0 || find_record(view->model->store, view->story, goid) != 0;
+    return view->story->count != 0 || find_record(view->model->store, view->story) != 0;
+}
+
+/* As --explain takes it. */
+static struct goleak_word asked(const struct goleak_story *story)
+{
+    struct goleak_word out;
+    snprintf(out.text, sizeof out.text, story->goid != 0 ? "%llu" : "0x%llx",
+             (unsigned long long)(story->goid != 0 ? story->goid : story->asked_g));
+    return out;
 }
 
 /* Its namesake. */
@@ -211,24 +233,24 @@ static void write_other_process(struct goleak_text_report *report, const struct 
 {
     if (story->other_pid == 0)
         return;
-    goleak_page_print(report->page, GOLEAK_DIM, "process %lu has a goroutine %llu, too: --explain=%lu/%llu",
-                      (unsigned long)story->other_pid, (unsigned long long)story->goid,
-                      (unsigned long)story->other_pid, (unsigned long long)story->goid);
+    goleak_page_print(report->page, GOLEAK_DIM, "process %lu has a %s, too: --explain=%lu/%s",
+                      (unsigned long)story->other_pid, who("", story->goid, story->asked_g).text,
+                      (unsigned long)story->other_pid, asked(story).text);
     goleak_page_end_line(report->page);
 }
 
-void goleak_text_write_explain(struct goleak_text_report *report, uint64_t goid)
+void goleak_text_write_explain(struct goleak_text_report *report)
 {
     const struct goleak_model *model = report->view->model;
     struct goleak_page *page = report->page;
     const struct goleak_story *story = report->view->story;
-    uint32_t index = find_record(model->store, story, goid);
+    uint32_t index = find_record(model->store, story);
     const struct goleak_record *record = index != 0 ? goleak_store_at(model->store, index) : NULL;
     bool alive = record != NULL && record->state != GOLEAK_STATE_ENDED;
     struct goleak_judgement judgement;
     page->indent = 2;
     goleak_page_words(page, GOLEAK_PLAIN, report->path);
-    goleak_page_print(page, GOLEAK_BOLD, ": goroutine %llu", (unsigned long long)goid);
+    goleak_page_print(page, GOLEAK_BOLD, ": %s", who("", story->goid, story->asked_g).text);
     if (story->pid != 0 && goleak_text_has_processes(report))
         goleak_page_print(page, GOLEAK_BOLD, " of process %lu", (unsigned long)story->pid);
     if (record == NULL && story->count == 0) {

@@ -80,7 +80,7 @@ void goleak_text_write_spawns(struct goleak_text_report *report);
 void goleak_text_write_tree(struct goleak_text_report *report);
 void goleak_text_write_capture(struct goleak_text_report *report);
 /* It is in this recording. */
-bool goleak_text_can_explain(const struct goleak_view *view, uint64_t goid);
-void goleak_text_write_explain(struct goleak_text_report *report, uint64_t goid);
+bool goleak_text_can_explain(const struct goleak_view *view);
+void goleak_text_write_explain(struct goleak_text_report *report);
 
 #endif

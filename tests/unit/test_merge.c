@@ -965,7 +965,7 @@ static void a_creation_that_is_told_late_is_one_deed(void **state)
 {
     struct goleak_lane *lane = goleak_merge_lane(&module, "one");
     (void)state;
-    assert_true(goleak_story_init(&replay.story, &alloc, 1, 0));
+    assert_true(goleak_story_init(&replay.story, &alloc, 1, 0, 0));
     for (int64_t time_ns = 1000000; time_ns <= 51000000; time_ns += 50000000)
         push_event(lane, (struct goleak_event){ .kind = GOLEAK_EVENT_CREATE,
                                                 .has = GOLEAK_HAS_GOID | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_STATUS |
