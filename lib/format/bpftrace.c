@@ -30,9 +30,11 @@ struct goleak_reader {
     struct goleak_textual text;
     struct goleak_lines inner; /* of what printf() printed, unwrapped from JSON */
     struct goleak_buf data;
-    bool in_map;    /* in a key of several lines: "@stacks[", frames, "]: 12" */
+    unsigned map_lines; /* in a key of several lines ("@stacks[", frames, "]: 12"): so many more may be of it */
     bool histogram; /* the lines of one may follow */
 };
+
+#define MAP_LINES_MOST 512 /* two stacks, and what stands between */
 
 /* ---- bpftrace's own lines ---- */
 
@@ -45,15 +47,15 @@ static bool is_count(const char *at, const char *end, const char *before, const 
     return rest != NULL && goleak_begins(rest, end, behind);
 }
 
-/* "@", "@name:", "@name[1, 2]: 3": a map, printed at the end. */
-static bool is_map(const char *at, const char *end)
+/* "@:", "@name:", "@name[1, 2]: 3": a map, printed at the end. What stands behind its name; 0: it is none. */
+static char map_mark(const char *at, const char *end)
 {
     if (at == end || *at != '@')
-        return false;
+        return 0;
     for (at++; at < end && ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') ||
                             *at == '_');)
         at++;
-    return at < end && (*at == ':' || *at == '[');
+    return at < end && (*at == ':' || *at == '[') ? *at : 0;
 }
 
 /* "[4, 8)      12 |@@@@@    |" */
@@ -77,32 +79,24 @@ static const char *find_severity(const char *at, const char *end)
     return NULL;
 }
 
-static bool has_word(const char *at, const char *end, const char *word)
-{
-    for (; (at = memchr(at, word[0], (size_t)(end - at))) != NULL; at++)
-        if (goleak_begins(at, end, word))
-            return true;
-    return false;
-}
-
 /* "ERROR: Unknown error -1: couldn't set RLIMIT_MEMLOCK for bpftrace. If …": 0.17 says so
  * wherever kernels count memory by control group, and goes on. 0.27 calls it a warning. */
 static bool is_memlock(const char *at, const char *end)
 {
-    return has_word(at, end, "RLIMIT_MEMLOCK") && find_severity(at, end) != NULL;
+    return goleak_has_word(at, end, "RLIMIT_MEMLOCK") && find_severity(at, end) != NULL;
 }
 
 /* "ERROR: failed to detach probe", at its end, where tracefs is not where it looks: nothing is missing. */
 static bool is_detach(const char *at, const char *end)
 {
-    return has_word(at, end, "failed to detach probe") && find_severity(at, end) != NULL;
+    return goleak_has_word(at, end, "failed to detach probe") && find_severity(at, end) != NULL;
 }
 
 /* "ERROR: failed to look up stack id -17 (pid -1): -2", where its map had no place: the event is
  * printed, with an empty stack. */
 static bool is_lost_stack(const char *at, const char *end)
 {
-    return has_word(at, end, "failed to look up stack id");
+    return goleak_has_word(at, end, "failed to look up stack id");
 }
 
 static bool is_message(const char *at, const char *end)
@@ -115,21 +109,31 @@ static bool is_message(const char *at, const char *end)
            is_detach(at, end);
 }
 
+/* A line of a map, of which only frames could be taken for something else. */
+static bool take_map(struct goleak_reader *reader, const char *at, const char *end)
+{
+    while (end > at && end[-1] == ' ')
+        end--;
+    if (reader->map_lines != 0) {
+        const bool closes =
+            *at == ']' || goleak_has_word(at, end, "]: ") || (end - at > 1 && goleak_begins(end - 2, end, "]:"));
+        reader->map_lines = closes ? 0 : reader->map_lines - 1;
+        reader->histogram = closes && end[-1] == ':';
+        return true;
+    }
+    const char mark = map_mark(at, end);
+    const bool bucket = reader->histogram && is_bucket(at, end);
+    reader->map_lines = mark == '[' && (end[-1] == '[' || end[-1] == ',') ? MAP_LINES_MOST : 0;
+    reader->histogram = bucket || (mark != 0 && end[-1] == ':');
+    return mark != 0 || bucket;
+}
+
 static bool take_message(struct goleak_reader *reader, const struct goleak_line *line)
 {
     struct goleak_textual *text = &reader->text;
     const char *at = line->at, *end = line->end;
     uint64_t count;
     const char *severity = find_severity(at, end);
-    if (reader->in_map) {
-        reader->in_map = *at != ']';
-        return true;
-    }
-    reader->in_map = is_map(at, end) && (end[-1] == '[' || end[-1] == ',');
-    bool table = is_map(at, end) || (reader->histogram && is_bucket(at, end));
-    reader->histogram = table && (*at != '@' || end[-1] == ':');
-    if (table)
-        return true;
     if (is_count(at, end, "Lost ", " events", &count)) {
         goleak_textual_lost(text, line, count);
     } else if (is_count(at, end, "WARNING: Total lost event count: ", "", &count)) {
@@ -156,23 +160,27 @@ static enum goleak_status take_text(struct goleak_reader *reader, const struct g
     bool taken;
     if (at == end)
         return GOLEAK_OK;
-    if (!reader->in_map && (*at == ' ' || *at == '\t') && goleak_stacktext_is_frame(at, end) &&
-        goleak_textual_frame(text, line))
+    const bool indented = *at == ' ' || *at == '\t';
+    if (reader->map_lines == 0 && indented && goleak_stacktext_is_frame(at, end) && goleak_textual_frame(text, line))
+        return GOLEAK_OK;
+    if (reader->map_lines != 0 && indented && take_map(reader, at, end))
         return GOLEAK_OK;
     enum goleak_status status = goleak_textual_end_stack(text);
     if (status != GOLEAK_OK || goleak_textual_recorder_line(text, line, &status))
         return status;
-    if (!reader->in_map) {
-        status = goleak_textual_event(text, line, at, -1, &taken, &kept);
-        if (status != GOLEAK_OK || taken) {
-            reader->histogram = false;
-            return status;
-        }
+    status = goleak_textual_event(text, line, at, -1, &taken, &kept);
+    if (status != GOLEAK_OK || taken) {
+        reader->map_lines = 0; /* it was none, or another one prints meanwhile */
+        reader->histogram = false;
+        return status;
     }
-    if (take_message(reader, line))
-        return GOLEAK_OK;
     /* The traced program's output, and perhaps an event behind it. */
     const char *inside = goleak_keyed_find(at, end), *nul = memchr(at, 0, (size_t)(end - at));
+    if (inside == NULL && take_map(reader, at, end))
+        return goleak_textual_skip_event(text); /* frames of its values are nobody's */
+    if (inside == NULL && take_message(reader, line))
+        return GOLEAK_OK;
+    reader->map_lines = 0;
     if (inside != NULL && nul != NULL) {
         goleak_textual_damaged(text, line, nul, "found a NUL byte in an event, expected text");
         return GOLEAK_OK;
@@ -199,7 +207,7 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
                              enum goleak_status *status)
 {
     struct goleak_reader *reader = context;
-    if (reader->in_map || reader->histogram)
+    if (reader->map_lines != 0 || reader->histogram)
         return at;
     return goleak_textual_bulk(&reader->text, at, end, SIZE_MAX, number, status);
 }
@@ -289,12 +297,13 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
 
 static bool is_calm(const struct goleak_reader *reader)
 {
-    return !reader->in_map && reader->inner.carry.size == 0 && reader->inner.long_bytes == 0;
+    return reader->map_lines == 0 && reader->inner.carry.size == 0 && reader->inner.long_bytes == 0;
 }
 
 static void settle(struct goleak_reader *reader)
 {
-    reader->in_map = reader->histogram = false;
+    reader->map_lines = 0;
+    reader->histogram = false;
     reader->inner.carry.size = 0;
     reader->inner.long_bytes = 0;
 }
@@ -383,7 +392,7 @@ static bool is_ours(const char *at, const char *end)
         return goleak_keyed_is_event(at, end);
     if (!goleak_textual_is_recorder_line(at, end))
         return false;
-    return has_word(at, end, " tool=bpftrace");
+    return goleak_has_word(at, end, " tool=bpftrace");
 }
 
 static enum goleak_sniff sniff(const char *bytes, size_t size, bool whole)

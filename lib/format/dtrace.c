@@ -57,14 +57,11 @@ static bool is_word(const char *at, size_t size, const char *word)
  * "N failed speculations", "N speculative drops", … */
 static bool find_drops(const char *at, const char *end, uint64_t *count)
 {
-    static const char *const words[] = { "drops", "drop", "failed" };
+    static const char *const words[] = { "drops", "drop", "failed", "in ERROR probe" };
     const char *rest = goleak_parse_u64(at, end, count);
-    if (rest == NULL)
-        return false;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        for (const char *w = rest; w < end; w++)
-            if (goleak_begins(w, end, words[i]))
-                return true;
+    for (size_t i = 0; rest != NULL && i < sizeof words / sizeof *words; i++)
+        if (goleak_has_word(rest, end, words[i]))
+            return true;
     return false;
 }
 
@@ -74,7 +71,9 @@ static enum goleak_status message(struct goleak_reader *reader, const struct gol
     const char *at = line->at + strlen("dtrace: ");
     uint64_t count;
     reader->text.notes++;
-    if (find_drops(at, line->end, &count))
+    if (goleak_has_word(at, line->end, "string table overflow"))
+        goleak_textual_lost_stack(&reader->text, line);
+    else if (find_drops(at, line->end, &count))
         goleak_textual_lost(&reader->text, line, count);
     else if (goleak_begins(at, line->end, "error on ") || goleak_begins(at, line->end, "processing aborted") ||
              goleak_begins(at, line->end, "buffer ") || goleak_begins(at, line->end, "failed to ") ||
@@ -443,6 +442,14 @@ static enum goleak_status cpu_line(struct goleak_reader *reader, const struct go
     return call(reader, line, rest, (size_t)(colon - rest), entry, (int64_t)cpu, 0);
 }
 
+/* "               12": what an aggregation has counted behind the stack that is its key. */
+static bool is_value(const char *at, const char *end)
+{
+    int64_t number;
+    at = goleak_skip_blanks(at, end);
+    return end - at >= 1 && *at != '0' && goleak_parse_i64(at, end, &number) == end;
+}
+
 /* A line of blanks and a frame, or of a print(). */
 static enum goleak_status indented(struct goleak_reader *reader, const struct goleak_line *line, bool *taken)
 {
@@ -452,6 +459,11 @@ static enum goleak_status indented(struct goleak_reader *reader, const struct go
     enum goleak_status status = cpu_line(reader, line, taken);
     if (status != GOLEAK_OK || *taken)
         return status;
+    const bool in_stack = reader->text.stack.block.size != 0 || reader->text.ignores_frames;
+    if (in_stack && is_value(line->at, line->end)) {
+        *taken = true;
+        return goleak_textual_drop_stack(&reader->text);
+    }
     *taken = goleak_stacktext_is_frame(line->at, line->end) && goleak_textual_frame(&reader->text, line);
     return *taken ? GOLEAK_OK : goleak_textual_end_stack(&reader->text);
 }
@@ -506,10 +518,12 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
         taken = true;
     else
         status = event_text(reader, line, at, -1, &taken);
-    if (status != GOLEAK_OK || taken || is_header(at, end) || begin_dump(reader, at, end) ||
-        is_dump_header(at, end) || is_aggregation(reader, at, end))
+    if (status != GOLEAK_OK || taken)
         return status;
     const char *inside = goleak_keyed_find(at + 1, end);
+    if (inside == NULL && (is_header(at, end) || begin_dump(reader, at, end) || is_dump_header(at, end) ||
+                           is_aggregation(reader, at, end)))
+        return GOLEAK_OK;
     if (inside != NULL && memchr(at, 0, (size_t)(end - at)) == NULL) {
         status = event_text(reader, line, inside, -1, &taken);
         if (status != GOLEAK_OK)

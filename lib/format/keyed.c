@@ -871,15 +871,22 @@ bool goleak_keyed_is_whole(const struct goleak_keyed *keyed, const struct goleak
     return first || (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) != 0;
 }
 
+/* ": goroutine=c000102000", ": g=…": what stands behind the name of an event that concerns a goroutine. */
+static bool begins_keys(const char *at, const char *end)
+{
+    static const char *const marks[] = { ": goroutine=", ": g=", ": goid=", ": parent=", ": parentgoid=" };
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        const size_t size = strlen(marks[i]);
+        if ((size_t)(end - at) >= size && memcmp(at, marks[i], size) == 0)
+            return (size_t)(end - at) == size || at[size] != '%'; /* a script's own text */
+    }
+    return false;
+}
+
 const char *goleak_keyed_find(const char *at, const char *end)
 {
-    static const char mark[] = ": goroutine=";
-    const size_t size = sizeof mark - 1;
-    for (const char *from = at; (size_t)(end - from) >= size; from++) {
-        from = memchr(from, ':', (size_t)(end - from) - size + 1);
-        if (from == NULL)
-            return NULL;
-        if (memcmp(from, mark, size) != 0 || (from + size < end && from[size] == '%')) /* a script's own text */
+    for (const char *from = at; (from = memchr(from, ':', (size_t)(end - from))) != NULL; from++) {
+        if (!begins_keys(from, end))
             continue;
         for (size_t i = 0; i < NAME_COUNT; i++) {
             size_t length = strlen(names[i].name);

@@ -37,6 +37,25 @@ static bool split_symbol(const char *at, const char *end, struct goleak_frame_te
     return plus > at && plus + 1 < end && goleak_parse_any(plus + 1, end, &out->offset) == end;
 }
 
+/* Where "(/srv/app (copy))" begins, behind a symbol: any name may stand in it. */
+static const char *find_object(const char *at, const char *end)
+{
+    static const char unknown[] = "[unknown] (";
+    uint64_t offset;
+    if ((size_t)(end - at) >= sizeof unknown - 1 && memcmp(at, unknown, sizeof unknown - 1) == 0)
+        return at + sizeof unknown - 2;
+    for (const char *plus = at; (plus = memchr(plus, '+', (size_t)(end - plus))) != NULL; plus++) {
+        const char *rest =
+            end - plus > 3 && plus[1] == '0' && plus[2] == 'x' ? goleak_parse_hex(plus + 1, end, &offset) : NULL;
+        if (rest != NULL && end - rest > 2 && rest[0] == ' ' && rest[1] == '(')
+            return rest + 1;
+    }
+    const char *open = end - 1; /* without symoff */
+    while (open > at && !(*open == '(' && (open == at || open[-1] == ' ')))
+        open--;
+    return open;
+}
+
 /* perf's "86ae0 runtime.gopark+0x0 (./app)": all but the address may be missing. */
 static bool split_perf(const char *at, const char *end, bool behind_tab, struct goleak_frame_text *out)
 {
@@ -51,9 +70,7 @@ static bool split_perf(const char *at, const char *end, bool behind_tab, struct 
         const size_t size = sizeof deleted - 1;
         if ((size_t)(end - rest) > size && memcmp(end - size, deleted, size) == 0)
             end -= size - 1;
-        const char *open = end - 1;
-        while (open > rest && !(*open == '(' && (open == rest || open[-1] == ' ')))
-            open--;
+        const char *open = find_object(rest, end);
         if (*open == '(') {
             out->object = open + 1;
             out->object_size = (size_t)(end - 1 - out->object);

@@ -265,6 +265,12 @@ enum goleak_status goleak_textual_skip_event(struct goleak_textual *text)
     return status;
 }
 
+enum goleak_status goleak_textual_drop_stack(struct goleak_textual *text)
+{
+    text->stack.block.size = 0;
+    return goleak_textual_skip_event(text);
+}
+
 /* The last events of a batch that goes out go into the next one. */
 static void keep_unjoined(struct goleak_section_state *section, size_t from)
 {

@@ -120,6 +120,8 @@ enum goleak_status goleak_textual_end_stack(struct goleak_textual *text);
 /* A line that is an event's and cannot be used: what stands below it is not of the event
  * before. */
 enum goleak_status goleak_textual_skip_event(struct goleak_textual *text);
+/* The frames that were read last are nobody's, nor are those that follow. */
+enum goleak_status goleak_textual_drop_stack(struct goleak_textual *text);
 /* A recorder's message about losses or errors; the line is its own evidence. */
 void goleak_textual_lost(struct goleak_textual *text, const struct goleak_line *line, uint64_t count);
 /* The message tells how many in all: records before it may have told some. */
@@ -160,6 +162,14 @@ static inline bool goleak_begins(const char *at, const char *end, const char *pr
 {
     size_t size = strlen(prefix);
     return (size_t)(end - at) >= size && memcmp(at, prefix, size) == 0;
+}
+
+static inline bool goleak_has_word(const char *at, const char *end, const char *word)
+{
+    for (; (at = memchr(at, word[0], (size_t)(end - at))) != NULL; at++)
+        if (goleak_begins(at, end, word))
+            return true;
+    return false;
 }
 
 static inline const char *goleak_skip_blanks(const char *at, const char *end)

@@ -200,20 +200,59 @@ static void maps_may_have_keys_of_several_lines(void **state)
     (void)state;
     reading_expect(BPFTRACE,
                    PARK "\n"
-                   "@stacks[\n"
-                   "    runtime.gopark+0\n"
-                   "    main.f+5\n"
-                   "]: 12\n"
-                   "@both[\n"
-                   "    main.f+5\n"
-                   "    gopark: goroutine=c000102000 reason=7\n"
-                   ", 7]: 3\n"
-                   "]: 4\n"
-                   "@two[1,\n"
-                   "    main.f+5\n"
-                   "]: 3\n"
-                   "gopark: goroutine=c000102000 goid=7 reason=7 ts=3000\n",
-                   "1" PARKED "\n14 park g=c000102000 goid=7 reason=7 ts=3000\n");
+                        "@stacks[\n"
+                        "    runtime.gopark+0\n"
+                        "    main.f+5\n"
+                        "]: 12\n"
+                        "@both[\n"
+                        "    main.f+5\n"
+                        "    gopark: goroutine=c000102000 reason=7\n"
+                        ", 7]: 3\n"
+                        "@two[1,\n"
+                        "    main.f+5\n"
+                        "]: 3\n"
+                        "gopark: goroutine=c000102000 goid=7 reason=7 ts=3000\n",
+                   "1" PARKED "\n13 park g=c000102000 goid=7 reason=7 ts=3000\n");
+    reading_expect_healthy();
+}
+
+/* What the program prints may look like the beginning of one, and keys need not end at the margin. */
+static void no_event_is_lost_in_a_map(void **state)
+{
+    (void)state;
+    reading_expect(BPFTRACE,
+                   PARK "\n"
+                        "@bob: hello,\n"
+                        "gopark: goroutine=c000102000 goid=7 reason=7 ts=3000\n"
+                        "@s[\n"
+                        "        runtime.gopark+0\n"
+                        ", app]: 3\n"
+                        "gopark: goroutine=c000102000 goid=7 reason=7 ts=4000\n"
+                        "@s[\n"
+                        "gopark: goroutine=c000102000 goid=7 reason=7 ts=5000\n"
+                        "@bob: gopark: goroutine=c000102000 goid=7 reason=7 ts=6000\n",
+                   "1" PARKED "\n3 park g=c000102000 goid=7 reason=7 ts=3000\n"
+                   "7 park g=c000102000 goid=7 reason=7 ts=4000\n9 park g=c000102000 goid=7 reason=7 ts=5000\n"
+                   "10 park g=c000102000 goid=7 reason=7 ts=6000\n");
+    assert_int_equal(reading_count(GOLEAK_HEALTH_unknown_lines), 1);
+}
+
+static void stacks_of_maps_are_nobodys(void **state)
+{
+    (void)state;
+    reading_expect(BPFTRACE,
+                   PARK "\n"
+                        "\n"
+                        "@[app, \n"
+                        "        main.f+5\n"
+                        "]: 3\n"
+                        "@last: \n"
+                        "        main.f+5\n"
+                        "@h[\n"
+                        "        main.f+5\n"
+                        "]: \n"
+                        "[4, 8)                12 |@@@@@@@@|\n",
+                   "1" PARKED "\n");
     reading_expect_healthy();
 }
 
@@ -579,6 +618,8 @@ int main(void)
         TEST(errors_are_the_recorders),
         TEST(losses_are_added_up_and_the_total_counts_once),
         TEST(maps_may_have_keys_of_several_lines),
+        TEST(no_event_is_lost_in_a_map),
+        TEST(stacks_of_maps_are_nobodys),
         TEST(histograms_are_tables_to_their_end),
         TEST(the_programs_output_is_counted),
         TEST(an_event_behind_the_programs_output_is_found),

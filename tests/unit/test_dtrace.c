@@ -399,15 +399,18 @@ static void the_recorders_messages_are_read(void **state)
            "dtrace: 33 drops on CPU 0\n"
            "dtrace: 2 dynamic variable drops with non-empty dirty list\n"
            "dtrace: 5 aggregation drops on CPU 1\n"
+           "dtrace: 3 errors in ERROR probe enabling\n"
+           "dtrace: 12 jstack()/ustack() string table overflows\n"
            "dtrace: error on enabled probe ID 3 (ID 4100: pid17:app:runtime.gopark:entry): invalid address (0x0)\n"
            "dtrace: pid 28627 has exited\n",
            "2 create g=c000102000 by=c000002380 count=1 blocked_count=0\n");
-    assert_int_equal(reading_count(GOLEAK_HEALTH_lost_events), 40);
+    assert_int_equal(reading_count(GOLEAK_HEALTH_lost_events), 43);
     assert_int_equal(reading.book.entries[GOLEAK_HEALTH_lost_events].line, 3);
     assert_string_equal(reading.book.entries[GOLEAK_HEALTH_lost_events].detail, "\"dtrace: 33 drops on CPU 0\"");
+    assert_int_equal(reading_count(GOLEAK_HEALTH_lost_stacks), 1);
     assert_int_equal(reading_count(GOLEAK_HEALTH_recorder_errors), 1);
     assert_int_equal(reading_count(GOLEAK_HEALTH_unknown_lines), 0);
-    assert_int_equal(reading.facts.notes, 6);
+    assert_int_equal(reading.facts.notes, 8);
     assert_int_equal(reading.facts.events, 1);
 }
 
@@ -458,6 +461,34 @@ static void aggregations_are_known_and_told_nothing(void **state)
            "1 park g=c000102000 blocked=1 reason=6 blocked_count=1\n"
            "12 park g=c000102000 blocked=1 reason=7 blocked_count=1\n");
     reading_expect_healthy();
+}
+
+/* "@[ustack()] = count()", printed at the end, behind an event without a stack. */
+static void stacks_of_aggregations_are_nobodys(void **state)
+{
+    (void)state;
+    expect("gopark: goroutine=c000102000 goid=7 reason=7 ts=3000\n"
+           "\n"
+           "              app`runtime.gopark+0x0\n"
+           "              app`main.other+0x19\n"
+           "                3\n"
+           "\n"
+           "              app`main.third+0x19\n"
+           "               12\n",
+           "1 park g=c000102000 goid=7 reason=7 ts=3000\n");
+    reading_expect_healthy();
+}
+
+static void what_looks_like_a_table_may_hold_an_event(void **state)
+{
+    (void)state;
+    expect("key gopark: goroutine=c000102000 goid=7 reason=7 ts=3000\n"
+           "12:00:01 newproc1_entry: parent=c000102000 parentgoid=7 pc=4b8a49 ts=4000\n"
+           "abc gopark: g=c000102000 goid=7 reason=6 ts=5000\n",
+           "1 park g=c000102000 goid=7 reason=7 ts=3000\n"
+           "2 spawn by=c000102000 bygoid=7 ts=4000 gopc=4b8a49\n"
+           "3 park g=c000102000 goid=7 reason=6 ts=5000\n");
+    assert_int_equal(reading_count(GOLEAK_HEALTH_unknown_lines), 3);
 }
 
 static void a_nul_in_an_event_is_damage_and_elsewhere_is_not(void **state)
@@ -668,6 +699,8 @@ int main(void)
         TEST(the_programs_output_is_counted_with_its_first_place),
         TEST(an_event_behind_output_without_a_newline_is_read),
         TEST(aggregations_are_known_and_told_nothing),
+        TEST(stacks_of_aggregations_are_nobodys),
+        TEST(what_looks_like_a_table_may_hold_an_event),
         TEST(a_nul_in_an_event_is_damage_and_elsewhere_is_not),
         TEST(a_damaged_line_is_passed_over_and_told),
         TEST(a_line_that_is_too_long_is_told_with_its_length),

@@ -11,6 +11,8 @@
 #include "format/stacktext.h"
 #include "support/fail_alloc.h"
 
+#include <stdio.h>
+
 static struct fail_alloc heap;
 static struct goleak_alloc alloc;
 static struct goleak_symbols symbols;
@@ -100,6 +102,27 @@ static void the_ends_of_a_stack_are_addresses_or_nothing(void **state)
     add("\t          8275ae [unknown] (/srv/app)"); /* places in a file */
     add("\t          82f481 [unknown] (/srv/app)");
     expect_ends(0, 0);
+}
+
+/* Whatever the path holds. */
+static void a_files_name_may_have_brackets(void **state)
+{
+    static const char *const names[] = { "(/srv/lab (copy))", "(/srv/x (1)/lab)", "(/srv/)lab)", "(/srv/+0x1 (a)" };
+    struct goleak_frame_text frame;
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "\t          86ae0 main.Gather+0x45 %s", names[i]);
+        assert_true(goleak_stacktext_split(line, line + strlen(line), &frame));
+        assert_int_equal(frame.size, strlen("main.Gather"));
+        assert_int_equal(frame.offset, 0x45);
+        assert_int_equal(frame.object_size, strlen(names[i]) - 2);
+        assert_memory_equal(frame.object, names[i] + 1, frame.object_size);
+        snprintf(line, sizeof line, "\t          86ae0 [unknown] %s", names[i]);
+        assert_true(goleak_stacktext_split(line, line + strlen(line), &frame));
+        assert_int_equal(frame.size, 0);
+        assert_memory_equal(frame.object, names[i] + 1, frame.object_size);
+    }
 }
 
 static void what_is_forgotten_is_read_again(void **state)
@@ -227,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(dtrace_prints_modules_and_hexadecimal_offsets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_ends_of_a_stack_are_addresses_or_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_files_name_may_have_brackets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_forgotten_is_read_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bpftrace_prints_decimal_offsets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(both_spellings_make_one_stack, set_up, tear_down),
