@@ -48,7 +48,8 @@ static enum verdict go_status(struct step *step)
 
 static enum verdict proc_status(struct step *step)
 {
-    uint64_t status = step->argument[1];
+    const uint64_t told = step->argument[1];
+    uint64_t status = told;
     if (status < PROC_RUNNING || status > PROC_ABANDONED)
         return never(step, "a status of 1 to 4 of a P");
     struct goleak_trace_proc *proc = find_proc(step->scheduler, step->argument[0]);
@@ -64,7 +65,8 @@ static enum verdict proc_status(struct step *step)
     proc->status = (uint8_t)status;
     proc->gen = step->scheduler->gen;
     proc->seq = 0;
-    if (status == PROC_RUNNING || status == PROC_SYSCALL)
+    /* One that is abandoned is told by whoever is about to steal it: the thread that has it is another one. */
+    if (told == PROC_RUNNING || told == PROC_SYSCALL)
         step->thread->p = index_of(step->scheduler, proc);
     return READY;
 }

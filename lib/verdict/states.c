@@ -174,6 +174,14 @@ static const char *runtime_waiter(const struct goleak_case *c)
     return NULL;
 }
 
+/* The first goroutine that the runtime's main starts, in runtime's init, before any of the program's own can
+ * (runtime/proc.go). Traces of Go 1.22 tell no stacks of those who do nothing. */
+static bool is_forcegc_helper(const struct goleak_case *c)
+{
+    return c->record->goid == 2 && (c->record->flags & GOLEAK_REC_PREEXISTING) && c->record->site == 0 &&
+           c->record->block_stack == 0 && c->record->raw_reason == GOLEAK_REASON_NONE;
+}
+
 GOLEAK_RULE(waits)
 {
     if (c->record->state != GOLEAK_STATE_WAITING)
@@ -187,6 +195,11 @@ GOLEAK_RULE(waits)
         return true;
     }
     if (c->record->reason == GOLEAK_REASON_UNKNOWN) {
+        if (is_forcegc_helper(c)) {
+            out->verdict = GOLEAK_VERDICT_WAITING;
+            goleak_say(out, "goroutine 2, of which nothing more is told: the runtime's own, runtime.forcegchelper");
+            return true;
+        }
         out->verdict = GOLEAK_VERDICT_UNKNOWN;
         if ((c->record->flags & GOLEAK_REC_PREEXISTING) && c->record->raw_reason == GOLEAK_REASON_NONE)
             goleak_say(out,
