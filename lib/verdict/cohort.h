@@ -54,6 +54,7 @@ struct goleak_idler {
     const char *function;
     enum goleak_reason reason;
     const char *why;
+    bool outside;    /* what it waits for comes from outside the program */
 };
 extern const struct goleak_idler goleak_idlers[];
 /* The one that a goroutine waits in; 0: none. */

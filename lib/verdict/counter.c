@@ -176,11 +176,11 @@ GOLEAK_RULE(startup)
 }
 
 /* Whoever was served had begun to wait before all that still do, and that goes on. Where some are forgotten,
- * others that came after them are served. */
+ * others that came after them are served. Tickers of one period look so, and nobody serves them. */
 bool goleak_is_queued(const struct goleak_case *c)
 {
     const struct goleak_limits *limits = c->input->limits;
-    if (c->site == NULL || c->cohort == NULL || c->site->ended < limits->queue_least)
+    if (c->hope == GOLEAK_HOPE_TIMER || c->site == NULL || c->cohort == NULL || c->site->ended < limits->queue_least)
         return false;
     int64_t idle = c->input->last - c->site->last_ended, oldest = c->input->last - c->cohort->longest;
     return c->site->last_begun <= oldest && idle <= c->cohort->longest / limits->queue_idle;

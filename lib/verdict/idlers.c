@@ -5,14 +5,22 @@
 #include <string.h>
 
 const struct goleak_idler goleak_idlers[] = {
-    { "", GOLEAK_REASON_NONE, "" }, /* none */
-    { "net/http.(*persistConn).writeLoop", GOLEAK_REASON_SELECT, "keeps an HTTP connection for the next request" },
-    { "net/http.(*http2serverConn).serve", GOLEAK_REASON_SELECT, "serves an HTTP/2 connection" },
-    { "net.(*Resolver).lookupIPAddr", GOLEAK_REASON_SELECT, "waits for the network: name servers answer, or time out" },
-    { "os/signal.loop", GOLEAK_REASON_SELECT, "waits for signals" },
-    { "os/signal.NotifyContext.func1", GOLEAK_REASON_SELECT, "waits for a signal" },
-    { "database/sql.(*DB).connectionOpener", GOLEAK_REASON_SELECT, "keeps a database open" },
-    { "database/sql.(*DB).connectionCleaner", GOLEAK_REASON_SELECT, "closes a database's old connections" },
+    { "", GOLEAK_REASON_NONE, "", false }, /* none */
+    { "net/http.(*persistConn).writeLoop", GOLEAK_REASON_SELECT, "keeps an HTTP connection for the next request",
+      false },
+    { "net/http.(*persistConn).roundTrip", GOLEAK_REASON_SELECT,
+      "waits for the network: a server answers an HTTP request, or does not", true },
+    { "net/http.(*http2ClientConn).RoundTrip", GOLEAK_REASON_SELECT,
+      "waits for the network: a server answers an HTTP/2 request, or does not", true },
+    { "net/http.(*http2clientStream).writeRequest", GOLEAK_REASON_SELECT,
+      "waits for the network: a server answers an HTTP/2 request, or does not", true },
+    { "net/http.(*http2serverConn).serve", GOLEAK_REASON_SELECT, "serves an HTTP/2 connection", false },
+    { "net.(*Resolver).lookupIPAddr", GOLEAK_REASON_SELECT, "waits for the network: name servers answer, or time out",
+      true },
+    { "os/signal.loop", GOLEAK_REASON_SELECT, "waits for signals", false },
+    { "os/signal.NotifyContext.func1", GOLEAK_REASON_SELECT, "waits for a signal", false },
+    { "database/sql.(*DB).connectionOpener", GOLEAK_REASON_SELECT, "keeps a database open", false },
+    { "database/sql.(*DB).connectionCleaner", GOLEAK_REASON_SELECT, "closes a database's old connections", false },
 };
 
 uint8_t goleak_idler_of(const struct goleak_symbols *symbols, uint32_t stack, uint8_t reason)

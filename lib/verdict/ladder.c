@@ -316,12 +316,17 @@ static uint64_t births_by_caller(const struct goleak_case *c)
     return own < c->rise->created ? own : c->rise->created;
 }
 
+static bool is_ended_outside(const struct goleak_case *c)
+{
+    return goleak_is_idler(c) && goleak_idlers[c->cohort->idler].outside;
+}
+
 /* Only what matters is asked: this is what verdicts cost where very many wait. */
 static enum goleak_verdict weigh(const struct goleak_case *c)
 {
     bool startup = c->hope == GOLEAK_HOPE_STARTUP;
     bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_CHILD && c->hope != GOLEAK_HOPE_BESIDE && !startup &&
-                  !is_rise_of_spawners(c) && !goleak_is_queued(c) && c->tie.whom == 0;
+                  !is_rise_of_spawners(c) && !goleak_is_queued(c) && c->tie.whom == 0 && !is_ended_outside(c);
     bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
     if (speaks(c, SERVED)) {
