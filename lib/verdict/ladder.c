@@ -297,12 +297,14 @@ static bool speaks(const struct goleak_case *c, enum part part)
     return false;
 }
 
-/* Most who wait like it have spawners who are not stuck, and still where they started them, and others have ended:
- * their number is that of their spawners. */
+/* Its spawner is not stuck, and still where it started it. Where most who wait like it have such spawners, and others
+ * have ended, their number is that of their spawners; where few have, it is the others that make it rise: sessions
+ * that are open among those that were left behind. */
 static bool is_rise_of_spawners(const struct goleak_case *c)
 {
-    return c->hope == GOLEAK_HOPE_SCOPE && c->rise->ended != 0 && c->cohort != NULL &&
-           c->cohort->scoped * 2 > c->cohort->count;
+    if (c->hope != GOLEAK_HOPE_SCOPE || c->cohort == NULL)
+        return false;
+    return c->rise->ended != 0 || c->cohort->scoped * 2 <= c->cohort->count;
 }
 
 /* Of its place; where others call for some there, too, of its caller's, as far as they live, or had spawners that are
