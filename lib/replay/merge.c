@@ -427,10 +427,23 @@ static uint32_t untold_parts(const struct goleak_merge *merge, const struct gole
     return untold;
 }
 
+/* Its stack has lines of source files: "main.f /srv/main.go:12". */
+static bool tells_lines(const struct goleak_merge *merge, const struct goleak_event *event)
+{
+    const struct goleak_symbols *symbols = merge->replay->symbols;
+    const uint32_t frame = event->kind == GOLEAK_EVENT_CREATE ? goleak_symbols_created_at(symbols, event->stack)
+                                                              : goleak_symbols_blocked_at(symbols, event->stack);
+    const char *text = frame != 0 ? goleak_symbols_frame_text(symbols, frame) : "";
+    const char *colon = strrchr(text, ':');
+    return colon != NULL && strchr(text, ' ') != NULL && colon[1] >= '0' && colon[1] <= '9';
+}
+
 /* What the second one tells and the first does not. */
 static void complete(const struct goleak_merge *merge, struct goleak_event *first, const struct goleak_event *second)
 {
     first->has &= ~untold_parts(merge, first, second->has); /* the second one may tell the place in other ways */
+    if ((first->has & second->has & GOLEAK_HAS_STACK) && !tells_lines(merge, first) && tells_lines(merge, second))
+        first->has &= ~GOLEAK_HAS_STACK;
     uint32_t more = second->has & ~first->has;
     if (more & GOLEAK_HAS_G)
         first->g = second->g;
