@@ -128,8 +128,9 @@ static void explain_limit(const struct run *run)
 {
     const unsigned mega = 20;
     if (run->options->max_memory_bytes > 0)
-        cli_diag_say(run->diag, CLI_NOTE, NULL, "%u MiB of --max-memory are kept for the process itself",
-                     (unsigned)(CLI_MEMORY_RESERVE >> mega));
+        cli_diag_say(run->diag, CLI_NOTE, NULL, "%u MiB of --max-memory are kept for the process itself%s",
+                     (unsigned)(CLI_MEMORY_RESERVE >> mega),
+                     run->options->jobs != 1 ? "; --jobs=1 needs less than several threads do" : "");
 }
 
 /* When the output failed, reading was stopped for its sake: the library then
@@ -253,6 +254,20 @@ static void judge_age(struct run *run, const struct goleak_trace *trace)
                      "--min-age is longer than the recording: no wait in it can be that old");
 }
 
+/* Where goroutines are only counted, no line does not mean that there is none. */
+static void judge_lines(struct run *run, const struct goleak_trace *trace)
+{
+    struct goleak_summary summary;
+    struct goleak_goroutine goroutine;
+    struct goleak_goroutine_iter first = { 0 };
+    goleak_trace_summary(trace, &summary);
+    if (strcmp(run->options->format, "ndjson") == 0 && summary.live_at_end != 0 &&
+        goleak_goroutine_next(trace, &first, &goroutine) != GOLEAK_OK)
+        cli_diag_say(run->diag, CLI_WARNING, trace_path(trace),
+                     "the recording names no goroutines, so that there are no lines; --format=json tells how many "
+                     "there are");
+}
+
 static bool has_leaks(const struct goleak_trace *trace, enum cli_fail_on fail_on)
 {
     struct goleak_summary summary;
@@ -272,6 +287,7 @@ static enum cli_exit judge(struct run *run)
     for (size_t i = 0; i < run->trace_count; i++) {
         judge_health(run, run->traces[i]);
         judge_age(run, run->traces[i]);
+        judge_lines(run, run->traces[i]);
         leaks = leaks || has_leaks(run->traces[i], run->options->fail_on);
     }
     return run->trouble ? CLI_EXIT_TROUBLE : leaks ? CLI_EXIT_LEAKS : CLI_EXIT_CLEAN;

@@ -60,6 +60,12 @@ const char *goleak_format_name(size_t index)
 
 #define IS_SCRIPT "this is a recorder's script: run it, and give what it writes"
 
+#define IS_UTF_16                                                                                                      \
+    "found text in UTF-16, as PowerShell writes it: convert it first, "                                                \
+    "`iconv -f UTF-16 -t UTF-8 FILE | goleak-report -`"
+
+#define IS_HTTP "found an HTTP answer with its header, expected what stands behind: get it without (`curl` without -i)"
+
 /* What is recognisably something else, and what makes an input of it. */
 static const struct {
     const char *magic;
@@ -77,6 +83,10 @@ static const struct {
     { "BZh", 3, "found bzip2-packed data: unpack it first, `bzip2 -dc FILE | goleak-report -`" },
     { "\x04\x22\x4d\x18", 4, "found lz4-packed data: unpack it first, `lz4 -dc FILE | goleak-report -`" },
     { "PK\x03\x04", 4, "found a zip archive: give the recording that is in it" },
+    { "\xff\xfe", 2, IS_UTF_16 },
+    { "\xfe\xff", 2, IS_UTF_16 },
+    { "HTTP/1.", 7, IS_HTTP },
+    { "HTTP/2 ", 7, IS_HTTP },
     { "\xcf\xfa\xed\xfe", 4,
       "found a Mach-O file (a program, or a core), expected a recording: the program of a recording goes with --exe" },
     /* What the files of lib/recorder/ print begins so. */

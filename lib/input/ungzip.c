@@ -39,6 +39,7 @@ struct gzip {
     z_stream stream;
     enum stage stage;
     uint64_t member_offset;
+    bool padded; /* behind it there were zeros so far */
 };
 
 /* zlib frees without a size, our allocator wants it: it stands before. */
@@ -213,10 +214,19 @@ static void no_member(struct gzip *gzip, struct goleak_packed *packed)
 
 static void member_stage(struct gzip *gzip, struct goleak_packed *packed)
 {
-    gzip->member_offset = goleak_packed_offset(packed);
-    size_t left = goleak_packed_left(packed);
+    if (!gzip->padded)
+        gzip->member_offset = goleak_packed_offset(packed);
+    /* Zeros behind the last member fill a tape's block, and mean nothing. */
+    for (; gzip->member_offset != 0 && goleak_packed_left(packed) > 0 && packed->bytes[packed->at] == 0; packed->at++)
+        gzip->padded = true;
+    const size_t left = goleak_packed_left(packed);
     if (left == 0) {
         want_more(packed);
+        return;
+    }
+    if (gzip->padded) {
+        gzip->padded = false;
+        no_member(gzip, packed);
         return;
     }
     switch (gzip_sniff(packed->bytes + packed->at, left)) {
