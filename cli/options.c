@@ -605,7 +605,7 @@ void cli_options_help(FILE *out)
           "reported side by side, and a file with what the recorder printed on its standard\n"
           "error is read together with its recording.\n\n"
           "'convert' writes FILE, or several of one process, as one compact file, OUT, of\n"
-          "which reports are the same; its name ends in .glk.\n",
+          "which reports are the same; by custom its name ends in .glk.\n",
           out);
     char tools[80];
     fprintf(out, "'recorder' prints a script for TOOL, %s,\nthat records what a report can use best.\n",
