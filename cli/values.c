@@ -86,14 +86,14 @@ bool cli_value_count(const char *text, unsigned most, unsigned *out)
     return true;
 }
 
-/* No address of a process has its top bit. */
+/* No address of a process has its top bits. */
 static bool parse_address(const char *text, uint64_t *out)
 {
     if (strncmp(text, "0x", 2) != 0 || strlen(text) > 18 ||
         strspn(text + 2, "0123456789abcdefABCDEF") != strlen(text + 2))
         return false;
     *out = strtoull(text + 2, NULL, 16);
-    return *out != 0 && *out <= INT64_MAX;
+    return *out != 0 && *out >> 56 == 0;
 }
 
 bool cli_value_goroutine(const char *text, uint32_t *pid, uint64_t *goid, uint64_t *g)

@@ -261,13 +261,14 @@ static void created(void *context, uint64_t goid, uint64_t startpc, const char *
         learn_from_start(names, goid, startpc);
     if (names->shift_count == 0 || names->compared >= COMPARED)
         return;
-    const bool fits = begins(names, startpc, &found);
-    if (function == NULL && found.name == NULL)
-        return; /* a plugin's, perhaps */
+    const bool fits = begins(names, startpc, &found), was_strange = is_strange(names);
+    if (fits ? strncmp(found.name, "runtime.", 8) == 0 : function == NULL && found.name == NULL)
+        return; /* the runtime is the same in other builds; and that is a plugin's, perhaps */
     names->compared++;
+    names->unfitting += !fits;
+    names->resolver.learnt += was_strange && !is_strange(names); /* what was not named is looked for again */
     if (fits)
         return;
-    names->unfitting++;
     goleak_health_note_at(names->health, GOLEAK_HEALTH_other_program, 1, position,
                           "%.100s began at 0x%" PRIx64 ", where %s has %s%.100s",
                           function != NULL ? function : "a goroutine", startpc, names->base,

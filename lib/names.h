@@ -17,7 +17,7 @@
  *     distance only that makes entries of all of them.
  *
  * Where goroutines began in the middle of functions the file is another program's, or another build's: nothing is
- * named by it then, for wrong names are worse than none.
+ * named by it from then on, for wrong names are worse than none.
  *
  * Each process has its own, and an address is looked for in all: processes lie far apart.
  * Until one is known what was loaded stays an address; where a tracer gives a place in the

@@ -176,10 +176,11 @@ static enum goleak_status take_text(struct goleak_reader *reader, const struct g
     }
     /* The traced program's output, and perhaps an event behind it. */
     const char *inside = goleak_keyed_find(at, end), *nul = memchr(at, 0, (size_t)(end - at));
-    if (inside == NULL && take_map(reader, at, end))
-        return goleak_textual_skip_event(text); /* frames of its values are nobody's */
     if (inside == NULL && take_message(reader, line))
         return GOLEAK_OK;
+    const bool in_key = reader->map_lines != 0;
+    if (inside == NULL && take_map(reader, at, end)) /* frames of a key, or of a value, are nobody's */
+        return in_key || reader->map_lines != 0 || reader->histogram ? goleak_textual_skip_event(text) : GOLEAK_OK;
     reader->map_lines = 0;
     if (inside != NULL && nul != NULL) {
         goleak_textual_damaged(text, line, nul, "found a NUL byte in an event, expected text");

@@ -442,12 +442,15 @@ static enum goleak_status cpu_line(struct goleak_reader *reader, const struct go
     return call(reader, line, rest, (size_t)(colon - rest), entry, (int64_t)cpu, 0);
 }
 
-/* "               12": what an aggregation has counted behind the stack that is its key. */
+/* "               12": what an aggregation has counted behind the stack that is its key, in a column of its own. */
+#define VALUE_COLUMNS 17
+
 static bool is_value(const char *at, const char *end)
 {
     int64_t number;
+    const bool wide = end - at >= VALUE_COLUMNS;
     at = goleak_skip_blanks(at, end);
-    return end - at >= 1 && *at != '0' && goleak_parse_i64(at, end, &number) == end;
+    return wide && at < end && goleak_parse_i64(at, end, &number) == end;
 }
 
 /* A line of blanks and a frame, or of a print(). */

@@ -85,8 +85,6 @@ static const struct {
     { "PK\x03\x04", 4, "found a zip archive: give the recording that is in it" },
     { "\xff\xfe", 2, IS_UTF_16 },
     { "\xfe\xff", 2, IS_UTF_16 },
-    { "HTTP/1.", 7, IS_HTTP },
-    { "HTTP/2 ", 7, IS_HTTP },
     { "\xcf\xfa\xed\xfe", 4,
       "found a Mach-O file (a program, or a core), expected a recording: the program of a recording goes with --exe" },
     /* What the files of lib/recorder/ print begins so. */
@@ -134,6 +132,8 @@ static const struct {
       "found a Go server's answer that it cannot trace, expected its trace: somebody else takes one; ask again later" },
     { "profile duration exceeds server's WriteTimeout", NULL,
       "found a Go server's answer that it cannot trace for so long, expected its trace: ask for fewer seconds" },
+    { "HTTP/1.", NULL, IS_HTTP },
+    { "HTTP/2 ", NULL, IS_HTTP },
     { "Unknown profile", NULL,
       "found a Go server's answer that it has no such profile, expected a trace: ask for "
       "/debug/pprof/trace?seconds=10" },

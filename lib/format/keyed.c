@@ -871,14 +871,33 @@ bool goleak_keyed_is_whole(const struct goleak_keyed *keyed, const struct goleak
     return first || (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) != 0;
 }
 
+/* Nothing but known keys, more than one: else programs log such lines. */
+static bool are_all_keys(const char *at, const char *end)
+{
+    unsigned count = 0;
+    while (at < end) {
+        const char *equals = key_end(at, end);
+        if (equals == NULL || find_key(at, (size_t)(equals - at)) == NULL)
+            return false;
+        for (at = value_end(equals + 1, end); at < end && *at == ' ';)
+            at++;
+        count++;
+    }
+    return count > 1;
+}
+
 /* ": goroutine=c000102000", ": g=…": what stands behind the name of an event that concerns a goroutine. */
 static bool begins_keys(const char *at, const char *end)
 {
-    static const char *const marks[] = { ": goroutine=", ": g=", ": goid=", ": parent=", ": parentgoid=" };
+    static const char usual[] = ": goroutine=";
+    static const char *const marks[] = { ": g=", ": goid=", ": parent=", ": parentgoid=" };
+    const size_t usual_size = sizeof usual - 1;
+    if ((size_t)(end - at) >= usual_size && memcmp(at, usual, usual_size) == 0)
+        return (size_t)(end - at) == usual_size || at[usual_size] != '%'; /* a script's own text */
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
         const size_t size = strlen(marks[i]);
         if ((size_t)(end - at) >= size && memcmp(at, marks[i], size) == 0)
-            return (size_t)(end - at) == size || at[size] != '%'; /* a script's own text */
+            return are_all_keys(at + 2, end);
     }
     return false;
 }

@@ -24,7 +24,7 @@ static bool is_other(const struct goleak_story *story, const struct goleak_event
 {
     if ((event->has & GOLEAK_HAS_OTHER_GOID) && story->goid != 0)
         return event->other_goid == story->goid;
-    const uint64_t g = story->goid != 0 ? story->g : story->asked_g;
+    const uint64_t g = story->goid != 0 ? story->g : goleak_g_told(story->asked_g);
     return (event->has & GOLEAK_HAS_OTHER) && g != 0 && event->other_g == g;
 }
 

@@ -42,7 +42,8 @@ static inline bool goleak_story_is_asked(const struct goleak_story *story)
 /* Is it the one that was asked for, in any process? */
 static inline bool goleak_story_is_of(const struct goleak_story *story, const struct goleak_record *record)
 {
-    return story->goid != 0 ? record->goid == story->goid : record->g == story->asked_g;
+    return story->goid != 0 ? record->goid == story->goid
+                            : record->g == story->asked_g && goleak_g_told(record->g) != 0;
 }
 void goleak_story_release(struct goleak_story *story, struct goleak_alloc *alloc);
 

@@ -4,17 +4,24 @@
 
 #include <string.h>
 
+#define HTTP2_ANSWER "waits for the network: a server answers an HTTP/2 request, or does not"
+#define HTTP2_SERVER "serves an HTTP/2 connection"
+
 const struct goleak_idler goleak_idlers[] = {
     { "", GOLEAK_REASON_NONE, "", false }, /* none */
     { "net/http.(*persistConn).writeLoop", GOLEAK_REASON_SELECT, "keeps an HTTP connection for the next request",
       false },
     { "net/http.(*persistConn).roundTrip", GOLEAK_REASON_SELECT,
       "waits for the network: a server answers an HTTP request, or does not", true },
-    { "net/http.(*http2ClientConn).RoundTrip", GOLEAK_REASON_SELECT,
-      "waits for the network: a server answers an HTTP/2 request, or does not", true },
-    { "net/http.(*http2clientStream).writeRequest", GOLEAK_REASON_SELECT,
-      "waits for the network: a server answers an HTTP/2 request, or does not", true },
-    { "net/http.(*http2serverConn).serve", GOLEAK_REASON_SELECT, "serves an HTTP/2 connection", false },
+    /* Bundled with net/http up to Go 1.26, and the module; RoundTrip before Go 1.21. What the stream's own goroutine
+     * waits for (writeRequest) is the body's end, too, which its reader has to come to. */
+    { "net/http.(*http2ClientConn).RoundTrip", GOLEAK_REASON_SELECT, HTTP2_ANSWER, true },
+    { "net/http.(*http2ClientConn).roundTrip", GOLEAK_REASON_SELECT, HTTP2_ANSWER, true },
+    { "net/http/internal/http2.(*ClientConn).roundTrip", GOLEAK_REASON_SELECT, HTTP2_ANSWER, true },
+    { "golang.org/x/net/http2.(*ClientConn).roundTrip", GOLEAK_REASON_SELECT, HTTP2_ANSWER, true },
+    { "net/http.(*http2serverConn).serve", GOLEAK_REASON_SELECT, HTTP2_SERVER, false },
+    { "net/http/internal/http2.(*serverConn).serve", GOLEAK_REASON_SELECT, HTTP2_SERVER, false },
+    { "golang.org/x/net/http2.(*serverConn).serve", GOLEAK_REASON_SELECT, HTTP2_SERVER, false },
     { "net.(*Resolver).lookupIPAddr", GOLEAK_REASON_SELECT, "waits for the network: name servers answer, or time out",
       true },
     { "os/signal.loop", GOLEAK_REASON_SELECT, "waits for signals", false },

@@ -323,12 +323,18 @@ static bool is_ended_outside(const struct goleak_case *c)
     return goleak_is_idler(c) && goleak_idlers[c->cohort->idler].outside;
 }
 
+/* Its spawner has ended. */
+static bool is_left(const struct goleak_case *c)
+{
+    return c->record->parent != 0 && !goleak_lineage_at(c->input->lineage, c->record->parent)->alive;
+}
+
 /* Only what matters is asked: this is what verdicts cost where very many wait. */
 static enum goleak_verdict weigh(const struct goleak_case *c)
 {
     bool startup = c->hope == GOLEAK_HOPE_STARTUP;
     bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_CHILD && c->hope != GOLEAK_HOPE_BESIDE && !startup &&
-                  !is_rise_of_spawners(c) && !goleak_is_queued(c) && c->tie.whom == 0 && !is_ended_outside(c);
+                  !is_rise_of_spawners(c) && !goleak_is_queued(c) && c->tie.whom == 0;
     bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
     if (speaks(c, SERVED)) {
@@ -337,6 +343,8 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
                : left_out || (rising && endless) ? GOLEAK_VERDICT_SUSPECT
                                                  : GOLEAK_VERDICT_WAITING;
     }
+    if (is_ended_outside(c))
+        return rising && (endless || is_left(c)) ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_WAITING;
     if (rising && most_never && !speaks(c, YOUNG))
         return GOLEAK_VERDICT_LIKELY;
     if ((c->older && c->habit != NULL) || speaks(c, AGAINST) || speaks(c, YOUNG))

@@ -237,6 +237,20 @@ static void no_event_is_lost_in_a_map(void **state)
     assert_int_equal(reading_count(GOLEAK_HEALTH_unknown_lines), 1);
 }
 
+/* Nor is what bpftrace says of itself. */
+static void no_loss_is_lost_in_a_map(void **state)
+{
+    (void)state;
+    reading_expect(BPFTRACE,
+                   PARK "\n"
+                        "@list[\n"
+                        "Lost 12 events\n"
+                        "ERROR: failed to attach probe: uprobe:/app:runtime.gopark\n",
+                   "1" PARKED "\n");
+    assert_int_equal(reading_count(GOLEAK_HEALTH_lost_events), 12);
+    assert_int_equal(reading_count(GOLEAK_HEALTH_recorder_errors), 1);
+}
+
 static void stacks_of_maps_are_nobodys(void **state)
 {
     (void)state;
@@ -619,6 +633,7 @@ int main(void)
         TEST(losses_are_added_up_and_the_total_counts_once),
         TEST(maps_may_have_keys_of_several_lines),
         TEST(no_event_is_lost_in_a_map),
+        TEST(no_loss_is_lost_in_a_map),
         TEST(stacks_of_maps_are_nobodys),
         TEST(histograms_are_tables_to_their_end),
         TEST(the_programs_output_is_counted),

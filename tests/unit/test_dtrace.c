@@ -474,8 +474,11 @@ static void stacks_of_aggregations_are_nobodys(void **state)
            "                3\n"
            "\n"
            "              app`main.third+0x19\n"
-           "               12\n",
-           "1 park g=c000102000 goid=7 reason=7 ts=3000\n");
+           "               12\n"
+           "execute: goroutine=c000102000 goid=7 ts=4000\n"
+           "              app`main.other+0x19\n"
+           "                0\n",
+           "1 park g=c000102000 goid=7 reason=7 ts=3000\n9 run g=c000102000 goid=7 ts=4000\n");
     reading_expect_healthy();
 }
 
@@ -484,11 +487,13 @@ static void what_looks_like_a_table_may_hold_an_event(void **state)
     (void)state;
     expect("key gopark: goroutine=c000102000 goid=7 reason=7 ts=3000\n"
            "12:00:01 newproc1_entry: parent=c000102000 parentgoid=7 pc=4b8a49 ts=4000\n"
-           "abc gopark: g=c000102000 goid=7 reason=6 ts=5000\n",
+           "abc gopark: g=c000102000 goid=7 reason=6 ts=5000\n"
+           "server ready: goid=1 addr=:80\n"
+           "gdestroy: goid=1 stops\n",
            "1 park g=c000102000 goid=7 reason=7 ts=3000\n"
            "2 spawn by=c000102000 bygoid=7 ts=4000 gopc=4b8a49\n"
            "3 park g=c000102000 goid=7 reason=6 ts=5000\n");
-    assert_int_equal(reading_count(GOLEAK_HEALTH_unknown_lines), 3);
+    assert_int_equal(reading_count(GOLEAK_HEALTH_unknown_lines), 4);
 }
 
 static void a_nul_in_an_event_is_damage_and_elsewhere_is_not(void **state)
