@@ -7,15 +7,17 @@
 
 #include <string.h>
 
-/* By start function: Go's rule (prefix "runtime." but for main and the entry of
- * coroutines), and the runtime's helpers that live in packages beside it. */
+/* By start function: Go's rule (prefix "runtime." but for main, the entry of coroutines, and
+ * that of C threads, behind which the program's own functions run), and the runtime's helpers
+ * that live in packages beside it. */
 uint8_t goleak_proof_by_start(const char *function)
 {
     if (goleak_text_begins(function, "0x") || goleak_name_is_lost(function))
         return 0; /* an address proves nothing, nor does a name that was lost */
     if (strcmp(function, "runtime.main") == 0)
         return GOLEAK_REC_USER | GOLEAK_REC_MAIN;
-    if (goleak_text_begins(function, "runtime.") && strcmp(function, "runtime.corostart") != 0)
+    if (goleak_text_begins(function, "runtime.") && strcmp(function, "runtime.corostart") != 0 &&
+        !goleak_text_begins(function, "runtime.cgocallback"))
         return GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
     if (goleak_text_begins(function, "runtime/trace.") || goleak_text_begins(function, "runtime/pprof.") ||
         strcmp(function, "os/signal.loop") == 0)

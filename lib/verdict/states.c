@@ -211,7 +211,12 @@ GOLEAK_RULE(waits)
     }
     out->verdict = GOLEAK_VERDICT_WAITING;
     const char *name = goleak_reason_name((enum goleak_reason)c->record->reason);
-    goleak_say(out, "parked on \"%s\", which something outside ends", name);
+    const char *wait =
+        c->record->wait != GOLEAK_NO_WAIT ? goleak_reasons_wait_text(c->input->reasons, c->record->wait) : NULL;
+    if (wait != NULL && strcmp(wait, "coroutine") == 0)
+        goleak_say(out, "switched to a coroutine (iter.Pull), or is one: it goes on when that one switches back");
+    else
+        goleak_say(out, "parked on \"%s\", which something outside ends", name);
     goleak_say_text(out, "reason", name);
     return true;
 }

@@ -119,6 +119,8 @@ static void start_functions_follow_gos_rule(void **state)
     check(NULL, "runtime.(*traceAdvancerState).start.func1", SYSTEM);
     check(NULL, "runtime.main", MAIN);
     check(NULL, "runtime.corostart", USER);
+    check(NULL, "runtime.cgocallback", USER);
+    check(NULL, "runtime.cgocallback.abi0", USER);
     check(NULL, "main.main.func1", USER);
     check(NULL, "net/http.(*Server).Serve.gowrap3", USER);
     check(NULL, "runtimes.f", USER); /* another package */
