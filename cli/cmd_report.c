@@ -260,9 +260,10 @@ static void judge_lines(struct run *run, const struct goleak_trace *trace)
     struct goleak_summary summary;
     struct goleak_goroutine goroutine;
     struct goleak_goroutine_iter first = { 0 };
+    if (strcmp(run->options->format, "ndjson") != 0)
+        return;
     goleak_trace_summary(trace, &summary);
-    if (strcmp(run->options->format, "ndjson") == 0 && summary.live_at_end != 0 &&
-        goleak_goroutine_next(trace, &first, &goroutine) != GOLEAK_OK)
+    if (summary.live_at_end != 0 && goleak_goroutine_next(trace, &first, &goroutine) != GOLEAK_OK)
         cli_diag_say(run->diag, CLI_WARNING, trace_path(trace),
                      "the recording names no goroutines, so that there are no lines; --format=json tells how many "
                      "there are");

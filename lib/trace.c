@@ -133,8 +133,7 @@ enum goleak_status goleak_trace_options(struct goleak_options *out, const struct
 static bool is_too_old(const struct goleak_reasons *reasons)
 {
     uint64_t minor;
-    const char *text = reasons->text;
-    return goleak_parse_u64(text + 2, text + strlen(text), &minor) != NULL && minor < GOLEAK_GO_FIRST;
+    return goleak_reasons_minor(reasons->text, &minor) != NULL && minor < GOLEAK_GO_FIRST;
 }
 
 static enum goleak_status read_options(struct goleak_trace *trace, struct goleak_error *error)

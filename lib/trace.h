@@ -12,9 +12,6 @@
 #include "replay/merge.h"
 #include "verdict/verdict.h"
 
-/* goleak_reasons.from, where options.exe told it. */
-#define GOLEAK_FROM_EXE "exe"
-
 struct goleak_input {
     struct goleak_trace *trace;
     char *path;

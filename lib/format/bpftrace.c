@@ -161,9 +161,8 @@ static enum goleak_status take_text(struct goleak_reader *reader, const struct g
     if (at == end)
         return GOLEAK_OK;
     const bool indented = *at == ' ' || *at == '\t';
-    if (reader->map_lines == 0 && indented && goleak_stacktext_is_frame(at, end) && goleak_textual_frame(text, line))
-        return GOLEAK_OK;
-    if (reader->map_lines != 0 && indented && take_map(reader, at, end))
+    if (indented && (reader->map_lines != 0 ? take_map(reader, at, end)
+                                            : goleak_stacktext_is_frame(at, end) && goleak_textual_frame(text, line)))
         return GOLEAK_OK;
     enum goleak_status status = goleak_textual_end_stack(text);
     if (status != GOLEAK_OK || goleak_textual_recorder_line(text, line, &status))

@@ -103,8 +103,7 @@ static const char *advice_for(const char *bytes, size_t size)
 
 #define IS_NO_INPUT ": give a recording, `goleak-report recorder` prints a script that makes one"
 
-#define IS_NOT_READ                                                                                                    \
-    ", which this version does not read: give a recording, `goleak-report recorder` prints a script that makes one"
+#define IS_NOT_READ ", which this version does not read" IS_NO_INPUT
 
 #define IS_WEB_PAGE                                                                                                    \
     "found a web page, expected a recording: a Go server that imports net/http/pprof gives its trace at "              \

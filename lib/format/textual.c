@@ -648,7 +648,7 @@ static void recorder_begins(struct goleak_textual *text, const char *at, const c
     version[size] = '\0';
     const struct goleak_reasons *reasons = text->env.reasons;
     /* The recorder has read the program that ran. */
-    if (!goleak_reasons_is_given(reasons) || strcmp(reasons->from, "exe") == 0)
+    if (!goleak_reasons_is_given(reasons) || strcmp(reasons->from, GOLEAK_FROM_EXE) == 0)
         goleak_reasons_set_version(text->env.reasons, version, "header");
 }
 

@@ -266,15 +266,17 @@ static uint32_t versions_between(unsigned low, unsigned high)
     return set;
 }
 
+const char *goleak_reasons_minor(const char *version, uint64_t *minor)
+{
+    return strncmp(version, "1.", 2) == 0 ? goleak_parse_u64(version + 2, version + strlen(version), minor) : NULL;
+}
+
 bool goleak_reasons_set_version(struct goleak_reasons *reasons, const char *version, const char *from)
 {
     uint64_t minor;
     if (strncmp(version, "go", 2) == 0)
         version += 2;
-    const char *end = version + strlen(version);
-    if (strncmp(version, "1.", 2) != 0)
-        return false;
-    const char *rest = goleak_parse_u64(version + 2, end, &minor);
+    const char *rest = goleak_reasons_minor(version, &minor);
     if (rest == NULL || minor > 999 || (*rest != '\0' && strchr(".-+ rb", *rest) == NULL))
         return false;
     uint64_t table = minor < GOLEAK_GO_OLDEST ? GOLEAK_GO_OLDEST : minor;
@@ -309,7 +311,7 @@ void goleak_reasons_set_as(struct goleak_reasons *reasons, const struct goleak_r
 void goleak_reasons_restore(struct goleak_reasons *reasons, unsigned low, unsigned high, const char *from,
                             const char *text)
 {
-    static const char *const words[] = { "header", "option", "exe" };
+    static const char *const words[] = { "header", "option", GOLEAK_FROM_EXE };
     uint32_t set = versions_between(low, high);
     if (strcmp(from, "inferred") == 0)
         goleak_reasons_restrict(reasons, set);

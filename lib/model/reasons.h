@@ -32,7 +32,13 @@ struct goleak_reasons {
     uint8_t table[256];       /* goleak_reasons_decode without a wait reason */
 };
 
+/* goleak_reasons.from, where options.exe told it. */
+#define GOLEAK_FROM_EXE "exe"
+
 void goleak_reasons_init(struct goleak_reasons *reasons);
+
+/* N of "1.N"; NULL: it is none, or else where it ends. */
+const char *goleak_reasons_minor(const char *version, uint64_t *minor);
 
 /* From "1.22", "go1.22.3", "1.26.10-X:…"; false if it is no Go version. Versions
  * before the oldest and after the newest table use the nearest one. */

@@ -1,6 +1,9 @@
 /* story - see story.h. */
 #include "model/story.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #define KEPT (GOLEAK_STORY_FIRST + GOLEAK_STORY_LAST)
 
 bool goleak_story_init(struct goleak_story *story, struct goleak_alloc *alloc, uint64_t goid, uint64_t g, uint32_t pid)
@@ -17,6 +20,15 @@ void goleak_story_release(struct goleak_story *story, struct goleak_alloc *alloc
     if (story->chapters != NULL)
         goleak_free(alloc, story->chapters, KEPT * sizeof *story->chapters);
     *story = (struct goleak_story){ .goid = 0 };
+}
+
+const char *goleak_story_asked(const struct goleak_story *story, char out[GOLEAK_STORY_ASKED_TEXT])
+{
+    if (story->goid != 0)
+        snprintf(out, GOLEAK_STORY_ASKED_TEXT, "%" PRIu64, story->goid);
+    else
+        snprintf(out, GOLEAK_STORY_ASKED_TEXT, "0x%" PRIx64, story->asked_g);
+    return out;
 }
 
 /* It is the one whom another's event names. */

@@ -45,6 +45,11 @@ static inline bool goleak_story_is_of(const struct goleak_story *story, const st
     return story->goid != 0 ? record->goid == story->goid
                             : record->g == story->asked_g && goleak_g_told(record->g) != 0;
 }
+
+/* "22", "0xc000106000": as --explain takes it. Returns out. */
+#define GOLEAK_STORY_ASKED_TEXT 24
+const char *goleak_story_asked(const struct goleak_story *story, char out[GOLEAK_STORY_ASKED_TEXT]);
+
 void goleak_story_release(struct goleak_story *story, struct goleak_alloc *alloc);
 
 /* An event of this goroutine, in the process with this pid, has been taken. */

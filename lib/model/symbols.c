@@ -293,6 +293,14 @@ const char *goleak_symbols_frame_text(const struct goleak_symbols *symbols, uint
     return goleak_intern_get(&symbols->frames, frame, NULL);
 }
 
+size_t goleak_symbols_file(const char *text)
+{
+    const char *blank = strrchr(text, ' '), *colon = strrchr(text, ':');
+    if (blank == NULL || colon == NULL || colon < blank || colon[1] == '\0')
+        return strlen(text);
+    return colon[1 + strspn(colon + 1, "0123456789")] == '\0' ? (size_t)(blank + 1 - text) : strlen(text);
+}
+
 const char *goleak_symbols_frame_function(const struct goleak_symbols *symbols, uint32_t frame)
 {
     if (frame == 0 || frame > symbols->frames.count)

@@ -165,6 +165,9 @@ uint32_t goleak_symbols_start(struct goleak_symbols *symbols, uint64_t address);
 /* A start function as it is called by now. */
 uint32_t goleak_symbols_start_again(const struct goleak_symbols *symbols, uint32_t start);
 const char *goleak_symbols_frame_text(const struct goleak_symbols *symbols, uint32_t frame);
+/* Where in "FUNC FILE:LINE" the file begins, or the text's size. A function's name may
+ * hold blanks and slashes. */
+size_t goleak_symbols_file(const char *text);
 /* "" where only the address is known. */
 const char *goleak_symbols_frame_function(const struct goleak_symbols *symbols, uint32_t frame);
 

@@ -32,9 +32,9 @@ static uint16_t *first_of(struct goleak_lives *lives, uint64_t g)
     return &lives->first[goleak_hash_u64(g) >> 51];
 }
 
-static struct goleak_life *find_life(const struct goleak_lives *lives, uint64_t g)
+static struct goleak_life *find_life(struct goleak_lives *lives, uint64_t g)
 {
-    for (uint16_t at = lives->first[goleak_hash_u64(g) >> 51]; at != 0; at = lives->lives[at - 1].next)
+    for (uint16_t at = *first_of(lives, g); at != 0; at = lives->lives[at - 1].next)
         if (lives->lives[at - 1].g == g)
             return &lives->lives[at - 1];
     return NULL;
@@ -282,7 +282,7 @@ static enum goleak_status end_before(struct goleak_order *order, struct goleak_l
 }
 
 /* Something waits: the spawner of this one, perhaps, which runs then. */
-static void note_spawner(const struct goleak_lives *lives, const struct goleak_event *event)
+static void note_spawner(struct goleak_lives *lives, const struct goleak_event *event)
 {
     if (event->kind != GOLEAK_EVENT_CREATE || (event->has & GOLEAK_HAS_OTHER) == 0)
         return;

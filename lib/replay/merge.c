@@ -434,8 +434,7 @@ static bool tells_lines(const struct goleak_merge *merge, const struct goleak_ev
     const uint32_t frame = event->kind == GOLEAK_EVENT_CREATE ? goleak_symbols_created_at(symbols, event->stack)
                                                               : goleak_symbols_blocked_at(symbols, event->stack);
     const char *text = frame != 0 ? goleak_symbols_frame_text(symbols, frame) : "";
-    const char *colon = strrchr(text, ':');
-    return colon != NULL && strchr(text, ' ') != NULL && colon[1] >= '0' && colon[1] <= '9';
+    return text[goleak_symbols_file(text)] != '\0';
 }
 
 /* What the second one tells and the first does not. */

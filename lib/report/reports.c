@@ -84,25 +84,22 @@ static enum goleak_status say_unknown(const struct goleak_view *view, size_t cou
 {
     const struct goleak_story *story = view->story;
     const uint64_t address = some_address(view->model->store);
-    char process[32] = "", other[128] = "";
+    char process[32] = "", other[128] = "", asked[GOLEAK_STORY_ASKED_TEXT];
+    goleak_story_asked(story, asked);
     if (story->goid != 0 && address != 0)
         return goleak_error_set(error, GOLEAK_E_USAGE,
-                                "goroutine %" PRIu64 " is not known: the recording tells addresses and no goids; ask "
+                                "goroutine %s is not known: the recording tells addresses and no goids; ask "
                                 "for one as the report names it, such as --explain=0x%" PRIx64,
-                                story->goid, address);
+                                asked, address);
     if (story->pid != 0)
         snprintf(process, sizeof process, " of process %" PRIu32, story->pid);
-    if (story->other_pid != 0 && story->goid != 0)
-        snprintf(other, sizeof other,
-                 "; process %" PRIu32 " has a goroutine %" PRIu64 ": --explain=%" PRIu32 "/%" PRIu64, story->other_pid,
-                 story->goid, story->other_pid, story->goid);
-    else if (story->other_pid != 0)
-        snprintf(other, sizeof other, "; process %" PRIu32 " has one: --explain=%" PRIu32 "/0x%" PRIx64,
-                 story->other_pid, story->other_pid, story->asked_g);
+    if (story->other_pid != 0)
+        snprintf(other, sizeof other, "; process %" PRIu32 " has %s%s: --explain=%" PRIu32 "/%s", story->other_pid,
+                 story->goid != 0 ? "a goroutine " : "one", story->goid != 0 ? asked : "", story->other_pid, asked);
     if (story->goid == 0)
-        return goleak_error_set(error, GOLEAK_E_USAGE, "no goroutine at 0x%" PRIx64 "%s is in %s%s", story->asked_g,
-                                process, count == 1 ? "this recording" : "any of these recordings", other);
-    return goleak_error_set(error, GOLEAK_E_USAGE, "goroutine %" PRIu64 "%s is %s%s", story->goid, process,
+        return goleak_error_set(error, GOLEAK_E_USAGE, "no goroutine at %s%s is in %s%s", asked, process,
+                                count == 1 ? "this recording" : "any of these recordings", other);
+    return goleak_error_set(error, GOLEAK_E_USAGE, "goroutine %s%s is %s%s", asked, process,
                             count == 1 ? "not in this recording" : "in none of these recordings", other);
 }
 

@@ -13,7 +13,6 @@
  */
 #include "report/text.h"
 
-#include "base/number.h"
 #include "model/reasons.h"
 #include "report/text_parts.h"
 
@@ -95,7 +94,7 @@ const char *goleak_text_site(struct goleak_text_report *report, uint32_t site)
     const char *place = whole_site(report, site);
     if (place == NULL)
         return NULL;
-    size_t file = goleak_text_file(place);
+    size_t file = goleak_symbols_file(place);
     const char *slash = strrchr(place + file, '/');
     report->site.size = 0;
     goleak_buf_append(&report->site, place, file);
@@ -205,9 +204,7 @@ static void write_go_version(struct goleak_text_report *report)
                       : strcmp(from, "header") == 0 ? "from the recording's header"
                                                     : from);
     uint64_t minor;
-    const char *end = input.go_version + strlen(input.go_version);
-    if (strncmp(input.go_version, "1.", 2) == 0 && goleak_parse_u64(input.go_version + 2, end, &minor) != NULL &&
-        minor > GOLEAK_GO_NEWEST)
+    if (goleak_reasons_minor(input.go_version, &minor) != NULL && minor > GOLEAK_GO_NEWEST)
         goleak_page_print(report->page, GOLEAK_YELLOW, ", read as 1.%d, the newest that is known", GOLEAK_GO_NEWEST);
     goleak_text_end(report);
 }

@@ -219,23 +219,15 @@ bool goleak_text_can_explain(const struct goleak_view *view)
     return view->story->count != 0 || find_record(view->model->store, view->story) != 0;
 }
 
-/* As --explain takes it. */
-static struct goleak_word asked(const struct goleak_story *story)
-{
-    struct goleak_word out;
-    snprintf(out.text, sizeof out.text, story->goid != 0 ? "%llu" : "0x%llx",
-             (unsigned long long)(story->goid != 0 ? story->goid : story->asked_g));
-    return out;
-}
-
 /* Its namesake. */
 static void write_other_process(struct goleak_text_report *report, const struct goleak_story *story)
 {
+    char asked[GOLEAK_STORY_ASKED_TEXT];
     if (story->other_pid == 0)
         return;
     goleak_page_print(report->page, GOLEAK_DIM, "process %lu has a %s, too: --explain=%lu/%s",
                       (unsigned long)story->other_pid, who("", story->goid, story->asked_g).text,
-                      (unsigned long)story->other_pid, asked(story).text);
+                      (unsigned long)story->other_pid, goleak_story_asked(story, asked));
     goleak_page_end_line(report->page);
 }
 

@@ -2,6 +2,7 @@
 #include "report/text_page.h"
 
 #include "base/json.h"
+#include "model/symbols.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,14 +29,6 @@ void goleak_text_escape(struct goleak_buf *out, const char *text)
         plain = text;
     }
     goleak_buf_append(out, plain, (size_t)(text - plain));
-}
-
-size_t goleak_text_file(const char *text)
-{
-    const char *blank = strrchr(text, ' '), *colon = strrchr(text, ':');
-    if (blank == NULL || colon == NULL || colon < blank || colon[1] == '\0')
-        return strlen(text);
-    return colon[1 + strspn(colon + 1, "0123456789")] == '\0' ? (size_t)(blank + 1 - text) : strlen(text);
 }
 
 /* Columns of one character. Names are identifiers: the wide scripts and the
@@ -306,7 +299,7 @@ void goleak_page_print(struct goleak_page *page, enum goleak_style style, const 
 void goleak_page_name(struct goleak_page *page, enum goleak_style style, const char *text)
 {
     const char *at = escaped(page, text);
-    size_t file = goleak_text_file(at);
+    size_t file = goleak_symbols_file(at);
     put(page, style, at, at[file] != '\0' ? file - 1 : file, false);
     if (at[file] != '\0')
         put(page, style, at + file, strlen(at + file), true);

@@ -81,9 +81,6 @@ void goleak_page_raw(struct goleak_page *page, enum goleak_style style, const ch
 /* ---- texts (each appends to a buf) ---- */
 
 void goleak_text_escape(struct goleak_buf *out, const char *text);
-/* Where in "FUNC FILE:LINE" the file begins, or the text's size. A function's name may
- * hold blanks and slashes. */
-size_t goleak_text_file(const char *text);
 /* Columns of a text that is escaped. */
 unsigned goleak_text_columns(const char *text, size_t size);
 /* An escaped text in at most `columns`: of a longer one the end, and some of the

@@ -323,12 +323,6 @@ static bool is_ended_outside(const struct goleak_case *c)
     return goleak_is_idler(c) && goleak_idlers[c->cohort->idler].outside;
 }
 
-/* Its spawner has ended. */
-static bool is_left(const struct goleak_case *c)
-{
-    return c->record->parent != 0 && !goleak_lineage_at(c->input->lineage, c->record->parent)->alive;
-}
-
 /* Only what matters is asked: this is what verdicts cost where very many wait. */
 static enum goleak_verdict weigh(const struct goleak_case *c)
 {
@@ -344,7 +338,7 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
                                                  : GOLEAK_VERDICT_WAITING;
     }
     if (is_ended_outside(c))
-        return rising && (endless || is_left(c)) ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_WAITING;
+        return rising && (endless || goleak_is_left(c)) ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_WAITING;
     if (rising && most_never && !speaks(c, YOUNG))
         return GOLEAK_VERDICT_LIKELY;
     if ((c->older && c->habit != NULL) || speaks(c, AGAINST) || speaks(c, YOUNG))

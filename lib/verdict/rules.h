@@ -86,6 +86,8 @@ struct goleak_span goleak_span_of(const struct goleak_verdict_input *input, int6
 /* "goroutine 17", "goroutine at c000102000", "another goroutine" */
 struct goleak_span goleak_who(const struct goleak_verdict_input *input, uint32_t record);
 
+/* Its spawner has ended. */
+bool goleak_is_left(const struct goleak_case *c);
 /* Its waker or its object's, who would have to come again, have all ended or are stuck. */
 bool goleak_is_deserted(const struct goleak_case *c);
 /* Once, when the hope is known: who of each lock's holders decides. There may be many who wait for one of which

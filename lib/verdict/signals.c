@@ -238,14 +238,14 @@ GOLEAK_RULE(beyond)
 
 /* ---- the spawner's side ---- */
 
-static bool has_spawner_gone(const struct goleak_case *c)
+bool goleak_is_left(const struct goleak_case *c)
 {
     return c->record->parent != 0 && !goleak_lineage_at(c->input->lineage, c->record->parent)->alive;
 }
 
 GOLEAK_RULE(spawner_gone)
 {
-    if (!has_spawner_gone(c))
+    if (!goleak_is_left(c))
         return false;
     const struct goleak_node *parent = goleak_lineage_at(c->input->lineage, c->record->parent);
     if (parent->goid != 0)
@@ -267,8 +267,9 @@ static const char *shape_of(const struct goleak_case *c)
 {
     switch (c->record->reason) {
     case GOLEAK_REASON_CHAN_SEND:
-        return has_spawner_gone(c) ? "a sender whose starter left without receiving (an early return, or a timeout)"
-               : c->habit == NULL  ? "a sender that nobody receives from" : NULL;
+        return goleak_is_left(c)  ? "a sender whose starter left without receiving (an early return, or a timeout)"
+               : c->habit == NULL ? "a sender that nobody receives from"
+                                  : NULL;
     case GOLEAK_REASON_CHAN_RECV:
         return goleak_is_deserted(c) ? "a receiver whose channel was not closed by its last sender" : NULL;
     case GOLEAK_REASON_COND_WAIT:

@@ -123,9 +123,7 @@ GOLEAK_RULE(coroutine)
     if (strcmp(goleak_symbols_text(c->input->symbols, start), "runtime.corostart") != 0 || c->blocked ||
         c->record->created == GOLEAK_NO_MOMENT)
         return false;
-    const struct goleak_node *parent =
-        c->record->parent != 0 ? goleak_lineage_at(c->input->lineage, c->record->parent) : NULL;
-    bool deserted = parent != NULL && !parent->alive;
+    bool deserted = goleak_is_left(c);
     int64_t age = c->input->last - c->record->created;
     bool old = age > (c->input->last - c->input->first) / 2;
     if (!deserted && is_in_use(c)) {
