@@ -32,7 +32,6 @@
 #include "trace.h"
 
 #include "base/error.h"
-#include "base/number.h"
 
 #include <inttypes.h>
 #include <stdio.h>
