@@ -140,6 +140,7 @@ static bool add_number(struct goleak_trace *trace, struct goleak_numbers *number
         !goleak_grow(&trace->alloc, &numbers->of, &numbers->capacity, numbers->count + 1, sizeof *numbers->of))
         return false;
     numbers->of[numbers->count++] = number;
+    numbers->differ = numbers->differ || number != numbers->count;
     return true;
 }
 
@@ -214,6 +215,9 @@ bool goleak_aside_tell_symbols(struct goleak_aside *aside, struct goleak_trace *
 
 void goleak_aside_renumber(const struct goleak_aside *aside, struct goleak_batch *batch, uint64_t lines)
 {
+    /* One reader's numbers are mostly the trace's. Then nothing is touched: its core has the events. */
+    if (lines == 0 && !aside->strings.differ && !aside->stacks.differ)
+        return;
     for (struct goleak_event *event = batch->events, *stop = event + batch->count; event < stop; event++) {
         event->position += lines;
         if (event->has & GOLEAK_HAS_STACK)

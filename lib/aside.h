@@ -20,6 +20,7 @@
 struct goleak_numbers {
     uint32_t *of; /* of[number - 1] */
     size_t count, capacity;
+    bool differ; /* any of them */
 };
 
 struct goleak_aside {

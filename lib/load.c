@@ -15,6 +15,7 @@
 #include "input/frames.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -44,12 +45,31 @@ static unsigned threads_of(const struct goleak_feed *feed, const struct goleak_t
     return feeds == 1 ? cores - 1 : index < cores;
 }
 
+/* NULL also: there may be one, which more bytes tell (*more). */
+static const struct goleak_format *format_of(const void *bytes, size_t size, bool all, bool *more)
+{
+    char advice[256];
+    return goleak_format_sniff(bytes, size, all, more, advice);
+}
+
 static bool is_text(const void *bytes, size_t size, bool all)
 {
     bool more;
-    char advice[256];
-    const struct goleak_format *format = goleak_format_sniff(bytes, size, all, &more, advice);
+    const struct goleak_format *format = format_of(bytes, size, all, &more);
     return format != NULL ? format->sections != NULL : more;
+}
+
+/* Records are packed which a thread can read, as far as that can be told without their bytes being gone. */
+static bool packs_records(const struct goleak_feed *feed)
+{
+    char first[64];
+    char *packed = malloc(GOLEAK_UNPACK_FIRST_BYTES);
+    size_t size = packed == NULL ? 0 : goleak_source_look(feed->source, 0, packed, GOLEAK_UNPACK_FIRST_BYTES);
+    bool more;
+    size = size == 0 ? 0 : goleak_unpack_first(packed, size, first, sizeof first);
+    free(packed);
+    const struct goleak_format *format = size == 0 ? NULL : format_of(first, size, false, &more);
+    return format != NULL && format->sections == NULL && !format->alone;
 }
 
 /* More would be ahead of any reader. */
@@ -68,7 +88,9 @@ static unsigned workers_of(const struct goleak_feed *feed, const struct goleak_t
     return workers < WORKERS ? workers : WORKERS;
 }
 
-/* Unpacking gains most by a thread, then reading lines and records, then reading bytes. */
+/* Unpacking gains most by a thread, then reading lines and records, then reading bytes. Of a Go trace
+ * all is unpacked, or a generation, before its first event is read, which takes less time than the replay: one
+ * thread does both, or two, of which one is done before the caller's has much to do. */
 enum goleak_status goleak_feed_start(struct goleak_feed *feed, struct goleak_trace *trace, size_t index, size_t feeds,
                                      struct goleak_error *error)
 {
@@ -82,16 +104,21 @@ enum goleak_status goleak_feed_start(struct goleak_feed *feed, struct goleak_tra
     const char *packing = goleak_unpack_sniff(first, size, all);
     bool packed = packing != NULL && strcmp(packing, "plain") != 0;
     unsigned threads = threads_of(feed, trace, index, feeds);
-    bool aside =
-        threads > (packed ? 1u : 0u) && trace->options.exe == NULL && trace->options.allocator == NULL && !feed->here;
-    if (packed && threads != 0) {
+    bool aside = threads != 0 && trace->options.exe == NULL && trace->options.allocator == NULL && !feed->here;
+    bool apart = packed && threads != 0; /* it is unpacked on a thread of its own */
+    if (apart && threads == 1 && aside) {
+        aside = trace->alloc.limit_bytes == 0 && packs_records(feed);
+        apart = !aside || trace->options.jobs == 0;
+        threads += aside && apart;
+    }
+    if (apart) {
         workers = workers_of(feed, trace, threads - 1, aside);
         how = GOLEAK_DECODE_THREAD | GOLEAK_DECODE_WORKERS(workers);
     } else if (aside && threads > 1 && !is_text(first, size, all)) { /* which its readers read themselves */
         how = GOLEAK_DECODE_PLAIN_THREAD;
     }
     if (aside)
-        status = goleak_reading_open(&feed->reading, feed->input, feed->source, threads - packed - workers, how, error);
+        status = goleak_reading_open(&feed->reading, feed->input, feed->source, threads - apart - workers, how, error);
     if (status == GOLEAK_OK && feed->reading == NULL)
         status = goleak_decode_open(&feed->decode, &trace->alloc, feed->source, trace->options.max_memory_bytes / 2,
                                     how, error);

@@ -18,6 +18,7 @@
 #include "input/decode.h"
 #include "parcels.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@
 #define CALLER READERS /* the caller's thread as a reader */
 #define SECTION_MOST GOLEAK_LINE_MAX /* a section of more is none */
 #define STEP ((size_t)4096)
+#define TURN_PATIENCE 200 /* tries */
 
 /* A thread that reads. */
 struct reader {
@@ -634,8 +636,13 @@ static bool help(struct goleak_reading *reading)
         caller->broken = true;
         return false;
     }
-    if (pthread_mutex_trylock(&reading->turn) != 0)
-        return false;
+    /* A turn is mostly shorter than sleeping is. It is not waited for: a reader may have it that waits for a parcel
+     * to be given back. */
+    for (unsigned i = 0; pthread_mutex_trylock(&reading->turn) != 0; i++) {
+        if (i == TURN_PATIENCE || goleak_parcels_ready(&reading->parcels))
+            return false;
+        sched_yield();
+    }
     struct goleak_parcel *parcel = take_turn(caller, false);
     return parcel != NULL && read_section(caller, parcel);
 }

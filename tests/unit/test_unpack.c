@@ -375,6 +375,32 @@ static void sniff_tells_when_it_can(void **state)
     assert_string_equal(goleak_unpack_sniff("g", 1, false), "plain");
 }
 
+/* What can be had of so many packed bytes is a prefix of the plain ones, and with enough of them all that was asked. */
+static void first_bytes(void **state)
+{
+    (void)state;
+    struct bytes text = some_text(600000, 5), noise = some_noise(600000, 6), packed = { 0 };
+    const struct bytes *const plains[] = { &text, &noise };
+    char first[4096];
+    for (size_t i = 0; i < 2; i++) {
+        add_skippable(&packed, 3, 100);
+        add_zstd(&packed, plains[i], CHECKSUM);
+        for (size_t size = 0; size < packed.size; size = size * 3 / 2 + 1) {
+            size_t got = goleak_unpack_first(packed.data, size, first, sizeof first);
+            assert_true(got <= sizeof first);
+            assert_memory_equal(first, plains[i]->data, got);
+            if (size >= GOLEAK_UNPACK_FIRST_BYTES)
+                assert_int_equal(got, sizeof first);
+        }
+        assert_int_equal(goleak_unpack_first(packed.data, packed.size, first, 10), 10);
+        drop(&packed);
+    }
+    assert_int_equal(goleak_unpack_first(text.data, 100, first, sizeof first), 100);
+    assert_int_equal(goleak_unpack_first("\x28\xb5\x2f\xfd\xff\xff\xff\xff", 8, first, sizeof first), 0);
+    drop(&text);
+    drop(&noise);
+}
+
 /* ---- zstd, good ----------------------------------------------------------- */
 
 static void zstd_frames(void **state)
@@ -1220,6 +1246,7 @@ int main(void)
         cmocka_unit_test(empty_is_empty),
         cmocka_unit_test(not_ours_is_plain),
         cmocka_unit_test(sniff_tells_when_it_can),
+        cmocka_unit_test(first_bytes),
         cmocka_unit_test(zstd_frames),
         cmocka_unit_test(zstd_mixture),
         cmocka_unit_test(zstd_only_skippable),
