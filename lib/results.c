@@ -93,17 +93,15 @@ void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_captur
 void goleak_trace_summary(const struct goleak_trace *trace, struct goleak_summary *out)
 {
     const struct goleak_ledger *ledger = &trace->ledger;
-    const struct goleak_gauge *live = &ledger->gauges[GOLEAK_GAUGE_LIVE];
-    const struct goleak_gauge *blocked = &ledger->gauges[GOLEAK_GAUGE_BLOCKED];
     const struct goleak_replay *replay = &trace->replay;
-    *out = (struct goleak_summary){
-        .preexisting = goleak_ledger_all(ledger, GOLEAK_T_APPEARED),
+    *out = (struct goleak_summary) {
+        .preexisting = goleak_ledger_all(ledger, GOLEAK_T_APPEARED) + goleak_ledger_all(ledger, GOLEAK_T_WAS_THERE),
         .created = goleak_ledger_all(ledger, GOLEAK_T_CREATED),
         .ended = goleak_ledger_all(ledger, GOLEAK_T_ENDED) + goleak_ledger_all(ledger, GOLEAK_T_ENDED_BLOCKED),
-        .live_at_end = live->now,
-        .blocked_at_end = blocked->now,
-        .peak_live = live->peak,
-        .peak_blocked = blocked->peak,
+        .live_at_end = goleak_ledger_now(ledger, GOLEAK_GAUGE_LIVE),
+        .blocked_at_end = goleak_ledger_now(ledger, GOLEAK_GAUGE_BLOCKED),
+        .peak_live = goleak_ledger_peak(ledger, GOLEAK_GAUGE_LIVE),
+        .peak_blocked = goleak_ledger_peak(ledger, GOLEAK_GAUGE_BLOCKED),
         .peak_live_at = goleak_ledger_peak_moment(ledger, GOLEAK_GAUGE_LIVE),
         .peak_blocked_at = goleak_ledger_peak_moment(ledger, GOLEAK_GAUGE_BLOCKED),
         .system_hidden = trace->options.include_system ? 0 : replay->system_count,

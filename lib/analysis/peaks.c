@@ -18,7 +18,7 @@ static void write_gauge(const struct goleak_peaks *peaks, enum goleak_gauge_kind
     uint32_t sites[SITES_SHOWN];
     size_t count = goleak_ledger_top(ledger, kind, sites, SITES_SHOWN);
     goleak_json_open(json, name, '{');
-    goleak_json_u64(json, "count", ledger->gauges[kind].peak);
+    goleak_json_u64(json, "count", goleak_ledger_peak(ledger, kind));
     goleak_write_moment(json, &peaks->model, "time_ns", "time_event", goleak_ledger_peak_moment(ledger, kind));
     goleak_json_open(json, "sites", '[');
     for (size_t i = 0; i < count; i++) {

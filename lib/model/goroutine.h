@@ -64,11 +64,14 @@ struct goleak_record {
 
 struct goleak_detail {
     int64_t started;  /* moment of the first run; GOLEAK_NO_MOMENT if not told */
-    uint32_t incarnation;
+    uint32_t incarnation : 30;               /* up to GOLEAK_INCARNATION_MAX */
+    uint32_t was_there : 1, was_blocked : 1; /* it was told as GOLEAK_T_WAS_THERE, as …_WAS_BLOCKED */
     uint32_t created_stack;
     uint32_t node;    /* its own lineage node; 0 until it spawns */
     uint32_t serial_high;
 };
+
+#define GOLEAK_INCARNATION_MAX (((uint32_t)1 << 30) - 1)
 
 #define GOLEAK_RECORD_CHUNK 4096
 

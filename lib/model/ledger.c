@@ -13,6 +13,7 @@ void goleak_ledger_init(struct goleak_ledger *ledger, struct goleak_alloc *alloc
     memset(ledger, 0, sizeof *ledger);
     ledger->alloc = alloc;
     ledger->width = WIDTH_FIRST;
+    ledger->first = GOLEAK_NO_MOMENT;
     ledger->gauges[GOLEAK_GAUGE_LIVE].known = ledger->gauges[GOLEAK_GAUGE_BLOCKED].known = 1;
 }
 
@@ -46,12 +47,18 @@ static uint64_t ended(const struct goleak_account *account)
     return account->counts[GOLEAK_T_ENDED] + account->counts[GOLEAK_T_ENDED_BLOCKED];
 }
 
-static uint64_t now(const struct goleak_account *account, enum goleak_gauge_kind kind)
+static enum goleak_transition_kind there_as(enum goleak_gauge_kind kind)
+{
+    return kind == GOLEAK_GAUGE_LIVE ? GOLEAK_T_WAS_THERE : GOLEAK_T_WAS_BLOCKED;
+}
+
+/* Without those who were there from the beginning; but if they end, that counts. */
+static int64_t now(const struct goleak_account *account, enum goleak_gauge_kind kind)
 {
     const uint64_t *counts = account->counts;
-    return kind == GOLEAK_GAUGE_LIVE
-               ? counts[GOLEAK_T_APPEARED] + counts[GOLEAK_T_CREATED] - ended(account)
-               : counts[GOLEAK_T_BLOCKED] - counts[GOLEAK_T_UNBLOCKED] - counts[GOLEAK_T_ENDED_BLOCKED];
+    return (int64_t)(kind == GOLEAK_GAUGE_LIVE
+                         ? counts[GOLEAK_T_APPEARED] + counts[GOLEAK_T_CREATED] - ended(account)
+                         : counts[GOLEAK_T_BLOCKED] - counts[GOLEAK_T_UNBLOCKED] - counts[GOLEAK_T_ENDED_BLOCKED]);
 }
 
 /* Widths are powers of two. */
@@ -79,7 +86,7 @@ static void settle(struct goleak_ledger *ledger, uint32_t site)
     for (int kind = 0; kind < GOLEAK_GAUGES; kind++)
         if (account->mark < ledger->gauges[kind].mark)
             past->at_peak[kind] = now(account, (enum goleak_gauge_kind)kind);
-    catch_up(past, ledger->width, part_now(ledger), (int64_t)now(account, GOLEAK_GAUGE_LIVE));
+    catch_up(past, ledger->width, part_now(ledger), now(account, GOLEAK_GAUGE_LIVE));
     account->mark = ledger->mark;
 }
 
@@ -95,14 +102,16 @@ static struct goleak_account *touch(struct goleak_ledger *ledger, uint32_t site)
 /* ---- what a kind does ---- */
 
 /* Up and down of the two gauges, and how much went on. */
-#define EACH_KIND(X)                                                                              \
-    X(GOLEAK_T_APPEARED, 1, 0, 0)                                                                 \
-    X(GOLEAK_T_CREATED, 1, 0, 0)                                                                  \
-    X(GOLEAK_T_ENDED, -1, 0, 1)                                                                   \
-    X(GOLEAK_T_ENDED_BLOCKED, -1, -1, 2)                                                          \
-    X(GOLEAK_T_BLOCKED, 0, 1, 0)                                                                  \
-    X(GOLEAK_T_UNBLOCKED, 0, -1, 1)                                                               \
-    X(GOLEAK_T_REBLOCKED, 0, 0, 1)
+#define EACH_KIND(X)                                                                                                   \
+    X(GOLEAK_T_APPEARED, 1, 0, 0)                                                                                      \
+    X(GOLEAK_T_CREATED, 1, 0, 0)                                                                                       \
+    X(GOLEAK_T_ENDED, -1, 0, 1)                                                                                        \
+    X(GOLEAK_T_ENDED_BLOCKED, -1, -1, 2)                                                                               \
+    X(GOLEAK_T_BLOCKED, 0, 1, 0)                                                                                       \
+    X(GOLEAK_T_UNBLOCKED, 0, -1, 1)                                                                                    \
+    X(GOLEAK_T_REBLOCKED, 0, 0, 1)                                                                                     \
+    X(GOLEAK_T_WAS_THERE, 0, 0, 0)                                                                                     \
+    X(GOLEAK_T_WAS_BLOCKED, 0, 0, 0)
 
 #define STEP(kind, live, blocked, changes) [kind] = { { live, blocked }, changes },
 
@@ -124,7 +133,7 @@ static void go_on(struct goleak_ledger *ledger, unsigned changes)
 
 static enum goleak_transition_kind begun_as(const struct goleak_transition *t)
 {
-    return t->preexisting ? GOLEAK_T_APPEARED : GOLEAK_T_CREATED;
+    return t->was_there ? GOLEAK_T_WAS_THERE : t->preexisting ? GOLEAK_T_APPEARED : GOLEAK_T_CREATED;
 }
 
 /* Serials, because several may begin at one moment. */
@@ -139,23 +148,27 @@ static void take_out_level(struct goleak_gauge *gauge, uint64_t serial, struct g
         gauge->reached[PLACE(level)] = gauge->reached[PLACE(level + 1)];
     gauge->peak--;
     /* It was there when the sites were counted. */
-    if (past->at_peak[GOLEAK_GAUGE_LIVE] != 0)
+    if (past->at_peak[GOLEAK_GAUGE_LIVE] > 0)
         past->at_peak[GOLEAK_GAUGE_LIVE]--;
 }
 
 static void retract(struct goleak_ledger *ledger, const struct goleak_transition *t)
 {
     struct goleak_account *account = touch(ledger, t->site);
+    const bool blocked = t->blocked && !t->was_blocked;
     account->counts[begun_as(t)]--;
-    account->counts[GOLEAK_T_BLOCKED] -= t->blocked;
-    ledger->gauges[GOLEAK_GAUGE_BLOCKED].now -= t->blocked;
+    account->counts[GOLEAK_T_WAS_BLOCKED] -= t->was_blocked;
+    account->counts[GOLEAK_T_BLOCKED] -= blocked;
+    ledger->gauges[GOLEAK_GAUGE_BLOCKED].now -= blocked;
+    if (t->was_there)
+        return;
     ledger->gauges[GOLEAK_GAUGE_LIVE].now--;
     take_out_level(&ledger->gauges[GOLEAK_GAUGE_LIVE], t->serial, &ledger->pasts[t->site]);
 }
 
 static void move_one(struct goleak_account_past *from, struct goleak_account_past *to, enum goleak_gauge_kind kind)
 {
-    if (from->at_peak[kind] == 0)
+    if (from->at_peak[kind] <= 0)
         return;
     from->at_peak[kind]--;
     to->at_peak[kind]++;
@@ -167,10 +180,14 @@ static void move(struct goleak_ledger *ledger, const struct goleak_transition *t
     struct goleak_account *from = touch(ledger, 0), *to = touch(ledger, t->site);
     from->counts[begun_as(t)]--;
     to->counts[begun_as(t)]++;
-    from->counts[GOLEAK_T_BLOCKED] -= t->blocked;
-    to->counts[GOLEAK_T_BLOCKED] += t->blocked;
-    move_one(&ledger->pasts[0], &ledger->pasts[t->site], GOLEAK_GAUGE_LIVE);
-    if (t->blocked)
+    const bool blocked = t->blocked && !t->was_blocked;
+    from->counts[GOLEAK_T_WAS_BLOCKED] -= t->was_blocked;
+    to->counts[GOLEAK_T_WAS_BLOCKED] += t->was_blocked;
+    from->counts[GOLEAK_T_BLOCKED] -= blocked;
+    to->counts[GOLEAK_T_BLOCKED] += blocked;
+    if (!t->was_there)
+        move_one(&ledger->pasts[0], &ledger->pasts[t->site], GOLEAK_GAUGE_LIVE);
+    if (blocked)
         move_one(&ledger->pasts[0], &ledger->pasts[t->site], GOLEAK_GAUGE_BLOCKED);
 }
 
@@ -311,6 +328,8 @@ enum goleak_status goleak_ledger_take(struct goleak_ledger *ledger, const struct
     const struct goleak_transition *t = batch->all, *end = t + batch->count, *peaks[GOLEAK_GAUGES];
     if (batch->site_count > ledger->count && !make_room(ledger, batch->site_count))
         return goleak_alloc_failure(ledger->alloc);
+    if (ledger->first == GOLEAK_NO_MOMENT && t < end)
+        ledger->first = t->moment;
     t = count_far(ledger, t, end);
     while (t < end) {
         const struct goleak_transition *stop = scan(ledger, t, end, peaks);
@@ -346,16 +365,32 @@ uint64_t goleak_ledger_all(const struct goleak_ledger *ledger, enum goleak_trans
     return sum;
 }
 
+uint64_t goleak_ledger_older(const struct goleak_ledger *ledger, uint32_t site)
+{
+    return goleak_ledger_told(ledger, site, GOLEAK_T_APPEARED) + goleak_ledger_told(ledger, site, GOLEAK_T_WAS_THERE);
+}
+
 uint64_t goleak_ledger_ended(const struct goleak_ledger *ledger, uint32_t site)
 {
     return site < ledger->count ? ended(&ledger->accounts[site]) : 0;
 }
 
+uint64_t goleak_ledger_now(const struct goleak_ledger *ledger, enum goleak_gauge_kind kind)
+{
+    return ledger->gauges[kind].now + goleak_ledger_all(ledger, there_as(kind));
+}
+
+uint64_t goleak_ledger_peak(const struct goleak_ledger *ledger, enum goleak_gauge_kind kind)
+{
+    return ledger->gauges[kind].peak + goleak_ledger_all(ledger, there_as(kind));
+}
+
 int64_t goleak_ledger_peak_moment(const struct goleak_ledger *ledger, enum goleak_gauge_kind kind)
 {
     const struct goleak_gauge *gauge = &ledger->gauges[kind];
-    return gauge->peak != 0 && gauge->peak >= gauge->known ? gauge->reached[PLACE(gauge->peak)].moment
-                                                            : GOLEAK_NO_MOMENT;
+    if (gauge->peak == 0) /* there were never more than at the beginning */
+        return goleak_ledger_peak(ledger, kind) != 0 ? ledger->first : GOLEAK_NO_MOMENT;
+    return gauge->peak >= gauge->known ? gauge->reached[PLACE(gauge->peak)].moment : GOLEAK_NO_MOMENT;
 }
 
 uint64_t goleak_ledger_at_peak(const struct goleak_ledger *ledger, enum goleak_gauge_kind kind, uint32_t site)
@@ -363,7 +398,9 @@ uint64_t goleak_ledger_at_peak(const struct goleak_ledger *ledger, enum goleak_g
     if (site >= ledger->count)
         return 0;
     const struct goleak_account *account = &ledger->accounts[site];
-    return account->mark < ledger->gauges[kind].mark ? now(account, kind) : ledger->pasts[site].at_peak[kind];
+    int64_t own = account->mark < ledger->gauges[kind].mark ? now(account, kind) : ledger->pasts[site].at_peak[kind];
+    own += (int64_t)account->counts[there_as(kind)];
+    return own > 0 ? (uint64_t)own : 0;
 }
 
 size_t goleak_ledger_top(const struct goleak_ledger *ledger, enum goleak_gauge_kind kind, uint32_t *sites,
@@ -393,7 +430,8 @@ size_t goleak_ledger_series(const struct goleak_ledger *ledger, uint32_t site, i
         return 0;
     struct goleak_account_past past = ledger->pasts[site];
     size_t parts = part_now(ledger) + 1;
-    catch_up(&past, ledger->width, parts, (int64_t)now(&ledger->accounts[site], GOLEAK_GAUGE_LIVE));
-    memcpy(series, past.parts, sizeof past.parts);
+    catch_up(&past, ledger->width, parts, now(&ledger->accounts[site], GOLEAK_GAUGE_LIVE));
+    for (size_t i = 0; i < GOLEAK_LEDGER_PARTS; i++)
+        series[i] = past.parts[i] + (int64_t)ledger->accounts[site].counts[GOLEAK_T_WAS_THERE];
     return parts;
 }

@@ -26,6 +26,10 @@
  *      first at   …  t41   t42   t43   t44       between t41 and t42, and lives:
  *                                                level 42 was first reached at t43,
  *                    t41         t43   t44       43 at t44: its moment is taken out
+ *
+ * Who was there from the beginning may show itself at any time, and lifts all levels before by
+ * one. So it moves no gauge: these count from where the beginning was, up and down, and what is
+ * asked for has those who were there added.
  */
 #ifndef GOLEAK_MODEL_LEDGER_H
 #define GOLEAK_MODEL_LEDGER_H
@@ -39,7 +43,7 @@ enum goleak_gauge_kind { GOLEAK_GAUGE_LIVE, GOLEAK_GAUGE_BLOCKED, GOLEAK_GAUGES 
 #define GOLEAK_LEDGER_LEVELS 1024
 
 struct goleak_gauge {
-    uint64_t now, peak;
+    uint64_t now, peak; /* without those who were there; `now` may be below zero */
     struct goleak_gauge_level {
         int64_t moment;
         uint64_t serial; /* of the goroutine that made it */
@@ -48,7 +52,7 @@ struct goleak_gauge {
     uint64_t mark;  /* the last peak is this mark */
 };
 
-/* Of one spawn site; a line of the cache. */
+/* Of one spawn site. */
 struct goleak_account {
     uint64_t counts[GOLEAK_T_COUNTED]; /* transitions, by kind; what was taken back is not there */
     uint64_t mark; /* the last mark before it was touched */
@@ -58,7 +62,7 @@ struct goleak_account {
 
 /* What it said before. */
 struct goleak_account_past {
-    uint64_t at_peak[GOLEAK_GAUGES];
+    int64_t at_peak[GOLEAK_GAUGES];     /* both without those who were there from the beginning */
     int64_t parts[GOLEAK_LEDGER_PARTS]; /* alive at the end of each part … */
     uint64_t width; /* … of so many changes */
     size_t known;   /* … of those before this one */
@@ -70,6 +74,7 @@ struct goleak_ledger {
     struct goleak_account_past *pasts;
     size_t count, capacity, past_capacity;
     struct goleak_gauge gauges[GOLEAK_GAUGES];
+    int64_t first;           /* moment of all */
     uint64_t changes, width; /* ends and wake-ups; so many are a part */
     uint64_t mark;           /* number of marks so far */
 };
@@ -81,9 +86,13 @@ enum goleak_status goleak_ledger_take(struct goleak_ledger *ledger, const struct
 /* Of one kind, at a site and at all of them. */
 uint64_t goleak_ledger_told(const struct goleak_ledger *ledger, uint32_t site, enum goleak_transition_kind kind);
 uint64_t goleak_ledger_all(const struct goleak_ledger *ledger, enum goleak_transition_kind kind);
+/* Older than the recording. */
+uint64_t goleak_ledger_older(const struct goleak_ledger *ledger, uint32_t site);
 /* Ended, older ones too. */
 uint64_t goleak_ledger_ended(const struct goleak_ledger *ledger, uint32_t site);
 
+uint64_t goleak_ledger_now(const struct goleak_ledger *ledger, enum goleak_gauge_kind kind);
+uint64_t goleak_ledger_peak(const struct goleak_ledger *ledger, enum goleak_gauge_kind kind);
 /* GOLEAK_NO_MOMENT where nothing was ever counted. */
 int64_t goleak_ledger_peak_moment(const struct goleak_ledger *ledger, enum goleak_gauge_kind kind);
 /* How many goroutines of a site there were at the gauge's peak. */

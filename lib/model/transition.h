@@ -12,15 +12,17 @@
 #include "model/goroutine.h"
 
 enum goleak_transition_kind {
-    GOLEAK_T_APPEARED,  /* older than the recording, seen for the first time */
+    GOLEAK_T_APPEARED, /* older than the recording, seen for the first time */
     GOLEAK_T_CREATED,
-    GOLEAK_T_ENDED,     /* `since`: moment of creation, GOLEAK_NO_MOMENT if older */
+    GOLEAK_T_ENDED,         /* `since`: moment of creation, GOLEAK_NO_MOMENT if older */
     GOLEAK_T_ENDED_BLOCKED, /* unblocked and ended, at one moment: nobody has seen it wake up */
-    GOLEAK_T_BLOCKED,   /* parked on the leak-capable set */
+    GOLEAK_T_BLOCKED,       /* parked on the leak-capable set */
     GOLEAK_T_UNBLOCKED,
-    GOLEAK_T_REBLOCKED, /* both, at one moment: nobody has seen it awake between two parks */
-    GOLEAK_T_MOVED,     /* its spawn site is known now: `site`; it was counted at site 0 */
-    GOLEAK_T_RETRACTED, /* `blocked`, `preexisting`, `since` as the goroutine was */
+    GOLEAK_T_REBLOCKED,   /* both, at one moment: nobody has seen it awake between two parks */
+    GOLEAK_T_WAS_THERE,   /* as APPEARED, and the recording tells that it was there from the beginning */
+    GOLEAK_T_WAS_BLOCKED, /* … and has been blocked since then */
+    GOLEAK_T_MOVED,       /* its spawn site is known now: `site`; it was counted at site 0 */
+    GOLEAK_T_RETRACTED,   /* `blocked`, `preexisting`, `since` as the goroutine was */
     GOLEAK_T_KINDS,
     GOLEAK_T_COUNTED = GOLEAK_T_MOVED /* kinds below this one only add up */
 };
@@ -31,6 +33,7 @@ struct goleak_transition {
     uint8_t kind;
     /* Not of waits that begin or end: */
     bool blocked, preexisting;
+    bool was_there, was_blocked; /* told so; of MOVED and RETRACTED */
     uint32_t parent_site;
     int64_t since;
     uint64_t serial; /* which goroutine, for all of the recording; not of ends, either */

@@ -95,6 +95,16 @@ static bool is_system_park(const struct goleak_replay *replay, const struct gole
             (proof_by_stack(replay, event) & GOLEAK_REC_SYSTEM) != 0);
 }
 
+/* A Go trace tells every creation, so whoever has none was there from the beginning. But where something is missing it
+ * may have begun. */
+static bool was_there(const struct goleak_replay *replay, const struct goleak_record *record)
+{
+    const struct goleak_health_entry *entries = replay->health->entries;
+    return goleak_g_is_slot(record->g) && entries[GOLEAK_HEALTH_damaged_records].count == 0 &&
+           entries[GOLEAK_HEALTH_truncated].count == 0 && entries[GOLEAK_HEALTH_damaged_frames].count == 0 &&
+           entries[GOLEAK_HEALTH_lost_events].count == 0;
+}
+
 /* A goroutine that the recording has not seen begin shows its first own event. */
 static void appear(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record,
                    int64_t moment)
@@ -120,8 +130,11 @@ static void appear(struct goleak_replay *replay, const struct goleak_event *even
         record->flags |= GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
         replay->system_count++;
     }
-    if (goleak_is_told(replay, record))
-        goleak_tell(replay, record, GOLEAK_T_APPEARED, moment, GOLEAK_NO_MOMENT);
+    if (!goleak_is_told(replay, record))
+        return;
+    bool there = was_there(replay, record);
+    goleak_detail_of(replay, record)->was_there = there;
+    goleak_tell(replay, record, there ? GOLEAK_T_WAS_THERE : GOLEAK_T_APPEARED, moment, GOLEAK_NO_MOMENT);
 }
 
 enum goleak_status goleak_name_other(struct goleak_replay *replay, const struct goleak_event *event, int64_t moment,
@@ -289,7 +302,8 @@ static void tell_site(struct goleak_replay *replay, const struct goleak_record *
 {
     struct goleak_transitions *batch = &replay->transitions;
     struct goleak_transition *last = batch->count != 0 ? &batch->all[batch->count - 1] : NULL;
-    if (last != NULL && last->kind == GOLEAK_T_APPEARED && last->serial == goleak_store_serial(&replay->store, record))
+    if (last != NULL && (last->kind == GOLEAK_T_APPEARED || last->kind == GOLEAK_T_WAS_THERE) &&
+        last->serial == goleak_store_serial(&replay->store, record))
         last->site = record->site;
     else
         goleak_tell(replay, record, GOLEAK_T_MOVED, moment, moment);
@@ -420,6 +434,19 @@ static void on_run(struct goleak_replay *replay, struct goleak_record *record, i
     record->flags |= GOLEAK_REC_STARTED;
 }
 
+/* If that is the last thing that was told of it: it has been blocked from the beginning. */
+static void note_was_blocked(struct goleak_replay *replay, const struct goleak_record *record)
+{
+    struct goleak_transitions *batch = &replay->transitions;
+    struct goleak_transition *last = batch->count != 0 ? &batch->all[batch->count - 1] : NULL;
+    struct goleak_detail *detail = goleak_detail_of(replay, record);
+    if (!detail->was_there || last == NULL || last->kind != GOLEAK_T_BLOCKED ||
+        last->serial != goleak_store_serial(&replay->store, record))
+        return;
+    last->kind = GOLEAK_T_WAS_BLOCKED;
+    detail->was_blocked = true;
+}
+
 /* What an input says of a goroutine's state without anything having happened to it: of
  * one that it has not shown yet, it is so since the beginning; of others it is known, and
  * the stack at most is news. */
@@ -436,7 +463,10 @@ static enum goleak_status on_status(struct goleak_replay *replay, const struct g
     replay->stream.tells_blocking = true;
     if (state == GOLEAK_STATE_WAITING && record->state != GOLEAK_STATE_WAITING) {
         record->state = GOLEAK_STATE_UNKNOWN;
-        return on_park(replay, event, record, fresh ? replay->first_ns : moment);
+        enum goleak_status status = on_park(replay, event, record, fresh ? replay->first_ns : moment);
+        if (fresh && status == GOLEAK_OK)
+            note_was_blocked(replay, record);
+        return status;
     }
     if (state == GOLEAK_STATE_WAITING) {
         if (record->block_stack == 0 && (event->has & GOLEAK_HAS_STACK))
@@ -608,7 +638,7 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
     uint32_t node = record->flags & GOLEAK_REC_SPAWNED ? detail->node : 0;
     *record = *named;
     *detail = *was;
-    detail->incarnation += lives;
+    detail->incarnation = (detail->incarnation + lives) & GOLEAK_INCARNATION_MAX;
     record->g = g;
     record->index = own;
     if ((record->flags & GOLEAK_REC_TIMED) &&

@@ -15,6 +15,7 @@ void goleak_begin_life(struct goleak_replay *replay, struct goleak_record *recor
     record->block_stack = 0;
     detail->started = GOLEAK_NO_MOMENT;
     detail->incarnation++;
+    detail->was_there = detail->was_blocked = 0;
     detail->node = detail->created_stack = 0;
     record->state = GOLEAK_STATE_RUNNABLE;
     record->reason = record->raw_reason = GOLEAK_REASON_NONE;

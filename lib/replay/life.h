@@ -49,6 +49,12 @@ static inline unsigned goleak_blocked_bit(const struct goleak_record *record)
     return flags / GOLEAK_REC_BLOCKED & 1;
 }
 
+/* It still waits as it did when it was told as GOLEAK_T_WAS_BLOCKED. */
+static inline bool goleak_was_blocked(const struct goleak_replay *replay, const struct goleak_record *record)
+{
+    return goleak_detail_of(replay, record)->was_blocked && record->since == replay->first_ns;
+}
+
 /* There is always room: see goleak_make_room(). */
 ALWAYS_INLINE void goleak_tell(struct goleak_replay *replay, const struct goleak_record *record,
                                enum goleak_transition_kind kind, int64_t moment, int64_t since)
@@ -61,6 +67,8 @@ ALWAYS_INLINE void goleak_tell(struct goleak_replay *replay, const struct goleak
     t->parent_site = goleak_parent_site_of(replay, record);
     t->blocked = (record->flags & GOLEAK_REC_BLOCKED) != 0;
     t->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
+    t->was_there = t->preexisting && goleak_detail_of(replay, record)->was_there;
+    t->was_blocked = t->was_there && t->blocked && goleak_was_blocked(replay, record);
     goleak_transitions_add(&replay->transitions, kind);
 }
 

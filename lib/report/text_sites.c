@@ -18,7 +18,7 @@ static void write_peak_sites(struct goleak_text_report *report, enum goleak_gaug
     static const struct goleak_table_column columns[] = { { "", true }, { "", false } };
     uint32_t sites[PEAK_SITES];
     size_t count = goleak_ledger_top(ledger, kind, sites, PEAK_SITES);
-    uint64_t rest = ledger->gauges[kind].peak;
+    uint64_t rest = goleak_ledger_peak(ledger, kind);
     struct goleak_idmap places;
     struct goleak_table table;
     /* One untold site is what the count has said already. */

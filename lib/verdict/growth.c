@@ -58,7 +58,7 @@ static bool find_elders(struct elders *elders, const struct goleak_ledger *ledge
     bool good = true;
     for (uint32_t site = 1; site < ledger->count && good; site++) {
         const struct goleak_site *at = goleak_sites_at(sites, site);
-        if (at->created_at == 0 && at->start != 0 && goleak_ledger_told(ledger, site, GOLEAK_T_APPEARED) != 0 &&
+        if (at->created_at == 0 && at->start != 0 && goleak_ledger_older(ledger, site) != 0 &&
             !goleak_name_is_lost(goleak_symbols_text(sites->symbols, at->start)))
             good = add_elders(elders, ledger, site, at->start);
     }

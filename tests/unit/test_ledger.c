@@ -74,6 +74,57 @@ static void what_is_taken_back_never_was(void **state)
     expect(0, 1, 0, 0);
 }
 
+/* Two are created and end, one after the other; then two show themselves that were there before, one of them blocked,
+ * one of a site that is told later; then the first of them ends. */
+static void those_who_were_there_lift_all_before(void **state)
+{
+    static const struct goleak_transition some[] = {
+        { .kind = GOLEAK_T_CREATED, .moment = 1, .serial = 1, .site = 1 },
+        { .kind = GOLEAK_T_ENDED, .moment = 2, .serial = 1, .site = 1 },
+        { .kind = GOLEAK_T_CREATED, .moment = 3, .serial = 2, .site = 1 },
+        { .kind = GOLEAK_T_ENDED, .moment = 4, .serial = 2, .site = 1 },
+        { .kind = GOLEAK_T_WAS_THERE, .moment = 5, .serial = 3, .site = 2 },
+        { .kind = GOLEAK_T_WAS_BLOCKED, .moment = 5, .serial = 3, .site = 2 },
+        { .kind = GOLEAK_T_WAS_THERE, .moment = 6, .serial = 4 },
+        { .kind = GOLEAK_T_WAS_BLOCKED, .moment = 6, .serial = 4 },
+        { .kind = GOLEAK_T_MOVED,
+          .moment = 7,
+          .serial = 4,
+          .site = 3,
+          .blocked = true,
+          .preexisting = true,
+          .was_there = true,
+          .was_blocked = true },
+        { .kind = GOLEAK_T_ENDED_BLOCKED, .moment = 8, .serial = 3, .site = 2 },
+    };
+    static const struct goleak_transition back = { .kind = GOLEAK_T_RETRACTED,
+                                                   .moment = 9,
+                                                   .serial = 4,
+                                                   .site = 3,
+                                                   .blocked = true,
+                                                   .preexisting = true,
+                                                   .was_there = true,
+                                                   .was_blocked = true };
+    (void)state;
+    take(some, COUNT(some));
+    assert_int_equal(goleak_ledger_now(&ledger, GOLEAK_GAUGE_LIVE), 1);
+    assert_int_equal(goleak_ledger_now(&ledger, GOLEAK_GAUGE_BLOCKED), 1);
+    assert_int_equal(goleak_ledger_peak(&ledger, GOLEAK_GAUGE_LIVE), 3);
+    assert_int_equal(goleak_ledger_peak_moment(&ledger, GOLEAK_GAUGE_LIVE), 1);
+    assert_int_equal(goleak_ledger_peak(&ledger, GOLEAK_GAUGE_BLOCKED), 2);
+    assert_int_equal(goleak_ledger_peak_moment(&ledger, GOLEAK_GAUGE_BLOCKED), 1); /* from the beginning */
+    for (uint32_t site = 0; site < 4; site++) {
+        assert_int_equal(goleak_ledger_at_peak(&ledger, GOLEAK_GAUGE_LIVE, site), site != 0);
+        assert_int_equal(goleak_ledger_at_peak(&ledger, GOLEAK_GAUGE_BLOCKED, site), site > 1);
+        assert_int_equal(goleak_ledger_older(&ledger, site), site > 1);
+    }
+    take(&back, 1);
+    assert_int_equal(goleak_ledger_now(&ledger, GOLEAK_GAUGE_LIVE), 0);
+    assert_int_equal(goleak_ledger_now(&ledger, GOLEAK_GAUGE_BLOCKED), 0);
+    assert_int_equal(goleak_ledger_peak(&ledger, GOLEAK_GAUGE_LIVE), 2);
+    assert_int_equal(goleak_ledger_peak(&ledger, GOLEAK_GAUGE_BLOCKED), 1);
+}
+
 static void batches_add_up(void **state)
 {
     static const struct goleak_transition created = { .kind = GOLEAK_T_CREATED };
@@ -118,7 +169,7 @@ static uint32_t random_below(uint32_t *seed, uint32_t below)
 
 /* What a ledger would be that looks at all of its sites after each transition. */
 static struct plain {
-    uint64_t now[GOLEAK_GAUGES], peak[GOLEAK_GAUGES], at[SITES][GOLEAK_GAUGES], at_peak[SITES][GOLEAK_GAUGES];
+    int64_t now[GOLEAK_GAUGES], peak[GOLEAK_GAUGES], at[SITES][GOLEAK_GAUGES], at_peak[SITES][GOLEAK_GAUGES];
     int64_t moment[GOLEAK_GAUGES];
     uint64_t ticks;
     int64_t alive_after[2 * CHANGES][SITES]; /* so many ends and wake-ups */
@@ -126,8 +177,8 @@ static struct plain {
 
 static void count_plain(int kind, uint32_t site, int step, int64_t moment)
 {
-    plain.now[kind] += (uint64_t)(int64_t)step;
-    plain.at[site][kind] += (uint64_t)(int64_t)step;
+    plain.now[kind] += step;
+    plain.at[site][kind] += step;
     if (plain.now[kind] <= plain.peak[kind])
         return;
     plain.peak[kind] = plain.now[kind];
@@ -136,20 +187,32 @@ static void count_plain(int kind, uint32_t site, int step, int64_t moment)
         plain.at_peak[s][kind] = plain.at[s][kind];
 }
 
+/* … from the beginning on. */
+static void count_plain_before(int kind, uint32_t site)
+{
+    plain.now[kind]++;
+    plain.peak[kind]++;
+    plain.at[site][kind]++;
+    plain.at_peak[site][kind]++;
+    plain.moment[kind] = plain.moment[kind] != 0 ? plain.moment[kind] : 1;
+    for (uint64_t i = 0; i <= plain.ticks && kind == GOLEAK_GAUGE_LIVE; i++)
+        plain.alive_after[i][site]++;
+}
+
 static void tick_plain(unsigned count)
 {
     for (plain.ticks += count; count != 0; count--)
         for (uint32_t s = 0; s < SITES; s++)
-            plain.alive_after[plain.ticks - count + 1][s] = (int64_t)plain.at[s][GOLEAK_GAUGE_LIVE];
+            plain.alive_after[plain.ticks - count + 1][s] = plain.at[s][GOLEAK_GAUGE_LIVE];
 }
 
 /* A possible next change of a site that has `live` goroutines, `blocked` of them so. */
 static enum goleak_transition_kind choose(uint32_t *seed, uint32_t site)
 {
-    uint64_t live = plain.at[site][GOLEAK_GAUGE_LIVE], blocked = plain.at[site][GOLEAK_GAUGE_BLOCKED];
+    int64_t live = plain.at[site][GOLEAK_GAUGE_LIVE], blocked = plain.at[site][GOLEAK_GAUGE_BLOCKED];
     enum goleak_transition_kind kind = (enum goleak_transition_kind)random_below(seed, GOLEAK_T_COUNTED);
     bool needs_blocked = kind == GOLEAK_T_ENDED_BLOCKED || kind == GOLEAK_T_UNBLOCKED || kind == GOLEAK_T_REBLOCKED;
-    bool needs_awake = kind == GOLEAK_T_ENDED || kind == GOLEAK_T_BLOCKED;
+    bool needs_awake = kind == GOLEAK_T_ENDED || kind == GOLEAK_T_BLOCKED || kind == GOLEAK_T_WAS_BLOCKED;
     return (needs_blocked && blocked == 0) || (needs_awake && blocked == live) ? GOLEAK_T_CREATED : kind;
 }
 
@@ -166,6 +229,10 @@ static void apply_plain(const struct goleak_transition *t)
         count_plain(GOLEAK_GAUGE_LIVE, t->site, 1, t->moment);
     if (t->kind == GOLEAK_T_BLOCKED)
         count_plain(GOLEAK_GAUGE_BLOCKED, t->site, 1, t->moment);
+    if (t->kind == GOLEAK_T_WAS_THERE)
+        count_plain_before(GOLEAK_GAUGE_LIVE, t->site);
+    if (t->kind == GOLEAK_T_WAS_BLOCKED)
+        count_plain_before(GOLEAK_GAUGE_BLOCKED, t->site);
 }
 
 static void expect_plain(void)
@@ -175,8 +242,8 @@ static void expect_plain(void)
     while (plain.ticks >= width * GOLEAK_LEDGER_PARTS)
         width *= 2;
     for (int kind = 0; kind < GOLEAK_GAUGES; kind++) {
-        assert_int_equal(ledger.gauges[kind].now, plain.now[kind]);
-        assert_int_equal(ledger.gauges[kind].peak, plain.peak[kind]);
+        assert_int_equal(goleak_ledger_now(&ledger, (enum goleak_gauge_kind)kind), plain.now[kind]);
+        assert_int_equal(goleak_ledger_peak(&ledger, (enum goleak_gauge_kind)kind), plain.peak[kind]);
         assert_int_equal(goleak_ledger_peak_moment(&ledger, (enum goleak_gauge_kind)kind), plain.moment[kind]);
         for (uint32_t s = 0; s < SITES; s++)
             assert_int_equal(goleak_ledger_at_peak(&ledger, (enum goleak_gauge_kind)kind, s), plain.at_peak[s][kind]);
@@ -251,6 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_change_counts_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_taken_back_never_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(those_who_were_there_lift_all_before, set_up, tear_down),
         cmocka_unit_test_setup_teardown(batches_add_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_moves_was_there_all_the_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(batches_and_marks_change_nothing, set_up, tear_down),
