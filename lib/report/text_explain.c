@@ -14,6 +14,7 @@
 #include "model/event.h"
 #include "report/text_parts.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,13 +46,47 @@ static void write_place(struct goleak_text_report *report, const char *word, uin
     goleak_page_name(report->page, GOLEAK_PLAIN, goleak_symbols_frame_text(report->view->model->symbols, frame));
 }
 
+static const char *deed_of(const struct goleak_chapter *chapter)
+{
+    return chapter->event.kind == GOLEAK_EVENT_CREATE  ? "starts "
+           : chapter->event.kind == GOLEAK_EVENT_READY ? "wakes "
+                                                       : "is named by an event of ";
+}
+
 /* What it did to another one. */
 static void write_deed(struct goleak_text_report *report, const struct goleak_chapter *chapter)
 {
-    const char *word = chapter->event.kind == GOLEAK_EVENT_CREATE  ? "starts "
-                       : chapter->event.kind == GOLEAK_EVENT_READY ? "wakes "
-                                                                   : "is named by an event of ";
-    goleak_page_words(report->page, GOLEAK_PLAIN, who(word, chapter->goid, chapter->g).text);
+    goleak_page_words(report->page, GOLEAK_PLAIN, who(deed_of(chapter), chapter->goid, chapter->g).text);
+}
+
+/* So many deeds of one kind, with nothing between, are told in one line. */
+#define DEEDS 4
+
+/* How many chapters from this one on are such deeds; *last is the last of them. */
+static size_t count_deeds(const struct goleak_story *story, size_t from, const struct goleak_chapter **last)
+{
+    uint64_t left_out;
+    const struct goleak_chapter *first = goleak_story_at(story, from, &left_out), *next = first;
+    size_t count = 1;
+    *last = first;
+    while (first->of_other && (next = goleak_story_at(story, from + count, &left_out)) != NULL && left_out == 0 &&
+           next->of_other && next->event.kind == first->event.kind) {
+        *last = next;
+        count++;
+    }
+    return count;
+}
+
+static void write_deeds(struct goleak_text_report *report, const struct goleak_chapter *first,
+                        const struct goleak_chapter *last, size_t count)
+{
+    goleak_page_print(report->page, GOLEAK_PLAIN, "%s%s", deed_of(first),
+                      goleak_words_counted(count, "goroutine").text);
+    if (last->moment > first->moment)
+        goleak_page_print(report->page, GOLEAK_PLAIN, " in %s",
+                          goleak_text_span(report, last->moment - first->moment).text);
+    if (first->goid != 0 && last->goid != 0)
+        goleak_page_print(report->page, GOLEAK_PLAIN, ", from %" PRIu64 " to %" PRIu64, first->goid, last->goid);
 }
 
 static void write_operation(struct goleak_text_report *report, const struct goleak_event *event)
@@ -155,7 +190,10 @@ static void write_life(struct goleak_text_report *report, const struct goleak_st
     const unsigned column = column_behind(report, story);
     uint64_t left_out;
     goleak_text_heading(report, "LIFE", NULL);
-    for (size_t i = 0; (chapter = goleak_story_at(story, i, &left_out)) != NULL; i++) {
+    for (size_t i = 0, deeds; (chapter = goleak_story_at(story, i, &left_out)) != NULL; i += deeds) {
+        const struct goleak_chapter *last;
+        deeds = count_deeds(story, i, &last);
+        deeds = deeds < DEEDS ? 1 : deeds;
         if (left_out != 0) {
             page->indent = 2;
             goleak_page_print(page, GOLEAK_DIM, "… %s", goleak_words_counted(left_out, "event").text);
@@ -166,7 +204,10 @@ static void write_life(struct goleak_text_report *report, const struct goleak_st
         goleak_page_print(page, GOLEAK_PLAIN, "%s", when_of(report, chapter).text);
         page->indent = column;
         goleak_page_pad(page, page->indent);
-        write_chapter(report, chapter);
+        if (deeds > 1)
+            write_deeds(report, chapter, last, deeds);
+        else
+            write_chapter(report, chapter);
         goleak_page_end_line(page);
     }
 }
