@@ -54,6 +54,7 @@ struct part {
     struct goleak_feed feed;
     bool messages;          /* a recorder's, or nothing at all: it has been read already */
     struct source own;      /* the path's; of a .glk, what it says of none of its sources */
+    const char *format;     /* before any of it is read; NULL: not known then */
     struct source *sources; /* of a .glk */
     size_t source_count, source_capacity, opened;
     int64_t newest_ns;
@@ -267,6 +268,23 @@ static enum goleak_status read_sources(struct part *part, struct goleak_error *e
         reader != NULL ? look_for_sources(part, reader, error) : goleak_error_alloc(error, alloc);
     goleak_format_glk.close(reader);
     goleak_symbols_release(&symbols);
+    return status;
+}
+
+/* What its first bytes are: the first block of what is written names the formats of all. */
+static enum goleak_status find_format(struct part *part, struct goleak_error *error)
+{
+    const struct goleak_buf *ahead = &part->feed.ahead;
+    enum goleak_status status = GOLEAK_OK;
+    part->format = part->convert->options.input_format;
+    for (bool open = true, more = true; part->format == NULL && open && status == GOLEAK_OK;) {
+        char advice[256];
+        const struct goleak_format *format = goleak_format_sniff(ahead->data, ahead->size, !more, &open, advice);
+        part->format = format != NULL ? format->name : NULL;
+        open = open && more;
+        if (format == NULL && open)
+            status = goleak_feed_look(&part->feed, &more, error);
+    }
     return status;
 }
 
@@ -556,6 +574,8 @@ static enum goleak_status open_recordings(struct convert *convert)
         status = open_part(convert, part, tap, &error);
         if (status == GOLEAK_OK)
             status = find_sources(part, &error);
+        if (status == GOLEAK_OK && part->source_count == 0)
+            status = find_format(part, &error);
         if (status != GOLEAK_OK)
             refuse(convert, part->path, &error);
     }
@@ -572,7 +592,9 @@ static struct goleak_writer_source describe(const struct part *part, size_t inde
 {
     const char *path = part->convert->paths[part->path];
     if (part->source_count == 0)
-        return (struct goleak_writer_source) { .name = path, .format = "", .pid = pid, .messages = part->messages };
+        return (struct goleak_writer_source) {
+            .name = path, .format = part->format != NULL ? part->format : "", .pid = pid, .messages = part->messages
+        };
     const struct source *source = &part->sources[index];
     return (struct goleak_writer_source) {
         .name = source->name,

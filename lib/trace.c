@@ -187,7 +187,7 @@ static bool make_parts(struct goleak_trace *trace)
     trace->replay.context = trace;
     if (trace->options.ended != NULL || trace->options.retain_ended)
         trace->replay.on_ended = on_ended;
-    trace->model = (struct goleak_model){
+    trace->model = (struct goleak_model) {
         .alloc = alloc,
         .symbols = &trace->symbols,
         .sites = &trace->replay.sites,
@@ -197,6 +197,8 @@ static bool make_parts(struct goleak_trace *trace)
         .ticks = &trace->replay.ticks,
         .has_time = &trace->replay.stream.has_time,
         .tells_blocking = &trace->replay.stream.tells_blocking,
+        .tells_reasons = &trace->replay.stream.tells_reasons,
+        .lacks_reasons = &trace->replay.stream.lacks_reasons,
         .include_system = &trace->options.include_system,
     };
     for (size_t i = 0; i < goleak_analysis_count; i++)

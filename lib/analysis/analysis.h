@@ -29,6 +29,7 @@ struct goleak_model {
     const struct goleak_ticks *ticks;
     const bool *has_time;    /* moments are nanoseconds */
     const bool *tells_blocking; /* blocked and running can be told apart */
+    const bool *tells_reasons, *lacks_reasons; /* of parks: some tell why, some do not */
     const bool *include_system;
 };
 
@@ -42,6 +43,12 @@ static inline bool goleak_model_tells_identity(const struct goleak_model *model)
 static inline bool goleak_model_tells_blocking(const struct goleak_model *model)
 {
     return goleak_model_tells_identity(model) && *model->tells_blocking;
+}
+
+/* Who waits on what others have to do can be told from who only sleeps. */
+static inline bool goleak_model_tells_blocked(const struct goleak_model *model)
+{
+    return goleak_model_tells_blocking(model) && (*model->tells_reasons || !*model->lacks_reasons);
 }
 
 struct goleak_analysis {

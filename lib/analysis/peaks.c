@@ -37,7 +37,7 @@ static void write(const void *state, struct goleak_json *json)
     const struct goleak_peaks *peaks = state;
     goleak_json_open(json, "peaks", '{');
     write_gauge(peaks, GOLEAK_GAUGE_LIVE, "live", json);
-    if (goleak_model_tells_blocking(&peaks->model))
+    if (goleak_model_tells_blocked(&peaks->model))
         write_gauge(peaks, GOLEAK_GAUGE_BLOCKED, "blocked", json);
     else
         goleak_json_null(json, "blocked");

@@ -290,7 +290,8 @@ static enum goleak_status take_json(struct goleak_reader *reader, const struct g
 static enum goleak_status take_line(void *context, const struct goleak_line *line)
 {
     struct goleak_reader *reader = context;
-    return is_json(line->at, line->end) ? take_json(reader, line) : take_text(reader, line);
+    bool cut = !line->ended && line->at < line->end && *line->at == '{' && (reader->text.forms & FORM_JSON) != 0;
+    return cut || is_json(line->at, line->end) ? take_json(reader, line) : take_text(reader, line);
 }
 
 /* ---- sections ---- */

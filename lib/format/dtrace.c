@@ -382,6 +382,13 @@ static const char *probe_colon(const char *at, const char *end)
     return NULL;
 }
 
+/* dtrace ends each of its rows: of one without an end what is missing may be an event, or half a name. */
+static enum goleak_status cut_row(struct goleak_reader *reader, const struct goleak_line *line)
+{
+    goleak_textual_cut(&reader->text, line);
+    return GOLEAK_OK;
+}
+
 /* A line that begins with a CPU number: without -q, or -F. */
 static enum goleak_status cpu_line(struct goleak_reader *reader, const struct goleak_line *line, bool *taken)
 {
@@ -414,6 +421,8 @@ static enum goleak_status cpu_line(struct goleak_reader *reader, const struct go
         *taken = true;
         if (status != GOLEAK_OK || is_event)
             return status;
+        if (!line->ended)
+            return cut_row(reader, line);
         reader->text.forms |= FORM_FLOW;
         return fires ? goleak_textual_close_event(&reader->text)
                      : call(reader, line, name, (size_t)(stop - name), enters, (int64_t)cpu, depth);
@@ -435,6 +444,8 @@ static enum goleak_status cpu_line(struct goleak_reader *reader, const struct go
             return status;
     }
     *taken = true;
+    if (!line->ended)
+        return cut_row(reader, line);
     bool entry = goleak_begins(colon + 1, end, "entry"), leave = goleak_begins(colon + 1, end, "return");
     if (!entry && !leave)
         return goleak_textual_close_event(&reader->text);

@@ -78,7 +78,7 @@ const struct goleak_v2_stack *goleak_v2_find_stack(struct goleak_v2_out *out, ui
 }
 
 /* The runtime registers its reasons first, so their ids are the same in all recordings
- * seen: good enough where the table is missing (5 + the number of the reason). */
+ * seen: good enough where the table is missing, or a part of it (5 + the number of the reason). */
 #define FIRST_REASON 5
 
 const struct goleak_v2_reason *goleak_v2_find_reason(struct goleak_v2_out *out, uint64_t id)
@@ -87,7 +87,7 @@ const struct goleak_v2_reason *goleak_v2_find_reason(struct goleak_v2_out *out, 
     struct goleak_generation *generation = out->generation;
     uint32_t string = goleak_generation_string(generation, id);
     const char *text = goleak_intern_get(&generation->env.symbols->strings, string, &size);
-    bool known = !generation->has_strings && id >= FIRST_REASON && id < FIRST_REASON + GOLEAK_REASON_COUNT;
+    bool known = id >= FIRST_REASON && id < FIRST_REASON + GOLEAK_REASON_COUNT;
     struct goleak_v2_reason *place = &out->reasons[string != 0 ? id & 31 : 32]; /* missing: asked again, and counted */
     place->id = id;
     place->string = string;

@@ -60,9 +60,13 @@ static bool is_text(const char *at, size_t size, const char *text)
 
 bool goleak_keyed_begins_name(const char *at, const char *end)
 {
+    while (end > at && end[-1] == ' ')
+        end--;
+    size_t size = (size_t)(end - at);
+    size -= size > 1 && end[-1] == ':';
     for (size_t i = 0; i < NAME_COUNT; i++)
-        if (strncmp(names[i].name, at, (size_t)(end - at)) == 0)
-            return true;
+        if (strncmp(names[i].name, at, size) == 0)
+            return at + size == end || names[i].name[size] == '\0';
     return false;
 }
 

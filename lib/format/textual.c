@@ -535,9 +535,25 @@ void goleak_textual_too_long(struct goleak_textual *text, const struct goleak_li
 
 /* ---- keyed events ---- */
 
+/* The line ends with the number of a goroutine, which is another one's if digits of it are missing. */
+static bool ends_with_goroutine(const struct goleak_line *line)
+{
+    static const char *const keys[] = { "g", "goid", "goroutine", "parent", "parentgoid", "by", "bygoid" };
+    const char *equals = line->end;
+    while (equals > line->at && *equals != '=')
+        equals--;
+    const char *key = equals;
+    while (key > line->at && key[-1] >= 'a' && key[-1] <= 'z')
+        key--;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strlen(keys[i]) == (size_t)(equals - key) && memcmp(keys[i], key, (size_t)(equals - key)) == 0)
+            return true;
+    return false;
+}
+
 bool goleak_textual_whole(struct goleak_textual *text, const struct goleak_line *line, const struct goleak_event *event)
 {
-    if (!line->ended && !goleak_keyed_is_whole(&text->keyed, event, text->events == 0)) {
+    if (!line->ended && (!goleak_keyed_is_whole(&text->keyed, event, text->events == 0) || ends_with_goroutine(line))) {
         goleak_textual_cut(text, line);
         return false;
     }

@@ -288,12 +288,17 @@ bool goleak_reasons_set_version(struct goleak_reasons *reasons, const char *vers
     return true;
 }
 
+/* Who gives a version that the trace is not of is wrong. */
+static bool is_overruled(const struct goleak_reasons *reasons, uint32_t set)
+{
+    return !goleak_reasons_is_given(reasons) || (set != 0 && (reasons->candidates & set) == 0);
+}
+
 void goleak_reasons_set_range(struct goleak_reasons *reasons, unsigned low, unsigned high)
 {
     uint32_t set = versions_between(low, high);
     char text[16];
-    /* Who gives a version that the trace is not of is wrong. */
-    if (goleak_reasons_is_given(reasons) && (set == 0 || (reasons->candidates & set) != 0))
+    if (!is_overruled(reasons, set))
         return;
     describe_range(low, high, text);
     learn(reasons, set != 0 ? set : GOLEAK_GO_BIT(GOLEAK_GO_OLDEST), "header", text);
@@ -316,7 +321,8 @@ void goleak_reasons_restore(struct goleak_reasons *reasons, unsigned low, unsign
     if (strcmp(from, "inferred") == 0)
         goleak_reasons_restrict(reasons, set);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(from, words[i]) == 0 && set != 0 && !goleak_reasons_is_given(reasons))
+        if (strcmp(from, words[i]) == 0 && set != 0 &&
+            (!goleak_reasons_is_given(reasons) || (i == 0 && is_overruled(reasons, set))))
             learn(reasons, set, words[i], text);
 }
 

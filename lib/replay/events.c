@@ -364,6 +364,7 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
             return status;
     }
     enum goleak_reason reason = reason_of(replay, event);
+    goleak_note_reason(replay, reason);
     bool again = false;
     if (record->state == GOLEAK_STATE_WAITING) {
         /* The entry probe fires twice when the function's stack check restarts it.

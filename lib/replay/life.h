@@ -254,6 +254,14 @@ static inline void goleak_begin_wait(struct goleak_replay *replay, const struct 
     goleak_waits_begin(&replay->waits, record, object);
 }
 
+/* Whether parks tell why. */
+static inline void goleak_note_reason(struct goleak_replay *replay, enum goleak_reason reason)
+{
+    const bool told = reason != GOLEAK_REASON_UNKNOWN && reason != GOLEAK_REASON_NONE;
+    replay->stream.tells_reasons |= told;
+    replay->stream.lacks_reasons |= !told;
+}
+
 /* A timer is to end the wait, if nothing does before. */
 static inline void goleak_note_until(struct goleak_replay *replay, const struct goleak_event *event,
                                      struct goleak_record *record)

@@ -73,6 +73,8 @@ const struct goleak_plan *goleak_new_plan(struct goleak_replay *replay, const st
 {
     const struct goleak_plan plan = make_plan(replay, event);
     replay->stream.has_stacks = replay->stream.has_stacks || (event->has & GOLEAK_HAS_STACK) != 0;
+    if (plan.way == GOLEAK_WAY_PARK)
+        goleak_note_reason(replay, (enum goleak_reason)plan.reason);
     struct goleak_plan *place = &replay->plans[goleak_plan_place(replay, sort_of(event))];
     if (place->sort != 0 && plan.sort != 0 && replay->plan_factors < FACTORS) {
         replay->plan_factors++;

@@ -127,14 +127,14 @@ static void write_summary(const struct goleak_view *views, size_t count, struct 
     goleak_json_u64(json, "ended", sum.ended);
     goleak_json_u64(json, "older", sum.preexisting);
     goleak_json_u64(json, "live_at_end", sum.live_at_end);
-    bool tells_blocking = true;
+    bool tells_blocked = true;
     for (size_t v = 0; v < count; v++)
-        tells_blocking = tells_blocking && goleak_model_tells_blocking(views[v].model);
-    goleak_json_i64(json, "blocked_at_end", tells_blocking ? (int64_t)sum.blocked_at_end : GOLEAK_NONE);
+        tells_blocked = tells_blocked && goleak_model_tells_blocked(views[v].model);
+    goleak_json_i64(json, "blocked_at_end", tells_blocked ? (int64_t)sum.blocked_at_end : GOLEAK_NONE);
     goleak_json_i64(json, "peak_live", count == 1 ? (int64_t)sum.peak_live : GOLEAK_NONE);
     goleak_write_moment(json, views[0].model, "peak_live_ns", "peak_live_event",
                         count == 1 ? sum.peak_live_at : GOLEAK_NONE);
-    bool peak_told = count == 1 && tells_blocking;
+    bool peak_told = count == 1 && tells_blocked;
     goleak_json_i64(json, "peak_blocked", peak_told ? (int64_t)sum.peak_blocked : GOLEAK_NONE);
     goleak_write_moment(json, views[0].model, "peak_blocked_ns", "peak_blocked_event",
                         peak_told ? sum.peak_blocked_at : GOLEAK_NONE);

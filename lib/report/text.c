@@ -305,7 +305,7 @@ static void write_goroutines(struct goleak_text_report *report)
                       goleak_words_count(sum->live_at_end).text);
     if (!goleak_model_tells_identity(report->view->model))
         goleak_page_words(page, GOLEAK_PLAIN, " by count");
-    if (report->capture.has_blocking && sum->live_at_end != 0)
+    if (goleak_model_tells_blocked(report->view->model) && sum->live_at_end != 0)
         goleak_page_print(page, GOLEAK_PLAIN, ", %s of them blocked", goleak_words_count(sum->blocked_at_end).text);
     goleak_text_end(report);
     write_living(report);

@@ -67,7 +67,7 @@ void goleak_text_write_peaks(struct goleak_text_report *report)
         return;
     goleak_text_heading(report, "PEAKS", "most goroutines at a time");
     write_peak(report, "alive", GOLEAK_GAUGE_LIVE, sum->peak_live, sum->peak_live_at);
-    if (report->capture.has_blocking)
+    if (goleak_model_tells_blocked(report->view->model))
         write_peak(report, "blocked", GOLEAK_GAUGE_BLOCKED, sum->peak_blocked, sum->peak_blocked_at);
 }
 

@@ -405,6 +405,7 @@ static bool make_room(struct goleak_hope_search *search, size_t nodes, size_t re
 static void prepare(struct goleak_hope_search *search)
 {
     const struct goleak_intern *strings = &search->input->symbols->strings;
+    search->lost = goleak_intern_find(strings, GOLEAK_NAME_LOST, strlen(GOLEAK_NAME_LOST));
     search->runtime_main = goleak_intern_find(strings, "runtime.main", 12);
     search->main_main = goleak_intern_find(strings, "main.main", 9);
     search->do_init = goleak_intern_find(strings, "runtime.doInit1", 15); /* from Go 1.21 on */

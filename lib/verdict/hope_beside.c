@@ -12,6 +12,13 @@ static uint32_t outer_of(const struct goleak_symbols *symbols, uint32_t function
     return outer != 0 && name[outer] != '\0' ? goleak_intern_find(&symbols->strings, name, outer) : 0;
 }
 
+/* The function of a frame; 0: its name was lost, so that it may be any. */
+static uint32_t function_of(const struct goleak_hope_search *search, uint32_t frame)
+{
+    uint32_t function = search->input->symbols->frame_info[frame - 1].function;
+    return function != search->lost ? function : 0;
+}
+
 void goleak_hope_find_kin(struct goleak_hope_search *search)
 {
     const struct goleak_symbols *symbols = search->input->symbols;
@@ -20,7 +27,7 @@ void goleak_hope_find_kin(struct goleak_hope_search *search)
         const char *start = goleak_symbols_text(symbols, at->start);
         search->kin[site] = (struct goleak_kin) {
             .start = at->start,
-            .function = at->created_at != 0 ? symbols->frame_info[at->created_at - 1].function : 0,
+            .function = at->created_at != 0 ? function_of(search, at->created_at) : 0,
             .signals = goleak_text_begins(start, "os/signal."),
             .for_caller = goleak_text_begins(start, "os/signal.") ||
                           goleak_is_standard(goleak_symbols_frame_function(symbols, at->created_at)),
@@ -49,7 +56,7 @@ NOINLINE static uint32_t callers_function(const struct goleak_hope_search *searc
     size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
     for (size_t i = 0; i < count; i++)
         if (!goleak_hope_is_standard(search, frames[i]))
-            return symbols->frame_info[frames[i] - 1].function;
+            return function_of(search, frames[i]);
     return goleak_kin_of(search, record)->function;
 }
 

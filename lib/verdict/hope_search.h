@@ -51,6 +51,7 @@ struct goleak_hope_search {
     uint32_t *nodes;               /* the record, of those who are blocked */
     bool any_blocked;
     uint32_t runtime_main, main_main, do_init; /* strings; 0: not told */
+    uint32_t lost;                             /* string: of functions whose names were lost, which are not one */
     uint32_t *queue;                    /* those who became hopeful, whose relations are not looked at yet */
     size_t queued;
     bool failed;

@@ -21,7 +21,8 @@ static bool is_programs(const struct goleak_case *c, const struct goleak_site *s
             goleak_ledger_told(c->input->ledger, site->place, GOLEAK_T_CREATED) > c->input->limits->own_most);
 }
 
-/* Of a Go trace that was cut its end is missing, where the names are; of others it is told where they were started. */
+/* Of a Go trace that was cut its end is missing, where the names are, of one that is damaged perhaps some of them; of
+ * others it is told where they were started. */
 static bool is_nameless(const struct goleak_case *c)
 {
     const struct goleak_sites *sites = c->input->sites;
@@ -29,7 +30,7 @@ static bool is_nameless(const struct goleak_case *c)
     bool cut = c->input->health->entries[GOLEAK_HEALTH_truncated].count != 0;
     bool told = c->record->site == 0 ? goleak_sites_count(sites) <= 1 : site->start != 0 || !c->input->starts_told;
     bool lost = goleak_name_is_lost(goleak_symbols_text(c->input->symbols, site->start));
-    return cut && (lost || (!told && c->record->created != GOLEAK_NO_MOMENT)) && !is_programs(c, site);
+    return (lost || (cut && !told && c->record->created != GOLEAK_NO_MOMENT)) && !is_programs(c, site);
 }
 
 /* It parked with the last event before a cut, of which a part may be missing. By buckets: all of a bunch get one
@@ -48,7 +49,7 @@ GOLEAK_RULE(brief)
 GOLEAK_RULE(loss)
 {
     if (is_nameless(c)) {
-        goleak_say(out, "what it runs was lost with the end of the recording, so it may be one of the runtime's own: "
+        goleak_say(out, "what it runs was lost with a part of the recording, so it may be one of the runtime's own: "
                         "the verdict is one grade lower");
         return true;
     }
