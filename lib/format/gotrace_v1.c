@@ -239,14 +239,15 @@ static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, 
     return goleak_v1_file_feed(&reader->file, bytes, size);
 }
 
-/* A cut trace lacks its tables; in others they are complete. */
+/* A cut trace lacks its tables, which are its end; in others they are complete, unless they are damaged. */
 static void note_unknown_ids(const struct goleak_v1_file *file)
 {
+    bool cut = file->cut || file->env.health->entries[GOLEAK_HEALTH_damaged_records].count == 0;
     if (file->unknown_ids != 0)
-        goleak_health_note(file->env.health, file->cut ? GOLEAK_HEALTH_truncated : GOLEAK_HEALTH_damaged_records,
-                           file->cut ? 1 : file->unknown_ids, 0, 0, file->bytes.size,
-                           "found %" PRIu64 " mentions of strings and stacks that the trace does not have",
-                           file->unknown_ids);
+        goleak_health_note(file->env.health, cut ? GOLEAK_HEALTH_truncated : GOLEAK_HEALTH_damaged_records,
+                           cut ? 1 : file->unknown_ids, 0, 0, file->bytes.size,
+                           "found %" PRIu64 " mentions of strings and stacks that the trace does not have%s",
+                           file->unknown_ids, cut && !file->cut ? ": it was cut between two of them" : "");
 }
 
 static enum goleak_status finish(struct goleak_reader *reader)
