@@ -209,6 +209,7 @@ static inline void goleak_v2_block_coroutine(struct goleak_v2_out *out, struct g
                                               GOLEAK_HAS_REASON | GOLEAK_HAS_WAIT);
     event->reason = GOLEAK_REASON_GENERIC;
     event->wait_reason = GOLEAK_WAIT_COROUTINE;
+    out->gs->gs[slot].unplaced = true;
 }
 
 static inline void goleak_v2_unblock(struct goleak_v2_out *out, struct goleak_v2_when when, uint32_t slot,

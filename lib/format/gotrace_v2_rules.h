@@ -41,7 +41,9 @@ static enum verdict go_status(struct step *step)
         step->thread = &scheduler->threads[own - 1]; /* adding one may have moved them */
         scheduler->threads[thread - 1].g = slot;
     }
-    if (fresh)
+    const bool places = g->unplaced && status == GOLEAK_TRACE_WAITING && step->argument[3] != 0;
+    g->unplaced = g->unplaced && !places;
+    if (fresh || places)
         goleak_v2_status(&scheduler->out, when_of(step), slot, step->argument[3]);
     return READY;
 }

@@ -294,7 +294,7 @@ ALWAYS_INLINE bool usual_status(struct usual *usual, bool has_stack)
     uint8_t status = usual->at[sizeof no_id];
     struct goleak_trace_g *g = usual_g(usual, slot);
     usual->at += sizeof no_id + 1;
-    if (UNLIKELY(g->goid != goid) || UNLIKELY(g->status != status) ||
+    if (UNLIKELY(g->goid != goid) || UNLIKELY(g->status != status) || UNLIKELY(g->unplaced) ||
         UNLIKELY(status != GOLEAK_TRACE_WAITING && status != GOLEAK_TRACE_RUNNABLE) ||
         (has_stack && !read_short(usual, &id)))
         return false;

@@ -32,6 +32,7 @@ struct goleak_trace_g {
     uint16_t gen;      /* the reader's own mark: for which generation that is */
     uint8_t status;    /* enum goleak_trace_status */
     bool started_told : 1; /* its start function has gone out */
+    bool unplaced : 1;     /* it began to wait with an event that tells no stack: a later status may */
     bool lives : 1;        /* of a free slot: false */
     bool listed : 1;       /* the table has it */
 };
