@@ -291,7 +291,8 @@ static bool is_function_alive(const struct goleak_hope_search *search, uint32_t 
     uint32_t start = search->kin[goleak_lineage_at(search->input->lineage, node)->site].start;
     if (start != 0 && (start == function || (start == search->runtime_main && function == search->main_main)))
         return true;
-    if (spawner != NULL && spawner->state == GOLEAK_STATE_RUNNING && spawner->since <= created)
+    if (spawner != NULL && spawner->state == GOLEAK_STATE_RUNNING && spawner->since <= created &&
+        goleak_waited(spawner, search->input->last) < search->input->limits->run_ns)
         return true; /* it has run ever since */
     return spawner != NULL && spawner->block_stack != 0 &&
            goleak_hope_stands_in(search, spawner->block_stack, function);

@@ -34,6 +34,8 @@ struct goleak_limits {
     uint32_t tied_part;      /* … are a rule if those who did not are less than 1/N of them */
     double left_out_chance;  /* that a goroutine which is served is left out so often */
     double loss_chance;      /* what chance does less often is no chance */
+    int64_t run_ns;          /* the scheduler (sysmon, every 10 ms) lets none run for longer: who seems to is in a
+                                system call, in a recording that tells none */
     int64_t brief_ns;        /* a wait of less began with the last event */
     double loss_untold;      /* the part of the events that is taken to be lost where nobody counted */
     uint64_t own_most;       /* of the runtime's own that can block no place starts more: a few traces, a few signals */
@@ -48,8 +50,8 @@ struct goleak_limits {
         .chances_at_work = 5, .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .rise_part = 8,                 \
         .endless_created = 30, .usual_longer = 2, .usual_part = 20, .early_least = 5, .early_part = 10,                \
         .early_share = 10, .queue_least = 5, .queue_idle = 4, .tied_least = 5, .tied_part = 10,                        \
-        .left_out_chance = 0.0001, .loss_chance = 0.05, .brief_ns = 2, .loss_untold = 0.02, .own_most = 8,             \
-        .lock_gaps = 100                                                                                               \
+        .left_out_chance = 0.0001, .loss_chance = 0.05, .run_ns = 1000000000, .brief_ns = 2, .loss_untold = 0.02,      \
+        .own_most = 8, .lock_gaps = 100                                                                                \
     }
 
 extern const struct goleak_limits goleak_limits_default;

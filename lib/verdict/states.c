@@ -115,6 +115,33 @@ static bool is_in_use(const struct goleak_case *c)
     return (uint64_t)(c->waited / c->input->limits->patience) <= apart;
 }
 
+/* Its creator lives, has not turned to others since, and is still in the function that asked for it: there it may go on
+ * with it, or stop it. */
+static bool is_at_hand(const struct goleak_case *c, int64_t age)
+{
+    const struct goleak_symbols *symbols = c->input->symbols;
+    if (c->record->parent == 0)
+        return false;
+    const struct goleak_node *node = goleak_lineage_at(c->input->lineage, c->record->parent);
+    const struct goleak_record *creator = node->alive ? goleak_node_record(c->input->store, node) : NULL;
+    const uint32_t *frames, *others;
+    size_t count =
+        goleak_symbols_stack_frames(symbols, goleak_store_detail(c->input->store, c->record)->created_stack, &frames);
+    size_t i = 0;
+    while (i < count && goleak_is_standard(goleak_symbols_frame_function(symbols, frames[i])))
+        i++;
+    if (creator == NULL || i == count ||
+        goleak_between(c->record->created, node->last) > age / c->input->limits->together)
+        return false;
+    const uint32_t function = symbols->frame_info[frames[i] - 1].function;
+    const uint32_t start = c->input->sites->sites[creator->site].start;
+    size_t other_count = goleak_symbols_stack_frames(symbols, creator->block_stack, &others);
+    for (size_t k = 0; k < other_count; k++)
+        if (symbols->frame_info[others[k] - 1].function == function)
+            return true;
+    return function == start;
+}
+
 /* The runtime switches to a coroutine without any of the functions that are probed: only Go
  * traces tell whether it is in use. One that was left behind is old, or nobody can ask it. */
 GOLEAK_RULE(coroutine)
@@ -133,7 +160,7 @@ GOLEAK_RULE(coroutine)
                    goleak_span_of(c->input, c->waited).text);
         return true;
     }
-    out->verdict = deserted || old ? GOLEAK_VERDICT_LIKELY : GOLEAK_VERDICT_SUSPECT;
+    out->verdict = deserted || (old && !is_at_hand(c, age)) ? GOLEAK_VERDICT_LIKELY : GOLEAK_VERDICT_SUSPECT;
     goleak_say(out,
                "a coroutine (iter.Pull) that was created %s before the end and never ended%s: its stop was not called",
                goleak_span_of(c->input, age).text, deserted ? ", though its creator has" : "");
