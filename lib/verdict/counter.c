@@ -49,10 +49,11 @@ GOLEAK_RULE(timer)
 
 GOLEAK_RULE(shared)
 {
-    if (c->hope != GOLEAK_HOPE_PEER)
+    if (c->hope != GOLEAK_HOPE_PEER && c->hope != GOLEAK_HOPE_FELLOW)
         return false;
-    goleak_say(out, "%s waits on the same object, and was woken on it before by one that is not stuck",
-               goleak_who(c->input, c->whom).text);
+    goleak_say(out, "%s waits on the same object, and %s", goleak_who(c->input, c->whom).text,
+               c->hope == GOLEAK_HOPE_PEER ? "was woken on it before by one that is not stuck"
+                                           : "has started one that is not stuck and may close it for all");
     return true;
 }
 

@@ -125,7 +125,7 @@ static void give_woken(struct goleak_hope_search *search, uint32_t index)
 }
 
 /* All who wait for one object, once. */
-static void give_fellows(struct goleak_hope_search *search, uint32_t place, uint32_t whom)
+static void give_fellows(struct goleak_hope_search *search, uint32_t place, uint32_t whom, enum goleak_hope_kind kind)
 {
     struct goleak_run crowd = goleak_relation_of(&search->hope->crowds, place);
     if (crowd.count == 0 || crowd.all[0].visited)
@@ -133,7 +133,7 @@ static void give_fellows(struct goleak_hope_search *search, uint32_t place, uint
     crowd.all[0].visited = true;
     for (size_t i = 0; i < crowd.count; i++)
         if (crowd.all[i].record != whom)
-            goleak_hope_give(search, crowd.all[i].record, GOLEAK_HOPE_PEER, whom);
+            goleak_hope_give(search, crowd.all[i].record, kind, whom);
 }
 
 /* It may unlock what it holds: where it was the last one that was missing, the waiters hope. */
@@ -165,11 +165,12 @@ static void spread(struct goleak_hope_search *search, uint32_t index)
     enum goleak_hope_kind kind = search->hope->kinds[index];
     const struct goleak_record *record = goleak_store_at(search->input->store, index);
     bool at_lock = kind != GOLEAK_HOPE_ACTS && record->reason == GOLEAK_REASON_SYNC; /* it is given back for all */
-    if (kind != GOLEAK_HOPE_WAKER && kind != GOLEAK_HOPE_MANY && !at_lock)
+    bool for_all = kind == GOLEAK_HOPE_CHILD && record->reason == GOLEAK_REASON_CHAN_RECV; /* which it may close */
+    if (kind != GOLEAK_HOPE_WAKER && kind != GOLEAK_HOPE_MANY && !at_lock && !for_all)
         return;
     uint32_t place = goleak_waits_place(search->input->waits, record);
     if (goleak_place_is_object(place))
-        give_fellows(search, place, index);
+        give_fellows(search, place, index, for_all ? GOLEAK_HOPE_FELLOW : GOLEAK_HOPE_PEER);
 }
 
 /* The nearest one that is alive, if it is blocked: what was handed on goes through those who

@@ -45,6 +45,7 @@ enum goleak_hope_kind {
     GOLEAK_HOPE_TIMER,
     GOLEAK_HOPE_WAKER,
     GOLEAK_HOPE_PEER,
+    GOLEAK_HOPE_FELLOW, /* waits for what another one's child does */
     GOLEAK_HOPE_BESIDE,
     GOLEAK_HOPE_HOLDER,
     GOLEAK_HOPE_CHILD,

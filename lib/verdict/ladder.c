@@ -328,8 +328,8 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
 {
     bool startup = c->hope == GOLEAK_HOPE_STARTUP;
     bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_HOLDER && c->hope != GOLEAK_HOPE_CHILD &&
-                  c->hope != GOLEAK_HOPE_BESIDE && !startup && !is_rise_of_spawners(c) && !goleak_is_queued(c) &&
-                  c->tie.whom == 0;
+                  c->hope != GOLEAK_HOPE_FELLOW && c->hope != GOLEAK_HOPE_BESIDE && !startup &&
+                  !is_rise_of_spawners(c) && !goleak_is_queued(c) && c->tie.whom == 0;
     bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
     if (speaks(c, SERVED)) {
