@@ -539,10 +539,10 @@ void goleak_textual_too_long(struct goleak_textual *text, const struct goleak_li
 static bool ends_with_goroutine(const struct goleak_line *line)
 {
     static const char *const keys[] = { "g", "goid", "goroutine", "parent", "parentgoid", "by", "bygoid" };
-    const char *equals = line->end;
-    while (equals > line->at && *equals != '=')
-        equals--;
-    const char *key = equals;
+    const char *value = line->end;
+    while (value > line->at && value[-1] != '=')
+        value--;
+    const char *equals = value > line->at ? value - 1 : line->at, *key = equals;
     while (key > line->at && key[-1] >= 'a' && key[-1] <= 'z')
         key--;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
