@@ -279,7 +279,8 @@ static enum goleak_status find_format(struct part *part, struct goleak_error *er
     part->format = part->convert->options.input_format;
     for (bool open = true, more = true; part->format == NULL && open && status == GOLEAK_OK;) {
         char advice[256];
-        const struct goleak_format *format = goleak_format_sniff(ahead->data, ahead->size, !more, &open, advice);
+        const struct goleak_format *format =
+            goleak_format_sniff(ahead->size != 0 ? ahead->data : "", ahead->size, !more, &open, advice);
         part->format = format != NULL ? format->name : NULL;
         open = open && more;
         if (format == NULL && open)

@@ -32,7 +32,7 @@ enum goleak_status goleak_feed_open(struct goleak_feed *feed, struct goleak_trac
 #define SMALL_BYTES ((uint64_t)512 * 1024)
 
 /* How many threads, beside the caller's, one of `feeds` inputs may have. More than there are cores
- * take longer: what one has written the other has to fetch. */
+ * take longer (but see goleak_feed_start): what one has written the other has to fetch. */
 static unsigned threads_of(const struct goleak_feed *feed, const struct goleak_trace *trace, size_t index, size_t feeds)
 {
     unsigned jobs = trace->options.jobs;

@@ -538,12 +538,13 @@ void goleak_textual_too_long(struct goleak_textual *text, const struct goleak_li
 /* The line ends with the number of a goroutine, which is another one's if digits of it are missing. */
 static bool ends_with_goroutine(const struct goleak_line *line)
 {
-    static const char *const keys[] = { "g", "goid", "goroutine", "parent", "parentgoid", "by", "bygoid" };
+    static const char *const keys[] = { "g",      "gp",         "callergp",   "goid", "goroutine",
+                                        "parent", "parentgoid", "parentGoid", "by",   "bygoid" };
     const char *value = line->end;
     while (value > line->at && value[-1] != '=')
         value--;
     const char *equals = value > line->at ? value - 1 : line->at, *key = equals;
-    while (key > line->at && key[-1] >= 'a' && key[-1] <= 'z')
+    while (key > line->at && ((key[-1] >= 'a' && key[-1] <= 'z') || (key[-1] >= 'A' && key[-1] <= 'Z')))
         key--;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strlen(keys[i]) == (size_t)(equals - key) && memcmp(keys[i], key, (size_t)(equals - key)) == 0)

@@ -329,7 +329,7 @@ enum goleak_status goleak_ledger_take(struct goleak_ledger *ledger, const struct
     if (batch->site_count > ledger->count && !make_room(ledger, batch->site_count))
         return goleak_alloc_failure(ledger->alloc);
     if (ledger->first == GOLEAK_NO_MOMENT && t < end)
-        ledger->first = t->moment;
+        ledger->first = batch->beginning != GOLEAK_NO_MOMENT ? batch->beginning : t->moment;
     t = count_far(ledger, t, end);
     while (t < end) {
         const struct goleak_transition *stop = scan(ledger, t, end, peaks);

@@ -46,6 +46,7 @@ struct goleak_transition {
 struct goleak_transitions {
     size_t count;
     size_t site_count; /* spawn sites that there are: no `site` is beyond */
+    int64_t beginning; /* moment of the recording's; GOLEAK_NO_MOMENT: of the first of these */
     size_t creation_count, end_count, rare_count;
     uint8_t creations[GOLEAK_TRANSITIONS], ends[GOLEAK_TRANSITIONS]; /* indices, in order */
     uint8_t rare[GOLEAK_TRANSITIONS]; /* moved or retracted */

@@ -80,6 +80,7 @@ enum goleak_status goleak_replay_flush(struct goleak_replay *replay)
     bool failed = replay->failed || replay->waits.failed || replay->locks.failed;
     enum goleak_status status = failed ? goleak_alloc_failure(replay->alloc) : GOLEAK_OK;
     batch->site_count = goleak_sites_count(&replay->sites);
+    batch->beginning = replay->first_ns;
     if (replay->sites.parted)
         tell_places(replay);
     if (status == GOLEAK_OK && batch->count != 0 && replay->on_transitions != NULL)

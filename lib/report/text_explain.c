@@ -46,31 +46,36 @@ static void write_place(struct goleak_text_report *report, const char *word, uin
     goleak_page_name(report->page, GOLEAK_PLAIN, goleak_symbols_frame_text(report->view->model->symbols, frame));
 }
 
-static const char *deed_of(const struct goleak_chapter *chapter)
-{
-    return chapter->event.kind == GOLEAK_EVENT_CREATE  ? "starts "
-           : chapter->event.kind == GOLEAK_EVENT_READY ? "wakes "
-                                                       : "is named by an event of ";
-}
-
 /* What it did to another one. */
 static void write_deed(struct goleak_text_report *report, const struct goleak_chapter *chapter)
 {
-    goleak_page_words(report->page, GOLEAK_PLAIN, who(deed_of(chapter), chapter->goid, chapter->g).text);
+    const char *word = chapter->event.kind == GOLEAK_EVENT_CREATE  ? "starts "
+                       : chapter->event.kind == GOLEAK_EVENT_READY ? "wakes "
+                                                                   : "is named by an event of ";
+    goleak_page_words(report->page, GOLEAK_PLAIN, who(word, chapter->goid, chapter->g).text);
 }
 
-/* So many deeds of one kind, with nothing between, are told in one line. */
+/* So many deeds with nothing between are told in one line: others are started, or one is woken again and again. */
 #define DEEDS 4
 
-/* How many chapters from this one on are such deeds; *last is the last of them. */
-static size_t count_deeds(const struct goleak_story *story, size_t from, const struct goleak_chapter **last)
+static bool is_same_deed(const struct goleak_chapter *a, const struct goleak_chapter *b)
+{
+    return b->of_other && b->event.kind == a->event.kind &&
+           (a->event.kind == GOLEAK_EVENT_CREATE || (b->goid == a->goid && b->g == a->g));
+}
+
+/* How many chapters from this one on are such deeds; *last is the last of them. *ascends: so do their goids. */
+static size_t count_deeds(const struct goleak_story *story, size_t from, const struct goleak_chapter **last,
+                          bool *ascends)
 {
     uint64_t left_out;
-    const struct goleak_chapter *first = goleak_story_at(story, from, &left_out), *next = first;
+    const struct goleak_chapter *first = goleak_story_at(story, from, &left_out), *next;
     size_t count = 1;
     *last = first;
+    *ascends = first->goid != 0;
     while (first->of_other && (next = goleak_story_at(story, from + count, &left_out)) != NULL && left_out == 0 &&
-           next->of_other && next->event.kind == first->event.kind) {
+           is_same_deed(first, next)) {
+        *ascends = *ascends && next->goid > (*last)->goid;
         *last = next;
         count++;
     }
@@ -78,14 +83,18 @@ static size_t count_deeds(const struct goleak_story *story, size_t from, const s
 }
 
 static void write_deeds(struct goleak_text_report *report, const struct goleak_chapter *first,
-                        const struct goleak_chapter *last, size_t count)
+                        const struct goleak_chapter *last, size_t count, bool ascends)
 {
-    goleak_page_print(report->page, GOLEAK_PLAIN, "%s%s", deed_of(first),
-                      goleak_words_counted(count, "goroutine").text);
+    if (first->event.kind == GOLEAK_EVENT_CREATE) {
+        goleak_page_print(report->page, GOLEAK_PLAIN, "starts %s", goleak_words_counted(count, "goroutine").text);
+    } else {
+        write_deed(report, first);
+        goleak_page_print(report->page, GOLEAK_PLAIN, ", %s", goleak_words_counted(count, "time").text);
+    }
     if (last->moment > first->moment)
         goleak_page_print(report->page, GOLEAK_PLAIN, " in %s",
                           goleak_text_span(report, last->moment - first->moment).text);
-    if (first->goid != 0 && last->goid != 0)
+    if (ascends)
         goleak_page_print(report->page, GOLEAK_PLAIN, ", from %" PRIu64 " to %" PRIu64, first->goid, last->goid);
 }
 
@@ -192,7 +201,8 @@ static void write_life(struct goleak_text_report *report, const struct goleak_st
     goleak_text_heading(report, "LIFE", NULL);
     for (size_t i = 0, deeds; (chapter = goleak_story_at(story, i, &left_out)) != NULL; i += deeds) {
         const struct goleak_chapter *last;
-        deeds = count_deeds(story, i, &last);
+        bool ascends;
+        deeds = count_deeds(story, i, &last, &ascends);
         deeds = deeds < DEEDS ? 1 : deeds;
         if (left_out != 0) {
             page->indent = 2;
@@ -205,7 +215,7 @@ static void write_life(struct goleak_text_report *report, const struct goleak_st
         page->indent = column;
         goleak_page_pad(page, page->indent);
         if (deeds > 1)
-            write_deeds(report, chapter, last, deeds);
+            write_deeds(report, chapter, last, deeds, ascends);
         else
             write_chapter(report, chapter);
         goleak_page_end_line(page);

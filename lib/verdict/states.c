@@ -115,7 +115,7 @@ static bool is_in_use(const struct goleak_case *c)
     return (uint64_t)(c->waited / c->input->limits->patience) <= apart;
 }
 
-/* Its creator lives, has not turned to others since, and is still in the function that asked for it: there it may go on
+/* Its creator lives and is not stuck, has not turned to others since, and is still in the function that asked for it: there it may go on
  * with it, or stop it. */
 static bool is_at_hand(const struct goleak_case *c, int64_t age)
 {
@@ -133,7 +133,11 @@ static bool is_at_hand(const struct goleak_case *c, int64_t age)
     if (creator == NULL || i == count ||
         goleak_between(c->record->created, node->last) > age / c->input->limits->together)
         return false;
+    if (goleak_is_blocked(creator) && goleak_hope_of(&c->input->hope, creator->index) == GOLEAK_HOPE_NONE)
+        return false; /* it is stuck itself */
     const uint32_t function = symbols->frame_info[frames[i] - 1].function;
+    if (function == 0 || goleak_name_is_lost(goleak_symbols_text(symbols, function)))
+        return false; /* any may have this name */
     const uint32_t start = c->input->sites->sites[creator->site].start;
     size_t other_count = goleak_symbols_stack_frames(symbols, creator->block_stack, &others);
     for (size_t k = 0; k < other_count; k++)

@@ -12,6 +12,7 @@ static inline const struct goleak_transitions *batch_of(const struct goleak_tran
     static struct goleak_transitions batch;
     goleak_transitions_clear(&batch);
     batch.site_count = 1;
+    batch.beginning = GOLEAK_NO_MOMENT;
     for (size_t i = 0; i < count; i++) {
         batch.all[i] = transitions[i];
         goleak_transitions_add(&batch, (enum goleak_transition_kind)transitions[i].kind);
