@@ -429,22 +429,3 @@ void goleak_unpack_free(struct goleak_unpack *unpack)
         layer_close(unpack, &unpack->layers[i]);
     goleak_free(unpack->alloc, unpack, sizeof *unpack);
 }
-
-size_t goleak_unpack_first(const void *data, size_t size, void *out, size_t room)
-{
-    struct goleak_alloc alloc;
-    struct goleak_unpack *unpack;
-    const void *run;
-    size_t got = 0, run_size;
-    goleak_alloc_init(&alloc, NULL, 0);
-    if (goleak_unpack_new(&unpack, &alloc, 0, NULL, NULL, NULL, NULL) != GOLEAK_OK)
-        return 0;
-    goleak_unpack_give(unpack, data, size);
-    while (got < room && goleak_unpack_next(unpack, &run, &run_size, NULL) == GOLEAK_OK && run_size != 0) {
-        size_t taken = run_size < room - got ? run_size : room - got;
-        memcpy((char *)out + got, run, taken);
-        got += taken;
-    }
-    goleak_unpack_free(unpack);
-    return got;
-}

@@ -89,9 +89,4 @@ void goleak_unpack_lend(struct goleak_unpack *unpack, void *buffer);
  * that is open. `final`: it has no more than these bytes. */
 const char *goleak_unpack_sniff(const void *data, size_t size, bool final);
 
-/* Packed bytes that are always enough for the first plain ones: a zstd block, and what is before it. */
-#define GOLEAK_UNPACK_FIRST_BYTES ((size_t)192 * 1024)
-/* The first plain bytes, at most `room`, of an input that begins so; how many there are. Mallocs what it needs. */
-size_t goleak_unpack_first(const void *data, size_t size, void *out, size_t room);
-
 #endif

@@ -14,6 +14,11 @@
 #include "input/codec.h"
 #include "input/frames.h"
 
+/* Packed bytes that are always enough for the first plain ones: a block, and what is before it. */
+#define GOLEAK_ZSTD_FIRST_BYTES ((size_t)192 * 1024)
+/* The first plain bytes, at most `room`, of what begins so; how many there are, 0 if it is no zstd. Takes no window. */
+size_t goleak_zstd_first(const void *data, size_t size, void *out, size_t room);
+
 /* `state` is to decode other bytes, from their first frame on. */
 void goleak_zstd_restart(void *state);
 

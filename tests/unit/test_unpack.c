@@ -1,5 +1,6 @@
 /* test_unpack - plain, zstd and gzip through lib/input/unpack, whole, split, cut and damaged. */
 #include "input/unpack.h"
+#include "input/unzstd.h"
 
 #include "base/alloc.h"
 
@@ -386,17 +387,17 @@ static void first_bytes(void **state)
         add_skippable(&packed, 3, 100);
         add_zstd(&packed, plains[i], CHECKSUM);
         for (size_t size = 0; size < packed.size; size = size * 3 / 2 + 1) {
-            size_t got = goleak_unpack_first(packed.data, size, first, sizeof first);
+            size_t got = goleak_zstd_first(packed.data, size, first, sizeof first);
             assert_true(got <= sizeof first);
             assert_memory_equal(first, plains[i]->data, got);
-            if (size >= GOLEAK_UNPACK_FIRST_BYTES)
+            if (size >= GOLEAK_ZSTD_FIRST_BYTES)
                 assert_int_equal(got, sizeof first);
         }
-        assert_int_equal(goleak_unpack_first(packed.data, packed.size, first, 10), 10);
+        assert_int_equal(goleak_zstd_first(packed.data, packed.size, first, 10), 10);
         drop(&packed);
     }
-    assert_int_equal(goleak_unpack_first(text.data, 100, first, sizeof first), 100);
-    assert_int_equal(goleak_unpack_first("\x28\xb5\x2f\xfd\xff\xff\xff\xff", 8, first, sizeof first), 0);
+    assert_int_equal(goleak_zstd_first(text.data, 100, first, sizeof first), 0);
+    assert_int_equal(goleak_zstd_first("\x28\xb5\x2f\xfd\xff\xff\xff\xff", 8, first, sizeof first), 0);
     drop(&text);
     drop(&noise);
 }
