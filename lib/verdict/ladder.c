@@ -320,7 +320,7 @@ static uint64_t births_by_caller(const struct goleak_case *c)
 
 static bool is_ended_outside(const struct goleak_case *c)
 {
-    return goleak_is_idler(c) && goleak_idlers[c->cohort->idler].outside;
+    return c->cohort != NULL && goleak_is_idler(c) && goleak_idlers[c->cohort->idler].outside;
 }
 
 /* Only what matters is asked: this is what verdicts cost where very many wait. */
