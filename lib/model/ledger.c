@@ -136,6 +136,11 @@ static enum goleak_transition_kind begun_as(const struct goleak_transition *t)
     return t->was_there ? GOLEAK_T_WAS_THERE : t->preexisting ? GOLEAK_T_APPEARED : GOLEAK_T_CREATED;
 }
 
+static enum goleak_transition_kind waits_as(const struct goleak_transition *t)
+{
+    return t->was_blocked ? GOLEAK_T_WAS_BLOCKED : GOLEAK_T_BLOCKED;
+}
+
 /* Serials, because several may begin at one moment. */
 static void take_out_level(struct goleak_gauge *gauge, uint64_t serial, struct goleak_account_past *past)
 {
@@ -155,11 +160,9 @@ static void take_out_level(struct goleak_gauge *gauge, uint64_t serial, struct g
 static void retract(struct goleak_ledger *ledger, const struct goleak_transition *t)
 {
     struct goleak_account *account = touch(ledger, t->site);
-    const bool blocked = t->blocked && !t->was_blocked;
     account->counts[begun_as(t)]--;
-    account->counts[GOLEAK_T_WAS_BLOCKED] -= t->was_blocked;
-    account->counts[GOLEAK_T_BLOCKED] -= blocked;
-    ledger->gauges[GOLEAK_GAUGE_BLOCKED].now -= blocked;
+    account->counts[waits_as(t)] -= t->blocked;
+    ledger->gauges[GOLEAK_GAUGE_BLOCKED].now -= t->blocked && !t->was_blocked;
     if (t->was_there)
         return;
     ledger->gauges[GOLEAK_GAUGE_LIVE].now--;
@@ -180,14 +183,11 @@ static void move(struct goleak_ledger *ledger, const struct goleak_transition *t
     struct goleak_account *from = touch(ledger, 0), *to = touch(ledger, t->site);
     from->counts[begun_as(t)]--;
     to->counts[begun_as(t)]++;
-    const bool blocked = t->blocked && !t->was_blocked;
-    from->counts[GOLEAK_T_WAS_BLOCKED] -= t->was_blocked;
-    to->counts[GOLEAK_T_WAS_BLOCKED] += t->was_blocked;
-    from->counts[GOLEAK_T_BLOCKED] -= blocked;
-    to->counts[GOLEAK_T_BLOCKED] += blocked;
+    from->counts[waits_as(t)] -= t->blocked;
+    to->counts[waits_as(t)] += t->blocked;
     if (!t->was_there)
         move_one(&ledger->pasts[0], &ledger->pasts[t->site], GOLEAK_GAUGE_LIVE);
-    if (blocked)
+    if (t->blocked && !t->was_blocked)
         move_one(&ledger->pasts[0], &ledger->pasts[t->site], GOLEAK_GAUGE_BLOCKED);
 }
 
