@@ -339,9 +339,9 @@ enum goleak_status goleak_generation_load(struct goleak_generation *generation)
                                          { GOLEAK_TRACE_SAMPLES, GOLEAK_TRACE_SAMPLES },
                                          { GOLEAK_TRACE_FREQUENCY, GOLEAK_TRACE_SYNC } };
     struct goleak_buf *bytes = &generation->bytes;
-    if (!goleak_buf_reserve(bytes, GOLEAK_GENERATION_PADDING))
+    if (!goleak_buf_reserve(bytes, GOLEAK_TRACE_PADDING))
         return goleak_alloc_failure(generation->env.alloc);
-    memset(bytes->data + bytes->size, 0, GOLEAK_GENERATION_PADDING); /* nobody has written there */
+    memset(bytes->data + bytes->size, 0, GOLEAK_TRACE_PADDING); /* nobody has written there */
     for (size_t pass = 0; pass < sizeof passes / sizeof *passes; pass++)
         for (size_t i = 0; i < generation->batch_count; i++) {
             struct goleak_trace_batch *batch = &generation->batches[i];

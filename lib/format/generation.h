@@ -14,7 +14,6 @@
 #include "base/buf.h"
 #include "format/traceparts.h"
 
-#define GOLEAK_TRACE_BATCH_MAX 65536 /* bytes of a payload */
 #define GOLEAK_TRACE_NO_ID UINT64_MAX /* no thread, no P */
 
 /* Bytes of the first ids of batches and events (internal/trace/tracev2). */
@@ -100,8 +99,7 @@ size_t goleak_generation_let_go(struct goleak_generation *generation, size_t at)
 /* All batches are there: reads the tables. Batches of events stay in `batches`, the others
  * are taken out. */
 enum goleak_status goleak_generation_load(struct goleak_generation *generation);
-/* Behind the bytes so many are readable, once it is loaded: numbers are read ahead. */
-#define GOLEAK_GENERATION_PADDING 64
+/* Once it is loaded, GOLEAK_TRACE_PADDING is behind its bytes. */
 /* The next one begins at this byte. */
 void goleak_generation_next(struct goleak_generation *generation, size_t at);
 

@@ -193,9 +193,9 @@ static enum goleak_status run(struct goleak_reader *reader)
             goleak_v1_order_go_on(&reader->order, &event);
         }
     }
-    if (status == GOLEAK_END && out->batch->count != 0)
-        status = goleak_v1_push(out);
-    return status == GOLEAK_END ? GOLEAK_OK : status;
+    if (status == GOLEAK_END)
+        status = reader->file.failure;
+    return status == GOLEAK_OK && out->batch->count != 0 ? goleak_v1_push(out) : status;
 }
 
 /* ---- the reader ---- */
@@ -245,7 +245,7 @@ static void note_unknown_ids(const struct goleak_v1_file *file)
     bool cut = file->cut || file->env.health->entries[GOLEAK_HEALTH_damaged_records].count == 0;
     if (file->unknown_ids != 0)
         goleak_health_note(file->env.health, cut ? GOLEAK_HEALTH_truncated : GOLEAK_HEALTH_damaged_records,
-                           cut ? 1 : file->unknown_ids, 0, 0, file->bytes.size,
+                           cut ? 1 : file->unknown_ids, 0, 0, goleak_v1_offset(file, file->bytes.size),
                            "found %" PRIu64 " mentions of strings and stacks that the trace does not have%s",
                            file->unknown_ids, cut && !file->cut ? ": it was cut between two of them" : "");
 }

@@ -22,26 +22,30 @@ static const uint8_t *skip(const uint8_t *at, uint64_t *ticks)
     }
 }
 
-static bool next_batch(const struct goleak_v1_file *file, struct goleak_v1_cursor *cursor)
+/* False: there is none, or memory ended (its `failure`). */
+static bool next_batch(struct goleak_v1_file *file, struct goleak_v1_cursor *cursor)
 {
     if (cursor->batch == 0)
         return false;
     const struct goleak_v1_batch *batch = &file->batches[cursor->batch - 1];
-    const uint8_t *bytes = (const uint8_t *)file->bytes.data;
     cursor->batch = batch->next;
-    cursor->next = bytes + batch->at;
-    cursor->end = bytes + batch->end;
-    cursor->ticks = batch->ticks;
+    if ((cursor->next = goleak_v1_batch_bytes(file, batch, &cursor->window, &cursor->end)) == NULL) {
+        cursor->end = NULL;
+        return false;
+    }
+    cursor->position_of_0 = batch->offset - (uint64_t)(uintptr_t)cursor->next;
+    cursor->ticks = batch->goes_on ? cursor->ticks : batch->ticks;
     return true;
 }
 
-void goleak_v1_advance_far(const struct goleak_v1_file *file, struct goleak_v1_cursor *cursor)
+void goleak_v1_advance_far(struct goleak_v1_file *file, struct goleak_v1_cursor *cursor)
 {
     for (;;) {
         if (cursor->next >= cursor->end) {
             if (next_batch(file, cursor))
                 continue;
             cursor->type = 0;
+            goleak_trace_window_close(&cursor->window, file->env.alloc);
             return;
         }
         const uint8_t *at = cursor->next;

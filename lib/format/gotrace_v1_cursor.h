@@ -20,7 +20,9 @@ struct goleak_v1_cursor {
     uint8_t type;     /* 0: there is no more */
     bool block_told;  /* the GoSysBlock behind a GoSysCall has gone out with it */
     bool stalled;
-    uint32_t batch;        /* index + 1 of the batch behind this one; 0: none */
+    uint32_t batch;         /* index + 1 of the batch behind this one; 0: none */
+    uint64_t position_of_0; /* in the trace, of address 0: positions of its events are offsets from there */
+    struct goleak_trace_window window;
     uint32_t next_stalled; /* index + 1 of another cursor that waits; 0: none */
     uint64_t bound;        /* stalled: for this goroutine */
     uint64_t p;
@@ -42,11 +44,17 @@ static inline const uint8_t *goleak_v1_number(const uint8_t *at, uint64_t *out)
     return next != NULL ? next : at + 1;
 }
 
+/* Where its next event stands in the trace. */
+static inline uint64_t goleak_v1_position(const struct goleak_v1_cursor *cursor)
+{
+    return cursor->position_of_0 + (uint64_t)(uintptr_t)cursor->at;
+}
+
 /* What is not as plain as most: other events, strings, the end of a batch. */
-void goleak_v1_advance_far(const struct goleak_v1_file *file, struct goleak_v1_cursor *cursor);
+void goleak_v1_advance_far(struct goleak_v1_file *file, struct goleak_v1_cursor *cursor);
 
 /* Goes on to the next event; `next` stands behind the numbers of this one. */
-static inline void goleak_v1_advance(const struct goleak_v1_file *file, struct goleak_v1_cursor *cursor)
+static inline void goleak_v1_advance(struct goleak_v1_file *file, struct goleak_v1_cursor *cursor)
 {
     const uint8_t *at = cursor->next;
     uint64_t ticks;

@@ -250,8 +250,7 @@ static void force(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor
 
 static void note_forced(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor)
 {
-    goleak_health_note(order->file->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0,
-                       (size_t)(cursor->at - (const uint8_t *)order->file->bytes.data),
+    goleak_health_note(order->file->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0, goleak_v1_position(cursor),
                        "found %s of goroutine %" PRIu64 ", which no event before it has made possible",
                        goleak_v1_name(cursor->type), cursor->bound);
 }
@@ -356,7 +355,11 @@ static bool take_due(struct goleak_v1_order *order, struct goleak_v1_event *out)
     const uint8_t *at = (const uint8_t *)file->bytes.data + stamp->at;
     struct goleak_v1_cursor *cursor = &order->by_time;
     uint64_t skipped;
-    *cursor = (struct goleak_v1_cursor) { .type = *at & 63, .ticks = order->due, .p = UINT64_MAX, .at = at };
+    *cursor = (struct goleak_v1_cursor) { .type = *at & 63,
+                                          .ticks = order->due,
+                                          .p = UINT64_MAX,
+                                          .at = at,
+                                          .position_of_0 = stamp->offset - (uint64_t)(uintptr_t)at };
     *out = (struct goleak_v1_event) { .from = cursor };
     find_due(order);
     find_limit(order);
@@ -438,7 +441,9 @@ void goleak_v1_order_go_on(struct goleak_v1_order *order, const struct goleak_v1
 uint8_t goleak_v1_type_behind(const struct goleak_v1_order *order, const struct goleak_v1_event *event)
 {
     struct goleak_v1_cursor copy = *event->from;
+    copy.window = (struct goleak_trace_window) { 0 };
     goleak_v1_advance(order->file, &copy);
+    goleak_trace_window_close(&copy.window, order->file->env.alloc);
     return copy.type;
 }
 
@@ -447,7 +452,7 @@ bool goleak_v1_order_init(struct goleak_v1_order *order, struct goleak_v1_file *
     struct goleak_alloc *alloc = file->env.alloc;
     size_t count = file->p_count, places = 1;
     *order = (struct goleak_v1_order) { .file = file, .p_count = count };
-    order->effort = ((uint64_t)file->bytes.size + 65536) * 64;
+    order->effort = (goleak_v1_offset(file, file->bytes.size) + 65536) * 64;
     while (places < count)
         places *= 2;
     order->stalled_mask = places - 1;
@@ -476,6 +481,8 @@ void goleak_v1_order_release(struct goleak_v1_order *order)
         return;
     struct goleak_alloc *alloc = order->file->env.alloc;
     goleak_trace_gs_release(&order->gs);
+    for (size_t i = 0; order->cursors != NULL && i < order->p_count; i++)
+        goleak_trace_window_close(&order->cursors[i].window, alloc);
     goleak_free(alloc, order->cursors, (order->p_count + 1) * sizeof *order->cursors);
     goleak_free(alloc, order->heap, (order->p_count + 3) * sizeof *order->heap);
     goleak_free(alloc, order->stalled_for, (order->stalled_mask + 1) * sizeof *order->stalled_for);

@@ -18,6 +18,8 @@
 #define PROOF_BYTES 2048
 #define PROOF_LEAST 4
 #define PROOF_TICKS ((uint64_t)1 << 44)
+/* One that is longer is cut in two between events: no runtime writes such a batch, and it is read again as a whole. */
+#define BATCH_MAX (GOLEAK_TRACE_BATCH_MAX + 256)
 
 unsigned goleak_v1_version(const char *bytes, size_t size)
 {
@@ -27,19 +29,32 @@ unsigned goleak_v1_version(const char *bytes, size_t size)
 
 /* ---- what is kept ---- */
 
-static bool add_stamp(struct goleak_v1_file *file, struct goleak_v1_stamps *stamps, uint64_t ticks, size_t at)
+/* Where the event at file->at stands in the bytes from here on. */
+static size_t keep_event(struct goleak_v1_file *file, size_t size)
+{
+    size_t at = file->kept;
+    if (file->env.read_again == NULL)
+        return file->at;
+    memmove(file->bytes.data + at, file->bytes.data + file->at, size); /* over what has been gone through */
+    file->kept += size;
+    return at;
+}
+
+static bool add_stamp(struct goleak_v1_file *file, struct goleak_v1_stamps *stamps, uint64_t ticks, size_t size)
 {
     if (!goleak_grow(file->env.alloc, &stamps->items, &stamps->capacity, stamps->count + 1, sizeof *stamps->items))
         return false;
     ticks -= ticks == UINT64_MAX; /* which stands for none */
-    stamps->items[stamps->count++] = (struct goleak_v1_stamp) { ticks, at };
+    stamps->items[stamps->count++] =
+        (struct goleak_v1_stamp) { ticks, goleak_v1_offset(file, file->at), keep_event(file, size) };
     return true;
 }
 
-static bool add_entry(struct goleak_v1_file *file, struct goleak_v1_table *table, uint64_t id, size_t at, uint8_t type)
+static bool add_entry(struct goleak_v1_file *file, struct goleak_v1_table *table, uint64_t id, size_t size,
+                      uint8_t type)
 {
     if (goleak_idmap_get(&table->ids, id) != 0) {
-        goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, at,
+        goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, goleak_v1_offset(file, file->at),
                            "found a second %s %" PRIu64 ", expected another id; the first one is used",
                            goleak_v1_name(type), id);
         return true;
@@ -47,19 +62,21 @@ static bool add_entry(struct goleak_v1_file *file, struct goleak_v1_table *table
     if (table->count >= UINT32_MAX - 1 ||
         !goleak_grow(file->env.alloc, &table->entries, &table->capacity, table->count + 1, sizeof *table->entries))
         return false;
-    table->entries[table->count++] = (struct goleak_v1_entry) { .at = at };
+    table->entries[table->count++] = (struct goleak_v1_entry) { .at = keep_event(file, size) };
     return goleak_idmap_put(&table->ids, id, (uint32_t)table->count);
 }
 
+/* It ends before the byte at `end`. */
 static void close_batch(struct goleak_v1_file *file, size_t end)
 {
     if (!file->batch_open)
         return;
-    file->batches[file->batch_count - 1].end = end;
+    file->batches[file->batch_count - 1].end = goleak_v1_offset(file, end);
     file->batch_open = false;
 }
 
-static bool open_batch(struct goleak_v1_file *file, uint64_t p, uint64_t ticks, size_t at)
+/* Its events begin with the byte at `at`. */
+static bool open_batch(struct goleak_v1_file *file, uint64_t p, uint64_t ticks, bool goes_on, size_t at)
 {
     struct goleak_alloc *alloc = file->env.alloc;
     uint32_t index = goleak_idmap_get(&file->p_ids, p);
@@ -73,9 +90,12 @@ static bool open_batch(struct goleak_v1_file *file, uint64_t p, uint64_t ticks, 
         file->ps[file->p_count++] = (struct goleak_v1_p) { .p = p };
         index = (uint32_t)file->p_count;
     }
+    file->p = p;
     if (file->batch_count == 0)
         file->first_ticks = ticks;
-    file->batches[file->batch_count++] = (struct goleak_v1_batch) { .ticks = ticks, .at = at, .end = at };
+    uint64_t offset = goleak_v1_offset(file, at);
+    file->batches[file->batch_count++] =
+        (struct goleak_v1_batch) { .ticks = ticks, .offset = offset, .end = offset, .goes_on = goes_on };
     file->batch_open = true;
     struct goleak_v1_p *of = &file->ps[index - 1];
     if (of->last != 0)
@@ -90,17 +110,19 @@ static bool open_batch(struct goleak_v1_file *file, uint64_t p, uint64_t ticks, 
 static bool keep(struct goleak_v1_file *file, const struct goleak_v1_piece *piece)
 {
     const uint8_t *bytes = (const uint8_t *)file->bytes.data;
-    size_t at = file->at, next = (size_t)(piece->next - bytes);
+    size_t next = (size_t)(piece->next - bytes), size = next - file->at;
     switch (piece->type) {
-    case GOLEAK_V1_Batch: close_batch(file, at); return open_batch(file, piece->values[0], piece->values[1], next);
-    case GOLEAK_V1_String: return add_entry(file, &file->strings, piece->values[0], at, piece->type);
+    case GOLEAK_V1_Batch:
+        close_batch(file, file->at);
+        return open_batch(file, piece->values[0], piece->values[1], false, next);
+    case GOLEAK_V1_String: return add_entry(file, &file->strings, piece->values[0], size, piece->type);
     case GOLEAK_V1_Stack:
-        return piece->values[0] == 0 || add_entry(file, &file->stacks, piece->values[0], at, piece->type);
+        return piece->values[0] == 0 || add_entry(file, &file->stacks, piece->values[0], size, piece->type);
     case GOLEAK_V1_Frequency: file->frequency = piece->values[0]; return true;
-    case GOLEAK_V1_CPUSample: return add_stamp(file, &file->samples, piece->values[1], at);
-    case GOLEAK_V1_GoSysExit: return piece->values[3] == 0 || add_stamp(file, &file->returns, piece->values[3], at);
+    case GOLEAK_V1_CPUSample: return add_stamp(file, &file->samples, piece->values[1], size);
+    case GOLEAK_V1_GoSysExit: return piece->values[3] == 0 || add_stamp(file, &file->returns, piece->values[3], size);
     case GOLEAK_V1_GoSysExitLocal:
-        return piece->values[2] == 0 || add_stamp(file, &file->returns, piece->values[2], at);
+        return piece->values[2] == 0 || add_stamp(file, &file->returns, piece->values[2], size);
     default: return true;
     }
 }
@@ -112,9 +134,9 @@ static void note_damage(const struct goleak_v1_file *file, const struct goleak_v
     char found[160];
     const char *name = goleak_v1_name(piece->type); /* "?": there is none */
     snprintf(found, sizeof found, piece->problem, piece->found);
-    goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, file->at,
-                       "%s%s%s; what stands behind it is used from the next batch on",
-                       name[0] != '?' ? name : "", name[0] != '?' ? ": " : "", found);
+    goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, goleak_v1_offset(file, file->at),
+                       "%s%s%s; what stands behind it is used from the next batch on", name[0] != '?' ? name : "",
+                       name[0] != '?' ? ": " : "", found);
 }
 
 /* Is there a batch at `at`? CUT: not to be told before there is more. */
@@ -266,7 +288,26 @@ static void begin(struct goleak_v1_file *file)
                 places[file->counts[eight]++] = bit;
         memcpy(&file->places[eight], places, sizeof places);
     }
-    file->at = GOLEAK_TRACE_HEADER;
+    file->at = file->kept = GOLEAK_TRACE_HEADER; /* so that nothing that is kept stands at 0 */
+}
+
+/* How far the open batch may reach. */
+static const uint8_t *end_of_batch(const struct goleak_v1_file *file, const uint8_t *end)
+{
+    const uint8_t *at = (const uint8_t *)file->bytes.data + file->at;
+    uint64_t size = goleak_v1_offset(file, file->at) - file->batches[file->batch_count - 1].offset;
+    uint64_t left = size < BATCH_MAX ? BATCH_MAX - size : 0;
+    return left < (uint64_t)(end - at) ? at + left : end;
+}
+
+/* The open batch ends here, and another one begins, if it is that long. False: memory. */
+static bool part_batch(struct goleak_v1_file *file)
+{
+    uint64_t offset = goleak_v1_offset(file, file->at);
+    if (!file->batch_open || offset - file->batches[file->batch_count - 1].offset < BATCH_MAX - STEP)
+        return true;
+    close_batch(file, file->at);
+    return open_batch(file, file->p, 0, true, file->at);
 }
 
 static enum goleak_status go_through(struct goleak_v1_file *file, bool whole)
@@ -280,9 +321,11 @@ static enum goleak_status go_through(struct goleak_v1_file *file, bool whole)
                 return GOLEAK_OK;
         }
         if (file->batch_open)
-            file->at = (size_t)(skip_plain(file, bytes + file->at, end) - bytes);
+            file->at = (size_t)(skip_plain(file, bytes + file->at, end_of_batch(file, end)) - bytes);
         if (file->at == file->bytes.size)
             return GOLEAK_OK;
+        if (!part_batch(file))
+            return goleak_alloc_failure(file->env.alloc);
         enum goleak_v1_shape result = goleak_v1_measure(file->version, bytes + file->at, end, &piece);
         if (result == GOLEAK_V1_CUT)
             return GOLEAK_OK;
@@ -293,8 +336,8 @@ static enum goleak_status go_through(struct goleak_v1_file *file, bool whole)
             if (left < GOLEAK_TRACE_HEADER && !whole)
                 return GOLEAK_OK;
             if (goleak_trace_version(file->bytes.data + file->at, left) != 0) {
-                goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, file->at,
-                                   GOLEAK_TRACE_ANOTHER);
+                goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0,
+                                   goleak_v1_offset(file, file->at), GOLEAK_TRACE_ANOTHER);
                 file->bytes.size = file->at;
                 file->another = true;
                 return GOLEAK_OK;
@@ -313,6 +356,16 @@ static enum goleak_status go_through(struct goleak_v1_file *file, bool whole)
     return GOLEAK_OK;
 }
 
+/* What was gone through, and is not kept, can be read again. */
+static void let_go(struct goleak_v1_file *file)
+{
+    struct goleak_buf *bytes = &file->bytes;
+    memmove(bytes->data + file->kept, bytes->data + file->at, bytes->size - file->at);
+    file->gone += file->at - file->kept;
+    bytes->size -= file->at - file->kept;
+    file->at = file->kept;
+}
+
 enum goleak_status goleak_v1_file_feed(struct goleak_v1_file *file, const char *bytes, size_t size)
 {
     if (file->refused || file->another)
@@ -322,7 +375,42 @@ enum goleak_status goleak_v1_file_feed(struct goleak_v1_file *file, const char *
         return goleak_alloc_failure(file->env.alloc);
     if (file->version == 0 && file->bytes.size >= GOLEAK_TRACE_HEADER)
         begin(file);
-    return file->version != 0 ? go_through(file, false) : GOLEAK_OK;
+    enum goleak_status status = file->version != 0 ? go_through(file, false) : GOLEAK_OK;
+    if (status == GOLEAK_OK && file->version != 0 && file->env.read_again != NULL)
+        let_go(file);
+    return status;
+}
+
+/* All of it has the shape that it had: up to the first event that has not. */
+static const uint8_t *check(const struct goleak_v1_file *file, const uint8_t *at, const uint8_t *end)
+{
+    for (struct goleak_v1_piece piece;; at = piece.next) {
+        at = skip_plain(file, at, end);
+        if (at == end || goleak_v1_measure(file->version, at, end, &piece) != GOLEAK_V1_EVENT ||
+            piece.type == GOLEAK_V1_Batch)
+            return at;
+    }
+}
+
+const uint8_t *goleak_v1_batch_bytes(struct goleak_v1_file *file, const struct goleak_v1_batch *batch,
+                                     struct goleak_trace_window *window, const uint8_t **end)
+{
+    size_t size = (size_t)(batch->end - batch->offset), got;
+    if (file->env.read_again == NULL) {
+        const uint8_t *at = (const uint8_t *)file->bytes.data + batch->offset;
+        *end = at + size;
+        return at;
+    }
+    const uint8_t *at = goleak_trace_read_again(window, &file->env, batch->offset, size, &got);
+    if (at == NULL) {
+        file->failure = goleak_alloc_failure(file->env.alloc);
+        return NULL;
+    }
+    *end = check(file, at, at + got);
+    if (*end != at + size)
+        goleak_health_note(file->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0,
+                           batch->offset + (uint64_t)(*end - at), GOLEAK_TRACE_CHANGED);
+    return at;
 }
 
 /* ---- the end ---- */
@@ -369,18 +457,17 @@ static void note_end(struct goleak_v1_file *file)
         file->frequency = 0;
     }
     if (inside)
-        goleak_health_note(file->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, file->at,
+        goleak_health_note(file->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, goleak_v1_offset(file, file->at),
                            "the trace ends inside %s, expected the rest of it%s",
                            goleak_v1_name((uint8_t)file->bytes.data[file->at] & 63),
                            timeless ? "; with its end it lost the frequency, so no times are told" : "");
-    else if (timeless && file->bytes.size > GOLEAK_TRACE_HEADER)
-        goleak_health_note(file->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, file->bytes.size,
+    else if (timeless && goleak_v1_offset(file, file->bytes.size) > GOLEAK_TRACE_HEADER)
+        goleak_health_note(file->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, goleak_v1_offset(file, file->bytes.size),
                            "the trace ends without its frequency, which comes last: it is cut, and no times are told");
 }
 
 enum goleak_status goleak_v1_file_finish(struct goleak_v1_file *file)
 {
-    static const char pad[GOLEAK_V1_PAD] = { 0 };
     if (file->version == 0) {
         if (!file->refused)
             goleak_health_note(file->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, file->bytes.size,
@@ -394,10 +481,9 @@ enum goleak_status goleak_v1_file_finish(struct goleak_v1_file *file)
     note_end(file);
     sort_stamps(&file->samples);
     sort_stamps(&file->returns);
-    goleak_buf_append(&file->bytes, pad, sizeof pad);
-    if (file->bytes.failed)
+    if (!goleak_buf_reserve(&file->bytes, GOLEAK_TRACE_PADDING))
         return goleak_alloc_failure(file->env.alloc);
-    file->bytes.size -= sizeof pad;
+    memset(file->bytes.data + file->bytes.size, 0, GOLEAK_TRACE_PADDING);
     return GOLEAK_OK;
 }
 

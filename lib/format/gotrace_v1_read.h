@@ -1,7 +1,8 @@
 /*
  * gotrace_v1_read - a Go execution trace v1 as it lies in the file: which batches there
  * are, and where the strings, stacks, samples and system calls' returns stand. Nothing of
- * it is decoded into a list; the bytes are kept.
+ * it is decoded into a list. The bytes are kept; of a file that can be read again, those of
+ * the latter alone.
  *
  *      "go 1.21 trace\0\0\0"
  *      type | narg << 6     one byte; narg 0, 1, 2: so many numbers and one more follow
@@ -23,13 +24,11 @@
 #include "format/gotrace_v1_shape.h"
 #include "format/traceparts.h"
 
-/* Readable zero bytes behind the last one, once the file is whole. */
-#define GOLEAK_V1_PAD 32
-
 struct goleak_v1_batch {
     uint64_t ticks;
-    size_t at, end; /* of its events in the file */
-    uint32_t next;  /* batch of the same P, + 1; 0: none */
+    uint64_t offset, end; /* of its events in the trace */
+    uint32_t next;        /* batch of the same P, + 1; 0: none */
+    bool goes_on;         /* it has no head, and no ticks: the one before was too long for a window */
 };
 
 struct goleak_v1_p {
@@ -40,7 +39,8 @@ struct goleak_v1_p {
 /* Something in the file that has a time of its own. */
 struct goleak_v1_stamp {
     uint64_t ticks;
-    size_t at;
+    uint64_t offset; /* in the trace */
+    size_t at;       /* in the bytes */
 };
 
 struct goleak_v1_stamps {
@@ -50,7 +50,7 @@ struct goleak_v1_stamps {
 
 /* A string or stack: where it stands, and what is made of it when it is first asked for. */
 struct goleak_v1_entry {
-    size_t at; /* 0: it has been asked for */
+    size_t at; /* in the bytes; 0: it has been asked for */
     uint32_t ours;
 };
 
@@ -63,8 +63,10 @@ struct goleak_v1_table {
 struct goleak_v1_file {
     struct goleak_reader_env env;
     struct goleak_trace_frames frames;
-    struct goleak_buf bytes; /* the whole file */
-    size_t at;               /* so far it is known */
+    struct goleak_buf bytes; /* the whole trace; or what is kept of it, and the rest as it came */
+    size_t at;               /* in the bytes: so far they are known */
+    size_t kept;             /* … so many of them */
+    uint64_t gone;           /* bytes of the trace that are not there any more: see goleak_v1_offset */
     unsigned version;        /* minor, of the header; 0: not read yet */
     bool lost;               /* damage: a batch is being looked for */
     bool refused;            /* no header that we read */
@@ -78,6 +80,7 @@ struct goleak_v1_file {
     struct goleak_v1_batch *batches;
     size_t batch_count, batch_capacity;
     bool batch_open;
+    uint64_t p;                /* of the last one */
     struct goleak_idmap p_ids; /* p, + 1 */
     struct goleak_v1_p *ps;
     size_t p_count, p_capacity;
@@ -86,6 +89,7 @@ struct goleak_v1_file {
     uint32_t *scratch;                        /* frames of a stack */
     size_t scratch_capacity;
     uint64_t unknown_ids; /* strings and stacks that the file does not have */
+    enum goleak_status failure; /* memory: for a batch that is read again */
 };
 
 /* The minor version in a trace's header; 0: it is none of these traces. */
@@ -94,8 +98,19 @@ unsigned goleak_v1_version(const char *bytes, size_t size);
 void goleak_v1_file_init(struct goleak_v1_file *file, const struct goleak_reader_env *env);
 void goleak_v1_file_release(struct goleak_v1_file *file);
 enum goleak_status goleak_v1_file_feed(struct goleak_v1_file *file, const char *bytes, size_t size);
-/* There are no more bytes. */
+/* There are no more bytes. Behind those that are kept there is GOLEAK_TRACE_PADDING from now on. */
 enum goleak_status goleak_v1_file_finish(struct goleak_v1_file *file);
+
+/* In the trace, of a byte that is as it came. */
+static inline uint64_t goleak_v1_offset(const struct goleak_v1_file *file, size_t at)
+{
+    return file->gone + at;
+}
+
+/* The events of a batch, up to *end; of a file that is read again, in the window, and checked anew, for they may have
+ * changed. NULL: memory (`failure`). */
+const uint8_t *goleak_v1_batch_bytes(struct goleak_v1_file *file, const struct goleak_v1_batch *batch,
+                                     struct goleak_trace_window *window, const uint8_t **end);
 
 /* Our number of a string; 0: the file does not have it. False: memory. (gotrace_v1_tables.c) */
 bool goleak_v1_string(struct goleak_v1_file *file, uint64_t id, uint32_t *string);

@@ -10,53 +10,6 @@
 #define EFFORT_AT_LEAST 65536
 #define EFFORT_PER_BYTE 2
 
-/* ---- batches that are read again ---- */
-
-#define PAGE ((size_t)4096)
-#define LARGE (GOLEAK_TRACE_BATCH_MAX / 2)
-
-static void close_window(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread)
-{
-    goleak_free(scheduler->generation->env.alloc, thread->window, thread->window_size);
-    thread->window = NULL;
-    thread->window_size = 0;
-}
-
-/* As large as the runtime's batches, which are nearly full, or as a small one needs. */
-static bool open_window(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread, size_t size)
-{
-    if (size <= thread->window_size)
-        return true;
-    close_window(scheduler, thread);
-    if (size > LARGE)
-        size = PAGE + GOLEAK_TRACE_BATCH_MAX + GOLEAK_GENERATION_PADDING;
-    thread->window = goleak_alloc_array(scheduler->generation->env.alloc, 1, size);
-    thread->window_size = thread->window != NULL ? size : 0;
-    return thread->window != NULL;
-}
-
-/* The payload of a batch of which *size bytes are there still; NULL: memory. Of a large one, pages of the file go to
- * pages of the window: they are copied fast as a whole. */
-static const uint8_t *read_again(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread,
-                                 const struct goleak_trace_batch *batch, size_t *size)
-{
-    struct goleak_generation *generation = scheduler->generation;
-    const struct goleak_reader_env *env = &generation->env;
-    size_t before = batch->size > LARGE ? (size_t)(batch->offset % PAGE) : 0, wanted = before + batch->size;
-    if (!open_window(scheduler, thread, wanted + GOLEAK_GENERATION_PADDING)) {
-        generation->failure = goleak_alloc_failure(env->alloc);
-        return NULL;
-    }
-    size_t got = env->read_again(env->again_context, batch->offset - before, thread->window, wanted);
-    *size = got > before ? got - before : 0;
-    memset(thread->window + before + *size, 0, GOLEAK_GENERATION_PADDING);
-    if (*size != batch->size)
-        goleak_generation_damage(generation, batch->offset + *size,
-                                 "found fewer bytes of a batch than were there before, expected all of them: the "
-                                 "file has changed, or could not be read, since");
-    return thread->window + before;
-}
-
 bool goleak_scheduler_init(struct goleak_scheduler *scheduler, struct goleak_generation *generation)
 {
     struct goleak_alloc *alloc = generation->env.alloc;
@@ -73,7 +26,7 @@ void goleak_scheduler_release(struct goleak_scheduler *scheduler)
         return;
     struct goleak_alloc *alloc = scheduler->generation->env.alloc;
     for (size_t i = 0; i < scheduler->thread_count; i++)
-        close_window(scheduler, &scheduler->threads[i]);
+        goleak_trace_window_close(&scheduler->threads[i].window, alloc);
     goleak_v2_out_release(&scheduler->out);
     goleak_trace_gs_release(&scheduler->gs);
     goleak_idmap_release(&scheduler->proc_index);
@@ -129,6 +82,20 @@ static bool read_with_care(struct goleak_scheduler *scheduler, struct goleak_tra
     return argument_counts[*at] != 0 && arguments != NULL;
 }
 
+/* The payload of a batch of which *size bytes are there still; NULL: memory. */
+static const uint8_t *read_again(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread,
+                                 const struct goleak_trace_batch *batch, size_t *size)
+{
+    struct goleak_generation *generation = scheduler->generation;
+    const uint8_t *payload =
+        goleak_trace_read_again(&thread->window, &generation->env, batch->offset, batch->size, size);
+    if (payload == NULL)
+        generation->failure = goleak_alloc_failure(generation->env.alloc);
+    else if (*size != batch->size)
+        goleak_generation_damage(generation, batch->offset + *size, GOLEAK_TRACE_CHANGED);
+    return payload;
+}
+
 /* The first event of the next batch that has one; false: there is none in this generation, or memory ended
  * (its `failure`). */
 static bool next_batch(struct goleak_scheduler *scheduler, struct goleak_trace_thread *thread)
@@ -148,7 +115,7 @@ static bool next_batch(struct goleak_scheduler *scheduler, struct goleak_trace_t
         if (size != 0 && read_with_care(scheduler, thread, payload))
             return true;
     }
-    close_window(scheduler, thread);
+    goleak_trace_window_close(&thread->window, scheduler->generation->env.alloc);
     return false;
 }
 

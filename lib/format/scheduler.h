@@ -40,8 +40,7 @@ struct goleak_trace_thread {
     uint32_t p;           /* index + 1; 0: none */
     uint32_t first, last; /* its batches of this generation, + 1; 0: none left */
     uint64_t position_of_0; /* in the trace, of address 0: positions of its events are offsets from there */
-    uint8_t *window;      /* where a batch is that was read again; NULL: none was */
-    size_t window_size;
+    struct goleak_trace_window window;
 };
 
 /* Where an event of its batch stands in the trace. */

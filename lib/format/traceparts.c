@@ -14,6 +14,44 @@ unsigned goleak_trace_version(const char *bytes, size_t size)
     return (unsigned)(bytes[5] - '0') * 10 + (unsigned)(bytes[6] - '0');
 }
 
+/* ---- batches that are read again ---- */
+
+#define PAGE ((size_t)4096)
+#define LARGE (GOLEAK_TRACE_BATCH_MAX / 2)
+
+void goleak_trace_window_close(struct goleak_trace_window *window, struct goleak_alloc *alloc)
+{
+    goleak_free(alloc, window->bytes, window->size);
+    *window = (struct goleak_trace_window) { 0 };
+}
+
+/* As large as the runtime's batches, which are nearly full, or as a small one needs. */
+static bool open_window(struct goleak_trace_window *window, struct goleak_alloc *alloc, size_t size)
+{
+    const size_t full = PAGE + GOLEAK_TRACE_BATCH_MAX + GOLEAK_TRACE_PADDING;
+    if (size <= window->size)
+        return true;
+    goleak_trace_window_close(window, alloc);
+    if (size > LARGE && size < full)
+        size = full;
+    window->bytes = goleak_alloc_array(alloc, 1, size);
+    window->size = window->bytes != NULL ? size : 0;
+    return window->bytes != NULL;
+}
+
+/* Of large ones, pages of the file go to pages of the window: they are copied fast as a whole. */
+const uint8_t *goleak_trace_read_again(struct goleak_trace_window *window, const struct goleak_reader_env *env,
+                                       uint64_t offset, size_t size, size_t *got)
+{
+    size_t before = size > LARGE ? (size_t)(offset % PAGE) : 0, wanted = before + size;
+    if (!open_window(window, env->alloc, wanted + GOLEAK_TRACE_PADDING))
+        return NULL;
+    size_t read = env->read_again(env->again_context, offset - before, window->bytes, wanted);
+    *got = read > before ? read - before : 0;
+    memset(window->bytes + before + *got, 0, GOLEAK_TRACE_PADDING);
+    return window->bytes + before;
+}
+
 /* ---- goroutines ---- */
 
 #define TABLE_AT_FIRST 64

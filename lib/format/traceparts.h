@@ -17,6 +17,24 @@
 /* NN; 0: it is no such header, or not whole. */
 unsigned goleak_trace_version(const char *bytes, size_t size);
 
+/* Where a batch is that is read again (see goleak_reader_env); empty: none was. */
+struct goleak_trace_window {
+    uint8_t *bytes;
+    size_t size;
+};
+
+#define GOLEAK_TRACE_BATCH_MAX 65536 /* bytes of a batch, as the runtimes write them */
+/* Behind the bytes so many are readable: numbers are read ahead. */
+#define GOLEAK_TRACE_PADDING 64
+
+/* Bytes of the trace, from an offset on, of which *got are there still, with padding behind. NULL: memory. */
+const uint8_t *goleak_trace_read_again(struct goleak_trace_window *window, const struct goleak_reader_env *env,
+                                       uint64_t offset, size_t size, size_t *got);
+void goleak_trace_window_close(struct goleak_trace_window *window, struct goleak_alloc *alloc);
+#define GOLEAK_TRACE_CHANGED                                                                                           \
+    "found fewer bytes of a batch than were there before, expected all of them: the file has changed, or could not "   \
+    "be read, since"
+
 /* States as traces number them. */
 enum goleak_trace_status {
     GOLEAK_TRACE_NONE,

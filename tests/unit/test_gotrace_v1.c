@@ -35,10 +35,12 @@ static struct goleak_health_book book;
 static struct goleak_reader_facts facts;
 static struct goleak_buf out, trace;
 static char version[16];
+static const struct goleak_buf *file; /* that can be read again, whatever it is by then; NULL: none can */
 
 static int set_up(void **state)
 {
     (void)state;
+    file = NULL;
     fail_alloc_init(&heap, 0, false);
     goleak_alloc_init(&alloc, &heap.allocator, 0);
     goleak_buf_init(&out, &alloc);
@@ -140,6 +142,28 @@ static enum goleak_status take(void *context, struct goleak_batch **batch)
     return GOLEAK_OK;
 }
 
+static size_t read_again(void *context, uint64_t offset, void *buffer, size_t size)
+{
+    const struct goleak_buf *from = context;
+    if (offset >= from->size)
+        return 0;
+    if (size > from->size - offset)
+        size = (size_t)(from->size - offset);
+    memcpy(buffer, from->data + offset, size);
+    return size;
+}
+
+static struct goleak_reader_env make_env(void)
+{
+    return (struct goleak_reader_env) { .alloc = &alloc,
+                                        .symbols = &symbols,
+                                        .health = &book,
+                                        .reasons = &reasons,
+                                        .sink = { take, NULL },
+                                        .read_again = file != NULL ? read_again : NULL,
+                                        .again_context = (void *)(uintptr_t)file };
+}
+
 /* Reads the first `size` bytes in pieces of `step`, each a block of its own; 0: all in one. */
 static enum goleak_status read_pieces(size_t size, size_t step)
 {
@@ -148,9 +172,7 @@ static enum goleak_status read_pieces(size_t size, size_t step)
     memset(&book, 0, sizeof book);
     goleak_reasons_init(&reasons);
     goleak_symbols_init(&symbols, &alloc);
-    const struct goleak_reader_env env = {
-        .alloc = &alloc, .symbols = &symbols, .health = &book, .reasons = &reasons, .sink = { take, NULL }
-    };
+    const struct goleak_reader_env env = make_env();
     struct goleak_reader *reader = goleak_format_gotrace_v1.open(&env);
     enum goleak_status status = reader != NULL ? GOLEAK_OK : GOLEAK_E_MEMORY;
     for (size_t at = 0; at < size && status == GOLEAK_OK;) {
@@ -174,21 +196,31 @@ static enum goleak_status read_pieces(size_t size, size_t step)
     return status;
 }
 
-/* In one piece and, the same, byte by byte. */
-static void expect(const char *events)
+/* What was read last is read otherwise, with the same result. */
+static void expect_same(const struct goleak_buf *from, size_t step)
 {
-    assert_int_equal(read_pieces(trace.size, 1), GOLEAK_OK);
-    char *by_bytes = strdup(out.data);
+    char *before = strdup(out.data);
     struct goleak_health_book counted = book;
-    assert_int_equal(read_pieces(trace.size, 0), GOLEAK_OK);
-    if (strcmp(out.data, by_bytes) != 0)
-        fail_msg("byte by byte:\n%sin one piece:\n%s", by_bytes, out.data);
+    file = from;
+    assert_int_equal(read_pieces(trace.size, step), GOLEAK_OK);
+    if (strcmp(out.data, before) != 0)
+        fail_msg("in pieces of %zu%s:\n%sbefore:\n%s", step, from != NULL ? " of a file" : "", out.data, before);
     for (int i = 0; i < GOLEAK_HEALTH_COUNT; i++) {
         assert_int_equal(book.entries[i].count, counted.entries[i].count);
         assert_int_equal(book.entries[i].offset, counted.entries[i].offset);
         assert_string_equal(book.entries[i].detail, counted.entries[i].detail);
     }
-    free(by_bytes);
+    free(before);
+    file = NULL;
+}
+
+/* In one piece and, the same, byte by byte; kept, and from a file that is read again. */
+static void expect(const char *events)
+{
+    assert_int_equal(read_pieces(trace.size, 0), GOLEAK_OK);
+    expect_same(NULL, 1);
+    expect_same(&trace, 0);
+    expect_same(&trace, 1);
     if (strcmp(out.data, events) != 0)
         fail_msg("found:\n%sexpected:\n%s", out.data, events);
 }
@@ -1175,10 +1207,8 @@ static void a_trace_without_events_is_said_to_be_one(void **state)
     assert_non_null(strstr(facts.advice, "\"go 1.21 trace\""));
 }
 
-static void when_memory_ends_nothing_is_lost_of_it(void **state)
+static void fail_each(void)
 {
-    (void)state;
-    a_whole_trace();
     for (size_t n = 1;; n++) {
         struct fail_alloc small;
         struct goleak_alloc outer = alloc;
@@ -1192,9 +1222,7 @@ static void when_memory_ends_nothing_is_lost_of_it(void **state)
         goleak_reasons_init(&reasons);
         goleak_symbols_init(&symbols, &alloc);
         goleak_buf_init(&out, &outer);
-        const struct goleak_reader_env env = {
-            .alloc = &alloc, .symbols = &symbols, .health = &book, .reasons = &reasons, .sink = { take, NULL }
-        };
+        const struct goleak_reader_env env = make_env();
         struct goleak_reader *reader = goleak_format_gotrace_v1.open(&env);
         enum goleak_status status = reader != NULL ? GOLEAK_OK : GOLEAK_E_MEMORY;
         last_ns = 0;
@@ -1215,6 +1243,111 @@ static void when_memory_ends_nothing_is_lost_of_it(void **state)
         if (!failed)
             break;
     }
+}
+
+static void when_memory_ends_nothing_is_lost_of_it(void **state)
+{
+    (void)state;
+    a_whole_trace();
+    fail_each();
+    file = &trace;
+    fail_each();
+}
+
+/* ---- from a file that can be read again -------------------------------------------------------------- */
+
+/* One batch of P 0, longer than any runtime's, with everything in it that is asked for later. */
+static void a_long_batch(unsigned events)
+{
+    begin(21);
+    string(51, "request");
+    EVENT(GoCreate, 5, 7, 2, 3);
+    for (unsigned i = 0; i < events; i++) {
+        EVENT(HeapAlloc, 3, (int)i);
+        if (i % 1000 == 7) {
+            string(1000 + i, "a name of its own");
+            EVENT(UserLog, 1, 7, 1000 + (int)i, 1);
+            put(900);
+            for (unsigned k = 0; k < 900; k++)
+                goleak_buf_char(&trace, (char)('a' + k % 26));
+        }
+        if (i % 700 == 3) {
+            EVENT(GoSysCall, 1, 1);
+            EVENT(GoSysBlock, 1);
+            EVENT(GoSysExit, 9, 1, 2 + 2 * (int)(i / 700), 0);
+            EVENT(GoStart, 1, 1, 3 + 2 * (int)(i / 700));
+        }
+        if (i % 900 == 8)
+            EVENT(CPUSample, 0, 1000 + 3 * (int)i, 0, 1, 3);
+    }
+    footer();
+}
+
+static void a_batch_of_any_length_is_read_again(void **state)
+{
+    (void)state;
+    static const size_t steps[] = { 1000, 65536, 262144 };
+    for (unsigned events = 19000; events < 60000; events += 9003) {
+        a_long_batch(events);
+        assert_true(trace.size > 65536);
+        assert_int_equal(read_pieces(trace.size, 0), GOLEAK_OK);
+        expect_healthy();
+        assert_true(facts.events > events);
+        for (size_t i = 0; i < COUNT(steps); i++)
+            expect_same(&trace, steps[i]);
+    }
+}
+
+static void what_is_read_again_is_not_kept(void **state)
+{
+    (void)state;
+    a_long_batch(200000);
+    struct goleak_alloc outer = alloc, limited;
+    assert_int_equal(read_pieces(trace.size, 4096), GOLEAK_OK); /* out has its room */
+    goleak_alloc_init(&limited, &heap.allocator, trace.size);
+    alloc = limited;
+    assert_int_equal(read_pieces(trace.size, 4096), GOLEAK_E_LIMIT);
+    file = &trace;
+    assert_int_equal(read_pieces(trace.size, 4096), GOLEAK_OK);
+    alloc = outer;
+}
+
+static void what_is_not_there_any_more_is_told(void **state)
+{
+    (void)state;
+    struct goleak_buf shorter;
+    a_whole_trace();
+    for (shorter = trace; shorter.size != 0; shorter.size--) {
+        file = &shorter;
+        assert_int_equal(read_pieces(trace.size, 1), GOLEAK_OK);
+        const struct goleak_health_entry *entry = &book.entries[GOLEAK_HEALTH_damaged_records];
+        if (entry->count != 0)
+            assert_non_null(strstr(entry->detail, "the file has changed, or could not be read, since"));
+        if (shorter.size < 100)
+            assert_true(entry->count != 0);
+    }
+}
+
+/* Somebody writes to it meanwhile: what stands there now is read with as much care. */
+static void what_has_changed_meanwhile_is_any_input(void **state)
+{
+    (void)state;
+    a_whole_trace();
+    struct goleak_buf other;
+    goleak_buf_init(&other, &alloc);
+    goleak_buf_append(&other, trace.data, trace.size);
+    file = &other;
+    for (size_t at = 16; at < other.size; at++) {
+        for (int value = 0; value < 256; value += 3) {
+            other.data[at] = (char)value;
+            assert_int_equal(read_pieces(trace.size, 100), GOLEAK_OK);
+        }
+        other.data[at] = trace.data[at];
+    }
+    memset(other.data, 0x80, other.size);
+    assert_int_equal(read_pieces(trace.size, 1), GOLEAK_OK);
+    assert_true(book.entries[GOLEAK_HEALTH_damaged_records].count > 1);
+    goleak_buf_release(&other);
 }
 
 /* ---- who it is ------------------------------------------------------------------------------------- */
@@ -1273,6 +1406,10 @@ int main(void)
         TEST(any_byte_may_be_any_other),
         TEST(a_trace_without_events_is_said_to_be_one),
         TEST(when_memory_ends_nothing_is_lost_of_it),
+        TEST(a_batch_of_any_length_is_read_again),
+        TEST(what_is_read_again_is_not_kept),
+        TEST(what_is_not_there_any_more_is_told),
+        TEST(what_has_changed_meanwhile_is_any_input),
         TEST(a_trace_is_known_by_its_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
