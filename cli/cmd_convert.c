@@ -55,7 +55,7 @@ static bool run(const struct cli_options *from, struct cli_output *output, struc
         return false;
     }
     for (size_t i = 0; i < from->file_count; i++)
-        if (errors[i].status < 0)
+        if (errors[i].status < 0 || (status >= 0 && errors[i].message[0] != '\0'))
             cli_diag_failure(diag, &errors[i]);
     return status >= 0;
 }

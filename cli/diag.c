@@ -192,7 +192,7 @@ void cli_diag_say(struct cli_diag *diag, enum cli_grade grade, const char *path,
 void cli_diag_failure(struct cli_diag *diag, const struct goleak_error *error)
 {
     struct place place = { error->path, error->line, error->column, error->offset, error->has_offset };
-    say_at(diag, CLI_ERROR, &place, error->message, error->excerpt);
+    say_at(diag, error->status < 0 ? CLI_ERROR : CLI_WARNING, &place, error->message, error->excerpt);
 }
 
 /* `meaning` is made to stand behind a count; a sentence on the whole recording

@@ -687,8 +687,9 @@ GOLEAK_API void goleak_writer_free(struct goleak_writer *writer); /* NULL is all
  * stays apart. Of the options those count that
  * say how to read (allocator, max_memory_bytes, go_version, input_format, jobs, exe,
  * progress). errors[i] (path_count of them) tells what is wrong with paths[i]; then, and
- * where `write` refuses, what has been written is no whole recording.
- * Returns the first failure. */
+ * where `write` refuses, what has been written is no whole recording. With GOLEAK_OK it tells
+ * of a recording that is cut, damaged or lost events, which the .glk tells, too; the message
+ * of one that is whole is empty. Returns the first failure. */
 GOLEAK_API enum goleak_status goleak_convert(const char *const *paths, size_t path_count,
                                              const struct goleak_options *options, int level, goleak_write_fn *write,
                                              void *context, struct goleak_error *errors);

@@ -24,6 +24,7 @@
 #include "format/glk_layout.h"
 #include "format/glk_writer.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -534,6 +535,49 @@ static enum goleak_status check_events(struct convert *convert)
     return status;
 }
 
+/* ---- what whoever converts wants to know ---- */
+
+/* Kinds of complaints that can change a verdict. */
+static size_t count_damage(const struct goleak_health_book *book, struct goleak_health *first)
+{
+    size_t kinds = 0;
+    for (size_t id = 0; id < GOLEAK_HEALTH_COUNT; id++) {
+        struct goleak_health health;
+        goleak_health_get(book, (enum goleak_health_id)id, &health);
+        if (health.count == 0 || !health.hurts)
+            continue;
+        if (first->count == 0)
+            *first = health;
+        kinds++;
+    }
+    return kinds;
+}
+
+/* What is wrong with the recording of a path is in the .glk; here is its first sentence. */
+static void tell_damage(struct convert *convert, const struct part *part)
+{
+    struct goleak_error *error = &convert->errors[part->path];
+    struct goleak_health first = { 0 };
+    char count[32] = "", more[64] = "";
+    size_t kinds = count_damage(part->own.health, &first);
+    for (size_t i = 0; i < part->source_count; i++)
+        kinds += count_damage(part->sources[i].health, &first);
+    if (kinds == 0)
+        return;
+    if (strncmp(first.meaning, "the ", 4) != 0) /* that stands for all of the recording */
+        snprintf(count, sizeof count, "%" PRIu64 " ", first.count);
+    if (kinds > 1)
+        snprintf(more, sizeof more, "; and %zu kind%s of complaints more", kinds - 1, kinds == 2 ? "" : "s");
+    goleak_error_set(error, GOLEAK_OK, "%s%s%s%.280s%s%s", count, first.meaning,
+                     first.detail != NULL ? " (first: " : "", first.detail != NULL ? first.detail : "",
+                     first.detail != NULL ? ")" : "", more);
+    snprintf(error->path, sizeof error->path, "%s", first.input != NULL ? first.input : convert->paths[part->path]);
+    error->line = first.line;
+    error->column = first.column;
+    error->offset = first.offset;
+    error->has_offset = first.offset > 0;
+}
+
 static enum goleak_status run(struct convert *convert)
 {
     enum goleak_status status = GOLEAK_OK;
@@ -546,6 +590,8 @@ static enum goleak_status run(struct convert *convert)
             status = tell_messages(convert, &convert->parts[i]);
     if (status == GOLEAK_OK)
         status = goleak_writer_finish(convert->writer, &convert->failure);
+    for (size_t i = 0; i < convert->part_count && status == GOLEAK_OK; i++)
+        tell_damage(convert, &convert->parts[i]);
     return status;
 }
 

@@ -472,6 +472,23 @@ static bool is_address(const char *at, const char *end)
     return at[-1] == ' ' && at[-2] == ' ' && rest != NULL && rest - at >= 4 && (rest == end || *rest == ' ');
 }
 
+/* What a number is expected to be that was read, and does not fit. */
+static const char *limit_of(const struct key *key, enum how how, unsigned place)
+{
+    if (how == SIGNED && key->how != SIGNED)
+        return "a number of 0 or more";
+    if (how == SIGNED)
+        return "a number of at most 2147483647";
+    if (how == HEX)
+        return "an address of at most 7fffffffffffffff";
+    switch (places[place].size) {
+    case 1: return "a number of at most 255";
+    case 4: return "a number of at most 4294967295";
+    case 8: return "a number of at most 9223372036854775807";
+    default: return "0 or 1";
+    }
+}
+
 static enum goleak_keyed_result read_keys(struct goleak_keyed *keyed, const char *at, const char *end,
                                           struct line_state *state, struct goleak_keyed_problem *problem)
 {
@@ -521,7 +538,8 @@ static enum goleak_keyed_result read_keys(struct goleak_keyed *keyed, const char
             good = stop != NULL && put_number(state->event, place, number);
         }
         if (!good || stop == NULL || (stop < end && *stop != ' '))
-            return complain(problem, value, end, key != NULL ? key->name : "", expected[how]);
+            return complain(problem, value, end, key != NULL ? key->name : "",
+                            stop == NULL || (stop < end && *stop != ' ') ? expected[how] : limit_of(key, how, place));
         plan_step(state, name, value, stop, key, place, how);
         for (at = stop; at < end && *at == ' ';)
             at++;

@@ -419,11 +419,11 @@ static void damaged_arguments_are_told_where_they_are(void **state)
     } cases[] = {
         { "g=zz", 40, "found g=zz, expected a number" },
         { "g=0xc000102000 goid=", 58, "found nothing behind goid=, expected a number" },
-        { "g=0xc000102000 reason=256", 60, "found reason=256, expected a number" },
+        { "g=0xc000102000 reason=256", 60, "found reason=256, expected a number of at most 255" },
         { "g=0xc000102000 count=x", 59, "found count=x, expected a decimal number" },
-        { "g=0xffffffffffffffff", 40, "found g=0xffffffffffffffff, expected a number" },
+        { "g=0xffffffffffffffff", 40, "found g=0xffffffffffffffff, expected a number of at most 9223372036854775807" },
         { "g=0x1ffffffffffffffff goid=1", 40, "found g=0x1ffffffffffffffff, expected a number" },
-        { "g=-5 goid=1", 40, "found g=-5, expected a decimal number" },
+        { "g=-5 goid=1", 40, "found g=-5, expected a number of 0 or more" },
         { "what is this", 38, "found no KEY=VALUE here, expected one" },
     };
     char text[256];

@@ -116,7 +116,7 @@ static void damaged_arguments_are_told_with_their_line(void **state)
         const char *arguments, *sentence;
     } cases[] = {
         { "\"g\": \"zz\"", "found g=zz, expected a number" },
-        { "\"g\": \"0xc000102000\", \"reason\": 256", "found reason=256, expected a number" },
+        { "\"g\": \"0xc000102000\", \"reason\": 256", "found reason=256, expected a number of at most 255" },
         { "\"g\": \"0xc000102000\", \"goid\": \"\"", "found nothing behind goid=, expected a number" },
         { "\"g\": null", "found g=null, expected a number" },
     };
