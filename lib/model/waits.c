@@ -5,9 +5,9 @@
 
 #define SLOTS_FIRST 256 /* an eighth of them is used at most: the first is nearly always the right one */
 
-void goleak_waits_init(struct goleak_waits *waits, struct goleak_alloc *alloc)
+void goleak_waits_init(struct goleak_waits *waits, const struct goleak_store *store, struct goleak_alloc *alloc)
 {
-    *waits = (struct goleak_waits){ .alloc = alloc, .habit_count = 1, .site_count = 1 };
+    *waits = (struct goleak_waits) { .alloc = alloc, .store = store, .habit_count = 1, .site_count = 1 };
     goleak_chunks_init(&waits->chunks, alloc, GOLEAK_HABIT_CHUNK * sizeof(struct goleak_habit));
 }
 
@@ -19,7 +19,7 @@ void goleak_waits_release(struct goleak_waits *waits)
     goleak_chunks_release(&waits->chunks);
     goleak_free(alloc, waits->sites, waits->site_capacity * sizeof *waits->sites);
     goleak_free(alloc, waits->slots, waits->slots != NULL ? (waits->slot_mask + 1) * sizeof *waits->slots : 0);
-    goleak_waits_init(waits, alloc);
+    goleak_waits_init(waits, waits->store, alloc);
 }
 
 /* ---- places ---- */
@@ -241,6 +241,14 @@ static uint32_t add_site(struct goleak_waits *waits, const struct goleak_record 
 
 /* ---- the end of a wait ---- */
 
+/* What the goroutine has started itself may be all that ever wakes it. */
+static inline bool has_started(const struct goleak_waits *waits, const struct goleak_record *record,
+                               const struct goleak_record *other)
+{
+    return (record->flags & GOLEAK_REC_SPAWNED) != 0 && other->process == record->process &&
+           other->parent == goleak_store_detail(waits->store, record)->node;
+}
+
 /* The habit of the place where it has waited, and in it the wait site; 0: memory. */
 static uint32_t find_both(struct goleak_waits *waits, struct goleak_record *record)
 {
@@ -316,10 +324,11 @@ ALWAYS_INLINE struct goleak_habit *end_first(struct goleak_waits *waits, struct 
         return NULL;
     struct goleak_habit *habit = goleak_habit_at(waits, index);
     const int64_t waited = goleak_waited(record, moment);
-    *habit = (struct goleak_habit){
+    *habit = (struct goleak_habit) {
         .place = place,
         .ended = 1,
         .nobody = is_told && waker == NULL,
+        .strangers = waker != NULL && !has_started(waits, record, waker),
         .wakers[0] = waker != NULL ? waker->index : 0,
         .serials[0] = waker != NULL ? waker->serial : 0,
         .longest = waited,
@@ -329,6 +338,7 @@ ALWAYS_INLINE struct goleak_habit *end_first(struct goleak_waits *waits, struct 
     };
     record->waits = GOLEAK_WAITS_HABITS | index << 1;
     count_at_site(waits, habit, record, moment, waited);
+    waits->sites[site].nobody += is_told && waker == NULL;
     return habit;
 }
 
@@ -355,11 +365,13 @@ void goleak_waits_ended(struct goleak_waits *waits, struct goleak_record *record
         record->waits |= GOLEAK_WAITS_ENDED;
 }
 
-static void add_waker(struct goleak_habit *habit, const struct goleak_record *waker)
+static void add_waker(const struct goleak_waits *waits, const struct goleak_record *record, struct goleak_habit *habit,
+                      const struct goleak_record *waker)
 {
     int which = habit->wakers[0] != 0;
     if (which == 1 && habit->wakers[1] == waker->index && habit->serials[1] == waker->serial)
         return;
+    habit->strangers = habit->strangers || !has_started(waits, record, waker);
     if (which == 1 && habit->wakers[1] != 0) {
         habit->others = true;
         return;
@@ -373,18 +385,21 @@ static inline bool is_first_waker(const struct goleak_habit *habit, const struct
     return habit->wakers[0] == waker->index && habit->serials[0] == waker->serial;
 }
 
-static inline void note_waker(struct goleak_habit *habit, const struct goleak_record *waker)
+static inline void note_waker(struct goleak_waits *waits, const struct goleak_record *record,
+                              struct goleak_habit *habit, const struct goleak_record *waker)
 {
-    if (waker == NULL)
+    if (waker == NULL) {
         habit->nobody++;
-    else if (!is_first_waker(habit, waker))
-        add_waker(habit, waker);
+        waits->sites[habit->site].nobody++;
+    } else if (!is_first_waker(habit, waker)) {
+        add_waker(waits, record, habit, waker);
+    }
 }
 
 void goleak_waits_woken(struct goleak_waits *waits, struct goleak_record *record, const struct goleak_record *waker)
 {
     record->waits &= ~GOLEAK_WAITS_ENDED;
-    note_waker(goleak_habit_of(waits, record), waker);
+    note_waker(waits, record, goleak_habit_of(waits, record), waker);
 }
 
 /* It may stand from the wait before. */
@@ -399,7 +414,7 @@ NOINLINE static void ended_by_elsewhere(struct goleak_waits *waits, struct golea
     struct goleak_habit *habit = end_elsewhere(waits, record, moment);
     clear_ended(record);
     if (habit != NULL)
-        note_waker(habit, waker);
+        note_waker(waits, record, habit, waker);
 }
 
 void goleak_waits_ended_by(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
@@ -416,7 +431,7 @@ void goleak_waits_ended_by(struct goleak_waits *waits, struct goleak_record *rec
     } else if ((habit = same_at_hand(waits, record)) != NULL) {
         count_end(waits, habit, record, moment);
         record->waits &= ~GOLEAK_WAITS_ENDED;
-        note_waker(habit, waker);
+        note_waker(waits, record, habit, waker);
     }
     if (UNLIKELY(habit == NULL))
         ended_by_elsewhere(waits, record, moment, waker);

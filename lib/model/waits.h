@@ -49,6 +49,7 @@ struct goleak_habit {
     int64_t longest;
     uint32_t site; /* wait site of the last one that ended: mostly that of the next one */
     bool others;   /* and more wakers than two */
+    bool strangers; /* it has not started all of them itself */
     uint8_t count; /* of habits of a place; of the first of a list, too */
     struct goleak_past {
         uint32_t marks; /* a bit for each of its places: without it, there is no habit of a place */
@@ -92,6 +93,7 @@ struct goleak_wait_site {
     uint32_t site, stack; /* spawn site, block stack */
     uint8_t reason;
     uint64_t ended;
+    uint64_t nobody; /* of these ended by no goroutine */
     int64_t longest;
     int64_t last_begun, last_ended; /* moments, of any of those that ended */
     uint32_t buckets[GOLEAK_WAIT_BUCKETS]; /* of the waits that ended */
@@ -99,6 +101,7 @@ struct goleak_wait_site {
 
 struct goleak_waits {
     struct goleak_alloc *alloc;
+    const struct goleak_store *store; /* of its records */
     struct goleak_chunks chunks; /* of habits */
     size_t habit_count; /* the first is none */
     uint32_t free_lists; /* of habits, by their first */
@@ -110,7 +113,7 @@ struct goleak_waits {
     bool failed;        /* memory ended where nobody could be told */
 };
 
-void goleak_waits_init(struct goleak_waits *waits, struct goleak_alloc *alloc);
+void goleak_waits_init(struct goleak_waits *waits, const struct goleak_store *store, struct goleak_alloc *alloc);
 void goleak_waits_release(struct goleak_waits *waits);
 
 static inline bool goleak_has_habits(const struct goleak_record *record)

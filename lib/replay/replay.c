@@ -35,7 +35,7 @@ bool goleak_replay_init(struct goleak_replay *replay, struct goleak_alloc *alloc
     replay->printed.count = replay->printed.blocked = GOLEAK_NONE;
     replay->printed.should_count = replay->printed.should_blocked = GOLEAK_NONE;
     goleak_lineage_init(&replay->lineage, alloc);
-    goleak_waits_init(&replay->waits, alloc);
+    goleak_waits_init(&replay->waits, &replay->store, alloc);
     goleak_locks_init(&replay->locks, alloc);
     if (!goleak_store_init(&replay->store, alloc) || !goleak_sites_init(&replay->sites, symbols, alloc) ||
         !goleak_grow(alloc, &replay->processes, &replay->process_capacity, 1, sizeof *replay->processes)) {

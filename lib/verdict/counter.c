@@ -37,6 +37,15 @@ GOLEAK_RULE(timed)
 
 GOLEAK_RULE(timer)
 {
+    const struct goleak_hope_input known = { .waits = c->input->waits, .limits = c->input->limits };
+    if (c->habit == NULL && goleak_hope_timer_alike(&known, c->site, c->waited)) {
+        goleak_say(out,
+                   "all of the %" PRIu64 " waits like it that ended were ended by no goroutine but a timer, the "
+                   "longest after %s",
+                   c->site->ended, goleak_span_of(c->input, c->site->longest).text);
+        goleak_say_number(out, "waits_ended", (int64_t)c->site->ended);
+        return true;
+    }
     if (!goleak_hope_timer(c->input->waits, c->input->limits, c->habit, c->waited))
         return false;
     bool once = c->habit->nobody == 1;
@@ -64,6 +73,8 @@ GOLEAK_RULE(pool)
     uint64_t least = c->input->objects_told && c->cohort != NULL ? c->cohort->count / 2 + 1 : 1;
     if (c->cohort == NULL || c->cohort->count < 2 || c->cohort->served < least)
         return false;
+    if (goleak_is_deserted(c) && c->habit->ended >= c->input->limits->desert_least)
+        return false; /* others are served by others */
     goleak_say(out,
                "%" PRIu64 " of the %" PRIu64 " that wait like it were woken here again and again, by some who may do so "
                "once more: an idle pool",

@@ -40,6 +40,12 @@ bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_lim
     return waited / limits->patience <= here->longest; /* a timer may be stopped, or another one each time */
 }
 
+bool goleak_hope_timer_alike(const struct goleak_hope_input *input, const struct goleak_wait_site *site, int64_t waited)
+{
+    return site != NULL && input->waits->tells_wakers && site->ended >= input->limits->timer_least &&
+           site->nobody == site->ended && waited / input->limits->patience <= site->longest;
+}
+
 bool goleak_hope_unlocks(const struct goleak_hope *hope, const struct goleak_waits *waits,
                          const struct goleak_store *store, const struct goleak_limits *limits,
                          const struct goleak_holder *holder)

@@ -137,6 +137,9 @@ static inline bool goleak_hope_is_timed(const struct goleak_store *store, const 
     return until >= last && goleak_between(last, until) < limits->never_ns;
 }
 
+/* It was never woken here, and those who wait like it are all woken by timers. */
+bool goleak_hope_timer_alike(const struct goleak_hope_input *input, const struct goleak_wait_site *site,
+                             int64_t waited);
 /* A timer ended waits here, and the present one is not longer than that explains. */
 bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_limits *limits,
                        const struct goleak_habit *here, int64_t waited);

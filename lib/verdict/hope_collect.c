@@ -62,7 +62,7 @@ static void give_by_habit(struct goleak_hope_search *search, const struct goleak
         return;
     if (goleak_hope_timer(input->waits, input->limits, here, waited))
         give_first(search, record, GOLEAK_HOPE_TIMER);
-    else if (often && here->others)
+    else if (often && here->others && here->strangers)
         give_first(search, record, GOLEAK_HOPE_MANY);
 }
 
@@ -79,6 +79,9 @@ static inline void add_stuck(struct goleak_hope_search *search, const struct gol
     else if (input->holders != NULL && goleak_holders_is_free(input->holders, record->index))
         give_first(search, record, GOLEAK_HOPE_HOLDER);
     else if (goleak_hope_is_timed(input->store, input->limits, record, input->last))
+        give_first(search, record, GOLEAK_HOPE_TIMER);
+    else if (here == NULL && goleak_hope_timer_alike(input, goleak_waits_site(input->waits, record),
+                                                     goleak_waited(record, input->last)))
         give_first(search, record, GOLEAK_HOPE_TIMER);
     if (here != NULL && !search->failed)
         give_by_habit(search, record, here);

@@ -12,6 +12,8 @@ struct goleak_limits {
     uint32_t habit_waits;    /* that ended make a habit: one may be a handshake */
     int64_t patience;        /* a timer's channel is believed for so many times its longest wait,
                                 and a sender's habit, too: senders do not idle */
+    uint64_t timer_least;    /* so many waits like it that all ended by a timer tell of a first wait that it has one */
+    uint32_t desert_least;   /* so many waits that ended by those who are gone: others of its kind are others' */
     int64_t never_ns;        /* a timer that is set for so long is not to fire: programs write a hundred years, or
                                 all that a duration holds, for "never" */
     int64_t together;        /* two were started together if less than 1/N of the wait lies between */
@@ -46,10 +48,10 @@ struct goleak_limits {
 
 #define GOLEAK_LIMITS_DEFAULT                                                                                          \
     {                                                                                                                  \
-        .habit_waits = 2, .patience = 10, .never_ns = GOLEAK_NEVER_NS, .together = 10, .at_once = 100, .chances = 20,  \
-        .chances_at_work = 5, .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .rise_part = 8,                 \
-        .endless_created = 30, .usual_longer = 2, .usual_part = 20, .early_least = 5, .early_part = 10,                \
-        .early_share = 10, .queue_least = 5, .queue_idle = 4, .tied_least = 5, .tied_part = 10,                        \
+        .habit_waits = 2, .patience = 10, .timer_least = 3, .desert_least = 5, .never_ns = GOLEAK_NEVER_NS,            \
+        .together = 10, .at_once = 100, .chances = 20, .chances_at_work = 5, .rise_created = 10, .rise_trend = 2.33,   \
+        .rise_share = 3, .rise_part = 8, .endless_created = 30, .usual_longer = 2, .usual_part = 20, .early_least = 5, \
+        .early_part = 10, .early_share = 10, .queue_least = 5, .queue_idle = 4, .tied_least = 5, .tied_part = 10,      \
         .left_out_chance = 0.0001, .loss_chance = 0.05, .run_ns = 1000000000, .brief_ns = 2, .loss_untold = 0.02,      \
         .own_most = 8, .lock_gaps = 100                                                                                \
     }

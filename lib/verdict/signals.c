@@ -12,7 +12,8 @@
 bool goleak_is_deserted(const struct goleak_case *c)
 {
     const struct goleak_habit *habit = c->habit;
-    if (habit == NULL || habit->wakers[0] == 0 || habit->others || habit->nobody != 0 || c->hope != GOLEAK_HOPE_NONE)
+    if (habit == NULL || habit->wakers[0] == 0 || (habit->others && habit->strangers) || habit->nobody != 0 ||
+        c->hope != GOLEAK_HOPE_NONE)
         return false;
     for (int i = 0; i < 2; i++) {
         uint32_t waker = goleak_hope_waker(c->input->store, habit, i);
@@ -34,7 +35,9 @@ GOLEAK_RULE(waker_gone)
         return false;
     const struct goleak_habit *habit = c->habit;
     uint32_t alive = goleak_hope_waker(c->input->store, habit, 0);
-    if (habit->wakers[1] != 0)
+    if (habit->others)
+        goleak_say(out, "all who ever woke it here were started by it, and have ended or are blocked themselves");
+    else if (habit->wakers[1] != 0)
         goleak_say(out, "only two goroutines ever woke it here: one %s, the other %s", fate(c, 0), fate(c, 1));
     else if (alive != 0)
         goleak_say(out, "only %s ever woke it here, and is blocked itself", goleak_who(c->input, alive).text);

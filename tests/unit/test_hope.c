@@ -26,7 +26,7 @@ static int set_up(void **state)
     goleak_alloc_init(&heap, NULL, 0);
     goleak_symbols_init(&symbols, &heap);
     goleak_lineage_init(&lineage, &heap);
-    goleak_waits_init(&waits, &heap);
+    goleak_waits_init(&waits, &store, &heap);
     goleak_reasons_init(&reasons);
     goleak_hope_init(&hope, &heap);
     return goleak_store_init(&store, &heap) && goleak_sites_init(&sites, &symbols, &heap) ? 0 : -1;

@@ -9,7 +9,7 @@ static int set_up(void **state)
 {
     (void)state;
     goleak_alloc_init(&heap, NULL, 0);
-    goleak_waits_init(&waits, &heap);
+    goleak_waits_init(&waits, NULL, &heap);
     return 0;
 }
 
