@@ -156,16 +156,48 @@ static inline uint32_t goleak_place_of(const struct goleak_record *record, uint6
     return (place & ~1u) | (uint32_t)(2 - is_told);
 }
 
-/* The record has parked, on an object if that is told. */
-ALWAYS_INLINE void goleak_waits_begin(struct goleak_waits *waits, struct goleak_record *record, uint64_t object)
+/* Of a wait that is not on the leak-capable set nobody asks where it is, but since when it has napped there, wait after
+ * wait: in milliseconds or so from the first moment on, as a place of no object. */
+#define GOLEAK_ARRIVALS_LOG2 20
+#define GOLEAK_ARRIVAL_UNKNOWN 0x7ffffffeu
+
+static inline uint32_t goleak_arrival_at(int64_t first, int64_t moment)
 {
-    uint32_t place = goleak_place_of(record, object);
+    const uint64_t since = moment > first ? ((uint64_t)moment - (uint64_t)first) >> GOLEAK_ARRIVALS_LOG2 : 0;
+    return since < GOLEAK_ARRIVAL_UNKNOWN / 2 - 1 ? 2 * ((uint32_t)since + 1) : GOLEAK_ARRIVAL_UNKNOWN;
+}
+
+/* Of one that naps: how long after the first moment it arrived; INT64_MAX: not told. */
+static inline int64_t goleak_waits_arrival(const struct goleak_waits *waits, const struct goleak_record *record)
+{
+    const uint32_t here = goleak_waits_place(waits, record);
+    return here != 0 && here != GOLEAK_ARRIVAL_UNKNOWN ? (int64_t)(here / 2 - 1) << GOLEAK_ARRIVALS_LOG2 : INT64_MAX;
+}
+
+static inline void goleak_waits_begin_at(struct goleak_waits *waits, struct goleak_record *record, uint32_t place)
+{
     if (!goleak_has_habits(record)) {
         record->waits = place;
         return;
     }
     goleak_habit_of(waits, record)->past.here = place;
     record->waits &= ~GOLEAK_WAITS_ENDED;
+}
+
+/* The record has parked, on an object if that is told. */
+ALWAYS_INLINE void goleak_waits_begin(struct goleak_waits *waits, struct goleak_record *record, uint64_t object)
+{
+    goleak_waits_begin_at(waits, record, goleak_place_of(record, object));
+}
+
+/* … on none of the leak-capable set, now; stays: at the stack of its last wait. */
+ALWAYS_INLINE void goleak_waits_begin_nap(struct goleak_waits *waits, struct goleak_record *record, uint32_t now,
+                                          bool stays)
+{
+    if (!stays || record->waits == 0)
+        goleak_waits_begin_at(waits, record, now);
+    else
+        record->waits &= ~(record->waits / GOLEAK_WAITS_HABITS * GOLEAK_WAITS_ENDED);
 }
 
 void goleak_waits_ended(struct goleak_waits *waits, struct goleak_record *record, int64_t moment);

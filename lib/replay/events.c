@@ -397,7 +397,8 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
                 goleak_tell(replay, record, GOLEAK_T_BLOCKED, moment, moment);
         }
     }
-    record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : again ? record->block_stack : 0;
+    const uint32_t before = record->block_stack;
+    record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : again ? before : 0;
     if (UNLIKELY(replay->sites.sites[record->site].unnamed && (event->has & GOLEAK_HAS_STACK))) {
         if (!learn_start(replay, &replay->sites.sites[record->site], event->stack))
             return goleak_alloc_failure(replay->alloc);
@@ -409,7 +410,7 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
         prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
     goleak_note_until(replay, event, record);
     if (!again)
-        goleak_begin_wait(replay, event, record);
+        goleak_begin_wait(replay, event, record, before == record->block_stack);
     return GOLEAK_OK;
 }
 

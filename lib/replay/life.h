@@ -244,14 +244,20 @@ static inline uint64_t goleak_object_of(const struct goleak_record *record, cons
 /* A wait has begun that a verdict may have to explain. The article's script tells too
  * little for that: its rule needs nothing. */
 static inline void goleak_begin_wait(struct goleak_replay *replay, const struct goleak_event *event,
-                                     struct goleak_record *record)
+                                     struct goleak_record *record, bool stays)
 {
     if (!GOLEAK_KEEPS_WAITS ||
         (!replay->stream.has_wakeups && (event->has & (GOLEAK_TELLS_OBJECT | GOLEAK_HAS_STACK)) == 0))
         return;
     uint64_t object = goleak_object_of(record, event);
     replay->stream.has_objects = replay->stream.has_objects || object != 0;
-    goleak_waits_begin(&replay->waits, record, object);
+    if ((record->flags & GOLEAK_REC_BLOCKED) != 0)
+        goleak_waits_begin(&replay->waits, record, object);
+    else
+        goleak_waits_begin_nap(&replay->waits, record,
+                               replay->stream.has_time ? goleak_arrival_at(replay->first_ns, record->since)
+                                                       : GOLEAK_ARRIVAL_UNKNOWN,
+                               stays);
 }
 
 /* Whether parks tell why. */

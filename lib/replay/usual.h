@@ -93,10 +93,11 @@ ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_
     record->since = moment;
     record->raw_reason = plan->raw_reason;
     record->wait = plan->wait;
+    const uint32_t before = record->block_stack;
     record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : 0;
     replay->stream.tells_blocking = true;
     goleak_note_until(replay, event, record);
-    goleak_begin_wait(replay, event, record);
+    goleak_begin_wait(replay, event, record, before == record->block_stack);
     return true;
 }
 

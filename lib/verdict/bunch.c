@@ -122,7 +122,7 @@ void goleak_sum_merge(struct goleak_sum *sum, const struct goleak_store *store, 
 
 #define TRAITS (GOLEAK_REC_TIMED - 1) /* of the flags: a timer that counts is a hope */
 
-_Static_assert(TRAITS < 1u << HOPE_BIT && GOLEAK_HOPE_PASSED < 1 << (16 - HOPE_BIT), "both have room");
+_Static_assert(TRAITS < 1u << HOPE_BIT && GOLEAK_HOPE_STARTUP < 1 << (16 - HOPE_BIT), "both have room");
 
 /*
  *      traits  flags and hope | g.waitreason | how long it has waited, by its bucket | spawn site

@@ -126,6 +126,19 @@ GOLEAK_RULE(passed)
     return true;
 }
 
+GOLEAK_RULE(inside)
+{
+    if (c->hope != GOLEAK_HOPE_INSIDE)
+        return false;
+    const struct goleak_record *holder = goleak_store_at(c->input->store, c->whom);
+    goleak_say(out,
+               "%s %s, and came there just before the first who waits here, within the same once.Do or a method of "
+               "the same type: it may hold the lock",
+               goleak_who(c->input, c->whom).text, doing(c, c->whom));
+    goleak_say_number(out, "holder_goid", (int64_t)holder->goid);
+    return true;
+}
+
 GOLEAK_RULE(scope)
 {
     if (c->hope != GOLEAK_HOPE_SCOPE)

@@ -350,6 +350,7 @@ static void search_all(struct goleak_hope_search *search)
     spread_on(search, up);
     up = search->queued;
     goleak_hope_look_who_passed(search);
+    goleak_hope_look_inside(search);
     spread_on(search, up);
     look_farther(search);
 }

@@ -18,6 +18,8 @@
  *      child       it started one that is not stuck, and may have handed it what it waits on
  *      passed      another one of its spawn site acts, further on in the function in which it
  *                  waits at a lock or a channel: it has been let through
+ *      inside      one that acts is in a method of the type in whose method it waits for a lock, and came
+ *                  there just before the first who waits: it may hold the lock
  *      scope       its spawner is not stuck, and still in the function that started it, or has run
  *                  ever since
  *      startup     it was started when all of its place were, long ago, and its spawner waits and is
@@ -52,6 +54,7 @@ enum goleak_hope_kind {
     GOLEAK_HOPE_SCOPE,
     GOLEAK_HOPE_MANY,
     GOLEAK_HOPE_PASSED,
+    GOLEAK_HOPE_INSIDE,
     GOLEAK_HOPE_STARTUP
 };
 

@@ -5,6 +5,7 @@
  *      hope.c          who is known to whom: wakers, fellows at one object, holders, parents
  *      hope_beside.c   who was started together
  *      hope_reach.c    who was let through before, and what is still within reach
+ *      hope_inside.c   who may hold the lock that others wait for
  *      hope_startup.c  who was started when the program did
  */
 #ifndef GOLEAK_VERDICT_HOPE_SEARCH_H
@@ -107,6 +108,8 @@ enum goleak_patience goleak_hope_patience_of(const struct goleak_hope_search *se
 /* With one who waits so. */
 enum goleak_patience goleak_hope_patience_with(const struct goleak_record *record);
 void goleak_hope_look_beside(struct goleak_hope_search *search);
+/* hope_inside.c */
+void goleak_hope_look_inside(struct goleak_hope_search *search);
 /* hope_reach.c */
 void goleak_hope_look_who_passed(struct goleak_hope_search *search);
 /* Has one that is stuck this hope, by what is known so far? *whom, which is 0 before: on whom it rests. */

@@ -101,6 +101,7 @@ static const struct rule {
     { "beside", AGAINST, NEEDS_SITE, goleak_rule_beside },
     { "child", AGAINST, NEEDS_NOTHING, goleak_rule_child },
     { "passed", AGAINST, NEEDS_STACKS, goleak_rule_passed },
+    { "inside", AGAINST, NEEDS_STACKS, goleak_rule_inside },
     { "scope", AGAINST, NEEDS_SITE, goleak_rule_scope },
     { "tied", AGAINST, NEEDS_SITE, goleak_rule_tied },
     { "startup", TELLS, NEEDS_SITE, goleak_rule_startup },
@@ -327,9 +328,9 @@ static bool is_ended_outside(const struct goleak_case *c)
 static enum goleak_verdict weigh(const struct goleak_case *c)
 {
     bool startup = c->hope == GOLEAK_HOPE_STARTUP;
-    bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_HOLDER && c->hope != GOLEAK_HOPE_CHILD &&
-                  c->hope != GOLEAK_HOPE_FELLOW && c->hope != GOLEAK_HOPE_BESIDE && !startup &&
-                  !is_rise_of_spawners(c) && !goleak_is_queued(c) && c->tie.whom == 0;
+    bool rising = goleak_is_rising(c) && c->hope != GOLEAK_HOPE_HOLDER && c->hope != GOLEAK_HOPE_INSIDE &&
+                  c->hope != GOLEAK_HOPE_CHILD && c->hope != GOLEAK_HOPE_FELLOW && c->hope != GOLEAK_HOPE_BESIDE &&
+                  !startup && !is_rise_of_spawners(c) && !goleak_is_queued(c) && c->tie.whom == 0;
     bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
     if (speaks(c, SERVED)) {

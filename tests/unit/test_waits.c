@@ -300,6 +300,28 @@ static void the_end_of_memory_is_met(void **state)
     heap.limit_bytes = 0;
 }
 
+/* Since when it naps where it does: whatever else it did before, and however often it was woken since. */
+static void who_naps_again_and_again_has_arrived_once(void **state)
+{
+    (void)state;
+    const int64_t ms = (int64_t)1 << GOLEAK_ARRIVALS_LOG2;
+    struct goleak_record record = parked(GOLEAK_REASON_SLEEP, 5);
+    assert_true(goleak_waits_arrival(&waits, &record) == INT64_MAX);
+    for (int64_t moment = 7; moment < 7 + 3 * GOLEAK_HABITS; moment++) {
+        goleak_waits_begin_nap(&waits, &record, goleak_arrival_at(1000, 1000 + moment * ms), moment != 7);
+        assert_true(goleak_waits_arrival(&waits, &record) == 7 * ms);
+        goleak_waits_end(&waits, &record, 1000 + moment * ms);
+        assert_int_equal(goleak_waits_naps(&waits, &record), moment - 6);
+    }
+    goleak_waits_begin_nap(&waits, &record, goleak_arrival_at(1000, 1000 + 90 * ms), false);
+    assert_true(goleak_waits_arrival(&waits, &record) == 90 * ms);
+    goleak_waits_begin_nap(&waits, &record, GOLEAK_ARRIVAL_UNKNOWN, false);
+    assert_true(goleak_waits_arrival(&waits, &record) == INT64_MAX);
+    assert_int_equal(goleak_arrival_at(0, -5), 2);
+    assert_int_equal(goleak_arrival_at(INT64_MIN, INT64_MAX), GOLEAK_ARRIVAL_UNKNOWN);
+    goleak_waits_forget(&waits, &record);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +339,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_wait_behind_sleeps_need_not_have_begun, set_up, tear_down),
         cmocka_unit_test_setup_teardown(naps_are_kept_whatever_stands_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_end_of_memory_is_met, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_naps_again_and_again_has_arrived_once, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,256 @@
+/*
+ * hope_inside - who may hold the lock that others wait for. See hope.h.
+ *
+ * A lock is mostly a member of what a method is called on, and held within methods of the same
+ * type. One that acts (sleeps, reads, waits for a timer) within such a method, and came there
+ * just before the first of those who wait, is likely to have it; within the function that a
+ * sync.Once runs for the same caller as well. One that came much earlier did not keep them out
+ * then, and one that came later did not have to wait.
+ */
+#include "verdict/hope_search.h"
+
+#include "base/hash.h"
+
+#include <string.h>
+
+/* Of one process: those who wait for a lock within methods of a type. */
+struct locked {
+    int64_t oldest; /* moment at which the first of them began to wait */
+    uint32_t whom;  /* record of the one who may hold it; 0: nobody may */
+};
+
+/* Many stand at few stacks. */
+#define MEMOS 256
+
+struct memo {
+    uint32_t stack; /* 0: of none */
+    uint16_t process;
+    uint32_t id; /* of a key; 0: of none */
+};
+
+struct inside {
+    struct goleak_hope_search *search;
+    struct memo waiters[MEMOS], holders[MEMOS];
+    struct goleak_intern keys; /* bytes: process, and a type, or the caller of a sync.Once */
+    struct locked *all;        /* by id - 1 */
+    size_t capacity;
+    uint32_t do_slow; /* string; 0: nobody is in one */
+};
+
+#define KEY_MAX 512
+
+struct key {
+    char bytes[KEY_MAX];
+    size_t size; /* 0: none */
+};
+
+static struct key make_key(const struct goleak_record *record, char what, const char *text, size_t size)
+{
+    struct key key = { .size = 0 };
+    if (size + sizeof record->process + 1 > KEY_MAX)
+        return key;
+    memcpy(key.bytes, &record->process, sizeof record->process);
+    key.bytes[sizeof record->process] = what;
+    memcpy(key.bytes + sizeof record->process + 1, text, size);
+    key.size = sizeof record->process + 1 + size;
+    return key;
+}
+
+/* "main.(*T)" of "main.(*T).method" */
+static struct key type_key(const struct goleak_record *record, const char *function)
+{
+    const char *open = strstr(function, "(*"), *close = open != NULL ? strchr(open, ')') : NULL;
+    return close != NULL ? make_key(record, 'T', function, (size_t)(close + 1 - function)) : (struct key) { .size = 0 };
+}
+
+static const char *function_of(const struct inside *inside, uint32_t frame)
+{
+    return goleak_symbols_frame_function(inside->search->input->symbols, frame);
+}
+
+/* From this frame on the first that is none of the standard library's; the bottom one, or none, where all are. */
+static size_t find_own(const struct inside *inside, const uint32_t *frames, size_t count, size_t at)
+{
+    while (at + 1 < count && goleak_hope_is_standard(inside->search, frames[at]))
+        at++;
+    return at;
+}
+
+/* Where a sync.Once runs, or waits for who does, its caller; no key: in none. */
+static struct key once_key(const struct inside *inside, const struct goleak_record *record, const uint32_t *frames,
+                           size_t count)
+{
+    const struct goleak_symbols *symbols = inside->search->input->symbols;
+    for (size_t i = 0; inside->do_slow != 0 && i < count; i++)
+        if (symbols->frame_info[frames[i] - 1].function == inside->do_slow) {
+            const char *caller = function_of(inside, frames[find_own(inside, frames, count, i)]);
+            return make_key(record, 'O', caller, strlen(caller));
+        }
+    return (struct key) { .size = 0 };
+}
+
+/* By whom it is locked out, if that can be told. */
+static struct key key_of_waiter(const struct inside *inside, const struct goleak_record *record)
+{
+    const uint32_t *frames;
+    size_t count = goleak_symbols_stack_frames(inside->search->input->symbols, record->block_stack, &frames);
+    struct key once = once_key(inside, record, frames, count);
+    if (once.size != 0 || count == 0)
+        return once;
+    return type_key(record, function_of(inside, frames[find_own(inside, frames, count, 0)]));
+}
+
+static bool waits_for_lock(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    return record->reason == GOLEAK_REASON_SYNC && record->block_stack != 0 && record->since != GOLEAK_NO_MOMENT &&
+           goleak_hope_may_have(search, record->index, GOLEAK_HOPE_INSIDE) &&
+           !goleak_is_in_wait_group(search->input, record);
+}
+
+/* The memo of its stack; *fresh: it was another one's. */
+static struct memo *memo_of(struct memo memos[MEMOS], const struct goleak_record *record, bool *fresh)
+{
+    struct memo *memo = &memos[goleak_hash_u64(record->block_stack) >> 32 & (MEMOS - 1)];
+    *fresh = memo->stack != record->block_stack || memo->process != record->process;
+    if (*fresh)
+        *memo = (struct memo) { record->block_stack, record->process, 0 };
+    return memo;
+}
+
+/* The id of a waiter's key; 0: it has none, or there is no memory. */
+static uint32_t id_of_waiter(struct inside *inside, const struct goleak_record *record)
+{
+    bool fresh;
+    struct memo *memo = memo_of(inside->waiters, record, &fresh);
+    if (!fresh)
+        return memo->id;
+    const struct key key = key_of_waiter(inside, record);
+    if (key.size == 0)
+        return 0;
+    memo->id = goleak_intern_add(&inside->keys, key.bytes, key.size);
+    inside->search->failed = inside->search->failed || memo->id == 0;
+    return memo->id;
+}
+
+static void note_waiter(struct inside *inside, const struct goleak_record *record)
+{
+    struct goleak_hope_search *search = inside->search;
+    const size_t before = inside->capacity;
+    const uint32_t id = id_of_waiter(inside, record);
+    if (id == 0 || search->failed)
+        return;
+    search->failed = !goleak_grow(search->hope->alloc, &inside->all, &inside->capacity, id, sizeof *inside->all);
+    for (size_t i = before; i < inside->capacity && !search->failed; i++)
+        inside->all[i] = (struct locked) { .oldest = INT64_MAX };
+    if (!search->failed && record->since < inside->all[id - 1].oldest)
+        inside->all[id - 1].oldest = record->since;
+}
+
+static void note_waiters(struct inside *inside)
+{
+    struct goleak_hope_search *search = inside->search;
+    uint32_t records[GOLEAK_WORD];
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
+        size_t count = goleak_fetch_word(search, search->hopeless[word], word, records);
+        for (size_t i = 0; i < count; i++) {
+            const struct goleak_record *record = goleak_store_at(search->input->store, records[i]);
+            if (waits_for_lock(search, record))
+                note_waiter(inside, record);
+        }
+    }
+}
+
+/* How long after the first moment it came where it is; INT64_MAX: not told. */
+static int64_t arrival_of(const struct goleak_hope_input *input, const struct goleak_record *record)
+{
+    if ((record->flags & GOLEAK_REC_BLOCKED) == 0)
+        return goleak_waits_arrival(input->waits, record);
+    return record->since != GOLEAK_NO_MOMENT ? goleak_between(input->first, record->since) : INT64_MAX;
+}
+
+/* Just before the first of those who wait, as far as moments tell. */
+static bool came_before(const struct goleak_hope_input *input, const struct locked *locked, int64_t arrival)
+{
+    const int64_t begun = goleak_between(input->first, locked->oldest);
+    const int64_t waited = goleak_between(locked->oldest, input->last);
+    return arrival <= begun ? begun - arrival <= waited / input->limits->inside_part
+                            : arrival - begun <= waited / input->limits->at_once;
+}
+
+/* Returns the key's id; 0: nobody waits with that key. */
+static uint32_t look_for(struct inside *inside, const struct key *key, const struct goleak_record *record,
+                         int64_t arrival)
+{
+    uint32_t id = key->size != 0 ? goleak_intern_find(&inside->keys, key->bytes, key->size) : 0;
+    struct locked *locked = id != 0 ? &inside->all[id - 1] : NULL;
+    if (locked != NULL && locked->whom == 0 && came_before(inside->search->input, locked, arrival))
+        locked->whom = record->index;
+    return id;
+}
+
+/* One that acts. Its start function, which it is in for all of its life, does not count for a type. */
+static void note_holder(struct inside *inside, const struct goleak_record *record)
+{
+    const struct goleak_hope_input *input = inside->search->input;
+    const int64_t arrival = arrival_of(input, record);
+    const uint32_t *frames;
+    size_t count = goleak_symbols_stack_frames(input->symbols, record->block_stack, &frames);
+    if (arrival == INT64_MAX || count == 0)
+        return;
+    bool fresh;
+    struct memo *memo = memo_of(inside->holders, record, &fresh);
+    if (!fresh && memo->id == 0)
+        return;
+    const struct key once = once_key(inside, record, frames, count);
+    memo->id |= look_for(inside, &once, record, arrival);
+    for (size_t i = 0; i + 1 < count; i++) {
+        const struct key key = type_key(record, function_of(inside, frames[i]));
+        memo->id |= look_for(inside, &key, record, arrival);
+    }
+}
+
+static void note_holders(struct inside *inside)
+{
+    const struct goleak_hope_search *search = inside->search;
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
+        for (uint64_t left = search->first[word]; left != 0; left &= left - 1) {
+            const uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left);
+            if (goleak_has_bit(search->resting, index) || search->hope->kinds[index] == GOLEAK_HOPE_TIMER)
+                note_holder(inside, goleak_store_at(search->input->store, index));
+        }
+}
+
+static void give_hope(struct inside *inside)
+{
+    struct goleak_hope_search *search = inside->search;
+    uint32_t records[GOLEAK_WORD];
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
+        size_t count = goleak_fetch_word(search, search->hopeless[word], word, records);
+        for (size_t i = 0; i < count; i++) {
+            const struct goleak_record *record = goleak_store_at(search->input->store, records[i]);
+            if (search->failed || !waits_for_lock(search, record))
+                continue;
+            const uint32_t id = id_of_waiter(inside, record);
+            if (id != 0 && inside->all[id - 1].whom != 0)
+                goleak_hope_give(search, record->index, GOLEAK_HOPE_INSIDE, inside->all[id - 1].whom);
+        }
+    }
+}
+
+void goleak_hope_look_inside(struct goleak_hope_search *search)
+{
+    static const char do_slow[] = "sync.(*Once).doSlow";
+    struct goleak_alloc *alloc = search->hope->alloc;
+    struct inside inside = { .search = search };
+    if (search->failed)
+        return;
+    inside.do_slow = goleak_intern_find(&search->input->symbols->strings, do_slow, sizeof do_slow - 1);
+    goleak_intern_init(&inside.keys, alloc);
+    note_waiters(&inside);
+    if (!search->failed && inside.keys.count != 0) {
+        note_holders(&inside);
+        give_hope(&inside);
+    }
+    goleak_free(alloc, inside.all, inside.capacity * sizeof *inside.all);
+    goleak_intern_release(&inside.keys);
+}
