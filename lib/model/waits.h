@@ -171,7 +171,8 @@ static inline uint32_t goleak_arrival_at(int64_t first, int64_t moment)
 static inline int64_t goleak_waits_arrival(const struct goleak_waits *waits, const struct goleak_record *record)
 {
     const uint32_t here = goleak_waits_place(waits, record);
-    return here != 0 && here != GOLEAK_ARRIVAL_UNKNOWN ? (int64_t)(here / 2 - 1) << GOLEAK_ARRIVALS_LOG2 : INT64_MAX;
+    const bool is_told = here != 0 && here != GOLEAK_ARRIVAL_UNKNOWN && !goleak_place_is_object(here);
+    return is_told ? (int64_t)(here / 2 - 1) << GOLEAK_ARRIVALS_LOG2 : INT64_MAX;
 }
 
 static inline void goleak_waits_begin_at(struct goleak_waits *waits, struct goleak_record *record, uint32_t place)

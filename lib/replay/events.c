@@ -410,7 +410,7 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
         prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
     goleak_note_until(replay, event, record);
     if (!again)
-        goleak_begin_wait(replay, event, record, before == record->block_stack);
+        goleak_begin_wait(replay, event, record, before);
     return GOLEAK_OK;
 }
 

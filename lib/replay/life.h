@@ -241,10 +241,10 @@ static inline uint64_t goleak_object_of(const struct goleak_record *record, cons
     return record->reason == GOLEAK_REASON_SYNC ? object & ~(uint64_t)7 : object;
 }
 
-/* A wait has begun that a verdict may have to explain. The article's script tells too
+/* A wait has begun that a verdict may have to explain, the one before it at this stack. The article's script tells too
  * little for that: its rule needs nothing. */
 static inline void goleak_begin_wait(struct goleak_replay *replay, const struct goleak_event *event,
-                                     struct goleak_record *record, bool stays)
+                                     struct goleak_record *record, uint32_t stack_before)
 {
     if (!GOLEAK_KEEPS_WAITS ||
         (!replay->stream.has_wakeups && (event->has & (GOLEAK_TELLS_OBJECT | GOLEAK_HAS_STACK)) == 0))
@@ -257,7 +257,7 @@ static inline void goleak_begin_wait(struct goleak_replay *replay, const struct 
         goleak_waits_begin_nap(&replay->waits, record,
                                replay->stream.has_time ? goleak_arrival_at(replay->first_ns, record->since)
                                                        : GOLEAK_ARRIVAL_UNKNOWN,
-                               stays);
+                               record->block_stack != 0 && record->block_stack == stack_before);
 }
 
 /* Whether parks tell why. */

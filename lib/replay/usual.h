@@ -97,7 +97,7 @@ ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_
     record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : 0;
     replay->stream.tells_blocking = true;
     goleak_note_until(replay, event, record);
-    goleak_begin_wait(replay, event, record, before == record->block_stack);
+    goleak_begin_wait(replay, event, record, before);
     return true;
 }
 
