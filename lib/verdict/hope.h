@@ -79,6 +79,7 @@ struct goleak_hope_input {
     const struct goleak_ledger *ledger;
     const struct goleak_limits *limits;
     int64_t first, last; /* moments of the first and the last event */
+    bool has_time;       /* moments are nanoseconds */
     bool several; /* processes: the ledger's numbers are their sums */
     struct goleak_holders *holders; /* found before; its counts are used up. NULL: there are no locks */
 };

@@ -86,6 +86,7 @@ static const struct rule {
     { "never-woken", FOR, NEEDS_WAKEUPS, goleak_rule_never_woken },
     { "sender", FOR, NEEDS_WAKEUPS, goleak_rule_sender },
     { "left-out", FOR, NEEDS_WAKEUPS, goleak_rule_left_out },
+    { "orphan", FOR, NEEDS_SITE, goleak_rule_orphan },
     { "rises", FOR, NEEDS_SITE, goleak_rule_rises },
     { "never-ends", FOR, NEEDS_SITE, goleak_rule_never_ends },
     { "beyond", FOR, NEEDS_WAKEUPS, goleak_rule_beyond },
@@ -333,6 +334,8 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
                   !startup && !is_rise_of_spawners(c) && !goleak_is_queued(c) && c->tie.whom == 0;
     bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
+    if (goleak_is_orphan(c))
+        return GOLEAK_VERDICT_LIKELY;
     if (speaks(c, SERVED)) {
         bool left_out = goleak_is_left_out(c) && !goleak_is_idler(c);
         return left_out && rising                ? GOLEAK_VERDICT_LIKELY
@@ -560,6 +563,7 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
         .waits = input->waits,
         .ledger = input->ledger,
         .limits = input->limits,
+        .has_time = input->has_time,
         .first = input->first,
         .last = input->last,
         .several = input->processes > 1,

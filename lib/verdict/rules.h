@@ -58,7 +58,8 @@ goleak_rule goleak_rule_alive_only, goleak_rule_main, goleak_rule_system, goleak
     goleak_rule_young, goleak_rule_coroutine, goleak_rule_article, goleak_rule_waits, goleak_rule_runs;
 /* signals.c: what speaks for a leak */
 goleak_rule goleak_rule_waker_gone, goleak_rule_never_woken, goleak_rule_sender, goleak_rule_left_out,
-    goleak_rule_rises, goleak_rule_never_ends, goleak_rule_beyond, goleak_rule_shape, goleak_rule_spawner_gone;
+    goleak_rule_rises, goleak_rule_never_ends, goleak_rule_beyond, goleak_rule_shape, goleak_rule_orphan,
+    goleak_rule_spawner_gone;
 /* counter.c: what speaks against it */
 goleak_rule goleak_rule_serves, goleak_rule_timed, goleak_rule_timer, goleak_rule_shared, goleak_rule_pool,
     goleak_rule_beside, goleak_rule_child, goleak_rule_passed, goleak_rule_inside, goleak_rule_scope, goleak_rule_tied,
@@ -97,6 +98,8 @@ void goleak_locks_settle(struct goleak_verdict_input *input);
 struct goleak_lock_root goleak_lock_root(const struct goleak_verdict_input *input, uint32_t index);
 /* The lock that it waits for will not be given back, as far as can be told. */
 bool goleak_is_locked_out(const struct goleak_case *c);
+/* It has outlived its spawner, with whom all of its place end, and waits for nobody who acts. */
+bool goleak_is_orphan(const struct goleak_case *c);
 /* Others like it are woken, and it is not any more. */
 bool goleak_is_left_out(const struct goleak_case *c);
 bool goleak_is_idler(const struct goleak_case *c);

@@ -246,6 +246,27 @@ bool goleak_is_left(const struct goleak_case *c)
     return c->record->parent != 0 && !goleak_lineage_at(c->input->lineage, c->record->parent)->alive;
 }
 
+bool goleak_is_orphan(const struct goleak_case *c)
+{
+    return c->tie.orphaned != 0 && (c->hope == GOLEAK_HOPE_NONE || c->hope == GOLEAK_HOPE_WAKER ||
+                                    c->hope == GOLEAK_HOPE_MANY || c->hope == GOLEAK_HOPE_PEER);
+}
+
+GOLEAK_RULE(orphan)
+{
+    if (!goleak_is_orphan(c))
+        return false;
+    goleak_say(out,
+               "%" PRIu32 " of the %" PRIu32
+               " of this place that have ended did so right after the one that had started "
+               "them; this one's has ended %s ago",
+               c->tie.tied, c->tie.ended, goleak_span_of(c->input, c->tie.orphaned).text);
+    goleak_say_number(out, "tied", c->tie.tied);
+    goleak_say_number(out, "ended", c->tie.ended);
+    goleak_say_number(out, c->input->has_time ? "orphaned_ns" : "orphaned_events", c->tie.orphaned);
+    return true;
+}
+
 GOLEAK_RULE(spawner_gone)
 {
     if (!goleak_is_left(c))

@@ -6,7 +6,7 @@
  *
  * A twin is started beside it, as far as its age tells: a connection that goes on to its next request does not wait for
  * what it started in the last one. One whose spawner goes on and is not stuck, or whose twin acts, has no reason to end
- * yet.
+ * yet. One whose spawner ended long ago should have ended then: it is an orphan.
  */
 #ifndef GOLEAK_VERDICT_TIES_H
 #define GOLEAK_VERDICT_TIES_H
@@ -34,6 +34,7 @@ struct goleak_tie {
     bool twin;
     bool is_rule;         /* those of its place are tied, whether there is somebody or not */
     uint32_t tied, ended; /* of so many of its place that have ended */
+    int64_t orphaned;     /* its spawner ended so long ago, where theirs ended with them; 0: it is no orphan */
 };
 
 void goleak_ties_init(struct goleak_ties *ties, struct goleak_alloc *alloc);
