@@ -970,9 +970,10 @@ static enum goleak_status finish(struct goleak_reader *reader)
         return status;
     tell_skipped(reader);
     if (!reader->ended && reader->version <= GOLEAK_GLK_VERSION)
-        truncated(reader, reader->parsed < reader->bytes.size
-                              ? "the recording ends in the middle of a block; it is reported up to there"
-                              : "the recording lacks its end: whoever wrote it was stopped, or it is cut");
+        truncated(reader,
+                  reader->parsed < reader->bytes.size
+                      ? "the recording ends in the middle of a block: convert it again, if its source is still there"
+                      : "the recording lacks its end: whoever wrote it was stopped, or it is cut");
     else if (reader->ended && !reader->closed)
         truncated(reader, "the recording lacks its last bytes; all of its events are there");
     for (size_t i = 0; i < reader->stream_count && status == GOLEAK_OK; i++)

@@ -362,6 +362,18 @@ static bool is_cut_key(const char *at, const char *end)
     return false;
 }
 
+/* Some words are keys of ours with values: a program's own line has hardly two. */
+static bool tells_keys(const char *at, const char *end)
+{
+    unsigned count = 0;
+    while (at < end && count < 2) {
+        const char *equals = key_end(at, end), *blank = memchr(at, ' ', (size_t)(end - at));
+        count += equals != NULL && find_key(at, (size_t)(equals - at)) != NULL;
+        at = blank != NULL ? blank + 1 : end;
+    }
+    return count == 2;
+}
+
 /* Where the value ends that begins at `at`. */
 static const char *value_end(const char *at, const char *end)
 {
@@ -624,7 +636,7 @@ enum goleak_keyed_result goleak_keyed_read(struct goleak_keyed *keyed, const cha
     bool needs_goroutine, named;
     enum goleak_event_kind kind = goleak_keyed_kind(name, size, &needs_goroutine, &named);
     /* "ready: listening on port 8080" is the program's */
-    if (key_end(at, end) == NULL && (named || !is_cut_key(at, end)))
+    if (key_end(at, end) == NULL && (named || (!is_cut_key(at, end) && !tells_keys(at, end))))
         return GOLEAK_KEYED_NOT;
     /* "donegopark: goroutine=…": goleak_keyed_find takes it apart */
     if (kind == GOLEAK_EVENT_OTHER && (ends_in_name(name, size) || goleak_keyed_find(at, end) != NULL))

@@ -380,6 +380,14 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
         if (!again)
             goleak_end_park(replay, record, moment);
     }
+    /* Before its wait counts: that of one of the runtime's own does not. */
+    if (UNLIKELY(replay->sites.sites[record->site].unnamed && (event->has & GOLEAK_HAS_STACK))) {
+        if (!learn_start(replay, &replay->sites.sites[record->site], event->stack))
+            return goleak_alloc_failure(replay->alloc);
+        prove(replay, record, proof_by_stack(replay, event), moment);
+    }
+    if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
+        prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
     if (!again) {
         record->state = GOLEAK_STATE_WAITING;
         record->since = moment;
@@ -399,15 +407,7 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
     }
     const uint32_t before = record->block_stack;
     record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : again ? before : 0;
-    if (UNLIKELY(replay->sites.sites[record->site].unnamed && (event->has & GOLEAK_HAS_STACK))) {
-        if (!learn_start(replay, &replay->sites.sites[record->site], event->stack))
-            return goleak_alloc_failure(replay->alloc);
-        if (record->site == 0)
-            prove(replay, record, proof_by_stack(replay, event), moment);
-    }
     replay->stream.tells_blocking = true;
-    if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
-        prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
     goleak_note_until(replay, event, record);
     if (!again)
         goleak_begin_wait(replay, event, record, before);
@@ -702,8 +702,11 @@ enum goleak_status goleak_step_long(struct goleak_replay *replay, const struct g
     }
     int64_t moment = goleak_take_moment(replay, event);
     enum goleak_status status = apply(replay, event, record, record->index, moment);
-    if (UNLIKELY(goleak_story_is_asked(&replay->story)))
-        goleak_story_note(&replay->story, event, record, replay->processes[record->process].pid, moment);
+    if (UNLIKELY(goleak_story_is_asked(&replay->story))) {
+        const struct goleak_process *process = &replay->processes[record->process];
+        const uint32_t pid = process->pid != 0 ? process->pid : process->main_tid; /* it is so, if others come */
+        goleak_story_note(&replay->story, event, record, pid, moment);
+    }
     if (UNLIKELY(replay->store.goids.slots != NULL && record->goid != goid) &&
         !goleak_store_note_goid(&replay->store, record->index))
         return goleak_alloc_failure(replay->alloc);

@@ -327,6 +327,7 @@ static void damaged_values_are_told_with_their_place(void **state)
         { "gopark: goroutine=c000 blocked_count=2147483648", 38,
           "found blocked_count=2147483648, expected a number of at most 2147483647" },
         { "gopark: goroutine=c000 blocked_count=--1", 38, "found blocked_count=--1, expected a decimal number" },
+        { "gopark: goroutine c000 reason=6 blocked=1", 9, "found no KEY=VALUE here, expected one" },
         { "gopark: goroutine=c000 what is this", 24, "found no KEY=VALUE here, expected one" },
         { "newproc1: goid= goroutine=c000", 16, "found nothing behind goid=, expected a decimal number" },
         { "gopark: goroutine=\x1b[2J reason=6", 19, "found goroutine=\\x1b[2J, expected an address in hexadecimal" },
