@@ -94,17 +94,12 @@ static struct key key_of_waiter(const struct inside *inside, const struct goleak
 {
     const uint32_t *frames;
     size_t count = goleak_symbols_stack_frames(inside->search->input->symbols, record->block_stack, &frames);
-    struct key once = once_key(inside, record, frames, count);
-    if (once.size != 0 || count == 0)
+    if (count == 0 || goleak_is_in_wait_group(inside->search->input, record))
+        return (struct key) { .size = 0 };
+    const struct key once = once_key(inside, record, frames, count);
+    if (once.size != 0)
         return once;
     return type_key(record, function_of(inside, frames[find_own(inside, frames, count, 0)]));
-}
-
-static bool waits_for_lock(const struct goleak_hope_search *search, const struct goleak_record *record)
-{
-    return record->reason == GOLEAK_REASON_SYNC && record->block_stack != 0 && record->since != GOLEAK_NO_MOMENT &&
-           goleak_hope_may_have(search, record->index, GOLEAK_HOPE_INSIDE) &&
-           !goleak_is_in_wait_group(search->input, record);
 }
 
 /* The memo of its stack; *fresh: it was another one's. */
@@ -146,16 +141,25 @@ static void note_waiter(struct inside *inside, const struct goleak_record *recor
         inside->all[id - 1].oldest = record->since;
 }
 
-static void note_waiters(struct inside *inside)
+static void give_hope(struct inside *inside, const struct goleak_record *record)
+{
+    const uint32_t id = id_of_waiter(inside, record);
+    if (id != 0 && inside->all[id - 1].whom != 0)
+        goleak_hope_give(inside->search, record->index, GOLEAK_HOPE_INSIDE, inside->all[id - 1].whom);
+}
+
+/* Each who waits for a lock, and has no hope. */
+static void take_waiters(struct inside *inside, void (*take)(struct inside *inside, const struct goleak_record *record))
 {
     struct goleak_hope_search *search = inside->search;
     uint32_t records[GOLEAK_WORD];
-    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count) && !search->failed; word++) {
         size_t count = goleak_fetch_word(search, search->hopeless[word], word, records);
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count && !search->failed; i++) {
             const struct goleak_record *record = goleak_store_at(search->input->store, records[i]);
-            if (waits_for_lock(search, record))
-                note_waiter(inside, record);
+            if (record->reason == GOLEAK_REASON_SYNC && record->block_stack != 0 && record->since != GOLEAK_NO_MOMENT &&
+                goleak_hope_may_have(search, record->index, GOLEAK_HOPE_INSIDE))
+                take(inside, record);
         }
     }
 }
@@ -220,23 +224,6 @@ static void note_holders(struct inside *inside)
         }
 }
 
-static void give_hope(struct inside *inside)
-{
-    struct goleak_hope_search *search = inside->search;
-    uint32_t records[GOLEAK_WORD];
-    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
-        size_t count = goleak_fetch_word(search, search->hopeless[word], word, records);
-        for (size_t i = 0; i < count; i++) {
-            const struct goleak_record *record = goleak_store_at(search->input->store, records[i]);
-            if (search->failed || !waits_for_lock(search, record))
-                continue;
-            const uint32_t id = id_of_waiter(inside, record);
-            if (id != 0 && inside->all[id - 1].whom != 0)
-                goleak_hope_give(search, record->index, GOLEAK_HOPE_INSIDE, inside->all[id - 1].whom);
-        }
-    }
-}
-
 void goleak_hope_look_inside(struct goleak_hope_search *search)
 {
     static const char do_slow[] = "sync.(*Once).doSlow";
@@ -246,10 +233,10 @@ void goleak_hope_look_inside(struct goleak_hope_search *search)
         return;
     inside.do_slow = goleak_intern_find(&search->input->symbols->strings, do_slow, sizeof do_slow - 1);
     goleak_intern_init(&inside.keys, alloc);
-    note_waiters(&inside);
+    take_waiters(&inside, note_waiter);
     if (!search->failed && inside.keys.count != 0) {
         note_holders(&inside);
-        give_hope(&inside);
+        take_waiters(&inside, give_hope);
     }
     goleak_free(alloc, inside.all, inside.capacity * sizeof *inside.all);
     goleak_intern_release(&inside.keys);
