@@ -38,7 +38,9 @@ GOLEAK_RULE(timed)
 GOLEAK_RULE(timer)
 {
     const struct goleak_hope_input known = { .waits = c->input->waits, .limits = c->input->limits };
-    if (c->habit == NULL && goleak_hope_timer_alike(&known, c->site, c->waited)) {
+    if (c->habit == NULL) {
+        if (!goleak_hope_timer_alike(&known, c->site, c->waited))
+            return false;
         goleak_say(out,
                    "all of the %" PRIu64 " waits like it that ended were ended by no goroutine but a timer, the "
                    "longest after %s",
