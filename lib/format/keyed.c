@@ -362,10 +362,15 @@ static bool is_cut_key(const char *at, const char *end)
     return false;
 }
 
-/* Some words are keys of ours with values: a program's own line has hardly two. */
+/* The first word begins with a key of ours, and two others are some with values: no line of a program's own. */
 static bool tells_keys(const char *at, const char *end)
 {
     unsigned count = 0;
+    const char *word = at;
+    while (word < end && is_word(*word))
+        word++;
+    if (find_key(at, (size_t)(word - at)) == NULL)
+        return false;
     while (at < end && count < 2) {
         const char *equals = key_end(at, end), *blank = memchr(at, ' ', (size_t)(end - at));
         count += equals != NULL && find_key(at, (size_t)(equals - at)) != NULL;

@@ -23,6 +23,7 @@ struct goleak_site {
     uint32_t place;      /* … and of the first process: what reports sum up. Itself, where it is that */
     int64_t first, last; /* moments of the first and the last creation; 0: of none */
     uint32_t tied, untied; /* ended right after their spawners had; … and did not */
+    uint64_t tied_after;   /* … the longest, in moments, that was right after */
     /* Site: so many ended together with one of it that their spawner had started, too. */
     uint32_t twin[2], twins;
     uint8_t proof;       /* GOLEAK_REC_SYSTEM, _USER, _MAIN, _NOT_MAIN bits */

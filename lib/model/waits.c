@@ -339,6 +339,7 @@ ALWAYS_INLINE struct goleak_habit *end_first(struct goleak_waits *waits, struct 
     record->waits = GOLEAK_WAITS_HABITS | index << 1;
     count_at_site(waits, habit, record, moment, waited);
     waits->sites[site].nobody += is_told && waker == NULL;
+    waits->sites[site].strangers |= habit->strangers;
     return habit;
 }
 
@@ -371,7 +372,8 @@ static void add_waker(const struct goleak_waits *waits, const struct goleak_reco
     int which = habit->wakers[0] != 0;
     if (which == 1 && habit->wakers[1] == waker->index && habit->serials[1] == waker->serial)
         return;
-    habit->strangers = habit->strangers || !has_started(waits, record, waker);
+    if (!has_started(waits, record, waker))
+        habit->strangers = waits->sites[habit->site].strangers = true;
     if (which == 1 && habit->wakers[1] != 0) {
         habit->others = true;
         return;

@@ -94,6 +94,7 @@ struct goleak_wait_site {
     uint8_t reason;
     uint64_t ended;
     uint64_t nobody; /* of these ended by no goroutine */
+    bool strangers;  /* some were ended by one whom its goroutine had not started */
     int64_t longest;
     int64_t last_begun, last_ended; /* moments, of any of those that ended */
     uint32_t buckets[GOLEAK_WAIT_BUCKETS]; /* of the waits that ended */
@@ -157,22 +158,27 @@ static inline uint32_t goleak_place_of(const struct goleak_record *record, uint6
 }
 
 /* Of a wait that is not on the leak-capable set nobody asks where it is, but since when it has napped there, wait after
- * wait: in milliseconds or so from the first moment on, as a place of no object. */
+ * wait: in milliseconds or so from the first moment on. Its last two bits are 0, which those of no place are. */
 #define GOLEAK_ARRIVALS_LOG2 20
-#define GOLEAK_ARRIVAL_UNKNOWN 0x7ffffffeu
+#define GOLEAK_ARRIVAL_UNKNOWN 0x7ffffffcu
+
+static inline bool goleak_is_arrival(uint32_t here)
+{
+    return here != 0 && (here & 3) == 0;
+}
 
 static inline uint32_t goleak_arrival_at(int64_t first, int64_t moment)
 {
     const uint64_t since = moment > first ? ((uint64_t)moment - (uint64_t)first) >> GOLEAK_ARRIVALS_LOG2 : 0;
-    return since < GOLEAK_ARRIVAL_UNKNOWN / 2 - 1 ? 2 * ((uint32_t)since + 1) : GOLEAK_ARRIVAL_UNKNOWN;
+    return since < GOLEAK_ARRIVAL_UNKNOWN / 4 - 1 ? 4 * ((uint32_t)since + 1) : GOLEAK_ARRIVAL_UNKNOWN;
 }
 
 /* Of one that naps: how long after the first moment it arrived; INT64_MAX: not told. */
 static inline int64_t goleak_waits_arrival(const struct goleak_waits *waits, const struct goleak_record *record)
 {
     const uint32_t here = goleak_waits_place(waits, record);
-    const bool is_told = here != 0 && here != GOLEAK_ARRIVAL_UNKNOWN && !goleak_place_is_object(here);
-    return is_told ? (int64_t)(here / 2 - 1) << GOLEAK_ARRIVALS_LOG2 : INT64_MAX;
+    const bool is_told = goleak_is_arrival(here) && here != GOLEAK_ARRIVAL_UNKNOWN;
+    return is_told ? (int64_t)(here / 4 - 1) << GOLEAK_ARRIVALS_LOG2 : INT64_MAX;
 }
 
 static inline void goleak_waits_begin_at(struct goleak_waits *waits, struct goleak_record *record, uint32_t place)
@@ -195,7 +201,7 @@ ALWAYS_INLINE void goleak_waits_begin(struct goleak_waits *waits, struct goleak_
 ALWAYS_INLINE void goleak_waits_begin_nap(struct goleak_waits *waits, struct goleak_record *record, uint32_t now,
                                           bool stays)
 {
-    if (!stays || record->waits == 0)
+    if (!stays || !goleak_is_arrival(goleak_waits_place(waits, record)))
         goleak_waits_begin_at(waits, record, now);
     else
         record->waits &= ~(record->waits / GOLEAK_WAITS_HABITS * GOLEAK_WAITS_ENDED);

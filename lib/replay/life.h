@@ -177,6 +177,7 @@ static inline void goleak_note_end(struct goleak_replay *replay, struct goleak_r
     const uint64_t right_after = goleak_right_after(replay, life);
     const unsigned tied = (unsigned)!spawner->alive & (unsigned)(apart <= right_after);
     site->tied += tied;
+    site->tied_after = tied != 0 && apart > site->tied_after ? apart : site->tied_after;
     site->untied += 1 - tied;
     record->flags &= (uint16_t)~GOLEAK_REC_TWIN;
     if (spawner->ended != 0 && (uint32_t)moment - spawner->ended_at <= right_after)

@@ -37,9 +37,8 @@ GOLEAK_RULE(timed)
 
 GOLEAK_RULE(timer)
 {
-    const struct goleak_hope_input known = { .waits = c->input->waits, .limits = c->input->limits };
     if (c->habit == NULL) {
-        if (!goleak_hope_timer_alike(&known, c->site, c->waited))
+        if (c->hope != GOLEAK_HOPE_TIMER || !c->alike_timer)
             return false;
         goleak_say(out,
                    "all of the %" PRIu64 " waits like it that ended were ended by no goroutine but a timer, the "
@@ -126,6 +125,12 @@ GOLEAK_RULE(passed)
     goleak_say(out, "%s, of the same place, has passed there and %s further on: it may let the next one through",
                goleak_who(c->input, c->whom).text, doing(c, c->whom));
     return true;
+}
+
+bool goleak_is_patience_gone(const struct goleak_case *c)
+{
+    const struct goleak_record *holder = goleak_store_at(c->input->store, c->whom);
+    return goleak_waits_naps(c->input->waits, holder) >= c->input->limits->chances;
 }
 
 GOLEAK_RULE(inside)

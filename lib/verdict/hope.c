@@ -40,10 +40,15 @@ bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_lim
     return waited / limits->patience <= here->longest; /* a timer may be stopped, or another one each time */
 }
 
-bool goleak_hope_timer_alike(const struct goleak_hope_input *input, const struct goleak_wait_site *site, int64_t waited)
+bool goleak_hope_timer_alike(const struct goleak_waits *waits, const struct goleak_limits *limits,
+                             const struct goleak_record *record, int64_t waited)
 {
-    return site != NULL && input->waits->tells_wakers && site->ended >= input->limits->timer_least &&
-           site->nobody == site->ended && waited / input->limits->patience <= site->longest;
+    const bool may_time = record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT;
+    if (!may_time || record->block_stack == 0 || !waits->tells_wakers)
+        return false;
+    const struct goleak_wait_site *site = goleak_waits_site(waits, record);
+    return site != NULL && site->ended >= limits->timer_least && site->nobody == site->ended &&
+           waited / limits->patience <= site->longest;
 }
 
 bool goleak_hope_unlocks(const struct goleak_hope *hope, const struct goleak_waits *waits,
@@ -335,6 +340,25 @@ static void look_farther(struct goleak_hope_search *search)
     }
 }
 
+/* Who collects from those whom it has started is not forgotten by one that is not stuck, or that began to wait after it
+ * did: others serve that one. */
+static void look_at_children(struct goleak_hope_search *search)
+{
+    const struct goleak_store *store = search->input->store;
+    if (!search->any_collector)
+        return;
+    for (uint32_t index = 1; index < search->hope->count; index++) {
+        const uint32_t node = search->parents[index];
+        if (node == 0 || !goleak_has_bit(search->blocked, node) ||
+            !goleak_has_bit(search->collectors, search->nodes[node]))
+            continue;
+        const struct goleak_record *child = goleak_store_at(store, index);
+        if (search->hope->kinds[index] != GOLEAK_HOPE_NONE ||
+            child->since > goleak_store_at(store, search->nodes[node])->since)
+            goleak_hope_give(search, search->nodes[node], GOLEAK_HOPE_CHILD, index);
+    }
+}
+
 /* What others were seen to do comes first, what they might do after it. */
 static void search_all(struct goleak_hope_search *search)
 {
@@ -351,8 +375,12 @@ static void search_all(struct goleak_hope_search *search)
     up = search->queued;
     goleak_hope_look_who_passed(search);
     goleak_hope_look_inside(search);
+    look_at_children(search);
     spread_on(search, up);
     look_farther(search);
+    up = search->queued;
+    look_at_children(search);
+    spread_on(search, up);
 }
 
 static void release(struct goleak_hope_search *search, size_t nodes, size_t records)
@@ -370,7 +398,7 @@ static void release(struct goleak_hope_search *search, size_t nodes, size_t reco
 static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t records)
 {
     uint64_t **by_record[] = { &search->wakers, &search->first,   &search->hopeless, &search->idle,
-                               &search->kept,   &search->helpers, &search->resting };
+                               &search->kept,   &search->helpers, &search->resting,  &search->collectors };
     uint64_t **by_node[] = { &search->alive, &search->blocked, &search->helped, &search->wanted, &search->wanted_more,
                              &search->named };
     uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites };

@@ -80,6 +80,7 @@ struct goleak_hope_input {
     const struct goleak_limits *limits;
     int64_t first, last; /* moments of the first and the last event */
     bool has_time;       /* moments are nanoseconds */
+    bool timers_told;
     bool several; /* processes: the ledger's numbers are their sums */
     struct goleak_holders *holders; /* found before; its counts are used up. NULL: there are no locks */
 };
@@ -141,9 +142,15 @@ static inline bool goleak_hope_is_timed(const struct goleak_store *store, const 
     return until >= last && goleak_between(last, until) < limits->never_ns;
 }
 
-/* It was never woken here, and those who wait like it are all woken by timers. */
-bool goleak_hope_timer_alike(const struct goleak_hope_input *input, const struct goleak_wait_site *site,
-                             int64_t waited);
+/* Of one that was never woken here, where the recording does not tell timers: those who wait like it are all woken by
+ * some. */
+bool goleak_hope_timer_alike(const struct goleak_waits *waits, const struct goleak_limits *limits,
+                             const struct goleak_record *record, int64_t waited);
+/* All who woke it were started by itself, and those who woke its kind by those. */
+static inline bool goleak_is_collector(const struct goleak_habit *habit, const struct goleak_wait_site *site)
+{
+    return habit->others && !habit->strangers && site != NULL && !site->strangers;
+}
 /* A timer ended waits here, and the present one is not longer than that explains. */
 bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_limits *limits,
                        const struct goleak_habit *here, int64_t waited);

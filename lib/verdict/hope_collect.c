@@ -49,6 +49,12 @@ static inline void note_hopeless(struct goleak_hope_search *search, const struct
         goleak_set_bit(search->kept, record->index);
 }
 
+static void mark_collector(struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    goleak_set_bit(search->collectors, record->index);
+    search->any_collector = true;
+}
+
 /* What somebody else did to it before, where it waits. */
 static void give_by_habit(struct goleak_hope_search *search, const struct goleak_record *record,
                           const struct goleak_habit *here)
@@ -62,7 +68,9 @@ static void give_by_habit(struct goleak_hope_search *search, const struct goleak
         return;
     if (goleak_hope_timer(input->waits, input->limits, here, waited))
         give_first(search, record, GOLEAK_HOPE_TIMER);
-    else if (often && here->others && here->strangers)
+    else if (often && here->others && goleak_is_collector(here, goleak_waits_site(input->waits, record)))
+        mark_collector(search, record);
+    else if (often && here->others)
         give_first(search, record, GOLEAK_HOPE_MANY);
 }
 
@@ -80,8 +88,8 @@ static inline void add_stuck(struct goleak_hope_search *search, const struct gol
         give_first(search, record, GOLEAK_HOPE_HOLDER);
     else if (goleak_hope_is_timed(input->store, input->limits, record, input->last))
         give_first(search, record, GOLEAK_HOPE_TIMER);
-    else if (here == NULL && goleak_hope_timer_alike(input, goleak_waits_site(input->waits, record),
-                                                     goleak_waited(record, input->last)))
+    else if (here == NULL && !input->timers_told &&
+             goleak_hope_timer_alike(input->waits, input->limits, record, goleak_waited(record, input->last)))
         give_first(search, record, GOLEAK_HOPE_TIMER);
     if (here != NULL && !search->failed)
         give_by_habit(search, record, here);

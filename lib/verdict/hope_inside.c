@@ -15,8 +15,10 @@
 
 /* Of one process: those who wait for a lock within methods of a type. */
 struct locked {
-    int64_t oldest; /* moment at which the first of them began to wait */
-    uint32_t whom;  /* record of the one who may hold it; 0: nobody may */
+    int64_t oldest;  /* moment at which the first of them began to wait */
+    uint32_t count;  /* of them */
+    uint32_t others; /* who rest within methods of the type, too */
+    uint32_t whom;   /* record of the one who may hold it; 0: nobody may */
 };
 
 /* Many stand at few stacks. */
@@ -68,10 +70,24 @@ static const char *function_of(const struct inside *inside, uint32_t frame)
     return goleak_symbols_frame_function(inside->search->input->symbols, frame);
 }
 
-/* From this frame on the first that is none of the standard library's; the bottom one, or none, where all are. */
+/* The frames of a stack down to the start function; traces show nothing below, nor wrappers. Returns how many. */
+static size_t frames_of(const struct inside *inside, uint32_t stack, const uint32_t **frames)
+{
+    size_t count = goleak_symbols_stack_frames(inside->search->input->symbols, stack, frames);
+    while (count != 0) {
+        const char *function = function_of(inside, (*frames)[count - 1]);
+        if (function[0] != '\0' && !goleak_text_begins(function, "runtime.goexit") &&
+            !goleak_symbols_is_wrapper(function))
+            break;
+        count--;
+    }
+    return count;
+}
+
+/* From this frame on the first that is none of the standard library's; `count`: all are. */
 static size_t find_own(const struct inside *inside, const uint32_t *frames, size_t count, size_t at)
 {
-    while (at + 1 < count && goleak_hope_is_standard(inside->search, frames[at]))
+    while (at < count && goleak_hope_is_standard(inside->search, frames[at]))
         at++;
     return at;
 }
@@ -83,8 +99,9 @@ static struct key once_key(const struct inside *inside, const struct goleak_reco
     const struct goleak_symbols *symbols = inside->search->input->symbols;
     for (size_t i = 0; inside->do_slow != 0 && i < count; i++)
         if (symbols->frame_info[frames[i] - 1].function == inside->do_slow) {
-            const char *caller = function_of(inside, frames[find_own(inside, frames, count, i)]);
-            return make_key(record, 'O', caller, strlen(caller));
+            const size_t own = find_own(inside, frames, count, i);
+            const char *caller = own < count ? function_of(inside, frames[own]) : "";
+            return own < count ? make_key(record, 'O', caller, strlen(caller)) : (struct key) { .size = 0 };
         }
     return (struct key) { .size = 0 };
 }
@@ -93,13 +110,14 @@ static struct key once_key(const struct inside *inside, const struct goleak_reco
 static struct key key_of_waiter(const struct inside *inside, const struct goleak_record *record)
 {
     const uint32_t *frames;
-    size_t count = goleak_symbols_stack_frames(inside->search->input->symbols, record->block_stack, &frames);
-    if (count == 0 || goleak_is_in_wait_group(inside->search->input, record))
+    size_t count = frames_of(inside, record->block_stack, &frames);
+    if (goleak_is_in_wait_group(inside->search->input, record))
         return (struct key) { .size = 0 };
     const struct key once = once_key(inside, record, frames, count);
     if (once.size != 0)
         return once;
-    return type_key(record, function_of(inside, frames[find_own(inside, frames, count, 0)]));
+    const size_t own = find_own(inside, frames, count, 0);
+    return own < count ? type_key(record, function_of(inside, frames[own])) : (struct key) { .size = 0 };
 }
 
 /* The memo of its stack; *fresh: it was another one's. */
@@ -137,15 +155,19 @@ static void note_waiter(struct inside *inside, const struct goleak_record *recor
     search->failed = !goleak_grow(search->hope->alloc, &inside->all, &inside->capacity, id, sizeof *inside->all);
     for (size_t i = before; i < inside->capacity && !search->failed; i++)
         inside->all[i] = (struct locked) { .oldest = INT64_MAX };
-    if (!search->failed && record->since < inside->all[id - 1].oldest)
+    if (search->failed)
+        return;
+    inside->all[id - 1].count++;
+    if (record->since < inside->all[id - 1].oldest)
         inside->all[id - 1].oldest = record->since;
 }
 
 static void give_hope(struct inside *inside, const struct goleak_record *record)
 {
     const uint32_t id = id_of_waiter(inside, record);
-    if (id != 0 && inside->all[id - 1].whom != 0)
-        goleak_hope_give(inside->search, record->index, GOLEAK_HOPE_INSIDE, inside->all[id - 1].whom);
+    const struct locked *locked = id != 0 ? &inside->all[id - 1] : NULL;
+    if (locked != NULL && locked->whom != 0 && locked->others <= inside->search->input->limits->inside_most)
+        goleak_hope_give(inside->search, record->index, GOLEAK_HOPE_INSIDE, locked->whom);
 }
 
 /* Each who waits for a lock, and has no hope. */
@@ -172,22 +194,26 @@ static int64_t arrival_of(const struct goleak_hope_input *input, const struct go
     return record->since != GOLEAK_NO_MOMENT ? goleak_between(input->first, record->since) : INT64_MAX;
 }
 
-/* Just before the first of those who wait, as far as moments tell. */
+/* Just before the first of those who wait, as far as moments tell. Where many do, one of them comes after each part of
+ * their time: it was not there for many of these while nobody came. */
 static bool came_before(const struct goleak_hope_input *input, const struct locked *locked, int64_t arrival)
 {
     const int64_t begun = goleak_between(input->first, locked->oldest);
-    const int64_t waited = goleak_between(locked->oldest, input->last);
-    return arrival <= begun ? begun - arrival <= waited / input->limits->inside_part
-                            : arrival - begun <= waited / input->limits->at_once;
+    const int64_t waited = goleak_between(locked->oldest, input->last), part = input->limits->inside_part;
+    const int64_t most = locked->count > part * part ? waited / locked->count * part : waited / part;
+    return arrival <= begun ? begun - arrival <= most : arrival - begun <= waited / input->limits->at_once;
 }
 
-/* Returns the key's id; 0: nobody waits with that key. */
+/* Returns the key's id; 0: nobody waits with that key. before: the one of the frame above. */
 static uint32_t look_for(struct inside *inside, const struct key *key, const struct goleak_record *record,
-                         int64_t arrival)
+                         int64_t arrival, uint32_t before)
 {
     uint32_t id = key->size != 0 ? goleak_intern_find(&inside->keys, key->bytes, key->size) : 0;
-    struct locked *locked = id != 0 ? &inside->all[id - 1] : NULL;
-    if (locked != NULL && locked->whom == 0 && came_before(inside->search->input, locked, arrival))
+    if (id == 0 || id == before)
+        return id;
+    struct locked *locked = &inside->all[id - 1];
+    locked->others++;
+    if (locked->whom == 0 && came_before(inside->search->input, locked, arrival))
         locked->whom = record->index;
     return id;
 }
@@ -198,7 +224,7 @@ static void note_holder(struct inside *inside, const struct goleak_record *recor
     const struct goleak_hope_input *input = inside->search->input;
     const int64_t arrival = arrival_of(input, record);
     const uint32_t *frames;
-    size_t count = goleak_symbols_stack_frames(input->symbols, record->block_stack, &frames);
+    size_t count = frames_of(inside, record->block_stack, &frames);
     if (arrival == INT64_MAX || count == 0)
         return;
     bool fresh;
@@ -206,22 +232,27 @@ static void note_holder(struct inside *inside, const struct goleak_record *recor
     if (!fresh && memo->id == 0)
         return;
     const struct key once = once_key(inside, record, frames, count);
-    memo->id |= look_for(inside, &once, record, arrival);
+    uint32_t before = look_for(inside, &once, record, arrival, 0);
+    memo->id |= before;
     for (size_t i = 0; i + 1 < count; i++) {
         const struct key key = type_key(record, function_of(inside, frames[i]));
-        memo->id |= look_for(inside, &key, record, arrival);
+        before = look_for(inside, &key, record, arrival, before);
+        memo->id |= before;
     }
+}
+
+/* It acts, or is let off by a timer. */
+static bool may_hold(const struct goleak_hope_search *search, uint32_t index)
+{
+    return goleak_has_bit(search->resting, index) || search->hope->kinds[index] == GOLEAK_HOPE_TIMER;
 }
 
 static void note_holders(struct inside *inside)
 {
     const struct goleak_hope_search *search = inside->search;
-    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
-        for (uint64_t left = search->first[word]; left != 0; left &= left - 1) {
-            const uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left);
-            if (goleak_has_bit(search->resting, index) || search->hope->kinds[index] == GOLEAK_HOPE_TIMER)
-                note_holder(inside, goleak_store_at(search->input->store, index));
-        }
+    for (uint32_t index = 1; index < search->hope->count; index++)
+        if (search->hope->kinds[index] != GOLEAK_HOPE_NONE && may_hold(search, index))
+            note_holder(inside, goleak_store_at(search->input->store, index));
 }
 
 void goleak_hope_look_inside(struct goleak_hope_search *search)

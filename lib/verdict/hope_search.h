@@ -38,6 +38,8 @@ struct goleak_hope_search {
     uint64_t *kept;                /* … and its place has started none for long */
     uint64_t *helpers;             /* it acts, or hands on signals, and may wake others that it has to do with */
     uint64_t *resting;             /* it acts, and waits where its stack tells */
+    uint64_t *collectors;          /* all who ever woke it were started by itself */
+    bool any_collector;
     /* By spawn site: some of its goroutines are hopeless; another one has passed where one may be; all were started
      * long ago. */
     uint64_t *stuck_sites, *passed_sites, *quiet_sites;

@@ -240,6 +240,8 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
     c.site = goleak_waits_site(input->waits, record);
     c.cohort = goleak_cohorts_of(&input->cohorts, record);
     c.hope = goleak_hope_of(&input->hope, c.index);
+    c.alike_timer = c.habit == NULL && !input->timers_told &&
+                    goleak_hope_timer_alike(input->waits, input->limits, record, c.waited);
     c.whom = c.index < input->hope.count ? input->hope.whom[c.index] : 0;
     c.lock = goleak_holders_lock(&input->holders, index);
     if (c.lock != NULL)
@@ -334,8 +336,10 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
                   !startup && !is_rise_of_spawners(c) && !goleak_is_queued(c) && c->tie.whom == 0;
     bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
-    if (goleak_is_orphan(c))
-        return GOLEAK_VERDICT_LIKELY;
+    if (goleak_is_orphan(c)) /* who is served may have been handed over, or be kept for others */
+        return rising || !speaks(c, SERVED) ? GOLEAK_VERDICT_LIKELY : GOLEAK_VERDICT_SUSPECT;
+    if (c->hope == GOLEAK_HOPE_INSIDE && goleak_is_patience_gone(c))
+        return GOLEAK_VERDICT_SUSPECT;
     if (speaks(c, SERVED)) {
         bool left_out = goleak_is_left_out(c) && !goleak_is_idler(c);
         return left_out && rising                ? GOLEAK_VERDICT_LIKELY
@@ -564,6 +568,7 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
         .ledger = input->ledger,
         .limits = input->limits,
         .has_time = input->has_time,
+        .timers_told = input->timers_told,
         .first = input->first,
         .last = input->last,
         .several = input->processes > 1,

@@ -33,6 +33,7 @@ struct goleak_case {
     const struct goleak_wait_site *site; /* NULL: no wait there ever ended */
     const struct goleak_cohort *cohort;
     enum goleak_hope_kind hope;
+    bool alike_timer; /* all who wait like it are woken by timers */
     uint32_t whom; /* the one on which its hope rests */
     const struct goleak_rise *rise; /* of its spawn site */
     struct goleak_tie tie;
@@ -98,6 +99,8 @@ void goleak_locks_settle(struct goleak_verdict_input *input);
 struct goleak_lock_root goleak_lock_root(const struct goleak_verdict_input *input, uint32_t index);
 /* The lock that it waits for will not be given back, as far as can be told. */
 bool goleak_is_locked_out(const struct goleak_case *c);
+/* Who may hold its lock has slept so often that it should have been given back. */
+bool goleak_is_patience_gone(const struct goleak_case *c);
 /* It has outlived its spawner, with whom all of its place end, and waits for nobody who acts. */
 bool goleak_is_orphan(const struct goleak_case *c);
 /* Others like it are woken, and it is not any more. */

@@ -12,8 +12,8 @@
 bool goleak_is_deserted(const struct goleak_case *c)
 {
     const struct goleak_habit *habit = c->habit;
-    if (habit == NULL || habit->wakers[0] == 0 || (habit->others && habit->strangers) || habit->nobody != 0 ||
-        c->hope != GOLEAK_HOPE_NONE)
+    if (habit == NULL || habit->wakers[0] == 0 || (habit->others && !goleak_is_collector(habit, c->site)) ||
+        habit->nobody != 0 || c->hope != GOLEAK_HOPE_NONE)
         return false;
     for (int i = 0; i < 2; i++) {
         uint32_t waker = goleak_hope_waker(c->input->store, habit, i);

@@ -167,19 +167,22 @@ static const struct goleak_record *living_spawner(const struct goleak_ties *ties
     return record->parent != 0 && node->alive ? goleak_node_record(ties->known.store, node) : NULL;
 }
 
-/* Long: of its life, and of a moment that right after is (see goleak_right_after()). */
-#define RIGHT_AFTER_NS 1000000
-
-/* How long it has outlived its spawner; 0: it has not, or not for long. */
-static int64_t orphaned_for(const struct goleak_ties *ties, const struct goleak_record *record)
+/* How long it has outlived its spawner; 0: it has not, or not for long: of its life, and of what was right after for the
+ * others of its place. */
+static int64_t orphaned_for(const struct goleak_ties *ties, const struct goleak_record *record,
+                            const struct goleak_site *site)
 {
     const struct goleak_hope_input *known = &ties->known;
     const struct goleak_node *node = goleak_lineage_at(known->lineage, record->parent);
+    const uint64_t together = (uint64_t)known->limits->together;
     if (record->parent == 0 || node->alive || record->created == GOLEAK_NO_MOMENT || node->last < record->created)
         return 0;
     const int64_t since = goleak_between(node->last, known->last), age = goleak_between(record->created, known->last);
-    const int64_t least = known->has_time ? RIGHT_AFTER_NS * known->limits->together : 0;
-    return since >= age / known->limits->together && since > least ? since : 0;
+    const uint64_t least = known->has_time ? known->limits->orphan_ns : known->limits->orphan_events;
+    return since >= age / known->limits->together && (uint64_t)since / together >= site->tied_after &&
+                   (uint64_t)since >= least
+               ? since
+               : 0;
 }
 
 struct goleak_tie goleak_tie_of(const struct goleak_ties *ties, const struct goleak_record *record)
@@ -193,7 +196,7 @@ struct goleak_tie goleak_tie_of(const struct goleak_ties *ties, const struct gol
         return (struct goleak_tie) { spawner->index, false, true, site->tied, ended_of(site), 0 };
     bool twins = has_twin_tie(limits, site);
     uint32_t twin = twins ? twin_of(ties, record, site) : 0;
-    const int64_t orphaned = twin == 0 && has_spawner_tie(limits, site) ? orphaned_for(ties, record) : 0;
+    const int64_t orphaned = twin == 0 && has_spawner_tie(limits, site) ? orphaned_for(ties, record, site) : 0;
     if (orphaned != 0)
         return (struct goleak_tie) { 0, false, true, site->tied, ended_of(site), orphaned };
     return (struct goleak_tie) { twin, true, twins || has_spawner_tie(limits, site), site->twins, ended_of(site), 0 };
