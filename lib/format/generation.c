@@ -91,9 +91,6 @@ bool goleak_trace_begins_table(uint8_t first)
            first == GOLEAK_TRACE_FREQUENCY || first == GOLEAK_TRACE_SYNC;
 }
 
-/* One that is small is sooner kept than read again, and a trace may claim to have a thread for each of them. */
-#define SMALL_BYTES 256
-
 size_t goleak_generation_let_go(struct goleak_generation *generation, size_t at)
 {
     struct goleak_buf *bytes = &generation->bytes;
@@ -103,7 +100,7 @@ size_t goleak_generation_let_go(struct goleak_generation *generation, size_t at)
         struct goleak_trace_batch *batch = &generation->batches[generation->settled];
         if (batch->size == 0)
             continue;
-        if (batch->size > SMALL_BYTES && !goleak_trace_begins_table((uint8_t)bytes->data[batch->at])) {
+        if (batch->size > GOLEAK_TRACE_SMALL_BATCH && !goleak_trace_begins_table((uint8_t)bytes->data[batch->at])) {
             batch->at = GOLEAK_NOT_KEPT;
             continue;
         }

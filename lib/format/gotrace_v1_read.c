@@ -71,8 +71,17 @@ static void close_batch(struct goleak_v1_file *file, size_t end)
 {
     if (!file->batch_open)
         return;
-    file->batches[file->batch_count - 1].end = goleak_v1_offset(file, end);
+    struct goleak_v1_batch *batch = &file->batches[file->batch_count - 1];
+    const uint64_t size = goleak_v1_offset(file, end) - batch->offset;
+    batch->end = batch->offset + size;
     file->batch_open = false;
+    if (file->env.read_again == NULL) {
+        batch->at = (size_t)batch->offset;
+    } else if (size <= GOLEAK_TRACE_SMALL_BATCH && size <= end - file->kept && file->kept == file->kept_before) {
+        batch->at = file->kept;
+        memmove(file->bytes.data + batch->at, file->bytes.data + (end - (size_t)size), (size_t)size);
+        file->kept += (size_t)size;
+    }
 }
 
 /* Its events begin with the byte at `at`. */
@@ -94,8 +103,10 @@ static bool open_batch(struct goleak_v1_file *file, uint64_t p, uint64_t ticks, 
     if (file->batch_count == 0)
         file->first_ticks = ticks;
     uint64_t offset = goleak_v1_offset(file, at);
-    file->batches[file->batch_count++] =
-        (struct goleak_v1_batch) { .ticks = ticks, .offset = offset, .end = offset, .goes_on = goes_on };
+    file->batches[file->batch_count++] = (struct goleak_v1_batch) {
+        .ticks = ticks, .offset = offset, .end = offset, .at = GOLEAK_V1_NOT_KEPT, .goes_on = goes_on
+    };
+    file->kept_before = file->kept;
     file->batch_open = true;
     struct goleak_v1_p *of = &file->ps[index - 1];
     if (of->last != 0)
@@ -396,8 +407,8 @@ const uint8_t *goleak_v1_batch_bytes(struct goleak_v1_file *file, const struct g
                                      struct goleak_trace_window *window, const uint8_t **end)
 {
     size_t size = (size_t)(batch->end - batch->offset), got;
-    if (file->env.read_again == NULL) {
-        const uint8_t *at = (const uint8_t *)file->bytes.data + batch->offset;
+    if (batch->at != GOLEAK_V1_NOT_KEPT) {
+        const uint8_t *at = (const uint8_t *)file->bytes.data + batch->at;
         *end = at + size;
         return at;
     }

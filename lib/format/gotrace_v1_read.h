@@ -24,9 +24,12 @@
 #include "format/gotrace_v1_shape.h"
 #include "format/traceparts.h"
 
+#define GOLEAK_V1_NOT_KEPT SIZE_MAX
+
 struct goleak_v1_batch {
     uint64_t ticks;
     uint64_t offset, end; /* of its events in the trace */
+    size_t at;            /* … in the bytes; GOLEAK_V1_NOT_KEPT: it is to be read again */
     uint32_t next;        /* batch of the same P, + 1; 0: none */
     bool goes_on;         /* it has no head, and no ticks: the one before was too long for a window */
 };
@@ -81,6 +84,7 @@ struct goleak_v1_file {
     size_t batch_count, batch_capacity;
     bool batch_open;
     uint64_t p;                /* of the last one */
+    size_t kept_before;        /* its beginning: what of it is there still is as it came, if no more is kept now */
     struct goleak_idmap p_ids; /* p, + 1 */
     struct goleak_v1_p *ps;
     size_t p_count, p_capacity;
