@@ -273,8 +273,8 @@ static void judge_version(struct run *run, const struct goleak_trace *trace)
         if (input.go_version != NULL && strcmp(input.go_version_from, "header") == 0 &&
             !is_within(given, input.go_version))
             cli_diag_say(run->diag, CLI_WARNING, input.path,
-                         "--go-version=%s does nothing here: the recording itself tells Go %s", given,
-                         input.go_version);
+                         "--go-version=%s does nothing here: the recording itself tells Go %s",
+                         run->options->go_version, input.go_version);
 }
 
 /* Where goroutines are only counted, no line does not mean that there is none. */

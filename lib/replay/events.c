@@ -384,7 +384,10 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
     if (UNLIKELY(replay->sites.sites[record->site].unnamed && (event->has & GOLEAK_HAS_STACK))) {
         if (!learn_start(replay, &replay->sites.sites[record->site], event->stack))
             return goleak_alloc_failure(replay->alloc);
-        prove(replay, record, proof_by_stack(replay, event), moment);
+        const uint8_t proof = proof_by_stack(replay, event);
+        if (record->site != 0 && !replay->sites.sites[record->site].unnamed)
+            replay->sites.sites[record->site].proof |= proof; /* for those that it starts from here on */
+        prove(replay, record, proof, moment);
     }
     if (reason == GOLEAK_REASON_SYSTEM_GOROUTINE)
         prove(replay, record, GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN, moment);
