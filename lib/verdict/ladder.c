@@ -342,7 +342,8 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
         return GOLEAK_VERDICT_SUSPECT;
     if (speaks(c, SERVED)) {
         bool left_out = goleak_is_left_out(c) && !goleak_is_idler(c);
-        return left_out && rising                ? GOLEAK_VERDICT_LIKELY
+        bool timed = goleak_hope_is_timed(c->input->store, c->input->limits, c->record, c->input->last);
+        return left_out && rising && !timed      ? GOLEAK_VERDICT_LIKELY
                : left_out || (rising && endless) ? GOLEAK_VERDICT_SUSPECT
                                                  : GOLEAK_VERDICT_WAITING;
     }
