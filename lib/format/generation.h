@@ -32,8 +32,6 @@ enum {
     GOLEAK_TRACE_END_OF_GENERATION = 52
 };
 
-#define GOLEAK_NOT_KEPT SIZE_MAX
-
 struct goleak_trace_batch {
     uint64_t m, time;
     uint64_t offset; /* in the trace, of the payload, */
@@ -97,9 +95,8 @@ bool goleak_generation_add(struct goleak_generation *generation, uint64_t m, uin
  * Returns where `at` is now. */
 size_t goleak_generation_let_go(struct goleak_generation *generation, size_t at);
 /* All batches are there: reads the tables. Batches of events stay in `batches`, the others
- * are taken out. */
+ * are taken out. Behind the bytes there is GOLEAK_TRACE_PADDING from now on. */
 enum goleak_status goleak_generation_load(struct goleak_generation *generation);
-/* Once it is loaded, GOLEAK_TRACE_PADDING is behind its bytes. */
 /* The next one begins at this byte. */
 void goleak_generation_next(struct goleak_generation *generation, size_t at);
 

@@ -44,10 +44,10 @@ static inline const uint8_t *goleak_v1_number(const uint8_t *at, uint64_t *out)
     return next != NULL ? next : at + 1;
 }
 
-/* Where its next event stands in the trace. */
-static inline uint64_t goleak_v1_position(const struct goleak_v1_cursor *cursor)
+/* Where an event of its batch stands in the trace. */
+static inline uint64_t goleak_v1_position(const struct goleak_v1_cursor *cursor, const uint8_t *event)
 {
-    return cursor->position_of_0 + (uint64_t)(uintptr_t)cursor->at;
+    return cursor->position_of_0 + (uint64_t)(uintptr_t)event;
 }
 
 /* What is not as plain as most: other events, strings, the end of a batch. */

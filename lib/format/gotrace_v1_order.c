@@ -250,7 +250,8 @@ static void force(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor
 
 static void note_forced(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor)
 {
-    goleak_health_note(order->file->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0, goleak_v1_position(cursor),
+    goleak_health_note(order->file->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0,
+                       goleak_v1_position(cursor, cursor->at),
                        "found %s of goroutine %" PRIu64 ", which no event before it has made possible",
                        goleak_v1_name(cursor->type), cursor->bound);
 }

@@ -61,7 +61,7 @@ static inline struct goleak_event *goleak_v1_add(struct goleak_v1_out *out, cons
     event->wait_reason = 0;
     event->has = has | out->has_time;
     event->time_ns = goleak_tickclock_ns(&out->clock, from->ticks);
-    event->position = goleak_v1_position(from);
+    event->position = goleak_v1_position(from, from->at);
     return event;
 }
 

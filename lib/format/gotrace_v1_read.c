@@ -104,7 +104,7 @@ static bool open_batch(struct goleak_v1_file *file, uint64_t p, uint64_t ticks, 
         file->first_ticks = ticks;
     uint64_t offset = goleak_v1_offset(file, at);
     file->batches[file->batch_count++] = (struct goleak_v1_batch) {
-        .ticks = ticks, .offset = offset, .end = offset, .at = GOLEAK_V1_NOT_KEPT, .goes_on = goes_on
+        .ticks = ticks, .offset = offset, .end = offset, .at = GOLEAK_NOT_KEPT, .goes_on = goes_on
     };
     file->kept_before = file->kept;
     file->batch_open = true;
@@ -407,7 +407,7 @@ const uint8_t *goleak_v1_batch_bytes(struct goleak_v1_file *file, const struct g
                                      struct goleak_trace_window *window, const uint8_t **end)
 {
     size_t size = (size_t)(batch->end - batch->offset), got;
-    if (batch->at != GOLEAK_V1_NOT_KEPT) {
+    if (batch->at != GOLEAK_NOT_KEPT) {
         const uint8_t *at = (const uint8_t *)file->bytes.data + batch->at;
         *end = at + size;
         return at;

@@ -24,12 +24,10 @@
 #include "format/gotrace_v1_shape.h"
 #include "format/traceparts.h"
 
-#define GOLEAK_V1_NOT_KEPT SIZE_MAX
-
 struct goleak_v1_batch {
     uint64_t ticks;
     uint64_t offset, end; /* of its events in the trace */
-    size_t at;            /* … in the bytes; GOLEAK_V1_NOT_KEPT: it is to be read again */
+    size_t at;            /* … in the bytes; GOLEAK_NOT_KEPT: it is to be read again */
     uint32_t next;        /* batch of the same P, + 1; 0: none */
     bool goes_on;         /* it has no head, and no ticks: the one before was too long for a window */
 };

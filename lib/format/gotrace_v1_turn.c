@@ -107,7 +107,7 @@ ALWAYS_INLINE struct goleak_event *tell(struct turn *turn, enum goleak_event_kin
     event->wait_reason = 0;
     event->has = has;
     event->time_ns = goleak_tickclock_ns(&turn->reader->out.clock, turn->ticks);
-    event->position = turn->cursor->position_of_0 + (uint64_t)(uintptr_t)turn->at;
+    event->position = goleak_v1_position(turn->cursor, turn->at);
     return event;
 }
 

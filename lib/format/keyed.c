@@ -554,9 +554,11 @@ static enum goleak_keyed_result read_keys(struct goleak_keyed *keyed, const char
             stop = parse(how, value, end, &number);
             good = stop != NULL && put_number(state->event, place, number);
         }
-        if (!good || stop == NULL || (stop < end && *stop != ' '))
-            return complain(problem, value, end, key != NULL ? key->name : "",
-                            stop == NULL || (stop < end && *stop != ' ') ? expected[how] : limit_of(key, how, place));
+        const char *name_of_key = key != NULL ? key->name : "";
+        if (stop == NULL || (stop < end && *stop != ' '))
+            return complain(problem, value, end, name_of_key, expected[how]);
+        if (!good)
+            return complain(problem, value, end, name_of_key, limit_of(key, how, place));
         plan_step(state, name, value, stop, key, place, how);
         for (at = stop; at < end && *at == ' ';)
             at++;

@@ -26,6 +26,8 @@ struct goleak_trace_window {
 #define GOLEAK_TRACE_BATCH_MAX 65536 /* bytes of a batch, as the runtimes write them */
 /* One that is small is sooner kept than read again, and a trace may claim to have a thread, or a P, for each of them. */
 #define GOLEAK_TRACE_SMALL_BATCH 256
+/* Where one is in what is kept of a trace, that is to be read again. */
+#define GOLEAK_NOT_KEPT SIZE_MAX
 /* Behind the bytes so many are readable: numbers are read ahead. */
 #define GOLEAK_TRACE_PADDING 64
 

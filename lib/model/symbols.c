@@ -397,6 +397,16 @@ size_t goleak_symbols_stack_frames(const struct goleak_symbols *symbols, uint32_
     return size / sizeof **frames;
 }
 
+bool goleak_symbols_stands_in(const struct goleak_symbols *symbols, uint32_t stack, uint32_t function)
+{
+    const uint32_t *frames;
+    size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
+    for (size_t i = 0; i < count; i++)
+        if (symbols->frame_info[frames[i] - 1].function == function)
+            return true;
+    return false;
+}
+
 uint32_t goleak_symbols_created_at(const struct goleak_symbols *symbols, uint32_t stack)
 {
     return stack != 0 && stack <= symbols->stacks.count ? symbols->stack_sites[stack - 1].created : 0;

@@ -174,6 +174,8 @@ const char *goleak_symbols_frame_function(const struct goleak_symbols *symbols, 
 uint32_t goleak_symbols_stack(struct goleak_symbols *symbols, const uint32_t *frames, size_t count);
 /* Number of frames; *frames borrowed. */
 size_t goleak_symbols_stack_frames(const struct goleak_symbols *symbols, uint32_t stack, const uint32_t **frames);
+/* A frame of the stack is of this function, a string. */
+bool goleak_symbols_stands_in(const struct goleak_symbols *symbols, uint32_t stack, uint32_t function);
 
 /* Site frames of a stack; 0 where it has none. */
 uint32_t goleak_symbols_created_at(const struct goleak_symbols *symbols, uint32_t stack);

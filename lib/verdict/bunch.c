@@ -195,12 +195,6 @@ static bool is_at_lock(const struct goleak_holders *holders, uint32_t index)
     return holders != NULL && (goleak_holders_lock(holders, index) != NULL || goleak_holders_is_free(holders, index));
 }
 
-/* What its goid tells of it, and of no other one: see is_forcegc_helper() of states.c. */
-static bool is_known_by_number(const struct goleak_record *record)
-{
-    return record->goid == 2 && record->reason == GOLEAK_REASON_UNKNOWN;
-}
-
 #define AHEAD 16
 
 /* What has_habits() asks. */
@@ -228,7 +222,7 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
             continue;
         bool blocked = goleak_is_blocked(record);
         if (blocked ? apart || is_at_lock(input->holders, i) || has_habits(input->waits, record)
-                    : is_known_by_number(record) ||
+                    : goleak_is_forcegc_helper(record) ||
                           (coroutine != 0 && input->sites->sites[record->site].start == coroutine)) {
             if (!add_alone(bunches, i))
                 return goleak_alloc_failure(bunches->alloc);

@@ -37,8 +37,8 @@ GOLEAK_RULE(timed)
 
 GOLEAK_RULE(timer)
 {
-    if (c->habit == NULL) {
-        if (c->hope != GOLEAK_HOPE_TIMER || !c->alike_timer)
+    if (c->habit == NULL) { /* the hope is that of its kind, or of a timer that is told (timed) */
+        if (c->hope != GOLEAK_HOPE_TIMER || c->input->timers_told)
             return false;
         goleak_say(out,
                    "all of the %" PRIu64 " waits like it that ended were ended by no goroutine but a timer, the "

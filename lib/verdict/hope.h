@@ -92,6 +92,15 @@ static inline bool goleak_is_blocked(const struct goleak_record *record)
            (record->flags & GOLEAK_REC_BLOCKED);
 }
 
+/* The first goroutine that the runtime's main starts, in runtime's init, before any of the program's own can
+ * (runtime/proc.go). Traces of Go 1.22 tell no stacks of those who do nothing: its goid alone tells it from others. */
+static inline bool goleak_is_forcegc_helper(const struct goleak_record *record)
+{
+    return record->goid == 2 && (record->flags & GOLEAK_REC_PREEXISTING) != 0 && record->site == 0 &&
+           record->block_stack == 0 && record->raw_reason == GOLEAK_REASON_NONE &&
+           record->reason == GOLEAK_REASON_UNKNOWN;
+}
+
 /* It waits in a function of this name, by its wait reason or its stack; or did so last, if it is awake. */
 bool goleak_waits_in(const struct goleak_hope_input *input, const struct goleak_record *record, const char *part);
 
@@ -151,6 +160,7 @@ static inline bool goleak_is_collector(const struct goleak_habit *habit, const s
 {
     return habit->others && !habit->strangers && site != NULL && !site->strangers;
 }
+
 /* A timer ended waits here, and the present one is not longer than that explains. */
 bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_limits *limits,
                        const struct goleak_habit *here, int64_t waited);

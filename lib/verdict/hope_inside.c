@@ -251,7 +251,7 @@ static void note_holders(struct inside *inside)
 {
     const struct goleak_hope_search *search = inside->search;
     for (uint32_t index = 1; index < search->hope->count; index++)
-        if (search->hope->kinds[index] != GOLEAK_HOPE_NONE && may_hold(search, index))
+        if (may_hold(search, index))
             note_holder(inside, goleak_store_at(search->input->store, index));
 }
 

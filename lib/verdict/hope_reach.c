@@ -249,17 +249,6 @@ void goleak_hope_look_who_passed(struct goleak_hope_search *search)
 
 /* ---- within reach ---- */
 
-bool goleak_hope_stands_in(const struct goleak_hope_search *search, uint32_t stack, uint32_t function)
-{
-    const struct goleak_symbols *symbols = search->input->symbols;
-    const uint32_t *frames;
-    size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
-    for (size_t i = 0; i < count; i++)
-        if (symbols->frame_info[frames[i] - 1].function == function)
-            return true;
-    return false;
-}
-
 const struct goleak_record *goleak_node_record(const struct goleak_store *store, const struct goleak_node *node)
 {
     uint64_t key = node->g != 0 ? node->g : node->goid | GOLEAK_KEY_GOID;
@@ -295,7 +284,7 @@ static bool is_function_alive(const struct goleak_hope_search *search, uint32_t 
         goleak_waited(spawner, search->input->last) < search->input->limits->run_ns)
         return true; /* it has run ever since */
     return spawner != NULL && spawner->block_stack != 0 &&
-           goleak_hope_stands_in(search, spawner->block_stack, function);
+           goleak_symbols_stands_in(search->input->symbols, spawner->block_stack, function);
 }
 
 /* It was never woken here, or not by one who is stuck or gone. */

@@ -117,8 +117,6 @@ void goleak_hope_look_who_passed(struct goleak_hope_search *search);
 /* Has one that is stuck this hope, by what is known so far? *whom, which is 0 before: on whom it rests. */
 typedef bool goleak_hope_test(const struct goleak_hope_search *search, uint32_t stuck, uint32_t *whom);
 goleak_hope_test goleak_hope_is_in_scope;
-/* A frame of the stack is of this function. */
-bool goleak_hope_stands_in(const struct goleak_hope_search *search, uint32_t stack, uint32_t function);
 /* The record of a node's goroutine; NULL: it is another one's by now. */
 const struct goleak_record *goleak_hope_spawner(const struct goleak_hope_search *search, uint32_t node);
 /* Its spawner, who waits at the end, is stuck. */

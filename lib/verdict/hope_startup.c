@@ -21,7 +21,7 @@ void goleak_hope_find_quiet(struct goleak_hope_search *search)
 static bool is_of_init(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     uint32_t stack = goleak_store_detail(search->input->store, record)->created_stack;
-    return search->do_init != 0 && goleak_hope_stands_in(search, stack, search->do_init);
+    return search->do_init != 0 && goleak_symbols_stands_in(search->input->symbols, stack, search->do_init);
 }
 
 /* Waits for what others do. Who sleeps has not come to rest; who has just been woken was at rest, and will be, but for

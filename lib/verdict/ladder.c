@@ -240,8 +240,6 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
     c.site = goleak_waits_site(input->waits, record);
     c.cohort = goleak_cohorts_of(&input->cohorts, record);
     c.hope = goleak_hope_of(&input->hope, c.index);
-    c.alike_timer = c.habit == NULL && !input->timers_told &&
-                    goleak_hope_timer_alike(input->waits, input->limits, record, c.waited);
     c.whom = c.index < input->hope.count ? input->hope.whom[c.index] : 0;
     c.lock = goleak_holders_lock(&input->holders, index);
     if (c.lock != NULL)

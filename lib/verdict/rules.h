@@ -33,7 +33,6 @@ struct goleak_case {
     const struct goleak_wait_site *site; /* NULL: no wait there ever ended */
     const struct goleak_cohort *cohort;
     enum goleak_hope_kind hope;
-    bool alike_timer; /* all who wait like it are woken by timers */
     uint32_t whom; /* the one on which its hope rests */
     const struct goleak_rise *rise; /* of its spawn site */
     struct goleak_tie tie;

@@ -124,7 +124,7 @@ static bool is_at_hand(const struct goleak_case *c, int64_t age)
         return false;
     const struct goleak_node *node = goleak_lineage_at(c->input->lineage, c->record->parent);
     const struct goleak_record *creator = node->alive ? goleak_node_record(c->input->store, node) : NULL;
-    const uint32_t *frames, *others;
+    const uint32_t *frames;
     size_t count =
         goleak_symbols_stack_frames(symbols, goleak_store_detail(c->input->store, c->record)->created_stack, &frames);
     size_t i = 0;
@@ -138,12 +138,8 @@ static bool is_at_hand(const struct goleak_case *c, int64_t age)
     const uint32_t function = symbols->frame_info[frames[i] - 1].function;
     if (function == 0 || goleak_name_is_lost(goleak_symbols_text(symbols, function)))
         return false; /* any may have this name */
-    const uint32_t start = c->input->sites->sites[creator->site].start;
-    size_t other_count = goleak_symbols_stack_frames(symbols, creator->block_stack, &others);
-    for (size_t k = 0; k < other_count; k++)
-        if (symbols->frame_info[others[k] - 1].function == function)
-            return true;
-    return function == start;
+    return function == c->input->sites->sites[creator->site].start ||
+           goleak_symbols_stands_in(symbols, creator->block_stack, function);
 }
 
 /* The runtime switches to a coroutine without any of the functions that are probed: only Go
@@ -203,14 +199,6 @@ static const char *runtime_waiter(const struct goleak_case *c)
     return NULL;
 }
 
-/* The first goroutine that the runtime's main starts, in runtime's init, before any of the program's own can
- * (runtime/proc.go). Traces of Go 1.22 tell no stacks of those who do nothing. */
-static bool is_forcegc_helper(const struct goleak_case *c)
-{
-    return c->record->goid == 2 && (c->record->flags & GOLEAK_REC_PREEXISTING) && c->record->site == 0 &&
-           c->record->block_stack == 0 && c->record->raw_reason == GOLEAK_REASON_NONE;
-}
-
 GOLEAK_RULE(waits)
 {
     if (c->record->state != GOLEAK_STATE_WAITING)
@@ -224,7 +212,7 @@ GOLEAK_RULE(waits)
         return true;
     }
     if (c->record->reason == GOLEAK_REASON_UNKNOWN) {
-        if (is_forcegc_helper(c)) {
+        if (goleak_is_forcegc_helper(c->record)) {
             out->verdict = GOLEAK_VERDICT_WAITING;
             goleak_say(out, "goroutine 2, of which nothing more is told: the runtime's own, runtime.forcegchelper");
             return true;
