@@ -131,6 +131,23 @@ static void a_cut_that_is_damage_hides_none(void **state)
     assert_int_equal(reading_count(GOLEAK_HEALTH_truncated), 1);
 }
 
+/* … and those behind it, which the clock cannot tell either. */
+static void a_time_that_is_too_late_is_told(void **state)
+{
+    (void)state;
+    add("Trace Go1.26\nEventBatch 3 -1 0\nSync\nFrequency 1000\nClockSnapshot 0 0 0 0\n"
+        "EventBatch 3 1 0\nProcStatus 1 0 1\nGoStatus 1 1 1 2\nGoCreate 4611686018427387904 7 0 0\nGoDestroy 1\n"
+        "EventBatch 3 -1 0\nStrings\nString 1 data=\"x\"\nEndOfGeneration\n");
+    for (int i = 0; i < 2; i++) {
+        reading_file = i == 0 ? NULL : &trace;
+        reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, 0);
+        assert_int_equal(reading_count(GOLEAK_HEALTH_clock_jumps), 1);
+        assert_non_null(strstr(reading.book.entries[GOLEAK_HEALTH_clock_jumps].detail, "285 years"));
+        assert_non_null(strstr(reading.events.data, "ts=9223372036854775807"));
+    }
+    reading_file = NULL;
+}
+
 /* What analyses read of the runtime's own events is the same as in v1: values, texts, stacks. */
 static void the_runtimes_events_have_their_values(void **state)
 {
@@ -322,6 +339,7 @@ int main(void)
         TEST(what_looks_like_batches_is_not_the_way),
         TEST(another_generation_is_not_the_way),
         TEST(a_cut_that_is_damage_hides_none),
+        TEST(a_time_that_is_too_late_is_told),
         TEST(the_runtimes_events_have_their_values),
         TEST(a_file_is_read_again_in_place_of_being_kept),
         TEST(what_is_not_there_any_more_is_told),
