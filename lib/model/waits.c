@@ -99,16 +99,22 @@ static void move_first(struct goleak_waits *waits, struct goleak_record *record,
     put_first(waits, record, index);
 }
 
-/* The one with the fewest waits is of no place any more, and the first; its mark may be another's, too. */
+/* One is of no place any more, and the first (see GOLEAK_HABITS); its mark may be another's, too. */
 static void free_least(struct goleak_waits *waits, struct goleak_record *record)
 {
-    uint32_t least = 0, before = 0, most = UINT32_MAX, marks = 0, last = 0;
-    for (uint32_t at = goleak_first_habit(record); at != 0; last = at, at = goleak_habit_at(waits, at)->next) {
-        if (goleak_habit_at(waits, at)->ended > most)
+    uint32_t most = goleak_first_habit(record), least = 0, before = 0, marks = 0;
+    for (uint32_t at = most; at != 0; at = goleak_habit_at(waits, at)->next)
+        if (goleak_habit_at(waits, at)->ended > goleak_habit_at(waits, most)->ended)
+            most = at;
+    bool is_once = false;
+    for (uint32_t at = goleak_first_habit(record), last = 0; at != 0;
+         last = at, at = goleak_habit_at(waits, at)->next) {
+        const bool once = goleak_habit_at(waits, at)->ended <= 1;
+        if (at == most || (is_once && !once))
             continue;
         least = at;
         before = last;
-        most = goleak_habit_at(waits, at)->ended;
+        is_once = once;
     }
     if (before != 0)
         move_first(waits, record, before);

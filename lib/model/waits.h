@@ -24,7 +24,9 @@
 #define GOLEAK_KEEPS_WAITS 1
 #endif
 
-/* No more places of one goroutine are kept apart: the one with the fewest waits goes. */
+/* No more places of one goroutine are kept apart. Of those where one wait ended, else of all but the one with the most
+ * waits, that goes which was used longest ago: a worker waits once a job for the next one, and often for what the job
+ * needs, which nobody waits for again. */
 #define GOLEAK_HABITS 8
 
 /* A place: a hash of 31 bits, equal for equal ones; odd where it is an object. */

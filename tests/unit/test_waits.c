@@ -211,6 +211,24 @@ static void places_are_bounded_and_the_least_goes(void **state)
     assert_int_equal(waits.habit_count, 1 + GOLEAK_HABITS);
 }
 
+/* A worker waits at its queue once a job, at what belongs to a job often, and never again. */
+static void a_queue_is_not_forgotten_for_what_jobs_need(void **state)
+{
+    struct goleak_record record = parked(GOLEAK_REASON_CHAN_RECV, 0);
+    const int jobs = 40;
+    (void)state;
+    for (int job = 1; job <= jobs; job++) {
+        wait_once(&record, 0xc000, 1, 7);
+        for (uint64_t object = 0; object < 5; object++)
+            for (int again = 0; again < 30; again++)
+                wait_once(&record, 0x10000 + ((uint64_t)job * 5 + object) * 96, 1, 8);
+    }
+    assert_int_equal(waits.habit_count, 1 + GOLEAK_HABITS);
+    goleak_waits_begin(&waits, &record, 0xc000);
+    assert_non_null(goleak_waits_here(&waits, &record));
+    assert_int_equal(goleak_waits_here(&waits, &record)->ended, jobs);
+}
+
 /* Lists of some are given back and taken apart again by others. */
 static void lists_that_are_free_are_used_again(void **state)
 {
@@ -335,6 +353,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_site_has_a_histogram, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_sites_are_found_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(places_are_bounded_and_the_least_goes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_queue_is_not_forgotten_for_what_jobs_need, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lists_that_are_free_are_used_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wait_behind_sleeps_need_not_have_begun, set_up, tear_down),
         cmocka_unit_test_setup_teardown(naps_are_kept_whatever_stands_first, set_up, tear_down),
