@@ -144,8 +144,7 @@ enum goleak_status goleak_v1_push(struct goleak_v1_out *out)
 {
     out->events += out->batch->count;
     out->batch->in_order = out->has_time != 0;
-    if (out->clock.last_ns == INT64_MAX)
-        goleak_trace_note_late(out->file->env.health, out->batch);
+    out->late = out->late || goleak_trace_note_late(out->file->env.health, out->batch);
     return out->file->env.sink.push(out->file->env.sink.context, &out->batch);
 }
 

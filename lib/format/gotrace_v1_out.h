@@ -29,6 +29,7 @@ struct goleak_v1_out {
     struct goleak_tickclock clock;
     uint32_t has_time; /* GOLEAK_HAS_TIME, or 0 */
     bool prologue;     /* before the first Gomaxprocs */
+    bool late;         /* the clock stands still, and that is said */
     uint64_t events;
     uint8_t hows[256]; /* by first byte: how gotrace_v1_turn.c takes it; 0: not at all */
     struct goleak_v1_simple simple[GOLEAK_V1_TYPES];

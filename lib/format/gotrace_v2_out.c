@@ -58,8 +58,7 @@ enum goleak_status goleak_v2_push(struct goleak_v2_out *out)
     out->pushed += count;
     out->batch->count = count;
     out->batch->in_order = true;
-    if (out->clock.last_ns == INT64_MAX)
-        goleak_trace_note_late(out->generation->env.health, out->batch);
+    out->late = out->late || goleak_trace_note_late(out->generation->env.health, out->batch);
     enum goleak_status status = sink->push(sink->context, &out->batch);
     begin_batch(out);
     return status;

@@ -46,6 +46,7 @@ struct goleak_v2_out {
     struct goleak_event *next, *full; /* in the batch: where the next event goes, and where it has no room */
     uint64_t pushed; /* events, in batches before this one */
     struct goleak_tickclock clock;
+    bool late;     /* it stands still, and that is said */
     size_t sample; /* the next one */
     uint64_t due;  /* its ticks; UINT64_MAX: there is none */
     uint32_t names[256]; /* strings: of event types */

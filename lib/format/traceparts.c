@@ -54,15 +54,17 @@ const uint8_t *goleak_trace_read_again(struct goleak_trace_window *window, const
 
 /* ---- the clock ---- */
 
-void goleak_trace_note_late(struct goleak_health_book *health, const struct goleak_batch *batch)
+bool goleak_trace_note_late(struct goleak_health_book *health, const struct goleak_batch *batch)
 {
     size_t at = batch->count;
     while (at != 0 && batch->events[at - 1].time_ns == INT64_MAX)
         at--;
-    if (at < batch->count && goleak_health_is_first(health, GOLEAK_HEALTH_clock_jumps))
-        goleak_health_note(health, GOLEAK_HEALTH_clock_jumps, 1, 0, 0, batch->events[at].position,
-                           "found a time 285 years or more after the trace's clock began, expected less; what is told "
-                           "from here on has the latest time there is");
+    if (at == batch->count)
+        return false;
+    goleak_health_note(health, GOLEAK_HEALTH_clock_jumps, 1, 0, 0, batch->events[at].position,
+                       "found a time 285 years or more after the trace's clock began, expected less; what is told "
+                       "from here on has the latest time there is");
+    return true;
 }
 
 /* ---- goroutines ---- */

@@ -39,8 +39,9 @@ void goleak_trace_window_close(struct goleak_trace_window *window, struct goleak
     "found fewer bytes of a batch than were there before, expected all of them: the file has changed, or could not "   \
     "be read, since"
 
-/* Says where the clock begins to stand still (see goleak_tickclock_far), if it does in this batch, and has not before. */
-void goleak_trace_note_late(struct goleak_health_book *health, const struct goleak_batch *batch);
+/* Says where the clock begins to stand still (see goleak_tickclock_far), if it does so in this batch. True: it does, and
+ * will not be asked about again. */
+bool goleak_trace_note_late(struct goleak_health_book *health, const struct goleak_batch *batch);
 
 /* States as traces number them. */
 enum goleak_trace_status {

@@ -100,9 +100,9 @@ static void move_first(struct goleak_waits *waits, struct goleak_record *record,
 }
 
 /* One is of no place any more, and the first (see GOLEAK_HABITS); its mark may be another's, too. */
-static void free_least(struct goleak_waits *waits, struct goleak_record *record)
+static void free_place(struct goleak_waits *waits, struct goleak_record *record)
 {
-    uint32_t most = goleak_first_habit(record), least = 0, before = 0, marks = 0;
+    uint32_t most = goleak_first_habit(record), gone = 0, before = 0, marks = 0;
     for (uint32_t at = most; at != 0; at = goleak_habit_at(waits, at)->next)
         if (goleak_habit_at(waits, at)->ended > goleak_habit_at(waits, most)->ended)
             most = at;
@@ -112,13 +112,13 @@ static void free_least(struct goleak_waits *waits, struct goleak_record *record)
         const bool once = goleak_habit_at(waits, at)->ended <= 1;
         if (at == most || (is_once && !once))
             continue;
-        least = at;
+        gone = at;
         before = last;
         is_once = once;
     }
     if (before != 0)
         move_first(waits, record, before);
-    struct goleak_habit *habit = goleak_habit_at(waits, least);
+    struct goleak_habit *habit = goleak_habit_at(waits, gone);
     for (uint32_t at = habit->next; at != 0; at = goleak_habit_at(waits, at)->next)
         marks |= goleak_place_mark(goleak_habit_at(waits, at)->place);
     *habit = (struct goleak_habit){ .next = habit->next, .past = habit->past, .count = (uint8_t)(habit->count - 1) };
@@ -154,7 +154,7 @@ static uint32_t find_habit(struct goleak_waits *waits, struct goleak_record *rec
     }
     bool is_spare = first->count == 0; /* it only slept */
     if (first->count == GOLEAK_HABITS)
-        free_least(waits, record);
+        free_place(waits, record);
     else if (!is_spare && !add_habit(waits, record))
         return 0;
     give_place(waits, record, place);

@@ -131,7 +131,7 @@ static void a_cut_that_is_damage_hides_none(void **state)
     assert_int_equal(reading_count(GOLEAK_HEALTH_truncated), 1);
 }
 
-/* … and those behind it, which the clock cannot tell either. */
+/* Of the clock, once, and not of each event that it cannot tell any more. */
 static void a_time_that_is_too_late_is_told(void **state)
 {
     (void)state;
