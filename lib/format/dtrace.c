@@ -506,6 +506,15 @@ static bool is_header(const char *at, const char *end)
     return goleak_begins(at, end, "FUNCTION") || goleak_begins(at, end, "ID ");
 }
 
+/* The last line, without its newline: the beginning of an event of the naive form. */
+static bool is_cut_naive(const struct goleak_reader *reader, const struct goleak_line *line)
+{
+    static const char start[] = "goroutine ";
+    size_t size = (size_t)(line->end - line->at);
+    return !line->ended && (reader->text.forms & FORM_NAIVE) != 0 &&
+           memcmp(line->at, start, size < sizeof start - 1 ? size : sizeof start - 1) == 0;
+}
+
 /* The general path: any line. */
 static enum goleak_status take_line(void *context, const struct goleak_line *line)
 {
@@ -546,6 +555,8 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
     if (memchr(at, 0, (size_t)(end - at)) != NULL && goleak_keyed_find(at, end) != NULL)
         goleak_textual_damaged(&reader->text, line, memchr(at, 0, (size_t)(end - at)),
                                "found a NUL byte in an event, expected text");
+    else if (is_cut_naive(reader, line))
+        goleak_textual_cut(&reader->text, line);
     else
         goleak_textual_unknown(&reader->text, line);
     return GOLEAK_OK;

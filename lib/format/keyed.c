@@ -896,20 +896,51 @@ void goleak_keyed_remember(struct goleak_keyed *keyed, const struct goleak_event
     keyed->last_keys[event->kind] = event->has;
     if (event->has & GOLEAK_HAS_TIME)
         keyed->last_ns = event->time_ns;
+    if (event->has & GOLEAK_HAS_COUNT)
+        keyed->last_count = event->count;
+    if (event->has & GOLEAK_HAS_BLOCKED_COUNT)
+        keyed->last_blocked_count = event->blocked_count;
 }
 
-/* A timestamp that lacks digits lies far before the others. */
-#define CUT_TIME_NS ((int64_t)1000000000)
+/* Without its last digit it would be a tenth of what the line before has, or what comes next. */
+static bool goes_on(int64_t value, int64_t before)
+{
+    return (value < 0 ? -value : value) >= (before < 0 ? -before : before) / 2;
+}
 
-bool goleak_keyed_is_whole(const struct goleak_keyed *keyed, const struct goleak_event *event, bool first)
+/* Behind the last value of [at, end) nothing is missing: digits, or the rest of a name. */
+static bool ends_whole(const struct goleak_keyed *keyed, const char *at, const char *end,
+                       const struct goleak_event *event)
+{
+    const char *value = end;
+    while (value > at && value[-1] != '=')
+        value--;
+    if (value == at)
+        return true; /* no keys: perf's address stands in parentheses */
+    const char *stop = value - 1, *name = stop;
+    while (name > at && is_word(name[-1]))
+        name--;
+    const struct key *key = find_key(name, (size_t)(stop - name));
+    if (key == NULL || key->how == TEXT || key->how == FUNCTION)
+        return false;
+    if (memchr(value, ' ', (size_t)(end - value)) != NULL)
+        return true;
+    switch (key->place) {
+    case P_TIME: return goes_on(event->time_ns, keyed->last_ns);
+    case P_COUNT: return goes_on(event->count, keyed->last_count);
+    case P_BLOCKED_COUNT: return goes_on(event->blocked_count, keyed->last_blocked_count);
+    default: return false;
+    }
+}
+
+bool goleak_keyed_is_whole(const struct goleak_keyed *keyed, const char *at, const char *end,
+                           const struct goleak_event *event, bool first)
 {
     uint32_t before = keyed->last_keys[event->kind];
-    if ((event->has & GOLEAK_HAS_TIME) && event->time_ns < keyed->last_ns - CUT_TIME_NS)
-        return false;
-    if (before != 0)
-        return (before & ~event->has) == 0;
     /* The first of its kind: only the scripts' counters, which end a line, tell. */
-    return first || (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) != 0;
+    bool has_all = before != 0 ? (before & ~event->has) == 0
+                               : first || (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) != 0;
+    return has_all && ends_whole(keyed, at, end, event);
 }
 
 /* Nothing but known keys, more than one: else programs log such lines. */

@@ -62,6 +62,7 @@ struct goleak_keyed {
     bool numbers_tell_base; /* perf: 0x says hexadecimal, else decimal */
     uint32_t last_keys[GOLEAK_EVENT_KIND_COUNT]; /* `has` of the last whole line of a kind */
     int64_t last_ns; /* of the last whole line that told time; 0: none did */
+    int32_t last_count, last_blocked_count; /* … and of those with these keys */
     uint8_t plan_at[GOLEAK_PLAN_PLACES]; /* by hash of the line's first bytes: plan + 1; 0: none */
     uint8_t plans_used;
     struct goleak_key_plan plans[GOLEAK_PLANS];
@@ -130,8 +131,10 @@ bool goleak_keyed_begins_name(const char *at, const char *end);
 
 /* A line that was read to its end. */
 void goleak_keyed_remember(struct goleak_keyed *keyed, const struct goleak_event *event);
-/* A line that the input's end may have cut, within a number too: does it have all
- * that lines of its kind had? `first`: it is the only one so far. */
-bool goleak_keyed_is_whole(const struct goleak_keyed *keyed, const struct goleak_event *event, bool first);
+/* Is the event at [at, end), which the input's end may have cut, whole? It has all that lines of its
+ * kind had, and its last value is none that could go on: a time or a counter that follows from those
+ * before, for with digits missing it would not. `first`: it is the only one so far. */
+bool goleak_keyed_is_whole(const struct goleak_keyed *keyed, const char *at, const char *end,
+                           const struct goleak_event *event, bool first);
 
 #endif

@@ -30,6 +30,7 @@ enum goleak_status goleak_section_begin(const struct goleak_format *format, stru
     memcpy(text->places, out->guessed, sizeof text->places);
     memset(text->keyed.last_keys, 0, sizeof text->keyed.last_keys);
     text->keyed.last_ns = 0;
+    text->keyed.last_count = text->keyed.last_blocked_count = INT32_MIN; /* none */
     text->lines.number = text->lines.fed_bytes = 0;
     text->lines.mark = UINT64_MAX;
     return status;
@@ -52,6 +53,8 @@ enum goleak_status goleak_section_end(const struct goleak_format *format, struct
     out->forms = text->forms;
     out->has_stacks = goleak_textual_has_stacks(text);
     out->last_ns = text->keyed.last_ns;
+    out->last_count = text->keyed.last_count;
+    out->last_blocked_count = text->keyed.last_blocked_count;
     memcpy(out->last_keys, text->keyed.last_keys, sizeof out->last_keys);
     memcpy(out->spawns, text->spawns, sizeof out->spawns);
     memcpy(out->spawned, state->spawned, sizeof out->spawned);
@@ -119,6 +122,10 @@ void goleak_section_told(const struct goleak_format *format, struct goleak_reade
             text->keyed.last_keys[kind] = section->last_keys[kind];
     if (section->last_ns != 0)
         text->keyed.last_ns = section->last_ns;
+    if (section->last_count != INT32_MIN)
+        text->keyed.last_count = section->last_count;
+    if (section->last_blocked_count != INT32_MIN)
+        text->keyed.last_blocked_count = section->last_blocked_count;
     goleak_lines_skip(&text->lines, section->bytes, section->lines);
 }
 

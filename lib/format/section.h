@@ -21,6 +21,7 @@ struct goleak_section {
     uint32_t seen, forms;
     bool has_stacks;
     int64_t last_ns;
+    int32_t last_count, last_blocked_count; /* INT32_MIN: none */
     uint32_t last_keys[GOLEAK_EVENT_KIND_COUNT];
     struct goleak_spawn spawns[GOLEAK_SPAWNS]; /* of threads in `spawned`; stacks by its reader's numbers */
     uint64_t spawned[GOLEAK_SPAWNS / 64];

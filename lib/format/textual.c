@@ -386,10 +386,13 @@ void goleak_textual_added(struct goleak_textual *text, size_t count)
     for (const struct goleak_event *event = last; event >= first && kinds != all; event--) {
         if ((kinds >> event->kind & 1) == 0)
             text->keyed.last_keys[event->kind] = event->has;
+        if ((kinds & ~(1u << GOLEAK_EVENT_PARK)) == 0 && (event->has & GOLEAK_HAS_COUNT))
+            text->keyed.last_count = event->count;
         kinds |= 1u << event->kind;
     }
     if (last->has & GOLEAK_HAS_TIME)
         text->keyed.last_ns = last->time_ns;
+    text->keyed.last_blocked_count = last->blocked_count; /* all of them have it */
     text->seen |= last->has & GOLEAK_HAS_TIME;
     text->batch->count += count;
     text->bare_spawns = (uint16_t)(count < 16 ? (unsigned)text->bare_spawns << count : 0u);
@@ -521,9 +524,8 @@ void goleak_textual_error(struct goleak_textual *text, const struct goleak_line 
 
 void goleak_textual_cut(struct goleak_textual *text, const struct goleak_line *line)
 {
-    goleak_health_note(text->env.health, GOLEAK_HEALTH_truncated, 1, line->number,
-                       (uint64_t)(line->end - line->at) + 1, 0,
-                       "the last line ends without a newline and is cut; it was left out");
+    goleak_health_note(text->env.health, GOLEAK_HEALTH_truncated, 1, line->number, (uint64_t)(line->end - line->at) + 1,
+                       0, "the last line ends without a newline and may be cut; it was left out");
 }
 
 void goleak_textual_too_long(struct goleak_textual *text, const struct goleak_line *line, uint64_t bytes)
@@ -535,26 +537,9 @@ void goleak_textual_too_long(struct goleak_textual *text, const struct goleak_li
 
 /* ---- keyed events ---- */
 
-/* The line ends with the number of a goroutine, which is another one's if digits of it are missing. */
-static bool ends_with_goroutine(const struct goleak_line *line)
-{
-    static const char *const keys[] = { "g",      "gp",         "callergp",   "goid", "goroutine",
-                                        "parent", "parentgoid", "parentGoid", "by",   "bygoid" };
-    const char *value = line->end;
-    while (value > line->at && value[-1] != '=')
-        value--;
-    const char *equals = value > line->at ? value - 1 : line->at, *key = equals;
-    while (key > line->at && ((key[-1] >= 'a' && key[-1] <= 'z') || (key[-1] >= 'A' && key[-1] <= 'Z')))
-        key--;
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (strlen(keys[i]) == (size_t)(equals - key) && memcmp(keys[i], key, (size_t)(equals - key)) == 0)
-            return true;
-    return false;
-}
-
 bool goleak_textual_whole(struct goleak_textual *text, const struct goleak_line *line, const struct goleak_event *event)
 {
-    if (!line->ended && (!goleak_keyed_is_whole(&text->keyed, event, text->events == 0) || ends_with_goroutine(line))) {
+    if (!line->ended && !goleak_keyed_is_whole(&text->keyed, line->at, line->end, event, text->events == 0)) {
         goleak_textual_cut(text, line);
         return false;
     }
@@ -687,7 +672,6 @@ static enum goleak_status note_locks(struct goleak_textual *text, const struct g
 static void recorder_ends(struct goleak_textual *text, const struct goleak_line *line, const char *at)
 {
     uint64_t count;
-    text->recorder_ended = true;
     if (find_number(at, line->end, "lost=", &count))
         goleak_textual_lost_in_all(text, line, count);
     if (!text->recorder_began)
@@ -708,7 +692,11 @@ bool goleak_textual_recorder_line(struct goleak_textual *text, const struct gole
         recorder_begins(text, at, line->end);
         *status = *status == GOLEAK_OK ? note_locks(text, line, at) : *status;
     } else if (goleak_begins(at, line->end, "goleak-recorder-end:")) {
-        recorder_ends(text, line, at);
+        text->recorder_ended = true;
+        if (line->ended)
+            recorder_ends(text, line, at);
+        else
+            goleak_textual_cut(text, line); /* its numbers may lack digits */
     } else {
         return false;
     }

@@ -561,6 +561,38 @@ static void a_last_line_that_lacks_its_end_is_left_out(void **state)
     assert_int_equal(reading_count(GOLEAK_HEALTH_damaged_lines), 0);
 }
 
+/* The first digit of 12 is another count, and of reason 10 another reason. */
+static void a_last_number_that_may_lack_digits_is_left_out(void **state)
+{
+    static const char *const cuts[] = {
+        "goroutine c000102380 created: count=1",
+        "goroutine c000102380 created: count=",
+        "goroutine c000102380 crea",
+        "goroutine c00010",
+        "gorout",
+    };
+    struct bytes text = { 0 };
+    (void)state;
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        bytes_format(&text, "goroutine c000102000 created: count=11\n%s", cuts[i]);
+        expect(text.data, "1 create g=c000102000 count=11 naive\n");
+        assert_int_equal(reading_count(GOLEAK_HEALTH_truncated), 1);
+        assert_int_equal(reading_count(GOLEAK_HEALTH_unknown_lines), 0);
+        bytes_clear(&text);
+    }
+    expect("newproc1: goroutine=c000102000 parent=824633729920 count=19 blocked_count=12\n"
+           "newproc1: goroutine=c000102380 parent=824633729920 count=20 blocked_count=1",
+           "1 create g=c000102000 by=c000002380 count=19 blocked_count=12\n");
+    assert_int_equal(reading_count(GOLEAK_HEALTH_truncated), 1);
+    expect("gopark: goroutine=c000102000 reason=6\ngopark: goroutine=c000102380 reason=1",
+           "1 park g=c000102000 reason=6\n");
+    assert_int_equal(reading_count(GOLEAK_HEALTH_truncated), 1);
+    expect("goroutine c000102000 created: count=11\ngoroutine c000102380 created: count=12",
+           "1 create g=c000102000 count=11 naive\n2 create g=c000102380 count=12 naive\n");
+    reading_expect_healthy();
+    bytes_free(&text);
+}
+
 static void a_last_line_that_only_lacks_its_newline_is_good(void **state)
 {
     (void)state;
@@ -710,6 +742,7 @@ int main(void)
         TEST(a_damaged_line_is_passed_over_and_told),
         TEST(a_line_that_is_too_long_is_told_with_its_length),
         TEST(a_last_line_that_lacks_its_end_is_left_out),
+        TEST(a_last_number_that_may_lack_digits_is_left_out),
         TEST(a_last_line_that_only_lacks_its_newline_is_good),
         TEST(the_cut_is_found_behind_many_fast_lines_too),
         TEST(the_fast_path_and_the_general_one_agree),

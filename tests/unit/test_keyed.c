@@ -418,31 +418,71 @@ static void a_sure_event_has_its_goroutine_or_its_counter(void **state)
 static bool is_whole(const char *line, bool first)
 {
     read_event(line);
-    return goleak_keyed_is_whole(&keyed, &event, first);
+    return goleak_keyed_is_whole(&keyed, line, line + strlen(line), &event, first);
+}
+
+static void remember(const char *line)
+{
+    read_event(line);
+    goleak_keyed_remember(&keyed, &event);
 }
 
 static void a_cut_line_is_measured_by_those_before_it(void **state)
 {
     (void)state;
-    read_event("gopark: goroutine=c000 reason=6 blocked_count=1");
-    goleak_keyed_remember(&keyed, &event);
+    remember("gopark: goroutine=c000 reason=6 blocked_count=1");
     assert_true(is_whole("gopark: goroutine=c001 reason=6 blocked_count=2", false));
     assert_true(is_whole("gopark: goroutine=c001 reason=6 blocked_count=2 ts=4", false));
     assert_false(is_whole("gopark: goroutine=c001 reason=6", false));
     assert_false(is_whole("gopark: goroutine=c0", false));
     /* Of a kind that was not there before: the counters end a line. */
     assert_true(is_whole("godestroy: goroutine=c0 count=1", false));
-    assert_false(is_whole("godestroy: goroutine=c0", false));
-    assert_true(is_whole("godestroy: goroutine=c0", true)); /* the only line there is */
+    assert_false(is_whole("godestroy: goroutine=c0 ", false));
+    assert_true(is_whole("godestroy: goroutine=c0 ", true)); /* the only line there is */
+}
+
+/* A goroutine's number, a reason, a name: with a digit or a letter less it is another one's. */
+static void a_last_value_that_could_go_on_may_be_cut(void **state)
+{
+    static const char *const lines[] = {
+        "gopark: goroutine=c001",           "gopark: goroutine=c001 goid=1",   "gopark: goroutine=c001 reason=1",
+        "gopark: goroutine=c001 wait=1",    "gopark: goroutine=c001 tid=1",    "gopark: goroutine=c001 cpu=1",
+        "gopark: goroutine=c001 blocked=1", "gopark: goroutine=c001 chan=c00", "gopark: goroutine=c001 fn=main.ma",
+        "gopark: goroutine=c001 foreign=1", "gopark: goroutine=c001 until=1",  "gopark: goroutine=c001 comm=a b",
+    };
+    char ended[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        if (is_whole(lines[i], true))
+            fail_msg("%s", lines[i]);
+        snprintf(ended, sizeof ended, "%s ts=5", lines[i]);
+        assert_true(is_whole(ended, true));
+    }
+    assert_true(is_whole("gopark: goroutine=c001 reason=1 ", true)); /* the blank stands behind it */
+}
+
+static void a_cut_counter_is_far_from_the_one_before(void **state)
+{
+    (void)state;
+    remember("newproc1: goroutine=c000 parent=1 count=19 blocked_count=9");
+    assert_false(is_whole("newproc1: goroutine=c001 parent=1 count=20 blocked_count=1", false));
+    assert_true(is_whole("newproc1: goroutine=c001 parent=1 count=20 blocked_count=10", false));
+    assert_true(is_whole("newproc1: goroutine=c001 parent=1 count=20 blocked_count=8", false));
+    assert_false(is_whole("END: count=2", false));
+    assert_true(is_whole("END: count=20", false));
+    remember("newproc1: goroutine=c000 parent=1 count=1 blocked_count=-11");
+    assert_false(is_whole("newproc1: goroutine=c001 parent=1 count=2 blocked_count=-1", false));
+    assert_true(is_whole("newproc1: goroutine=c001 parent=1 count=2 blocked_count=-10", false));
+    assert_true(is_whole("END: count=0", false));
 }
 
 static void a_cut_timestamp_lies_far_before_the_others(void **state)
 {
     (void)state;
-    read_event("execute: goroutine=c000 ts=1117829673979");
-    goleak_keyed_remember(&keyed, &event);
-    assert_false(is_whole("execute: goroutine=c000 ts=111782967", false));
-    assert_true(is_whole("execute: goroutine=c000 ts=1117829673970", false)); /* a little late */
+    remember("execute: goroutine=c000 ts=1117829673979");
+    assert_false(is_whole("execute: goroutine=c000 ts=111782967397", false));
+    assert_true(is_whole("execute: goroutine=c000 ts=1117829673970", false));
+    assert_true(is_whole("execute: goroutine=c000 ts=1113000000000", false)); /* another CPU's, late */
 }
 
 int main(void)
@@ -465,6 +505,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_event_is_found_behind_other_output, set_up, tear_down),
         cmocka_unit_test(a_sure_event_has_its_goroutine_or_its_counter),
         cmocka_unit_test_setup_teardown(a_cut_line_is_measured_by_those_before_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_last_value_that_could_go_on_may_be_cut, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_cut_counter_is_far_from_the_one_before, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cut_timestamp_lies_far_before_the_others, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -728,6 +728,7 @@ static void times_that_fall_without_a_zero_are_as_printed(void **state)
 static void a_cut_line_is_left_out_and_told(void **state)
 {
     static const char *const cuts[] = {
+        "app 7 [000] 1.7: p:gopark: (486ae0) g=0xc000102000 goid=7 reason=1", /* perhaps 10 */
         "app 7 [000] 1.7: p:gopark: (486ae0) g=0xc000102000 goid=",
         "app 7 [000] 1.7: p:gopark: (486ae0) g=0xc000102000 go",
         "app 7 [000] 1.7: p:gopark: (486ae0) g=0xc000102000",
@@ -744,17 +745,17 @@ static void a_cut_line_is_left_out_and_told(void **state)
         snprintf(text, sizeof text, "app 7 [000] 1.5: p:gopark: (486ae0) g=0xc000102000 goid=7 reason=6\n%s", cuts[i]);
         reading_expect(PERF, text, "1 park g=c000102000 goid=7 reason=6 ts=1500000000 cpu=0 tid=7\n");
         reading_expect_complaint(GOLEAK_HEALTH_truncated, 1, 2, strlen(cuts[i]) + 1,
-                                 "the last line ends without a newline and is cut; it was left out");
+                                 "the last line ends without a newline and may be cut; it was left out");
         assert_int_equal(reading_count(GOLEAK_HEALTH_damaged_lines), 0);
     }
 }
 
-static void a_last_line_with_all_of_its_keys_is_whole(void **state)
+static void a_last_line_that_cannot_go_on_is_whole(void **state)
 {
     (void)state;
     reading_expect(PERF,
                    "app 7 [000] 1.5: p:gopark: (486ae0) g=0xc000102000 goid=7 reason=6\n"
-                   "app 7 [000] 1.7: p:gopark: (486ae0) g=0xc000102000 goid=7 reason=7",
+                   "app 7 [000] 1.7: p:gopark: (486ae0) g=0xc000102000 goid=7 reason=7 ",
                    "1 park g=c000102000 goid=7 reason=6 ts=1500000000 cpu=0 tid=7\n"
                    "2 park g=c000102000 goid=7 reason=7 ts=1700000000 cpu=0 tid=7\n");
     reading_expect_healthy();
@@ -893,7 +894,7 @@ int main(void)
         TEST(times_that_rise_from_zero_are_relative),
         TEST(times_that_fall_without_a_zero_are_as_printed),
         TEST(a_cut_line_is_left_out_and_told),
-        TEST(a_last_line_with_all_of_its_keys_is_whole),
+        TEST(a_last_line_that_cannot_go_on_is_whole),
         TEST(what_is_missing_from_the_field_set_is_advised),
         TEST(perf_output_is_recognised),
         TEST(an_input_without_an_event_fails_with_the_advice),
