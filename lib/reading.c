@@ -159,6 +159,7 @@ static enum goleak_status push(void *context, struct goleak_batch **batch)
     *batch = empty;
     empty->count = 0;
     empty->in_order = false;
+    empty->untold = 0;
     if (!several && parcel->count == PARCEL_BATCHES && !send(reader, false))
         return GOLEAK_E_IO;
     return GOLEAK_OK;
@@ -458,6 +459,7 @@ static enum goleak_status start(struct goleak_reading *reading, unsigned readers
     struct goleak_alloc *alloc = alone ? &first->aside.side->alloc : &reading->alloc_of_turn;
     goleak_alloc_init(&reading->alloc_of_turn, NULL, 0);
     first->aside.input->waits = !alone;
+    first->aside.side->waits_only = goleak_input_waits_only(reading->input);
     goleak_buf_init(&reading->rest, alloc);
     goleak_buf_init(&reading->first, alloc);
     status = goleak_decode_open(&reading->decode, alloc, reading->source, trace->options.max_memory_bytes / 2,

@@ -377,6 +377,13 @@ void goleak_input_tells_offsets(struct goleak_input *input)
         input->lane->source.offsets = true;
 }
 
+bool goleak_input_waits_only(const struct goleak_input *input)
+{
+    const struct goleak_trace *trace = input->trace;
+    return trace->waits_only || (trace->sink.push == goleak_order_push && input->lane == NULL &&
+                                 !goleak_story_is_asked(&trace->replay.story));
+}
+
 static enum goleak_status open_reader(struct goleak_input *input)
 {
     struct goleak_trace *trace = input->trace;
@@ -390,6 +397,7 @@ static enum goleak_status open_reader(struct goleak_input *input)
         .part_context = trace->open_part != NULL ? trace->part_context : input,
         .read_again = input->again != NULL ? read_again : NULL,
         .again_context = input,
+        .waits_only = goleak_input_waits_only(input),
     };
     if (input->format->offsets)
         goleak_input_tells_offsets(input);

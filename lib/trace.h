@@ -53,6 +53,7 @@ struct goleak_trace {
     struct goleak_order order;
     struct goleak_merge merge;     /* of inputs that are open together; alloc NULL: none are */
     struct goleak_event_sink sink; /* where readers push: the order, or a decoder's queue */
+    bool waits_only;               /* … or another trace's, which asks for no more (aside.h) */
     goleak_part_fn *open_part;     /* of a converter; NULL: a lane for each */
     void *part_context;
     struct goleak_model model;
@@ -91,6 +92,8 @@ void goleak_input_begin(struct goleak_input *input);
 void goleak_input_tells_offsets(struct goleak_input *input);
 /* Where its events go. */
 struct goleak_event_sink goleak_input_sink(const struct goleak_input *input);
+/* They are asked for nothing but what changes lives and waits: see goleak_reader_env. */
+bool goleak_input_waits_only(const struct goleak_input *input);
 /* Keeps a status from below that came without a sentence, with one. */
 enum goleak_status goleak_trace_fail(struct goleak_trace *trace, enum goleak_status status,
                                      struct goleak_error *error);

@@ -59,6 +59,9 @@ struct goleak_reader_env {
      * have changed since: they are claims as much as the first time. NULL: they cannot be had again. */
     size_t (*read_again)(void *context, uint64_t offset, void *buffer, size_t size);
     void *again_context;
+    /* Nobody asks for more than what changes lives and waits. Of the others that formats may leave out: that a goroutine
+     * runs again, or is in a system call. At the end a STATUS tells in which state it is, and since when (HAS_UNTIL). */
+    bool waits_only;
 };
 
 /* How sure a sniffer is. */

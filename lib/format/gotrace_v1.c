@@ -66,6 +66,7 @@ static enum goleak_status add_plain(struct goleak_reader *reader, const struct g
     const struct plain *plain = &plains[from->from->type];
     if (from->subject == 0)
         return GOLEAK_OK;
+    reader->order.gs.gs[from->subject].untold = false;
     struct goleak_event *event = goleak_v1_add(&reader->out, from->from, (enum goleak_event_kind)plain->kind,
                                                plain->flags, plain->value, plain->has);
     goleak_v1_whose(event, from->subject, from->goid);
@@ -144,6 +145,8 @@ enum goleak_status goleak_v1_push(struct goleak_v1_out *out)
 {
     out->events += out->batch->count;
     out->batch->in_order = out->has_time != 0;
+    out->batch->untold = (int32_t)(out->untold - out->untold_pushed);
+    out->untold_pushed = out->untold;
     out->late = out->late || goleak_trace_note_late(out->file->env.health, out->batch);
     return out->file->env.sink.push(out->file->env.sink.context, &out->batch);
 }
@@ -177,7 +180,45 @@ static bool begin(struct goleak_reader *reader)
         return false;
     begin_time(reader);
     begin_turns(reader);
+    reader->out.waits_only = reader->file.env.waits_only && reader->out.has_time != 0;
     return true;
+}
+
+/* Something that was left untold, now that the trace has ended: whoever is told of it knows the trace up to here. NULL:
+ * `status` tells why. */
+static struct goleak_event *tell_late(struct goleak_v1_out *out, enum goleak_event_kind kind, uint32_t has,
+                                      enum goleak_status *status)
+{
+    static const struct goleak_v1_cursor nowhere;
+    *status = out->batch->count == GOLEAK_BATCH_EVENTS ? goleak_v1_push(out) : GOLEAK_OK;
+    if (*status != GOLEAK_OK)
+        return NULL;
+    struct goleak_event *event = goleak_v1_add(out, &nowhere, kind, 0, 0, has);
+    event->time_ns = out->clock.last_ns;
+    out->untold--;
+    return event;
+}
+
+/* Who runs, and since when; and when the last of all was. */
+static enum goleak_status tell_untold(struct goleak_reader *reader)
+{
+    struct goleak_v1_out *out = &reader->out;
+    enum goleak_status status = GOLEAK_OK;
+    for (size_t i = 0; i < reader->order.p_count; i++) {
+        const struct goleak_v1_cursor *cursor = &reader->order.cursors[i];
+        if (cursor->current == 0 || !reader->order.gs.gs[cursor->current].untold)
+            continue;
+        struct goleak_event *event = tell_late(out, GOLEAK_EVENT_STATUS, GOLEAK_HAS_STATUS | GOLEAK_HAS_UNTIL, &status);
+        if (event == NULL)
+            return status;
+        goleak_v1_whose(event, cursor->current, cursor->current_goid);
+        event->position = cursor->untold_position;
+        event->status = GOLEAK_TRACE_RUNNING;
+        event->until_ns = cursor->untold_ns;
+    }
+    if (out->untold != 0)
+        tell_late(out, GOLEAK_EVENT_OTHER, 0, &status);
+    return status;
 }
 
 static enum goleak_status run(struct goleak_reader *reader)
@@ -196,6 +237,8 @@ static enum goleak_status run(struct goleak_reader *reader)
     }
     if (status == GOLEAK_END)
         status = reader->file.failure;
+    if (status == GOLEAK_OK)
+        status = tell_untold(reader);
     return status == GOLEAK_OK && out->batch->count != 0 ? goleak_v1_push(out) : status;
 }
 
@@ -263,7 +306,9 @@ static enum goleak_status finish(struct goleak_reader *reader)
 
 static void facts(const struct goleak_reader *reader, struct goleak_reader_facts *out)
 {
-    *out = (struct goleak_reader_facts) { .events = reader->out.events, .form = "v1", .relative_time = true };
+    *out = (struct goleak_reader_facts) { .events = reader->out.events + reader->out.untold,
+                                          .form = "v1",
+                                          .relative_time = true };
     if (reader->file.refused)
         out->advice = "found no header of a Go execution trace, expected \"go 1.11 trace\", \"go 1.19 trace\" or "
                       "\"go 1.21 trace\"";

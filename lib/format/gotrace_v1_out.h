@@ -28,9 +28,11 @@ struct goleak_v1_out {
     struct goleak_event *full; /* where its events end */
     struct goleak_tickclock clock;
     uint32_t has_time; /* GOLEAK_HAS_TIME, or 0 */
+    bool waits_only;   /* and has_time */
     bool prologue;     /* before the first Gomaxprocs */
     bool late;         /* the clock stands still, and that is said */
     uint64_t events;
+    uint64_t untold, untold_pushed; /* events that are not told; of these, before this batch */
     uint8_t hows[256]; /* by first byte: how gotrace_v1_turn.c takes it; 0: not at all */
     struct goleak_v1_simple simple[GOLEAK_V1_TYPES];
     uint32_t names[2 * GOLEAK_V1_TYPES]; /* strings: of RUNTIME events by type; behind them the ends of regions */

@@ -56,6 +56,7 @@ struct turn {
     const uint8_t *at, *next; /* the event in the file, and what is read next of it */
     uint64_t ticks;
     struct goleak_event *event; /* where it goes to */
+    uint64_t untold;            /* so many did not */
 };
 
 /* A number of up to four bytes, which was checked when the file was read; false: it is longer. */
@@ -100,7 +101,7 @@ ALWAYS_INLINE uint32_t find(const struct turn *turn, uint64_t goid)
 ALWAYS_INLINE struct goleak_event *tell(struct turn *turn, enum goleak_event_kind kind, uint8_t flags, uint8_t reason,
                                         uint32_t has)
 {
-    struct goleak_event *event = turn->event;
+    struct goleak_event *event = turn->event++;
     event->kind = (uint8_t)kind;
     event->flags = flags;
     event->reason = reason;
@@ -126,6 +127,13 @@ ALWAYS_INLINE void tell_by(struct goleak_event *event, const struct turn *turn)
 ALWAYS_INLINE uint32_t by(const struct turn *turn)
 {
     return turn->cursor->current != 0 ? BY : 0;
+}
+
+/* … or does not. Returns when it was. */
+ALWAYS_INLINE int64_t leave_untold(struct turn *turn)
+{
+    turn->untold++;
+    return goleak_tickclock_ns(&turn->reader->out.clock, turn->ticks);
 }
 
 /* ---- what they do; false: not (yet), and nothing is done ---- */
@@ -169,6 +177,13 @@ ALWAYS_INLINE bool take_start(struct turn *turn, bool numbered)
     turn->cursor->current = slot;
     turn->cursor->current_goid = goid;
     goleak_v1_order_changed(&turn->reader->order, goid);
+    if (LIKELY(g->quiet)) {
+        turn->cursor->untold_ns = leave_untold(turn);
+        turn->cursor->untold_position = goleak_v1_position(turn->cursor, turn->at);
+        g->untold = true;
+        return true;
+    }
+    g->quiet = turn->reader->out.waits_only;
     tell_whose(tell(turn, GOLEAK_EVENT_RUN, 0, 0, WHOSE | turn->reader->out.has_time), slot, goid);
     return true;
 }
@@ -211,6 +226,7 @@ ALWAYS_INLINE bool take_stop(struct turn *turn, bool parks)
     if (stack == NULL || g->goid != goid || g->status != GOLEAK_TRACE_RUNNING)
         return false;
     g->status = parks ? GOLEAK_TRACE_WAITING : GOLEAK_TRACE_RUNNABLE;
+    g->untold = false;
     turn->cursor->current = 0;
     turn->cursor->current_goid = 0;
     goleak_v1_order_changed(&turn->reader->order, goid);
@@ -266,7 +282,10 @@ ALWAYS_INLINE bool take_syscall(struct turn *turn)
     if (stack == NULL || !is_named(turn) || !runs(turn))
         return false;
     goleak_v1_order_changed(&turn->reader->order, turn->cursor->current_goid);
-    tell_runtime(turn, stack->has)->stack = stack->stack;
+    if (turn->reader->out.waits_only)
+        leave_untold(turn);
+    else
+        tell_runtime(turn, stack->has)->stack = stack->stack;
     return true;
 }
 
@@ -278,6 +297,10 @@ ALWAYS_INLINE bool take_runtime(struct turn *turn, bool has_p, bool numbered)
         return false;
     if (numbered)
         turn->next = goleak_v1_number(turn->next, &number);
+    if (turn->reader->out.waits_only) {
+        leave_untold(turn);
+        return true;
+    }
     uint32_t has = has_p && numbered ? GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN : GOLEAK_HAS_LOCK;
     struct goleak_event *event = tell_runtime(turn, has | turn->reader->out.has_time);
     event->lock = has_p ? turn->cursor->p : number;
@@ -368,7 +391,6 @@ ALWAYS_INLINE void go_on(struct turn *turn)
             step_back(turn);
             break;
         }
-        turn->event++;
         how = advance(turn);
         if (how == NOT_SIMPLE) {
             put_back(turn);
@@ -400,6 +422,7 @@ void goleak_v1_turns(struct goleak_reader *reader)
         return;
     go_on(&turn);
     batch->count = (size_t)(turn.event - batch->events);
+    reader->out.untold += turn.untold;
 }
 
 void goleak_v1_turns_init(struct goleak_reader *reader)

@@ -536,6 +536,8 @@ static enum goleak_status finish(struct goleak_reader *reader)
         if (!whole && entries[GOLEAK_HEALTH_truncated].count + entries[GOLEAK_HEALTH_damaged_records].count == 0)
             note_truncated(reader, "the trace ends before its last generation does");
     }
+    if (status == GOLEAK_OK)
+        status = goleak_scheduler_finish(&reader->scheduler);
     return status == GOLEAK_OK ? goleak_v2_push(&reader->scheduler.out) : status;
 }
 

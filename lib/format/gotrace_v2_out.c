@@ -57,6 +57,8 @@ enum goleak_status goleak_v2_push(struct goleak_v2_out *out)
         return out->generation->failure;
     out->pushed += count;
     out->batch->count = count;
+    out->batch->untold = (int32_t)(out->untold - out->untold_pushed);
+    out->untold_pushed = out->untold;
     out->batch->in_order = true;
     out->late = out->late || goleak_trace_note_late(out->generation->env.health, out->batch);
     enum goleak_status status = sink->push(sink->context, &out->batch);
@@ -164,6 +166,31 @@ void goleak_v2_status(struct goleak_v2_out *out, struct goleak_v2_when when, uin
         infer_reason(out, event);
 }
 
+enum goleak_status goleak_v2_tell_state(struct goleak_v2_out *out, uint32_t slot, enum goleak_trace_status state,
+                                        int64_t since_ns, uint64_t position)
+{
+    const struct goleak_v2_when when = { 0, position };
+    goleak_v2_set_clock(out);
+    struct goleak_event *event =
+        goleak_v2_of(out, when, slot, GOLEAK_EVENT_STATUS, 0, GOLEAK_HAS_STATUS | GOLEAK_HAS_UNTIL);
+    event->time_ns = out->clock.last_ns; /* whoever is told of it knows the trace up to here */
+    event->status = (uint8_t)state;
+    event->until_ns = since_ns;
+    out->untold--;
+    return goleak_v2_is_full(out) ? goleak_v2_push(out) : GOLEAK_OK;
+}
+
+enum goleak_status goleak_v2_tell_end(struct goleak_v2_out *out)
+{
+    if (out->untold == 0)
+        return GOLEAK_OK;
+    goleak_v2_set_clock(out);
+    const struct goleak_v2_when when = { 0, out->generation->offset };
+    goleak_v2_add(out, when, GOLEAK_EVENT_OTHER, 0, 0)->time_ns = out->clock.last_ns;
+    out->untold--;
+    return goleak_v2_is_full(out) ? goleak_v2_push(out) : GOLEAK_OK;
+}
+
 /* ---- the runtime's own ---- */
 
 /* Where the values of an event come from: its arguments, their texts, its thread and P. */
@@ -214,10 +241,24 @@ static uint32_t name_of(struct goleak_v2_out *out, const char *text, uint32_t *n
     return *name;
 }
 
+/* What it mentions is not to be looked for, and may not be missing. */
+static bool tells_numbers(const struct runtime *runtime)
+{
+    bool texts = false;
+    for (size_t i = 0; i < sizeof runtime->values; i++)
+        texts = texts || (runtime->values[i] >= TEXT_FIRST && runtime->values[i] <= TEXT_THIRD);
+    return !texts && runtime->stack == 0;
+}
+
 void goleak_v2_runtime(struct goleak_v2_out *out, struct goleak_v2_when when, uint8_t type,
                        const uint64_t argument[GOLEAK_TRACE_ARGUMENTS], uint64_t thread, uint64_t p, uint32_t current)
 {
     struct runtime runtime = runtime_of(type);
+    if (out->generation->env.waits_only && out->names[type] != 0 && tells_numbers(&runtime)) {
+        out->untold_ns = goleak_tickclock_ns(&out->clock, when.ticks);
+        out->untold++;
+        return;
+    }
     const struct goleak_v2_stack *stack = goleak_v2_stack(out, runtime.stack != 0 ? argument[runtime.stack - 1] : 0);
     struct goleak_event *event = goleak_v2_add(out, when, GOLEAK_EVENT_RUNTIME, 0, stack->has);
     uint64_t *const values[3] = { &event->lock, &event->chan, &event->elem };

@@ -45,6 +45,8 @@ struct goleak_v2_out {
     struct goleak_batch *batch;
     struct goleak_event *next, *full; /* in the batch: where the next event goes, and where it has no room */
     uint64_t pushed; /* events, in batches before this one */
+    uint64_t untold, untold_pushed; /* events that are not told; of these, before this batch */
+    int64_t untold_ns;              /* the last one's time */
     struct goleak_tickclock clock;
     bool late;     /* it stands still, and that is said */
     size_t sample; /* the next one */
@@ -77,15 +79,22 @@ static inline bool goleak_v2_is_full(const struct goleak_v2_out *out)
 }
 static inline uint64_t goleak_v2_events(const struct goleak_v2_out *out)
 {
-    return out->pushed + (uint64_t)(out->next - out->batch->events);
+    return out->pushed + (uint64_t)(out->next - out->batch->events) + out->untold;
 }
 /* Who tells events without the clock leaves it behind: the last event has its last time. */
 static inline void goleak_v2_set_clock(struct goleak_v2_out *out)
 {
     if (out->next != out->batch->events)
         out->clock.last_ns = out->next[-1].time_ns;
+    if (out->untold_ns > out->clock.last_ns)
+        out->clock.last_ns = out->untold_ns;
 }
 enum goleak_status goleak_v2_push(struct goleak_v2_out *out);
+/* What its thread had not told of a goroutine: in which state it is, and since when. Leaves room. */
+enum goleak_status goleak_v2_tell_state(struct goleak_v2_out *out, uint32_t slot, enum goleak_trace_status state,
+                                        int64_t since_ns, uint64_t position);
+/* … and when the last of what is untold was. */
+enum goleak_status goleak_v2_tell_end(struct goleak_v2_out *out);
 /* CPU samples up to this time; leaves room. */
 enum goleak_status goleak_v2_samples(struct goleak_v2_out *out, uint64_t until);
 
@@ -140,6 +149,7 @@ static inline struct goleak_event *goleak_v2_of(struct goleak_v2_out *out, struc
                                                 enum goleak_event_kind kind, unsigned flags, uint32_t has)
 {
     uint64_t goid = out->gs->gs[slot].goid;
+    out->gs->gs[slot].untold = false;
     struct goleak_event *event =
         goleak_v2_add(out, when, kind, flags, has | GOLEAK_HAS_G | goleak_v2_has_goid(goid, GOLEAK_HAS_GOID));
     event->g = GOLEAK_G_SLOT | slot;

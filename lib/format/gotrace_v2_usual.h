@@ -24,6 +24,8 @@ struct usual {
     struct goleak_trace_thread *thread;
     const uint8_t *at;         /* what is read next of the event */
     struct goleak_event *told; /* where it goes: time and position are there */
+    uint64_t untold;           /* so many were not, */
+    int64_t untold_ns;         /* the last one at this time */
 };
 
 /* ---- reading; false: it is as long as few are ---- */
@@ -143,6 +145,16 @@ ALWAYS_INLINE struct goleak_event *tell(struct usual *usual, uint32_t slot, uint
     return event;
 }
 
+/* … or not: it goes on to run, or is in a system call, as it was before. */
+ALWAYS_INLINE void leave_untold(struct usual *usual, struct goleak_trace_g *g, enum goleak_trace_status status)
+{
+    usual->thread->untold = (uint8_t)status;
+    usual->thread->untold_ns = usual->untold_ns = usual->told->time_ns;
+    usual->thread->untold_position = usual->told->position;
+    g->untold = true;
+    usual->untold++;
+}
+
 /* ---- the types; false: it is not as usual ---- */
 
 ALWAYS_INLINE bool usual_start(struct usual *usual)
@@ -158,6 +170,11 @@ ALWAYS_INLINE bool usual_start(struct usual *usual)
     g->status = GOLEAK_TRACE_RUNNING;
     g->seq = seq;
     thread->g = slot;
+    if (LIKELY(g->quiet)) {
+        leave_untold(usual, g, GOLEAK_TRACE_RUNNING);
+        return true;
+    }
+    g->quiet = usual->scheduler->generation->env.waits_only;
     tell(usual, slot, goid, GOLEAK_EVENT_RUN, 0, 0, 0);
     return true;
 }
@@ -204,6 +221,7 @@ ALWAYS_INLINE bool usual_leave(struct usual *usual, enum goleak_trace_status sta
         return false;
     usual->thread->g = 0;
     g->status = (uint8_t)status;
+    g->untold = false;
     struct goleak_event *event =
         tell(usual, slot, goid, waits ? GOLEAK_EVENT_PARK : GOLEAK_EVENT_YIELD, waits ? GOLEAK_FLAG_REASON : 0,
              waits ? reason->reason : 0, (waits ? GOLEAK_HAS_REASON : 0) | stack->has);
@@ -262,7 +280,10 @@ ALWAYS_INLINE bool usual_syscall(struct usual *usual)
     proc->status = PROC_SYSCALL;
     proc->seq = seq;
     g->status = GOLEAK_TRACE_SYSCALL;
-    tell(usual, slot, g->goid, GOLEAK_EVENT_SYSCALL, 0, 0, stack->has)->stack = stack->stack;
+    if (g->quiet)
+        leave_untold(usual, g, GOLEAK_TRACE_SYSCALL);
+    else
+        tell(usual, slot, g->goid, GOLEAK_EVENT_SYSCALL, 0, 0, stack->has)->stack = stack->stack;
     return true;
 }
 
@@ -278,7 +299,10 @@ ALWAYS_INLINE bool usual_return(struct usual *usual)
         return false;
     proc->status = PROC_RUNNING;
     g->status = GOLEAK_TRACE_RUNNING;
-    tell(usual, slot, g->goid, GOLEAK_EVENT_SYSRETURN, 0, 0, GOLEAK_HAS_STATUS)->status = GOLEAK_TRACE_RUNNING;
+    if (g->quiet)
+        leave_untold(usual, g, GOLEAK_TRACE_RUNNING);
+    else
+        tell(usual, slot, g->goid, GOLEAK_EVENT_SYSRETURN, 0, 0, GOLEAK_HAS_STATUS)->status = GOLEAK_TRACE_RUNNING;
     return true;
 }
 
@@ -323,6 +347,15 @@ ALWAYS_INLINE bool take_usual(struct usual *usual, uint8_t type)
 
 /* ---- a run of them ---- */
 
+/* What has gone out, and what was left out. */
+ALWAYS_INLINE void put_out(const struct usual *usual)
+{
+    struct goleak_v2_out *out = &usual->scheduler->out;
+    out->next = usual->told;
+    out->untold += usual->untold;
+    out->untold_ns = usual->untold_ns;
+}
+
 /* Takes what is usual of a thread's events up to this time, which is calm, and not before the
  * first one's. NULL: the thread's event is not taken. Else its last one was, and the next one,
  * which begins there, is to be read with care. */
@@ -330,7 +363,7 @@ ALWAYS_INLINE const uint8_t *run_usual(struct goleak_scheduler *scheduler, struc
                                        uint64_t until)
 {
     struct goleak_v2_out *out = &scheduler->out;
-    struct usual usual = { .scheduler = scheduler, .thread = thread, .told = out->next };
+    struct usual usual = { .scheduler = scheduler, .thread = thread, .told = out->next, .untold_ns = out->untold_ns };
     const uint8_t *event = thread->event;
     uintptr_t last = (uintptr_t)thread->end - USUAL_BYTES;
     uint64_t ticks = thread->time - out->clock.base, end = until - out->clock.base;
@@ -349,14 +382,14 @@ ALWAYS_INLINE const uint8_t *run_usual(struct goleak_scheduler *scheduler, struc
         usual.at = next + 1;
         if (UNLIKELY((uintptr_t)next > last) || !read_short(&usual, &delta)) {
             thread->time = out->clock.base + ticks;
-            out->next = usual.told;
+            put_out(&usual);
             return next;
         }
         event = next;
         ticks += delta;
     }
     thread->time = out->clock.base + ticks;
-    out->next = usual.told;
+    put_out(&usual);
     if (UNLIKELY(argument_counts[*event] == 0)) /* ends its batch, whatever the time */
         return event;
     thread->event = event;

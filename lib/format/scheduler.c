@@ -457,3 +457,15 @@ enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint
     scheduler->first_generation = false;
     return status == GOLEAK_OK ? goleak_v2_samples(&scheduler->out, UINT64_MAX) : status;
 }
+
+enum goleak_status goleak_scheduler_finish(struct goleak_scheduler *scheduler)
+{
+    enum goleak_status status = GOLEAK_OK;
+    for (size_t i = 0; i < scheduler->thread_count && status == GOLEAK_OK; i++) {
+        const struct goleak_trace_thread *thread = &scheduler->threads[i];
+        if (thread->g != 0 && scheduler->gs.gs[thread->g].untold)
+            status = goleak_v2_tell_state(&scheduler->out, thread->g, (enum goleak_trace_status)thread->untold,
+                                          thread->untold_ns, thread->untold_position);
+    }
+    return status == GOLEAK_OK ? goleak_v2_tell_end(&scheduler->out) : status;
+}

@@ -37,6 +37,9 @@ struct goleak_trace_thread {
     const uint8_t *end;   /* of the batch */
     uint64_t time;        /* of the event, in ticks */
     uint32_t g;           /* slot; 0: none */
+    uint8_t untold; /* enum goleak_trace_status, of a goroutine that is untold: since when, and where that stands */
+    int64_t untold_ns;
+    uint64_t untold_position;
     uint32_t p;           /* index + 1; 0: none */
     uint32_t first, last; /* its batches of this generation, + 1; 0: none left */
     uint64_t position_of_0; /* in the trace, of address 0: positions of its events are offsets from there */
@@ -76,5 +79,7 @@ bool goleak_scheduler_init(struct goleak_scheduler *scheduler, struct goleak_gen
 void goleak_scheduler_release(struct goleak_scheduler *scheduler);
 /* The generation is loaded, with this frequency, and has so many bytes: its events, in order, to its sink. */
 enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint64_t frequency, uint64_t size);
+/* There are no more: what is untold of those who run, or are in a system call, goes out. */
+enum goleak_status goleak_scheduler_finish(struct goleak_scheduler *scheduler);
 
 #endif

@@ -61,6 +61,8 @@ struct goleak_trace_g {
     bool unplaced : 1;     /* it began to wait with an event that tells no stack: a later status may */
     bool lives : 1;        /* of a free slot: false */
     bool listed : 1;       /* the table has it */
+    bool quiet : 1;        /* it has run before, and that it does so again is not told */
+    bool untold : 1;       /* so its state has not been */
 };
 
 /* gs[slot]; slot 0 is none, and always there. They are found by goid through a table of

@@ -12,6 +12,7 @@ struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc)
     batch->block = block;
     batch->count = 0;
     batch->in_order = batch->counted = false;
+    batch->untold = 0;
     return batch;
 }
 

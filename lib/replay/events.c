@@ -465,6 +465,10 @@ static enum goleak_status on_status(struct goleak_replay *replay, const struct g
     uint8_t state = is_told ? states[event->status] : GOLEAK_STATE_UNKNOWN;
     if (state == GOLEAK_STATE_UNKNOWN)
         return GOLEAK_OK;
+    if (event->has & GOLEAK_HAS_UNTIL) { /* told late: it has gone on since then */
+        goleak_set_state(replay, record, state, event->until_ns);
+        return GOLEAK_OK;
+    }
     replay->stream.tells_blocking = true;
     if (state == GOLEAK_STATE_WAITING && record->state != GOLEAK_STATE_WAITING) {
         record->state = GOLEAK_STATE_UNKNOWN;

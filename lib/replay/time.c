@@ -311,6 +311,7 @@ static struct goleak_batch *take_spare(struct goleak_order *order)
         return goleak_batch_new(order->alloc);
     batch->count = 0;
     batch->in_order = batch->counted = false;
+    batch->untold = 0;
     return batch;
 }
 

@@ -10,6 +10,7 @@
 struct reading reading;
 uint64_t reading_limit_bytes;
 bool reading_all;
+bool reading_waits_only;
 const struct bytes *reading_file;
 static size_t reading_fail_at; /* the request that fails; 0: none */
 const char *reading_padding;
@@ -23,7 +24,7 @@ int reading_set_up(void **state)
 {
     (void)state;
     reading_limit_bytes = 0;
-    reading_all = false;
+    reading_all = reading_waits_only = false;
     reading_file = NULL;
     reading_fail_at = 0;
     return 0;
@@ -143,8 +144,10 @@ static enum goleak_status take(void *context, struct goleak_batch **batch)
         show(&(*batch)->events[i]);
     if (reading_all)
         bytes_format(&reading.events, "# %zu%s\n", (*batch)->count, (*batch)->in_order ? ", in order" : "");
+    reading.untold += (*batch)->untold;
     (*batch)->count = 0;
     (*batch)->in_order = false;
+    (*batch)->untold = 0;
     return GOLEAK_OK;
 }
 
@@ -181,7 +184,8 @@ void reading_pieces(const struct goleak_format *format, const void *bytes, size_
                                            .reasons = &reading.reasons,
                                            .sink = { take, NULL },
                                            .read_again = reading_file != NULL ? read_again : NULL,
-                                           .again_context = (void *)(uintptr_t)reading_file };
+                                           .again_context = (void *)(uintptr_t)reading_file,
+                                           .waits_only = reading_waits_only };
     struct goleak_reader *reader = format->open(&env);
     reading.status = reader != NULL ? GOLEAK_OK : goleak_alloc_failure(&alloc);
     for (size_t at = 0; at < size && reading.status == GOLEAK_OK;) {

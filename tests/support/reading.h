@@ -21,6 +21,7 @@
 struct reading {
     enum goleak_status status;
     struct bytes events; /* a line each */
+    int64_t untold;      /* so many more are said to have been read */
     struct goleak_health_book book;
     struct goleak_reader_facts facts;
     struct goleak_reasons reasons;
@@ -37,6 +38,9 @@ extern bool reading_all;
 
 /* For all readings to come: the file that they can read again, whatever it is by then; NULL: they cannot. */
 extern const struct bytes *reading_file;
+
+/* All readings to come are asked for no more than lives and waits: see goleak_reader_env. */
+extern bool reading_waits_only;
 
 /* Around each test: it is not left from another, nor is the last reading. */
 int reading_set_up(void **state);

@@ -37,10 +37,13 @@ static struct goleak_buf out, trace;
 static char version[16];
 static const struct goleak_buf *file; /* that can be read again, whatever it is by then; NULL: none can */
 
+static bool waits_only; /* all readings to come */
+
 static int set_up(void **state)
 {
     (void)state;
     file = NULL;
+    waits_only = false;
     fail_alloc_init(&heap, 0, false);
     goleak_alloc_init(&alloc, &heap.allocator, 0);
     goleak_buf_init(&out, &alloc);
@@ -109,6 +112,8 @@ static void show(const struct goleak_event *event)
         goleak_buf_printf(&out, " ts=%" PRId64, event->time_ns);
     if (event->has & GOLEAK_HAS_STATUS)
         goleak_buf_printf(&out, " status=%u", event->status);
+    if (event->has & GOLEAK_HAS_UNTIL)
+        goleak_buf_printf(&out, " until=%" PRId64, event->until_ns);
     if (event->has & GOLEAK_HAS_REASON) {
         assert_int_equal(event->flags, GOLEAK_FLAG_REASON);
         goleak_buf_printf(&out, " %s", goleak_reason_name((enum goleak_reason)event->reason));
@@ -123,7 +128,7 @@ static void show(const struct goleak_event *event)
     goleak_buf_char(&out, '\n');
 }
 
-static int64_t last_ns;
+static int64_t last_ns, untold;
 static uint64_t last_position;
 
 static enum goleak_status take(void *context, struct goleak_batch **batch)
@@ -138,6 +143,8 @@ static enum goleak_status take(void *context, struct goleak_batch **batch)
         last_ns = event->has & GOLEAK_HAS_TIME ? event->time_ns : last_ns;
         last_position = event->position;
     }
+    untold += (*batch)->untold;
+    (*batch)->untold = 0;
     (*batch)->count = 0;
     return GOLEAK_OK;
 }
@@ -161,14 +168,15 @@ static struct goleak_reader_env make_env(void)
                                         .reasons = &reasons,
                                         .sink = { take, NULL },
                                         .read_again = file != NULL ? read_again : NULL,
-                                        .again_context = (void *)(uintptr_t)file };
+                                        .again_context = (void *)(uintptr_t)file,
+                                        .waits_only = waits_only };
 }
 
 /* Reads the first `size` bytes in pieces of `step`, each a block of its own; 0: all in one. */
 static enum goleak_status read_pieces(size_t size, size_t step)
 {
     out.size = 0;
-    last_ns = 0;
+    last_ns = untold = 0;
     memset(&book, 0, sizeof book);
     goleak_reasons_init(&reasons);
     goleak_symbols_init(&symbols, &alloc);
@@ -416,6 +424,39 @@ static void a_life_from_creation_to_end(void **state)
                  "end #2 goid=7 ts=100\n"
                  "run #1 goid=1 ts=110\n"
                  "create #2 goid=8 by=1 ts=120 fn=main.f\n");
+    expect_healthy();
+}
+
+/* Where nobody asks for it: that a goroutine runs again, and what the runtime does. The end is as it would be. */
+static void what_is_left_untold_is_told_at_the_end(void **state)
+{
+    (void)state;
+    waits_only = true;
+    begin(21);
+    EVENT(GoCreate, 10, 7, 2, 1);
+    EVENT(HeapAlloc, 10, 1);
+    EVENT(GoBlockSync, 10, 1);
+    EVENT(GoStartLocal, 10, 7);
+    EVENT(GoSched, 10, 3);
+    EVENT(GoStartLocal, 10, 7); /* again */
+    EVENT(GoPreempt, 10, 3);
+    EVENT(GoStartLocal, 10, 7); /* again, and to the end */
+    EVENT(GoUnblockLocal, 10, 1, 3);
+    EVENT(GoSysCall, 10, 1);
+    EVENT(GoSysCall, 10, 1);
+    EVENT(HeapAlloc, 10, 2);
+    footer();
+    expect(BEGUN "create #2 goid=7 by=1 ts=20 fn=main.f [main.main /m.go:10]\n"
+                 "runtime HeapAlloc by=1 ts=30 1\n"
+                 "park #1 goid=1 ts=40 sync [main.main /m.go:10]\n"
+                 "run #2 goid=7 ts=50\n"
+                 "yield #2 goid=7 ts=60 runtime.Gosched [main.f /m.go:21, main.main /m.go:11]\n"
+                 "yield #2 goid=7 ts=80 preempted [main.f /m.go:21, main.main /m.go:11]\n"
+                 "ready #1 goid=1 by=7 ts=100 [main.f /m.go:21, main.main /m.go:11]\n"
+                 "runtime GoSysCall by=7 ts=110 [main.main /m.go:10]\n"
+                 "status #2 goid=7 ts=130 status=2 until=90\n"
+                 "other ts=130\n");
+    assert_int_equal(untold, 2);
     expect_healthy();
 }
 
@@ -1380,6 +1421,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(goroutines_older_than_the_trace_have_states),
         TEST(a_life_from_creation_to_end),
+        TEST(what_is_left_untold_is_told_at_the_end),
         TEST(goroutines_whose_ids_end_alike_are_told_apart),
         TEST(an_id_that_is_too_large_is_not_told),
         TEST(every_way_to_block_has_its_reason),

@@ -209,29 +209,37 @@ static void read_batches(const struct bytes *batches, uint64_t samples_from, str
     }
 }
 
+/* Another program of so many steps, with a batch for each event, and in long ones. */
+static void make_program(unsigned round, unsigned steps, struct bytes *together)
+{
+    seed = round;
+    now = round * 1000;
+    memset(gs, 0, sizeof gs);
+    memset(last_time, 0, sizeof last_time);
+    memset(current, 0, sizeof current);
+    memset(p_seq, 0, sizeof p_seq);
+    bytes_clear(together);
+    bytes_clear(&apart);
+    for (unsigned thread = 0; thread < THREADS; thread++) {
+        bytes_clear(&threads[thread]);
+        happen(thread, "ProcStatus", " %u 1", thread);
+    }
+    for (unsigned i = 0; i < steps; i++)
+        step();
+    for (unsigned i = 0; i < 20 * THREADS; i++) /* near a batch's end nothing is usual */
+        happen(i % THREADS, "HeapAlloc", " %u", i);
+    for (unsigned thread = 0; thread < THREADS; thread++) {
+        bytes_format(together, "EventBatch 1 %u %" PRIu64 "\n", thread + 1, first_time[thread]);
+        bytes_add(together, threads[thread].data, threads[thread].size);
+    }
+}
+
 static void what_is_usual_is_what_the_rules_say(void **state)
 {
     (void)state;
     struct bytes together = { 0 }, others = { 0 };
     for (unsigned round = 1; round <= 8; round++) {
-        seed = round;
-        now = round * 1000;
-        memset(gs, 0, sizeof gs);
-        memset(last_time, 0, sizeof last_time);
-        memset(current, 0, sizeof current);
-        memset(p_seq, 0, sizeof p_seq);
-        bytes_clear(&together);
-        bytes_clear(&apart);
-        for (unsigned thread = 0; thread < THREADS; thread++) {
-            bytes_clear(&threads[thread]);
-            happen(thread, "ProcStatus", " %u 1", thread);
-        }
-        for (unsigned i = 0; i < STEPS; i++)
-            step();
-        for (unsigned thread = 0; thread < THREADS; thread++) {
-            bytes_format(&together, "EventBatch 1 %u %" PRIu64 "\n", thread + 1, first_time[thread]);
-            bytes_add(&together, threads[thread].data, threads[thread].size);
-        }
+        make_program(round, STEPS, &together);
         read_batches(&apart, now / 2, &events);
         read_batches(&together, now / 2, &others);
         assert_in_range(reading.facts.events, STEPS / 2, 2 * STEPS);
@@ -240,6 +248,99 @@ static void what_is_usual_is_what_the_rules_say(void **state)
     }
     bytes_free(&together);
     bytes_free(&others);
+}
+
+/* ---- what need not be told ---- */
+
+/* By slot: in which state the goroutine is, and since when. */
+struct told {
+    char kind[16];
+    int64_t since;
+};
+
+static bool begins(const char *line, const char *word)
+{
+    return strncmp(line, word, strlen(word)) == 0;
+}
+
+static int64_t value_of(const char *line, const char *key)
+{
+    const char *at = strstr(line, key);
+    return at != NULL && at < strchr(line, '\n') ? strtoll(at + strlen(key), NULL, 10) : -1;
+}
+
+/* "run", "syscall": these two may be told late. What else is told goes to `others`, but for the runtime's own. */
+static void note_line(const char *line, struct told *told, struct bytes *others)
+{
+    const char *g = strstr(line, " g=40000000");
+    int64_t since = value_of(line, " until="), status = value_of(line, " status=");
+    bool late = begins(line, " status ") && since >= 0;
+    const char *kind = begins(line, " sysreturn ") || late ? (status == RUNNING   ? " run "
+                                                              : status == SYSCALL ? " syscall "
+                                                                                  : line)
+                                                           : line;
+    if (begins(line, " runtime ") || begins(line, " other "))
+        return;
+    assert_non_null(g);
+    struct told *of = &told[strtoul(g + strlen(" g=40000000"), NULL, 16)];
+    *of = (struct told) { .since = late ? since : value_of(line, " ts=") };
+    memcpy(of->kind, kind, strcspn(kind + 1, " ") + 1);
+    if (!begins(kind, " run ") && !begins(kind, " syscall "))
+        bytes_add(others, line, (size_t)(strchr(line, '\n') + 1 - line));
+}
+
+static void read_told(const struct bytes *batches, bool waits_only, struct told *told, struct bytes *others)
+{
+    memset(told, 0, 512 * sizeof *told);
+    bytes_clear(others);
+    reading_waits_only = waits_only;
+    read_batches(batches, now / 2, &events);
+    for (const char *line = events.data, *end = line + events.size; line < end; line = strchr(line, '\n') + 1)
+        note_line(line, told, others);
+}
+
+/* How many were told, and when the last one was. */
+static size_t count_told(int64_t *last)
+{
+    size_t count = 0;
+    for (const char *line = events.data, *end = line + events.size; line < end; line = strchr(line, '\n') + 1, count++)
+        *last = value_of(line, " ts=");
+    return count;
+}
+
+/* All else is told as ever, everybody is in the end in the state in which he would be, and as many are counted. */
+static void what_is_left_untold_changes_nothing(void **state)
+{
+    (void)state;
+    struct bytes together = { 0 }, others[2] = { { 0 }, { 0 } };
+    struct told told[2][512];
+    size_t left_out = 0, late = 0;
+    for (unsigned round = 1; round <= 40; round++) {
+        make_program(round, round < 30 ? round * 7 : STEPS / 4, &together);
+        read_told(round % 4 != 0 ? &together : &apart, false, told[0], &others[0]);
+        const uint64_t all = reading.facts.events;
+        int64_t last[2];
+        assert_int_equal(count_told(&last[0]), all);
+        assert_int_equal(reading.untold, 0);
+        read_told(round % 4 != 0 ? &together : &apart, true, told[1], &others[1]);
+        if (!bytes_equal(&others[0], &others[1]))
+            fail_msg("round %u: other events are told", round);
+        for (size_t i = 0; i < 512; i++)
+            if (told[0][i].since != told[1][i].since || strcmp(told[0][i].kind, told[1][i].kind) != 0)
+                fail_msg("round %u, slot %zu: found \"%s\" since %" PRId64 ", expected \"%s\" since %" PRId64, round, i,
+                         told[1][i].kind, told[1][i].since, told[0][i].kind, told[0][i].since);
+        assert_int_equal(reading.facts.events, all);
+        const size_t count = count_told(&last[1]);
+        assert_int_equal((int64_t)count + reading.untold, (int64_t)all);
+        assert_int_equal(last[1], last[0]);
+        left_out += all - count;
+        late += strstr(events.data, " until=") != NULL;
+    }
+    assert_in_range(left_out, 2000, 1000000);
+    assert_in_range(late, 20, 40);
+    bytes_free(&together);
+    bytes_free(&others[0]);
+    bytes_free(&others[1]);
 }
 
 static int tear_down(void **state)
@@ -281,6 +382,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, reading_set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(what_is_usual_is_what_the_rules_say),
+        TEST(what_is_left_untold_changes_nothing),
         TEST(a_clock_runs_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
