@@ -189,8 +189,11 @@ bool goleak_symbols_is_wrapper(const char *function);
 /* Of a closure, and of closures within it, the size of the name of the function in which they stand: cmd/compile names
  * them F.func1, F.func1.2, F.gowrap3, F-range4. Else of its own. */
 size_t goleak_symbols_outer_size(const char *function);
-/* Two recorders may write one stack in two ways: calls that were inlined, what the compiler wrapped,
- * and where it begins and ends, only one of them tells. True where one tells all of the program that the other does. */
+/* Its text has a line of a source file: "main.f /srv/main.go:12". */
+bool goleak_symbols_tells_line(const struct goleak_symbols *symbols, uint32_t frame);
+/* Two recorders may write one stack in two ways: calls that were inlined, what the compiler wrapped, lines, and
+ * where it begins and ends, only one of them tells. True where one tells all of the program that the other does, or
+ * neither tells any of it. */
 bool goleak_symbols_are_one_stack(const struct goleak_symbols *symbols, uint32_t a, uint32_t b);
 
 #endif

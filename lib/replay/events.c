@@ -351,6 +351,15 @@ static bool waits_for(const struct goleak_record *record, const struct goleak_ev
     return record->raw_reason == event->reason && record->wait == (wait >= 0 ? wait : GOLEAK_NO_WAIT);
 }
 
+/* Of one wait that is told twice: the other stack may come from a recording that tells lines. */
+static bool tells_more(const struct goleak_replay *replay, const struct goleak_event *event, uint32_t stack)
+{
+    const struct goleak_symbols *symbols = replay->symbols;
+    return (event->has & GOLEAK_HAS_STACK) &&
+           (!goleak_symbols_tells_line(symbols, goleak_symbols_blocked_at(symbols, stack)) ||
+            goleak_symbols_tells_line(symbols, goleak_symbols_blocked_at(symbols, event->stack)));
+}
+
 static enum goleak_status on_park(struct goleak_replay *replay, const struct goleak_event *event,
                                   struct goleak_record *record, int64_t moment)
 {
@@ -409,7 +418,8 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
         }
     }
     const uint32_t before = record->block_stack;
-    record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : again ? before : 0;
+    if (!again || tells_more(replay, event, before))
+        record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : 0;
     replay->stream.tells_blocking = true;
     goleak_note_until(replay, event, record);
     if (!again)

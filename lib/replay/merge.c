@@ -427,14 +427,12 @@ static uint32_t untold_parts(const struct goleak_merge *merge, const struct gole
     return untold;
 }
 
-/* Its stack has lines of source files: "main.f /srv/main.go:12". */
 static bool tells_lines(const struct goleak_merge *merge, const struct goleak_event *event)
 {
     const struct goleak_symbols *symbols = merge->replay->symbols;
     const uint32_t frame = event->kind == GOLEAK_EVENT_CREATE ? goleak_symbols_created_at(symbols, event->stack)
                                                               : goleak_symbols_blocked_at(symbols, event->stack);
-    const char *text = frame != 0 ? goleak_symbols_frame_text(symbols, frame) : "";
-    return text[goleak_symbols_file(text)] != '\0';
+    return goleak_symbols_tells_line(symbols, frame);
 }
 
 /* What the second one tells and the first does not. */

@@ -961,6 +961,55 @@ static void a_park_that_is_told_late_is_one_wait(void **state)
     }
 }
 
+static uint32_t stack_of(const char *function, const char *file)
+{
+    uint32_t frame = file != NULL
+                         ? goleak_symbols_frame_line(&symbols, function, strlen(function), file, strlen(file), 9)
+                         : goleak_symbols_frame(&symbols, function, strlen(function), 0x10, true);
+    return goleak_symbols_stack(&symbols, &frame, 1);
+}
+
+/* perf prints a park twice and tells offsets, a Go trace tells it once, with lines. Whichever it is taken for, the wait
+ * is one, and the stack with lines is told. */
+static void a_park_that_one_prints_twice_is_one_wait_of_all(void **state)
+{
+    static const struct {
+        const char *function;
+        int64_t told_ns;
+        unsigned doubled;
+    } cases[] = {
+        { "main.work", 2050000, 1 },  { "main.work", 2101000, 1 },       { "main.work", 2700000, 2 },
+        { "main.other", 2050000, 0 }, { "runtime.bgsweep", 2050000, 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(set_up(NULL), 0);
+        replay.stream.has_wakeups = true;
+        struct goleak_lane *perf = goleak_merge_lane(&module, "perf"), *trace = goleak_merge_lane(&module, "trace");
+        assert_true(goleak_reasons_set_version(&reasons, "1.19", "option"));
+        struct goleak_event first = park(0, 23, 2000000), again = park(0, 23, 2100000);
+        struct goleak_event once = park(NAMED, GOLEAK_REASON_CHAN_RECV, cases[i].told_ns);
+        first.has |= GOLEAK_HAS_STACK;
+        again.has |= GOLEAK_HAS_STACK;
+        once.has |= GOLEAK_HAS_STACK;
+        first.stack = again.stack = stack_of("main.work", NULL);
+        once.stack = stack_of(cases[i].function, "main.go");
+        push_event(perf, first);
+        push_event(perf, again);
+        push_event(trace, once);
+        assert_int_equal(goleak_lane_finish(perf), GOLEAK_OK);
+        assert_int_equal(goleak_lane_finish(trace), GOLEAK_OK);
+        const struct goleak_record *record = goleak_store_at(&replay.store, 1);
+        if (book.entries[GOLEAK_HEALTH_double_parks].count != cases[i].doubled ||
+            book.entries[GOLEAK_HEALTH_impossible_transitions].count != (cases[i].doubled == 0) ||
+            (cases[i].doubled != 0 && record->block_stack != once.stack))
+            fail_msg("case %zu: %" PRIu64 " doubled, stack %u, %" PRIu64, i,
+                     book.entries[GOLEAK_HEALTH_double_parks].count, record->block_stack,
+                     book.entries[GOLEAK_HEALTH_impossible_transitions].count);
+        assert_int_equal(tear_down(NULL), 0);
+    }
+}
+
 static void a_creation_that_is_told_late_is_one_deed(void **state)
 {
     struct goleak_lane *lane = goleak_merge_lane(&module, "one");
@@ -1137,6 +1186,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_lane_that_is_behind_is_wanted, set_up, tear_down),
         cmocka_unit_test(reasons_are_compared_by_what_they_mean),
         cmocka_unit_test(a_park_that_is_told_late_is_one_wait),
+        cmocka_unit_test(a_park_that_one_prints_twice_is_one_wait_of_all),
         cmocka_unit_test_setup_teardown(a_creation_that_is_told_late_is_one_deed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(calls_are_the_same_where_all_of_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(losses_are_each_recorders_own, set_up, tear_down),

@@ -198,6 +198,7 @@ static void one_stack_may_be_written_in_two_ways(void **state)
     static const char *const other[] = { "main.read", "main.other" };
     static const char *const turned[] = { "main.work", "main.read" };
     static const char *const runtime_only[] = { "runtime.gopark", "runtime.goexit" };
+    static const char *const other_runtime_only[] = { "runtime.goparkunlock", "runtime.bgsweep" };
     (void)state;
     uint32_t stack = stack_of_places(probe, COUNT(probe));
     assert_true(goleak_symbols_are_one_stack(&symbols, stack, stack));
@@ -208,6 +209,27 @@ static void one_stack_may_be_written_in_two_ways(void **state)
     assert_false(goleak_symbols_are_one_stack(&symbols, stack, stack_of_places(turned, COUNT(turned))));
     assert_false(goleak_symbols_are_one_stack(&symbols, stack, stack_of_places(runtime_only, 2)));
     assert_false(goleak_symbols_are_one_stack(&symbols, stack, 0));
+    assert_true(goleak_symbols_are_one_stack(&symbols, stack_of_places(runtime_only, 2),
+                                             stack_of_places(other_runtime_only, 2)));
+}
+
+/* perf tells "main.read+0x10", a Go trace "main.read /srv/main.go:1". */
+static void one_stack_may_be_told_with_lines_and_without(void **state)
+{
+    static const char *const probe[] = { "runtime.gopark", "main.Map[go.shape.[]int,go.shape.string].All", "main.work",
+                                         "runtime.goexit" };
+    static const char *const trace[] = { "main.Map[...].All", "main.inlined", "main.work" };
+    static const char *const other[] = { "main.Map[...].One", "main.work" };
+    static const char *const longer[] = { "main.Map[...].All", "main.worker" };
+    static const char *const offsets[] = { "main.Map[...].All", "main.work" };
+    (void)state;
+    uint32_t stack = stack_of(probe, COUNT(probe));
+    assert_true(goleak_symbols_are_one_stack(&symbols, stack, stack_of_places(trace, COUNT(trace))));
+    assert_true(goleak_symbols_are_one_stack(&symbols, stack_of_places(trace, COUNT(trace)), stack));
+    assert_false(goleak_symbols_are_one_stack(&symbols, stack, stack_of_places(other, COUNT(other))));
+    assert_false(goleak_symbols_are_one_stack(&symbols, stack, stack_of_places(longer, COUNT(longer))));
+    /* Where both tell offsets, they are those of one executable. */
+    assert_false(goleak_symbols_are_one_stack(&symbols, stack, stack_of(offsets, COUNT(offsets))));
 }
 
 static void a_refusal_leaves_nothing_half_done(void **state)
@@ -276,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_caller_is_behind_the_creation_site, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_block_site_is_behind_the_runtime_and_sync, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_stack_may_be_written_in_two_ways, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_stack_may_be_told_with_lines_and_without, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_name_leaves_the_address, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_leaves_nothing_half_done, set_up, tear_down),
     };
