@@ -63,6 +63,11 @@ static void note_pid(struct goleak_identity *identity, const struct view *view, 
     identity->pid_count++;
 }
 
+static uint64_t hash_text(const char *text)
+{
+    return goleak_hash_bytes(text, strlen(text)) | 1;
+}
+
 /* Of the start function's name, which the recording tells, or the executable; 0: neither does. */
 static uint64_t hash_start(const struct look *look, const struct goleak_event *event)
 {
@@ -73,20 +78,37 @@ static uint64_t hash_start(const struct look *look, const struct goleak_event *e
         start = goleak_symbols_start(symbols, event->startpc);
     const char *name = goleak_symbols_text(symbols, start);
     bool told = name[0] != '\0' && !goleak_symbols_is_address(symbols, start, &address);
-    return told ? goleak_hash_bytes(name, strlen(name)) | 1 : 0;
+    return told ? hash_text(name) : 0;
 }
 
-/* Of the go statement's place as a report writes it, which a stack tells, or the executable; 0: neither does. */
-static uint64_t hash_place(const struct look *look, const struct goleak_event *event)
+/* Without types: of a generic function a Go trace tells main.Map[...], a symbol table main.Map[go.shape.int]. */
+static uint64_t hash_function(const char *name)
+{
+    uint64_t hash = 0;
+    while (*name != '\0') {
+        size_t size = strcspn(name, "[");
+        hash = goleak_hash_u64(hash ^ goleak_hash_bytes(name, size));
+        name += size;
+        if (*name == '[')
+            name = goleak_name_past_types(name);
+    }
+    return hash | 1;
+}
+
+/* The go statement's place as a report writes it, which a stack tells, or the executable. */
+static void note_place(const struct look *look, const struct goleak_event *event, struct goleak_birth *birth)
 {
     struct goleak_symbols *symbols = &look->trace->symbols;
     uint32_t place = event->has & GOLEAK_HAS_STACK ? goleak_symbols_created_at(symbols, event->stack) : 0;
     if (goleak_symbols_frame_function(symbols, place)[0] == '\0' && (event->has & GOLEAK_HAS_GOPC))
         place = goleak_symbols_address(symbols, event->gopc, true);
-    const char *text = goleak_symbols_frame_text(symbols, place);
     const char *function = goleak_symbols_frame_function(symbols, place);
-    bool told = function[0] != '\0' && !goleak_name_is_lost(function);
-    return told ? goleak_hash_bytes(text, strlen(text)) | 1 : 0;
+    if (function[0] == '\0' || goleak_name_is_lost(function))
+        return;
+    birth->place = hash_text(goleak_symbols_frame_text(symbols, place));
+    /* Of a coroutine a Go trace tells who made it, others this function in between. */
+    birth->function = goleak_text_begins(function, "runtime.newcoro") ? 0 : hash_function(function);
+    birth->lined = goleak_symbols_tells_line(symbols, place);
 }
 
 /* So many births of each part are kept. */
@@ -112,16 +134,17 @@ static void note_event(struct view *view, const struct goleak_event *event)
         return;
     view->births++;
     identity->addressed = identity->addressed || (event->has & (GOLEAK_HAS_GOPC | GOLEAK_HAS_STARTPC)) != 0;
-    identity->births[identity->birth_count++] = (struct goleak_birth) {
+    struct goleak_birth *birth = &identity->births[identity->birth_count++];
+    *birth = (struct goleak_birth) {
         .goid = event->goid,
         .gopc = event->has & GOLEAK_HAS_GOPC ? event->gopc : 0,
         .startpc = event->has & GOLEAK_HAS_STARTPC ? event->startpc : 0,
         .start = hash_start(look, event),
-        .place = hash_place(look, event),
         .part = view->part,
         .pid = pid_of(view, event),
         .time_ns = event->time_ns,
     };
+    note_place(look, event, birth);
 }
 
 static bool is_full(const struct look *look)
@@ -310,10 +333,10 @@ bool goleak_paths_are_neighbours(const char *a, const char *b)
 
 /* ---- comparing ---- */
 
-enum alike { ALIKE_NO, ALIKE_UNKNOWN, ALIKE_LATE, ALIKE_YES };
+enum alike { ALIKE_NO, ALIKE_UNKNOWN, ALIKE_ODD, ALIKE_YES };
 
-/* A thread may be stopped between two recorders' probes, but not at one birth in so many. */
-#define LATE_ONE_IN 16
+/* A thread may be stopped between two recorders' probes, or a stack lack a frame, but not at one birth in so many. */
+#define ODD_ONE_IN 16
 
 static enum alike same_pid(const struct goleak_identity *a, const struct goleak_identity *b)
 {
@@ -333,6 +356,19 @@ static int64_t apart(const struct goleak_birth *a, const struct goleak_birth *b)
     return ns < INT64_MAX ? (int64_t)ns : INT64_MAX;
 }
 
+/* perf tells an offset in the go statement's function, a Go trace the line. The compiler inlines no function with a go
+ * statement, so of one birth all tell the same one. */
+static enum alike same_place(const struct goleak_birth *a, const struct goleak_birth *b)
+{
+    if (a->place == b->place)
+        return a->place != 0 ? ALIKE_YES : ALIKE_UNKNOWN;
+    if (a->function == 0 || b->function == 0)
+        return ALIKE_UNKNOWN;
+    if (a->function != b->function)
+        return ALIKE_ODD;
+    return a->lined != b->lined ? ALIKE_YES : ALIKE_UNKNOWN;
+}
+
 static enum alike same_birth(const struct goleak_birth *a, const struct goleak_birth *b)
 {
     int64_t apart_ns = apart(a, b);
@@ -341,11 +377,11 @@ static enum alike same_birth(const struct goleak_birth *a, const struct goleak_b
         apart_ns > GOLEAK_MERGE_LATE_NS)
         return ALIKE_NO;
     if (apart_ns > GOLEAK_MERGE_NS)
-        return ALIKE_LATE;
+        return ALIKE_ODD;
     /* Another name proves nothing, recorders write one in several ways: where the compiler wrapped the function,
      * its address is the wrapper's, and a Go trace tells what is wrapped. The place is the same. */
-    bool start_told = a->start != 0 && a->start == b->start, place_told = a->place != 0 && a->place == b->place;
-    return gopc_told || startpc_told || start_told || place_told ? ALIKE_YES : ALIKE_UNKNOWN;
+    bool start_told = a->start != 0 && a->start == b->start;
+    return gopc_told || startpc_told || start_told ? ALIKE_YES : same_place(a, b);
 }
 
 /* How many from the first on have its goid. */
@@ -371,7 +407,7 @@ static const struct goleak_birth *nearest(const struct goleak_birth *birth, cons
 }
 
 struct likes {
-    size_t same, late, other;
+    size_t same, odd, other;
 };
 
 /* Births of one goid: more than one are of several processes, or of one that was started anew. */
@@ -382,7 +418,7 @@ static void compare(const struct goleak_birth *few, size_t few_count, const stru
         const struct goleak_birth *like = nearest(&few[i], many, many_count);
         enum alike alike = like != NULL ? same_birth(&few[i], like) : ALIKE_UNKNOWN;
         likes->same += alike == ALIKE_YES;
-        likes->late += alike == ALIKE_LATE;
+        likes->odd += alike == ALIKE_ODD;
         likes->other += alike == ALIKE_NO;
     }
 }
@@ -431,7 +467,7 @@ static bool joins(const struct goleak_identity *a, const struct goleak_identity 
     for (struct births x = next_part(a, (struct births) { a->births, 0 }); x.count != 0; x = next_part(a, x))
         for (struct births y = next_part(b, (struct births) { b->births, 0 }); y.count != 0; y = next_part(b, y)) {
             struct likes likes = compare_parts(x, y);
-            like = like || (likes.other == 0 && (told || likes.same != 0) && likes.late * LATE_ONE_IN <= likes.same);
+            like = like || (likes.other == 0 && (told || likes.same != 0) && likes.odd * ODD_ONE_IN <= likes.same);
         }
     return like;
 }

@@ -1,10 +1,11 @@
 /*
  * join - which inputs are recordings of one process.
  *
- * They are if they name the same process (pid), or if the same goroutine (goid,
- * created at the same go statement, or by its start function's or its place's name) was
- * created in both at the same time, on the same clock; and if nothing contradicts. Of a file of
- * several recordings (.glk) one that joins is enough: they are of one process.
+ * They are if they name the same process (pid), or if the same goroutine (goid, created
+ * at the same go statement, or by the name of its start function, its place or the
+ * function of that) was created in both at the same time, on the same clock; and if
+ * nothing contradicts. Of a file of several recordings (.glk) one that joins is enough:
+ * they are of one process.
  *
  * The first MiB of each file is looked at, of a Go trace its first generation. Where one
  * is a part of a Go trace's kind (names, no addresses) and begins later, the other one's
@@ -23,6 +24,8 @@ struct goleak_birth {
     uint64_t goid, gopc, startpc; /* 0: not told */
     uint64_t start; /* a hash of the start function's name; 0: not told */
     uint64_t place; /* … of the go statement's place: function, file, line; 0: not told */
+    uint64_t function; /* … of the function that it stands in; 0: not told */
+    bool lined;        /* the place tells its line, not an offset */
     uint32_t part; /* of a file that holds several recordings; 0: it holds one */
     uint32_t pid;
     int64_t time_ns;

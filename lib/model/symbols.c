@@ -478,7 +478,7 @@ bool goleak_symbols_tells_line(const struct goleak_symbols *symbols, uint32_t fr
     return text[goleak_symbols_file(text)] != '\0';
 }
 
-static const char *skip_brackets(const char *text)
+const char *goleak_name_past_types(const char *text)
 {
     size_t depth = 0;
     do {
@@ -493,8 +493,8 @@ static bool is_same_function(const char *a, const char *b)
 {
     while (*a == *b && *a != '\0') {
         bool generic = *a == '[';
-        a = generic ? skip_brackets(a) : a + 1;
-        b = generic ? skip_brackets(b) : b + 1;
+        a = generic ? goleak_name_past_types(a) : a + 1;
+        b = generic ? goleak_name_past_types(b) : b + 1;
     }
     return *a == *b;
 }

@@ -153,6 +153,8 @@ static inline bool goleak_name_is_lost(const char *name)
 {
     return strcmp(name, GOLEAK_NAME_LOST) == 0;
 }
+/* Behind the types of a generic function: text begins with their '['. */
+const char *goleak_name_past_types(const char *text);
 /* A frame in a function whose name was lost: its text is the address, "0x450500", which lies within the call;
  * its function "?", unless the executable knows. */
 uint32_t goleak_symbols_lost(struct goleak_symbols *symbols, uint64_t address);

@@ -393,7 +393,8 @@ static void check_lost(const char *recording, const char *messages, uint64_t los
     struct told told;
     snprintf(path, sizeof path, "%s", captured_variant(recording));
     look_at(recording);
-    if (told_by_two(&told, path, captured_variant(messages), &count)) {
+    const char *const both[] = { path, captured_variant(messages) };
+    if (told_by_all(&told, both, 2, &count)) {
         struct goleak_capture capture;
         goleak_trace_capture(told.trace, &capture);
         expect("traces", count, 1);

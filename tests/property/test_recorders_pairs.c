@@ -5,7 +5,7 @@
  *   perf, bpftrace    times as far apart as their clocks are read
  *   perf, perf        at two resolutions: times cut to the coarser
  *   clocks            absolute, from the start, from the event before
- *   joined            given together: one process, everything once
+ *   joined            given together: one process, everything once; a Go trace of a part, too
  *
  * On what lies below $GOLEAK_CAPTURES.
  */
@@ -202,13 +202,23 @@ static void test_relative_clocks(void **state)
     end_looking(2, 2);
 }
 
-/* ---- both recordings of a run together ------------------------------------------------------------ */
+/* ---- the recordings of a run together ------------------------------------------------------------ */
 
-static void check_joined(const struct told *alone, const char *one, const char *two)
+/* A Go trace tells more: who gives up its thread, is in a system call, or is woken in a list. */
+static bool is_same_state(const struct goleak_goroutine *alone, const struct goleak_goroutine *together, bool traced)
+{
+    bool ended = alone->state == GOLEAK_STATE_ENDED || together->state == GOLEAK_STATE_ENDED;
+    return alone->state == together->state || (traced && !ended);
+}
+
+static void check_together(const struct told *alone, const char *const *paths, size_t path_count)
 {
     size_t count;
     struct told told;
-    if (!told_by_two(&told, one, two, &count))
+    bool traced = false;
+    for (size_t i = 0; i < path_count; i++)
+        traced = traced || has(paths[i], "trace.out");
+    if (!told_by_all(&told, paths, path_count, &count))
         return;
     if (expect("traces of one process", count, 1)) {
         expect("created, together", told.summary.created, alone->summary.created);
@@ -223,12 +233,17 @@ static void check_joined(const struct told *alone, const char *one, const char *
         expect("impossible_transitions, together", outcome_health(told.trace, "impossible_transitions"), 0);
         for (size_t i = 0; i < alone->count; i++) {
             const struct goleak_goroutine *x = &alone->lives[i], *y = told_find(&told, x);
-            if (y == NULL || x->state != y->state)
+            if (y == NULL || !is_same_state(x, y, traced))
                 complain("goid %lld: %s alone, %s together", (long long)x->goid, goleak_state_name(x->state),
                          y != NULL ? goleak_state_name(y->state) : "not there");
         }
     }
     told_free(&told);
+}
+
+static void check_joined(const struct told *alone, const char *one, const char *two)
+{
+    check_together(alone, (const char *const[]) { one, two }, 2);
 }
 
 static void visit_joined(const char *folder, const char *path, const char *name, size_t *count)
@@ -251,6 +266,40 @@ static void test_joined(void **state)
 {
     (void)state;
     end_looking(visit(captures(), visit_joined), 100);
+}
+
+/* Before Go 1.22 a trace's clock is its own. */
+static bool has_traced(const char *folder)
+{
+    return !has(folder, "go1.19/") && !has(folder, "go1.21/") && captured(folder, "trace.out") != NULL;
+}
+
+/* The trace tells neither an address nor a pid: names of functions are all that it has in common with perf. */
+static void visit_traced(const char *folder, const char *path, const char *name, size_t *count)
+{
+    char trace[1200];
+    struct told alone;
+    if (!is_perf(folder, name) || !has_traced(folder))
+        return;
+    snprintf(trace, sizeof trace, "%s", captured(folder, "trace.out"));
+    look_at(path);
+    told_sort(true, false);
+    ++*count;
+    if (!told_by(&alone, path))
+        return;
+    /* bpftrace saw main of another process of one binary, too. */
+    const char *bpftrace = has(path, "go1.26/own_workerpool_clean") ? NULL : captured(folder, "bpftrace.txt");
+    check_joined(&alone, path, trace);
+    check_joined(&alone, trace, path);
+    if (bpftrace != NULL)
+        check_together(&alone, (const char *const[]) { bpftrace, path, trace }, 3);
+    told_free(&alone);
+}
+
+static void test_joined_with_a_trace(void **state)
+{
+    (void)state;
+    end_looking(visit(captures(), visit_traced), 100);
 }
 
 /* One recorder, printed twice, and one file, given twice. */
@@ -278,31 +327,56 @@ static void test_joined_twice(void **state)
 }
 
 /* Two processes are no one process, however they are given. */
+static void check_apart(const char *one, const char *two)
+{
+    size_t count;
+    struct told told;
+    if (told_by_all(&told, (const char *const[]) { one, two }, 2, &count)) {
+        expect("traces of two processes", count, 2);
+        told_free(&told);
+    }
+}
+
 static void test_not_joined(void **state)
 {
     (void)state;
     char leaky[1200];
-    size_t count;
-    struct told told;
     const char *path = captured(captures(), "go1.26/own_leaky/perf.txt");
     assert_non_null(path);
     snprintf(leaky, sizeof leaky, "%s", path);
     path = captured(captures(), "go1.26/own_not_leaky/bpftrace.txt");
     assert_non_null(path);
     look_at("own_leaky and own_not_leaky");
-    if (told_by_two(&told, leaky, path, &count)) {
-        expect("traces of two processes", count, 2);
-        told_free(&told);
-    }
+    check_apart(leaky, path);
     end_looking(2, 2);
+}
+
+/* The trace of a run, and perf's recording of the one before it by name: of the same program, or of another. */
+static void visit_others(const char *folder, const char *path, const char *name, size_t *count)
+{
+    static char before[1200];
+    if (!is_perf(folder, name) || !has_traced(folder))
+        return;
+    look_at(path);
+    if (before[0] != '\0')
+        check_apart(before, captured(folder, "trace.out"));
+    snprintf(before, sizeof before, "%s", path);
+    ++*count;
+}
+
+static void test_not_joined_with_a_trace(void **state)
+{
+    (void)state;
+    end_looking(visit(captures(), visit_others), 100);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_perf_is_bpftrace), cmocka_unit_test(test_resolutions),
-        cmocka_unit_test(test_relative_clocks),  cmocka_unit_test(test_joined),
-        cmocka_unit_test(test_joined_twice),     cmocka_unit_test(test_not_joined),
+        cmocka_unit_test(test_perf_is_bpftrace),    cmocka_unit_test(test_resolutions),
+        cmocka_unit_test(test_relative_clocks),     cmocka_unit_test(test_joined),
+        cmocka_unit_test(test_joined_twice),        cmocka_unit_test(test_not_joined),
+        cmocka_unit_test(test_joined_with_a_trace), cmocka_unit_test(test_not_joined_with_a_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

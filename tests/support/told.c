@@ -112,18 +112,18 @@ bool told_by(struct told *told, const char *path)
     return true;
 }
 
-bool told_by_two(struct told *told, const char *one, const char *two, size_t *trace_count)
+bool told_by_all(struct told *told, const char *const *paths, size_t count, size_t *trace_count)
 {
     struct goleak_options options = GOLEAK_OPTIONS_INIT;
-    struct goleak_trace *traces[2] = { NULL, NULL };
-    struct goleak_error errors[2] = { { .status = GOLEAK_OK }, { .status = GOLEAK_OK } };
-    const char *paths[2] = { one, two };
+    struct goleak_trace *traces[TOLD_TOGETHER] = { NULL };
+    struct goleak_error errors[TOLD_TOGETHER] = { { .status = GOLEAK_OK } };
     options.include_system = options.retain_ended = true;
     *told = (struct told) { 0 };
     *trace_count = 0;
-    enum goleak_status status = goleak_trace_load_all(traces, trace_count, paths, 2, &options, errors);
-    if (status != GOLEAK_OK)
-        complain("together: %s%s", errors[0].message, errors[1].message);
+    assert_true(count <= TOLD_TOGETHER);
+    enum goleak_status status = goleak_trace_load_all(traces, trace_count, paths, count, &options, errors);
+    for (size_t i = 0; i < count && status != GOLEAK_OK; i++)
+        complain("together, %s: %s", paths[i], errors[i].message);
     for (size_t i = status == GOLEAK_OK; i < *trace_count; i++)
         goleak_trace_free(traces[i]);
     if (status != GOLEAK_OK || *trace_count == 0)

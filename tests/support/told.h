@@ -47,9 +47,9 @@ struct told {
 void told_sort(bool by_goid, bool by_pid);
 /* Of one file: ended and system goroutines, too. False, with a complaint: it failed. */
 bool told_by(struct told *told, const char *path);
-/* Of two files given together; trace_count: how many traces they became, of which the
- * first is told. */
-bool told_by_two(struct told *told, const char *one, const char *two, size_t *trace_count);
+/* Of files given together; trace_count: how many traces they became, of which the first is told. */
+#define TOLD_TOGETHER 4
+bool told_by_all(struct told *told, const char *const *paths, size_t count, size_t *trace_count);
 void told_free(struct told *told);
 /* The one that has the fields by which they are sorted; NULL: none. */
 const struct goleak_goroutine *told_find(const struct told *told, const struct goleak_goroutine *like);

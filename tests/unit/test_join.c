@@ -216,6 +216,8 @@ static void recordings_of_wrapped_start_functions_join_by_place(void **state)
         { "newproc1: goroutine=c000102000 goid=7 fn=main.f.gowrap1 ts=1000000\n" AT("main.f+0x5a"),
           "newproc1: goid=7 fn=main.(*T).work ts=1000900\n" AT("main.g+0x5a"), 2, 1 },
         { "newproc1: goroutine=c000102000 goid=7 fn=main.f.gowrap1 ts=1000000\n" AT("main.f+0x5a"),
+          "newproc1: goid=7 fn=main.(*T).work ts=1000900\n" AT("main.f+0x9c"), 2, 1 },
+        { "newproc1: goroutine=c000102000 goid=7 fn=main.f.gowrap1 ts=1000000\n" AT("main.f+0x5a"),
           "newproc1: goid=7 fn=main.(*T).work ts=1600000\n" AT("main.f+0x5a"), 2, 1 },
         { "newproc1: goroutine=c000102000 goid=7 fn=main.f.gowrap1 ts=1000000\n" AT("main.f+0x5a"),
           "newproc1: goid=8 fn=main.(*T).work ts=1000900\n" AT("main.f+0x5a"), 2, 1 },
@@ -381,6 +383,63 @@ static void a_part_joins_wherever_it_begins(void **state)
     assert_int_equal(traces_of(text.data, "newproc1: goid=29002 fn=main.work ts=40000500\n"), 2);
     assert_int_equal(traces_of(text.data, "newproc1: goid=28002 fn=main.work ts=30000500\n"), 2);
     bytes_free(&text);
+}
+
+/* A goroutine of a Go trace: made by main.work, at a line. */
+static void births_trace(struct bytes *out, size_t births)
+{
+    struct bytes text = { 0 };
+    char why[TRACE_TEXT_WHY];
+    bytes_text(&text, "Trace Go1.26\nEventBatch 1 -1 100000\nSync\nFrequency 1000000000\nClockSnapshot 0 100000 0 0\n"
+                      "EventBatch 1 7 100000\nProcStatus 0 0 1\nGoStatus 0 1 7 2\n");
+    for (size_t i = 0; i < births; i++)
+        bytes_format(&text, "GoCreate 1000 %zu 1 2\n", 5 + i);
+    bytes_text(&text, "EventBatch 1 -1 100000\nStacks\nStack id=1\npc=1 func=20 file=22 line=5\n"
+                      "Stack id=2\npc=2 func=21 file=22 line=9\nEventBatch 1 -1 100000\nStrings\n"
+                      "String 20 data=\"main.run\"\nString 21 data=\"main.Map[...].work\"\n"
+                      "String 22 data=\"/srv/main.go\"\nEndOfGeneration\n");
+    if (!trace_text(text.data, out, why))
+        fail_msg("%s", why);
+    bytes_free(&text);
+}
+
+/* perf tells a go statement's place by an offset in its function, a Go trace by a line: the function is in both, and a
+ * generic one has its types in one of them. Another function of one birth in 16 may be a frame that a stack lacks. */
+static void recordings_of_births_in_the_same_functions_join(void **state)
+{
+    static const struct {
+        unsigned births, others, late_ns, traces;
+        const char *function, *other;
+    } cases[] = {
+        { 1, 0, 0, 1, "main.Map[go.shape.[]int].work+0x5a", NULL },
+        { 1, 0, 499000, 1, "main.Map[go.shape.[]int].work+0x5a", NULL },
+        { 1, 0, 501000, 2, "main.Map[go.shape.[]int].work+0x5a", NULL },
+        { 1, 0, 0, 2, "main.Map[go.shape.[]int].worker+0x5a", NULL },
+        { 1, 0, 0, 2, "main.Map.work+0x5a", NULL },
+        { 1, 0, 0, 2, "runtime.newcoro.func1+0x5a", NULL },
+        { 1, 0, 0, 2, "0x4b8a1a", NULL },
+        { 16, 1, 0, 2, "main.Map[go.shape.[]int].work+0x5a", "main.other+0x5a" },
+        { 17, 1, 0, 1, "main.Map[go.shape.[]int].work+0x5a", "main.other+0x5a" },
+        { 17, 2, 0, 2, "main.Map[go.shape.[]int].work+0x5a", "main.other+0x5a" },
+        { 2, 1, 0, 1, "main.Map[go.shape.[]int].work+0x5a", "runtime.newcoro.func1+0x5a" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct bytes text = { 0 }, trace = { 0 };
+        births_trace(&trace, cases[i].births);
+        for (unsigned k = 0; k < cases[i].births; k++)
+            bytes_format(&text, "newproc1: goroutine=%x goid=%u gopc=45a6a5 startpc=45fa00 ts=%u\n" AT("%s"),
+                         0xc000000 + 0x380 * k, 5 + k, 101000 + 1000 * k + cases[i].late_ns,
+                         k < cases[i].others ? cases[i].other : cases[i].function);
+        forget_files();
+        write_file(text.data);
+        write_file("");
+        assert_true(bytes_write(&trace, paths[1]));
+        if (load_files(NULL) != cases[i].traces)
+            fail_msg("case %zu: %zu traces", i, trace_count);
+        bytes_free(&text);
+        bytes_free(&trace);
+    }
 }
 
 /* A generation of a Go trace that begins 100 us behind the last one; the last one is of more than a MiB, and
@@ -1090,6 +1149,7 @@ int main(void)
         TEST(who_is_named_by_both_is_one),
         TEST(who_is_named_as_a_parent_is_one),
         TEST(a_part_joins_wherever_it_begins),
+        TEST(recordings_of_births_in_the_same_functions_join),
         TEST(a_first_birth_behind_much_else_joins),
         TEST(of_equal_goids_the_nearest_counts),
         TEST(of_equal_goids_those_of_the_pid_count),
