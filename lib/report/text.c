@@ -275,8 +275,8 @@ static void write_unknown(struct goleak_text_report *report)
     }
 }
 
-/* Most of them, where nothing was given that could name them. */
-static void write_unnamed(struct goleak_text_report *report)
+/* Most places are addresses, and nothing was given that could name them. */
+static bool is_unnamed(const struct goleak_text_report *report)
 {
     const struct goleak_model *model = report->view->model;
     size_t addresses = 0, names = 0;
@@ -285,7 +285,12 @@ static void write_unnamed(struct goleak_text_report *report)
         if (place != NULL)
             *(is_address(place) ? &addresses : &names) += 1;
     }
-    if (addresses <= names)
+    return addresses > names;
+}
+
+static void write_unnamed(struct goleak_text_report *report)
+{
+    if (!is_unnamed(report))
         return;
     goleak_text_label(report, 2, "names");
     goleak_page_words(report->page, GOLEAK_PLAIN, "places are addresses: --exe=PATH, the program that ran, names them");
@@ -399,6 +404,32 @@ static struct goleak_text_report report_on(const struct goleak_view *view, struc
     return report;
 }
 
+static bool are_of_one_time(const struct goleak_view *a, const struct goleak_view *b)
+{
+    struct goleak_capture one, two;
+    goleak_trace_capture(a->trace, &one);
+    goleak_trace_capture(b->trace, &two);
+    return one.clock == GOLEAK_CLOCK_MONOTONIC && two.clock == GOLEAK_CLOCK_MONOTONIC && one.first_ns <= two.last_ns &&
+           two.first_ns <= one.last_ns;
+}
+
+/* Addresses do not tell that the other recording of that time is of the same process, whose leaks then count twice. */
+static bool could_be_joined(const struct goleak_view *views, size_t count, const struct goleak_text_report *report)
+{
+    for (size_t i = 0; i < count; i++)
+        if (&views[i] != report->view && are_of_one_time(&views[i], report->view))
+            return is_unnamed(report);
+    return false;
+}
+
+static void write_could_be_joined(const struct goleak_text_report *report)
+{
+    goleak_page_words(report->page, GOLEAK_PLAIN,
+                      "recorded at the time of another one, and without names: if both are of one process, "
+                      "--exe=PATH, the program that ran, joins them");
+    goleak_page_newline(report->page);
+}
+
 /* Of several recordings all verdicts come first, then each one's report. */
 static void write_overview(const struct goleak_view *views, size_t count, struct goleak_page *page,
                            const struct goleak_report_output *out)
@@ -409,6 +440,10 @@ static void write_overview(const struct goleak_view *views, size_t count, struct
     for (size_t i = 0; i < count; i++) {
         struct goleak_text_report report = report_on(&views[i], page, out);
         goleak_text_write_headline(&report);
+        page->indent = 4;
+        if (could_be_joined(views, count, &report))
+            write_could_be_joined(&report);
+        page->indent = 2;
     }
     page->indent = 0;
     write_rule(page);
