@@ -199,25 +199,38 @@ static struct goleak_event *tell_late(struct goleak_v1_out *out, enum goleak_eve
     return event;
 }
 
-/* Who runs, and since when; and when the last of all was. */
+static enum goleak_status tell_state(struct goleak_reader *reader, uint32_t slot,
+                                     const struct goleak_trace_since *since)
+{
+    enum goleak_status status;
+    struct goleak_trace_g *g = &reader->order.gs.gs[slot];
+    struct goleak_event *event =
+        tell_late(&reader->out, GOLEAK_EVENT_STATUS, GOLEAK_HAS_STATUS | GOLEAK_HAS_UNTIL, &status);
+    if (event == NULL)
+        return status;
+    goleak_v1_whose(event, slot, g->goid);
+    event->position = since->position;
+    event->status = since->status;
+    event->until_ns = since->ns;
+    g->untold = false;
+    return GOLEAK_OK;
+}
+
+/* Who runs or could, and since when; and when the last of all was. */
 static enum goleak_status tell_untold(struct goleak_reader *reader)
 {
-    struct goleak_v1_out *out = &reader->out;
+    struct goleak_trace_gs *gs = &reader->order.gs;
     enum goleak_status status = GOLEAK_OK;
-    for (size_t i = 0; i < reader->order.p_count; i++) {
+    for (size_t i = 0; i < reader->order.p_count && status == GOLEAK_OK; i++) {
         const struct goleak_v1_cursor *cursor = &reader->order.cursors[i];
-        if (cursor->current == 0 || !reader->order.gs.gs[cursor->current].untold)
-            continue;
-        struct goleak_event *event = tell_late(out, GOLEAK_EVENT_STATUS, GOLEAK_HAS_STATUS | GOLEAK_HAS_UNTIL, &status);
-        if (event == NULL)
-            return status;
-        goleak_v1_whose(event, cursor->current, cursor->current_goid);
-        event->position = cursor->untold_position;
-        event->status = GOLEAK_TRACE_RUNNING;
-        event->until_ns = cursor->untold_ns;
+        if (cursor->current != 0 && gs->gs[cursor->current].untold)
+            status = tell_state(reader, cursor->current, &cursor->since);
     }
-    if (out->untold != 0)
-        tell_late(out, GOLEAK_EVENT_OTHER, 0, &status);
+    for (uint32_t slot = 1; slot < gs->since_capacity && slot < gs->count && status == GOLEAK_OK; slot++)
+        if (gs->gs[slot].untold && gs->gs[slot].status == gs->since[slot].status)
+            status = tell_state(reader, slot, &gs->since[slot]);
+    if (status == GOLEAK_OK && reader->out.untold != 0)
+        tell_late(&reader->out, GOLEAK_EVENT_OTHER, 0, &status);
     return status;
 }
 

@@ -22,8 +22,7 @@ struct goleak_v1_cursor {
     bool stalled;
     uint32_t batch;         /* index + 1 of the batch behind this one; 0: none */
     uint64_t position_of_0; /* in the trace, of address 0: positions of its events are offsets from there */
-    int64_t untold_ns;      /* since when who runs here does, where that is untold, */
-    uint64_t untold_position; /* and where that stands */
+    struct goleak_trace_since since; /* of who runs here, if that is untold */
     struct goleak_trace_window window;
     uint32_t next_stalled; /* index + 1 of another cursor that waits; 0: none */
     uint64_t bound;        /* stalled: for this goroutine */

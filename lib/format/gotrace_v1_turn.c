@@ -136,6 +136,25 @@ ALWAYS_INLINE int64_t leave_untold(struct turn *turn)
     return goleak_tickclock_ns(&turn->reader->out.clock, turn->ticks);
 }
 
+ALWAYS_INLINE void leave_state_untold(struct turn *turn, struct goleak_trace_g *g, struct goleak_trace_since *since,
+                                      enum goleak_trace_status status)
+{
+    since->ns = leave_untold(turn);
+    since->position = goleak_v1_position(turn->cursor, turn->at);
+    since->status = (uint8_t)status;
+    g->untold = true;
+}
+
+/* False: it has to be told, for there is no memory to remember it. */
+ALWAYS_INLINE bool leave_runnable_untold(struct turn *turn, struct goleak_trace_g *g, uint32_t slot)
+{
+    struct goleak_trace_gs *gs = &turn->reader->order.gs;
+    if (UNLIKELY(slot >= gs->since_capacity) && !goleak_trace_gs_remember(gs))
+        return false;
+    leave_state_untold(turn, g, &gs->since[slot], GOLEAK_TRACE_RUNNABLE);
+    return true;
+}
+
 /* ---- what they do; false: not (yet), and nothing is done ---- */
 
 ALWAYS_INLINE bool take_create(struct turn *turn)
@@ -178,9 +197,7 @@ ALWAYS_INLINE bool take_start(struct turn *turn, bool numbered)
     turn->cursor->current_goid = goid;
     goleak_v1_order_changed(&turn->reader->order, goid);
     if (LIKELY(g->quiet)) {
-        turn->cursor->untold_ns = leave_untold(turn);
-        turn->cursor->untold_position = goleak_v1_position(turn->cursor, turn->at);
-        g->untold = true;
+        leave_state_untold(turn, g, &turn->cursor->since, GOLEAK_TRACE_RUNNING);
         return true;
     }
     g->quiet = turn->reader->out.waits_only;
@@ -230,6 +247,8 @@ ALWAYS_INLINE bool take_stop(struct turn *turn, bool parks)
     turn->cursor->current = 0;
     turn->cursor->current_goid = 0;
     goleak_v1_order_changed(&turn->reader->order, goid);
+    if (!parks && LIKELY(g->quiet) && leave_runnable_untold(turn, g, slot))
+        return true;
     const struct goleak_v1_simple *simple = &turn->reader->out.simple[*turn->at & 63];
     uint32_t has = WHOSE | stack->has;
     struct goleak_event *event =

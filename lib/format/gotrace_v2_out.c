@@ -166,16 +166,16 @@ void goleak_v2_status(struct goleak_v2_out *out, struct goleak_v2_when when, uin
         infer_reason(out, event);
 }
 
-enum goleak_status goleak_v2_tell_state(struct goleak_v2_out *out, uint32_t slot, enum goleak_trace_status state,
-                                        int64_t since_ns, uint64_t position)
+enum goleak_status goleak_v2_tell_state(struct goleak_v2_out *out, uint32_t slot,
+                                        const struct goleak_trace_since *since)
 {
-    const struct goleak_v2_when when = { 0, position };
+    const struct goleak_v2_when when = { 0, since->position };
     goleak_v2_set_clock(out);
     struct goleak_event *event =
         goleak_v2_of(out, when, slot, GOLEAK_EVENT_STATUS, 0, GOLEAK_HAS_STATUS | GOLEAK_HAS_UNTIL);
     event->time_ns = out->clock.last_ns; /* whoever is told of it knows the trace up to here */
-    event->status = (uint8_t)state;
-    event->until_ns = since_ns;
+    event->status = since->status;
+    event->until_ns = since->ns;
     out->untold--;
     return goleak_v2_is_full(out) ? goleak_v2_push(out) : GOLEAK_OK;
 }
@@ -241,25 +241,25 @@ static uint32_t name_of(struct goleak_v2_out *out, const char *text, uint32_t *n
     return *name;
 }
 
-/* What it mentions is not to be looked for, and may not be missing. */
+/* It mentions no text that is to be looked for, and may be missing. */
 static bool tells_numbers(const struct runtime *runtime)
 {
     bool texts = false;
     for (size_t i = 0; i < sizeof runtime->values; i++)
         texts = texts || (runtime->values[i] >= TEXT_FIRST && runtime->values[i] <= TEXT_THIRD);
-    return !texts && runtime->stack == 0;
+    return !texts;
 }
 
 void goleak_v2_runtime(struct goleak_v2_out *out, struct goleak_v2_when when, uint8_t type,
                        const uint64_t argument[GOLEAK_TRACE_ARGUMENTS], uint64_t thread, uint64_t p, uint32_t current)
 {
     struct runtime runtime = runtime_of(type);
+    const struct goleak_v2_stack *stack = goleak_v2_stack(out, runtime.stack != 0 ? argument[runtime.stack - 1] : 0);
     if (out->generation->env.waits_only && out->names[type] != 0 && tells_numbers(&runtime)) {
         out->untold_ns = goleak_tickclock_ns(&out->clock, when.ticks);
         out->untold++;
         return;
     }
-    const struct goleak_v2_stack *stack = goleak_v2_stack(out, runtime.stack != 0 ? argument[runtime.stack - 1] : 0);
     struct goleak_event *event = goleak_v2_add(out, when, GOLEAK_EVENT_RUNTIME, 0, stack->has);
     uint64_t *const values[3] = { &event->lock, &event->chan, &event->elem };
     event->stack = stack->stack;

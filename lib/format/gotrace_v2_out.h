@@ -90,9 +90,9 @@ static inline void goleak_v2_set_clock(struct goleak_v2_out *out)
         out->clock.last_ns = out->untold_ns;
 }
 enum goleak_status goleak_v2_push(struct goleak_v2_out *out);
-/* What its thread had not told of a goroutine: in which state it is, and since when. Leaves room. */
-enum goleak_status goleak_v2_tell_state(struct goleak_v2_out *out, uint32_t slot, enum goleak_trace_status state,
-                                        int64_t since_ns, uint64_t position);
+/* What had not been told of a goroutine: in which state it is, and since when. Leaves room. */
+enum goleak_status goleak_v2_tell_state(struct goleak_v2_out *out, uint32_t slot,
+                                        const struct goleak_trace_since *since);
 /* … and when the last of what is untold was. */
 enum goleak_status goleak_v2_tell_end(struct goleak_v2_out *out);
 /* CPU samples up to this time; leaves room. */

@@ -145,14 +145,25 @@ ALWAYS_INLINE struct goleak_event *tell(struct usual *usual, uint32_t slot, uint
     return event;
 }
 
-/* … or not: it goes on to run, or is in a system call, as it was before. */
-ALWAYS_INLINE void leave_untold(struct usual *usual, struct goleak_trace_g *g, enum goleak_trace_status status)
+/* … or not: it goes on to run, or is in a system call, as it was before, or could run. */
+ALWAYS_INLINE void leave_untold(struct usual *usual, struct goleak_trace_g *g, struct goleak_trace_since *since,
+                                enum goleak_trace_status status)
 {
-    usual->thread->untold = (uint8_t)status;
-    usual->thread->untold_ns = usual->untold_ns = usual->told->time_ns;
-    usual->thread->untold_position = usual->told->position;
+    since->ns = usual->untold_ns = usual->told->time_ns;
+    since->position = usual->told->position;
+    since->status = (uint8_t)status;
     g->untold = true;
     usual->untold++;
+}
+
+/* False: it has to be told, for there is no memory to remember it. */
+ALWAYS_INLINE bool leave_runnable_untold(struct usual *usual, struct goleak_trace_g *g, uint32_t slot)
+{
+    struct goleak_trace_gs *gs = &usual->scheduler->gs;
+    if (UNLIKELY(slot >= gs->since_capacity) && !goleak_trace_gs_remember(gs))
+        return false;
+    leave_untold(usual, g, &gs->since[slot], GOLEAK_TRACE_RUNNABLE);
+    return true;
 }
 
 /* ---- the types; false: it is not as usual ---- */
@@ -171,7 +182,7 @@ ALWAYS_INLINE bool usual_start(struct usual *usual)
     g->seq = seq;
     thread->g = slot;
     if (LIKELY(g->quiet)) {
-        leave_untold(usual, g, GOLEAK_TRACE_RUNNING);
+        leave_untold(usual, g, &thread->since, GOLEAK_TRACE_RUNNING);
         return true;
     }
     g->quiet = usual->scheduler->generation->env.waits_only;
@@ -222,6 +233,8 @@ ALWAYS_INLINE bool usual_leave(struct usual *usual, enum goleak_trace_status sta
     usual->thread->g = 0;
     g->status = (uint8_t)status;
     g->untold = false;
+    if (!waits && LIKELY(g->quiet) && leave_runnable_untold(usual, g, slot))
+        return true;
     struct goleak_event *event =
         tell(usual, slot, goid, waits ? GOLEAK_EVENT_PARK : GOLEAK_EVENT_YIELD, waits ? GOLEAK_FLAG_REASON : 0,
              waits ? reason->reason : 0, (waits ? GOLEAK_HAS_REASON : 0) | stack->has);
@@ -281,7 +294,7 @@ ALWAYS_INLINE bool usual_syscall(struct usual *usual)
     proc->seq = seq;
     g->status = GOLEAK_TRACE_SYSCALL;
     if (g->quiet)
-        leave_untold(usual, g, GOLEAK_TRACE_SYSCALL);
+        leave_untold(usual, g, &usual->thread->since, GOLEAK_TRACE_SYSCALL);
     else
         tell(usual, slot, g->goid, GOLEAK_EVENT_SYSCALL, 0, 0, stack->has)->stack = stack->stack;
     return true;
@@ -300,7 +313,7 @@ ALWAYS_INLINE bool usual_return(struct usual *usual)
     proc->status = PROC_RUNNING;
     g->status = GOLEAK_TRACE_RUNNING;
     if (g->quiet)
-        leave_untold(usual, g, GOLEAK_TRACE_RUNNING);
+        leave_untold(usual, g, &usual->thread->since, GOLEAK_TRACE_RUNNING);
     else
         tell(usual, slot, g->goid, GOLEAK_EVENT_SYSRETURN, 0, 0, GOLEAK_HAS_STATUS)->status = GOLEAK_TRACE_RUNNING;
     return true;

@@ -460,12 +460,15 @@ enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint
 
 enum goleak_status goleak_scheduler_finish(struct goleak_scheduler *scheduler)
 {
+    struct goleak_trace_gs *gs = &scheduler->gs;
     enum goleak_status status = GOLEAK_OK;
     for (size_t i = 0; i < scheduler->thread_count && status == GOLEAK_OK; i++) {
         const struct goleak_trace_thread *thread = &scheduler->threads[i];
-        if (thread->g != 0 && scheduler->gs.gs[thread->g].untold)
-            status = goleak_v2_tell_state(&scheduler->out, thread->g, (enum goleak_trace_status)thread->untold,
-                                          thread->untold_ns, thread->untold_position);
+        if (thread->g != 0 && gs->gs[thread->g].untold)
+            status = goleak_v2_tell_state(&scheduler->out, thread->g, &thread->since);
     }
+    for (uint32_t slot = 1; slot < gs->since_capacity && slot < gs->count && status == GOLEAK_OK; slot++)
+        if (gs->gs[slot].untold && gs->gs[slot].status == gs->since[slot].status)
+            status = goleak_v2_tell_state(&scheduler->out, slot, &gs->since[slot]);
     return status == GOLEAK_OK ? goleak_v2_tell_end(&scheduler->out) : status;
 }

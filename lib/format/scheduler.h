@@ -37,9 +37,7 @@ struct goleak_trace_thread {
     const uint8_t *end;   /* of the batch */
     uint64_t time;        /* of the event, in ticks */
     uint32_t g;           /* slot; 0: none */
-    uint8_t untold; /* enum goleak_trace_status, of a goroutine that is untold: since when, and where that stands */
-    int64_t untold_ns;
-    uint64_t untold_position;
+    struct goleak_trace_since since; /* of its goroutine, if that is untold */
     uint32_t p;           /* index + 1; 0: none */
     uint32_t first, last; /* its batches of this generation, + 1; 0: none left */
     uint64_t position_of_0; /* in the trace, of address 0: positions of its events are offsets from there */

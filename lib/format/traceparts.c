@@ -87,9 +87,11 @@ void goleak_trace_gs_release(struct goleak_trace_gs *gs)
 {
     goleak_free(gs->alloc, gs->table, ((size_t)gs->mask + 1) * sizeof *gs->table);
     goleak_free(gs->alloc, gs->gs, gs->capacity * sizeof *gs->gs);
+    goleak_free(gs->alloc, gs->since, gs->since_capacity * sizeof *gs->since);
     gs->table = NULL;
     gs->gs = NULL;
-    gs->capacity = 0;
+    gs->since = NULL;
+    gs->capacity = gs->since_capacity = 0;
 }
 
 /* Returns how far from home. */
@@ -182,6 +184,15 @@ void goleak_trace_gs_remove(struct goleak_trace_gs *gs, uint32_t slot)
     gs->used -= !gs->gs[slot].listed;
     gs->gs[slot] = (struct goleak_trace_g){ .seq = gs->free_list };
     gs->free_list = slot;
+}
+
+bool goleak_trace_gs_remember(struct goleak_trace_gs *gs)
+{
+    const size_t before = gs->since_capacity;
+    if (!goleak_grow(gs->alloc, &gs->since, &gs->since_capacity, gs->count, sizeof *gs->since))
+        return false;
+    memset(gs->since + before, 0, (gs->since_capacity - before) * sizeof *gs->since);
+    return true;
 }
 
 /* ---- frames ---- */

@@ -65,6 +65,13 @@ struct goleak_trace_g {
     bool untold : 1;       /* so its state has not been */
 };
 
+/* A state of a goroutine that is untold: since when it has it, and where that stands in the trace. */
+struct goleak_trace_since {
+    int64_t ns;
+    uint64_t position;
+    uint8_t status; /* enum goleak_trace_status */
+};
+
 /* gs[slot]; slot 0 is none, and always there. They are found by goid through a table of
  * slots alone, for whoever asks looks at the goroutine next; the bits that no slot has tell
  * most of the others apart before that:
@@ -76,6 +83,8 @@ struct goleak_trace_g {
  */
 struct goleak_trace_gs {
     struct goleak_alloc *alloc;
+    struct goleak_trace_since *since; /* by slot: of those that are untold and could run; else of long ago */
+    size_t since_capacity;
     uint32_t *table;
     uint32_t mask;
     uint32_t used, living; /* entries, and those that there must be room for; goroutines */
@@ -119,6 +128,9 @@ static inline uint32_t goleak_trace_gs_find(const struct goleak_trace_gs *gs, ui
 /* A goroutine that is not there yet; 0: memory. */
 uint32_t goleak_trace_gs_add(struct goleak_trace_gs *gs, uint64_t goid);
 void goleak_trace_gs_remove(struct goleak_trace_gs *gs, uint32_t slot);
+
+/* Room in `since` for all that there are; false: memory. */
+bool goleak_trace_gs_remember(struct goleak_trace_gs *gs);
 
 /* In two steps, for readers that find some in a shorter way, and most only there: a slot
  * first, an entry in the table if it is needed. */

@@ -269,23 +269,29 @@ static int64_t value_of(const char *line, const char *key)
     return at != NULL && at < strchr(line, '\n') ? strtoll(at + strlen(key), NULL, 10) : -1;
 }
 
-/* "run", "syscall": these two may be told late. What else is told goes to `others`, but for the runtime's own. */
+/* As what an event leaves its goroutine that may be told late; NULL: it may not. */
+static const char *late_kind(const char *line)
+{
+    static const char *const kinds[] = { [RUNNABLE] = " yield ", [RUNNING] = " run ", [SYSCALL] = " syscall " };
+    const int64_t status = value_of(line, " status=");
+    for (size_t i = RUNNABLE; i < sizeof kinds / sizeof *kinds; i++)
+        if (begins(line, kinds[i]) ||
+            (begins(line, " status ") && value_of(line, " until=") >= 0 && status == (int64_t)i))
+            return kinds[i];
+    return begins(line, " sysreturn ") && status == RUNNING ? kinds[RUNNING] : NULL;
+}
+
+/* What may not be left out goes to `others`; the runtime's own does not count. */
 static void note_line(const char *line, struct told *told, struct bytes *others)
 {
-    const char *g = strstr(line, " g=40000000");
-    int64_t since = value_of(line, " until="), status = value_of(line, " status=");
-    bool late = begins(line, " status ") && since >= 0;
-    const char *kind = begins(line, " sysreturn ") || late ? (status == RUNNING   ? " run "
-                                                              : status == SYSCALL ? " syscall "
-                                                                                  : line)
-                                                           : line;
+    const char *g = strstr(line, " g=40000000"), *late = late_kind(line), *kind = late != NULL ? late : line;
     if (begins(line, " runtime ") || begins(line, " other "))
         return;
     assert_non_null(g);
     struct told *of = &told[strtoul(g + strlen(" g=40000000"), NULL, 16)];
-    *of = (struct told) { .since = late ? since : value_of(line, " ts=") };
+    *of = (struct told) { .since = value_of(line, late != NULL && begins(line, " status ") ? " until=" : " ts=") };
     memcpy(of->kind, kind, strcspn(kind + 1, " ") + 1);
-    if (!begins(kind, " run ") && !begins(kind, " syscall "))
+    if (late == NULL)
         bytes_add(others, line, (size_t)(strchr(line, '\n') + 1 - line));
 }
 
