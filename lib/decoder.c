@@ -58,6 +58,7 @@ enum goleak_status goleak_decoder_new(struct goleak_decoder **out, const struct 
         return status;
     }
     decoder->trace->sink = (struct goleak_event_sink){ queue, decoder };
+    decoder->trace->hands_out = true;
     *out = decoder;
     return GOLEAK_OK;
 }

@@ -627,6 +627,7 @@ static enum goleak_status complain_of_nothing(struct goleak_input *input)
     struct goleak_error *error = &input->trace->failure;
     const char *problem = input->trace->health.entries[GOLEAK_HEALTH_recorder_errors].detail;
     const struct goleak_health_entry *line = &input->trace->health.entries[GOLEAK_HEALTH_damaged_lines];
+    const struct goleak_health_entry *unknown = &input->trace->health.entries[GOLEAK_HEALTH_unknown_events];
     const struct goleak_health_entry *damage = find_damage(input);
     if (input->facts.advice != NULL) {
         goleak_error_set(error, GOLEAK_E_NOEVENTS, "%s", input->facts.advice);
@@ -635,6 +636,13 @@ static enum goleak_status complain_of_nothing(struct goleak_input *input)
                          damage->detail);
         error->offset = damage->offset;
         error->has_offset = true;
+    } else if (unknown->count != 0 && unknown->line != 0 && unknown->input == input->path) {
+        goleak_error_set(
+            error, GOLEAK_E_NOEVENTS,
+            "found events of unknown kinds alone, the first is %s, expected such as newproc1, gopark, gdestroy: "
+            "`goleak-report recorder` prints a script that records these",
+            unknown->detail);
+        error->line = unknown->line;
     } else if (input->facts.guess != NULL) {
         goleak_error_set(error, GOLEAK_E_NOEVENTS, "%s", input->facts.guess);
     } else if (line->count != 0 && line->input == input->path && line->detail[0] != '\0') {
@@ -689,7 +697,8 @@ enum goleak_status goleak_input_finish(struct goleak_input *input, struct goleak
         status = goleak_lane_finish(lane_of(input, i));
     if (status == GOLEAK_OK) {
         input->finished = true;
-        if (input->facts.events == 0 && (input->facts.notes == 0 || input->facts.advice != NULL))
+        if ((input->facts.strange && !trace->hands_out) ||
+            (input->facts.events == 0 && (input->facts.notes == 0 || input->facts.advice != NULL)))
             status = complain_of_nothing(input);
         trace->relative_time = trace->relative_time || input->facts.relative_time;
     }

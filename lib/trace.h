@@ -69,6 +69,7 @@ struct goleak_trace {
     size_t ended_count, ended_capacity;
     bool told_ended;             /* the caller's hook was called: its lines are out */
     bool relative_time;          /* some input's times count from its start */
+    bool hands_out;              /* a decoder's: events of unknown kinds are of use, too */
     int64_t ending_moment;       /* of the goroutine that an `ended` hook is shown */
     bool finished;
     struct goleak_error failure; /* sticks */

@@ -362,10 +362,14 @@ static enum goleak_status finish(struct goleak_reader *reader)
 static void facts(const struct goleak_reader *reader, struct goleak_reader_facts *out)
 {
     bool extended = (reader->text.seen & (GOLEAK_HAS_TIME | GOLEAK_HAS_GOID)) != 0;
-    *out = (struct goleak_reader_facts){
+    *out = (struct goleak_reader_facts) {
         .events = reader->text.events,
         .notes = reader->text.notes,
-        .form = reader->text.forms & FORM_JSON ? "json" : reader->text.events == 0 ? NULL : extended ? "extended" : "full",
+        .strange = goleak_textual_is_strange(&reader->text),
+        .form = reader->text.forms & FORM_JSON ? "json"
+                : reader->text.events == 0     ? NULL
+                : extended                     ? "extended"
+                                               : "full",
     };
 }
 

@@ -25,6 +25,7 @@ struct goleak_reader_facts {
     const char *source;    /* of a recording that was another format's: that format; or NULL */
     uint64_t source_bytes; /* … and its size; 0: not known */
     bool relative_time;    /* times count from the recording's start */
+    bool strange;          /* there are events, and none that tells of goroutines: goleak_event_tells */
     const char *advice;    /* why there is no event, and what to do; NULL: not known */
     const char *nothing;   /* the same, where nothing in it was damaged either; NULL: not known */
     const char *guess;     /* the same, where nothing is told to be damaged */

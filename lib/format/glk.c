@@ -78,6 +78,7 @@ struct goleak_reader {
     struct remark *remarks;
     size_t remark_count, remark_capacity;
     uint64_t events, notes;
+    bool tells;      /* there was an event that tells of goroutines */
     uint32_t *named; /* by stack of the symbols: as an executable has it; 0: not looked up */
     size_t named_capacity;
     uint32_t learnt; /* goleak_symbols_learnt, when they were */
@@ -487,6 +488,14 @@ static bool name_stacks(struct goleak_reader *reader, struct goleak_event *event
     return true;
 }
 
+static void note_telling(struct goleak_reader *reader, const struct goleak_event *events, size_t count)
+{
+    for (size_t i = 0; i < count && !reader->tells; i++)
+        reader->tells = goleak_event_tells(&events[i], goleak_event_tells_name(&events[i])
+                                                           ? goleak_symbols_text(reader->env.symbols, events[i].name)
+                                                           : "");
+}
+
 static enum goleak_status run_events(struct goleak_reader *reader, struct stream *stream,
                                      const struct goleak_glk_head *head, const char **problem)
 {
@@ -500,6 +509,7 @@ static enum goleak_status run_events(struct goleak_reader *reader, struct stream
         status = goleak_glk_events_next(block, batch, part, problem);
         if (status != GOLEAK_OK || *problem != NULL)
             break;
+        note_telling(reader, batch->events + from, part);
         tell_creations(reader, batch->events + from, part);
         if (!name_stacks(reader, batch->events + from, part))
             return memory(reader);
@@ -991,6 +1001,7 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
         .form = reader->form,
         .source = reader->source,
         .relative_time = reader->relative,
+        .strange = reader->events != 0 && !reader->tells,
     };
     if (reader->version > GOLEAK_GLK_VERSION)
         out->advice = "found a .glk of a newer version of the format: it takes a newer goleak-report to read it";

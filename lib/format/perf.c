@@ -1043,16 +1043,17 @@ static enum goleak_status finish(struct goleak_reader *reader)
 
 static void facts(const struct goleak_reader *reader, struct goleak_reader_facts *out)
 {
-    *out = (struct goleak_reader_facts){
+    *out = (struct goleak_reader_facts) {
         .events = reader->text.events,
         .notes = reader->text.notes,
-        .form = reader->is_json                                 ? "json"
-                : goleak_textual_has_stacks(&reader->text)     ? "callchains"
-                : reader->text.events != 0                      ? "script"
-                                                                : NULL,
+        .form = reader->is_json                            ? "json"
+                : goleak_textual_has_stacks(&reader->text) ? "callchains"
+                : reader->text.events != 0                 ? "script"
+                                                           : NULL,
         .relative_time = reader->relative,
+        .strange = goleak_textual_is_strange(&reader->text),
     };
-    if (out->events != 0)
+    if (out->events != 0 && !out->strange)
         return;
     if (reader->is_raw_dump)
         out->advice = "found perf's dump of raw records, expected its text: run " FIELDS ", without -D";

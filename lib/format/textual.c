@@ -1,6 +1,8 @@
 /* textual - see textual.h. */
 #include "format/textual.h"
 
+#include "base/compiler.h"
+
 #include "base/bits.h"
 #include "base/error.h"
 #include "base/hash.h"
@@ -352,6 +354,11 @@ bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **a
     return true;
 }
 
+static const char *name_of(const struct goleak_textual *text, const struct goleak_event *event)
+{
+    return goleak_event_tells_name(event) ? goleak_symbols_text(text->env.symbols, event->name) : "";
+}
+
 enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct goleak_event *event)
 {
     enum goleak_status status = goleak_textual_close_event(text);
@@ -373,6 +380,8 @@ enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct 
     text->open_event = true;
     text->had_stack = text->ignores_frames = false;
     text->events++;
+    if (UNLIKELY((text->forms & GOLEAK_FORM_TELLS) == 0) && goleak_event_tells(slot, name_of(text, slot)))
+        text->forms |= GOLEAK_FORM_TELLS;
     return GOLEAK_OK;
 }
 
@@ -399,6 +408,7 @@ void goleak_textual_added(struct goleak_textual *text, size_t count)
     text->open_event = true;
     text->had_stack = text->ignores_frames = false;
     text->events += count;
+    text->forms |= GOLEAK_FORM_TELLS;
     text->recorder_events += count;
 }
 

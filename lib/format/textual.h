@@ -52,10 +52,13 @@ struct goleak_section_state {
     struct goleak_buf unjoined;           /* struct goleak_unjoined, in order */
 };
 
+/* Beside the format's own bits: there was an event that tells of goroutines. */
+#define GOLEAK_FORM_TELLS (1u << 31)
+
 struct goleak_textual {
     struct goleak_reader_env env;
     struct goleak_lines lines;
-    uint32_t forms; /* the format's own bits, of what its lines look like */
+    uint32_t forms; /* the format's own bits, of what its lines look like, and GOLEAK_FORM_TELLS */
     struct goleak_keyed keyed;
     struct goleak_stacktext stack;
     struct goleak_batch *batch;
@@ -152,6 +155,12 @@ const char *goleak_textual_bulk(struct goleak_textual *text, const char *at, con
 
 /* Within a `bulk`: the block of frames at *at, if it was seen before. */
 bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **at, const char *limit, uint64_t *line);
+
+/* Events, and none of them tells of goroutines. */
+static inline bool goleak_textual_is_strange(const struct goleak_textual *text)
+{
+    return text->events != 0 && (text->forms & GOLEAK_FORM_TELLS) == 0;
+}
 
 static inline bool goleak_textual_has_stacks(const struct goleak_textual *text)
 {

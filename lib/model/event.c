@@ -1,6 +1,8 @@
 /* event - see event.h. */
 #include "model/event.h"
 
+#include <string.h>
+
 #define BLOCK_BYTES (sizeof(struct goleak_batch) + GOLEAK_LINE)
 
 struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc)
@@ -20,6 +22,28 @@ void goleak_batch_free(struct goleak_alloc *alloc, struct goleak_batch *batch)
 {
     if (batch != NULL)
         goleak_free(alloc, batch->block, BLOCK_BYTES);
+}
+
+bool goleak_call_creates(const char *function)
+{
+    return strcmp(function, "runtime.newproc1") == 0;
+}
+
+bool goleak_call_ends(const char *function)
+{
+    return strcmp(function, "runtime.gdestroy") == 0 || strcmp(function, "runtime.goexit0") == 0;
+}
+
+bool goleak_event_tells(const struct goleak_event *event, const char *name)
+{
+    switch (event->kind) {
+    case GOLEAK_EVENT_OTHER:
+    case GOLEAK_EVENT_LOST:
+    case GOLEAK_EVENT_RETURN: return false;
+    case GOLEAK_EVENT_CALL: return goleak_call_creates(name) || goleak_call_ends(name);
+    case GOLEAK_EVENT_OBJECT: return (event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) != 0; /* else a header's word */
+    default: return true;
+    }
 }
 
 const char *goleak_event_kind_name(enum goleak_event_kind kind)

@@ -37,8 +37,8 @@ static enum goleak_status on_call(struct goleak_replay *replay, const struct gol
     }
     replay->calls[event->name].entered++;
     const char *function = goleak_symbols_text(replay->symbols, event->name);
-    replay->flow_ended += strcmp(function, "runtime.gdestroy") == 0 || strcmp(function, "runtime.goexit0") == 0;
-    bool created = strcmp(function, "runtime.newproc1") == 0;
+    replay->flow_ended += goleak_call_ends(function);
+    bool created = goleak_call_creates(function);
     replay->flow_created += created;
     uint64_t live = replay->flow_created > replay->flow_ended ? replay->flow_created - replay->flow_ended : 0;
     if (live > replay->flow_peak) {
