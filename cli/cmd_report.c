@@ -281,12 +281,17 @@ static void judge_version(struct run *run, const struct goleak_trace *trace)
 static void judge_lines(struct run *run, const struct goleak_trace *trace)
 {
     struct goleak_summary summary;
+    struct goleak_capture capture;
     struct goleak_goroutine goroutine;
     struct goleak_goroutine_iter first = { 0 };
     if (strcmp(run->options->format, "ndjson") != 0)
         return;
     goleak_trace_summary(trace, &summary);
-    if (summary.live_at_end != 0 && goleak_goroutine_next(trace, &first, &goroutine) != GOLEAK_OK)
+    goleak_trace_capture(trace, &capture);
+    if (!capture.has_goroutines)
+        cli_diag_say(run->diag, CLI_WARNING, trace_path(trace),
+                     "the recording tells of no goroutine, so that there are no lines");
+    else if (summary.live_at_end != 0 && goleak_goroutine_next(trace, &first, &goroutine) != GOLEAK_OK)
         cli_diag_say(run->diag, CLI_WARNING, trace_path(trace),
                      "the recording names no goroutines, so that there are no lines; --format=json tells how many "
                      "there are");

@@ -273,6 +273,7 @@ struct goleak_capture {
     uint64_t events;             /* in the order in which they were replayed */
     bool complete;               /* nothing lost, nothing cut                */
     bool has_stacks, has_wakeups, has_blocking; /* what the stream prints    */
+    bool has_goroutines;                        /* … false: neither goroutines nor how many come and go */
     uint64_t ticks;              /* one-second ticks seen, on all CPUs        */
     unsigned tick_cpus;          /* CPUs that they are known to come from; 0: not told */
     /* The script's counters on the last line that printed them, and what they
@@ -285,7 +286,8 @@ struct goleak_capture {
 struct goleak_summary {
     uint64_t preexisting;  /* older than the recording                       */
     uint64_t created, ended, live_at_end, blocked_at_end; /* also where a recording only counts
-                              goroutines, and no iterator shows one           */
+                              goroutines, and no iterator shows one; without has_goroutines
+                              no number here tells anything                   */
     uint64_t peak_live, peak_blocked;
     int64_t peak_live_at, peak_blocked_at; /* moments: ns, or event numbers  */
     uint64_t verdicts[GOLEAK_VERDICT_COUNT];

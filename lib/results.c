@@ -62,15 +62,32 @@ static int64_t wait_events(const struct goleak_trace *trace, int64_t since)
 
 /* ---- the whole ---- */
 
+/* Calls without identity: how many began and ended, and no more. */
+static bool only_counts(const struct goleak_trace *trace)
+{
+    const struct goleak_replay *replay = &trace->replay;
+    return replay->store.count == 0 && (replay->flow_created != 0 || replay->flow_ended != 0);
+}
+
+/* Some was seen, the runtime's own too, or is counted. Who is only named as a spawner is neither. */
+static bool has_goroutines(const struct goleak_trace *trace)
+{
+    const struct goleak_ledger *ledger = &trace->ledger;
+    return only_counts(trace) || trace->replay.system_count != 0 || goleak_ledger_all(ledger, GOLEAK_T_CREATED) != 0 ||
+           goleak_ledger_all(ledger, GOLEAK_T_APPEARED) != 0 || goleak_ledger_all(ledger, GOLEAK_T_WAS_THERE) != 0;
+}
+
 void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_capture *out)
 {
     const struct goleak_replay *replay = &trace->replay;
     bool ticks = goleak_ticks_tell(&replay->ticks);
-    *out = (struct goleak_capture){
+    *out = (struct goleak_capture) {
         .clock = replay->stream.has_time ? trace->relative_time ? GOLEAK_CLOCK_RELATIVE : GOLEAK_CLOCK_MONOTONIC
                  : ticks                 ? GOLEAK_CLOCK_RELATIVE
                                          : GOLEAK_CLOCK_NONE,
-        .first_ns = replay->stream.has_time ? replay->first_ns : ticks ? 0 : GOLEAK_NONE,
+        .first_ns = replay->stream.has_time ? replay->first_ns
+                    : ticks                 ? 0
+                                            : GOLEAK_NONE,
         .last_ns = to_ns(trace, trace->judge.last),
         .duration_ns = GOLEAK_NONE,
         .events = replay->event_count,
@@ -78,6 +95,7 @@ void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_captur
         .has_stacks = replay->stream.has_stacks,
         .has_wakeups = replay->stream.has_wakeups,
         .has_blocking = goleak_model_tells_blocking(&trace->model),
+        .has_goroutines = has_goroutines(trace),
         .ticks = replay->ticks.count,
         .tick_cpus = replay->ticks.without_cpu ? 0 : replay->ticks.cpus,
         .counters_line = replay->printed.position,
@@ -86,6 +104,8 @@ void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_captur
         .printed_blocked_count = replay->printed.blocked,
         .recomputed_blocked_count = replay->printed.should_blocked,
     };
+    if (!out->has_goroutines)
+        out->recomputed_count = out->recomputed_blocked_count = GOLEAK_NONE;
     if (out->last_ns != GOLEAK_NONE)
         out->duration_ns = out->last_ns - out->first_ns;
 }
@@ -107,8 +127,7 @@ void goleak_trace_summary(const struct goleak_trace *trace, struct goleak_summar
         .system_hidden = trace->options.include_system ? 0 : replay->system_count,
     };
     memcpy(out->verdicts, trace->groups.verdicts, sizeof out->verdicts);
-    if (replay->store.count == 0 && (replay->flow_created != 0 || replay->flow_ended != 0)) {
-        /* Calls without identity: how many began and ended, and no more. */
+    if (only_counts(trace)) {
         out->ended += replay->flow_ended;
         out->live_at_end = out->created > out->ended ? out->created - out->ended : 0;
         out->peak_live = replay->flow_peak;

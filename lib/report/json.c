@@ -117,23 +117,27 @@ static void add_summary(struct goleak_summary *sum, const struct goleak_summary 
 static void write_summary(const struct goleak_view *views, size_t count, struct goleak_json *json)
 {
     struct goleak_summary sum, more;
+    struct goleak_capture capture;
+    bool told = true, tells_blocked = true;
     goleak_trace_summary(views[0].trace, &sum);
     for (size_t v = 1; v < count; v++) {
         goleak_trace_summary(views[v].trace, &more);
         add_summary(&sum, &more);
     }
-    goleak_json_open(json, "summary", '{');
-    goleak_json_u64(json, "created", sum.created);
-    goleak_json_u64(json, "ended", sum.ended);
-    goleak_json_u64(json, "older", sum.preexisting);
-    goleak_json_u64(json, "live_at_end", sum.live_at_end);
-    bool tells_blocked = true;
-    for (size_t v = 0; v < count; v++)
+    for (size_t v = 0; v < count; v++) {
+        goleak_trace_capture(views[v].trace, &capture);
+        told = told && capture.has_goroutines;
         tells_blocked = tells_blocked && goleak_model_tells_blocked(views[v].model);
+    }
+    goleak_json_open(json, "summary", '{');
+    goleak_json_i64(json, "created", told ? (int64_t)sum.created : GOLEAK_NONE);
+    goleak_json_i64(json, "ended", told ? (int64_t)sum.ended : GOLEAK_NONE);
+    goleak_json_i64(json, "older", told ? (int64_t)sum.preexisting : GOLEAK_NONE);
+    goleak_json_i64(json, "live_at_end", told ? (int64_t)sum.live_at_end : GOLEAK_NONE);
     goleak_json_i64(json, "blocked_at_end", tells_blocked ? (int64_t)sum.blocked_at_end : GOLEAK_NONE);
-    goleak_json_i64(json, "peak_live", count == 1 ? (int64_t)sum.peak_live : GOLEAK_NONE);
+    goleak_json_i64(json, "peak_live", told && count == 1 ? (int64_t)sum.peak_live : GOLEAK_NONE);
     goleak_write_moment(json, views[0].model, "peak_live_ns", "peak_live_event",
-                        count == 1 ? sum.peak_live_at : GOLEAK_NONE);
+                        told && count == 1 ? sum.peak_live_at : GOLEAK_NONE);
     bool peak_told = count == 1 && tells_blocked;
     goleak_json_i64(json, "peak_blocked", peak_told ? (int64_t)sum.peak_blocked : GOLEAK_NONE);
     goleak_write_moment(json, views[0].model, "peak_blocked_ns", "peak_blocked_event",

@@ -297,11 +297,29 @@ static void write_unnamed(struct goleak_text_report *report)
     goleak_text_end(report);
 }
 
+/* What the script counted is evidence of a kind, and all that there is. */
+static void write_untold(struct goleak_text_report *report)
+{
+    const struct goleak_capture *capture = &report->capture;
+    goleak_page_words(report->page, GOLEAK_PLAIN, "not told");
+    if (capture->printed_count != GOLEAK_NONE)
+        goleak_page_print(report->page, GOLEAK_PLAIN, "; in line %llu the script counts %lld",
+                          (unsigned long long)capture->counters_line, (long long)capture->printed_count);
+    if (capture->printed_count != GOLEAK_NONE && capture->printed_blocked_count != GOLEAK_NONE)
+        goleak_page_print(report->page, GOLEAK_PLAIN, ", %lld of them blocked",
+                          (long long)capture->printed_blocked_count);
+    goleak_text_end(report);
+}
+
 static void write_goroutines(struct goleak_text_report *report)
 {
     const struct goleak_summary *sum = &report->summary;
     struct goleak_page *page = report->page;
     goleak_text_label(report, 2, "goroutines");
+    if (!report->capture.has_goroutines) {
+        write_untold(report);
+        return;
+    }
     if (sum->preexisting != 0)
         goleak_page_print(page, GOLEAK_PLAIN, "%s older than the recording, ",
                           goleak_words_count(sum->preexisting).text);

@@ -188,6 +188,12 @@ static void explain_untold(struct goleak_text_report *report)
 {
     const struct goleak_summary *sum = &report->summary;
     struct goleak_page *page = report->page;
+    if (!report->capture.has_goroutines) {
+        goleak_page_words(page, GOLEAK_PLAIN, "It prints no goroutine that is created, blocks or ends.");
+        goleak_page_end_line(page);
+        advise(report);
+        return;
+    }
     if (sum->created + sum->ended + sum->preexisting == 0)
         return;
     if (is_nameless(report)) {
