@@ -332,6 +332,18 @@ static const char *command_word(size_t index)
     return word_of(words, sizeof words / sizeof words[0], index);
 }
 
+/* Commands that are planned: who has read of them is told so, and not that there is no such file. */
+static const char *planned_word(size_t index)
+{
+    static const char *const words[] = { "diff", "merge" };
+    return word_of(words, sizeof words / sizeof words[0], index);
+}
+
+static bool is_planned(const char *word)
+{
+    return cli_word_index(word, strlen(word), planned_word) != SIZE_MAX && access(word, F_OK) != 0;
+}
+
 /* A word that looks like a command and is no file: which command; else NULL. Spelled
  * right, it stands behind "--". */
 static const char *meant_command(const char *word)
@@ -364,6 +376,11 @@ static bool check_report(struct cli_options *options)
     if (ends_in_glk(options->output))
         return misuse(options, "-o %.*s: a report is no .glk; '" CLI_PROGRAM " " CONVERT_WORD "' writes one" SEE_HELP,
                       SHOWN, options->output);
+    if (is_planned(options->files[0])) {
+        char commands[80];
+        return misuse(options, "'%s' is a command that is not built yet: expected %s, or the name of a FILE" SEE_HELP,
+                      options->files[0], cli_words_list(commands, sizeof commands, command_word));
+    }
     const char *meant = meant_command(options->files[0]);
     return meant == NULL || misuse(options, "there is no file '%.*s' (did you mean '" CLI_PROGRAM " %s'?)" SEE_HELP,
                                    SHOWN, options->files[0], meant);

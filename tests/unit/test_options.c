@@ -326,15 +326,19 @@ static void recorder_is_the_first_word_or_a_file(void **state)
     cli_options_release(&o);
 }
 
-/* Sub-commands that are not built are names of files like any other. */
-static void unbuilt_words_are_files(void **state)
+/* Sub-commands that are not built are told, but for a file of that name. */
+static void unbuilt_words_are_told(void **state)
 {
     struct cli_options o;
     (void)state;
     parse(&o, "diff", "x", NULL);
+    assert_int_equal(o.action, CLI_ACTION_MISUSE);
+    assert_non_null(strstr(o.problem, "'diff' is a command that is not built yet"));
+    cli_options_release(&o);
+    parse(&o, "x", "diff", NULL);
     assert_int_equal(o.action, CLI_ACTION_REPORT);
     assert_int_equal(o.file_count, 2);
-    assert_string_equal(o.files[0], "diff");
+    assert_string_equal(o.files[1], "diff");
     cli_options_release(&o);
 }
 
@@ -517,7 +521,7 @@ int main(void)
         cmocka_unit_test(the_last_one_wins),
         cmocka_unit_test(convert_takes_files_and_an_output),
         cmocka_unit_test(recorder_is_the_first_word_or_a_file),
-        cmocka_unit_test(unbuilt_words_are_files),
+        cmocka_unit_test(unbuilt_words_are_told),
         cmocka_unit_test(words_near_to_commands_are_told),
         cmocka_unit_test(help_and_version_come_first),
         cmocka_unit_test(misuse_names_the_word),
