@@ -312,6 +312,29 @@ static unsigned actions_of(enum id id)
     }
 }
 
+/* The one report that an option is for; NULL: it is for all. */
+static const char *format_of(enum id id)
+{
+    switch (id) {
+    case TOP:
+    case EXPLAIN: return "text";
+    case SORT: return "ndjson";
+    default: return NULL;
+    }
+}
+
+/* An option that would do nothing is refused: what it was meant to do would be missed, or not be. */
+static bool check_formats(struct cli_options *options, const bool *given)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        const char *format = format_of(rows[i].id);
+        if (given[i] && format != NULL && strcmp(options->format, format) != 0)
+            return misuse(options, "--%s is for --format=%s: it cannot be used with --format=%s" SEE_HELP, rows[i].name,
+                          format, options->format);
+    }
+    return true;
+}
+
 static bool check_belonging(struct cli_options *options, const bool *given)
 {
     for (size_t i = 0; i < ROW_COUNT; i++) {
@@ -371,8 +394,6 @@ static bool check_report(struct cli_options *options)
 {
     if (options->file_count == 0)
         return misuse(options, "no FILE is given: name a recording, or use '-' for standard input" SEE_HELP);
-    if ((options->explain_goid != 0 || options->explain_g != 0) && strcmp(options->format, "text") != 0)
-        return misuse(options, "--explain tells in text: it cannot be used with --format=%s" SEE_HELP, options->format);
     if (ends_in_glk(options->output))
         return misuse(options, "-o %.*s: a report is no .glk; '" CLI_PROGRAM " " CONVERT_WORD "' writes one" SEE_HELP,
                       SHOWN, options->output);
@@ -545,7 +566,7 @@ void cli_options_parse(struct cli_options *out, int argc, char **argv)
         check_recorder(out);
     else if (out->action == CLI_ACTION_CONVERT)
         check_convert(out);
-    else
+    else if (check_formats(out, given))
         check_report(out);
 }
 

@@ -261,7 +261,7 @@ static void options_stand_anywhere(void **state)
     (void)state;
     parse(&o, "a", "--format", "ndjson", "b", "-o", "out", "--fail-on=never", "-", "--sort=created", "--jobs=4",
           "--min-age", "1m30s", "--max-memory=64M", "--include-system", "--strict", "--quiet", "--go-version=go1.21",
-          "--color=never", "--progress=always", "--top=3", "--", "--json", "--", NULL);
+          "--color=never", "--progress=always", "--", "--json", "--", NULL);
     assert_int_equal(o.action, CLI_ACTION_REPORT);
     assert_int_equal(o.file_count, 5);
     assert_string_equal(o.files[0], "a");
@@ -276,10 +276,31 @@ static void options_stand_anywhere(void **state)
     assert_true(o.min_age_ns == INT64_C(90000000000));
     assert_int_equal(o.max_memory_bytes, 67108864);
     assert_int_equal(o.jobs, 4);
-    assert_int_equal(o.top, 3);
     assert_int_equal(o.color, CLI_WHEN_NEVER);
     assert_int_equal(o.progress, CLI_WHEN_ALWAYS);
     assert_true(o.sort_created && o.include_system && o.strict && o.quiet);
+    cli_options_release(&o);
+}
+
+/* What would be of no effect is refused, whatever the order. */
+static void options_of_another_report_are_refused(void **state)
+{
+    static const char *const cases[][2] = {
+        { "--json", "--top=3" },        { "--format=ndjson", "--top=10" }, { "--sort=created", "--quiet" },
+        { "--sort=created", "--json" }, { "--explain=2", "--json" },
+    };
+    struct cli_options o;
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (size_t first = 0; first < 2; first++) {
+            parse(&o, "a", cases[i][first], cases[i][1 - first], NULL);
+            assert_int_equal(o.action, CLI_ACTION_MISUSE);
+            assert_non_null(strstr(o.problem, "cannot be used with --format="));
+            cli_options_release(&o);
+        }
+    parse(&o, "a", "--top=3", "--format=text", NULL);
+    assert_int_equal(o.action, CLI_ACTION_REPORT);
+    assert_int_equal(o.top, 3);
     cli_options_release(&o);
 }
 
@@ -518,6 +539,7 @@ int main(void)
         cmocka_unit_test(words_are_listed),
         cmocka_unit_test(presets_hold),
         cmocka_unit_test(options_stand_anywhere),
+        cmocka_unit_test(options_of_another_report_are_refused),
         cmocka_unit_test(the_last_one_wins),
         cmocka_unit_test(convert_takes_files_and_an_output),
         cmocka_unit_test(recorder_is_the_first_word_or_a_file),
