@@ -435,15 +435,13 @@ static bool check_recorder(struct cli_options *options)
     if (options->file_count > 1)
         return misuse(options, RECORDER_WORD ": found '%.*s' behind the tool, expected options only" SEE_HELP, SHOWN,
                       options->files[1]);
-    if (options->exe == NULL && options->go_version == NULL)
+    /* Locks need --exe, or a tool that can record them at all: that comes first, and the library knows. */
+    if (options->exe == NULL && options->go_version == NULL && !options->locks)
         return misuse(options,
                       RECORDER_WORD ": the probes depend on the program: give --exe=PATH, the Go program to be "
                                     "recorded, or --go-version=V, the version that built it" SEE_HELP);
     if (options->objects && options->minimal)
         return misuse(options, "--objects and --minimal exclude each other" SEE_HELP);
-    if (options->locks && options->exe == NULL)
-        return misuse(options, "--locks needs --exe=PATH: only the program tells whether its calls of Lock can be seen"
-                               SEE_HELP);
     return true;
 }
 

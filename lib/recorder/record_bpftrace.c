@@ -486,4 +486,4 @@ static enum goleak_status write_bpftrace(const struct goleak_recorder_target *ta
     return GOLEAK_OK;
 }
 
-const struct goleak_recorder goleak_recorder_bpftrace = { "bpftrace", write_bpftrace };
+const struct goleak_recorder goleak_recorder_bpftrace = { .name = "bpftrace", .write = write_bpftrace };

@@ -357,10 +357,6 @@ static enum goleak_status write_dtrace(const struct goleak_recorder_target *targ
         return goleak_error_set(error, GOLEAK_E_USAGE,
                                 "the program has no symbols, and DTrace finds functions by name: expected a program "
                                 "linked without -s (the scripts for bpftrace and perf take addresses)");
-    if (target->locks)
-        return goleak_error_set(error, GOLEAK_E_USAGE,
-                                "DTrace takes the * in a name such as sync.(*Mutex).Lock for a pattern: locks are "
-                                "recorded by the scripts for bpftrace and perf");
     fill_words(&script);
     write_commands(&script);
     write_systems(&script);
@@ -394,4 +390,10 @@ static enum goleak_status write_dtrace(const struct goleak_recorder_target *targ
     return GOLEAK_OK;
 }
 
-const struct goleak_recorder goleak_recorder_dtrace = { "dtrace", write_dtrace };
+const struct goleak_recorder goleak_recorder_dtrace = {
+    .name = "dtrace",
+    .no_locks =
+        "DTrace takes the * in a name such as sync.(*Mutex).Lock for a pattern: locks are recorded by the scripts "
+        "for bpftrace and perf",
+    .write = write_dtrace,
+};

@@ -453,4 +453,4 @@ static enum goleak_status write_perf(const struct goleak_recorder_target *target
     return GOLEAK_OK;
 }
 
-const struct goleak_recorder goleak_recorder_perf = { "perf", write_perf };
+const struct goleak_recorder goleak_recorder_perf = { .name = "perf", .write = write_perf };

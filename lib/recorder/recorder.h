@@ -163,6 +163,7 @@ void goleak_recorder_cost(struct goleak_buf *out, const struct goleak_recorder_t
 
 struct goleak_recorder {
     const char *name;
+    const char *no_locks; /* why it records none, whatever the program; NULL: it may */
     /* Appends the script. A failure is one that the user can do something about: sets
      * *error and returns its status. Memory is checked by the caller (out->failed). */
     enum goleak_status (*write)(const struct goleak_recorder_target *target, struct goleak_buf *out,

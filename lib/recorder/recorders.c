@@ -59,6 +59,8 @@ enum goleak_status goleak_recorder_write(const char *tool, const struct goleak_r
         goleak_options_copy(&given, sizeof given, options, "GOLEAK_RECORDER_OPTIONS_INIT", error);
     if (status != GOLEAK_OK)
         return status;
+    if (given.locks && recorder->no_locks != NULL) /* before any program is asked for */
+        return goleak_error_set(error, GOLEAK_E_USAGE, "%s", recorder->no_locks);
     struct goleak_alloc alloc;
     struct goleak_buf buf;
     goleak_alloc_init(&alloc, given.allocator, 0);

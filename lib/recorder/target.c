@@ -358,8 +358,9 @@ enum goleak_status goleak_recorder_target_init(struct goleak_recorder_target *ou
     if (options->objects && options->minimal)
         return goleak_error_set(error, GOLEAK_E_USAGE, "found objects and minimal together, expected one of them");
     if (options->locks && options->exe == NULL)
-        return goleak_error_set(error, GOLEAK_E_USAGE, "found locks without a program: the compiler inlines most calls "
-                                                       "of them, and only the program tells whether it did");
+        return goleak_error_set(error, GOLEAK_E_USAGE,
+                                "locks need --exe=PATH, the program: only it tells whether the "
+                                "compiler inlined calls of them, where no probe sees them");
     out->objects = options->objects;
     out->minimal = options->minimal;
     out->locks = options->locks;
