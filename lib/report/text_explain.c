@@ -282,6 +282,16 @@ static void write_other_process(struct goleak_text_report *report, const struct 
     goleak_page_end_line(report->page);
 }
 
+/* Who asks for it is shown it, and must know why no report has it. */
+static void write_hidden(struct goleak_text_report *report, const struct goleak_record *record)
+{
+    if (record == NULL || (record->flags & GOLEAK_REC_SYSTEM) == 0 || *report->view->model->include_system)
+        return;
+    goleak_page_words(report->page, GOLEAK_DIM,
+                      "one of the runtime's own goroutines: reports show and count it with --include-system only");
+    goleak_page_end_line(report->page);
+}
+
 void goleak_text_write_explain(struct goleak_text_report *report)
 {
     const struct goleak_model *model = report->view->model;
@@ -315,6 +325,7 @@ void goleak_text_write_explain(struct goleak_text_report *report)
         goleak_page_words(page, GOLEAK_PLAIN, " has ended");
     }
     goleak_page_end_line(page);
+    write_hidden(report, record);
     write_other_process(report, story);
     write_life(report, story);
     if (alive)
