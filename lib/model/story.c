@@ -34,6 +34,8 @@ const char *goleak_story_asked(const struct goleak_story *story, char out[GOLEAK
 /* It is the one whom another's event names. */
 static bool is_other(const struct goleak_story *story, const struct goleak_event *event)
 {
+    if ((event->has & GOLEAK_HAS_OTHER) && story->namesake_g != 0 && event->other_g == story->namesake_g)
+        return false;
     if ((event->has & GOLEAK_HAS_OTHER_GOID) && story->goid != 0)
         return event->other_goid == story->goid;
     const uint64_t g = story->goid != 0 ? story->g : goleak_g_told(story->asked_g);
@@ -55,6 +57,11 @@ void goleak_story_note(struct goleak_story *story, const struct goleak_event *ev
         story->other_pid = own ? pid : story->other_pid;
         return;
     }
+    if (own && story->goid != 0 && goleak_g_told(story->g) != 0 && goleak_g_told(record->g) != 0 &&
+        record->g != story->g)
+        story->namesake_g = record->g;
+    if (own && goleak_story_is_namesake(story, record))
+        return;
     story->met = true;
     story->process = record->process;
     story->pid = pid;

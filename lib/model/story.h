@@ -27,6 +27,9 @@ struct goleak_story {
     uint16_t process;
     uint32_t other_pid; /* another process has a goroutine of this number, too; 0: none has */
     uint64_t g;    /* its address, while it lives */
+    /* A goid is unique within a process; two that have one and live at once are of two processes that the recording
+     * does not tell apart. The first that is met is the story's, and the other one this, by its address; 0: none is. */
+    uint64_t namesake_g;
     uint64_t count;
     struct goleak_chapter *chapters; /* FIRST + LAST of them */
 };
@@ -44,6 +47,12 @@ static inline bool goleak_story_is_of(const struct goleak_story *story, const st
 {
     return story->goid != 0 ? record->goid == story->goid
                             : record->g == story->asked_g && goleak_g_told(record->g) != 0;
+}
+
+/* This record is the other one's, of two that live at once. */
+static inline bool goleak_story_is_namesake(const struct goleak_story *story, const struct goleak_record *record)
+{
+    return story->namesake_g != 0 && record->g == story->namesake_g;
 }
 
 /* "22", "0xc000106000": as --explain takes it. Returns out. */

@@ -258,6 +258,7 @@ static uint32_t find_record(const struct goleak_store *store, const struct golea
     for (uint32_t i = 1; i <= store->count; i++) {
         const struct goleak_record *record = goleak_store_at(store, i);
         bool possible = story->met ? record->process == story->process : story->pid == 0;
+        possible = possible && !goleak_story_is_namesake(story, record);
         if (possible && goleak_story_is_of(story, record) && (record->flags & GOLEAK_REC_SEEN) &&
             (found == 0 || record->state != GOLEAK_STATE_ENDED))
             found = i;
@@ -270,10 +271,16 @@ bool goleak_text_can_explain(const struct goleak_view *view)
     return view->story->count != 0 || find_record(view->model->store, view->story) != 0;
 }
 
-/* Its namesake. */
-static void write_other_process(struct goleak_text_report *report, const struct goleak_story *story)
+/* Its namesakes. */
+static void write_others(struct goleak_text_report *report, const struct goleak_story *story)
 {
     char asked[GOLEAK_STORY_ASKED_TEXT];
+    if (story->namesake_g != 0) {
+        goleak_page_print(report->page, GOLEAK_DIM,
+                          "another %s lives at the same time, of another process: --explain=0x%llx",
+                          who("", story->goid, 0).text, (unsigned long long)story->namesake_g);
+        goleak_page_end_line(report->page);
+    }
     if (story->other_pid == 0)
         return;
     goleak_page_print(report->page, GOLEAK_DIM, "process %lu has a %s, too: --explain=%lu/%s",
@@ -309,7 +316,7 @@ void goleak_text_write_explain(struct goleak_text_report *report)
     if (record == NULL && story->count == 0) {
         goleak_page_words(page, GOLEAK_PLAIN, " is not in this recording");
         goleak_page_end_line(page);
-        write_other_process(report, story);
+        write_others(report, story);
         return;
     }
     const char *start = record != NULL ? goleak_site_start(model, record->site) : NULL;
@@ -326,7 +333,7 @@ void goleak_text_write_explain(struct goleak_text_report *report)
     }
     goleak_page_end_line(page);
     write_hidden(report, record);
-    write_other_process(report, story);
+    write_others(report, story);
     write_life(report, story);
     if (alive)
         write_rules(report, index);
