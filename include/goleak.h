@@ -341,6 +341,8 @@ struct goleak_goroutine {
     enum goleak_reason reason;
     const char *wait_reason;    /* the runtime's waitReason text             */
     enum goleak_verdict verdict;
+    uint32_t site; /* where and as what it was created: a number for each place of the
+                                   recording, the same before and after it has a name; 0: not told */
     const char *created_at, *start_function, *blocked_at;
     uint32_t created_stack, stack; /* for goleak_stack_frame; 0: none        */
     struct goleak_evidence evidence[GOLEAK_EVIDENCE_MAX];

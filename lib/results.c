@@ -192,8 +192,13 @@ static void fill_parent(const struct goleak_trace *trace, uint32_t node, struct 
 static void fill_places(const struct goleak_trace *trace, const struct goleak_record *record,
                         const struct goleak_detail *detail, struct goleak_goroutine *out)
 {
+    /* Of one that ends the line goes out before all names are known: by what was learnt so far, and the number, which
+     * stays the same. */
+    const struct goleak_site *site = goleak_sites_at(trace->model.sites, record->site);
+    const uint32_t start = goleak_symbols_start_again(&trace->symbols, site->start);
+    out->site = site->place;
     out->created_at = goleak_site_created_at(&trace->model, record->site);
-    out->start_function = goleak_site_start(&trace->model, record->site);
+    out->start_function = start != 0 ? goleak_symbols_text(&trace->symbols, start) : NULL;
     uint32_t stack = goleak_waiting_stack(record), frame = goleak_symbols_blocked_at(&trace->symbols, stack);
     out->blocked_at = frame != 0 ? goleak_symbols_frame_text(&trace->symbols, frame) : NULL;
     out->created_stack = detail->created_stack;

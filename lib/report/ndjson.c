@@ -51,6 +51,7 @@ static void write_line(const struct goleak_trace *trace, const struct goleak_gor
                         g->blocked_since_event != 0 ? (int64_t)g->blocked_since_event : GOLEAK_NONE);
     goleak_json_text(json, "verdict", goleak_verdict_name(g->verdict));
     goleak_write_evidence(json, g->evidence, g->evidence_count);
+    goleak_json_i64(json, "site", g->site != 0 ? (int64_t)g->site : GOLEAK_NONE);
     goleak_json_text(json, "created_at", g->created_at);
     goleak_json_text(json, "start_function", g->start_function);
     goleak_json_text(json, "blocked_at", g->blocked_at);
