@@ -117,7 +117,7 @@ void goleak_trace_summary(const struct goleak_trace *trace, struct goleak_summar
     *out = (struct goleak_summary) {
         .preexisting = goleak_ledger_all(ledger, GOLEAK_T_APPEARED) + goleak_ledger_all(ledger, GOLEAK_T_WAS_THERE),
         .created = goleak_ledger_all(ledger, GOLEAK_T_CREATED),
-        .ended = goleak_ledger_all(ledger, GOLEAK_T_ENDED) + goleak_ledger_all(ledger, GOLEAK_T_ENDED_BLOCKED),
+        .ended = goleak_ledger_all_ended(ledger),
         .live_at_end = goleak_ledger_now(ledger, GOLEAK_GAUGE_LIVE),
         .blocked_at_end = goleak_ledger_now(ledger, GOLEAK_GAUGE_BLOCKED),
         .peak_live = goleak_ledger_peak(ledger, GOLEAK_GAUGE_LIVE),

@@ -44,7 +44,9 @@ static bool make_room(struct goleak_ledger *ledger, size_t count)
 
 static uint64_t ended(const struct goleak_account *account)
 {
-    return account->counts[GOLEAK_T_ENDED] + account->counts[GOLEAK_T_ENDED_BLOCKED];
+    const uint64_t *counts = account->counts;
+    return counts[GOLEAK_T_ENDED] + counts[GOLEAK_T_ENDED_BLOCKED] + counts[GOLEAK_T_SYSTEM_ENDED] +
+           counts[GOLEAK_T_SYSTEM_ENDED_BLOCKED];
 }
 
 static enum goleak_transition_kind there_as(enum goleak_gauge_kind kind)
@@ -58,7 +60,8 @@ static int64_t now(const struct goleak_account *account, enum goleak_gauge_kind 
     const uint64_t *counts = account->counts;
     return (int64_t)(kind == GOLEAK_GAUGE_LIVE
                          ? counts[GOLEAK_T_APPEARED] + counts[GOLEAK_T_CREATED] - ended(account)
-                         : counts[GOLEAK_T_BLOCKED] - counts[GOLEAK_T_UNBLOCKED] - counts[GOLEAK_T_ENDED_BLOCKED]);
+                         : counts[GOLEAK_T_BLOCKED] - counts[GOLEAK_T_UNBLOCKED] - counts[GOLEAK_T_ENDED_BLOCKED] -
+                               counts[GOLEAK_T_SYSTEM_UNBLOCKED] - counts[GOLEAK_T_SYSTEM_ENDED_BLOCKED]);
 }
 
 /* Widths are powers of two. */
@@ -107,9 +110,13 @@ static struct goleak_account *touch(struct goleak_ledger *ledger, uint32_t site)
     X(GOLEAK_T_CREATED, 1, 0, 0)                                                                                       \
     X(GOLEAK_T_ENDED, -1, 0, 1)                                                                                        \
     X(GOLEAK_T_ENDED_BLOCKED, -1, -1, 2)                                                                               \
+    X(GOLEAK_T_SYSTEM_ENDED, -1, 0, 0)                                                                                 \
+    X(GOLEAK_T_SYSTEM_ENDED_BLOCKED, -1, -1, 0)                                                                        \
     X(GOLEAK_T_BLOCKED, 0, 1, 0)                                                                                       \
     X(GOLEAK_T_UNBLOCKED, 0, -1, 1)                                                                                    \
     X(GOLEAK_T_REBLOCKED, 0, 0, 1)                                                                                     \
+    X(GOLEAK_T_SYSTEM_UNBLOCKED, 0, -1, 0)                                                                             \
+    X(GOLEAK_T_SYSTEM_REBLOCKED, 0, 0, 0)                                                                              \
     X(GOLEAK_T_WAS_THERE, 0, 0, 0)                                                                                     \
     X(GOLEAK_T_WAS_BLOCKED, 0, 0, 0)
 
@@ -373,6 +380,14 @@ uint64_t goleak_ledger_older(const struct goleak_ledger *ledger, uint32_t site)
 uint64_t goleak_ledger_ended(const struct goleak_ledger *ledger, uint32_t site)
 {
     return site < ledger->count ? ended(&ledger->accounts[site]) : 0;
+}
+
+uint64_t goleak_ledger_all_ended(const struct goleak_ledger *ledger)
+{
+    uint64_t sum = 0;
+    for (size_t site = 0; site < ledger->count; site++)
+        sum += ended(&ledger->accounts[site]);
+    return sum;
 }
 
 uint64_t goleak_ledger_now(const struct goleak_ledger *ledger, enum goleak_gauge_kind kind)

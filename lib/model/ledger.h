@@ -17,7 +17,8 @@
  * Parts: the recording is cut into 16 of them, in which equally much went on: ends and
  * wake-ups are counted. Parts of equal time would make a quiet end look like a leak that
  * stopped; and if creations and parks counted, any pool that starts up would look like one
- * that grows. How long a part is doubles as the recording grows.
+ * that grows. Nor do the runtime's own goroutines count, even where they are shown: what is shown
+ * changes no verdict. How long a part is doubles as the recording grows.
  *
  * Peaks: a goroutine may turn out to be the runtime's at its first park, after it was
  * counted. So the moments are kept at which each level was first reached:
@@ -90,6 +91,7 @@ uint64_t goleak_ledger_all(const struct goleak_ledger *ledger, enum goleak_trans
 uint64_t goleak_ledger_older(const struct goleak_ledger *ledger, uint32_t site);
 /* Ended, older ones too. */
 uint64_t goleak_ledger_ended(const struct goleak_ledger *ledger, uint32_t site);
+uint64_t goleak_ledger_all_ended(const struct goleak_ledger *ledger);
 
 uint64_t goleak_ledger_now(const struct goleak_ledger *ledger, enum goleak_gauge_kind kind);
 uint64_t goleak_ledger_peak(const struct goleak_ledger *ledger, enum goleak_gauge_kind kind);

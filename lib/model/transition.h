@@ -16,9 +16,15 @@ enum goleak_transition_kind {
     GOLEAK_T_CREATED,
     GOLEAK_T_ENDED,         /* `since`: moment of creation, GOLEAK_NO_MOMENT if older */
     GOLEAK_T_ENDED_BLOCKED, /* unblocked and ended, at one moment: nobody has seen it wake up */
-    GOLEAK_T_BLOCKED,       /* parked on the leak-capable set */
+    /* The same of one that is known to be the runtime's, where those are wanted: they are no part of what goes on in
+     * the program, by which the recording is cut into parts. */
+    GOLEAK_T_SYSTEM_ENDED,
+    GOLEAK_T_SYSTEM_ENDED_BLOCKED,
+    GOLEAK_T_BLOCKED, /* parked on the leak-capable set */
     GOLEAK_T_UNBLOCKED,
-    GOLEAK_T_REBLOCKED,   /* both, at one moment: nobody has seen it awake between two parks */
+    GOLEAK_T_REBLOCKED,        /* both, at one moment: nobody has seen it awake between two parks */
+    GOLEAK_T_SYSTEM_UNBLOCKED, /* the same of the runtime's */
+    GOLEAK_T_SYSTEM_REBLOCKED,
     GOLEAK_T_WAS_THERE,   /* as APPEARED, and the recording tells that it was there from the beginning */
     GOLEAK_T_WAS_BLOCKED, /* … and has been blocked since then */
     GOLEAK_T_MOVED,       /* its spawn site is known now: `site`; it was counted at site 0 */

@@ -271,7 +271,8 @@ static enum goleak_status read_again(struct goleak_replay *replay, int64_t momen
             continue;
         if (record->flags & GOLEAK_REC_BLOCKED && !goleak_reason_can_leak(reason)) {
             if (goleak_is_told(replay, record))
-                goleak_tell(replay, record, GOLEAK_T_UNBLOCKED, moment, record->since);
+                goleak_tell(replay, record, goleak_system_bit(record) ? GOLEAK_T_SYSTEM_UNBLOCKED : GOLEAK_T_UNBLOCKED,
+                            moment, record->since);
             replay->script_blocked -= (record->flags & GOLEAK_REC_PREEXISTING) == 0;
             record->flags &= (uint16_t)~GOLEAK_REC_BLOCKED;
         }

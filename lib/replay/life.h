@@ -49,6 +49,12 @@ static inline unsigned goleak_blocked_bit(const struct goleak_record *record)
     return flags / GOLEAK_REC_BLOCKED & 1;
 }
 
+static inline unsigned goleak_system_bit(const struct goleak_record *record)
+{
+    const unsigned flags = record->flags;
+    return flags / GOLEAK_REC_SYSTEM & 1;
+}
+
 /* It still waits as it did when it was told as GOLEAK_T_WAS_BLOCKED. */
 static inline bool goleak_was_blocked(const struct goleak_replay *replay, const struct goleak_record *record)
 {
@@ -85,13 +91,16 @@ static inline void goleak_count_blocked(struct goleak_replay *replay, const stru
 ALWAYS_INLINE void goleak_tell_wait(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment,
                                     bool is)
 {
-    static const uint8_t kinds[] = { GOLEAK_T_UNBLOCKED, GOLEAK_T_UNBLOCKED, GOLEAK_T_BLOCKED, GOLEAK_T_REBLOCKED };
+    static const uint8_t kinds[] = {
+        GOLEAK_T_UNBLOCKED,        GOLEAK_T_UNBLOCKED,        GOLEAK_T_BLOCKED, GOLEAK_T_REBLOCKED,
+        GOLEAK_T_SYSTEM_UNBLOCKED, GOLEAK_T_SYSTEM_UNBLOCKED, GOLEAK_T_BLOCKED, GOLEAK_T_SYSTEM_REBLOCKED,
+    };
     struct goleak_transitions *batch = &replay->transitions;
     struct goleak_transition *t = &batch->all[batch->count];
     const unsigned was = goleak_blocked_bit(record), change = was + 2 * (unsigned)is;
     t->moment = moment;
     t->site = record->site;
-    t->kind = kinds[change];
+    t->kind = kinds[change + 4 * goleak_system_bit(record)];
     batch->count += (change != 0) & goleak_is_told(replay, record);
     goleak_count_blocked(replay, record, was, is);
 }
@@ -106,7 +115,7 @@ ALWAYS_INLINE void goleak_tell_end(struct goleak_replay *replay, const struct go
     t->since = record->created;
     t->site = record->site;
     t->parent_site = goleak_parent_site_of(replay, record);
-    t->kind = (uint8_t)(GOLEAK_T_ENDED + was);
+    t->kind = (uint8_t)(GOLEAK_T_ENDED + was + 2 * goleak_system_bit(record));
     t->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
     batch->ends[batch->end_count] = (uint8_t)batch->count;
     batch->end_count += told;

@@ -206,24 +206,39 @@ static void tick_plain(unsigned count)
             plain.alive_after[plain.ticks - count + 1][s] = plain.at[s][GOLEAK_GAUGE_LIVE];
 }
 
+/* What it would be if it were not the runtime's. */
+static enum goleak_transition_kind as_programs(enum goleak_transition_kind kind)
+{
+    switch (kind) {
+    case GOLEAK_T_SYSTEM_ENDED: return GOLEAK_T_ENDED;
+    case GOLEAK_T_SYSTEM_ENDED_BLOCKED: return GOLEAK_T_ENDED_BLOCKED;
+    case GOLEAK_T_SYSTEM_UNBLOCKED: return GOLEAK_T_UNBLOCKED;
+    case GOLEAK_T_SYSTEM_REBLOCKED: return GOLEAK_T_REBLOCKED;
+    default: return kind;
+    }
+}
+
 /* A possible next change of a site that has `live` goroutines, `blocked` of them so. */
 static enum goleak_transition_kind choose(uint32_t *seed, uint32_t site)
 {
     int64_t live = plain.at[site][GOLEAK_GAUGE_LIVE], blocked = plain.at[site][GOLEAK_GAUGE_BLOCKED];
     enum goleak_transition_kind kind = (enum goleak_transition_kind)random_below(seed, GOLEAK_T_COUNTED);
-    bool needs_blocked = kind == GOLEAK_T_ENDED_BLOCKED || kind == GOLEAK_T_UNBLOCKED || kind == GOLEAK_T_REBLOCKED;
-    bool needs_awake = kind == GOLEAK_T_ENDED || kind == GOLEAK_T_BLOCKED || kind == GOLEAK_T_WAS_BLOCKED;
+    const enum goleak_transition_kind as = as_programs(kind);
+    bool needs_blocked = as == GOLEAK_T_ENDED_BLOCKED || as == GOLEAK_T_UNBLOCKED || as == GOLEAK_T_REBLOCKED;
+    bool needs_awake = as == GOLEAK_T_ENDED || as == GOLEAK_T_BLOCKED || as == GOLEAK_T_WAS_BLOCKED;
     return (needs_blocked && blocked == 0) || (needs_awake && blocked == live) ? GOLEAK_T_CREATED : kind;
 }
 
 static void apply_plain(const struct goleak_transition *t)
 {
-    bool ends = t->kind == GOLEAK_T_ENDED || t->kind == GOLEAK_T_ENDED_BLOCKED;
-    bool wakes = t->kind == GOLEAK_T_UNBLOCKED || t->kind == GOLEAK_T_REBLOCKED || t->kind == GOLEAK_T_ENDED_BLOCKED;
-    tick_plain((unsigned)ends + (unsigned)wakes);
+    const enum goleak_transition_kind as = as_programs((enum goleak_transition_kind)t->kind);
+    bool ends = as == GOLEAK_T_ENDED || as == GOLEAK_T_ENDED_BLOCKED;
+    bool wakes = as == GOLEAK_T_UNBLOCKED || as == GOLEAK_T_REBLOCKED || as == GOLEAK_T_ENDED_BLOCKED;
+    if (as == t->kind)
+        tick_plain((unsigned)ends + (unsigned)wakes);
     if (ends)
         count_plain(GOLEAK_GAUGE_LIVE, t->site, -1, t->moment);
-    if (t->kind == GOLEAK_T_UNBLOCKED || t->kind == GOLEAK_T_ENDED_BLOCKED)
+    if (as == GOLEAK_T_UNBLOCKED || as == GOLEAK_T_ENDED_BLOCKED)
         count_plain(GOLEAK_GAUGE_BLOCKED, t->site, -1, t->moment);
     if (t->kind == GOLEAK_T_CREATED || t->kind == GOLEAK_T_APPEARED)
         count_plain(GOLEAK_GAUGE_LIVE, t->site, 1, t->moment);
