@@ -273,7 +273,7 @@ struct goleak_capture {
     uint64_t events;             /* in the order in which they were replayed */
     bool complete;               /* nothing lost, nothing cut                */
     bool has_stacks, has_wakeups, has_blocking; /* what the stream prints    */
-    bool has_goroutines;                        /* … false: neither goroutines nor how many come and go */
+    bool has_goroutines;         /* … false: neither goroutines nor how many come and go */
     uint64_t ticks;              /* one-second ticks seen, on all CPUs        */
     unsigned tick_cpus;          /* CPUs that they are known to come from; 0: not told */
     /* The script's counters on the last line that printed them, and what they
@@ -341,7 +341,7 @@ struct goleak_goroutine {
     enum goleak_reason reason;
     const char *wait_reason;    /* the runtime's waitReason text             */
     enum goleak_verdict verdict;
-    uint32_t site; /* where and as what it was created: a number for each place of the
+    uint32_t site;              /* where and as what it was created: a number for each place of the
                                    recording, the same before and after it has a name; 0: not told */
     const char *created_at, *start_function, *blocked_at;
     uint32_t created_stack, stack; /* for goleak_stack_frame; 0: none        */

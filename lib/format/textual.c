@@ -1,9 +1,8 @@
 /* textual - see textual.h. */
 #include "format/textual.h"
 
-#include "base/compiler.h"
-
 #include "base/bits.h"
+#include "base/compiler.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "model/locks.h"
