@@ -336,6 +336,9 @@ enum cli_exit cli_report(const struct cli_options *options, struct cli_diag *dia
 {
     struct run run = { .options = options, .diag = diag, .output = { .fd = -1 } };
     enum cli_exit status = CLI_EXIT_TROUBLE;
+    if (options->idle != NULL)
+        cli_diag_say(diag, CLI_WARNING, NULL, "--%s is for --format=%s: it changes nothing with --format=%s",
+                     options->idle, options->idle_for, options->format);
     if (prepare(&run)) {
         say_failures(&run, load(&run));
         write_results(&run);

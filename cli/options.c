@@ -323,14 +323,19 @@ static const char *format_of(enum id id)
     }
 }
 
-/* An option that would do nothing is refused: what it was meant to do would be missed, or not be. */
+/* Who asks for a goroutine's life gets it or an error; the others say that they do nothing, for they may stand in an
+ * alias beside any format. */
 static bool check_formats(struct cli_options *options, const bool *given)
 {
     for (size_t i = 0; i < ROW_COUNT; i++) {
         const char *format = format_of(rows[i].id);
-        if (given[i] && format != NULL && strcmp(options->format, format) != 0)
+        if (!given[i] || format == NULL || strcmp(options->format, format) == 0)
+            continue;
+        if (rows[i].id == EXPLAIN)
             return misuse(options, "--%s is for --format=%s: it cannot be used with --format=%s" SEE_HELP, rows[i].name,
                           format, options->format);
+        options->idle = rows[i].name;
+        options->idle_for = format;
     }
     return true;
 }

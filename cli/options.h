@@ -51,6 +51,7 @@ struct cli_options {
     uint64_t explain_goid;     /* 0: not given */
     uint64_t explain_g;        /* … an address in place of it; 0: not given */
     uint32_t explain_pid;      /* … of this process; 0: not given */
+    const char *idle, *idle_for; /* an option that does nothing here, and the format that it is for; NULL: none */
     unsigned top;
     unsigned jobs; /* 0: the library's own choice */
     bool sort_created;

@@ -282,8 +282,8 @@ static void options_stand_anywhere(void **state)
     cli_options_release(&o);
 }
 
-/* What would be of no effect is refused, whatever the order. */
-static void options_of_another_report_are_refused(void **state)
+/* What would be of no effect is told, whatever the order. */
+static void options_of_another_report_are_told(void **state)
 {
     static const char *const cases[][2] = {
         { "--json", "--top=3" },        { "--format=ndjson", "--top=10" }, { "--sort=created", "--quiet" },
@@ -294,13 +294,15 @@ static void options_of_another_report_are_refused(void **state)
     for (size_t i = 0; i < COUNT(cases); i++)
         for (size_t first = 0; first < 2; first++) {
             parse(&o, "a", cases[i][first], cases[i][1 - first], NULL);
-            assert_int_equal(o.action, CLI_ACTION_MISUSE);
-            assert_non_null(strstr(o.problem, "cannot be used with --format="));
+            bool refused = i == COUNT(cases) - 1;
+            assert_int_equal(o.action, refused ? CLI_ACTION_MISUSE : CLI_ACTION_REPORT);
+            assert_true(refused ? strstr(o.problem, "cannot be used with --format=") != NULL : o.idle != NULL);
             cli_options_release(&o);
         }
     parse(&o, "a", "--top=3", "--format=text", NULL);
     assert_int_equal(o.action, CLI_ACTION_REPORT);
     assert_int_equal(o.top, 3);
+    assert_null(o.idle);
     cli_options_release(&o);
 }
 
@@ -539,7 +541,7 @@ int main(void)
         cmocka_unit_test(words_are_listed),
         cmocka_unit_test(presets_hold),
         cmocka_unit_test(options_stand_anywhere),
-        cmocka_unit_test(options_of_another_report_are_refused),
+        cmocka_unit_test(options_of_another_report_are_told),
         cmocka_unit_test(the_last_one_wins),
         cmocka_unit_test(convert_takes_files_and_an_output),
         cmocka_unit_test(recorder_is_the_first_word_or_a_file),
