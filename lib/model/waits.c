@@ -121,7 +121,7 @@ static void free_place(struct goleak_waits *waits, struct goleak_record *record)
     struct goleak_habit *habit = goleak_habit_at(waits, gone);
     for (uint32_t at = habit->next; at != 0; at = goleak_habit_at(waits, at)->next)
         marks |= goleak_place_mark(goleak_habit_at(waits, at)->place);
-    *habit = (struct goleak_habit){ .next = habit->next, .past = habit->past, .count = (uint8_t)(habit->count - 1) };
+    *habit = (struct goleak_habit) { .next = habit->next, .past = habit->past, .count = (habit->count - 1u) & 15 };
     habit->past.marks = marks;
 }
 
@@ -264,9 +264,12 @@ static uint32_t find_both(struct goleak_waits *waits, struct goleak_record *reco
     struct goleak_habit *habit = goleak_habit_at(waits, index);
     if (habit->site != 0 && is_site(&waits->sites[habit->site], record))
         return index;
+    const bool is_first = habit->site == 0;
     habit->site = add_site(waits, record);
-    if (habit->site != 0)
+    if (habit->site != 0) { /* what of another site lies between two of its own is not told: all that were before */
+        habit->site_ended = is_first ? (uint32_t)waits->sites[habit->site].ended : 0;
         return index;
+    }
     habit->place = 0; /* nobody finds it */
     return 0;
 }
@@ -278,7 +281,10 @@ static inline void count_at_site(struct goleak_waits *waits, struct goleak_habit
     struct goleak_wait_site *site = &waits->sites[habit->site];
     site->last_begun = record->since > site->last_begun ? record->since : site->last_begun;
     site->last_ended = moment > site->last_ended ? moment : site->last_ended;
-    habit->site_ended = (uint32_t)++site->ended;
+    const uint32_t ended = (uint32_t)++site->ended, gap = ended - habit->site_ended;
+    if (UNLIKELY(gap > habit->gap))
+        habit->gap = (gap < GOLEAK_GAP_MOST ? gap : GOLEAK_GAP_MOST) & GOLEAK_GAP_MOST;
+    habit->site_ended = ended;
     site->buckets[goleak_wait_bucket(waited)]++;
     if (UNLIKELY(waited > site->longest))
         site->longest = waited;
@@ -339,6 +345,7 @@ ALWAYS_INLINE struct goleak_habit *end_first(struct goleak_waits *waits, struct 
         .serials[0] = waker != NULL ? waker->serial : 0,
         .longest = waited,
         .site = site,
+        .site_ended = (uint32_t)waits->sites[site].ended,
         .count = 1,
         .past = { .marks = goleak_place_mark(place), .here = place },
     };

@@ -41,6 +41,9 @@ static inline uint32_t goleak_place_mark(uint32_t place)
     return (uint32_t)1 << (place >> 26);
 }
 
+#define GOLEAK_GAP_BITS 24
+#define GOLEAK_GAP_MOST (((uint32_t)1 << GOLEAK_GAP_BITS) - 1) /* or more */
+
 /* One place where a goroutine has waited, and what came of it: one line of the cache. */
 struct goleak_habit {
     uint32_t place; /* 0: of none; the goroutine has only slept, and often */
@@ -50,9 +53,10 @@ struct goleak_habit {
     uint32_t wakers[2], serials[2]; /* records, and their serials' low halves; 0: none */
     int64_t longest;
     uint32_t site; /* wait site of the last one that ended: mostly that of the next one */
-    bool others;   /* and more wakers than two */
-    bool strangers; /* it has not started all of them itself */
-    uint8_t count; /* of habits of a place; of the first of a list, too */
+    uint32_t gap : GOLEAK_GAP_BITS; /* so many waits of its site at most ended from one of its own to the next one */
+    uint32_t count : 4;             /* of habits of a place; of the first of a list, too */
+    uint32_t others : 1;            /* and more wakers than two */
+    uint32_t strangers : 1;         /* it has not started all of them itself */
     struct goleak_past {
         uint32_t marks; /* a bit for each of its places: without it, there is no habit of a place */
         uint32_t naps;  /* see goleak_waits_naps() */

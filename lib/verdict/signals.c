@@ -4,7 +4,6 @@
 #include "verdict/statistics.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 /* ---- the waker's side ---- */
@@ -143,16 +142,28 @@ static bool has_own_waker(const struct goleak_case *c)
     return true;
 }
 
-/* By the rule of succession one that was meant k times of n is not meant the next m times with the
- * probability of the product of (n + 2 - i) / (n + 2 + m - i), i from 1 to k + 1, whose first
- * factor is the largest. */
+/* Nobody but those whom it has started has woken it: that others' children have woken others says nothing of it. */
+static bool has_own_children_only(const struct goleak_habit *habit)
+{
+    return habit->wakers[0] != 0 && !habit->strangers && habit->nobody == 0;
+}
+
+/* No more of its wake-ups count: behind very many a gap would be a leak's that is hardly longer than one before. */
+#define GAPS_MOST 16
+
+/* Between two of its own wake-ups were others'. Of those gaps the longest is known: that the next one is r times as long
+ * has, by Bayes' rule, a probability of the product of i / (i + r), i from 1 to the number of its wake-ups; where it was
+ * always its turn, that is the rule of succession. */
 bool goleak_is_left_out(const struct goleak_case *c)
 {
-    if (c->habit == NULL || c->habit->ended < c->input->limits->habit_waits)
+    if (c->habit == NULL || c->habit->ended < c->input->limits->habit_waits || has_own_children_only(c->habit))
         return false;
-    double of = c->habit->site_ended + 1.0;
-    return (c->habit->ended + 1.0) * log1p(woken_since(c) / of) > -log(c->input->limits->left_out_chance) &&
-           !has_own_waker(c);
+    const uint32_t ended = c->habit->ended < GAPS_MOST ? c->habit->ended : GAPS_MOST;
+    const double times = (double)woken_since(c) / c->habit->gap;
+    double chance = 1;
+    for (uint32_t i = 1; i <= ended; i++)
+        chance *= i / (i + times);
+    return chance < c->input->limits->left_out_chance && !has_own_waker(c);
 }
 
 GOLEAK_RULE(left_out)
@@ -160,10 +171,11 @@ GOLEAK_RULE(left_out)
     if (!goleak_is_left_out(c))
         return false;
     goleak_say(out,
-               "woken here %" PRIu32 " of the %" PRIu32 " times that one like it was, and not once of the %" PRIu32
-               " times since",
-               c->habit->ended, c->habit->site_ended, woken_since(c));
+               "woken here %" PRIu32 " times; others like it at most %" PRIu32
+               " times between two of these, but %" PRIu32 " times since",
+               c->habit->ended, c->habit->gap - 1, woken_since(c));
     goleak_say_number(out, "waits_ended", c->habit->ended);
+    goleak_say_number(out, "waits_ended_between", c->habit->gap - 1);
     goleak_say_number(out, "waits_ended_since", woken_since(c));
     return true;
 }

@@ -98,6 +98,30 @@ static void three_wakers_are_many(void **state)
     assert_true(goleak_waits_here(&waits, &record)->others);
 }
 
+/* Of its own kind: what was before its first wake-up does not count. Of another site nobody knows what was between. */
+static void the_longest_gap_between_two_wake_ups_is_kept(void **state)
+{
+    struct goleak_record record = parked(GOLEAK_REASON_CHAN_RECV, 5), other = parked(GOLEAK_REASON_CHAN_RECV, 5);
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        wait_once(&other, 0xd000, 10, 7);
+    for (int others = 0; others < 4; others++) {
+        wait_once(&record, 0xc000, 10, 7);
+        for (int i = 0; i < others; i++)
+            wait_once(&other, 0xd000, 10, 7);
+    }
+    assert_int_equal(goleak_waits_here(&waits, &record)->gap, 3);
+    assert_int_equal(goleak_waits_here(&waits, &record)->site_ended, 107);
+    record.block_stack = other.block_stack = 6;
+    for (int i = 0; i < 20; i++)
+        wait_once(&other, 0xd000, 10, 7);
+    wait_once(&record, 0xc000, 10, 7);
+    assert_int_equal(goleak_waits_here(&waits, &record)->gap, 21);
+    waits.sites[goleak_waits_here(&waits, &record)->site].ended += GOLEAK_GAP_MOST;
+    wait_once(&record, 0xc000, 10, 7);
+    assert_int_equal(goleak_waits_here(&waits, &record)->gap, GOLEAK_GAP_MOST);
+}
+
 static void without_an_object_reason_and_stack_are_the_place(void **state)
 {
     struct goleak_record record = parked(GOLEAK_REASON_SELECT, 5);
@@ -346,6 +370,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_place_remembers_who_woke_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wake_up_by_somebody_is_told_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(three_wakers_are_many, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_longest_gap_between_two_wake_ups_is_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_an_object_reason_and_stack_are_the_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_not_seen_to_begin_is_not_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sleeps_are_counted_and_no_more, set_up, tear_down),
