@@ -15,7 +15,7 @@ struct goleak_cohort {
     int64_t longest; /* has the oldest of them waited */
     uint8_t idler;   /* of goleak_idlers; 0: none */
     uint64_t scoped; /* of these with GOLEAK_HOPE_SCOPE */
-    uint64_t served; /* of these woken here more than once, by somebody who may do so again */
+    uint64_t served; /* of these woken here more than once, by somebody who may do so again, and not left out since */
     uint64_t outlasting;                    /* who have waited for longer than any wait like theirs that ended took */
     int64_t edge;                           /* … which is so long */
     uint64_t going_on[GOLEAK_WAIT_BUCKETS]; /* how long they have waited, as in goleak_wait_site */

@@ -141,6 +141,16 @@ bool goleak_is_standard(const char *function);
 bool goleak_is_habit(const struct goleak_store *store, const struct goleak_habit *habit,
                      const struct goleak_limits *limits, const struct goleak_record *record, int64_t waited);
 
+/* How often one like it was woken since it was itself. */
+static inline uint32_t goleak_woken_since(const struct goleak_waits *waits, const struct goleak_habit *habit)
+{
+    return (uint32_t)waits->sites[habit->site].ended - habit->site_ended;
+}
+
+/* Others like it are woken, and it is not any more (left_out.c). */
+bool goleak_left_out(const struct goleak_hope_input *input, const struct goleak_hope *hope,
+                     const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited);
+
 /* A timer is set that will end its wait; some other one may do so before. */
 static inline bool goleak_hope_is_timed(const struct goleak_store *store, const struct goleak_limits *limits,
                                         const struct goleak_record *record, int64_t last)

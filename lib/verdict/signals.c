@@ -97,86 +97,26 @@ GOLEAK_RULE(sender)
     return true;
 }
 
-/* How often one like it was woken since it was itself. */
-static uint32_t woken_since(const struct goleak_case *c)
-{
-    return (uint32_t)c->input->waits->sites[c->habit->site].ended - c->habit->site_ended;
-}
-
-/* Of more it would take long to ask, and who serves so many has not one alone to serve. */
-#define SERVED_ASKED 64
-
-/* It has woken another one of its kind as well, and that a good while after it. */
-static bool serves_others(const struct goleak_case *c, uint32_t waker)
-{
-    struct goleak_run served = goleak_relation_of(&c->input->hope.woken, waker);
-    for (size_t i = 0; i < served.count && served.count <= SERVED_ASKED; i++) {
-        const struct goleak_record *other = goleak_store_at(c->input->store, served.all[i].record);
-        if (other->site == c->record->site &&
-            goleak_between(c->record->since, other->since) > c->waited / c->input->limits->together)
-            return true;
-    }
-    return served.count > SERVED_ASKED;
-}
-
-static bool has_started(const struct goleak_case *c, uint32_t index)
-{
-    const struct goleak_record *record = goleak_store_at(c->input->store, index);
-    return (c->record->flags & GOLEAK_REC_SPAWNED) != 0 && record->process == c->record->process &&
-           record->parent == goleak_store_detail(c->input->store, c->record)->node;
-}
-
-/* Whoever wakes it lives, is not stuck, and has it alone to wake: that one had nothing for it, whatever others of its
- * kind got from others. Of more than two only two are kept: where it has started these, the others, too. */
-static bool has_own_waker(const struct goleak_case *c)
-{
-    const struct goleak_habit *habit = c->habit;
-    if (habit->wakers[0] == 0 || habit->nobody != 0)
-        return false;
-    for (int i = 0; i < 2 && habit->wakers[i] != 0; i++) {
-        uint32_t waker = goleak_hope_waker(c->input->store, habit, i);
-        if (waker == 0 || goleak_hope_of(&c->input->hope, waker) == GOLEAK_HOPE_NONE || serves_others(c, waker) ||
-            (habit->others && !has_started(c, waker)))
-            return false;
-    }
-    return true;
-}
-
-/* Nobody but those whom it has started has woken it: that others' children have woken others says nothing of it. */
-static bool has_own_children_only(const struct goleak_habit *habit)
-{
-    return habit->wakers[0] != 0 && !habit->strangers && habit->nobody == 0;
-}
-
-/* No more of its wake-ups count: behind very many a gap would be a leak's that is hardly longer than one before. */
-#define GAPS_MOST 16
-
-/* Between two of its own wake-ups were others'. Of those gaps the longest is known: that the next one is r times as long
- * has, by Bayes' rule, a probability of the product of i / (i + r), i from 1 to the number of its wake-ups; where it was
- * always its turn, that is the rule of succession. */
 bool goleak_is_left_out(const struct goleak_case *c)
 {
-    if (c->habit == NULL || c->habit->ended < c->input->limits->habit_waits || has_own_children_only(c->habit))
-        return false;
-    const uint32_t ended = c->habit->ended < GAPS_MOST ? c->habit->ended : GAPS_MOST;
-    const double times = (double)woken_since(c) / c->habit->gap;
-    double chance = 1;
-    for (uint32_t i = 1; i <= ended; i++)
-        chance *= i / (i + times);
-    return chance < c->input->limits->left_out_chance && !has_own_waker(c);
+    const struct goleak_hope_input known = { .store = c->input->store,
+                                             .waits = c->input->waits,
+                                             .limits = c->input->limits };
+    return goleak_left_out(&known, &c->input->hope, c->record, c->habit, c->waited);
 }
 
 GOLEAK_RULE(left_out)
 {
     if (!goleak_is_left_out(c))
         return false;
+    const uint32_t since = goleak_woken_since(c->input->waits, c->habit);
     goleak_say(out,
                "woken here %" PRIu32 " times; others like it at most %" PRIu32
                " times between two of these, but %" PRIu32 " times since",
-               c->habit->ended, c->habit->gap - 1, woken_since(c));
+               c->habit->ended, c->habit->gap - 1, since);
     goleak_say_number(out, "waits_ended", c->habit->ended);
     goleak_say_number(out, "waits_ended_between", c->habit->gap - 1);
-    goleak_say_number(out, "waits_ended_since", woken_since(c));
+    goleak_say_number(out, "waits_ended_since", since);
     return true;
 }
 

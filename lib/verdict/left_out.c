@@ -1,0 +1,76 @@
+/* left_out - who is not woken any more, while others like it are. See hope.h. */
+#include "verdict/hope.h"
+
+/* Of more it would take long to ask, and who serves so many has not one alone to serve. */
+#define SERVED_ASKED 64
+
+/* One who is asked for. */
+struct left_out {
+    const struct goleak_hope_input *input;
+    const struct goleak_hope *hope;
+    const struct goleak_record *record;
+    const struct goleak_habit *habit;
+    int64_t waited;
+};
+
+/* It has woken another one of its kind as well, and that a good while after it. */
+static bool serves_others(const struct left_out *one, uint32_t waker)
+{
+    struct goleak_run served = goleak_relation_of(&one->hope->woken, waker);
+    for (size_t i = 0; i < served.count && served.count <= SERVED_ASKED; i++) {
+        const struct goleak_record *other = goleak_store_at(one->input->store, served.all[i].record);
+        if (other->site == one->record->site &&
+            goleak_between(one->record->since, other->since) > one->waited / one->input->limits->together)
+            return true;
+    }
+    return served.count > SERVED_ASKED;
+}
+
+static bool has_started(const struct left_out *one, uint32_t index)
+{
+    const struct goleak_record *record = goleak_store_at(one->input->store, index);
+    return (one->record->flags & GOLEAK_REC_SPAWNED) != 0 && record->process == one->record->process &&
+           record->parent == goleak_store_detail(one->input->store, one->record)->node;
+}
+
+/* Whoever wakes it lives, is not stuck, and has it alone to wake: that one had nothing for it, whatever others of its
+ * kind got from others. Of more than two only two are kept: where it has started these, the others, too. */
+static bool has_own_waker(const struct left_out *one)
+{
+    const struct goleak_habit *habit = one->habit;
+    if (habit->wakers[0] == 0 || habit->nobody != 0)
+        return false;
+    for (int i = 0; i < 2 && habit->wakers[i] != 0; i++) {
+        uint32_t waker = goleak_hope_waker(one->input->store, habit, i);
+        if (waker == 0 || goleak_hope_of(one->hope, waker) == GOLEAK_HOPE_NONE || serves_others(one, waker) ||
+            (habit->others && !has_started(one, waker)))
+            return false;
+    }
+    return true;
+}
+
+/* Nobody but those whom it has started has woken it: that others' children have woken others says nothing of it. */
+static bool has_own_children_only(const struct goleak_habit *habit)
+{
+    return habit->wakers[0] != 0 && !habit->strangers && habit->nobody == 0;
+}
+
+/* No more of its wake-ups count: behind very many a gap would be a leak's that is hardly longer than one before. */
+#define GAPS_MOST 16
+
+/* Between two of its own wake-ups were others'. Of those gaps the longest is known: that the next one is r times as long
+ * has, by Bayes' rule, a probability of the product of i / (i + r), i from 1 to the number of its wake-ups; where it was
+ * always its turn, that is the rule of succession. */
+bool goleak_left_out(const struct goleak_hope_input *input, const struct goleak_hope *hope,
+                     const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited)
+{
+    if (habit == NULL || habit->ended < input->limits->habit_waits || has_own_children_only(habit))
+        return false;
+    const uint32_t ended = habit->ended < GAPS_MOST ? habit->ended : GAPS_MOST;
+    const double times = (double)goleak_woken_since(input->waits, habit) / habit->gap;
+    double chance = 1;
+    for (uint32_t i = 1; i <= ended; i++)
+        chance *= i / (i + times);
+    return chance < input->limits->left_out_chance &&
+           !has_own_waker(&(struct left_out) { input, hope, record, habit, waited });
+}
