@@ -66,6 +66,7 @@ static void put_first(struct goleak_waits *waits, struct goleak_record *record, 
     if (habit->next != 0) {
         habit->past = goleak_habit_at(waits, habit->next)->past;
         habit->count = goleak_habit_at(waits, habit->next)->count;
+        habit->forgot = goleak_habit_at(waits, habit->next)->forgot;
     }
     record->waits = GOLEAK_WAITS_HABITS | index << 1;
 }
@@ -102,15 +103,18 @@ static void move_first(struct goleak_waits *waits, struct goleak_record *record,
 /* One is of no place any more, and the first (see GOLEAK_HABITS); its mark may be another's, too. */
 static void free_place(struct goleak_waits *waits, struct goleak_record *record)
 {
-    uint32_t most = goleak_first_habit(record), gone = 0, before = 0, marks = 0;
-    for (uint32_t at = most; at != 0; at = goleak_habit_at(waits, at)->next)
+    uint32_t most = goleak_first_habit(record), longest = most, gone = 0, before = 0, marks = 0;
+    for (uint32_t at = most; at != 0; at = goleak_habit_at(waits, at)->next) {
         if (goleak_habit_at(waits, at)->ended > goleak_habit_at(waits, most)->ended)
             most = at;
+        if (goleak_habit_at(waits, at)->longest > goleak_habit_at(waits, longest)->longest)
+            longest = at;
+    }
     bool is_once = false;
     for (uint32_t at = goleak_first_habit(record), last = 0; at != 0;
          last = at, at = goleak_habit_at(waits, at)->next) {
         const bool once = goleak_habit_at(waits, at)->ended <= 1;
-        if (at == most || (is_once && !once))
+        if (at == most || at == longest || (is_once && !once))
             continue;
         gone = at;
         before = last;
@@ -121,7 +125,9 @@ static void free_place(struct goleak_waits *waits, struct goleak_record *record)
     struct goleak_habit *habit = goleak_habit_at(waits, gone);
     for (uint32_t at = habit->next; at != 0; at = goleak_habit_at(waits, at)->next)
         marks |= goleak_place_mark(goleak_habit_at(waits, at)->place);
-    *habit = (struct goleak_habit) { .next = habit->next, .past = habit->past, .count = (habit->count - 1u) & 15 };
+    *habit = (struct goleak_habit) {
+        .next = habit->next, .past = habit->past, .count = (habit->count - 1u) & 15, .forgot = 1
+    };
     habit->past.marks = marks;
 }
 

@@ -25,8 +25,8 @@
 #endif
 
 /* No more places of one goroutine are kept apart. Of those where one wait ended, else of all but the one with the most
- * waits, that goes which was used longest ago: a worker waits once a job for the next one, and often for what the job
- * needs, which nobody waits for again. */
+ * waits and the one with the longest, that goes which was used longest ago: a worker waits once a job for the next one,
+ * and that for long, and often for what the job needs. */
 #define GOLEAK_HABITS 8
 
 /* A place: a hash of 31 bits, equal for equal ones; odd where it is an object. */
@@ -57,6 +57,7 @@ struct goleak_habit {
     uint32_t count : 4;             /* of habits of a place; of the first of a list, too */
     uint32_t others : 1;            /* and more wakers than two */
     uint32_t strangers : 1;         /* it has not started all of them itself */
+    uint32_t forgot : 1;            /* of the first of a list: a habit was given up for another one */
     struct goleak_past {
         uint32_t marks; /* a bit for each of its places: without it, there is no habit of a place */
         uint32_t naps;  /* see goleak_waits_naps() */
@@ -292,6 +293,12 @@ static inline uint32_t goleak_waits_naps(const struct goleak_waits *waits, const
 
 /* What it knows of the place where it waits now; NULL: it never woke up there. */
 const struct goleak_habit *goleak_waits_here(const struct goleak_waits *waits, const struct goleak_record *record);
+/* Some of its places are not known any more. */
+static inline bool goleak_waits_forgot(const struct goleak_waits *waits, const struct goleak_record *record)
+{
+    return goleak_has_habits(record) && goleak_habit_of(waits, record)->forgot != 0;
+}
+
 /* How many of its waits have ended, of any kind. */
 uint32_t goleak_waits_count(const struct goleak_waits *waits, const struct goleak_record *record);
 /* The wait site of a blocked goroutine; NULL: no wait there ever ended. */

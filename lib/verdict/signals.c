@@ -63,6 +63,8 @@ GOLEAK_RULE(never_woken)
     }
     if (c->habit != NULL && c->habit->ended >= c->input->limits->habit_waits)
         return false;
+    if (c->habit == NULL && c->site != NULL && goleak_waits_forgot(c->input->waits, c->record))
+        return false; /* it may have been, as others like it */
     if (c->habit != NULL) {
         goleak_say(out, "woken here once only, and waiting again for %s", goleak_span_of(c->input, c->waited).text);
         goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);

@@ -253,6 +253,41 @@ static void a_queue_is_not_forgotten_for_what_jobs_need(void **state)
     assert_int_equal(goleak_waits_here(&waits, &record)->ended, jobs);
 }
 
+/* … nor where there are more places in a job than are kept, and it comes to each again: its longest waits are there. */
+static void a_queue_is_not_forgotten_for_many_steps(void **state)
+{
+    struct goleak_record record = parked(GOLEAK_REASON_CHAN_RECV, 0);
+    const int jobs = 40;
+    (void)state;
+    for (int job = 1; job <= jobs; job++) {
+        wait_once(&record, 0xc000, 10, 7);
+        for (uint64_t step = 1; step <= 12; step++)
+            for (int again = 0; again < 4; again++)
+                wait_once(&record, 0x10000 + step * 96, 1, 8);
+    }
+    goleak_waits_begin(&waits, &record, 0xc000);
+    assert_non_null(goleak_waits_here(&waits, &record));
+    assert_in_range(goleak_waits_here(&waits, &record)->ended, jobs - 1, jobs);
+}
+
+/* That a place was given up is known as long as the goroutine lives, whatever place is used. */
+static void that_it_forgot_is_known(void **state)
+{
+    struct goleak_record record = parked(GOLEAK_REASON_CHAN_RECV, 0);
+    (void)state;
+    assert_false(goleak_waits_forgot(&waits, &record));
+    for (uint64_t object = 1; object <= GOLEAK_HABITS; object++)
+        wait_once(&record, object * 96, 1, 7);
+    assert_false(goleak_waits_forgot(&waits, &record));
+    wait_once(&record, 0xc000, 1, 7);
+    assert_true(goleak_waits_forgot(&waits, &record));
+    wait_once(&record, 5 * 96, 1, 7);
+    assert_true(goleak_waits_forgot(&waits, &record));
+    goleak_waits_forget(&waits, &record);
+    wait_once(&record, 96, 1, 7);
+    assert_false(goleak_waits_forgot(&waits, &record));
+}
+
 /* Lists of some are given back and taken apart again by others. */
 static void lists_that_are_free_are_used_again(void **state)
 {
@@ -379,6 +414,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_sites_are_found_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(places_are_bounded_and_the_least_goes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_queue_is_not_forgotten_for_what_jobs_need, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_queue_is_not_forgotten_for_many_steps, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(that_it_forgot_is_known, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lists_that_are_free_are_used_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wait_behind_sleeps_need_not_have_begun, set_up, tear_down),
         cmocka_unit_test_setup_teardown(naps_are_kept_whatever_stands_first, set_up, tear_down),
