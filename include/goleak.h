@@ -402,7 +402,7 @@ struct goleak_leak {
     uint64_t alike;                               /* others of that site, blocked there for that reason, in no group */
     struct goleak_evidence evidence[GOLEAK_EVIDENCE_MAX];
     size_t evidence_count;
-    struct goleak_goroutine examples[GOLEAK_LEAK_EXAMPLES];
+    struct goleak_goroutine examples[GOLEAK_LEAK_EXAMPLES]; /* the oldest; first the one whose evidence it is */
     size_t example_count;
 };
 /* Most severe first; GOLEAK_END past the last one. */

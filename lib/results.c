@@ -311,6 +311,35 @@ size_t goleak_goroutine_ancestors(const struct goleak_trace *trace, const struct
 
 /* ---- leaks ---- */
 
+static bool is_by_same_rules(const struct goleak_goroutine *one, const struct goleak_goroutine *other)
+{
+    if (one->evidence_count != other->evidence_count)
+        return false;
+    for (size_t i = 0; i < one->evidence_count; i++)
+        if (strcmp(one->evidence[i].rule, other->evidence[i].rule) != 0)
+            return false;
+    return true;
+}
+
+/* One verdict may rest on different rules: the evidence of most of the examples stands for all, by the oldest that has
+ * it. */
+static void put_typical_first(struct goleak_leak *leak)
+{
+    size_t typical = 0, most = 0;
+    for (size_t i = 0; i < leak->example_count; i++) {
+        size_t alike = 0;
+        for (size_t k = i; k < leak->example_count; k++)
+            alike += is_by_same_rules(&leak->examples[i], &leak->examples[k]);
+        if (alike > most) {
+            most = alike;
+            typical = i;
+        }
+    }
+    const struct goleak_goroutine first = leak->examples[typical];
+    memmove(&leak->examples[1], &leak->examples[0], typical * sizeof first);
+    leak->examples[0] = first;
+}
+
 enum goleak_status goleak_trace_leak(const struct goleak_trace *trace, size_t index, struct goleak_leak *out)
 {
     if (!trace->finished || index >= trace->groups.count)
@@ -337,7 +366,7 @@ enum goleak_status goleak_trace_leak(const struct goleak_trace *trace, size_t in
     out->example_count = group->sum.example_count;
     for (size_t i = 0; i < group->sum.example_count; i++)
         fill_living(trace, group->sum.examples[i], &out->examples[i]);
-    /* The evidence of the oldest stands for all: the same rule put them together. */
+    put_typical_first(out);
     memcpy(out->evidence, out->examples[0].evidence, sizeof out->evidence);
     out->evidence_count = out->examples[0].evidence_count;
     return GOLEAK_OK;
