@@ -339,7 +339,8 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
     if (c->hope == GOLEAK_HOPE_INSIDE && goleak_is_patience_gone(c))
         return GOLEAK_VERDICT_SUSPECT;
     if (speaks(c, SERVED)) {
-        bool left_out = goleak_is_left_out(c) && !goleak_is_idler(c);
+        bool idles = goleak_is_idler(c) && !goleak_has_blocked_mate(&c->input->ties, c->record);
+        bool left_out = !idles && goleak_is_left_out(c);
         bool timed = goleak_hope_is_timed(c->input->store, c->input->limits, c->record, c->input->last);
         return left_out && rising && !timed      ? GOLEAK_VERDICT_LIKELY
                : left_out || (rising && endless) ? GOLEAK_VERDICT_SUSPECT

@@ -2,6 +2,7 @@
 #include "verdict/ties.h"
 
 #include "base/bits.h"
+#include "verdict/cohort.h"
 
 #include <stdlib.h>
 
@@ -15,6 +16,7 @@ void goleak_ties_release(struct goleak_ties *ties)
     if (ties->alloc == NULL)
         return;
     goleak_free(ties->alloc, ties->acting.all, ties->acting.capacity * sizeof *ties->acting.all);
+    goleak_free(ties->alloc, ties->mates.all, ties->mates.capacity * sizeof *ties->mates.all);
     goleak_free(ties->alloc, ties->waiting.all, ties->waiting.capacity * sizeof *ties->waiting.all);
     goleak_ties_init(ties, ties->alloc);
 }
@@ -50,14 +52,19 @@ static uint64_t twin_key(uint32_t node, uint32_t site)
     return (uint64_t)node << 32 | site;
 }
 
+static bool add_to(struct goleak_ties *ties, struct goleak_twins *twins, const struct goleak_record *record,
+                   uint64_t key)
+{
+    if (!goleak_grow(ties->alloc, &twins->all, &twins->capacity, twins->count + 1, sizeof *twins->all))
+        return false;
+    twins->all[twins->count++] = (struct goleak_twin) { key, record->created, record->index };
+    return true;
+}
+
 static bool add_twin(struct goleak_ties *ties, const struct goleak_record *record)
 {
     struct goleak_twins *twins = goleak_is_blocked(record) ? &ties->waiting : &ties->acting;
-    if (!goleak_grow(ties->alloc, &twins->all, &twins->capacity, twins->count + 1, sizeof *twins->all))
-        return false;
-    twins->all[twins->count++] =
-        (struct goleak_twin) { twin_key(record->parent, record->site), record->created, record->index };
-    return true;
+    return add_to(ties, twins, record, twin_key(record->parent, record->site));
 }
 
 static int by_creation(const void *a, const void *b)
@@ -138,6 +145,72 @@ static uint32_t twin_of(const struct goleak_ties *ties, const struct goleak_reco
     return waits ? find_any(&ties->waiting, record, site, near) : twin;
 }
 
+/* ---- beside idlers ---- */
+
+/* String: that has started those of this place; 0: not told. */
+static uint32_t function_of(const struct goleak_hope_input *known, uint32_t site)
+{
+    const uint32_t frame = goleak_sites_at(known->sites, site)->created_at;
+    return frame != 0 ? known->symbols->frame_info[frame - 1].function : 0;
+}
+
+/* Those of the standard library that start idlers who were woken. False: there are none. */
+static bool mark_functions(const struct goleak_hope_input *known, uint64_t *functions)
+{
+    bool any = false;
+    for (size_t i = 1; i < known->waits->site_count; i++) {
+        const struct goleak_wait_site *at = &known->waits->sites[i];
+        const bool idles = goleak_idler_of(known->symbols, at->stack, at->reason) != 0;
+        const uint32_t function = idles ? function_of(known, at->site) : 0;
+        if (function == 0 || !goleak_is_standard(goleak_symbols_text(known->symbols, function)))
+            continue;
+        goleak_set_bit(functions, function);
+        any = true;
+    }
+    return any;
+}
+
+/* All of these functions' who are blocked and no idlers. False: memory. */
+static bool add_mates(struct goleak_ties *ties, const uint64_t *functions, uint64_t *places)
+{
+    const struct goleak_hope_input *known = &ties->known;
+    for (uint32_t i = 1; i < goleak_sites_count(known->sites); i++) {
+        const uint32_t function = function_of(known, i);
+        if (function != 0 && goleak_has_bit(functions, function))
+            goleak_set_bit(places, i);
+    }
+    for (uint32_t i = 1; i <= known->store->count; i++) {
+        const struct goleak_record *record = goleak_store_at(known->store, i);
+        if (goleak_has_bit(places, record->site) && record->parent != 0 && goleak_is_blocked(record) &&
+            goleak_idler_of(known->symbols, record->block_stack, record->reason) == 0 &&
+            !add_to(ties, &ties->mates, record, twin_key(record->parent, function_of(known, record->site))))
+            return false;
+    }
+    sort_twins(&ties->mates);
+    return true;
+}
+
+/* False: memory. */
+static bool find_mates(struct goleak_ties *ties)
+{
+    const size_t functions = goleak_words_of(ties->known.symbols->strings.count + 1),
+                 words = functions + goleak_words_of(goleak_sites_count(ties->known.sites));
+    uint64_t *marks = goleak_alloc_zeroed(ties->alloc, words * sizeof *marks);
+    const bool good =
+        marks != NULL && (!mark_functions(&ties->known, marks) || add_mates(ties, marks, marks + functions));
+    goleak_free(ties->alloc, marks, words * sizeof *marks);
+    return good;
+}
+
+bool goleak_has_blocked_mate(const struct goleak_ties *ties, const struct goleak_record *record)
+{
+    if (ties->mates.count == 0 || record->parent == 0 || record->created == GOLEAK_NO_MOMENT)
+        return false;
+    const int64_t near = goleak_between(record->created, ties->known.last) / ties->known.limits->at_once;
+    return find_twin(&ties->mates, record, twin_key(record->parent, function_of(&ties->known, record->site)), near) !=
+           0;
+}
+
 enum goleak_status goleak_ties_find(struct goleak_ties *ties, const struct goleak_hope_input *input,
                                     const struct goleak_hope *hope)
 {
@@ -155,7 +228,7 @@ enum goleak_status goleak_ties_find(struct goleak_ties *ties, const struct golea
         for (int k = 0; k < 2 && twins && good; k++)
             goleak_set_bit(wanted, site->twin[k]);
     }
-    good = good && (wanted == NULL || find_twins(ties, wanted));
+    good = good && (wanted == NULL || find_twins(ties, wanted)) && find_mates(ties);
     goleak_free(ties->alloc, wanted, bytes);
     return good ? GOLEAK_OK : goleak_alloc_failure(ties->alloc);
 }

@@ -7,6 +7,8 @@
  * A twin is started beside it, as far as its age tells: a connection that goes on to its next request does not wait for
  * what it started in the last one. One whose spawner goes on and is not stuck, or whose twin acts, has no reason to end
  * yet. One whose spawner ended long ago should have ended then: it is an orphan.
+ *
+ * What the standard library starts in one call are mates: an idler idles while its mate does.
  */
 #ifndef GOLEAK_VERDICT_TIES_H
 #define GOLEAK_VERDICT_TIES_H
@@ -25,7 +27,8 @@ struct goleak_ties {
             uint32_t record;
         } *all; /* by key and creation */
         size_t count, capacity;
-    } acting, waiting; /* … and not stuck */
+    } acting, waiting, /* … and not stuck */
+        mates;         /* of idlers, who are blocked and none; key: the function, for the site */
 };
 
 /* To whom one is tied. */
@@ -41,6 +44,8 @@ void goleak_ties_init(struct goleak_ties *ties, struct goleak_alloc *alloc);
 void goleak_ties_release(struct goleak_ties *ties);
 enum goleak_status goleak_ties_find(struct goleak_ties *ties, const struct goleak_hope_input *input,
                                     const struct goleak_hope *hope);
+/* Of a known idler. */
+bool goleak_has_blocked_mate(const struct goleak_ties *ties, const struct goleak_record *record);
 struct goleak_tie goleak_tie_of(const struct goleak_ties *ties, const struct goleak_record *record);
 
 #endif
