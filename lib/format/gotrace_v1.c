@@ -143,12 +143,87 @@ static enum goleak_status take(struct goleak_reader *reader, const struct goleak
 
 enum goleak_status goleak_v1_push(struct goleak_v1_out *out)
 {
+    if (out->batch->count == 0) { /* all of them are untold */
+        out->full = out->batch->events + GOLEAK_BATCH_EVENTS;
+        return GOLEAK_OK;
+    }
     out->events += out->batch->count;
     out->batch->in_order = out->has_time != 0;
-    out->batch->untold = (int32_t)(out->untold - out->untold_pushed);
+    out->batch->untold = (int64_t)(out->untold - out->untold_pushed);
     out->untold_pushed = out->untold;
     out->late = out->late || goleak_trace_note_late(out->file->env.health, out->batch);
-    return out->file->env.sink.push(out->file->env.sink.context, &out->batch);
+    enum goleak_status status = out->file->env.sink.push(out->file->env.sink.context, &out->batch);
+    out->full = out->batch->events + GOLEAK_BATCH_EVENTS;
+    return status;
+}
+
+/* Something that was left untold, now that the trace has ended: whoever is told of it knows the trace up to here. NULL:
+ * `status` tells why. */
+static struct goleak_event *tell_late(struct goleak_v1_out *out, enum goleak_event_kind kind, uint32_t has,
+                                      enum goleak_status *status)
+{
+    static const struct goleak_v1_cursor nowhere;
+    *status = goleak_v1_is_full(out) ? goleak_v1_push(out) : GOLEAK_OK;
+    if (*status != GOLEAK_OK)
+        return NULL;
+    struct goleak_event *event = goleak_v1_add(out, &nowhere, kind, 0, 0, has);
+    event->time_ns = out->clock.last_ns;
+    out->untold--;
+    return event;
+}
+
+static enum goleak_status tell_state(struct goleak_reader *reader, uint32_t slot,
+                                     const struct goleak_trace_since *since)
+{
+    enum goleak_status status;
+    struct goleak_trace_g *g = &reader->order.gs.gs[slot];
+    struct goleak_event *event =
+        tell_late(&reader->out, GOLEAK_EVENT_STATUS, GOLEAK_HAS_STATUS | GOLEAK_HAS_UNTIL, &status);
+    if (event == NULL)
+        return status;
+    goleak_v1_whose(event, slot, g->goid);
+    event->position = since->position;
+    event->status = since->status;
+    event->until_ns = since->ns;
+    g->untold = false;
+    return GOLEAK_OK;
+}
+
+/* Who runs or could, and since when. */
+static enum goleak_status tell_untold(struct goleak_reader *reader)
+{
+    struct goleak_trace_gs *gs = &reader->order.gs;
+    enum goleak_status status = GOLEAK_OK;
+    for (size_t i = 0; i < reader->order.p_count && status == GOLEAK_OK; i++) {
+        const struct goleak_v1_cursor *cursor = &reader->order.cursors[i];
+        if (cursor->current != 0 && gs->gs[cursor->current].untold)
+            status = tell_state(reader, cursor->current, &cursor->since);
+    }
+    for (uint32_t slot = 1; slot < gs->since_capacity && slot < gs->count && status == GOLEAK_OK; slot++)
+        if (gs->gs[slot].untold && gs->gs[slot].status == gs->since[slot].status)
+            status = tell_state(reader, slot, &gs->since[slot]);
+    return status;
+}
+
+/* Who is forced may be in another state than is told: from here on nothing is left untold. */
+static enum goleak_status tell_all(void *context)
+{
+    struct goleak_reader *reader = context;
+    if (!reader->out.waits_only)
+        return GOLEAK_OK;
+    reader->out.waits_only = false;
+    enum goleak_status status = tell_untold(reader);
+    goleak_trace_gs_speak(&reader->order.gs);
+    return status;
+}
+
+/* When the last of all was. */
+static enum goleak_status tell_end(struct goleak_reader *reader)
+{
+    enum goleak_status status = tell_untold(reader);
+    if (status == GOLEAK_OK && reader->out.untold != 0)
+        tell_late(&reader->out, GOLEAK_EVENT_OTHER, 0, &status);
+    return status;
 }
 
 /* Time counts from the first event. */
@@ -180,58 +255,11 @@ static bool begin(struct goleak_reader *reader)
         return false;
     begin_time(reader);
     begin_turns(reader);
+    reader->out.full = reader->out.batch->events + GOLEAK_BATCH_EVENTS;
+    reader->order.before_force = tell_all;
+    reader->order.context = reader;
     reader->out.waits_only = reader->file.env.waits_only && reader->out.has_time != 0;
     return true;
-}
-
-/* Something that was left untold, now that the trace has ended: whoever is told of it knows the trace up to here. NULL:
- * `status` tells why. */
-static struct goleak_event *tell_late(struct goleak_v1_out *out, enum goleak_event_kind kind, uint32_t has,
-                                      enum goleak_status *status)
-{
-    static const struct goleak_v1_cursor nowhere;
-    *status = out->batch->count == GOLEAK_BATCH_EVENTS ? goleak_v1_push(out) : GOLEAK_OK;
-    if (*status != GOLEAK_OK)
-        return NULL;
-    struct goleak_event *event = goleak_v1_add(out, &nowhere, kind, 0, 0, has);
-    event->time_ns = out->clock.last_ns;
-    out->untold--;
-    return event;
-}
-
-static enum goleak_status tell_state(struct goleak_reader *reader, uint32_t slot,
-                                     const struct goleak_trace_since *since)
-{
-    enum goleak_status status;
-    struct goleak_trace_g *g = &reader->order.gs.gs[slot];
-    struct goleak_event *event =
-        tell_late(&reader->out, GOLEAK_EVENT_STATUS, GOLEAK_HAS_STATUS | GOLEAK_HAS_UNTIL, &status);
-    if (event == NULL)
-        return status;
-    goleak_v1_whose(event, slot, g->goid);
-    event->position = since->position;
-    event->status = since->status;
-    event->until_ns = since->ns;
-    g->untold = false;
-    return GOLEAK_OK;
-}
-
-/* Who runs or could, and since when; and when the last of all was. */
-static enum goleak_status tell_untold(struct goleak_reader *reader)
-{
-    struct goleak_trace_gs *gs = &reader->order.gs;
-    enum goleak_status status = GOLEAK_OK;
-    for (size_t i = 0; i < reader->order.p_count && status == GOLEAK_OK; i++) {
-        const struct goleak_v1_cursor *cursor = &reader->order.cursors[i];
-        if (cursor->current != 0 && gs->gs[cursor->current].untold)
-            status = tell_state(reader, cursor->current, &cursor->since);
-    }
-    for (uint32_t slot = 1; slot < gs->since_capacity && slot < gs->count && status == GOLEAK_OK; slot++)
-        if (gs->gs[slot].untold && gs->gs[slot].status == gs->since[slot].status)
-            status = tell_state(reader, slot, &gs->since[slot]);
-    if (status == GOLEAK_OK && reader->out.untold != 0)
-        tell_late(&reader->out, GOLEAK_EVENT_OTHER, 0, &status);
-    return status;
 }
 
 static enum goleak_status run(struct goleak_reader *reader)
@@ -241,7 +269,7 @@ static enum goleak_status run(struct goleak_reader *reader)
     while (status == GOLEAK_OK) {
         struct goleak_v1_event event;
         goleak_v1_turns(reader);
-        if (out->batch->count == GOLEAK_BATCH_EVENTS) {
+        if (goleak_v1_is_full(out)) {
             status = goleak_v1_push(out);
         } else if ((status = goleak_v1_order_next(&reader->order, &event)) == GOLEAK_OK) {
             status = take(reader, &event);
@@ -251,7 +279,7 @@ static enum goleak_status run(struct goleak_reader *reader)
     if (status == GOLEAK_END)
         status = reader->file.failure;
     if (status == GOLEAK_OK)
-        status = tell_untold(reader);
+        status = tell_end(reader);
     return status == GOLEAK_OK && out->batch->count != 0 ? goleak_v1_push(out) : status;
 }
 

@@ -421,6 +421,9 @@ enum goleak_status goleak_v1_order_next(struct goleak_v1_order *order, struct go
                 stall(order);
                 continue;
             }
+            enum goleak_status status = order->before_force(order->context);
+            if (status != GOLEAK_OK)
+                return status;
             note_forced(order, cursor);
         }
         told = order->gs.gs[out->subject].gen != 0 && is_return(cursor->type);

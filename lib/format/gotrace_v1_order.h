@@ -48,6 +48,8 @@ struct goleak_v1_order {
     uint32_t *stalled_for; /* index + 1 of a cursor, by hash of the goroutine that it waits for */
     size_t stalled_mask;
     uint64_t effort; /* stalled ones looked at, that more may be before `hopeless` */
+    enum goleak_status (*before_force)(void *context); /* of each event that cannot be */
+    void *context;
     bool huge;       /* the id of a goroutine was too large to be told */
     bool hopeless;   /* too many wait for each other: by time alone, from here on */
     uint64_t gc_seq;

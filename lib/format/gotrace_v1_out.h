@@ -25,7 +25,7 @@ struct goleak_v1_simple {
 struct goleak_v1_out {
     struct goleak_v1_file *file;
     struct goleak_batch *batch;
-    struct goleak_event *full; /* where its events end */
+    struct goleak_event *full; /* where its events end; what is left untold takes its place: see gotrace_v2_out.h */
     struct goleak_tickclock clock;
     uint32_t has_time; /* GOLEAK_HAS_TIME, or 0 */
     bool waits_only;   /* and has_time */
@@ -45,6 +45,11 @@ struct goleak_v1_out {
 /* The file is whole. False: memory. (gotrace_v1_tables.c) */
 bool goleak_v1_out_init(struct goleak_v1_out *out);
 void goleak_v1_out_release(struct goleak_v1_out *out);
+
+static inline bool goleak_v1_is_full(const struct goleak_v1_out *out)
+{
+    return out->batch->events + out->batch->count >= out->full;
+}
 
 /* A full batch goes out. */
 enum goleak_status goleak_v1_push(struct goleak_v1_out *out);

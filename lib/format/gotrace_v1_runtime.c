@@ -121,9 +121,10 @@ enum goleak_status goleak_v1_runtime(struct goleak_v1_out *out, const struct gol
         bool good = runtime->stack == 0 || goleak_v1_find_stack(out, from->from->arguments[runtime->stack - 1]) != NULL;
         goleak_tickclock_ns(&out->clock, from->from->ticks);
         out->untold++;
+        out->full--;
         return good ? GOLEAK_OK : goleak_v1_failure(out);
     }
-    enum goleak_status status = out->batch->count < GOLEAK_BATCH_EVENTS ? GOLEAK_OK : goleak_v1_push(out);
+    enum goleak_status status = goleak_v1_is_full(out) ? goleak_v1_push(out) : GOLEAK_OK;
     if (status != GOLEAK_OK)
         return status;
     if (*name == 0 && (*name = goleak_symbols_string(out->file->env.symbols, text, strlen(text))) == 0)

@@ -416,7 +416,7 @@ ALWAYS_INLINE void go_on(struct turn *turn)
             goleak_v1_advance(&turn->reader->file, turn->cursor);
             return;
         }
-        if (turn->event == turn->reader->out.full)
+        if (turn->event + turn->untold >= turn->reader->out.full)
             break;
         if (turn->ticks <= order->limit)
             continue;
@@ -434,14 +434,14 @@ void goleak_v1_turns(struct goleak_reader *reader)
     struct goleak_v1_order *order = &reader->order;
     struct goleak_batch *batch = reader->out.batch;
     struct turn turn = { .reader = reader, .event = batch->events + batch->count };
-    reader->out.full = batch->events + GOLEAK_BATCH_EVENTS;
     if (order->turn->ticks > order->limit)
         goleak_v1_order_change(order);
-    if (order->huge || order->turn->type == 0 || order->turn->ticks > order->limit || turn.event == reader->out.full)
+    if (order->huge || order->turn->type == 0 || order->turn->ticks > order->limit || goleak_v1_is_full(&reader->out))
         return;
     go_on(&turn);
     batch->count = (size_t)(turn.event - batch->events);
     reader->out.untold += turn.untold;
+    reader->out.full -= turn.untold;
 }
 
 void goleak_v1_turns_init(struct goleak_reader *reader)

@@ -53,11 +53,13 @@ enum goleak_status goleak_v2_push(struct goleak_v2_out *out)
 {
     const struct goleak_event_sink *sink = &out->generation->env.sink;
     size_t count = (size_t)(out->next - out->batch->events);
-    if (out->generation->failure != GOLEAK_OK || count == 0)
+    if (out->generation->failure != GOLEAK_OK || count == 0) {
+        begin_batch(out);
         return out->generation->failure;
+    }
     out->pushed += count;
     out->batch->count = count;
-    out->batch->untold = (int32_t)(out->untold - out->untold_pushed);
+    out->batch->untold = (int64_t)(out->untold - out->untold_pushed);
     out->untold_pushed = out->untold;
     out->batch->in_order = true;
     out->late = out->late || goleak_trace_note_late(out->generation->env.health, out->batch);
@@ -258,6 +260,7 @@ void goleak_v2_runtime(struct goleak_v2_out *out, struct goleak_v2_when when, ui
     if (out->generation->env.waits_only && out->names[type] != 0 && tells_numbers(&runtime)) {
         out->untold_ns = goleak_tickclock_ns(&out->clock, when.ticks);
         out->untold++;
+        out->full--;
         return;
     }
     struct goleak_event *event = goleak_v2_add(out, when, GOLEAK_EVENT_RUNTIME, 0, stack->has);

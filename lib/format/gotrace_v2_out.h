@@ -43,7 +43,9 @@ struct goleak_v2_out {
     struct goleak_generation *generation;
     struct goleak_trace_gs *gs;
     struct goleak_batch *batch;
-    struct goleak_event *next, *full; /* in the batch: where the next event goes, and where it has no room */
+    /* In the batch: where the next event goes, and where it has no room. What is left untold takes its place all the
+     * same: complaints are told between batches, and where that is must not depend on who asks. */
+    struct goleak_event *next, *full;
     uint64_t pushed; /* events, in batches before this one */
     uint64_t untold, untold_pushed; /* events that are not told; of these, before this batch */
     int64_t untold_ns;              /* the last one's time */

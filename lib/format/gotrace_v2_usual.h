@@ -365,6 +365,7 @@ ALWAYS_INLINE void put_out(const struct usual *usual)
 {
     struct goleak_v2_out *out = &usual->scheduler->out;
     out->next = usual->told;
+    out->full -= usual->untold;
     out->untold += usual->untold;
     out->untold_ns = usual->untold_ns;
 }
@@ -385,7 +386,7 @@ ALWAYS_INLINE const uint8_t *run_usual(struct goleak_scheduler *scheduler, struc
     usual.at = event + 2;
     if (UNLIKELY(event[1] >= 0x80))
         usual.at = arguments_of(event);
-    while (LIKELY(usual.told < out->full) && ticks <= end) {
+    while (LIKELY(usual.told + usual.untold < out->full) && ticks <= end) {
         uint32_t delta;
         usual.told->time_ns = goleak_tickclock_near(&out->clock, ticks);
         usual.told->position = goleak_trace_position(thread, event);

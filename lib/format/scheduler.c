@@ -345,6 +345,34 @@ static void describe(struct step *step, char text[160])
     snprintf(text, 160, "%s%s%s on %s", goleak_trace_event_name(type), status, whose, where);
 }
 
+/* In which states those are that are untold. */
+static enum goleak_status tell_untold(struct goleak_scheduler *scheduler)
+{
+    struct goleak_trace_gs *gs = &scheduler->gs;
+    enum goleak_status status = GOLEAK_OK;
+    for (size_t i = 0; i < scheduler->thread_count && status == GOLEAK_OK; i++) {
+        const struct goleak_trace_thread *thread = &scheduler->threads[i];
+        if (thread->g != 0 && gs->gs[thread->g].untold)
+            status = goleak_v2_tell_state(&scheduler->out, thread->g, &thread->since);
+    }
+    for (uint32_t slot = 1; slot < gs->since_capacity && slot < gs->count && status == GOLEAK_OK; slot++)
+        if (gs->gs[slot].untold && gs->gs[slot].status == gs->since[slot].status)
+            status = goleak_v2_tell_state(&scheduler->out, slot, &gs->since[slot]);
+    return status;
+}
+
+/* Who is forced may be in another state than is told: from here on nothing is left untold. */
+static enum goleak_status tell_all(struct goleak_scheduler *scheduler)
+{
+    bool *waits_only = &scheduler->generation->env.waits_only;
+    if (!*waits_only)
+        return GOLEAK_OK;
+    *waits_only = false;
+    enum goleak_status status = tell_untold(scheduler);
+    goleak_trace_gs_speak(&scheduler->gs);
+    return status;
+}
+
 /* Nothing can be next: this one goes, whatever the rules say. */
 static enum verdict force(struct step *step)
 {
@@ -371,8 +399,12 @@ static enum goleak_status go_on(struct goleak_scheduler *scheduler, struct step 
     size_t place = 0;
     if (verdict == NOT_YET)
         verdict = choose(&step, &place);
-    if (verdict == NOT_YET || verdict == NEVER)
+    if (verdict == NOT_YET || verdict == NEVER) {
+        enum goleak_status status = tell_all(scheduler);
+        if (status != GOLEAK_OK)
+            return status;
         verdict = force(&step);
+    }
     if (verdict == FAILED)
         return goleak_alloc_failure(scheduler->generation->env.alloc);
     if (verdict == DAMAGED) {
@@ -460,15 +492,6 @@ enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint
 
 enum goleak_status goleak_scheduler_finish(struct goleak_scheduler *scheduler)
 {
-    struct goleak_trace_gs *gs = &scheduler->gs;
-    enum goleak_status status = GOLEAK_OK;
-    for (size_t i = 0; i < scheduler->thread_count && status == GOLEAK_OK; i++) {
-        const struct goleak_trace_thread *thread = &scheduler->threads[i];
-        if (thread->g != 0 && gs->gs[thread->g].untold)
-            status = goleak_v2_tell_state(&scheduler->out, thread->g, &thread->since);
-    }
-    for (uint32_t slot = 1; slot < gs->since_capacity && slot < gs->count && status == GOLEAK_OK; slot++)
-        if (gs->gs[slot].untold && gs->gs[slot].status == gs->since[slot].status)
-            status = goleak_v2_tell_state(&scheduler->out, slot, &gs->since[slot]);
+    enum goleak_status status = tell_untold(scheduler);
     return status == GOLEAK_OK ? goleak_v2_tell_end(&scheduler->out) : status;
 }

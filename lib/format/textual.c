@@ -698,6 +698,10 @@ bool goleak_textual_recorder_line(struct goleak_textual *text, const struct gole
     const char *at = behind_hash(line->at, line->end);
     if (goleak_begins(at, line->end, "goleak-recorder: ")) {
         *status = settle_end(text); /* of the recording before */
+        if (!line->ended) {         /* of version 1.26 1.2 may be left */
+            goleak_textual_cut(text, line);
+            return true;
+        }
         recorder_begins(text, at, line->end);
         *status = *status == GOLEAK_OK ? note_locks(text, line, at) : *status;
     } else if (goleak_begins(at, line->end, "goleak-recorder-end:")) {

@@ -195,6 +195,12 @@ bool goleak_trace_gs_remember(struct goleak_trace_gs *gs)
     return true;
 }
 
+void goleak_trace_gs_speak(struct goleak_trace_gs *gs)
+{
+    for (size_t slot = 1; slot < gs->count; slot++)
+        gs->gs[slot].quiet = false;
+}
+
 /* ---- frames ---- */
 
 #define NOT_LOOKED_AT 254

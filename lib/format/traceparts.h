@@ -129,6 +129,9 @@ static inline uint32_t goleak_trace_gs_find(const struct goleak_trace_gs *gs, ui
 uint32_t goleak_trace_gs_add(struct goleak_trace_gs *gs, uint64_t goid);
 void goleak_trace_gs_remove(struct goleak_trace_gs *gs, uint32_t slot);
 
+/* Of nobody anything is left untold any more. */
+void goleak_trace_gs_speak(struct goleak_trace_gs *gs);
+
 /* Room in `since` for all that there are; false: memory. */
 bool goleak_trace_gs_remember(struct goleak_trace_gs *gs);
 

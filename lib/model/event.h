@@ -33,7 +33,7 @@ struct goleak_batch {
     struct goleak_counters before, after; /* then: from what, and to what */
     /* So many more events were read, and not told: see goleak_reader_env.waits_only. Less than 0: as many that were
      * told stand for some of before. */
-    int32_t untold;
+    int64_t untold;
     void *block; /* that it lies in */
     struct goleak_event events[GOLEAK_BATCH_EVENTS];
 };

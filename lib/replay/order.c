@@ -50,7 +50,7 @@ enum goleak_status goleak_order_push(void *context, struct goleak_batch **batch)
     if ((*batch)->count == 0)
         return GOLEAK_OK;
     if ((*batch)->untold != 0)
-        order->replay->event_count += (uint64_t)(int64_t)(*batch)->untold;
+        order->replay->event_count += (uint64_t)(*batch)->untold;
     if (order->window.newest_ns == INT64_MIN && goleak_gate_pass(order, *batch)) {
         status = goleak_lives_push(order, (*batch)->events, (*batch)->count);
         (*batch)->count = 0;

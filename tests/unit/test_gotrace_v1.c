@@ -472,6 +472,26 @@ static void what_is_left_untold_is_told_at_the_end(void **state)
     expect_healthy();
 }
 
+/* What cannot be may be of a goroutine whose state is untold: it is told before, and from there on all is. */
+static void behind_what_is_forced_nothing_is_left_untold(void **state)
+{
+    (void)state;
+    waits_only = true;
+    begin(21);
+    EVENT(GoSched, 10, 1);
+    EVENT(GoStartLocal, 10, 1); /* untold */
+    EVENT(GoStartLocal, 10, 1); /* it runs already */
+    EVENT(GoSched, 10, 1);
+    EVENT(GoStartLocal, 10, 1);
+    footer();
+    expect(BEGUN "yield #1 goid=1 ts=20 runtime.Gosched [main.main /m.go:10]\n"
+                 "status #1 goid=1 ts=30 status=2 until=30\n"
+                 "run #1 goid=1 ts=40\n"
+                 "yield #1 goid=1 ts=50 runtime.Gosched [main.main /m.go:10]\n"
+                 "run #1 goid=1 ts=60\n");
+    assert_int_equal(untold, 0);
+}
+
 /* Found by the lowest bits of their ids they are one and the same. */
 static void goroutines_whose_ids_end_alike_are_told_apart(void **state)
 {
@@ -1434,6 +1454,7 @@ int main(void)
         TEST(goroutines_older_than_the_trace_have_states),
         TEST(a_life_from_creation_to_end),
         TEST(what_is_left_untold_is_told_at_the_end),
+        TEST(behind_what_is_forced_nothing_is_left_untold),
         TEST(goroutines_whose_ids_end_alike_are_told_apart),
         TEST(an_id_that_is_too_large_is_not_told),
         TEST(every_way_to_block_has_its_reason),

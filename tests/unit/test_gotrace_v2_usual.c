@@ -349,6 +349,34 @@ static void what_is_left_untold_changes_nothing(void **state)
     bytes_free(&others[1]);
 }
 
+/* It runs on thread 1, untold, and starts on thread 2, which cannot be: that it ran is told before. */
+static void behind_what_is_forced_nothing_is_left_untold(void **state)
+{
+    (void)state;
+    char why[TRACE_TEXT_WHY];
+    bytes_text(&text, "Trace Go1.26\nEventBatch 1 -1 0\nSync\nFrequency 1000000000\nClockSnapshot 0 0 0 0\n"
+                      "EventBatch 1 1 0\nProcStatus 1 0 1\nGoCreate 1 5 1 1\nGoStart 1 5 1\nGoStop 1 14 1\n"
+                      "GoStart 1 5 2\n");
+    for (unsigned i = 0; i < 30; i++)
+        bytes_text(&text, "HeapAlloc 1 1\n");
+    bytes_text(&text, "EventBatch 1 2 1000\nProcStatus 1 1 1\nGoStart 1 5 9\nGoStop 1 14 1\nGoStart 1 5 10\n");
+    for (unsigned i = 0; i < 30; i++)
+        bytes_text(&text, "HeapAlloc 1 1\n");
+    bytes_text(&text, "EventBatch 1 -1 0\nStacks\nStack 1\npc=1 func=3 file=4 line=1\nEventBatch 1 -1 0\nStrings\n"
+                      "String 3 data=\"main.f\"\nString 4 data=\"/f.go\"\nString 14 data=\"preempted\"\n"
+                      "EndOfGeneration\n");
+    assert_true(trace_text(text.data, &trace, why));
+    reading_waits_only = true;
+    reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, 0);
+    assert_int_equal(reading_count(GOLEAK_HEALTH_broken_order), 1);
+    const char *late = strstr(reading.events.data, " until="), *forced = strstr(reading.events.data, "run g=");
+    assert_non_null(late);
+    forced = forced != NULL ? strstr(forced + 1, "run g=") : NULL; /* the second one */
+    assert_non_null(forced);
+    assert_true(late < forced);
+    assert_non_null(strstr(forced + 1, "run g=")); /* and the third one is told as well */
+}
+
 static int tear_down(void **state)
 {
     for (unsigned thread = 0; thread < THREADS; thread++)
@@ -389,6 +417,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_usual_is_what_the_rules_say),
         TEST(what_is_left_untold_changes_nothing),
+        TEST(behind_what_is_forced_nothing_is_left_untold),
         TEST(a_clock_runs_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
