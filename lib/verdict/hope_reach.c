@@ -11,6 +11,7 @@
 /* At a place in a function: who was created first of those who stand there. */
 struct passed {
     uint64_t place;
+    uint32_t callee; /* string: of a line, the function that was called there; 0: not told */
     uint32_t record;
     uint32_t next; /* + 1, another place in the function; 0: none */
 };
@@ -54,6 +55,13 @@ static uint64_t place_of(const struct goleak_symbols *symbols, uint32_t frame)
         return 0;
     const char *end = number + strlen(number);
     return goleak_parse_any(number, end, &place) == end ? place : 0;
+}
+
+/* The function that this frame, of a line, has called; 0: none, or not told. */
+static uint32_t callee_of(const struct goleak_symbols *symbols, const struct place_key *key, const uint32_t *frames,
+                          size_t at)
+{
+    return key->by_line && at != 0 ? symbols->frame_info[frames[at - 1] - 1].function : 0;
 }
 
 /* Of many who wait alike, or act alike, one is asked for. */
@@ -112,12 +120,12 @@ static size_t waiting_frames(const struct goleak_hope_search *search, uint32_t s
 
 /* Of two of a place the one that was created first. */
 static void note_place(struct goleak_hope_search *search, struct passing *passing, uint32_t function, uint64_t place,
-                       const struct goleak_record *record)
+                       uint32_t callee, const struct goleak_record *record)
 {
     unsigned looked = 0;
     for (uint32_t at = passing->first[function]; at != 0; at = passing->all[at - 1].next, looked++) {
         struct passed *passed = &passing->all[at - 1];
-        if (passed->place != place)
+        if (passed->place != place || passed->callee != callee)
             continue;
         if (record->created < goleak_store_at(search->input->store, passed->record)->created)
             passed->record = record->index;
@@ -125,7 +133,7 @@ static void note_place(struct goleak_hope_search *search, struct passing *passin
     }
     if (looked == PLACES)
         return;
-    passing->all[passing->count++] = (struct passed) { place, record->index, passing->first[function] };
+    passing->all[passing->count++] = (struct passed) { place, callee, record->index, passing->first[function] };
     passing->first[function] = (uint32_t)passing->count;
 }
 
@@ -146,7 +154,7 @@ static bool note_passed(struct goleak_hope_search *search, struct passing *passi
             return false;
         if (id > before)
             passing->first[id - 1] = 0;
-        note_place(search, passing, id - 1, place_of(symbols, frames[i]), record);
+        note_place(search, passing, id - 1, place_of(symbols, frames[i]), callee_of(symbols, &key, frames, i), record);
     }
     return true;
 }
@@ -179,6 +187,13 @@ static bool note_all_passed(struct goleak_hope_search *search, struct passing *p
     return true;
 }
 
+/* Further on; or in another function than `callee`, which takes the lock on the same line. */
+static bool is_further(const struct passed *passed, uint64_t place, uint32_t callee)
+{
+    const bool same_line = passed->place == place && callee != 0 && passed->callee != 0;
+    return passed->place > place || (same_line && passed->callee != callee);
+}
+
 /* Of those who stand further on the one that was created first; 0: nobody does. */
 static uint32_t who_passed(const struct goleak_hope_search *search, const struct passing *passing,
                            const struct goleak_record *record)
@@ -186,14 +201,16 @@ static uint32_t who_passed(const struct goleak_hope_search *search, const struct
     const struct goleak_store *store = search->input->store;
     const uint32_t *frames;
     size_t count = waiting_frames(search, record->block_stack, &frames);
+    const bool at_lock = record->reason == GOLEAK_REASON_SYNC; /* what is sent may be made there first */
     uint32_t who = 0;
     for (size_t i = 0; i < count; i++) {
         struct place_key key = key_of(search, record, frames[i]);
         uint32_t id = goleak_intern_find(&passing->functions, &key, sizeof key);
         uint64_t place = id != 0 ? place_of(search->input->symbols, frames[i]) : 0;
+        uint32_t callee = at_lock ? callee_of(search->input->symbols, &key, frames, i) : 0;
         for (uint32_t at = place != 0 ? passing->first[id - 1] : 0; at != 0; at = passing->all[at - 1].next) {
             const struct passed *passed = &passing->all[at - 1];
-            if (passed->place > place &&
+            if (is_further(passed, place, callee) &&
                 (who == 0 || goleak_store_at(store, passed->record)->created < goleak_store_at(store, who)->created))
                 who = passed->record;
         }
