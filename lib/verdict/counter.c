@@ -156,6 +156,11 @@ GOLEAK_RULE(scope)
     const size_t outer = goleak_symbols_outer_size(function);
     const bool closure = outer != 0 && function[outer] != '\0';
     const char *within = closure ? ", or in the function around it" : "";
+    if (c->whom != 0) {
+        goleak_say(out, "%s still uses the library whose %s started it: what it waits on may be within reach",
+                   goleak_who(c->input, c->whom).text, function);
+        return true;
+    }
     if (spawner->goid == 0) {
         goleak_say(out, "its spawner is still in %s, which started it%s: what it waits on may be within reach",
                    function, within);

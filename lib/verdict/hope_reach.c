@@ -346,11 +346,51 @@ static bool was_woken_often(const struct goleak_hope_search *search, const struc
     return count >= search->input->limits->habit_waits;
 }
 
+/* The import path in a function's name: so many bytes. */
+static size_t package_size(const char *function)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < strcspn(function, "(["); i++)
+        if (function[i] == '/')
+            size = i;
+    return size + strcspn(function + size, ".");
+}
+
+static bool is_of_package(const struct goleak_hope_search *search, uint32_t frame, const char *function)
+{
+    const char *other = goleak_symbols_frame_function(search->input->symbols, frame);
+    const size_t size = package_size(function);
+    return size == package_size(other) && strncmp(function, other, size) == 0;
+}
+
+/* A library has started it, and its spawner waits in that one again, called from a function that had called it then, and
+ * is neither all that the spawner does nor Go's: what was started is part of a call that goes on. */
+static bool is_library_busy(const struct goleak_hope_search *search, const struct goleak_record *record,
+                            const struct goleak_record *spawner, uint32_t function)
+{
+    const struct goleak_symbols *symbols = search->input->symbols;
+    const char *library = goleak_symbols_text(symbols, function);
+    const uint32_t *frames, stack = goleak_store_detail(search->input->store, record)->created_stack;
+    if (spawner == NULL || (spawner->flags & GOLEAK_REC_MAIN))
+        return false;
+    const size_t count = goleak_symbols_stack_frames(symbols, spawner->block_stack, &frames);
+    const uint32_t start = goleak_kin_of(search, spawner)->start;
+    bool within = false;
+    for (size_t i = 0; i + 1 < count; i++) { /* where its start is not told it is the last one, as in Go traces */
+        const uint32_t here = symbols->frame_info[frames[i] - 1].function;
+        if (is_of_package(search, frames[i], library))
+            within = true;
+        else if (within && here != 0 && here != search->lost && here != start &&
+                 !goleak_hope_is_standard(search, frames[i]) && goleak_symbols_stands_in(symbols, stack, here))
+            return true;
+    }
+    return false;
+}
+
 /* Its spawner goes on, and is still in the function that started it, or in that of which this is a closure: its
- * variables live. Not where it has turned to others since. */
+ * variables live. Or it is in the library that did: *whom. Not where it has turned to others since. */
 bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, uint32_t stuck, uint32_t *whom)
 {
-    (void)whom; /* its spawner, whom its record names */
     const uint32_t node = search->parents[stuck];
     if (node == 0 || !goleak_has_bit(search->alive, node))
         return false;
@@ -362,7 +402,12 @@ bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, uint32_t s
     const struct goleak_record *spawner = goleak_hope_spawner(search, node);
     if (was_woken_often(search, record, spawner))
         return false;
-    return !goleak_hope_is_spawner_stuck(search, node) && goleak_hope_may_come_again(search, record) &&
-           (is_function_alive(search, node, spawner, function, record->created) ||
-            (outer != 0 && is_function_alive(search, node, spawner, outer, record->created)));
+    if (goleak_hope_is_spawner_stuck(search, node) || !goleak_hope_may_come_again(search, record))
+        return false;
+    if (is_function_alive(search, node, spawner, function, record->created) ||
+        (outer != 0 && is_function_alive(search, node, spawner, outer, record->created)))
+        return true;
+    const bool busy = is_library_busy(search, record, spawner, function);
+    *whom = busy ? spawner->index : 0;
+    return busy;
 }
