@@ -146,6 +146,18 @@ GOLEAK_RULE(inside)
     return true;
 }
 
+GOLEAK_RULE(reader)
+{
+    if (c->hope != GOLEAK_HOPE_READER)
+        return false;
+    if (c->whom != 0)
+        goleak_say(out, "%s, which got this connection's answer, reads it: the connection waits for its end",
+                   goleak_who(c->input, c->whom).text);
+    else
+        goleak_say(out, "the connection waits for the end of its answer, and all answers are read");
+    return true;
+}
+
 GOLEAK_RULE(scope)
 {
     if (c->hope != GOLEAK_HOPE_SCOPE)

@@ -397,8 +397,8 @@ static void release(struct goleak_hope_search *search, size_t nodes, size_t reco
 /* All sets of bits lie in one block. */
 static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t records)
 {
-    uint64_t **by_record[] = { &search->wakers, &search->first,   &search->hopeless, &search->idle,
-                               &search->kept,   &search->helpers, &search->resting,  &search->collectors };
+    uint64_t **by_record[] = { &search->wakers, &search->first,   &search->hopeless, &search->idle,      &search->kept,
+                               &search->read,   &search->helpers, &search->resting,  &search->collectors };
     uint64_t **by_node[] = { &search->alive, &search->blocked, &search->helped, &search->wanted, &search->wanted_more,
                              &search->named };
     uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites };
@@ -449,6 +449,7 @@ static void prepare(struct goleak_hope_search *search)
         search->do_init = goleak_intern_find(strings, "runtime.doInit", 14);
     goleak_hope_find_kin(search);
     goleak_hope_find_quiet(search);
+    goleak_hope_find_readers(search);
 }
 
 enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct goleak_hope_input *input)
@@ -456,10 +457,10 @@ enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct golea
     size_t records = (size_t)input->store->count + 1, nodes = input->lineage->count + 1;
     struct goleak_hope_search search = { .input = input, .hope = hope };
     search.failed = !make_room(&search, nodes, records);
-    if (!search.failed) {
+    if (!search.failed)
         prepare(&search);
+    if (!search.failed)
         goleak_hope_collect(&search);
-    }
     if (!search.failed)
         search_all(&search);
     release(&search, nodes, records);

@@ -20,6 +20,7 @@
  *                  waits at a lock or a channel: it has been let through
  *      inside      one that acts is in a method of the type in whose method it waits for a lock, and came
  *                  there just before the first who waits: it may hold the lock
+ *      reader      it reads an HTTP/1 connection, and another one that acts the answer from that
  *      scope       its spawner is not stuck, and still in the function that started it, or has run
  *                  ever since, or waits in the library that did
  *      startup     it was started when all of its place were, long ago, and its spawner waits and is
@@ -55,6 +56,7 @@ enum goleak_hope_kind {
     GOLEAK_HOPE_MANY,
     GOLEAK_HOPE_PASSED,
     GOLEAK_HOPE_INSIDE,
+    GOLEAK_HOPE_READER,
     GOLEAK_HOPE_STARTUP
 };
 

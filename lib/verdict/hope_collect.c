@@ -82,7 +82,9 @@ static inline void add_stuck(struct goleak_hope_search *search, const struct gol
     const struct goleak_habit *here = goleak_has_habits(record) ? goleak_waits_here(input->waits, record) : NULL;
     if (goleak_place_is_object(place))
         search->failed = !goleak_relation_add(&search->hope->crowds, place, record->index, here != NULL);
-    if ((record->flags & GOLEAK_REC_SYSTEM) || waits_in_main(record))
+    if (goleak_has_bit(search->read, record->index))
+        give_first(search, record, GOLEAK_HOPE_READER);
+    else if ((record->flags & GOLEAK_REC_SYSTEM) || waits_in_main(record))
         give_first(search, record, GOLEAK_HOPE_ACTS);
     else if (input->holders != NULL && goleak_holders_is_free(input->holders, record->index))
         give_first(search, record, GOLEAK_HOPE_HOLDER);
@@ -182,7 +184,8 @@ static void collect_word(struct goleak_hope_search *search, const struct sorts *
     for (uint64_t left = sorts->stuck; left != 0 && !search->failed; left &= left - 1) {
         const struct goleak_record *record = goleak_store_at(store, first + goleak_low_zeros(left));
         add_stuck(search, record);
-        if (search->hope->kinds[record->index] == GOLEAK_HOPE_TIMER && record->parent != 0 &&
+        const uint8_t kind = search->hope->kinds[record->index];
+        if ((kind == GOLEAK_HOPE_TIMER || kind == GOLEAK_HOPE_READER) && record->parent != 0 &&
             goleak_hope_may_help(search, record))
             add_helper(search, record->index);
     }

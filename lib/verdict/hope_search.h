@@ -6,6 +6,7 @@
  *      hope_beside.c   who was started together
  *      hope_reach.c    who was let through before, and what is still within reach
  *      hope_inside.c   who may hold the lock that others wait for
+ *      hope_readers.c  whose answers are read
  *      hope_startup.c  who was started when the program did
  */
 #ifndef GOLEAK_VERDICT_HOPE_SEARCH_H
@@ -38,6 +39,7 @@ struct goleak_hope_search {
     uint64_t *kept;                /* … and its place has started none for long */
     uint64_t *helpers;             /* it acts, or hands on signals, and may wake others that it has to do with */
     uint64_t *resting;             /* it acts, and waits where its stack tells */
+    uint64_t *read;                /* it waits for an answer's end, and somebody reads that */
     uint64_t *collectors;          /* all who ever woke it were started by itself */
     bool any_collector;
     /* By spawn site: some of its goroutines are hopeless; another one has passed where one may be; all were started
@@ -122,6 +124,8 @@ const struct goleak_record *goleak_hope_spawner(const struct goleak_hope_search 
 /* Its spawner, who waits at the end, is stuck. */
 bool goleak_hope_is_spawner_stuck(const struct goleak_hope_search *search, uint32_t node);
 bool goleak_hope_may_come_again(const struct goleak_hope_search *search, const struct goleak_record *record);
+/* hope_readers.c */
+void goleak_hope_find_readers(struct goleak_hope_search *search);
 /* hope_startup.c */
 void goleak_hope_find_quiet(struct goleak_hope_search *search);
 goleak_hope_test goleak_hope_is_of_startup;

@@ -18,6 +18,7 @@
  *      all the others are of those who are blocked; each speaks for a leak or against it:
  *
  *        its lock's holder has ended, is stuck, or does not unlock it        likely
+ *        reads a connection, whose answer is read                            waiting
  *        nothing against                                                     likely
  *        woken again and again by one that may do so again                   waiting
  *          … but others like it are, and it is not any more                  suspect
@@ -103,6 +104,7 @@ static const struct rule {
     { "child", AGAINST, NEEDS_NOTHING, goleak_rule_child },
     { "passed", AGAINST, NEEDS_STACKS, goleak_rule_passed },
     { "inside", AGAINST, NEEDS_STACKS, goleak_rule_inside },
+    { "reader", AGAINST, NEEDS_STACKS, goleak_rule_reader },
     { "scope", AGAINST, NEEDS_SITE, goleak_rule_scope },
     { "tied", AGAINST, NEEDS_SITE, goleak_rule_tied },
     { "startup", TELLS, NEEDS_SITE, goleak_rule_startup },
@@ -334,6 +336,8 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
                   !startup && !is_rise_of_spawners(c) && !goleak_is_queued(c) && c->tie.whom == 0;
     bool endless = c->rise->ended == 0 && c->rise->created >= c->input->limits->endless_created;
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
+    if (c->hope == GOLEAK_HOPE_READER)
+        return GOLEAK_VERDICT_WAITING;
     if (goleak_is_orphan(c)) /* who is served may have been handed over, or be kept for others */
         return rising || !speaks(c, SERVED) ? GOLEAK_VERDICT_LIKELY : GOLEAK_VERDICT_SUSPECT;
     if (c->hope == GOLEAK_HOPE_INSIDE && goleak_is_patience_gone(c))

@@ -183,6 +183,7 @@ static bool add_mates(struct goleak_ties *ties, const uint64_t *functions, uint6
         const struct goleak_record *record = goleak_store_at(known->store, i);
         if (goleak_has_bit(places, record->site) && record->parent != 0 && goleak_is_blocked(record) &&
             goleak_idler_of(known->symbols, record->block_stack, record->reason) == 0 &&
+            goleak_hope_of(ties->hope, i) != GOLEAK_HOPE_READER &&
             !add_to(ties, &ties->mates, record, twin_key(record->parent, function_of(known, record->site))))
             return false;
     }
