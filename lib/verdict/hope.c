@@ -378,6 +378,8 @@ static void search_all(struct goleak_hope_search *search)
     look_at_children(search);
     spread_on(search, up);
     look_farther(search);
+    if (goleak_hope_find_pools(search))
+        look_farther(search);
     up = search->queued;
     look_at_children(search);
     spread_on(search, up);
@@ -397,11 +399,12 @@ static void release(struct goleak_hope_search *search, size_t nodes, size_t reco
 /* All sets of bits lie in one block. */
 static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t records)
 {
-    uint64_t **by_record[] = { &search->wakers, &search->first,   &search->hopeless, &search->idle,      &search->kept,
-                               &search->read,   &search->helpers, &search->resting,  &search->collectors };
+    uint64_t **by_record[] = { &search->wakers,  &search->first,     &search->hopeless, &search->idle,
+                               &search->kept,    &search->read,      &search->pooled,   &search->helpers,
+                               &search->resting, &search->collectors };
     uint64_t **by_node[] = { &search->alive, &search->blocked, &search->helped, &search->wanted, &search->wanted_more,
                              &search->named };
-    uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites };
+    uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites, &search->pool_sites };
     const struct {
         uint64_t ***sets;
         size_t count, words;

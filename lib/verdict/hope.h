@@ -21,7 +21,7 @@
  *      inside      one that acts is in a method of the type in whose method it waits for a lock, and came
  *                  there just before the first who waits: it may hold the lock
  *      reader      it reads an HTTP/1 connection, and another one that acts the answer from that
- *      scope       its spawner is not stuck, and still in the function that started it, or has run
+ *      scope       its spawner is not stuck, or of an idle pool, and still in the function that started it, or has run
  *                  ever since, or waits in the library that did
  *      startup     it was started when all of its place were, long ago, and its spawner waits and is
  *                  not stuck, or, since that one has ended, the nearest living ancestor; or by the

@@ -387,6 +387,12 @@ static bool is_library_busy(const struct goleak_hope_search *search, const struc
     return false;
 }
 
+/* It is stuck, and of no idle pool. */
+static bool is_spawner_hopeless(const struct goleak_hope_search *search, uint32_t node)
+{
+    return goleak_hope_is_spawner_stuck(search, node) && !goleak_has_bit(search->pooled, search->nodes[node]);
+}
+
 /* Its spawner goes on, and is still in the function that started it, or in that of which this is a closure: its
  * variables live. Or it is in the library that did: *whom. Not where it has turned to others since. */
 bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, uint32_t stuck, uint32_t *whom)
@@ -402,7 +408,7 @@ bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, uint32_t s
     const struct goleak_record *spawner = goleak_hope_spawner(search, node);
     if (was_woken_often(search, record, spawner))
         return false;
-    if (goleak_hope_is_spawner_stuck(search, node) || !goleak_hope_may_come_again(search, record))
+    if (is_spawner_hopeless(search, node) || !goleak_hope_may_come_again(search, record))
         return false;
     if (is_function_alive(search, node, spawner, function, record->created) ||
         (outer != 0 && is_function_alive(search, node, spawner, outer, record->created)))

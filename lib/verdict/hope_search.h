@@ -6,6 +6,7 @@
  *      hope_beside.c   who was started together
  *      hope_reach.c    who was let through before, and what is still within reach
  *      hope_inside.c   who may hold the lock that others wait for
+ *      hope_pool.c     who is of an idle pool
  *      hope_readers.c  whose answers are read
  *      hope_startup.c  who was started when the program did
  */
@@ -39,12 +40,13 @@ struct goleak_hope_search {
     uint64_t *kept;                /* … and its place has started none for long */
     uint64_t *helpers;             /* it acts, or hands on signals, and may wake others that it has to do with */
     uint64_t *resting;             /* it acts, and waits where its stack tells */
+    uint64_t *pooled;              /* nobody is known to wake it, but most who wait like it */
     uint64_t *read;                /* it waits for an answer's end, and somebody reads that */
     uint64_t *collectors;          /* all who ever woke it were started by itself */
     bool any_collector;
     /* By spawn site: some of its goroutines are hopeless; another one has passed where one may be; all were started
-     * long ago. */
-    uint64_t *stuck_sites, *passed_sites, *quiet_sites;
+     * long ago; some may be an idle pool. */
+    uint64_t *stuck_sites, *passed_sites, *quiet_sites, *pool_sites;
     size_t strings;
     uint8_t *standard; /* by string: a function of the standard library? 1 no, 2 yes, 0 not asked for yet */
     uint32_t *parents;             /* by record: lineage node of its spawner; 0: none, or it does not live */
@@ -124,6 +126,9 @@ const struct goleak_record *goleak_hope_spawner(const struct goleak_hope_search 
 /* Its spawner, who waits at the end, is stuck. */
 bool goleak_hope_is_spawner_stuck(const struct goleak_hope_search *search, uint32_t node);
 bool goleak_hope_may_come_again(const struct goleak_hope_search *search, const struct goleak_record *record);
+/* hope_pool.c */
+/* False: nobody is of one whose children might hope. */
+bool goleak_hope_find_pools(struct goleak_hope_search *search);
 /* hope_readers.c */
 void goleak_hope_find_readers(struct goleak_hope_search *search);
 /* hope_startup.c */
