@@ -374,6 +374,7 @@ static void search_all(struct goleak_hope_search *search)
     spread_on(search, up);
     up = search->queued;
     goleak_hope_look_who_passed(search);
+    goleak_hope_look_who_leads(search);
     goleak_hope_look_inside(search);
     look_at_children(search);
     spread_on(search, up);

@@ -17,7 +17,8 @@
  *                  lock of which this is known has no other hope, unless locks are handed on
  *      child       it started one that is not stuck, and may have handed it what it waits on
  *      passed      another one of its spawn site acts, further on in the function in which it
- *                  waits at a lock or a channel: it has been let through
+ *                  waits at a lock or a channel: it has been let through; or has what they hand on
+ *                  at a Cond
  *      inside      one that acts is in a method of the type in whose method it waits for a lock, and came
  *                  there just before the first who waits: it may hold the lock
  *      reader      it reads an HTTP/1 connection, and another one that acts the answer from that

@@ -264,6 +264,94 @@ void goleak_hope_look_who_passed(struct goleak_hope_search *search)
     goleak_intern_release(&passing.functions);
 }
 
+/* ---- who leads ---- */
+
+/* Who was woken last where others still wait for a Cond, as ever by one of its own place: what they hand on it has. It may
+ * sleep as often as it likes. */
+static bool leads(const struct goleak_hope_search *search, const struct goleak_record *record,
+                  const struct goleak_habit *habit)
+{
+    const struct goleak_store *store = search->input->store;
+    const struct goleak_wait_site *site = &search->input->waits->sites[habit->site];
+    if (site->reason != GOLEAK_REASON_COND_WAIT || habit->site_ended != (uint32_t)site->ended || habit->others ||
+        habit->nobody != 0 || habit->wakers[0] == 0)
+        return false;
+    for (int which = 0; which < 2 && habit->wakers[which] != 0; which++) {
+        const uint32_t waker = goleak_hope_waker(store, habit, which);
+        if (waker == 0 || goleak_store_at(store, waker)->site != record->site)
+            return false;
+    }
+    return true;
+}
+
+/* leaders: by wait site; 0: nobody. */
+static void note_leader(const struct goleak_hope_search *search, uint32_t *leaders, const struct goleak_record *record)
+{
+    const struct goleak_waits *waits = search->input->waits;
+    for (uint32_t at = goleak_first_habit(record); at != 0; at = goleak_habit_at(waits, at)->next)
+        if (leads(search, record, goleak_habit_at(waits, at)))
+            leaders[goleak_habit_at(waits, at)->site] = record->index;
+}
+
+/* In the function in which this one waits, of its own ones the innermost, the other one stands further on. */
+static bool is_ahead(const struct goleak_hope_search *search, const struct goleak_record *leader,
+                     const struct goleak_record *record)
+{
+    const struct goleak_symbols *symbols = search->input->symbols;
+    const uint32_t *waiting, *frames;
+    const size_t own = waiting_frames(search, record->block_stack, &waiting);
+    const uint64_t place = own != 0 ? place_of(symbols, waiting[own - 1]) : 0;
+    if (place == 0)
+        return false;
+    const struct place_key key = key_of(search, record, waiting[own - 1]);
+    const uint32_t callee = callee_of(symbols, &key, waiting, own - 1);
+    const size_t count = goleak_symbols_stack_frames(symbols, leader->block_stack, &frames);
+    for (size_t i = 0; i < count; i++) {
+        const struct place_key other = key_of(search, leader, frames[i]);
+        const struct passed passed = { .place = place_of(symbols, frames[i]),
+                                       .callee = callee_of(symbols, &other, frames, i) };
+        if (other.function == key.function && other.by_line == key.by_line && is_further(&passed, place, callee))
+            return true;
+    }
+    return false;
+}
+
+/* A Cond wakes the first one first: who began before the last one that was woken waits for another. */
+static void follow_leader(struct goleak_hope_search *search, const uint32_t *leaders,
+                          const struct goleak_record *record)
+{
+    const struct goleak_wait_site *site = goleak_waits_site(search->input->waits, record);
+    const uint32_t leader = site != NULL ? leaders[site - search->input->waits->sites] : 0;
+    if (leader != 0 && record->since >= site->last_begun &&
+        is_ahead(search, goleak_store_at(search->input->store, leader), record))
+        goleak_hope_give(search, record->index, GOLEAK_HOPE_PASSED, leader);
+}
+
+static bool is_any_cond_told(const struct goleak_waits *waits)
+{
+    for (size_t i = 1; i < waits->site_count; i++)
+        if (waits->sites[i].reason == GOLEAK_REASON_COND_WAIT)
+            return true;
+    return false;
+}
+
+void goleak_hope_look_who_leads(struct goleak_hope_search *search)
+{
+    const struct goleak_store *store = search->input->store;
+    const size_t size = search->input->waits->site_count * sizeof(uint32_t);
+    if (search->failed || !is_any_cond_told(search->input->waits))
+        return;
+    uint32_t *leaders = goleak_alloc_zeroed(search->hope->alloc, size);
+    search->failed = leaders == NULL;
+    for (uint32_t i = 1; i < search->hope->count && !search->failed; i++)
+        if (goleak_has_bit(search->resting, i) || search->hope->kinds[i] == GOLEAK_HOPE_TIMER)
+            note_leader(search, leaders, goleak_store_at(store, i));
+    for (uint32_t i = 1; i < search->hope->count && !search->failed; i++)
+        if (goleak_has_bit(search->hopeless, i) && goleak_store_at(store, i)->reason == GOLEAK_REASON_COND_WAIT)
+            follow_leader(search, leaders, goleak_store_at(store, i));
+    goleak_free(search->hope->alloc, leaders, size);
+}
+
 /* ---- within reach ---- */
 
 const struct goleak_record *goleak_node_record(const struct goleak_store *store, const struct goleak_node *node)

@@ -118,6 +118,7 @@ void goleak_hope_look_beside(struct goleak_hope_search *search);
 void goleak_hope_look_inside(struct goleak_hope_search *search);
 /* hope_reach.c */
 void goleak_hope_look_who_passed(struct goleak_hope_search *search);
+void goleak_hope_look_who_leads(struct goleak_hope_search *search);
 /* Has one that is stuck this hope, by what is known so far? *whom, which is 0 before: on whom it rests. */
 typedef bool goleak_hope_test(const struct goleak_hope_search *search, uint32_t stuck, uint32_t *whom);
 goleak_hope_test goleak_hope_is_in_scope;
