@@ -141,10 +141,15 @@ static enum goleak_status take(struct goleak_reader *reader, const struct goleak
 
 /* ---- all of them ---- */
 
+static void begin_batch(struct goleak_v1_out *out)
+{
+    out->full = out->batch->events + GOLEAK_BATCH_EVENTS;
+}
+
 enum goleak_status goleak_v1_push(struct goleak_v1_out *out)
 {
     if (out->batch->count == 0) { /* all of them are untold */
-        out->full = out->batch->events + GOLEAK_BATCH_EVENTS;
+        begin_batch(out);
         return GOLEAK_OK;
     }
     out->events += out->batch->count;
@@ -153,7 +158,7 @@ enum goleak_status goleak_v1_push(struct goleak_v1_out *out)
     out->untold_pushed = out->untold;
     out->late = out->late || goleak_trace_note_late(out->file->env.health, out->batch);
     enum goleak_status status = out->file->env.sink.push(out->file->env.sink.context, &out->batch);
-    out->full = out->batch->events + GOLEAK_BATCH_EVENTS;
+    begin_batch(out);
     return status;
 }
 
@@ -199,9 +204,9 @@ static enum goleak_status tell_untold(struct goleak_reader *reader)
         if (cursor->current != 0 && gs->gs[cursor->current].untold)
             status = tell_state(reader, cursor->current, &cursor->since);
     }
-    for (uint32_t slot = 1; slot < gs->since_capacity && slot < gs->count && status == GOLEAK_OK; slot++)
-        if (gs->gs[slot].untold && gs->gs[slot].status == gs->since[slot].status)
-            status = tell_state(reader, slot, &gs->since[slot]);
+    for (uint32_t slot = 1; slot < gs->count && status == GOLEAK_OK; slot++)
+        if (goleak_trace_gs_untold(gs, slot) != NULL)
+            status = tell_state(reader, slot, goleak_trace_gs_untold(gs, slot));
     return status;
 }
 
@@ -255,7 +260,7 @@ static bool begin(struct goleak_reader *reader)
         return false;
     begin_time(reader);
     begin_turns(reader);
-    reader->out.full = reader->out.batch->events + GOLEAK_BATCH_EVENTS;
+    begin_batch(&reader->out);
     reader->order.before_force = tell_all;
     reader->order.context = reader;
     reader->out.waits_only = reader->file.env.waits_only && reader->out.has_time != 0;

@@ -355,9 +355,9 @@ static enum goleak_status tell_untold(struct goleak_scheduler *scheduler)
         if (thread->g != 0 && gs->gs[thread->g].untold)
             status = goleak_v2_tell_state(&scheduler->out, thread->g, &thread->since);
     }
-    for (uint32_t slot = 1; slot < gs->since_capacity && slot < gs->count && status == GOLEAK_OK; slot++)
-        if (gs->gs[slot].untold && gs->gs[slot].status == gs->since[slot].status)
-            status = goleak_v2_tell_state(&scheduler->out, slot, &gs->since[slot]);
+    for (uint32_t slot = 1; slot < gs->count && status == GOLEAK_OK; slot++)
+        if (goleak_trace_gs_untold(gs, slot) != NULL)
+            status = goleak_v2_tell_state(&scheduler->out, slot, goleak_trace_gs_untold(gs, slot));
     return status;
 }
 

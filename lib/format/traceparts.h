@@ -132,6 +132,13 @@ void goleak_trace_gs_remove(struct goleak_trace_gs *gs, uint32_t slot);
 /* Of nobody anything is left untold any more. */
 void goleak_trace_gs_speak(struct goleak_trace_gs *gs);
 
+/* The state of one that is untold and could run; NULL: it is none of these. */
+static inline const struct goleak_trace_since *goleak_trace_gs_untold(const struct goleak_trace_gs *gs, uint32_t slot)
+{
+    bool remembered = slot < gs->since_capacity && gs->gs[slot].untold;
+    return remembered && gs->gs[slot].status == gs->since[slot].status ? &gs->since[slot] : NULL;
+}
+
 /* Room in `since` for all that there are; false: memory. */
 bool goleak_trace_gs_remember(struct goleak_trace_gs *gs);
 

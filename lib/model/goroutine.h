@@ -122,6 +122,14 @@ static inline struct goleak_detail *goleak_store_detail(const struct goleak_stor
     return goleak_store_detail_at(store, record->index);
 }
 
+/* It has started the other one. */
+static inline bool goleak_has_started(const struct goleak_store *store, const struct goleak_record *record,
+                                      const struct goleak_record *other)
+{
+    return (record->flags & GOLEAK_REC_SPAWNED) != 0 && other->process == record->process &&
+           other->parent == goleak_store_detail(store, record)->node;
+}
+
 /* When a timer is to end its wait: of one that has GOLEAK_REC_TIMED. */
 static inline int64_t goleak_store_until(const struct goleak_store *store, const struct goleak_record *record)
 {

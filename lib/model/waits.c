@@ -253,14 +253,6 @@ static uint32_t add_site(struct goleak_waits *waits, const struct goleak_record 
 
 /* ---- the end of a wait ---- */
 
-/* What the goroutine has started itself may be all that ever wakes it. */
-static inline bool has_started(const struct goleak_waits *waits, const struct goleak_record *record,
-                               const struct goleak_record *other)
-{
-    return (record->flags & GOLEAK_REC_SPAWNED) != 0 && other->process == record->process &&
-           other->parent == goleak_store_detail(waits->store, record)->node;
-}
-
 /* The habit of the place where it has waited, and in it the wait site; 0: memory. */
 static uint32_t find_both(struct goleak_waits *waits, struct goleak_record *record)
 {
@@ -346,7 +338,7 @@ ALWAYS_INLINE struct goleak_habit *end_first(struct goleak_waits *waits, struct 
         .place = place,
         .ended = 1,
         .nobody = is_told && waker == NULL,
-        .strangers = waker != NULL && !has_started(waits, record, waker),
+        .strangers = waker != NULL && !goleak_has_started(waits->store, record, waker),
         .wakers[0] = waker != NULL ? waker->index : 0,
         .serials[0] = waker != NULL ? waker->serial : 0,
         .longest = waited,
@@ -391,7 +383,7 @@ static void add_waker(const struct goleak_waits *waits, const struct goleak_reco
     int which = habit->wakers[0] != 0;
     if (which == 1 && habit->wakers[1] == waker->index && habit->serials[1] == waker->serial)
         return;
-    if (!has_started(waits, record, waker))
+    if (!goleak_has_started(waits->store, record, waker)) /* its own may be all that ever wake it */
         habit->strangers = waits->sites[habit->site].strangers = true;
     if (which == 1 && habit->wakers[1] != 0) {
         habit->others = true;

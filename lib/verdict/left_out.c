@@ -26,13 +26,6 @@ static bool serves_others(const struct left_out *one, uint32_t waker)
     return served.count > SERVED_ASKED;
 }
 
-static bool has_started(const struct left_out *one, uint32_t index)
-{
-    const struct goleak_record *record = goleak_store_at(one->input->store, index);
-    return (one->record->flags & GOLEAK_REC_SPAWNED) != 0 && record->process == one->record->process &&
-           record->parent == goleak_store_detail(one->input->store, one->record)->node;
-}
-
 /* Whoever wakes it lives, is not stuck, and has it alone to wake: that one had nothing for it, whatever others of its
  * kind got from others. Of more than two only two are kept: where it has started these, the others, too. */
 static bool has_own_waker(const struct left_out *one)
@@ -43,7 +36,8 @@ static bool has_own_waker(const struct left_out *one)
     for (int i = 0; i < 2 && habit->wakers[i] != 0; i++) {
         uint32_t waker = goleak_hope_waker(one->input->store, habit, i);
         if (waker == 0 || goleak_hope_of(one->hope, waker) == GOLEAK_HOPE_NONE || serves_others(one, waker) ||
-            (habit->others && !has_started(one, waker)))
+            (habit->others &&
+             !goleak_has_started(one->input->store, one->record, goleak_store_at(one->input->store, waker))))
             return false;
     }
     return true;
