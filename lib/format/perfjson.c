@@ -10,7 +10,7 @@
 
 void goleak_perf_json_init(struct goleak_perf_json *json, struct goleak_textual *text, struct goleak_alloc *alloc)
 {
-    *json = (struct goleak_perf_json){ .text = text, .line = 1 };
+    *json = (struct goleak_perf_json) { .text = text, .line = 1 };
     goleak_buf_init(&json->sample, alloc);
     goleak_buf_init(&json->arguments, alloc);
     goleak_buf_init(&json->symbol, alloc);
@@ -126,8 +126,8 @@ static void read_member(struct goleak_perf_json *json, const struct goleak_json_
         sample->returns = true;
     } else if (goleak_json_is_text(key, "__probe_ip") || goleak_json_is_text(key, "__probe_func")) {
         goleak_parse_hex(value->token, value->token + value->size, &sample->probe);
-    } else if (!goleak_json_is_text(key, "comm") && !goleak_json_is_text(key, "period") &&
-               key->size > 0 && key->token[0] != '_' && (key->size < 7 || memcmp(key->token, "common_", 7) != 0)) {
+    } else if (!goleak_json_is_text(key, "comm") && !goleak_json_is_text(key, "period") && key->size > 0 &&
+               key->token[0] != '_' && (key->size < 7 || memcmp(key->token, "common_", 7) != 0)) {
         goleak_buf_append(&json->arguments, key->token, key->size);
         goleak_buf_char(&json->arguments, '=');
         goleak_json_unescape(&json->arguments, value->token, value->size);
@@ -236,8 +236,7 @@ static enum goleak_status take_sample(struct goleak_perf_json *json)
     event->kind = sample.leaf[0] != '\0' ? (uint8_t)kind_of(json, &sample) : GOLEAK_EVENT_OTHER;
     if (json->arguments.size != 0) {
         const char *at = json->arguments.data, *end = at + json->arguments.size - 1;
-        enum goleak_keyed_result result =
-            goleak_keyed_arguments(&json->text->keyed, at, end, event, &plan, &problem);
+        enum goleak_keyed_result result = goleak_keyed_arguments(&json->text->keyed, at, end, event, &plan, &problem);
         if (result == GOLEAK_KEYED_FAILED)
             return goleak_alloc_failure(json->sample.alloc);
         if (result != GOLEAK_KEYED_EVENT)

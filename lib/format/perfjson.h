@@ -24,7 +24,7 @@ struct goleak_perf_json {
     size_t key_size;
     uint64_t line, depth;
     bool in_string, escaped, in_samples, sample_lost;
-    bool entry_seen;             /* a sample at newproc1's entry */
+    bool entry_seen; /* a sample at newproc1's entry */
     uint32_t *frames;
     size_t frame_capacity;
 };
