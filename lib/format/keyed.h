@@ -39,17 +39,17 @@ struct goleak_keyed_problem {
 /* What stands next in a line, and where its value goes. */
 struct goleak_key_step {
     struct goleak_word word; /* "goid=", with the blank before it unless it is the first */
-    uint8_t how;             /* enum in keyed.c: how the value is written */
+    uint8_t how;             /* keyed_keys.h: how the value is written */
     uint8_t run;             /* … and how it is read, and kept */
     uint8_t place;
-    uint16_t offset;         /* the place's, in the event */
-    uint32_t has, has_zero;  /* the bits that a value sets, and that a zero sets */
+    uint16_t offset;        /* the place's, in the event */
+    uint32_t has, has_zero; /* the bits that a value sets, and that a zero sets */
 };
 
 struct goleak_key_plan {
     struct goleak_word name; /* "gopark: "; size 0: not in use */
     uint8_t kind, count;
-    uint32_t event_name;     /* string, for kinds that have one */
+    uint32_t event_name; /* string, for kinds that have one */
     struct goleak_key_step steps[GOLEAK_PLAN_STEPS];
 };
 
@@ -59,11 +59,11 @@ struct goleak_key_plan {
 
 struct goleak_keyed {
     struct goleak_reader_env env;
-    bool numbers_tell_base; /* perf: 0x says hexadecimal, else decimal */
+    bool numbers_tell_base;                      /* perf: 0x says hexadecimal, else decimal */
     uint32_t last_keys[GOLEAK_EVENT_KIND_COUNT]; /* `has` of the last whole line of a kind */
-    int64_t last_ns; /* of the last whole line that told time; 0: none did */
-    int32_t last_count, last_blocked_count; /* … and of those with these keys */
-    uint8_t plan_at[GOLEAK_PLAN_PLACES]; /* by hash of the line's first bytes: plan + 1; 0: none */
+    int64_t last_ns;                             /* of the last whole line that told time; 0: none did */
+    int32_t last_count, last_blocked_count;      /* … and of those with these keys */
+    uint8_t plan_at[GOLEAK_PLAN_PLACES];         /* by hash of the line's first bytes: plan + 1; 0: none */
     uint8_t plans_used;
     struct goleak_key_plan plans[GOLEAK_PLANS];
     uint32_t functions[GOLEAK_FUNCTION_CACHE]; /* strings, by hash of the text */
@@ -125,6 +125,9 @@ static inline bool goleak_keyed_is_event(const char *at, const char *end)
 /* What the function of this name is to us (without "runtime."): an event kind, or
  * GOLEAK_EVENT_OTHER. `named`: such events carry the function's name. */
 enum goleak_event_kind goleak_keyed_kind(const char *name, size_t size, bool *needs_goroutine, bool *named);
+
+/* A program's output without a newline, and an event's name behind it? */
+bool goleak_keyed_ends_in_name(const char *at, size_t size);
 
 /* Some event's name begins so, or is this, with its colon. */
 bool goleak_keyed_begins_name(const char *at, const char *end);
