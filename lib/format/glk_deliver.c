@@ -1,0 +1,152 @@
+/* glk_deliver - see glk_read.h. */
+#include "format/glk_read.h"
+
+#include "base/number.h"
+
+#include <string.h>
+
+/* That they are in order is a claim, on which what follows relies. */
+static bool are_in_order(struct goleak_glk_stream *stream)
+{
+    const struct goleak_batch *batch = stream->batch;
+    bool good = true;
+    int64_t last_ns = stream->last_ns;
+    for (size_t i = 0; i < batch->count; i++) {
+        good &= (batch->events[i].has & GOLEAK_HAS_TIME) != 0 && batch->events[i].time_ns >= last_ns;
+        last_ns = batch->events[i].time_ns;
+    }
+    if (good)
+        stream->last_ns = last_ns;
+    return good;
+}
+
+/* The program of an executable that is given may lie elsewhere: its first creations tell. */
+static void tell_creations(const struct goleak_reader *reader, const struct goleak_event *events, size_t count)
+{
+    const struct goleak_symbols *symbols = reader->env.symbols;
+    const struct goleak_resolver *resolver = symbols->resolver;
+    for (size_t i = 0; resolver != NULL && i < count; i++) {
+        const struct goleak_event *event = &events[i];
+        if (event->kind == GOLEAK_EVENT_CREATE && event->has & GOLEAK_HAS_STARTPC)
+            resolver->created(resolver->context, event->has & GOLEAK_HAS_GOID ? event->goid : 0, event->startpc,
+                              event->has & GOLEAK_HAS_START ? goleak_symbols_text(symbols, event->name) : NULL,
+                              event->position);
+    }
+}
+
+/* A frame that its recording had no line for: an executable that is given now may. */
+static uint32_t name_frame(struct goleak_symbols *symbols, uint32_t frame, bool after_call)
+{
+    uint64_t number;
+    size_t size, name_size;
+    const char *text = goleak_intern_get(&symbols->frames, frame, &size), *end = text + size;
+    const char *name = goleak_intern_get(&symbols->strings, symbols->frame_info[frame - 1].function, &name_size);
+    if (goleak_name_is_lost(name))
+        name_size = 0;
+    const char *rest = text + (name_size <= size ? name_size : size);
+    const char *sign = name_size != 0 ? "+0x" : "0x";
+    if (!goleak_text_begins(rest, sign) || goleak_parse_hex(rest + strlen(sign), end, &number) != end)
+        return frame;
+    return goleak_symbols_frame(symbols, name, name_size, number, after_call);
+}
+
+/* 0: the frame has more than an address. */
+static uint64_t address_of(const struct goleak_symbols *symbols, uint32_t frame)
+{
+    uint64_t number;
+    size_t size;
+    const char *text = goleak_intern_get(&symbols->frames, frame, &size), *end = text + size;
+    bool bare = symbols->frame_info[frame - 1].function == 0 && goleak_text_begins(text, "0x");
+    return bare && goleak_parse_hex(text + 2, end, &number) == end ? number : 0;
+}
+
+/* Where the program lies may have been learnt: stacks that were looked up are again. */
+static void look_again(struct goleak_reader *reader)
+{
+    uint32_t learnt = goleak_symbols_learnt(reader->env.symbols);
+    if (reader->learnt != learnt && reader->named_capacity != 0)
+        memset(reader->named, 0, reader->named_capacity * sizeof *reader->named);
+    reader->learnt = learnt;
+}
+
+/* The stack as the executable has it, looked up once. 0: memory. */
+static uint32_t name_stack(struct goleak_reader *reader, enum goleak_event_kind kind, uint32_t stack)
+{
+    struct goleak_symbols *symbols = reader->env.symbols;
+    struct goleak_alloc *alloc = reader->env.alloc;
+    const uint32_t *frames;
+    size_t before = reader->named_capacity;
+    if (!goleak_grow(alloc, &reader->named, &reader->named_capacity, (size_t)stack + 1, sizeof *reader->named))
+        return 0;
+    memset(reader->named + before, 0, (reader->named_capacity - before) * sizeof *reader->named);
+    if (reader->named[stack] != 0)
+        return reader->named[stack];
+    size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
+    goleak_symbols_tell_ends(symbols, kind, address_of(symbols, frames[0]),
+                             count > 1 ? address_of(symbols, frames[count - 1]) : 0);
+    look_again(reader);
+    uint32_t *list = goleak_alloc_array(alloc, count, sizeof *list);
+    bool good = list != NULL;
+    for (size_t i = 0; i < count && good; i++)
+        good = (list[i] = name_frame(symbols, frames[i], i != 0)) != 0;
+    uint32_t named = good ? goleak_symbols_stack(symbols, list, count) : 0;
+    goleak_free(alloc, list, count * sizeof *list);
+    reader->named[stack] = named;
+    return named;
+}
+
+/* Behind the creations, which tell where the program lies. */
+static bool name_stacks(struct goleak_reader *reader, struct goleak_event *events, size_t count)
+{
+    if (reader->env.symbols->resolver == NULL)
+        return true;
+    look_again(reader);
+    for (size_t i = 0; i < count; i++)
+        if (events[i].has & GOLEAK_HAS_STACK && events[i].stack != 0 &&
+            (events[i].stack = name_stack(reader, (enum goleak_event_kind)events[i].kind, events[i].stack)) == 0)
+            return false;
+    return true;
+}
+
+static void note_telling(struct goleak_reader *reader, const struct goleak_event *events, size_t count)
+{
+    for (size_t i = 0; i < count && !reader->tells; i++)
+        reader->tells = goleak_event_tells(&events[i], goleak_event_tells_name(&events[i])
+                                                           ? goleak_symbols_text(reader->env.symbols, events[i].name)
+                                                           : "");
+}
+
+enum goleak_status goleak_glk_run_events(struct goleak_reader *reader, struct goleak_glk_stream *stream,
+                                         const struct goleak_glk_head *head, const char **problem)
+{
+    struct goleak_glk_events *block = reader->block;
+    enum goleak_status status = GOLEAK_OK;
+    size_t next = 0;
+    while (block->at < block->count && status == GOLEAK_OK && *problem == NULL) {
+        struct goleak_batch *batch = stream->batch;
+        size_t from = batch->count, part = GOLEAK_BATCH_EVENTS - from, left = block->count - block->at;
+        part = part < left ? part : left;
+        status = goleak_glk_events_next(block, batch, part, problem);
+        if (status != GOLEAK_OK || *problem != NULL)
+            break;
+        note_telling(reader, batch->events + from, part);
+        tell_creations(reader, batch->events + from, part);
+        if (!name_stacks(reader, batch->events + from, part))
+            return goleak_glk_memory(reader);
+        status = goleak_glk_say_until(reader, stream, block->at, &next, problem);
+        if (status != GOLEAK_OK || batch->count < GOLEAK_BATCH_EVENTS)
+            continue;
+        batch->in_order = (head->flags & GOLEAK_GLK_IN_ORDER) != 0 && are_in_order(stream);
+        status = goleak_glk_push(reader, stream);
+    }
+    reader->events += block->at - block->unknown;
+    if (stream->part.facts != NULL)
+        stream->part.facts->events += block->at - block->unknown;
+    if (status == GOLEAK_OK)
+        status = goleak_glk_say_until(reader, stream, UINT64_MAX, &next, problem);
+    if (status == GOLEAK_OK && head->flags & GOLEAK_GLK_IN_ORDER && stream->batch->count != 0)
+        stream->batch->in_order = are_in_order(stream);
+    if (status == GOLEAK_OK && head->flags & GOLEAK_GLK_CUT)
+        status = goleak_glk_push(reader, stream);
+    return status;
+}
