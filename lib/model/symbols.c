@@ -293,6 +293,14 @@ const char *goleak_symbols_frame_text(const struct goleak_symbols *symbols, uint
     return goleak_intern_get(&symbols->frames, frame, NULL);
 }
 
+bool goleak_symbols_frame_address(const struct goleak_symbols *symbols, uint32_t frame, uint64_t *address)
+{
+    size_t size;
+    const char *text = goleak_intern_get(&symbols->frames, frame, &size);
+    return symbols->frame_info[frame - 1].function == 0 && size > 2 && text[0] == '0' && text[1] == 'x' &&
+           goleak_parse_hex(text, text + size, address) == text + size;
+}
+
 size_t goleak_symbols_file(const char *text)
 {
     const char *blank = strrchr(text, ' '), *colon = strrchr(text, ':');
@@ -384,6 +392,7 @@ uint32_t goleak_symbols_stack(struct goleak_symbols *symbols, const uint32_t *fr
             .start = start_of(symbols, frames, count),
             .leaf = (uint8_t)leaf_of(goleak_symbols_frame_function(symbols, frames[0])),
             .blocked = blocked != 0 ? blocked : frames[0],
+            .told = named || created != 0,
         };
     }
     return stack;
@@ -405,6 +414,27 @@ bool goleak_symbols_stands_in(const struct goleak_symbols *symbols, uint32_t sta
         if (symbols->frame_info[frames[i] - 1].function == function)
             return true;
     return false;
+}
+
+/* Programs are mapped by pages: offsets in a file, which perf tells, and addresses end alike. */
+#define PAGE 4096
+
+void goleak_symbols_tell_gopc(struct goleak_symbols *symbols, uint32_t stack, uint64_t gopc)
+{
+    struct goleak_stack_sites *sites = &symbols->stack_sites[stack - 1];
+    const uint32_t *frames;
+    uint64_t address;
+    if (sites->told)
+        return;
+    sites->told = true;
+    const size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
+    for (size_t i = 1; i < count && goleak_symbols_frame_address(symbols, frames[i], &address); i++) {
+        if (address % PAGE != gopc % PAGE)
+            continue;
+        sites->created = frames[i];
+        sites->caller = i + 2 < count ? frames[i + 1] : 0; /* the last one is goexit */
+        return;
+    }
 }
 
 uint32_t goleak_symbols_created_at(const struct goleak_symbols *symbols, uint32_t stack)

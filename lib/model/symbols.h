@@ -38,6 +38,7 @@ struct goleak_stack_sites {
     uint32_t caller;  /* … and the one that it was called from; 0: it is the goroutine's own function, or not told */
     uint32_t start;   /* string: the function that goexit returns from, the goroutine's own */
     uint8_t leaf;     /* enum goleak_leaf */
+    bool told;        /* its names tell these, or a gopc did where there are none */
     uint32_t blocked; /* first frame outside the runtime and sync, where this is a block stack */
 };
 
@@ -167,6 +168,8 @@ uint32_t goleak_symbols_start(struct goleak_symbols *symbols, uint64_t address);
 /* A start function as it is called by now. */
 uint32_t goleak_symbols_start_again(const struct goleak_symbols *symbols, uint32_t start);
 const char *goleak_symbols_frame_text(const struct goleak_symbols *symbols, uint32_t frame);
+/* False: more is known of it. */
+bool goleak_symbols_frame_address(const struct goleak_symbols *symbols, uint32_t frame, uint64_t *address);
 /* Where in "FUNC FILE:LINE" the file begins, or the text's size. A function's name may
  * hold blanks and slashes. */
 size_t goleak_symbols_file(const char *text);
@@ -176,6 +179,8 @@ const char *goleak_symbols_frame_function(const struct goleak_symbols *symbols, 
 uint32_t goleak_symbols_stack(struct goleak_symbols *symbols, const uint32_t *frames, size_t count);
 /* Number of frames; *frames borrowed. */
 size_t goleak_symbols_stack_frames(const struct goleak_symbols *symbols, uint32_t stack, const uint32_t **frames);
+/* A creation stack's go statement: of one without names, it shows which frame holds that. */
+void goleak_symbols_tell_gopc(struct goleak_symbols *symbols, uint32_t stack, uint64_t gopc);
 /* A frame of the stack is of this function, a string. */
 bool goleak_symbols_stands_in(const struct goleak_symbols *symbols, uint32_t stack, uint32_t function);
 

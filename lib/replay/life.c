@@ -41,6 +41,8 @@ static bool find_created_at(struct goleak_replay *replay, struct goleak_record *
     *frame = *caller = 0;
     if (event->has & GOLEAK_HAS_STACK) {
         goleak_detail_of(replay, record)->created_stack = event->stack;
+        if (has_pc && event->stack != 0)
+            goleak_symbols_tell_gopc(replay->symbols, event->stack, event->gopc);
         *frame = goleak_symbols_created_at(replay->symbols, event->stack);
         *caller = goleak_symbols_created_for(replay->symbols, event->stack);
     }

@@ -66,6 +66,39 @@ static const char *blocked_at(const char *const *functions, size_t count)
     return goleak_symbols_frame_text(&symbols, goleak_symbols_blocked_at(&symbols, stack));
 }
 
+/* A creation stack of addresses alone, of a file's (perf) or not. */
+static void a_gopc_finds_the_go_statement_without_names(void **state)
+{
+    (void)state;
+    static const uint64_t offsets[] = { 0x44d65, 0x6bc09, 0x4aa34a, 0x43d3fa, 0x4aa062, 0x6ddc1 };
+    uint32_t frames[COUNT(offsets)];
+    for (size_t i = 0; i < COUNT(offsets); i++)
+        frames[i] = goleak_symbols_address(&symbols, offsets[i], true);
+    for (size_t most = 4; most <= COUNT(offsets); most += 2) {
+        uint32_t kept[COUNT(offsets)];
+        memcpy(kept, frames, sizeof kept);
+        kept[most - 1] = frames[COUNT(offsets) - 1]; /* goexit, which is no caller */
+        const uint32_t stack = goleak_symbols_stack(&symbols, kept, most);
+        assert_int_equal(goleak_symbols_created_at(&symbols, stack), frames[0]);
+        goleak_symbols_tell_gopc(&symbols, stack, 0x8aa34a);
+        assert_int_equal(goleak_symbols_created_at(&symbols, stack), frames[2]);
+        assert_int_equal(goleak_symbols_created_for(&symbols, stack), most == 4 ? 0 : frames[3]);
+    }
+    const uint32_t stack = goleak_symbols_stack(&symbols, frames, COUNT(offsets));
+    goleak_symbols_tell_gopc(&symbols, stack, 0x123456);
+    assert_int_equal(goleak_symbols_created_at(&symbols, stack), frames[2]);
+}
+
+static void a_gopc_changes_nothing_where_names_are_told(void **state)
+{
+    (void)state;
+    static const char *const functions[] = { "runtime.newproc", "main.serve", "main.main" };
+    const uint32_t stack = stack_of(functions, COUNT(functions));
+    const uint32_t created = goleak_symbols_created_at(&symbols, stack);
+    goleak_symbols_tell_gopc(&symbols, stack, 0x10);
+    assert_int_equal(goleak_symbols_created_at(&symbols, stack), created);
+}
+
 static void frames_have_one_spelling(void **state)
 {
     (void)state;
@@ -299,6 +332,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_block_site_is_behind_the_runtime_and_sync, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_stack_may_be_written_in_two_ways, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_stack_may_be_told_with_lines_and_without, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_gopc_finds_the_go_statement_without_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_gopc_changes_nothing_where_names_are_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_name_leaves_the_address, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_leaves_nothing_half_done, set_up, tear_down),
     };
