@@ -168,9 +168,13 @@ GOLEAK_RULE(scope)
     const size_t outer = goleak_symbols_outer_size(function);
     const bool closure = outer != 0 && function[outer] != '\0';
     const char *within = closure ? ", or in the function around it" : "";
+    if (function[0] == '\0' && c->whom == 0) {
+        goleak_say(out, "its spawner is still in a call that led to its start: what it waits on may be within reach");
+        return true;
+    }
     if (c->whom != 0) {
-        goleak_say(out, "%s still uses the library whose %s started it: what it waits on may be within reach",
-                   goleak_who(c->input, c->whom).text, function);
+        goleak_say(out, "%s still uses the library %s%s started it: what it waits on may be within reach",
+                   goleak_who(c->input, c->whom).text, function[0] != '\0' ? "whose " : "that", function);
         return true;
     }
     if (spawner->goid == 0) {

@@ -25,6 +25,7 @@ void goleak_hope_find_kin(struct goleak_hope_search *search)
     for (uint32_t site = 0; site < goleak_sites_count(search->input->sites); site++) {
         const struct goleak_site *at = goleak_sites_at(search->input->sites, site);
         const char *start = goleak_symbols_text(symbols, at->start);
+        uint64_t address;
         search->kin[site] = (struct goleak_kin) {
             .start = at->start,
             .function = at->created_at != 0 ? function_of(search, at->created_at) : 0,
@@ -32,6 +33,7 @@ void goleak_hope_find_kin(struct goleak_hope_search *search)
             .for_caller = goleak_text_begins(start, "os/signal.") ||
                           goleak_is_standard(goleak_symbols_frame_function(symbols, at->created_at)),
             .coroutine = strcmp(start, "runtime.corostart") == 0,
+            .unnamed = at->created_at != 0 && goleak_symbols_frame_address(symbols, at->created_at, &address),
         };
         search->kin[site].outer = outer_of(symbols, search->kin[site].function);
     }
@@ -71,7 +73,9 @@ ALWAYS_INLINE uint64_t family_of(const struct goleak_hope_search *search, uint32
         return (uint64_t)parent << 32 | UINT32_MAX;
     const struct goleak_record *record = goleak_store_at(search->input->store, index);
     const struct goleak_kin *kin = goleak_kin_of(search, record);
-    uint32_t function = kin->for_caller ? callers_function(search, record) : kin->function;
+    uint32_t function = kin->unnamed      ? goleak_hope_call_of(search, record)
+                        : kin->for_caller ? callers_function(search, record)
+                                          : kin->function;
     return function != 0 ? (uint64_t)parent << 32 | function : 0;
 }
 

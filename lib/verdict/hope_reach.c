@@ -376,6 +376,13 @@ bool goleak_hope_is_spawner_stuck(const struct goleak_hope_search *search, uint3
            (goleak_store_at(search->input->store, spawner)->flags & GOLEAK_REC_MAIN) == 0;
 }
 
+/* It has not left the call in which it started one. */
+static bool has_run_since(const struct goleak_hope_search *search, const struct goleak_record *spawner, int64_t created)
+{
+    return spawner != NULL && spawner->state == GOLEAK_STATE_RUNNING && spawner->since <= created &&
+           goleak_waited(spawner, search->input->last) < search->input->limits->run_ns;
+}
+
 /* The function that started it has not returned, as far as that is known: a goroutine's own start
  * function has not while it lives, others stand on its stack; of one that is awake at the moment, on the last one.
  * spawner: the record; NULL: it is another one's by now. */
@@ -385,9 +392,8 @@ static bool is_function_alive(const struct goleak_hope_search *search, uint32_t 
     uint32_t start = search->kin[goleak_lineage_at(search->input->lineage, node)->site].start;
     if (start != 0 && (start == function || (start == search->runtime_main && function == search->main_main)))
         return true;
-    if (spawner != NULL && spawner->state == GOLEAK_STATE_RUNNING && spawner->since <= created &&
-        goleak_waited(spawner, search->input->last) < search->input->limits->run_ns)
-        return true; /* it has run ever since */
+    if (has_run_since(search, spawner, created))
+        return true;
     return spawner != NULL && spawner->block_stack != 0 &&
            goleak_symbols_stands_in(search->input->symbols, spawner->block_stack, function);
 }
@@ -490,7 +496,8 @@ bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, uint32_t s
         return false;
     const struct goleak_record *record = goleak_store_at(search->input->store, stuck);
     const uint32_t function = goleak_kin_of(search, record)->function, outer = goleak_kin_of(search, record)->outer;
-    if (function == 0 || record->created == GOLEAK_NO_MOMENT ||
+    const bool unnamed = goleak_kin_of(search, record)->unnamed;
+    if ((function == 0 && !unnamed) || record->created == GOLEAK_NO_MOMENT ||
         has_turned_to_others(search, record, goleak_waited(record, search->input->last)))
         return false;
     const struct goleak_record *spawner = goleak_hope_spawner(search, node);
@@ -498,6 +505,9 @@ bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, uint32_t s
         return false;
     if (is_spawner_hopeless(search, node) || !goleak_hope_may_come_again(search, record))
         return false;
+    if (unnamed)
+        return has_run_since(search, spawner, record->created) ||
+               goleak_hope_is_call_alive(search, record, spawner, whom);
     if (is_function_alive(search, node, spawner, function, record->created) ||
         (outer != 0 && is_function_alive(search, node, spawner, outer, record->created)))
         return true;

@@ -5,6 +5,7 @@
  *      hope.c          who is known to whom: wakers, fellows at one object, holders, parents
  *      hope_beside.c   who was started together
  *      hope_reach.c    who was let through before, and what is still within reach
+ *      hope_calls.c    … where functions have no names
  *      hope_inside.c   who may hold the lock that others wait for
  *      hope_pool.c     who is of an idle pool
  *      hope_readers.c  whose answers are read
@@ -27,6 +28,7 @@ struct goleak_hope_search {
         bool signals;              /* package os/signal started it for its caller */
         bool for_caller;           /* … or another one of the standard library */
         bool coroutine;            /* it runs only while it is asked */
+        bool unnamed;              /* only the address of the go statement is told */
     } * kin;                       /* by spawn site */
     struct goleak_families families; /* of those who ask at a time: by spawner and spawning function */
     size_t vain;                   /* so often was one of them told in vain of one who acts */
@@ -127,6 +129,12 @@ const struct goleak_record *goleak_hope_spawner(const struct goleak_hope_search 
 /* Its spawner, who waits at the end, is stuck. */
 bool goleak_hope_is_spawner_stuck(const struct goleak_hope_search *search, uint32_t node);
 bool goleak_hope_may_come_again(const struct goleak_hope_search *search, const struct goleak_record *record);
+/* hope_calls.c */
+/* By what it was started, where only addresses are told: a number for the call, with its highest bit set; 0: not told. */
+uint32_t goleak_hope_call_of(const struct goleak_hope_search *search, const struct goleak_record *record);
+/* … that call goes on, or one that it called back, or its spawner is in the library that started it: *whom. */
+bool goleak_hope_is_call_alive(const struct goleak_hope_search *search, const struct goleak_record *record,
+                               const struct goleak_record *spawner, uint32_t *whom);
 /* hope_pool.c */
 /* False: nobody is of one whose children might hope. */
 bool goleak_hope_find_pools(struct goleak_hope_search *search);

@@ -18,6 +18,7 @@ struct goleak_limits {
                                 all that a duration holds, for "never" */
     int64_t together;        /* two were started together if less than 1/N of the wait lies between */
     int64_t at_once;         /* … and one right after the other if less than 1/N of it */
+    uint64_t code_apart;     /* bytes: of functions that lie farther apart one may be of another package */
     int64_t inside_part;     /* who may hold a lock came there within 1/N of the first one's wait before that began */
     uint32_t chances;        /* whoever slept so often had its chance to wake: by the rule of
                                 succession the next time has a probability below 1 in 20 */
@@ -52,12 +53,12 @@ struct goleak_limits {
 #define GOLEAK_LIMITS_DEFAULT                                                                                          \
     {                                                                                                                  \
         .habit_waits = 2, .patience = 10, .timer_least = 3, .desert_least = 5, .never_ns = GOLEAK_NEVER_NS,            \
-        .together = 10, .at_once = 100, .inside_part = 4, .chances = 20, .chances_at_work = 5, .rise_created = 10,     \
-        .rise_trend = 2.33, .rise_share = 3, .rise_part = 8, .endless_created = 30, .usual_longer = 2,                 \
-        .usual_part = 20, .early_least = 5, .early_part = 10, .early_share = 10, .queue_least = 5, .queue_idle = 4,    \
-        .tied_least = 5, .tied_part = 10, .orphan_ns = 10000000, .orphan_events = 100, .inside_most = 8,               \
-        .left_out_chance = 0.0001, .loss_chance = 0.05, .run_ns = 1000000000, .brief_ns = 2, .loss_untold = 0.02,      \
-        .own_most = 8, .lock_gaps = 100                                                                                \
+        .together = 10, .at_once = 100, .code_apart = 65536, .inside_part = 4, .chances = 20, .chances_at_work = 5,    \
+        .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .rise_part = 8, .endless_created = 30,                \
+        .usual_longer = 2, .usual_part = 20, .early_least = 5, .early_part = 10, .early_share = 10, .queue_least = 5,  \
+        .queue_idle = 4, .tied_least = 5, .tied_part = 10, .orphan_ns = 10000000, .orphan_events = 100,                \
+        .inside_most = 8, .left_out_chance = 0.0001, .loss_chance = 0.05, .run_ns = 1000000000, .brief_ns = 2,         \
+        .loss_untold = 0.02, .own_most = 8, .lock_gaps = 100                                                           \
     }
 
 extern const struct goleak_limits goleak_limits_default;
