@@ -73,6 +73,17 @@ static bool is_from_first(const struct goleak_hope_search *search, const struct 
     return before <= (uint64_t)waited / (uint64_t)search->input->limits->together;
 }
 
+/* At a semaphore, and neither its wait reason nor a name in its stack tells of what: it may be a WaitGroup's. */
+static bool is_semaphore_untold(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const char *told =
+        record->wait != GOLEAK_NO_WAIT ? goleak_reasons_wait_text(search->input->reasons, record->wait) : NULL;
+    const uint32_t blocked = goleak_symbols_blocked_at(search->input->symbols, record->block_stack);
+    uint64_t address;
+    return record->reason == GOLEAK_REASON_SYNC && (told == NULL || strcmp(told, "semacquire") == 0) && blocked != 0 &&
+           goleak_symbols_frame_address(search->input->symbols, blocked, &address);
+}
+
 /* *whom: its spawner; 0: it was a package's init. */
 bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t stuck, uint32_t *whom)
 {
@@ -85,7 +96,8 @@ bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t
         return true;
     if (is_from_first(search, record)) /* who starts a program's workers may end when all are started */
         node = goleak_nearest_alive(search, node);
-    bool idle = goleak_has_bit(search->idle, stuck) || goleak_is_in_wait_group(search->input, record);
+    bool idle = goleak_has_bit(search->idle, stuck) || goleak_is_in_wait_group(search->input, record) ||
+                is_semaphore_untold(search, record);
     if (!idle || !is_unused(search, record) || node == 0 || !goleak_has_bit(search->alive, node))
         return false;
     const struct goleak_record *spawner = goleak_hope_spawner(search, node);
