@@ -323,6 +323,16 @@ static void look_once(struct goleak_hope_search *search, const uint64_t *set, en
     }
 }
 
+/* Whose waits other programs end, which nothing else told. */
+static void look_outside(struct goleak_hope_search *search)
+{
+    size_t up = search->queued;
+    if (search->outside != NULL)
+        look_once(search, search->idle, GOLEAK_HOPE_ACTS, goleak_hope_is_outside);
+    for (; up < search->queued; up++)
+        spread_up(search, search->queue[up]);
+}
+
 #define ROUNDS 16 /* so deep are those who start each other */
 
 /* What lies within reach, in rounds, because it rests on the spawner's own hope. */
@@ -378,6 +388,7 @@ static void search_all(struct goleak_hope_search *search)
     goleak_hope_look_inside(search);
     look_at_children(search);
     spread_on(search, up);
+    look_outside(search);
     look_farther(search);
     if (goleak_hope_find_pools(search))
         look_farther(search);
@@ -389,6 +400,7 @@ static void search_all(struct goleak_hope_search *search)
 static void release(struct goleak_hope_search *search, size_t nodes, size_t records)
 {
     struct goleak_alloc *alloc = search->hope->alloc;
+    goleak_hope_release_outside(search);
     goleak_free(alloc, search->kin, goleak_sites_count(search->input->sites) * sizeof *search->kin);
     goleak_free(alloc, search->bits, search->bit_words * sizeof *search->bits);
     goleak_free(alloc, search->parents, records * sizeof *search->parents);
@@ -454,6 +466,8 @@ static void prepare(struct goleak_hope_search *search)
     goleak_hope_find_kin(search);
     goleak_hope_find_quiet(search);
     goleak_hope_find_readers(search);
+    if (!search->failed)
+        goleak_hope_find_outside(search);
 }
 
 enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct goleak_hope_input *input)

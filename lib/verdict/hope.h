@@ -5,7 +5,8 @@
  * let off: whoever is known to a goroutine that is not stuck itself. What remains is the
  * greatest set of goroutines that can only wait for each other.
  *
- *      acts        it is not blocked at all: it runs, sleeps, reads from the network
+ *      acts        it is not blocked at all: it runs, sleeps, reads from the network; or it waits in the standard
+ *                  library for what another program sends
  *      timer       a timer ended its waits at this place before, or is set to end this one
  *      many        more than two woke it here before: others may come
  *      waker       who woke it here before (more than once) lives and is not stuck

@@ -9,6 +9,7 @@
  *      hope_inside.c   who may hold the lock that others wait for
  *      hope_pool.c     who is of an idle pool
  *      hope_readers.c  whose answers are read
+ *      hope_outside.c  who waits for other programs
  *      hope_startup.c  who was started when the program did
  */
 #ifndef GOLEAK_VERDICT_HOPE_SEARCH_H
@@ -46,6 +47,7 @@ struct goleak_hope_search {
     uint64_t *read;                /* it waits for an answer's end, and somebody reads that */
     uint64_t *collectors;          /* all who ever woke it were started by itself */
     bool any_collector;
+    uint64_t *outside; /* by stack: who waits there in a select does so for another program; NULL: nobody does */
     /* By spawn site: some of its goroutines are hopeless; another one has passed where one may be; all were started
      * long ago; some may be an idle pool. */
     uint64_t *stuck_sites, *passed_sites, *quiet_sites, *pool_sites;
@@ -140,6 +142,10 @@ bool goleak_hope_is_call_alive(const struct goleak_hope_search *search, const st
 bool goleak_hope_find_pools(struct goleak_hope_search *search);
 /* hope_readers.c */
 void goleak_hope_find_readers(struct goleak_hope_search *search);
+/* hope_outside.c */
+void goleak_hope_find_outside(struct goleak_hope_search *search);
+void goleak_hope_release_outside(struct goleak_hope_search *search);
+goleak_hope_test goleak_hope_is_outside;
 /* hope_startup.c */
 void goleak_hope_find_quiet(struct goleak_hope_search *search);
 goleak_hope_test goleak_hope_is_of_startup;

@@ -7,7 +7,7 @@
 #define HTTP2_ANSWER "waits for the network: a server answers an HTTP/2 request, or does not"
 #define HTTP2_SERVER "serves an HTTP/2 connection"
 
-const struct goleak_idler goleak_idlers[] = {
+const struct goleak_idler goleak_idlers[GOLEAK_IDLERS] = {
     { "", GOLEAK_REASON_NONE, "", false }, /* none */
     { "net/http.(*persistConn).writeLoop", GOLEAK_REASON_SELECT, "keeps an HTTP connection for the next request",
       false },
@@ -36,7 +36,7 @@ uint8_t goleak_idler_of(const struct goleak_symbols *symbols, uint32_t stack, ui
     size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
     for (size_t i = 0; i < count; i++) {
         const char *function = goleak_symbols_frame_function(symbols, frames[i]);
-        for (size_t k = 1; k < sizeof goleak_idlers / sizeof *goleak_idlers; k++)
+        for (size_t k = 1; k < GOLEAK_IDLERS; k++)
             if (reason == goleak_idlers[k].reason && strcmp(function, goleak_idlers[k].function) == 0)
                 return (uint8_t)k;
     }
