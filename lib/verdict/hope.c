@@ -401,6 +401,7 @@ static void release(struct goleak_hope_search *search, size_t nodes, size_t reco
 {
     struct goleak_alloc *alloc = search->hope->alloc;
     goleak_hope_release_outside(search);
+    goleak_free(alloc, search->call_memos, GOLEAK_CALL_MEMOS * sizeof *search->call_memos);
     goleak_free(alloc, search->kin, goleak_sites_count(search->input->sites) * sizeof *search->kin);
     goleak_free(alloc, search->bits, search->bit_words * sizeof *search->bits);
     goleak_free(alloc, search->parents, records * sizeof *search->parents);
@@ -465,7 +466,8 @@ static void prepare(struct goleak_hope_search *search)
         search->do_init = goleak_intern_find(strings, "runtime.doInit", 14);
     goleak_hope_find_kin(search);
     goleak_hope_find_quiet(search);
-    goleak_hope_find_readers(search);
+    if (!search->failed)
+        goleak_hope_find_readers(search);
     if (!search->failed)
         goleak_hope_find_outside(search);
 }

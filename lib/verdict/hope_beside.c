@@ -22,6 +22,7 @@ static uint32_t function_of(const struct goleak_hope_search *search, uint32_t fr
 void goleak_hope_find_kin(struct goleak_hope_search *search)
 {
     const struct goleak_symbols *symbols = search->input->symbols;
+    bool unnamed = false;
     for (uint32_t site = 0; site < goleak_sites_count(search->input->sites); site++) {
         const struct goleak_site *at = goleak_sites_at(search->input->sites, site);
         const char *start = goleak_symbols_text(symbols, at->start);
@@ -36,7 +37,10 @@ void goleak_hope_find_kin(struct goleak_hope_search *search)
             .unnamed = at->created_at != 0 && goleak_symbols_frame_address(symbols, at->created_at, &address),
         };
         search->kin[site].outer = outer_of(symbols, search->kin[site].function);
+        unnamed |= search->kin[site].unnamed;
     }
+    const size_t size = GOLEAK_CALL_MEMOS * sizeof *search->call_memos;
+    search->failed = unnamed && (search->call_memos = goleak_alloc_zeroed(search->hope->alloc, size)) == NULL;
 }
 
 bool goleak_hope_is_standard(const struct goleak_hope_search *search, uint32_t frame)

@@ -111,12 +111,11 @@ static bool is_library_busy(const struct calls *calls, size_t level)
     return false;
 }
 
-static bool find_calls(struct calls *calls, const struct goleak_record *record, const struct goleak_record *spawner)
+static bool find_calls(struct calls *calls, uint32_t then, uint32_t now)
 {
-    const uint32_t id = created_stack(calls->search, record);
-    calls->then = stack_of(calls->search, id);
-    calls->now = stack_of(calls->search, spawner->block_stack);
-    calls->depth = depth_of(calls->search, id, &calls->then);
+    calls->then = stack_of(calls->search, then);
+    calls->now = stack_of(calls->search, now);
+    calls->depth = depth_of(calls->search, then, &calls->then);
     if (calls->depth == 0 || calls->now.count == 0 ||
         !goleak_symbols_frame_address(calls->search->input->symbols, frame_at(&calls->then, calls->depth),
                                       &calls->place))
@@ -127,20 +126,35 @@ static bool find_calls(struct calls *calls, const struct goleak_record *record, 
     return calls->same != 0 && calls->same < calls->now.count;
 }
 
+enum { UNASKED, LEFT, ALIVE, BUSY };
+
+static uint8_t answer(struct calls *calls, uint32_t then, uint32_t now)
+{
+    if (!find_calls(calls, then, now))
+        return LEFT;
+    if (calls->same == calls->depth) /* the same function, called by the same */
+        return ALIVE;
+    for (size_t level = 1; level <= calls->same; level++)
+        if (is_called_back(calls, level))
+            return ALIVE;
+    for (size_t level = 2; level <= calls->same; level++) /* the first one is all that it does */
+        if (is_library_busy(calls, level))
+            return BUSY;
+    return LEFT;
+}
+
 bool goleak_hope_is_call_alive(const struct goleak_hope_search *search, const struct goleak_record *record,
                                const struct goleak_record *spawner, uint32_t *whom)
 {
-    struct calls calls = { .search = search };
-    if (spawner == NULL || !find_calls(&calls, record, spawner))
+    if (spawner == NULL)
         return false;
-    if (calls.same == calls.depth) /* the same function, called by the same */
-        return true;
-    for (size_t level = 1; level <= calls.same; level++)
-        if (is_called_back(&calls, level))
-            return true;
-    bool busy = false;
-    for (size_t level = 2; level <= calls.same && !busy; level++) /* the first one is all that it does */
-        busy = (spawner->flags & GOLEAK_REC_MAIN) == 0 && is_library_busy(&calls, level);
+    struct calls calls = { .search = search };
+    const uint32_t then = created_stack(search, record), now = spawner->block_stack;
+    struct goleak_call_memo *memo =
+        &search->call_memos[goleak_hash_u64((uint64_t)then << 32 | now) >> 32 & (GOLEAK_CALL_MEMOS - 1)];
+    if (memo->answer == UNASKED || memo->then != then || memo->now != now)
+        *memo = (struct goleak_call_memo) { then, now, answer(&calls, then, now) };
+    const bool busy = memo->answer == BUSY && (spawner->flags & GOLEAK_REC_MAIN) == 0;
     *whom = busy ? spawner->index : 0;
-    return busy;
+    return busy || memo->answer == ALIVE;
 }

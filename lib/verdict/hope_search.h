@@ -47,6 +47,10 @@ struct goleak_hope_search {
     uint64_t *read;                /* it waits for an answer's end, and somebody reads that */
     uint64_t *collectors;          /* all who ever woke it were started by itself */
     bool any_collector;
+    struct goleak_call_memo { /* which calls go on: many have the same stacks */
+        uint32_t then, now;   /* stacks: of the creation, and of the spawner's last wait */
+        uint8_t answer;
+    } * call_memos;    /* NULL: all functions have names */
     uint64_t *outside; /* by stack: who waits there in a select does so for another program; NULL: nobody does */
     /* By spawn site: some of its goroutines are hopeless; another one has passed where one may be; all were started
      * long ago; some may be an idle pool. */
@@ -69,6 +73,7 @@ struct goleak_hope_search {
 };
 
 #define GOLEAK_WORD 64
+#define GOLEAK_CALL_MEMOS 256
 
 /* The records of a set's word: they are looked at in any case, and fetched all at once. Returns how many. */
 static inline size_t goleak_fetch_word(const struct goleak_hope_search *search, uint64_t bits, uint32_t word,
