@@ -369,6 +369,34 @@ static void look_at_children(struct goleak_hope_search *search)
     }
 }
 
+/* It waits for those whom it has started, which act, and its spawner has ended. */
+static bool leads(const struct goleak_hope_search *search, uint32_t index)
+{
+    const uint32_t parent = search->parents[index];
+    return search->hope->kinds[index] == GOLEAK_HOPE_CHILD && parent != 0 && !goleak_has_bit(search->alive, parent) &&
+           goleak_hope_may_help(search, goleak_store_at(search->input->store, index));
+}
+
+/* Who leads those who act helps them beside it whose spawner is gone, as those would: theirs is one session. */
+static void look_beside_leaders(struct goleak_hope_search *search)
+{
+    const size_t up = search->queued;
+    uint32_t index = 1;
+    while (index < search->hope->count && !leads(search, index))
+        index++;
+    if (index == search->hope->count || search->failed)
+        return;
+    memset(search->helpers, 0, goleak_words_of(search->hope->count) * sizeof *search->helpers);
+    memset(search->helped, 0, goleak_words_of(search->input->lineage->count + 1) * sizeof *search->helped);
+    for (; index < search->hope->count; index++)
+        if (leads(search, index)) {
+            goleak_set_bit(search->helpers, index);
+            goleak_set_bit(search->helped, search->parents[index]);
+        }
+    goleak_hope_look_beside(search);
+    spread_on(search, up);
+}
+
 /* What others were seen to do comes first, what they might do after it. */
 static void search_all(struct goleak_hope_search *search)
 {
@@ -395,6 +423,7 @@ static void search_all(struct goleak_hope_search *search)
     up = search->queued;
     look_at_children(search);
     spread_on(search, up);
+    look_beside_leaders(search);
 }
 
 static void release(struct goleak_hope_search *search, size_t nodes, size_t records)

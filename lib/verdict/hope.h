@@ -13,7 +13,8 @@
  *      peer        another one that waits on the same object has such a waker, or is one of many;
  *                  at a lock, has any hope
  *      beside      the same call of the same function, or one that has ended since, started another
- *                  one, at about the same time, that acts: they may share what it waits on
+ *                  one, at about the same time, that acts: they may share what it waits on; or, where the
+ *                  spawner has ended, one that waits for its own children, which act
  *      holder      it waits for a lock, and those who hold it are not stuck. Who waits for a
  *                  lock of which this is known has no other hope, unless locks are handed on
  *      child       it started one that is not stuck, and may have handed it what it waits on
