@@ -155,6 +155,13 @@ void goleak_say_text(struct goleak_saying *out, const char *name, const char *te
         add_value(&out->evidence, name, 0, text);
 }
 
+/* Does a value of two digits have no tenths when it is rounded to them? */
+static bool whole(double value)
+{
+    int tenths = (int)(value * 10 + 0.5);
+    return tenths % 10 == 0;
+}
+
 struct goleak_span goleak_span_of(const struct goleak_verdict_input *input, int64_t moments)
 {
     static const struct {
@@ -171,9 +178,11 @@ struct goleak_span goleak_span_of(const struct goleak_verdict_input *input, int6
     snprintf(span.text, sizeof span.text, "%" PRId64 " ns", moments);
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         double value = (double)moments / (double)units[i].ns;
-        if (value < 1 || (units[i].ns >= 60000000000 && value < 2))
+        if (value < 0.9995 || (units[i].ns >= 60000000000 && value < 2)) /* 999.5 of the next one round up to 1 */
             continue;
-        snprintf(span.text, sizeof span.text, value < 10 ? "%.1f %s" : "%.0f %s", value, units[i].name);
+        /* As fine as the report's own durations of two digits: else 13.5 s there would be 14 s here. */
+        snprintf(span.text, sizeof span.text, value < 10 || (value < 99.95 && !whole(value)) ? "%.1f %s" : "%.0f %s",
+                 value, units[i].name);
         break;
     }
     return span;
