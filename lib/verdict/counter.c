@@ -138,10 +138,12 @@ GOLEAK_RULE(inside)
     if (c->hope != GOLEAK_HOPE_INSIDE)
         return false;
     const struct goleak_record *holder = goleak_store_at(c->input->store, c->whom);
-    goleak_say(out,
-               "%s %s, and came there just before the first who waits here, within the same once.Do or a method of "
-               "the same type: it may hold the lock",
-               goleak_who(c->input, c->whom).text, doing(c, c->whom));
+    const struct goleak_hope_input known = { .symbols = c->input->symbols, .reasons = c->input->reasons };
+    goleak_say(out, "%s %s, and came there just before the first who waits here, within %s",
+               goleak_who(c->input, c->whom).text, doing(c, c->whom),
+               goleak_is_in_wait_group(&known, c->record)
+                   ? "the same function: it may do what they wait for"
+                   : "the same once.Do or a method of the same type: it may hold the lock");
     goleak_say_number(out, "holder_goid", (int64_t)holder->goid);
     return true;
 }

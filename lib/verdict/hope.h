@@ -22,7 +22,8 @@
  *                  waits at a lock or a channel: it has been let through; or has what they hand on
  *                  at a Cond
  *      inside      one that acts is in a method of the type in whose method it waits for a lock, and came
- *                  there just before the first who waits: it may hold the lock
+ *                  there just before the first who waits: it may hold the lock; or in what the function calls in
+ *                  which it waits in a WaitGroup
  *      reader      it reads an HTTP/1 connection, and another one that acts the answer from that
  *      scope       its spawner is not stuck, or of an idle pool, and still in the function that started it, or has run
  *                  ever since, or waits in the library that did

@@ -5,7 +5,8 @@
  * type. One that acts (sleeps, reads, waits for a timer) within such a method, and came there
  * just before the first of those who wait, is likely to have it; within the function that a
  * sync.Once runs for the same caller as well. One that came much earlier did not keep them out
- * then, and one that came later did not have to wait.
+ * then, and one that came later did not have to wait. Who waits in a WaitGroup waits likewise for
+ * one that is in what the same function calls, and does what all would do (singleflight).
  */
 #include "verdict/hope_search.h"
 
@@ -37,6 +38,7 @@ struct inside {
     struct locked *all;        /* by id - 1 */
     size_t capacity;
     uint32_t do_slow; /* string; 0: nobody is in one */
+    bool any_group;   /* somebody waits in a WaitGroup */
 };
 
 #define KEY_MAX 512
@@ -106,17 +108,26 @@ static struct key once_key(const struct inside *inside, const struct goleak_reco
     return (struct key) { .size = 0 };
 }
 
+/* The function in which one waits in a WaitGroup, or another one does what it waits for. */
+static struct key group_key(const struct goleak_record *record, const char *function)
+{
+    const bool is_told = function[0] != '\0' && !goleak_name_is_lost(function);
+    return is_told ? make_key(record, 'W', function, strlen(function)) : (struct key) { .size = 0 };
+}
+
 /* By whom it is locked out, if that can be told. */
-static struct key key_of_waiter(const struct inside *inside, const struct goleak_record *record)
+static struct key key_of_waiter(struct inside *inside, const struct goleak_record *record)
 {
     const uint32_t *frames;
     size_t count = frames_of(inside, record->block_stack, &frames);
-    if (goleak_is_in_wait_group(inside->search->input, record))
-        return (struct key) { .size = 0 };
+    const size_t own = find_own(inside, frames, count, 0);
+    if (goleak_is_in_wait_group(inside->search->input, record)) {
+        inside->any_group = true;
+        return own + 1 < count ? group_key(record, function_of(inside, frames[own])) : (struct key) { .size = 0 };
+    }
     const struct key once = once_key(inside, record, frames, count);
     if (once.size != 0)
         return once;
-    const size_t own = find_own(inside, frames, count, 0);
     return own < count ? type_key(record, function_of(inside, frames[own])) : (struct key) { .size = 0 };
 }
 
@@ -231,13 +242,19 @@ static void note_holder(struct inside *inside, const struct goleak_record *recor
     struct memo *memo = memo_of(inside->holders, record, &fresh);
     if (!fresh && memo->id == 0)
         return;
+    const size_t own = find_own(inside, frames, count, 0); /* this one was called to do something */
     const struct key once = once_key(inside, record, frames, count);
     uint32_t before = look_for(inside, &once, record, arrival, 0);
     memo->id |= before;
     for (size_t i = 0; i + 1 < count; i++) {
-        const struct key key = type_key(record, function_of(inside, frames[i]));
+        const char *function = function_of(inside, frames[i]);
+        const struct key key = type_key(record, function);
         before = look_for(inside, &key, record, arrival, before);
         memo->id |= before;
+        if (inside->any_group && i > own) {
+            const struct key group = group_key(record, function);
+            memo->id |= look_for(inside, &group, record, arrival, 0);
+        }
     }
 }
 
