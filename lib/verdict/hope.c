@@ -397,11 +397,38 @@ static void look_beside_leaders(struct goleak_hope_search *search)
     spread_on(search, up);
 }
 
+/* Somebody who may have a lock: one of the program's own, but main, which woke none of them as far as is known. */
+static void note_lively(const struct goleak_hope_search *search, uint64_t *lively)
+{
+    const struct goleak_store *store = search->input->store;
+    for (uint32_t index = 1; index < search->hope->count; index++) {
+        const struct goleak_record *record = goleak_store_at(store, index);
+        if (search->hope->kinds[index] != GOLEAK_HOPE_NONE && goleak_hope_may_help(search, record))
+            goleak_set_bit(lively, record->process);
+    }
+}
+
+/* Many gave them their locks before: so may others, where anybody is left who is not stuck. */
+static void look_at_locks(struct goleak_hope_search *search)
+{
+    if (!search->any_at_lock)
+        return;
+    uint64_t lively[(UINT16_MAX + 1) / GOLEAK_WORD] = { 0 }; /* by process */
+    note_lively(search, lively);
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
+        for (uint64_t left = search->at_locks[word] & search->hopeless[word]; left != 0; left &= left - 1) {
+            const uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left);
+            if (goleak_has_bit(lively, goleak_store_at(search->input->store, index)->process))
+                goleak_hope_give(search, index, GOLEAK_HOPE_MANY, 0);
+        }
+}
+
 /* What others were seen to do comes first, what they might do after it. */
 static void search_all(struct goleak_hope_search *search)
 {
     size_t at = 0, up = 0;
     spread_first(search, search->input->holders != NULL);
+    look_at_locks(search);
     for (; at < search->queued; at++)
         spread(search, take_queued(search, at));
     goleak_hope_look_beside(search);
@@ -422,6 +449,7 @@ static void search_all(struct goleak_hope_search *search)
         look_farther(search);
     up = search->queued;
     look_at_children(search);
+    look_at_locks(search);
     spread_on(search, up);
     look_beside_leaders(search);
 }
@@ -442,9 +470,9 @@ static void release(struct goleak_hope_search *search, size_t nodes, size_t reco
 /* All sets of bits lie in one block. */
 static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t records)
 {
-    uint64_t **by_record[] = { &search->wakers,  &search->first,     &search->hopeless, &search->idle,
-                               &search->kept,    &search->read,      &search->pooled,   &search->helpers,
-                               &search->resting, &search->collectors };
+    uint64_t **by_record[] = { &search->wakers,  &search->first,      &search->hopeless, &search->idle,
+                               &search->kept,    &search->read,       &search->pooled,   &search->helpers,
+                               &search->resting, &search->collectors, &search->at_locks };
     uint64_t **by_node[] = { &search->alive, &search->blocked, &search->helped, &search->wanted, &search->wanted_more,
                              &search->named };
     uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites, &search->pool_sites };

@@ -8,7 +8,8 @@
  *      acts        it is not blocked at all: it runs, sleeps, reads from the network; or it waits in the standard
  *                  library for what another program sends
  *      timer       a timer ended its waits at this place before, or is set to end this one
- *      many        more than two woke it here before: others may come
+ *      many        more than two woke it here before: others may come; at a lock, if any is left that is
+ *                  not stuck
  *      waker       who woke it here before (more than once) lives and is not stuck
  *      peer        another one that waits on the same object has such a waker, or is one of many;
  *                  at a lock, has any hope

@@ -55,6 +55,13 @@ static void mark_collector(struct goleak_hope_search *search, const struct golea
     search->any_collector = true;
 }
 
+/* Who gives back a lock has it, and lives: nobody else can come. */
+static void mark_at_lock(struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    goleak_set_bit(search->at_locks, record->index);
+    search->any_at_lock = true;
+}
+
 /* What somebody else did to it before, where it waits. */
 static void give_by_habit(struct goleak_hope_search *search, const struct goleak_record *record,
                           const struct goleak_habit *here)
@@ -70,6 +77,8 @@ static void give_by_habit(struct goleak_hope_search *search, const struct goleak
         give_first(search, record, GOLEAK_HOPE_TIMER);
     else if (often && here->others && goleak_is_collector(here, goleak_waits_site(input->waits, record)))
         mark_collector(search, record);
+    else if (often && here->others && record->reason == GOLEAK_REASON_SYNC)
+        mark_at_lock(search, record);
     else if (often && here->others)
         give_first(search, record, GOLEAK_HOPE_MANY);
 }

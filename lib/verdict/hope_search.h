@@ -46,6 +46,8 @@ struct goleak_hope_search {
     uint64_t *pooled;              /* nobody is known to wake it, but most who wait like it */
     uint64_t *read;                /* it waits for an answer's end, and somebody reads that */
     uint64_t *collectors;          /* all who ever woke it were started by itself */
+    uint64_t *at_locks;            /* many woke it where it waits for a lock: one who has that lives */
+    bool any_at_lock;
     bool any_collector;
     struct goleak_call_memo { /* which calls go on: many have the same stacks */
         uint32_t then, now;   /* stacks: of the creation, and of the spawner's last wait */
