@@ -82,6 +82,20 @@ bool goleak_waits_in(const struct goleak_hope_input *input, const struct goleak_
     return false;
 }
 
+bool goleak_is_start(const struct goleak_symbols *symbols, uint32_t start, uint32_t function, uint32_t created_stack)
+{
+    if (start == 0 || start == function)
+        return start != 0;
+    if (!goleak_symbols_is_wrapper(goleak_symbols_text(symbols, start)))
+        return false;
+    const uint32_t *frames;
+    const size_t count = goleak_symbols_stack_frames(symbols, created_stack, &frames);
+    for (size_t i = 1; i < count; i++)
+        if (symbols->frame_info[frames[i] - 1].function == start)
+            return symbols->frame_info[frames[i - 1] - 1].function == function;
+    return false;
+}
+
 /* One who woke it here has slept, or waited for the network, for nearly as long as it waits: it
  * had no chance to come again. */
 static bool has_busy_waker(const struct goleak_store *store, const struct goleak_habit *habit,

@@ -26,8 +26,8 @@
  *                  there just before the first who waits: it may hold the lock; or in what the function calls in
  *                  which it waits in a WaitGroup
  *      reader      it reads an HTTP/1 connection, and another one that acts the answer from that
- *      scope       its spawner is not stuck, or of an idle pool, and still in the function that started it, or has run
- *                  ever since, or waits in the library that did
+ *      scope       its spawner is not stuck, or of an idle pool, and still in the function that started it (its start
+ *                  function, or what its wrapper calls, all its life), or has run ever since, or waits in the library that did
  *      startup     it was started when all of its place were, long ago, and its spawner waits and is
  *                  not stuck, or, since that one has ended, the nearest living ancestor; or by the
  *                  init of a package
@@ -115,6 +115,10 @@ static inline bool goleak_is_in_wait_group(const struct goleak_hope_input *input
 {
     return record->reason == GOLEAK_REASON_SYNC && goleak_waits_in(input, record, "WaitGroup");
 }
+
+/* A goroutine that starts at `start` is in this function for all of its life: it is that one, or what its wrapper calls,
+ * by the stack of one that it has started. */
+bool goleak_is_start(const struct goleak_symbols *symbols, uint32_t start, uint32_t function, uint32_t created_stack);
 
 /* The record of a node's goroutine; NULL: it is another one's by now. */
 const struct goleak_record *goleak_node_record(const struct goleak_store *store, const struct goleak_node *node);

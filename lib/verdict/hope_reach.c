@@ -383,16 +383,19 @@ static bool has_run_since(const struct goleak_hope_search *search, const struct 
            goleak_waited(spawner, search->input->last) < search->input->limits->run_ns;
 }
 
-/* The function that started it has not returned, as far as that is known: a goroutine's own start
+/* The function that started this one has not returned, as far as that is known: a goroutine's own start
  * function has not while it lives, others stand on its stack; of one that is awake at the moment, on the last one.
  * spawner: the record; NULL: it is another one's by now. */
-static bool is_function_alive(const struct goleak_hope_search *search, uint32_t node,
-                              const struct goleak_record *spawner, uint32_t function, int64_t created)
+static bool is_function_alive(const struct goleak_hope_search *search, const struct goleak_record *record,
+                              const struct goleak_record *spawner, uint32_t function)
 {
-    uint32_t start = search->kin[goleak_lineage_at(search->input->lineage, node)->site].start;
-    if (start != 0 && (start == function || (start == search->runtime_main && function == search->main_main)))
+    const struct goleak_hope_input *input = search->input;
+    const uint32_t start = search->kin[goleak_lineage_at(input->lineage, record->parent)->site].start;
+    const uint32_t created_stack = goleak_store_detail(input->store, record)->created_stack;
+    if (goleak_is_start(input->symbols, start, function, created_stack) ||
+        (start != 0 && start == search->runtime_main && function == search->main_main))
         return true;
-    if (has_run_since(search, spawner, created))
+    if (has_run_since(search, spawner, record->created))
         return true;
     return spawner != NULL && spawner->block_stack != 0 &&
            goleak_symbols_stands_in(search->input->symbols, spawner->block_stack, function);
@@ -508,8 +511,8 @@ bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, uint32_t s
     if (unnamed)
         return has_run_since(search, spawner, record->created) ||
                goleak_hope_is_call_alive(search, record, spawner, whom);
-    if (is_function_alive(search, node, spawner, function, record->created) ||
-        (outer != 0 && is_function_alive(search, node, spawner, outer, record->created)))
+    if (is_function_alive(search, record, spawner, function) ||
+        (outer != 0 && is_function_alive(search, record, spawner, outer)))
         return true;
     const bool busy = is_library_busy(search, record, spawner, function);
     *whom = busy ? spawner->index : 0;

@@ -125,8 +125,8 @@ static bool is_at_hand(const struct goleak_case *c, int64_t age)
     const struct goleak_node *node = goleak_lineage_at(c->input->lineage, c->record->parent);
     const struct goleak_record *creator = node->alive ? goleak_node_record(c->input->store, node) : NULL;
     const uint32_t *frames;
-    size_t count =
-        goleak_symbols_stack_frames(symbols, goleak_store_detail(c->input->store, c->record)->created_stack, &frames);
+    const uint32_t stack = goleak_store_detail(c->input->store, c->record)->created_stack;
+    size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
     size_t i = 0;
     while (i < count && goleak_is_standard(goleak_symbols_frame_function(symbols, frames[i])))
         i++;
@@ -138,7 +138,7 @@ static bool is_at_hand(const struct goleak_case *c, int64_t age)
     const uint32_t function = symbols->frame_info[frames[i] - 1].function;
     if (function == 0 || goleak_name_is_lost(goleak_symbols_text(symbols, function)))
         return false; /* any may have this name */
-    return function == c->input->sites->sites[creator->site].start ||
+    return goleak_is_start(symbols, c->input->sites->sites[creator->site].start, function, stack) ||
            goleak_symbols_stands_in(symbols, creator->block_stack, function);
 }
 
