@@ -21,7 +21,8 @@
  *      child       it started one that is not stuck, and may have handed it what it waits on
  *      passed      another one of its spawn site acts, further on in the function in which it
  *                  waits at a lock or a channel: it has been let through; or has what they hand on
- *                  at a Cond
+ *                  at a Cond; or it rests further on in that function's caller since before this one
+ *                  came, or in that function, where this one selects
  *      inside      one that acts is in a method of the type in whose method it waits for a lock, and came
  *                  there just before the first who waits: it may hold the lock; or in what the function calls in
  *                  which it waits in a WaitGroup

@@ -71,6 +71,7 @@ struct last {
     uint32_t site, stack; /* stack 0: nobody was asked for */
     uint8_t reason, wait;
     uint32_t who;
+    uint32_t held;   /* who may have it and keep it, by where the function was called that waits; 0: nobody */
     int64_t created; /* of those who act, the first one */
 };
 
@@ -82,7 +83,7 @@ static struct last *last_of(struct last lasts[LASTS], const struct goleak_record
     *fresh = last->site != record->site || last->stack != record->block_stack || last->reason != record->reason ||
              last->wait != record->wait;
     if (*fresh)
-        *last = (struct last) { record->site, record->block_stack, record->reason, record->wait, 0, 0 };
+        *last = (struct last) { record->site, record->block_stack, record->reason, record->wait, 0, 0, 0 };
     return last;
 }
 
@@ -194,28 +195,73 @@ static bool is_further(const struct passed *passed, uint64_t place, uint32_t cal
     return passed->place > place || (same_line && passed->callee != callee);
 }
 
-/* Of those who stand further on the one that was created first; 0: nobody does. */
+/* In the function of this frame, of those who stand further on the one that was created first; 0: nobody does.
+ * callee: see is_further(). */
+static uint32_t who_stands_further(const struct goleak_hope_search *search, const struct passing *passing,
+                                   const struct goleak_record *record, uint32_t frame, uint32_t callee)
+{
+    const struct goleak_store *store = search->input->store;
+    const struct place_key key = key_of(search, record, frame);
+    const uint32_t id = goleak_intern_find(&passing->functions, &key, sizeof key);
+    const uint64_t place = id != 0 ? place_of(search->input->symbols, frame) : 0;
+    uint32_t who = 0;
+    for (uint32_t at = place != 0 ? passing->first[id - 1] : 0; at != 0; at = passing->all[at - 1].next) {
+        const struct passed *passed = &passing->all[at - 1];
+        if (is_further(passed, place, callee) &&
+            (who == 0 || goleak_store_at(store, passed->record)->created < goleak_store_at(store, who)->created))
+            who = passed->record;
+    }
+    return who;
+}
+
+static uint32_t earlier_of(const struct goleak_store *store, uint32_t one, uint32_t other)
+{
+    return one == 0 || (other != 0 && goleak_store_at(store, other)->created < goleak_store_at(store, one)->created)
+               ? other
+               : one;
+}
+
+/* Where it waits. */
 static uint32_t who_passed(const struct goleak_hope_search *search, const struct passing *passing,
                            const struct goleak_record *record)
 {
-    const struct goleak_store *store = search->input->store;
     const uint32_t *frames;
     size_t count = waiting_frames(search, record->block_stack, &frames);
     const bool at_lock = record->reason == GOLEAK_REASON_SYNC; /* what is sent may be made there first */
     uint32_t who = 0;
     for (size_t i = 0; i < count; i++) {
-        struct place_key key = key_of(search, record, frames[i]);
-        uint32_t id = goleak_intern_find(&passing->functions, &key, sizeof key);
-        uint64_t place = id != 0 ? place_of(search->input->symbols, frames[i]) : 0;
-        uint32_t callee = at_lock ? callee_of(search->input->symbols, &key, frames, i) : 0;
-        for (uint32_t at = place != 0 ? passing->first[id - 1] : 0; at != 0; at = passing->all[at - 1].next) {
-            const struct passed *passed = &passing->all[at - 1];
-            if (is_further(passed, place, callee) &&
-                (who == 0 || goleak_store_at(store, passed->record)->created < goleak_store_at(store, who)->created))
-                who = passed->record;
-        }
+        const struct place_key key = key_of(search, record, frames[i]);
+        const uint32_t callee = at_lock ? callee_of(search->input->symbols, &key, frames, i) : 0;
+        who = earlier_of(search->input->store, who, who_stands_further(search, passing, record, frames[i], callee));
     }
     return who;
+}
+
+/* Where the function was called that waits (pool.get, semaphore.Acquire), or, in a select, there as well. */
+static uint32_t who_holds(const struct goleak_hope_search *search, const struct passing *passing,
+                          const struct goleak_record *record)
+{
+    const struct goleak_symbols *symbols = search->input->symbols;
+    const uint32_t *frames, *all;
+    const size_t count = waiting_frames(search, record->block_stack, &frames);
+    const size_t left = goleak_symbols_stack_frames(symbols, record->block_stack, &all) - (size_t)(frames - all);
+    const size_t first = record->reason == GOLEAK_REASON_SELECT ? 0 : count;
+    uint32_t who = 0;
+    for (size_t i = first; count != 0 && i <= count && i < left; i++)
+        who = earlier_of(search->input->store, who, who_stands_further(search, passing, record, frames[i], 0));
+    return who;
+}
+
+/* It rests there since before this one came. */
+static bool has_kept_out(const struct goleak_hope_search *search, const struct goleak_record *holder,
+                         const struct goleak_record *record)
+{
+    const struct goleak_hope_input *input = search->input;
+    if (!input->has_time || record->since == GOLEAK_NO_MOMENT)
+        return false;
+    const int64_t arrival = goleak_waits_arrival(input->waits, holder);
+    const int64_t begun = goleak_between(input->first, record->since), waited = goleak_waited(record, input->last);
+    return arrival <= begun || (arrival != INT64_MAX && arrival - begun <= waited / input->limits->at_once);
 }
 
 /* Locks and channels are handed on in turn: one that came when this one waited already, and did not wait behind it, has
@@ -238,10 +284,15 @@ static void follow(struct goleak_hope_search *search, const struct passing *pass
     if (!may_follow(search, record))
         return;
     struct last *last = last_of(lasts, record, &fresh);
-    if (fresh)
-        last->who = may_queue(search, record) ? who_passed(search, passing, record) : 0;
+    if (fresh) {
+        const bool queues = may_queue(search, record);
+        last->who = queues ? who_passed(search, passing, record) : 0;
+        last->held = queues || record->reason == GOLEAK_REASON_SELECT ? who_holds(search, passing, record) : 0;
+    }
     if (last->who != 0 && came_before(search, goleak_store_at(search->input->store, last->who), record))
         goleak_hope_give(search, record->index, GOLEAK_HOPE_PASSED, last->who);
+    else if (last->held != 0 && has_kept_out(search, goleak_store_at(search->input->store, last->held), record))
+        goleak_hope_give(search, record->index, GOLEAK_HOPE_PASSED, last->held);
 }
 
 void goleak_hope_look_who_passed(struct goleak_hope_search *search)
