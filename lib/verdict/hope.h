@@ -23,9 +23,10 @@
  *                  waits at a lock or a channel: it has been let through; or has what they hand on
  *                  at a Cond; or it rests further on in that function's caller since before this one
  *                  came, or in that function, where this one selects
- *      inside      one that acts is in a method of the type in whose method it waits for a lock, and came
- *                  there just before the first who waits: it may hold the lock; or in what the function calls in
- *                  which it waits in a WaitGroup
+ *      inside      one that acts, or waits in a WaitGroup and is not stuck, is in a method of the type in
+ *                  whose method it waits for a lock, and came there just before the first who waits: it
+ *                  may hold the lock; or one acts in what the function calls in which it waits in a
+ *                  WaitGroup
  *      reader      it reads an HTTP/1 connection, and another one that acts the answer from that
  *      scope       its spawner is not stuck, or of an idle pool, and still in the function that started it (its start
  *                  function, or what its wrapper calls, all its life), or has run ever since, or waits in the library that did

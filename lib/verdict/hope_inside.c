@@ -258,10 +258,15 @@ static void note_holder(struct inside *inside, const struct goleak_record *recor
     }
 }
 
-/* It acts, or is let off by a timer. */
+/* It acts, or is let off by a timer; or waits in a WaitGroup, which is no lock, for those who do its work. */
 static bool may_hold(const struct goleak_hope_search *search, uint32_t index)
 {
-    return goleak_has_bit(search->resting, index) || search->hope->kinds[index] == GOLEAK_HOPE_TIMER;
+    if (goleak_has_bit(search->resting, index) || search->hope->kinds[index] == GOLEAK_HOPE_TIMER)
+        return true;
+    if (search->hope->kinds[index] == GOLEAK_HOPE_NONE || search->hope->kinds[index] == GOLEAK_HOPE_ACTS)
+        return false;
+    const struct goleak_record *record = goleak_store_at(search->input->store, index);
+    return record->block_stack != 0 && goleak_is_in_wait_group(search->input, record);
 }
 
 static void note_holders(struct inside *inside)
