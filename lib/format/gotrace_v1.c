@@ -187,8 +187,8 @@ static enum goleak_status tell_state(struct goleak_reader *reader, uint32_t slot
     if (event == NULL)
         return status;
     goleak_v1_whose(event, slot, g->goid);
-    event->position = since->position;
-    event->status = since->status;
+    event->position = goleak_trace_since_position(since);
+    event->status = goleak_trace_since_status(since);
     event->until_ns = since->ns;
     g->untold = false;
     return GOLEAK_OK;

@@ -139,9 +139,8 @@ ALWAYS_INLINE int64_t leave_untold(struct turn *turn)
 ALWAYS_INLINE void leave_state_untold(struct turn *turn, struct goleak_trace_g *g, struct goleak_trace_since *since,
                                       enum goleak_trace_status status)
 {
-    since->ns = leave_untold(turn);
-    since->position = goleak_v1_position(turn->cursor, turn->at);
-    since->status = (uint8_t)status;
+    const int64_t ns = leave_untold(turn);
+    goleak_trace_since_set(since, ns, goleak_v1_position(turn->cursor, turn->at), status);
     g->untold = true;
 }
 

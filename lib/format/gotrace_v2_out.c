@@ -171,12 +171,12 @@ void goleak_v2_status(struct goleak_v2_out *out, struct goleak_v2_when when, uin
 enum goleak_status goleak_v2_tell_state(struct goleak_v2_out *out, uint32_t slot,
                                         const struct goleak_trace_since *since)
 {
-    const struct goleak_v2_when when = { 0, since->position };
+    const struct goleak_v2_when when = { 0, goleak_trace_since_position(since) };
     goleak_v2_set_clock(out);
     struct goleak_event *event =
         goleak_v2_of(out, when, slot, GOLEAK_EVENT_STATUS, 0, GOLEAK_HAS_STATUS | GOLEAK_HAS_UNTIL);
     event->time_ns = out->clock.last_ns; /* whoever is told of it knows the trace up to here */
-    event->status = since->status;
+    event->status = goleak_trace_since_status(since);
     event->until_ns = since->ns;
     out->untold--;
     return goleak_v2_is_full(out) ? goleak_v2_push(out) : GOLEAK_OK;

@@ -149,9 +149,8 @@ ALWAYS_INLINE struct goleak_event *tell(struct usual *usual, uint32_t slot, uint
 ALWAYS_INLINE void leave_untold(struct usual *usual, struct goleak_trace_g *g, struct goleak_trace_since *since,
                                 enum goleak_trace_status status)
 {
-    since->ns = usual->untold_ns = usual->told->time_ns;
-    since->position = usual->told->position;
-    since->status = (uint8_t)status;
+    usual->untold_ns = usual->told->time_ns;
+    goleak_trace_since_set(since, usual->untold_ns, usual->told->position, status);
     g->untold = true;
     usual->untold++;
 }

@@ -68,9 +68,27 @@ struct goleak_trace_g {
 /* A state of a goroutine that is untold: since when it has it, and where that stands in the trace. */
 struct goleak_trace_since {
     int64_t ns;
-    uint64_t position;
-    uint8_t status; /* enum goleak_trace_status */
+    uint64_t place; /* its position, and in the lowest bits its status: there is one for each goroutine */
 };
+
+#define GOLEAK_TRACE_STATUS_BITS 3
+
+static inline void goleak_trace_since_set(struct goleak_trace_since *since, int64_t ns, uint64_t position,
+                                          enum goleak_trace_status status)
+{
+    *since = (struct goleak_trace_since) { ns, position << GOLEAK_TRACE_STATUS_BITS | (uint64_t)status };
+}
+
+static inline uint64_t goleak_trace_since_position(const struct goleak_trace_since *since)
+{
+    return since->place >> GOLEAK_TRACE_STATUS_BITS;
+}
+
+/* enum goleak_trace_status */
+static inline uint8_t goleak_trace_since_status(const struct goleak_trace_since *since)
+{
+    return (uint8_t)(since->place & ((1u << GOLEAK_TRACE_STATUS_BITS) - 1));
+}
 
 /* gs[slot]; slot 0 is none, and always there. They are found by goid through a table of
  * slots alone, for whoever asks looks at the goroutine next; the bits that no slot has tell
@@ -136,7 +154,7 @@ void goleak_trace_gs_speak(struct goleak_trace_gs *gs);
 static inline const struct goleak_trace_since *goleak_trace_gs_untold(const struct goleak_trace_gs *gs, uint32_t slot)
 {
     bool remembered = slot < gs->since_capacity && gs->gs[slot].untold;
-    return remembered && gs->gs[slot].status == gs->since[slot].status ? &gs->since[slot] : NULL;
+    return remembered && gs->gs[slot].status == goleak_trace_since_status(&gs->since[slot]) ? &gs->since[slot] : NULL;
 }
 
 /* Room in `since` for all that there are; false: memory. */
