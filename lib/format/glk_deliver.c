@@ -53,11 +53,8 @@ static uint32_t name_frame(struct goleak_symbols *symbols, uint32_t frame, bool 
 /* 0: the frame has more than an address. */
 static uint64_t address_of(const struct goleak_symbols *symbols, uint32_t frame)
 {
-    uint64_t number;
-    size_t size;
-    const char *text = goleak_intern_get(&symbols->frames, frame, &size), *end = text + size;
-    bool bare = symbols->frame_info[frame - 1].function == 0 && goleak_text_begins(text, "0x");
-    return bare && goleak_parse_hex(text + 2, end, &number) == end ? number : 0;
+    uint64_t address;
+    return goleak_symbols_frame_address(symbols, frame, &address) ? address : 0;
 }
 
 /* Where the program lies may have been learnt: stacks that were looked up are again. */

@@ -126,9 +126,6 @@ static inline bool goleak_keyed_is_event(const char *at, const char *end)
  * GOLEAK_EVENT_OTHER. `named`: such events carry the function's name. */
 enum goleak_event_kind goleak_keyed_kind(const char *name, size_t size, bool *needs_goroutine, bool *named);
 
-/* A program's output without a newline, and an event's name behind it? */
-bool goleak_keyed_ends_in_name(const char *at, size_t size);
-
 /* Some event's name begins so, or is this, with its colon. */
 bool goleak_keyed_begins_name(const char *at, const char *end);
 

@@ -102,7 +102,7 @@ bool goleak_key_put_function(struct goleak_keyed *keyed, struct goleak_event *ev
 const struct goleak_keyed_key *goleak_key_find(const char *at, size_t size)
 {
     for (size_t i = 0; i < KEY_COUNT; i++)
-        if (keys[i].name[0] == *at && strlen(keys[i].name) == size && memcmp(at, keys[i].name, size) == 0)
+        if (keys[i].name[0] == *at && goleak_key_is_text(at, size, keys[i].name))
             return &keys[i];
     return NULL;
 }

@@ -132,6 +132,11 @@ static inline bool goleak_key_put_signed(struct goleak_event *event, unsigned pl
 /* fn=: a symbol, or, where the recorder had none, an address. False: memory. */
 bool goleak_key_put_function(struct goleak_keyed *keyed, struct goleak_event *event, const char *at, const char *end);
 
+static inline bool goleak_key_is_text(const char *at, size_t size, const char *text)
+{
+    return strlen(text) == size && memcmp(at, text, size) == 0;
+}
+
 static inline bool goleak_key_is_word(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -161,5 +166,9 @@ static inline bool goleak_keyed_names_goroutine(const struct goleak_event *event
     uint64_t g = event->has & GOLEAK_HAS_G ? event->g : event->has & GOLEAK_HAS_OTHER ? event->other_g : 0;
     return g >= 4096 && g % 8 == 0;
 }
+
+/* keyed_names.c */
+/* A program's output without a newline, and an event's name behind it? */
+bool goleak_keyed_ends_in_name(const char *at, size_t size);
 
 #endif

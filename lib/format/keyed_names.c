@@ -35,11 +35,6 @@ static const char *const locks[] = {
 #undef X
 };
 
-static bool is_text(const char *at, size_t size, const char *text)
-{
-    return strlen(text) == size && memcmp(at, text, size) == 0;
-}
-
 bool goleak_keyed_begins_name(const char *at, const char *end)
 {
     while (end > at && end[-1] == ' ')
@@ -65,14 +60,14 @@ static bool holds(const char *at, size_t size, const char *part)
 static enum goleak_event_kind family_of(const char *name, size_t size, bool in_runtime)
 {
     for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
-        if (is_text(name, size, objects[i]))
+        if (goleak_key_is_text(name, size, objects[i]))
             return GOLEAK_EVENT_OBJECT;
     for (size_t i = 0; !in_runtime && i < sizeof locks / sizeof *locks; i++)
-        if (is_text(name, size, locks[i]))
+        if (goleak_key_is_text(name, size, locks[i]))
             return GOLEAK_EVENT_OBJECT;
     if (size > 2 && name[0] == 'g' && name[1] == 'c' && name[2] >= 'A' && name[2] <= 'Z')
         return GOLEAK_EVENT_GC;
-    if (is_text(name, size, "mallocgc"))
+    if (goleak_key_is_text(name, size, "mallocgc"))
         return GOLEAK_EVENT_ALLOC;
     if (in_runtime && holds(name, size, "chan"))
         return GOLEAK_EVENT_OBJECT;
@@ -91,7 +86,7 @@ enum goleak_event_kind goleak_keyed_kind(const char *name, size_t size, bool *ne
     }
     *named = false;
     for (size_t i = 0; i < NAME_COUNT; i++)
-        if (is_text(name, size, names[i].name)) {
+        if (goleak_key_is_text(name, size, names[i].name)) {
             *needs_goroutine = names[i].needs_goroutine;
             return (enum goleak_event_kind)names[i].kind;
         }

@@ -195,30 +195,29 @@ static bool is_further(const struct passed *passed, uint64_t place, uint32_t cal
     return passed->place > place || (same_line && passed->callee != callee);
 }
 
-/* In the function of this frame, of those who stand further on the one that was created first; 0: nobody does.
- * callee: see is_further(). */
-static uint32_t who_stands_further(const struct goleak_hope_search *search, const struct passing *passing,
-                                   const struct goleak_record *record, uint32_t frame, uint32_t callee)
-{
-    const struct goleak_store *store = search->input->store;
-    const struct place_key key = key_of(search, record, frame);
-    const uint32_t id = goleak_intern_find(&passing->functions, &key, sizeof key);
-    const uint64_t place = id != 0 ? place_of(search->input->symbols, frame) : 0;
-    uint32_t who = 0;
-    for (uint32_t at = place != 0 ? passing->first[id - 1] : 0; at != 0; at = passing->all[at - 1].next) {
-        const struct passed *passed = &passing->all[at - 1];
-        if (is_further(passed, place, callee) &&
-            (who == 0 || goleak_store_at(store, passed->record)->created < goleak_store_at(store, who)->created))
-            who = passed->record;
-    }
-    return who;
-}
-
+/* Of two goroutines the one that was created first; 0: there is none. */
 static uint32_t earlier_of(const struct goleak_store *store, uint32_t one, uint32_t other)
 {
     return one == 0 || (other != 0 && goleak_store_at(store, other)->created < goleak_store_at(store, one)->created)
                ? other
                : one;
+}
+
+/* In the function of this frame, of those who stand further on the one that was created first; 0: nobody does.
+ * at_lock: see is_further(); else one on the same line is not further on. */
+static uint32_t who_stands_further(const struct goleak_hope_search *search, const struct passing *passing,
+                                   const struct goleak_record *record, const uint32_t *frames, size_t i, bool at_lock)
+{
+    const struct goleak_symbols *symbols = search->input->symbols;
+    const struct place_key key = key_of(search, record, frames[i]);
+    const uint32_t id = goleak_intern_find(&passing->functions, &key, sizeof key);
+    const uint64_t place = id != 0 ? place_of(symbols, frames[i]) : 0;
+    const uint32_t callee = at_lock ? callee_of(symbols, &key, frames, i) : 0;
+    uint32_t who = 0;
+    for (uint32_t at = place != 0 ? passing->first[id - 1] : 0; at != 0; at = passing->all[at - 1].next)
+        if (is_further(&passing->all[at - 1], place, callee))
+            who = earlier_of(search->input->store, who, passing->all[at - 1].record);
+    return who;
 }
 
 /* Where it waits. */
@@ -229,11 +228,8 @@ static uint32_t who_passed(const struct goleak_hope_search *search, const struct
     size_t count = waiting_frames(search, record->block_stack, &frames);
     const bool at_lock = record->reason == GOLEAK_REASON_SYNC; /* what is sent may be made there first */
     uint32_t who = 0;
-    for (size_t i = 0; i < count; i++) {
-        const struct place_key key = key_of(search, record, frames[i]);
-        const uint32_t callee = at_lock ? callee_of(search->input->symbols, &key, frames, i) : 0;
-        who = earlier_of(search->input->store, who, who_stands_further(search, passing, record, frames[i], callee));
-    }
+    for (size_t i = 0; i < count; i++)
+        who = earlier_of(search->input->store, who, who_stands_further(search, passing, record, frames, i, at_lock));
     return who;
 }
 
@@ -248,7 +244,7 @@ static uint32_t who_holds(const struct goleak_hope_search *search, const struct 
     const size_t first = record->reason == GOLEAK_REASON_SELECT ? 0 : count;
     uint32_t who = 0;
     for (size_t i = first; count != 0 && i <= count && i < left; i++)
-        who = earlier_of(search->input->store, who, who_stands_further(search, passing, record, frames[i], 0));
+        who = earlier_of(search->input->store, who, who_stands_further(search, passing, record, frames, i, false));
     return who;
 }
 
