@@ -159,7 +159,13 @@ uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t pro
     }
     record->process = process;
     store->count = index;
-    if (put_number(store, key, index))
+    const bool is_numbered = put_number(store, key, index);
+    if (store->has_numbers) {
+        const bool beyond = store->numbered_count <= index;
+        store->plain_first = beyond ? (uint32_t)store->numbered_count : 0;
+        store->plain_more = beyond ? index - store->plain_first : 0;
+    }
+    if (is_numbered)
         return index;
     size_t at = (size_t)(hash >> store->slot_shift);
     while (store->slots[at] != 0)

@@ -97,6 +97,7 @@ struct goleak_store {
     size_t hashed;     /* records that the slots name; the others: */
     uint32_t *numbered; /* by the number in the key (goleak_g_is_slot), where that is not the index itself */
     size_t numbered_count, numbered_capacity;
+    uint32_t plain_first, plain_more; /* such numbers from the first one on, and so many more, are the index */
     int64_t *untils; /* by index; few recordings tell any */
     size_t until_capacity;
 };
@@ -116,10 +117,14 @@ static inline struct goleak_detail *goleak_store_detail_at(const struct goleak_s
     return (struct goleak_detail *)(void *)(chunk + GOLEAK_RECORD_CHUNK) + index % GOLEAK_RECORD_CHUNK;
 }
 
+/* The same of a record, which tells where in its chunk it lies. */
 static inline struct goleak_detail *goleak_store_detail(const struct goleak_store *store,
                                                         const struct goleak_record *record)
 {
-    return goleak_store_detail_at(store, record->index);
+    const size_t place = record->index % GOLEAK_RECORD_CHUNK;
+    uintptr_t end = (uintptr_t)record + (GOLEAK_RECORD_CHUNK - place) * sizeof *record;
+    (void)store;
+    return (struct goleak_detail *)end + place;
 }
 
 /* It has started the other one. */
@@ -206,7 +211,7 @@ GOLEAK_PREFETCHER void goleak_store_prefetch_slot(const struct goleak_store *sto
 static inline uint32_t goleak_store_numbered(const struct goleak_store *store, uint64_t key)
 {
     uint32_t number = (uint32_t)key;
-    if (!store->has_numbers || !goleak_g_is_slot(key))
+    if (!goleak_g_is_slot(key))
         return 0;
     if (number < store->numbered_count && store->numbered[number] != 0)
         return store->numbered[number];
@@ -214,20 +219,21 @@ static inline uint32_t goleak_store_numbered(const struct goleak_store *store, u
 }
 
 /* Index of the record in the first slot that a key may have: in a small table nearly always the
- * right one, but it has not been looked at. 0 if there is none. */
-static inline uint32_t goleak_store_guess(const struct goleak_store *store, uint64_t key, uint16_t process)
+ * right one, but it has not been looked at. 0 if there is none. Not numbered: no key is (has_numbers). */
+static inline uint32_t goleak_store_guess(const struct goleak_store *store, uint64_t key, uint16_t process,
+                                          bool numbered)
 {
-    uint32_t index = goleak_store_numbered(store, key);
+    const uint32_t number = (uint32_t)key;
+    if (numbered && number - store->plain_first <= store->plain_more)
+        return number;
+    const uint32_t index = numbered ? goleak_store_numbered(store, key) : 0;
     return index != 0 ? index : (uint32_t)store->slots[goleak_store_hash(store, key, process) >> store->slot_shift];
 }
 
-/* … in the first or the second, by their tags: in any table it is mostly there. Which of them
+/* … that has no number: in the first slot or the second, by their tags, where it mostly is in any table. Which of them
  * cannot be foreseen, so no branch asks. */
-static inline uint32_t goleak_store_seek(const struct goleak_store *store, uint64_t key, uint64_t hash)
+static inline uint32_t goleak_store_seek(const struct goleak_store *store, uint64_t hash)
 {
-    uint32_t index = goleak_store_numbered(store, key);
-    if (index != 0)
-        return index;
     size_t at = (size_t)(hash >> store->slot_shift);
     uint64_t first = store->slots[at], second = store->slots[(at + 1) & store->slot_mask];
     uint32_t two = (uint32_t)(second >> 32) == (uint32_t)hash ? (uint32_t)second : 0;
@@ -238,7 +244,7 @@ static inline uint32_t goleak_store_seek(const struct goleak_store *store, uint6
 static inline uint32_t goleak_store_find(const struct goleak_store *store, uint64_t key, uint16_t process,
                                          uint64_t hash)
 {
-    uint32_t tag = (uint32_t)hash, index = goleak_store_numbered(store, key);
+    uint32_t tag = (uint32_t)hash, index = store->has_numbers ? goleak_store_numbered(store, key) : 0;
     if (index != 0 && goleak_store_at(store, index)->g == key && goleak_store_at(store, index)->process == process)
         return index;
     for (size_t at = (size_t)(hash >> store->slot_shift);; at = (at + 1) & store->slot_mask) {

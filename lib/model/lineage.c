@@ -69,10 +69,8 @@ bool goleak_lineage_descends(const struct goleak_lineage *lineage, uint32_t node
     return false;
 }
 
-uint32_t goleak_lineage_of(struct goleak_lineage *lineage, struct goleak_record *record, struct goleak_detail *detail)
+uint32_t goleak_lineage_new(struct goleak_lineage *lineage, struct goleak_record *record, struct goleak_detail *detail)
 {
-    if (record->flags & GOLEAK_REC_SPAWNED)
-        return detail->node;
     uint32_t node = take_node(lineage);
     if (node == 0)
         return 0;

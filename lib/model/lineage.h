@@ -40,8 +40,15 @@ struct goleak_lineage {
 void goleak_lineage_init(struct goleak_lineage *lineage, struct goleak_alloc *alloc);
 void goleak_lineage_release(struct goleak_lineage *lineage);
 
+/* Makes the node of a goroutine that has none; 0 when memory ends. */
+uint32_t goleak_lineage_new(struct goleak_lineage *lineage, struct goleak_record *record, struct goleak_detail *detail);
+
 /* The node of a goroutine, made if need be; 0 when memory ends. */
-uint32_t goleak_lineage_of(struct goleak_lineage *lineage, struct goleak_record *record, struct goleak_detail *detail);
+static inline uint32_t goleak_lineage_of(struct goleak_lineage *lineage, struct goleak_record *record,
+                                         struct goleak_detail *detail)
+{
+    return record->flags & GOLEAK_REC_SPAWNED ? detail->node : goleak_lineage_new(lineage, record, detail);
+}
 /* child->parent = node, counted. */
 void goleak_lineage_adopt(struct goleak_lineage *lineage, struct goleak_record *child, uint32_t node);
 /* The goroutine has ended: gives back its node and its reference to its parent. */

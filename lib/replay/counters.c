@@ -70,26 +70,30 @@ static inline void follow(struct goleak_counters *now, const struct goleak_event
  * their kinds, which cannot be foreseen. */
 static size_t follow_all(struct goleak_counters *now, const struct goleak_event *events, size_t count)
 {
-    static const int8_t steps[GOLEAK_EVENT_KIND_COUNT] = { [GOLEAK_EVENT_CREATE] = 1, [GOLEAK_EVENT_END] = -1 };
-    static const uint32_t counters[GOLEAK_EVENT_KIND_COUNT] = {
-        [GOLEAK_EVENT_CREATE] = GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT,
-        [GOLEAK_EVENT_END] = GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT,
-        [GOLEAK_EVENT_PARK] = GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT,
+    static const struct {
+        uint32_t has;
+        int16_t step;   /* of the living */
+        uint16_t rises; /* the flag of those by whom the blocked may rise */
+    } rules[GOLEAK_EVENT_KIND_COUNT] = {
+        [GOLEAK_EVENT_CREATE] = { GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT, 1, 0 },
+        [GOLEAK_EVENT_END] = { GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT, -1, 0 },
+        [GOLEAK_EVENT_PARK] = { GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT, 0, GOLEAK_FLAG_BLOCKED },
     };
+    _Static_assert(GOLEAK_FLAG_BLOCKED == 1, "it is counted as it is");
     int64_t live = now->count, blocked = now->blocked;
     size_t taken = 0;
     for (; taken < count; taken++) {
         const struct goleak_event *event = &events[taken];
-        uint32_t has = event->has & counters[event->kind];
-        int64_t tells_live = -(int64_t)(has / GOLEAK_HAS_COUNT & 1); /* all bits, or none */
-        int64_t tells_blocked = -(int64_t)(has / GOLEAK_HAS_BLOCKED_COUNT & 1);
-        int64_t rises = (event->kind == GOLEAK_EVENT_PARK) & (event->flags / GOLEAK_FLAG_BLOCKED);
-        int64_t wrong = tells_live & (event->count - live - steps[event->kind]);
-        int64_t above = tells_blocked & (event->blocked_count - blocked - rises);
-        if (wrong != 0 || above > 0)
+        const uint32_t has = event->has & rules[event->kind].has;
+        const int64_t tells_live = -(int64_t)(has / GOLEAK_HAS_COUNT & 1), /* all bits, or none */
+            tells_blocked = -(int64_t)(has / GOLEAK_HAS_BLOCKED_COUNT & 1);
+        const int64_t born = (event->count - live) & tells_live,
+                      more = (event->blocked_count - blocked) & tells_blocked;
+        const bool wrong = born != (rules[event->kind].step & tells_live);
+        if (wrong || more > (event->flags & rules[event->kind].rises))
             break;
-        live += tells_live & (event->count - live);
-        blocked += tells_blocked & (event->blocked_count - blocked);
+        live += born;
+        blocked += more;
     }
     now->count = (int32_t)live;
     now->blocked = (int32_t)blocked;

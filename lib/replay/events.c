@@ -336,7 +336,7 @@ static enum goleak_status learn_site(struct goleak_replay *replay, const struct 
 static bool waits_elsewhere(const struct goleak_replay *replay, const struct goleak_event *event,
                             const struct goleak_record *record)
 {
-    uint64_t object = goleak_object_of(record, event);
+    uint64_t object = goleak_object_of(record, event, event->has);
     if ((event->has & GOLEAK_HAS_STACK) && record->block_stack != 0 &&
         !goleak_symbols_are_one_stack(replay->symbols, event->stack, record->block_stack))
         return true;
@@ -422,9 +422,9 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
     if (!again || tells_more(replay, event, before))
         record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : 0;
     replay->stream.tells_blocking = true;
-    goleak_note_until(replay, event, record);
+    goleak_note_until(replay, event, event->has, record);
     if (!again)
-        goleak_begin_wait(replay, event, record, before);
+        goleak_begin_wait(replay, event, event->has, record, before);
     return GOLEAK_OK;
 }
 

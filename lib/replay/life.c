@@ -120,13 +120,14 @@ void goleak_begin_time(struct goleak_replay *replay, int64_t first_ns)
 
 /* ---- counters ---- */
 
-void goleak_counters_differ(struct goleak_replay *replay, const struct goleak_event *event)
+/* Says so of the first one; real streams drift on every line. */
+static void tell_difference(struct goleak_replay *replay, const struct goleak_event *event)
 {
     bool has_blocked = (event->has & GOLEAK_HAS_BLOCKED_COUNT) != 0;
     if (replay->store.count == 0) /* nothing to compare with: the script may print its counters alone */
         return;
     if (!goleak_health_is_first(replay->health, GOLEAK_HEALTH_counter_mismatch)) {
-        replay->health->entries[GOLEAK_HEALTH_counter_mismatch].count++; /* real streams drift on every line */
+        replay->health->entries[GOLEAK_HEALTH_counter_mismatch].count++;
         return;
     }
     if (has_blocked && event->blocked_count != replay->script_blocked)
@@ -138,30 +139,58 @@ void goleak_counters_differ(struct goleak_replay *replay, const struct goleak_ev
                               "count=%" PRId32 " is printed where %" PRId64 " live", event->count, replay->script_live);
 }
 
-void goleak_note_printed(struct goleak_replay *replay, struct goleak_counted *counted)
+void goleak_counters_differ(struct goleak_replay *replay, const struct goleak_event *event,
+                            struct goleak_counted *counted)
+{
+    if ((event->has & GOLEAK_HAS_COUNT) && event->count != replay->script_live) {
+        counted->live = event;
+        counted->should_live = replay->script_live;
+    }
+    if ((event->has & GOLEAK_HAS_BLOCKED_COUNT) && event->blocked_count != replay->script_blocked) {
+        counted->blocked = event;
+        counted->should_blocked = replay->script_blocked;
+    }
+    tell_difference(replay, event);
+}
+
+/* The last one that has this counter; NULL: none has. */
+static const struct goleak_event *last_with(const struct goleak_counted *counted, const struct goleak_event *end,
+                                            uint32_t counter)
+{
+    while (end > counted->first)
+        if ((--end)->has & counter)
+            return end;
+    return NULL;
+}
+
+void goleak_note_printed(struct goleak_replay *replay, struct goleak_counted *counted, const struct goleak_event *end)
 {
     struct goleak_printed *printed = &replay->printed;
-    const struct goleak_event *live = counted->live, *blocked = counted->blocked;
+    const struct goleak_event *live = last_with(counted, end, GOLEAK_HAS_COUNT),
+                              *blocked = last_with(counted, end, GOLEAK_HAS_BLOCKED_COUNT);
     if (live != NULL) {
         printed->count = live->count;
-        printed->should_count = counted->should_live;
+        printed->should_count = live == counted->live ? counted->should_live : live->count;
     }
     if (blocked != NULL) {
         printed->blocked = blocked->blocked_count;
-        printed->should_blocked = counted->should_blocked;
+        printed->should_blocked = blocked == counted->blocked ? counted->should_blocked : blocked->blocked_count;
         replay->stream.tells_blocking = true;
     }
     if (live != NULL || blocked != NULL) {
         replay->stream.counted = true;
         printed->position = live > blocked ? live->position : blocked->position;
     }
-    counted->live = counted->blocked = NULL;
+    *counted = (struct goleak_counted) { .first = end + 1 };
 }
 
 void goleak_check_counters(struct goleak_replay *replay, const struct goleak_event *event)
 {
-    struct goleak_counted counted = { NULL, NULL, 0, 0 };
-    replay->stream.has_stacks = replay->stream.has_stacks || (event->has & GOLEAK_HAS_STACK) != 0;
-    goleak_compare_counters(replay, event, &counted);
-    goleak_note_printed(replay, &counted);
+    struct goleak_counted counted = { .first = event };
+    const uint32_t has = event->has;
+    replay->stream.has_stacks = replay->stream.has_stacks || (has & GOLEAK_HAS_STACK) != 0;
+    if (((has & GOLEAK_HAS_COUNT) && event->count != replay->script_live) ||
+        ((has & GOLEAK_HAS_BLOCKED_COUNT) && event->blocked_count != replay->script_blocked))
+        goleak_counters_differ(replay, event, &counted);
+    goleak_note_printed(replay, &counted, event + 1);
 }

@@ -243,9 +243,10 @@ static inline void goleak_note_birth(struct goleak_replay *replay, const struct 
 /* What it waits on; 0: not told. Of a select only one of its channels is printed, and it need
  * not be the same one again. An RWMutex has a semaphore for writers and one for readers side by
  * side: who waits at either waits for one lock. */
-static inline uint64_t goleak_object_of(const struct goleak_record *record, const struct goleak_event *event)
+ALWAYS_INLINE uint64_t goleak_object_of(const struct goleak_record *record, const struct goleak_event *event,
+                                        uint32_t has)
 {
-    if ((event->has & GOLEAK_TELLS_OBJECT) == 0 || record->reason == GOLEAK_REASON_SELECT)
+    if ((has & GOLEAK_TELLS_OBJECT) == 0 || record->reason == GOLEAK_REASON_SELECT)
         return 0;
     uint64_t object = goleak_event_object(event, (enum goleak_reason)record->reason);
     return record->reason == GOLEAK_REASON_SYNC ? object & ~(uint64_t)7 : object;
@@ -253,13 +254,12 @@ static inline uint64_t goleak_object_of(const struct goleak_record *record, cons
 
 /* A wait has begun that a verdict may have to explain, the one before it at this stack. The article's script tells too
  * little for that: its rule needs nothing. */
-static inline void goleak_begin_wait(struct goleak_replay *replay, const struct goleak_event *event,
+ALWAYS_INLINE void goleak_begin_wait(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
                                      struct goleak_record *record, uint32_t stack_before)
 {
-    if (!GOLEAK_KEEPS_WAITS ||
-        (!replay->stream.has_wakeups && (event->has & (GOLEAK_TELLS_OBJECT | GOLEAK_HAS_STACK)) == 0))
+    if (!GOLEAK_KEEPS_WAITS || (!replay->stream.has_wakeups && (has & (GOLEAK_TELLS_OBJECT | GOLEAK_HAS_STACK)) == 0))
         return;
-    uint64_t object = goleak_object_of(record, event);
+    uint64_t object = goleak_object_of(record, event, has);
     replay->stream.has_objects = replay->stream.has_objects || object != 0;
     if ((record->flags & GOLEAK_REC_BLOCKED) != 0)
         goleak_waits_begin(&replay->waits, record, object);
@@ -279,11 +279,11 @@ static inline void goleak_note_reason(struct goleak_replay *replay, enum goleak_
 }
 
 /* A timer is to end the wait, if nothing does before. */
-static inline void goleak_note_until(struct goleak_replay *replay, const struct goleak_event *event,
+ALWAYS_INLINE void goleak_note_until(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
                                      struct goleak_record *record)
 {
     const uint32_t tells = GOLEAK_HAS_UNTIL | GOLEAK_HAS_TIME; /* by one clock */
-    if (LIKELY((event->has & tells) != tells))
+    if (LIKELY((has & tells) != tells))
         return;
     record->flags &= (uint16_t)~GOLEAK_REC_TIMED; /* a wait that is told twice may be told another one */
     replay->stream.has_timers =
@@ -316,33 +316,17 @@ ALWAYS_INLINE int64_t goleak_take_moment(struct goleak_replay *replay, const str
 
 /* ---- counters ---- */
 
-/* The last of a row's events that printed a counter, and what it should have been. */
+/* The events of a row whose counters were compared and have not been noted: from the first one on. Most print what they
+ * should; the last one that did not, of each counter, is kept with what it should have printed. */
 struct goleak_counted {
-    const struct goleak_event *live, *blocked; /* NULL: none did */
+    const struct goleak_event *first, *live, *blocked; /* NULL: none differs */
     int64_t should_live, should_blocked;
 };
 
-void goleak_counters_differ(struct goleak_replay *replay, const struct goleak_event *event);
-/* The row is over, or an event of it takes the long way. */
-void goleak_note_printed(struct goleak_replay *replay, struct goleak_counted *counted);
-
-ALWAYS_INLINE void goleak_compare_counters(struct goleak_replay *replay, const struct goleak_event *event,
-                                           struct goleak_counted *counted)
-{
-    bool differs = false;
-    if (event->has & GOLEAK_HAS_COUNT) {
-        counted->live = event;
-        counted->should_live = replay->script_live;
-        differs = event->count != replay->script_live;
-    }
-    if (event->has & GOLEAK_HAS_BLOCKED_COUNT) {
-        counted->blocked = event;
-        counted->should_blocked = replay->script_blocked;
-        differs |= event->blocked_count != replay->script_blocked;
-    }
-    if (UNLIKELY(differs))
-        goleak_counters_differ(replay, event);
-}
+void goleak_counters_differ(struct goleak_replay *replay, const struct goleak_event *event,
+                            struct goleak_counted *counted);
+/* The row is over, or its event `end` takes the long way, behind which they begin anew. */
+void goleak_note_printed(struct goleak_replay *replay, struct goleak_counted *counted, const struct goleak_event *end);
 
 /* Of an event that takes the long way. */
 void goleak_check_counters(struct goleak_replay *replay, const struct goleak_event *event);

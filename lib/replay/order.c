@@ -31,10 +31,10 @@ static bool goes_by_time(const struct goleak_order *order, const struct goleak_b
 {
     if (order->window.newest_ns != INT64_MIN)
         return true;
+    uint32_t any = 0;
     for (size_t i = 0; i < batch->count; i++)
-        if (batch->events[i].has & GOLEAK_HAS_TIME)
-            return true;
-    return false;
+        any |= batch->events[i].has;
+    return (any & GOLEAK_HAS_TIME) != 0;
 }
 
 static enum goleak_status flush_untimed(struct goleak_order *order)

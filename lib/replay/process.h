@@ -11,20 +11,26 @@
 #include "replay/replay.h"
 
 /* The key of the event's own goroutine: see goroutine.h. */
+static inline uint64_t goleak_event_key_of(const struct goleak_event *event, uint32_t has)
+{
+    return has & GOLEAK_HAS_G ? event->g : event->goid | GOLEAK_KEY_GOID;
+}
+
 static inline uint64_t goleak_event_key(const struct goleak_event *event)
 {
-    return event->has & GOLEAK_HAS_G ? event->g : event->goid | GOLEAK_KEY_GOID;
+    return goleak_event_key_of(event, event->has);
 }
 
 enum goleak_status goleak_process_by_pid(struct goleak_replay *replay, uint32_t pid);
 enum goleak_status goleak_process_by_thread(struct goleak_replay *replay, const struct goleak_event *event);
 
 /* Sets replay->process. */
-static inline enum goleak_status goleak_process_find(struct goleak_replay *replay, const struct goleak_event *event)
+ALWAYS_INLINE enum goleak_status goleak_process_find(struct goleak_replay *replay, const struct goleak_event *event,
+                                                     uint32_t has)
 {
-    if (LIKELY((event->has & (GOLEAK_HAS_PID | GOLEAK_HAS_TID)) == 0))
+    if (LIKELY((has & (GOLEAK_HAS_PID | GOLEAK_HAS_TID)) == 0))
         return GOLEAK_OK;
-    if ((event->has & GOLEAK_HAS_PID) == 0) {
+    if ((has & GOLEAK_HAS_PID) == 0) {
         const struct goleak_thread *thread = &replay->threads[event->tid % GOLEAK_THREADS];
         if (UNLIKELY(thread->tid != event->tid) || event->kind == GOLEAK_EVENT_CREATE) /* a process may begin */
             return goleak_process_by_thread(replay, event);

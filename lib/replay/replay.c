@@ -106,18 +106,20 @@ static inline uint64_t kind_bit(enum goleak_event_kind kind)
 
 /* By lists, because whether the next event is a creation cannot be foreseen. What is kept of
  * waits is read where one may end. */
-static inline void fetch_ahead(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,
-                               struct goleak_found *found)
+ALWAYS_INLINE void fetch_ahead(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,
+                               struct goleak_tells tells, struct goleak_found *found)
 {
     const struct goleak_store *store = &replay->store;
     const struct goleak_waits *waits = &replay->waits;
+    const bool numbered = tells.numbered && store->has_numbers, waited = waits->chunks.count != 0;
     uint8_t naming[GOLEAK_ROW], ending[GOLEAK_ROW], waking[GOLEAK_ROW];
     uint64_t hashes[GOLEAK_ROW], others[GOLEAK_ROW];
     uint32_t indices[GOLEAK_ROW];
     size_t names = 0, ends = 0, wakes = 0;
     const uint64_t touches = kind_bit(GOLEAK_EVENT_PARK) | kind_bit(GOLEAK_EVENT_READY) | kind_bit(GOLEAK_EVENT_END);
     for (size_t i = 0; i < count; i++) {
-        hashes[i] = goleak_store_hash(store, goleak_event_key(&events[i]), replay->process);
+        hashes[i] =
+            goleak_store_hash(store, goleak_event_key_of(&events[i], goleak_has(&events[i], tells)), replay->process);
         goleak_store_prefetch_slot(store, hashes[i]);
         naming[names] = ending[ends] = (uint8_t)i;
         names += (events[i].has / GOLEAK_HAS_OTHER) & 1;
@@ -128,14 +130,15 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
         goleak_store_prefetch_slot(store, others[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        indices[i] = goleak_store_seek(store, goleak_event_key(&events[i]), hashes[i]);
+        uint32_t index =
+            numbered ? goleak_store_numbered(store, goleak_event_key_of(&events[i], goleak_has(&events[i], tells))) : 0;
+        indices[i] = index != 0 ? index : goleak_store_seek(store, hashes[i]);
         found[i] = (struct goleak_found) { goleak_store_at(store, indices[i]), NULL };
         GOLEAK_PREFETCH(found[i].record);
-        waking[wakes] = (uint8_t)i;
-        wakes += touches >> events[i].kind & 1;
     }
     for (size_t i = 0; i < names; i++) {
-        uint32_t index = goleak_store_seek(store, events[naming[i]].other_g, others[i]);
+        uint32_t index = numbered ? goleak_store_numbered(store, events[naming[i]].other_g) : 0;
+        index = index != 0 ? index : goleak_store_seek(store, others[i]);
         found[naming[i]].other = goleak_store_at(store, index);
         GOLEAK_PREFETCH(found[naming[i]].other);
         GOLEAK_PREFETCH(goleak_store_detail_at(store, index));
@@ -143,20 +146,36 @@ static inline void fetch_ahead(const struct goleak_replay *replay, const struct 
     }
     for (size_t i = 0; i < ends && replay->lineage.nodes != NULL; i++)
         GOLEAK_PREFETCH(&replay->lineage.nodes[found[ending[i]].record->parent]);
+    for (size_t i = 0; waited && i < count; i++) {
+        waking[wakes] = (uint8_t)i;
+        wakes += touches >> events[i].kind & 1;
+    }
     for (size_t i = 0; i < wakes; i++)
         goleak_waits_prefetch(waits, found[waking[i]].record);
 }
 
-static inline void find_few(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,
-                            struct goleak_found *found)
+ALWAYS_INLINE void find_few(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,
+                            struct goleak_tells tells, struct goleak_found *found)
 {
     for (size_t i = 0; i < count; i++) {
-        found[i] = (struct goleak_found) { goleak_guess(replay, goleak_event_key(&events[i])), NULL };
+        const uint64_t key = goleak_event_key_of(&events[i], goleak_has(&events[i], tells));
+        found[i] = (struct goleak_found) { goleak_guess(replay, key, tells.numbered), NULL };
         GOLEAK_PREFETCH(found[i].record);
     }
 }
 
 /* ---- the loop ---- */
+
+/* Of each sort of recordings: the article's script, which tells no times; Go's traces; and all others. */
+#define TELLS_OTHERS (GOLEAK_HAS_PID | GOLEAK_HAS_TID | GOLEAK_TELLS_OBJECT)
+static const struct goleak_tells tells_plain = { GOLEAK_HAS_G,
+                                                 TELLS_OTHERS | GOLEAK_HAS_GOID | GOLEAK_HAS_OTHER_GOID |
+                                                     GOLEAK_HAS_TIME | GOLEAK_HAS_UNTIL | GOLEAK_HAS_STACK |
+                                                     GOLEAK_TELLS_SITE,
+                                                 false },
+                                 tells_trace = { GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_TIME,
+                                                 TELLS_OTHERS | GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT, true },
+                                 tells_any = { 0, 0, true };
 
 /* Only the long way asks who watches. */
 static bool is_watched(const struct goleak_replay *replay)
@@ -172,7 +191,7 @@ static enum goleak_status go_long(struct goleak_replay *replay, const struct gol
     struct goleak_record *record;
     enum goleak_status status;
     if ((event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) == 0 || goleak_event_key(event) == 0) {
-        goleak_note_printed(replay, counted);
+        goleak_note_printed(replay, counted, event);
         status = goleak_step_nobody(replay, event, goleak_take_moment(replay, event));
     } else if (!goleak_find_record(replay, event, &record)) {
         return goleak_alloc_failure(replay->alloc);
@@ -181,51 +200,88 @@ static enum goleak_status go_long(struct goleak_replay *replay, const struct gol
         if (record == NULL && plan->way == GOLEAK_WAY_CREATE && (record = goleak_add_record(replay, event)) == NULL)
             return goleak_alloc_failure(replay->alloc);
         if (record != NULL && record != found->record && !is_watched(replay) &&
-            goleak_step_usual(replay, event, plan, record, found, counted))
+            goleak_step_usual(replay, event, tells_any, plan, record, found, counted))
             return GOLEAK_OK;
-        goleak_note_printed(replay, counted);
+        goleak_note_printed(replay, counted, event);
         status = goleak_step_long(replay, event, record, mode);
     }
     goleak_renew_plans(replay);
     return status == GOLEAK_OK ? goleak_make_room(replay) : status;
 }
 
-static enum goleak_status run_row(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
-                                  enum goleak_replay_mode mode, size_t *done)
+ALWAYS_INLINE enum goleak_status run_events(struct goleak_replay *replay, const struct goleak_event *events,
+                                            size_t count, enum goleak_replay_mode mode, struct goleak_tells tells,
+                                            size_t *done)
 {
     struct goleak_found found[GOLEAK_ROW];
-    struct goleak_counted counted = { NULL, NULL, 0, 0 };
+    struct goleak_counted counted = { .first = events };
     const uint16_t found_for = replay->process;
     const bool watched = is_watched(replay);
-    enum goleak_status status = goleak_make_room(replay);
+    enum goleak_status status = GOLEAK_OK;
     size_t i = 0;
-    *done = 0;
-    if (status != GOLEAK_OK)
-        return status;
-    goleak_renew_plans(replay);
     if (replay->store.count > FEW)
-        fetch_ahead(replay, events, count, found);
+        fetch_ahead(replay, events, count, tells, found);
     else
-        find_few(replay, events, count, found);
+        find_few(replay, events, count, tells, found);
     for (; i < count; i++) {
         const struct goleak_event *event = &events[i];
-        const uint64_t key = goleak_event_key(event);
-        status = goleak_process_find(replay, event);
+        const uint32_t has = goleak_has(event, tells);
+        const uint64_t key = goleak_event_key_of(event, has);
+        status = goleak_process_find(replay, event, has);
         if (UNLIKELY(status != GOLEAK_OK))
             break;
-        if (UNLIKELY(replay->process != found_for)) /* the process is part of the hash */
-            found[i] = (struct goleak_found) { goleak_guess(replay, key), NULL };
+        if ((tells.none & GOLEAK_HAS_TID) == 0 && UNLIKELY(replay->process != found_for)) /* it is part of the hash */
+            found[i] = (struct goleak_found) { goleak_guess(replay, key, tells.numbered), NULL };
         struct goleak_record *record = found[i].record;
         if (LIKELY(record->g == key && record->process == replay->process && !watched) &&
-            LIKELY(goleak_step_usual(replay, event, goleak_plan_of(replay, event), record, &found[i], &counted)))
+            LIKELY(goleak_step_usual(replay, event, tells, goleak_plan_of(replay, event), record, &found[i], &counted)))
             continue;
         status = go_long(replay, event, &found[i], mode, &counted);
         if (UNLIKELY(status != GOLEAK_OK))
             break;
     }
     *done = i;
-    goleak_note_printed(replay, &counted);
+    if ((tells.none & GOLEAK_HAS_COUNT) == 0)
+        goleak_note_printed(replay, &counted, &events[i]);
     return status;
+}
+
+static NOINLINE enum goleak_status run_plain(struct goleak_replay *replay, const struct goleak_event *events,
+                                             size_t count, enum goleak_replay_mode mode, size_t *done)
+{
+    return run_events(replay, events, count, mode, tells_plain, done);
+}
+
+static NOINLINE enum goleak_status run_trace(struct goleak_replay *replay, const struct goleak_event *events,
+                                             size_t count, enum goleak_replay_mode mode, size_t *done)
+{
+    return run_events(replay, events, count, mode, tells_trace, done);
+}
+
+static NOINLINE enum goleak_status run_any(struct goleak_replay *replay, const struct goleak_event *events,
+                                           size_t count, enum goleak_replay_mode mode, size_t *done)
+{
+    return run_events(replay, events, count, mode, tells_any, done);
+}
+
+static enum goleak_status run_row(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
+                                  enum goleak_replay_mode mode, size_t *done)
+{
+    uint32_t every = UINT32_MAX, any = 0;
+    enum goleak_status status = goleak_make_room(replay);
+    *done = 0;
+    if (status != GOLEAK_OK)
+        return status;
+    goleak_renew_plans(replay);
+    for (size_t i = 0; i < count; i++) {
+        every &= events[i].has;
+        any |= events[i].has;
+    }
+    if ((~every & tells_plain.every) == 0 && (any & tells_plain.none) == 0 && !replay->store.has_numbers)
+        return run_plain(replay, events, count, mode, done);
+    if ((~every & tells_trace.every) == 0 && (any & tells_trace.none) == 0)
+        return run_trace(replay, events, count, mode, done);
+    return run_any(replay, events, count, mode, done);
 }
 
 enum goleak_status goleak_replay_run(struct goleak_replay *replay, const struct goleak_event *events, size_t count,

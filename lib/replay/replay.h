@@ -62,8 +62,10 @@ struct goleak_plan {
     uint8_t state;
     uint8_t reason, raw_reason, wait; /* of parks */
     bool blocks;
-    bool counted; /* it tells a counter */
+    int8_t tells_live, tells_blocked; /* all bits, or none: the counters that it tells */
 };
+
+_Static_assert(sizeof(struct goleak_plan) <= 24, "plans are looked up for each event");
 #define GOLEAK_PLANS_LOG2 8
 
 struct goleak_replay {

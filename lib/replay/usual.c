@@ -51,7 +51,8 @@ static struct goleak_plan make_plan(const struct goleak_replay *replay, const st
     struct goleak_plan plan = { .sort = sort_of(event),
                                 .way = kinds[event->kind].way,
                                 .state = kinds[event->kind].state,
-                                .counted = (has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) != 0 };
+                                .tells_live = has & GOLEAK_HAS_COUNT ? -1 : 0,
+                                .tells_blocked = has & GOLEAK_HAS_BLOCKED_COUNT ? -1 : 0 };
     if ((has & whose) == 0 || (has & ~kinds[event->kind].may) != 0 ||
         (plan.way == GOLEAK_WAY_READY && !other && other_goid) ||
         (plan.way == GOLEAK_WAY_CREATE && (!other || (has & GOLEAK_HAS_G) == 0)) ||

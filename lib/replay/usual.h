@@ -52,21 +52,33 @@ static inline const struct goleak_plan *goleak_plan_of(struct goleak_replay *rep
     return LIKELY(plan->sort == sort) ? plan : goleak_new_plan(replay, event);
 }
 
+/* What all events of a row tell, and what none of them does: a row is replayed by code that was compiled for it, which
+ * need not ask. Any row has one of which nothing is known. */
+struct goleak_tells {
+    uint32_t every, none;
+    bool numbered; /* goroutines may be numbered by the reader */
+};
+
+ALWAYS_INLINE uint32_t goleak_has(const struct goleak_event *event, struct goleak_tells tells)
+{
+    return (event->has & ~tells.none) | tells.every;
+}
+
 /* As goleak_take_moment: no first time has a plan. */
-ALWAYS_INLINE int64_t usual_moment(struct goleak_replay *replay, const struct goleak_event *event)
+ALWAYS_INLINE int64_t usual_moment(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has)
 {
     replay->event_count++;
-    if ((event->has & GOLEAK_HAS_TIME) == 0)
+    if ((has & GOLEAK_HAS_TIME) == 0)
         return replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count;
     replay->last_ns = event->time_ns > replay->last_ns ? event->time_ns : replay->last_ns;
     return event->time_ns;
 }
 
 /* One that is known, lives, and is who the event says. */
-ALWAYS_INLINE bool is_known(const struct goleak_event *event, const struct goleak_record *record)
+ALWAYS_INLINE bool is_known(const struct goleak_event *event, uint32_t has, const struct goleak_record *record)
 {
     return (record->flags & GOLEAK_REC_SEEN) != 0 && record->state != GOLEAK_STATE_ENDED &&
-           ((event->has & GOLEAK_HAS_GOID) == 0 || event->goid == record->goid);
+           ((has & GOLEAK_HAS_GOID) == 0 || event->goid == record->goid);
 }
 
 /* Its stack ends in its start function, of which nothing was known yet. Rarely asked. */
@@ -77,14 +89,15 @@ static inline bool tells_start(const struct goleak_replay *replay, const struct 
            (record->site != 0 || (record->flags & (GOLEAK_REC_SYSTEM | GOLEAK_REC_USER)) == 0);
 }
 
-ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_event *event,
+ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
                               const struct goleak_plan *plan, struct goleak_record *record)
 {
-    if (UNLIKELY(!is_known(event, record) || (replay->stream.has_wakeups && record->state == GOLEAK_STATE_WAITING) ||
-                 ((event->has & GOLEAK_HAS_STACK) && replay->sites.sites[record->site].unnamed &&
+    if (UNLIKELY(!is_known(event, has, record) ||
+                 (replay->stream.has_wakeups && record->state == GOLEAK_STATE_WAITING) ||
+                 ((has & GOLEAK_HAS_STACK) && replay->sites.sites[record->site].unnamed &&
                   tells_start(replay, event, record))))
         return false;
-    int64_t moment = usual_moment(replay, event);
+    int64_t moment = usual_moment(replay, event, has);
     goleak_waits_end(&replay->waits, record, moment);
     record->reason = plan->reason;
     goleak_tell_wait(replay, record, moment, plan->blocks);
@@ -94,19 +107,19 @@ ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_
     record->raw_reason = plan->raw_reason;
     record->wait = plan->wait;
     const uint32_t before = record->block_stack;
-    record->block_stack = event->has & GOLEAK_HAS_STACK ? event->stack : 0;
+    record->block_stack = has & GOLEAK_HAS_STACK ? event->stack : 0;
     replay->stream.tells_blocking = true;
-    goleak_note_until(replay, event, record);
-    goleak_begin_wait(replay, event, record, before);
+    goleak_note_until(replay, event, has, record);
+    goleak_begin_wait(replay, event, has, record, before);
     return true;
 }
 
-ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_event *event,
+ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
                              struct goleak_record *record)
 {
-    if (UNLIKELY(!is_known(event, record)))
+    if (UNLIKELY(!is_known(event, has, record)))
         return false;
-    int64_t moment = usual_moment(replay, event);
+    int64_t moment = usual_moment(replay, event, has);
     goleak_tell_end(replay, record, moment);
     goleak_leave_park(replay, record, moment);
     record->state = GOLEAK_STATE_ENDED;
@@ -120,12 +133,12 @@ ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_e
 }
 
 /* It runs, or could. */
-ALWAYS_INLINE bool usual_state(struct goleak_replay *replay, const struct goleak_event *event,
+ALWAYS_INLINE bool usual_state(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
                                const struct goleak_plan *plan, struct goleak_record *record)
 {
-    if (UNLIKELY(!is_known(event, record)))
+    if (UNLIKELY(!is_known(event, has, record)))
         return false;
-    int64_t moment = usual_moment(replay, event);
+    int64_t moment = usual_moment(replay, event, has);
     if (record->state == GOLEAK_STATE_WAITING) /* mostly it was woken before */
         goleak_end_park(replay, record, moment);
     record->state = plan->state;
@@ -142,15 +155,15 @@ ALWAYS_INLINE bool usual_state(struct goleak_replay *replay, const struct goleak
 }
 
 /* Woken by somebody who is known, or whom nobody tells. */
-ALWAYS_INLINE bool usual_ready(struct goleak_replay *replay, const struct goleak_event *event,
+ALWAYS_INLINE bool usual_ready(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
                                struct goleak_record *record, struct goleak_record *waker)
 {
-    bool told = (event->has & GOLEAK_HAS_OTHER) != 0;
-    if (UNLIKELY(!is_known(event, record) ||
+    bool told = (has & GOLEAK_HAS_OTHER) != 0;
+    if (UNLIKELY(!is_known(event, has, record) ||
                  (told && (event->other_g == 0 || waker->g != event->other_g || waker->process != record->process ||
-                           ((event->has & GOLEAK_HAS_OTHER_GOID) && waker->goid == 0)))))
+                           ((has & GOLEAK_HAS_OTHER_GOID) && waker->goid == 0)))))
         return false;
-    int64_t moment = usual_moment(replay, event);
+    int64_t moment = usual_moment(replay, event, has);
     goleak_tell_wait(replay, record, moment, false);
     goleak_waits_end_by(&replay->waits, record, moment, told ? waker : NULL);
     goleak_clear_park(replay, record, moment);
@@ -164,10 +177,9 @@ ALWAYS_INLINE bool usual_ready(struct goleak_replay *replay, const struct goleak
 
 /* A g that was recycled, or was never seen, which has nothing to be ended; its spawner is known, and runs from now
  * on. */
-ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct goleak_event *event,
+ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
                                 struct goleak_record *record, struct goleak_record *spawner)
 {
-    const uint32_t has = event->has;
     const bool recycled = (record->flags & (GOLEAK_REC_SEEN | GOLEAK_REC_SPAWNED)) == GOLEAK_REC_SEEN &&
                           record->state == GOLEAK_STATE_ENDED;
     if ((!recycled && record->serial != 0) || record->parent != 0 || record->g == 0 ||
@@ -181,7 +193,7 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
     uint32_t node = goleak_lineage_of(&replay->lineage, spawner, goleak_detail_of(replay, spawner));
     if (node == 0)
         return false; /* the long way meets the end of memory as well */
-    int64_t moment = usual_moment(replay, event);
+    int64_t moment = usual_moment(replay, event, has);
     goleak_begin_life(replay, record, moment);
     record->goid = has & GOLEAK_HAS_GOID ? event->goid : 0;
     record->flags |= GOLEAK_REC_NOT_MAIN;
@@ -207,35 +219,46 @@ struct goleak_found {
     struct goleak_record *record, *other; /* other: NULL where it was not looked for */
 };
 
-ALWAYS_INLINE struct goleak_record *goleak_guess(const struct goleak_replay *replay, uint64_t key)
+ALWAYS_INLINE struct goleak_record *goleak_guess(const struct goleak_replay *replay, uint64_t key, bool numbered)
 {
-    return goleak_store_at(&replay->store, goleak_store_guess(&replay->store, key, replay->process));
+    return goleak_store_at(&replay->store, goleak_store_guess(&replay->store, key, replay->process, numbered));
 }
 
 ALWAYS_INLINE struct goleak_record *other_of(const struct goleak_replay *replay, const struct goleak_event *event,
-                                             const struct goleak_found *found)
+                                             struct goleak_tells tells, const struct goleak_found *found)
 {
     if (found->other != NULL || (event->has & GOLEAK_HAS_OTHER) == 0)
         return found->other;
-    return goleak_guess(replay, event->other_g);
+    return goleak_guess(replay, event->other_g, tells.numbered);
 }
 
 ALWAYS_INLINE bool goleak_step_usual(struct goleak_replay *replay, const struct goleak_event *event,
-                                     const struct goleak_plan *plan, struct goleak_record *record,
-                                     const struct goleak_found *found, struct goleak_counted *counted)
+                                     struct goleak_tells tells, const struct goleak_plan *plan,
+                                     struct goleak_record *record, const struct goleak_found *found,
+                                     struct goleak_counted *counted)
 {
+    const uint32_t has = goleak_has(event, tells);
     bool taken = false;
     switch ((enum goleak_way)plan->way) {
-    case GOLEAK_WAY_PARK: taken = usual_park(replay, event, plan, record); break;
-    case GOLEAK_WAY_END: taken = usual_end(replay, event, record); break;
-    case GOLEAK_WAY_STATE: taken = usual_state(replay, event, plan, record); break;
-    case GOLEAK_WAY_READY: taken = usual_ready(replay, event, record, other_of(replay, event, found)); break;
-    case GOLEAK_WAY_CREATE: taken = usual_create(replay, event, record, other_of(replay, event, found)); break;
+    case GOLEAK_WAY_PARK: taken = usual_park(replay, event, has, plan, record); break;
+    case GOLEAK_WAY_END: taken = usual_end(replay, event, has, record); break;
+    case GOLEAK_WAY_STATE: taken = usual_state(replay, event, has, plan, record); break;
+    case GOLEAK_WAY_READY:
+        taken = usual_ready(replay, event, has, record, other_of(replay, event, tells, found));
+        break;
+    case GOLEAK_WAY_CREATE:
+        taken = usual_create(replay, event, has, record, other_of(replay, event, tells, found));
+        break;
     case GOLEAK_WAY_LONG: break;
     }
-    if (plan->counted && taken)
-        goleak_compare_counters(replay, event, counted);
-    return taken;
+    if (!taken || (has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) == 0)
+        return taken;
+    /* No branch asks which of them it tells. */
+    const int64_t live = (event->count - replay->script_live) & plan->tells_live,
+                  blocked = (event->blocked_count - replay->script_blocked) & plan->tells_blocked;
+    if (UNLIKELY((live | blocked) != 0))
+        goleak_counters_differ(replay, event, counted);
+    return true;
 }
 
 #endif
