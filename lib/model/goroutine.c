@@ -2,6 +2,8 @@
  * ones, which cost more to fill than to search, three quarters. */
 #include "model/goroutine.h"
 
+#include "base/bits.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +39,17 @@ bool goleak_store_set_until(struct goleak_store *store, struct goleak_record *re
 /* In rows, whose slots are fetched before the first is needed: see replay.c. */
 #define ROW 32
 
+/* In the first free slot; returns how far that is from its own. There are as many slots as indices: see below. */
+static uint32_t put(struct goleak_store *store, uint64_t hash, uint32_t index)
+{
+    const uint32_t home = (uint32_t)(hash >> store->slot_shift);
+    uint32_t at = home;
+    while (store->slots[at] != 0)
+        at = (at + 1) & store->slot_mask;
+    store->slots[at] = goleak_store_tag(store, hash) | index;
+    return (at - home) & store->slot_mask;
+}
+
 static void put_row(struct goleak_store *store, uint32_t first, uint32_t count)
 {
     uint64_t hashes[ROW];
@@ -52,23 +65,18 @@ static void put_row(struct goleak_store *store, uint32_t first, uint32_t count)
             continue; /* another record has taken over what was known of it */
         if (record->g != 0 && goleak_store_numbered(store, record->g) == first + i)
             continue;
-        size_t at = (size_t)(hashes[i] >> store->slot_shift);
-        while (store->slots[at] != 0)
-            at = (at + 1) & store->slot_mask;
-        store->slots[at] = (uint64_t)(uint32_t)hashes[i] << 32 | (first + i);
+        put(store, hashes[i], first + i);
     }
 }
 
 static bool resize_slots(struct goleak_store *store, unsigned log2)
 {
-    size_t count = (size_t)1 << log2;
-    uint64_t *slots = goleak_alloc_table(store->alloc, count, sizeof *slots);
+    const size_t count = (size_t)1 << log2, old_count = store->slots != NULL ? (size_t)store->slot_mask + 1 : 0;
+    uint32_t *old = store->slots, *slots = log2 < 32 ? goleak_alloc_table(store->alloc, count, sizeof *slots) : NULL;
     if (slots == NULL)
         return false;
-    uint64_t *old = store->slots;
-    size_t old_count = old != NULL ? store->slot_mask + 1 : 0;
     store->slots = slots;
-    store->slot_mask = count - 1;
+    store->slot_mask = (uint32_t)(count - 1);
     store->slot_shift = 64 - log2;
     for (uint32_t index = 1; index <= store->count; index += ROW)
         put_row(store, index, store->count - index < ROW ? store->count + 1 - index : ROW);
@@ -106,7 +114,8 @@ void goleak_store_release(struct goleak_store *store)
     goleak_free(store->alloc, store->goids.slots,
                 store->goids.slots != NULL ? (store->goids.mask + 1) * sizeof(uint32_t) : 0);
     goleak_free(store->alloc, store->numbered, store->numbered_capacity * sizeof *store->numbered);
-    goleak_free(store->alloc, store->slots, store->slots != NULL ? (store->slot_mask + 1) * sizeof *store->slots : 0);
+    goleak_free(store->alloc, store->slots,
+                store->slots != NULL ? ((size_t)store->slot_mask + 1) * sizeof *store->slots : 0);
     *store = (struct goleak_store){ .alloc = store->alloc };
 }
 
@@ -158,8 +167,11 @@ uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t pro
         store->has_numbers = store->has_numbers || goleak_g_is_slot(key);
     }
     record->process = process;
-    store->count = index;
     const bool is_numbered = put_number(store, key, index);
+    /* Its index has to fit below the tag: few may be in slots, and many numbered. */
+    if (!is_numbered && index > store->slot_mask && !resize_slots(store, goleak_bits(index)))
+        return 0;
+    store->count = index;
     if (store->has_numbers) {
         const bool beyond = store->numbered_count <= index;
         store->plain_first = beyond ? (uint32_t)store->numbered_count : 0;
@@ -167,12 +179,8 @@ uint32_t goleak_store_add(struct goleak_store *store, uint64_t key, uint16_t pro
     }
     if (is_numbered)
         return index;
-    size_t at = (size_t)(hash >> store->slot_shift);
-    while (store->slots[at] != 0)
-        at = (at + 1) & store->slot_mask;
-    store->slots[at] = (uint64_t)(uint32_t)hash << 32 | index;
     store->hashed++;
-    size_t far = (at - (size_t)(hash >> store->slot_shift)) & store->slot_mask;
+    const uint32_t far = put(store, hash, index);
     if (UNLIKELY(far >= GOLEAK_HASH_FAR) && store->factor == GOLEAK_STORE_FACTOR && !part(store))
         return 0;
     return index;

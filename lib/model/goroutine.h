@@ -4,7 +4,7 @@
  * A goroutine is (process, g, incarnation): the runtime recycles struct g, so
  * one record serves every incarnation of one address, the newest at a time.
  * Records are never deleted: distinct addresses = peak goroutines. They lie in
- * chunks that never move; a table of 8-byte slots finds them by address.
+ * chunks that never move; a table of 4-byte slots finds them by address.
  *
  *      slots  [ tag | index ]  ->  records in chunks of 4096, one cache line each,
  *                                  and behind them the details that few events touch
@@ -90,8 +90,8 @@ struct goleak_store {
     uint32_t count; /* records in use; index 0 is "none" and not used */
     bool has_addresses, has_goids, has_numbers; /* there were keys of this kind */
     bool has_high; /* a serial has more than 32 bits */
-    uint64_t *slots;
-    size_t slot_mask; /* number of slots - 1 */
+    uint32_t *slots;    /* by the hash's highest bits: its lowest ones as a tag, above the index; 0: free */
+    uint32_t slot_mask; /* number of slots - 1: the index's bits */
     unsigned slot_shift;
     uint64_t factor;   /* of the hash; another one where keys fall on each other */
     size_t hashed;     /* records that the slots name; the others: */
@@ -190,7 +190,7 @@ static inline uint32_t goleak_incarnation_told(uint64_t g, uint32_t incarnation)
     return goleak_g_is_slot(g) && incarnation > 1 ? 1 : incarnation;
 }
 
-/* The high half is the slot's, the low one the tag. The factor is one that parts addresses
+/* The high half is the slot's, the low one the tag's. The factor is one that parts addresses
  * well that lie a struct g of any Go version (384 to 512 bytes) from each other: these are
  * most of what is asked, and hardly two of them then want the same slot. */
 #define GOLEAK_STORE_FACTOR 0x2f4d4c8650d7d13fu
@@ -200,7 +200,6 @@ static inline uint64_t goleak_store_hash(const struct goleak_store *store, uint6
     return (key ^ (uint64_t)process << 48) * store->factor;
 }
 
-/* A slot: tag (low half of the hash) above the index; 0 is free. */
 GOLEAK_PREFETCHER void goleak_store_prefetch_slot(const struct goleak_store *store, uint64_t hash)
 {
     GOLEAK_PREFETCH(&store->slots[hash >> store->slot_shift]);
@@ -227,36 +226,44 @@ static inline uint32_t goleak_store_guess(const struct goleak_store *store, uint
     if (numbered && number - store->plain_first <= store->plain_more)
         return number;
     const uint32_t index = numbered ? goleak_store_numbered(store, key) : 0;
-    return index != 0 ? index : (uint32_t)store->slots[goleak_store_hash(store, key, process) >> store->slot_shift];
+    const uint64_t hash = goleak_store_hash(store, key, process);
+    return index != 0 ? index : store->slots[hash >> store->slot_shift] & store->slot_mask;
+}
+
+/* What of a slot is its tag, and what it is for this hash. */
+static inline uint32_t goleak_store_tag(const struct goleak_store *store, uint64_t bits)
+{
+    return (uint32_t)bits & ~store->slot_mask;
 }
 
 /* … that has no number: in the first slot or the second, by their tags, where it mostly is in any table. Which of them
  * cannot be foreseen, so no branch asks. */
 static inline uint32_t goleak_store_seek(const struct goleak_store *store, uint64_t hash)
 {
-    size_t at = (size_t)(hash >> store->slot_shift);
-    uint64_t first = store->slots[at], second = store->slots[(at + 1) & store->slot_mask];
-    uint32_t two = (uint32_t)(second >> 32) == (uint32_t)hash ? (uint32_t)second : 0;
-    return (uint32_t)(first >> 32) == (uint32_t)hash ? (uint32_t)first : two;
+    const uint32_t at = (uint32_t)(hash >> store->slot_shift), tag = goleak_store_tag(store, hash);
+    const uint32_t first = store->slots[at] ^ tag, second = store->slots[(at + 1) & store->slot_mask] ^ tag;
+    const uint32_t two = second <= store->slot_mask ? second : 0;
+    return first <= store->slot_mask ? first : two;
 }
 
 /* Index of the record, 0 if there is none. */
 static inline uint32_t goleak_store_find(const struct goleak_store *store, uint64_t key, uint16_t process,
                                          uint64_t hash)
 {
-    uint32_t tag = (uint32_t)hash, index = store->has_numbers ? goleak_store_numbered(store, key) : 0;
+    uint32_t tag = goleak_store_tag(store, hash), index = store->has_numbers ? goleak_store_numbered(store, key) : 0;
     if (index != 0 && goleak_store_at(store, index)->g == key && goleak_store_at(store, index)->process == process)
         return index;
-    for (size_t at = (size_t)(hash >> store->slot_shift);; at = (at + 1) & store->slot_mask) {
-        uint64_t slot = store->slots[at];
+    for (uint32_t at = (uint32_t)(hash >> store->slot_shift);; at = (at + 1) & store->slot_mask) {
+        const uint32_t slot = store->slots[at];
         if (slot == 0)
             return 0;
-        if ((uint32_t)(slot >> 32) != tag)
+        if (goleak_store_tag(store, slot) != tag)
             continue;
-        const struct goleak_record *record = goleak_store_at(store, (uint32_t)slot);
+        index = slot & store->slot_mask;
+        const struct goleak_record *record = goleak_store_at(store, index);
         uint64_t own = record->g != 0 ? record->g : record->goid | GOLEAK_KEY_GOID;
         if (own == key && record->process == process)
-            return (uint32_t)slot;
+            return index;
     }
 }
 

@@ -133,6 +133,22 @@ static void numbers_of_readers_are_keys_as_well(void **state)
     assert_true(store.numbered_count < 100000);
 }
 
+/* They need no slots, so there are few of these; one that needs one all the same may be anywhere. */
+static void addresses_behind_many_numbers_are_found(void **state)
+{
+    enum { MANY = 20000 };
+    (void)state;
+    for (uint64_t i = 1; i <= MANY; i++)
+        add(GOLEAK_G_SLOT | i, 0);
+    assert_true(store.slot_mask < MANY);
+    for (uint64_t i = 1; i <= 50; i++) {
+        assert_int_equal(add(0xc000102000 + i * 0x1c0, 0), MANY + i);
+        assert_int_equal(find(0xc000102000 + i * 0x1c0, 0), MANY + i);
+    }
+    for (uint64_t i = 1; i <= MANY; i++)
+        assert_int_equal(find(GOLEAK_G_SLOT | i, 0), i);
+}
+
 static void many_are_found_and_do_not_move(void **state)
 {
     enum { MANY = 100000 };
@@ -230,6 +246,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(goids_are_keys_of_their_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_goid_that_is_learnt_later_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(numbers_of_readers_are_keys_as_well, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(addresses_behind_many_numbers_are_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_are_found_and_do_not_move, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_leaves_the_store_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keys_that_were_chosen_to_collide_do_not, set_up, tear_down),
