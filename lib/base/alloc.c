@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void *default_realloc(void *context, void *pointer, size_t old_size, size_t new_size)
 {
@@ -68,10 +69,11 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
 #define PAGE ((size_t)4096)
 #define HUGE_PAGE ((size_t)2 << 20)
 #define LARGE ((size_t)64 << 10)
+#define PAGE_NS_LONG 6000
 
 /* Not zeroed. Not for what realloc() may have to move: it moves pages of 4 KiB by their addresses,
  * and copies huge ones. */
-static void *alloc_block(struct goleak_alloc *alloc, size_t size)
+static void *alloc_block(struct goleak_alloc *alloc, size_t size, bool huge)
 {
     void *table = NULL;
     if (size < LARGE || alloc->hook.realloc != default_realloc)
@@ -82,17 +84,48 @@ static void *alloc_block(struct goleak_alloc *alloc, size_t size)
         return got(alloc, NULL);
     alloc->used_bytes += size;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    if (size >= HUGE_PAGE)
+    if (huge && size >= HUGE_PAGE)
         (void)madvise(table, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish */
+#else
+    (void)huge;
 #endif
     return table;
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    return clock_gettime(CLOCK_MONOTONIC, &now) == 0 ? (int64_t)now.tv_sec * 1000000000 + now.tv_nsec : 0;
+}
+
+/* What the first pages of a block take, which are needed in any case: the least of several, for others may run meanwhile. */
+static int64_t measure_page(char *block)
+{
+    enum { TIMES = 4, PAGES = 4 };
+    int64_t least = INT64_MAX, before = now_ns();
+    for (size_t i = 0; i < TIMES; i++) {
+        for (size_t page = 0; page < PAGES; page++)
+            *(volatile char *)(block + (i * PAGES + page) * PAGE) = 0;
+        int64_t now = now_ns();
+        least = now - before < least ? now - before : least;
+        before = now;
+    }
+    return least / PAGES + 1;
+}
+
+void *goleak_alloc_pages(struct goleak_alloc *alloc, size_t size, int64_t *page_ns)
+{
+    void *block = alloc_block(alloc, size, *page_ns > PAGE_NS_LONG);
+    if (block != NULL && size >= LARGE && size % HUGE_PAGE != 0)
+        *page_ns = measure_page(block);
+    return block;
 }
 
 void *goleak_alloc_array(struct goleak_alloc *alloc, size_t count, size_t size)
 {
     if (size != 0 && count > SIZE_MAX / size)
         return got(alloc, NULL);
-    return alloc_block(alloc, count * size != 0 ? count * size : 1);
+    return alloc_block(alloc, count * size != 0 ? count * size : 1, true);
 }
 
 void *goleak_alloc_zeroed(struct goleak_alloc *alloc, size_t size)
@@ -146,7 +179,7 @@ static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
     }
     memcpy(&pointer, pointer_address, sizeof pointer);
     if (is_table && room * item_size >= LARGE) {
-        moved = alloc_block(alloc, room * item_size);
+        moved = alloc_block(alloc, room * item_size, true);
         if (moved != NULL && pointer != NULL) {
             memcpy(moved, pointer, old_size);
             goleak_free(alloc, pointer, old_size);

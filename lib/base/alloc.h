@@ -36,6 +36,11 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
 void *goleak_alloc_array(struct goleak_alloc *alloc, size_t count, size_t size);
 /* The same, zeroed: for what is read in no order. */
 void *goleak_alloc_table(struct goleak_alloc *alloc, size_t count, size_t size);
+/* For parts of one large whole, in no order; not zeroed. What it takes until a page of 4 KiB is there differs by a
+ * hundred from one virtual machine to another, and in one that gives free memory back to its host it is longer for a
+ * huge page than for all small ones that lie in its place. So of blocks that are no whole huge pages it is measured
+ * (*page_ns), and where it is long, larger ones are on huge pages. */
+void *goleak_alloc_pages(struct goleak_alloc *alloc, size_t size, int64_t *page_ns);
 /* Zeroed, and the system gives no page before something is written to it. size is not 0. */
 void *goleak_alloc_zeroed(struct goleak_alloc *alloc, size_t size);
 void goleak_free(struct goleak_alloc *alloc, void *pointer, size_t size);

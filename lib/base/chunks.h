@@ -1,21 +1,28 @@
 /*
  * chunks - an array that grows and never moves: chunks of one size, each on lines of the cache.
  *
- * Not on huge pages (alloc.h), although they are read in no order: most of the memory of a
- * large recording is here, and a virtual machine that gives free memory back to its host waits
- * longer for a huge page than the processor later saves.
+ * They lie in blocks: the first have one chunk, later ones as many as there are, up to some megabytes, so that the
+ * largest can be on huge pages (alloc.h): most of the memory of a large recording is here, and it is read in no order.
  */
 #ifndef GOLEAK_BASE_CHUNKS_H
 #define GOLEAK_BASE_CHUNKS_H
 
 #include "base/alloc.h"
 
+struct goleak_chunk_block {
+    void *at;
+    size_t bytes;
+};
+
 struct goleak_chunks {
     struct goleak_alloc *alloc;
-    void **all;    /* all[0 .. count) */
-    void **blocks; /* that they lie in */
-    size_t count, capacity, block_capacity;
+    void **all;                        /* all[0 .. count) */
+    struct goleak_chunk_block *blocks; /* that they lie in */
+    size_t count, capacity, block_count, block_capacity;
     size_t chunk_bytes; /* a multiple of a line of the cache */
+    char *next;         /* of those in the last block that are not in use, */
+    size_t left;        /* … so many */
+    int64_t page_ns;    /* what it took to get a page, see goleak_alloc_pages(); 0: not known yet */
 };
 
 void goleak_chunks_init(struct goleak_chunks *chunks, struct goleak_alloc *alloc, size_t chunk_bytes);

@@ -28,14 +28,22 @@ struct goleak_node {
     uint32_t ended, ended_at; /* the record of its child that ended last, 0: none has; low half of that moment */
 };
 
-_Static_assert(sizeof(struct goleak_node) <= GOLEAK_LINE, "a node is one line of the cache");
+_Static_assert(sizeof(struct goleak_node) == GOLEAK_LINE, "a node is one line of the cache");
+
+#define GOLEAK_NODE_CHUNK 4096
 
 struct goleak_lineage {
     struct goleak_alloc *alloc;
-    struct goleak_node *nodes; /* nodes[0] is "none" */
-    size_t count, capacity;
+    struct goleak_chunks chunks; /* of nodes; the first is "none" */
+    size_t count;
     uint32_t free_list; /* linked through parent; 0: none */
 };
+
+static inline struct goleak_node *goleak_lineage_at(const struct goleak_lineage *lineage, uint32_t node)
+{
+    struct goleak_node *chunk = lineage->chunks.all[node / GOLEAK_NODE_CHUNK];
+    return &chunk[node % GOLEAK_NODE_CHUNK];
+}
 
 void goleak_lineage_init(struct goleak_lineage *lineage, struct goleak_alloc *alloc);
 void goleak_lineage_release(struct goleak_lineage *lineage);
@@ -60,10 +68,5 @@ bool goleak_lineage_descends(const struct goleak_lineage *lineage, uint32_t node
 
 /* Gives back one reference to a node; 0: none. */
 void goleak_lineage_drop(struct goleak_lineage *lineage, uint32_t node);
-
-static inline const struct goleak_node *goleak_lineage_at(const struct goleak_lineage *lineage, uint32_t node)
-{
-    return &lineage->nodes[node];
-}
 
 #endif

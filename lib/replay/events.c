@@ -119,7 +119,7 @@ static void appear(struct goleak_replay *replay, const struct goleak_event *even
         goleak_detail_of(replay, record)->incarnation = 1;
         record->flags |= GOLEAK_REC_SEEN;
         if (record->flags & GOLEAK_REC_SPAWNED)
-            replay->lineage.nodes[goleak_detail_of(replay, record)->node].incarnation = 1;
+            goleak_lineage_at(&replay->lineage, goleak_detail_of(replay, record)->node)->incarnation = 1;
     }
     record->since = moment;
     record->state = GOLEAK_STATE_UNKNOWN;
@@ -323,7 +323,7 @@ static enum goleak_status learn_site(struct goleak_replay *replay, const struct 
     if (record->site != 0 && goleak_is_told(replay, record))
         tell_site(replay, record, moment);
     if ((record->flags & GOLEAK_REC_SPAWNED) && record->site != 0) {
-        struct goleak_node *node = &replay->lineage.nodes[goleak_detail_of(replay, record)->node];
+        struct goleak_node *node = goleak_lineage_at(&replay->lineage, goleak_detail_of(replay, record)->node);
         node->late = true;
         node->last_before = (uint32_t)replay->serial;
         node->site = record->site;
@@ -624,7 +624,7 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
 /* Children that were told of its address alone have a node that is its own. */
 static void keep_node(struct goleak_replay *replay, struct goleak_record *record, uint32_t node)
 {
-    struct goleak_node *own = &replay->lineage.nodes[node];
+    struct goleak_node *own = goleak_lineage_at(&replay->lineage, node);
     own->goid = record->goid;
     if (record->flags & GOLEAK_REC_SPAWNED) { /* … and so have those that were told of its goid */
         goleak_lineage_drop(&replay->lineage, node);
@@ -638,7 +638,7 @@ static void keep_node(struct goleak_replay *replay, struct goleak_record *record
     if (!goleak_lineage_descends(&replay->lineage, record->parent, node))
         own->parent = record->parent;
     if (own->parent != 0)
-        replay->lineage.nodes[own->parent].references++;
+        goleak_lineage_at(&replay->lineage, own->parent)->references++;
 }
 
 /* A goroutine shows its address that was known by its goid before: it takes over what is
@@ -665,7 +665,7 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
         !goleak_store_set_until(&replay->store, record, goleak_store_until(&replay->store, named)))
         return goleak_alloc_failure(replay->alloc);
     if (record->flags & GOLEAK_REC_SPAWNED)
-        replay->lineage.nodes[detail->node].g = g;
+        goleak_lineage_at(&replay->lineage, detail->node)->g = g;
     if (node != 0)
         keep_node(replay, record, node);
     *was = (struct goleak_detail) { 0 };

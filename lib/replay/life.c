@@ -106,9 +106,9 @@ void goleak_begin_time(struct goleak_replay *replay, int64_t first_ns)
     for (uint32_t site = 0; site < goleak_sites_count(&replay->sites); site++)
         if (replay->sites.sites[site].last != 0)
             replay->sites.sites[site].first = replay->sites.sites[site].last = first_ns;
-    for (size_t node = 0; node < replay->lineage.count; node++)
-        if (replay->lineage.nodes[node].last != 0)
-            replay->lineage.nodes[node].last = first_ns;
+    for (uint32_t node = 0; node < replay->lineage.count; node++)
+        if (goleak_lineage_at(&replay->lineage, node)->last != 0)
+            goleak_lineage_at(&replay->lineage, node)->last = first_ns;
     for (uint32_t i = 1; i <= replay->store.count; i++) {
         struct goleak_record *record = goleak_store_at(&replay->store, i);
         record->created = record->created != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
@@ -165,6 +165,8 @@ static const struct goleak_event *last_with(const struct goleak_counted *counted
 
 void goleak_note_printed(struct goleak_replay *replay, struct goleak_counted *counted, const struct goleak_event *end)
 {
+    if (counted->none)
+        return;
     struct goleak_printed *printed = &replay->printed;
     const struct goleak_event *live = last_with(counted, end, GOLEAK_HAS_COUNT),
                               *blocked = last_with(counted, end, GOLEAK_HAS_BLOCKED_COUNT);

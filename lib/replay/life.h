@@ -25,7 +25,7 @@ static inline uint32_t goleak_parent_site_of(const struct goleak_replay *replay,
 {
     if (record->parent == 0)
         return 0;
-    const struct goleak_node *node = &replay->lineage.nodes[record->parent];
+    const struct goleak_node *node = goleak_lineage_at(&replay->lineage, record->parent);
     uint32_t site = LIKELY(!node->late) || (int32_t)(record->serial - node->last_before) > 0 ? node->site : 0;
     return replay->sites.sites[site].place;
 }
@@ -180,7 +180,7 @@ void goleak_note_twins(struct goleak_replay *replay, const struct goleak_node *s
 /* Does it end because its spawner has? Counted without a branch: which cannot be foreseen. Or with a sibling? */
 static inline void goleak_note_end(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
-    struct goleak_node *spawner = &replay->lineage.nodes[record->parent];
+    struct goleak_node *spawner = goleak_lineage_at(&replay->lineage, record->parent);
     struct goleak_site *site = &replay->sites.sites[record->site];
     uint64_t life = (uint64_t)moment - (uint64_t)record->created, apart = (uint64_t)moment - (uint64_t)spawner->last;
     const uint64_t right_after = goleak_right_after(replay, life);
@@ -201,7 +201,7 @@ static inline void goleak_end_lineage(struct goleak_replay *replay, struct golea
     if (GOLEAK_KEEPS_WAITS && record->parent != 0 && record->created != GOLEAK_NO_MOMENT)
         goleak_note_end(replay, record, moment);
     if (record->flags & GOLEAK_REC_SPAWNED)
-        replay->lineage.nodes[goleak_detail_of(replay, record)->node].last = moment;
+        goleak_lineage_at(&replay->lineage, goleak_detail_of(replay, record)->node)->last = moment;
     goleak_lineage_end(&replay->lineage, record, goleak_detail_of(replay, record));
 }
 
@@ -234,8 +234,8 @@ static inline void goleak_note_birth(struct goleak_replay *replay, const struct 
     struct goleak_site *site = &replay->sites.sites[record->site];
     site->first = site->first == 0 || moment < site->first ? moment : site->first;
     site->last = moment > site->last ? moment : site->last;
-    if (record->parent != 0 && moment > replay->lineage.nodes[record->parent].last)
-        replay->lineage.nodes[record->parent].last = moment;
+    if (record->parent != 0 && moment > goleak_lineage_at(&replay->lineage, record->parent)->last)
+        goleak_lineage_at(&replay->lineage, record->parent)->last = moment;
 }
 
 #define GOLEAK_TELLS_OBJECT (GOLEAK_HAS_LOCK | GOLEAK_HAS_CHAN | GOLEAK_HAS_ELEM)
@@ -319,6 +319,7 @@ ALWAYS_INLINE int64_t goleak_take_moment(struct goleak_replay *replay, const str
 /* The events of a row whose counters were compared and have not been noted: from the first one on. Most print what they
  * should; the last one that did not, of each counter, is kept with what it should have printed. */
 struct goleak_counted {
+    bool none;                                         /* prints any */
     const struct goleak_event *first, *live, *blocked; /* NULL: none differs */
     int64_t should_live, should_blocked;
 };

@@ -144,8 +144,8 @@ ALWAYS_INLINE void fetch_ahead(const struct goleak_replay *replay, const struct 
         GOLEAK_PREFETCH(goleak_store_detail_at(store, index));
         GOLEAK_PREFETCH(goleak_store_detail_at(store, indices[naming[i]]));
     }
-    for (size_t i = 0; i < ends && replay->lineage.nodes != NULL; i++)
-        GOLEAK_PREFETCH(&replay->lineage.nodes[found[ending[i]].record->parent]);
+    for (size_t i = 0; i < ends && replay->lineage.count != 0; i++)
+        GOLEAK_PREFETCH(goleak_lineage_at(&replay->lineage, found[ending[i]].record->parent));
     for (size_t i = 0; waited && i < count; i++) {
         waking[wakes] = (uint8_t)i;
         wakes += touches >> events[i].kind & 1;
@@ -166,16 +166,26 @@ ALWAYS_INLINE void find_few(const struct goleak_replay *replay, const struct gol
 
 /* ---- the loop ---- */
 
-/* Of each sort of recordings: the article's script, which tells no times; Go's traces; and all others. */
-#define TELLS_OTHERS (GOLEAK_HAS_PID | GOLEAK_HAS_TID | GOLEAK_TELLS_OBJECT)
+#define TELLS_COUNTERS (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)
+#define TELLS_PROCESS (GOLEAK_HAS_PID | GOLEAK_HAS_TID)
+
+/* Of each sort of recordings: the article's script, which tells no times; Go's traces; what perf and bpftrace print; and
+ * all others. */
+static const struct goleak_tells tells_any = { 0, 0, true };
 static const struct goleak_tells tells_plain = { GOLEAK_HAS_G,
-                                                 TELLS_OTHERS | GOLEAK_HAS_GOID | GOLEAK_HAS_OTHER_GOID |
-                                                     GOLEAK_HAS_TIME | GOLEAK_HAS_UNTIL | GOLEAK_HAS_STACK |
-                                                     GOLEAK_TELLS_SITE,
-                                                 false },
-                                 tells_trace = { GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_TIME,
-                                                 TELLS_OTHERS | GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT, true },
-                                 tells_any = { 0, 0, true };
+                                                 TELLS_PROCESS | GOLEAK_TELLS_OBJECT | GOLEAK_HAS_GOID |
+                                                     GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_TIME | GOLEAK_HAS_UNTIL |
+                                                     GOLEAK_HAS_STACK | GOLEAK_TELLS_SITE,
+                                                 false };
+static const struct goleak_tells tells_trace = { GOLEAK_HAS_G | GOLEAK_HAS_GOID | GOLEAK_HAS_TIME,
+                                                 TELLS_PROCESS | GOLEAK_TELLS_OBJECT | TELLS_COUNTERS, true };
+static const struct goleak_tells tells_probes = { GOLEAK_HAS_TIME | GOLEAK_HAS_TID, GOLEAK_HAS_PID | TELLS_COUNTERS,
+                                                  false };
+
+ALWAYS_INLINE bool is_told_so(uint32_t every, uint32_t any, struct goleak_tells tells)
+{
+    return (~every & tells.every) == 0 && (any & tells.none) == 0;
+}
 
 /* Only the long way asks who watches. */
 static bool is_watched(const struct goleak_replay *replay)
@@ -209,12 +219,13 @@ static enum goleak_status go_long(struct goleak_replay *replay, const struct gol
     return status == GOLEAK_OK ? goleak_make_room(replay) : status;
 }
 
+/* any: what some of them tell. */
 ALWAYS_INLINE enum goleak_status run_events(struct goleak_replay *replay, const struct goleak_event *events,
                                             size_t count, enum goleak_replay_mode mode, struct goleak_tells tells,
-                                            size_t *done)
+                                            uint32_t any, size_t *done)
 {
     struct goleak_found found[GOLEAK_ROW];
-    struct goleak_counted counted = { .first = events };
+    struct goleak_counted counted = { .none = (any & TELLS_COUNTERS) == 0, .first = events };
     const uint16_t found_for = replay->process;
     const bool watched = is_watched(replay);
     enum goleak_status status = GOLEAK_OK;
@@ -241,28 +252,21 @@ ALWAYS_INLINE enum goleak_status run_events(struct goleak_replay *replay, const 
             break;
     }
     *done = i;
-    if ((tells.none & GOLEAK_HAS_COUNT) == 0)
-        goleak_note_printed(replay, &counted, &events[i]);
+    goleak_note_printed(replay, &counted, &events[i]);
     return status;
 }
 
-static NOINLINE enum goleak_status run_plain(struct goleak_replay *replay, const struct goleak_event *events,
-                                             size_t count, enum goleak_replay_mode mode, size_t *done)
-{
-    return run_events(replay, events, count, mode, tells_plain, done);
-}
+#define RUN_AS(name, tells)                                                                                            \
+    static NOINLINE enum goleak_status name(struct goleak_replay *replay, const struct goleak_event *events,           \
+                                            size_t count, enum goleak_replay_mode mode, uint32_t any, size_t *done)    \
+    {                                                                                                                  \
+        return run_events(replay, events, count, mode, tells, any, done);                                              \
+    }
 
-static NOINLINE enum goleak_status run_trace(struct goleak_replay *replay, const struct goleak_event *events,
-                                             size_t count, enum goleak_replay_mode mode, size_t *done)
-{
-    return run_events(replay, events, count, mode, tells_trace, done);
-}
-
-static NOINLINE enum goleak_status run_any(struct goleak_replay *replay, const struct goleak_event *events,
-                                           size_t count, enum goleak_replay_mode mode, size_t *done)
-{
-    return run_events(replay, events, count, mode, tells_any, done);
-}
+RUN_AS(run_plain, tells_plain)
+RUN_AS(run_trace, tells_trace)
+RUN_AS(run_probes, tells_probes)
+RUN_AS(run_any, tells_any)
 
 static enum goleak_status run_row(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
                                   enum goleak_replay_mode mode, size_t *done)
@@ -277,11 +281,13 @@ static enum goleak_status run_row(struct goleak_replay *replay, const struct gol
         every &= events[i].has;
         any |= events[i].has;
     }
-    if ((~every & tells_plain.every) == 0 && (any & tells_plain.none) == 0 && !replay->store.has_numbers)
-        return run_plain(replay, events, count, mode, done);
-    if ((~every & tells_trace.every) == 0 && (any & tells_trace.none) == 0)
-        return run_trace(replay, events, count, mode, done);
-    return run_any(replay, events, count, mode, done);
+    if (is_told_so(every, any, tells_plain) && !replay->store.has_numbers)
+        return run_plain(replay, events, count, mode, any, done);
+    if (is_told_so(every, any, tells_trace))
+        return run_trace(replay, events, count, mode, any, done);
+    if (is_told_so(every, any, tells_probes) && !replay->store.has_numbers)
+        return run_probes(replay, events, count, mode, any, done);
+    return run_any(replay, events, count, mode, any, done);
 }
 
 enum goleak_status goleak_replay_run(struct goleak_replay *replay, const struct goleak_event *events, size_t count,

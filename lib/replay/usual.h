@@ -198,7 +198,7 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
     record->goid = has & GOLEAK_HAS_GOID ? event->goid : 0;
     record->flags |= GOLEAK_REC_NOT_MAIN;
     record->parent = node;
-    replay->lineage.nodes[node].references++;
+    goleak_lineage_at(&replay->lineage, node)->references++;
     if ((has & (GOLEAK_HAS_STACK | GOLEAK_TELLS_SITE)) != 0 && goleak_set_site(replay, record, event) != GOLEAK_OK)
         replay->failed = true; /* it lives already: the long way would begin another life */
     if (spawner->state == GOLEAK_STATE_WAITING)

@@ -271,7 +271,7 @@ static size_t fetch_children(const struct goleak_hope_search *search, uint32_t w
         count += (parent != 0) & (ended | blocked);
     }
     for (size_t i = 0; i < count; i++) /* where their spawner has ended, what was handed on goes through it */
-        GOLEAK_PREFETCH(&search->input->lineage->nodes[search->parents[records[i]]]);
+        GOLEAK_PREFETCH(goleak_lineage_at(search->input->lineage, search->parents[records[i]]));
     return count;
 }
 

@@ -93,7 +93,7 @@ static inline size_t goleak_fetch_word(const struct goleak_hope_search *search, 
 static inline uint32_t goleak_nearest_alive(const struct goleak_hope_search *search, uint32_t node)
 {
     while (node != 0 && !goleak_has_bit(search->alive, node))
-        node = search->input->lineage->nodes[node].parent;
+        node = goleak_lineage_at(search->input->lineage, node)->parent;
     return node;
 }
 

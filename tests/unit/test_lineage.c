@@ -63,7 +63,7 @@ static void spawn(struct one *parent, struct one *child)
 static size_t kept(void)
 {
     size_t count = lineage.count != 0 ? lineage.count - 1 : 0;
-    for (uint32_t node = lineage.free_list; node != 0; node = lineage.nodes[node].parent)
+    for (uint32_t node = lineage.free_list; node != 0; node = goleak_lineage_at(&lineage, node)->parent)
         count--;
     return count;
 }
