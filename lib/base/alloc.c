@@ -69,7 +69,44 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
 #define PAGE ((size_t)4096)
 #define HUGE_PAGE ((size_t)2 << 20)
 #define LARGE ((size_t)64 << 10)
+
+/* ---- pages ---- */
+
 #define PAGE_NS_LONG 6000
+/* What grows ahead of what is needed: from here on, and by so much, which are addresses until it is written to. */
+#define AHEAD_FROM ((size_t)8 << 20)
+#define AHEAD ((size_t)256 << 20)
+#define PAGES_FROM ((size_t)256 << 10) /* bytes: a block of less is not asked */
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    return clock_gettime(CLOCK_MONOTONIC, &now) == 0 ? (int64_t)now.tv_sec * 1000000000 + now.tv_nsec : 0;
+}
+
+/* What it takes until one is there, by the first ones of what is fresh, which are needed in any case: the least of
+ * several, for others run meanwhile. */
+static void learn_page(struct goleak_alloc *alloc, void *fresh, size_t size)
+{
+    enum { TIMES = 4, PAGES = 4 };
+    if (alloc->page_ns != 0 || size < PAGES_FROM || alloc->hook.realloc != default_realloc)
+        return;
+    volatile char *page = (char *)fresh + (PAGE - (uintptr_t)fresh % PAGE) % PAGE;
+    int64_t least = INT64_MAX, before = now_ns();
+    for (size_t time = 0; time < TIMES; time++) {
+        for (size_t i = 0; i < PAGES; i++, page += PAGE)
+            *page = 0;
+        int64_t now = now_ns();
+        least = now - before < least ? now - before : least;
+        before = now;
+    }
+    alloc->page_ns = least / PAGES + 1;
+}
+
+bool goleak_are_pages_slow(const struct goleak_alloc *alloc)
+{
+    return alloc->page_ns > PAGE_NS_LONG && alloc->limit_bytes == 0;
+}
 
 /* Not zeroed. Not for what realloc() may have to move: it moves pages of 4 KiB by their addresses,
  * and copies huge ones. */
@@ -92,32 +129,11 @@ static void *alloc_block(struct goleak_alloc *alloc, size_t size, bool huge)
     return table;
 }
 
-static int64_t now_ns(void)
+void *goleak_alloc_pages(struct goleak_alloc *alloc, size_t size)
 {
-    struct timespec now;
-    return clock_gettime(CLOCK_MONOTONIC, &now) == 0 ? (int64_t)now.tv_sec * 1000000000 + now.tv_nsec : 0;
-}
-
-/* What the first pages of a block take, which are needed in any case: the least of several, for others may run meanwhile. */
-static int64_t measure_page(char *block)
-{
-    enum { TIMES = 4, PAGES = 4 };
-    int64_t least = INT64_MAX, before = now_ns();
-    for (size_t i = 0; i < TIMES; i++) {
-        for (size_t page = 0; page < PAGES; page++)
-            *(volatile char *)(block + (i * PAGES + page) * PAGE) = 0;
-        int64_t now = now_ns();
-        least = now - before < least ? now - before : least;
-        before = now;
-    }
-    return least / PAGES + 1;
-}
-
-void *goleak_alloc_pages(struct goleak_alloc *alloc, size_t size, int64_t *page_ns)
-{
-    void *block = alloc_block(alloc, size, *page_ns > PAGE_NS_LONG);
-    if (block != NULL && size >= LARGE && size % HUGE_PAGE != 0)
-        *page_ns = measure_page(block);
+    void *block = alloc_block(alloc, size, goleak_are_pages_slow(alloc));
+    if (block != NULL)
+        learn_page(alloc, block, size);
     return block;
 }
 
@@ -166,8 +182,17 @@ static size_t room_for(size_t capacity, size_t need, size_t item_size)
     return room <= SIZE_MAX / item_size ? room : 0;
 }
 
+/* Fresh memory is not to be copied into fresh memory again and again. */
+static size_t room_ahead(size_t room, size_t item_size)
+{
+    const size_t ahead = AHEAD / item_size;
+    return SIZE_MAX <= UINT32_MAX ? room : room < ahead ? ahead : room <= SIZE_MAX / item_size / 2 ? room * 2 : room;
+}
+
+enum how { MOVED, COPIED, AHEAD_OF_NEED };
+
 static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need, size_t item_size,
-                 bool is_table)
+                 enum how how)
 {
     if (need <= *capacity)
         return true;
@@ -178,7 +203,11 @@ static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
         return false;
     }
     memcpy(&pointer, pointer_address, sizeof pointer);
-    if (is_table && room * item_size >= LARGE) {
+    if (how == AHEAD_OF_NEED && goleak_are_pages_slow(alloc) && room * item_size >= AHEAD_FROM) {
+        room = room_ahead(room, item_size);
+        how = COPIED;
+    }
+    if (how == COPIED && room * item_size >= LARGE) {
         moved = alloc_block(alloc, room * item_size, true);
         if (moved != NULL && pointer != NULL) {
             memcpy(moved, pointer, old_size);
@@ -186,6 +215,8 @@ static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
         }
     } else {
         moved = goleak_realloc(alloc, pointer, old_size, room * item_size);
+        if (moved != NULL && how == AHEAD_OF_NEED)
+            learn_page(alloc, (char *)moved + old_size, room * item_size - old_size);
     }
     if (moved == NULL)
         return false;
@@ -196,13 +227,19 @@ static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
 
 bool goleak_grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need, size_t item_size)
 {
-    return grow(alloc, pointer_address, capacity, need, item_size, false);
+    return grow(alloc, pointer_address, capacity, need, item_size, MOVED);
 }
 
 bool goleak_grow_table(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need,
                        size_t item_size)
 {
-    return grow(alloc, pointer_address, capacity, need, item_size, true);
+    return grow(alloc, pointer_address, capacity, need, item_size, COPIED);
+}
+
+bool goleak_grow_ahead(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need,
+                       size_t item_size)
+{
+    return grow(alloc, pointer_address, capacity, need, item_size, AHEAD_OF_NEED);
 }
 
 enum goleak_status goleak_alloc_failure(const struct goleak_alloc *alloc)

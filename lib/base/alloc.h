@@ -17,6 +17,7 @@ struct goleak_alloc {
     struct goleak_allocator hook;
     uint64_t used_bytes;
     uint64_t limit_bytes; /* 0: none */
+    int64_t page_ns;      /* until a page is there; 0: not known */
     bool over_limit;      /* the last NULL was ours, whatever succeeded since */
 };
 
@@ -36,11 +37,13 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
 void *goleak_alloc_array(struct goleak_alloc *alloc, size_t count, size_t size);
 /* The same, zeroed: for what is read in no order. */
 void *goleak_alloc_table(struct goleak_alloc *alloc, size_t count, size_t size);
-/* For parts of one large whole, in no order; not zeroed. What it takes until a page of 4 KiB is there differs by a
- * hundred from one virtual machine to another, and in one that gives free memory back to its host it is longer for a
- * huge page than for all small ones that lie in its place. So of blocks that are no whole huge pages it is measured
- * (*page_ns), and where it is long, larger ones are on huge pages. */
-void *goleak_alloc_pages(struct goleak_alloc *alloc, size_t size, int64_t *page_ns);
+/* The same for parts of one large whole. */
+void *goleak_alloc_pages(struct goleak_alloc *alloc, size_t size);
+/* Until a page of 4 KiB is there it takes 0.4 us in one virtual machine, and 15 us in another: there more is on huge
+ * pages than tables. Where it is short these may take longer than all small ones in their place, for a host to which
+ * free memory was given back has to give all of it again. It is measured, by the first large blocks; never so where
+ * memory is limited, or the caller's. */
+bool goleak_are_pages_slow(const struct goleak_alloc *alloc);
 /* Zeroed, and the system gives no page before something is written to it. size is not 0. */
 void *goleak_alloc_zeroed(struct goleak_alloc *alloc, size_t size);
 void goleak_free(struct goleak_alloc *alloc, void *pointer, size_t size);
@@ -51,6 +54,11 @@ bool goleak_grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
 
 /* The same for what is read in no order: on huge pages, and copied as it grows. */
 bool goleak_grow_table(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need,
+                       size_t item_size);
+
+/* The same for what nobody writes to before it is in use (no clearing of what was added): where pages are slow it takes
+ * many more than are needed, as addresses, and is hardly copied. */
+bool goleak_grow_ahead(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need,
                        size_t item_size);
 
 #define GOLEAK_LINE 64 /* of the cache */

@@ -18,7 +18,8 @@ void goleak_buf_release(struct goleak_buf *buf)
 
 bool goleak_buf_reserve(struct goleak_buf *buf, size_t more)
 {
-    if (more > SIZE_MAX - buf->size || !goleak_grow(buf->alloc, &buf->data, &buf->capacity, buf->size + more, 1)) {
+    if (more > SIZE_MAX - buf->size ||
+        !goleak_grow_ahead(buf->alloc, &buf->data, &buf->capacity, buf->size + more, 1)) {
         buf->failed = true;
         return false;
     }

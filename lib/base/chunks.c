@@ -1,7 +1,9 @@
 /* chunks - see chunks.h. */
 #include "base/chunks.h"
 
-#define BLOCK_MOST ((size_t)8 << 20) /* bytes; not many more than that are taken in vain */
+/* Bytes: not many more than that are taken in vain. */
+#define BLOCK_MOST ((size_t)8 << 20)
+#define HUGE_PAGE ((size_t)2 << 20)
 
 void goleak_chunks_init(struct goleak_chunks *chunks, struct goleak_alloc *alloc, size_t chunk_bytes)
 {
@@ -20,23 +22,31 @@ void goleak_chunks_release(struct goleak_chunks *chunks)
     goleak_chunks_init(chunks, alloc, chunks->chunk_bytes);
 }
 
-/* With as many chunks as there are, which within a limit would count though they are not in use; of the largest, what is
- * left at its end is hardly anything. */
+/* Of the next block: as much as there is. Within a limit that would count, though it is not in use; where a huge page
+ * is worth it, it is a whole one. */
+static size_t bytes_of_next(const struct goleak_chunks *chunks)
+{
+    const size_t size = chunks->chunk_bytes, all = chunks->count * size;
+    if (chunks->count == 0 || chunks->alloc->limit_bytes != 0)
+        return size + GOLEAK_LINE;
+    if (all >= BLOCK_MOST)
+        return BLOCK_MOST;
+    return goleak_are_pages_slow(chunks->alloc) && all < HUGE_PAGE ? HUGE_PAGE : all + GOLEAK_LINE;
+}
+
 static bool add_block(struct goleak_chunks *chunks)
 {
-    const size_t size = chunks->chunk_bytes, most = BLOCK_MOST / size;
-    const size_t wanted = chunks->count == 0 || chunks->alloc->limit_bytes != 0 ? 1 : chunks->count;
-    const size_t count = wanted < most ? wanted : most;
-    const size_t bytes = count == most ? BLOCK_MOST : count * size + GOLEAK_LINE;
+    const size_t bytes = bytes_of_next(chunks);
     if (!goleak_grow(chunks->alloc, &chunks->blocks, &chunks->block_capacity, chunks->block_count + 1,
                      sizeof *chunks->blocks))
         return false;
-    void *block = goleak_alloc_pages(chunks->alloc, bytes, &chunks->page_ns);
+    void *block =
+        chunks->count == 0 ? goleak_alloc_array(chunks->alloc, bytes, 1) : goleak_alloc_pages(chunks->alloc, bytes);
     if (block == NULL)
         return false;
     chunks->blocks[chunks->block_count++] = (struct goleak_chunk_block) { block, bytes };
     chunks->next = goleak_on_line(block, 0);
-    chunks->left = count;
+    chunks->left = bytes / chunks->chunk_bytes;
     return true;
 }
 

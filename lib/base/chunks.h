@@ -22,7 +22,6 @@ struct goleak_chunks {
     size_t chunk_bytes; /* a multiple of a line of the cache */
     char *next;         /* of those in the last block that are not in use, */
     size_t left;        /* … so many */
-    int64_t page_ns;    /* what it took to get a page, see goleak_alloc_pages(); 0: not known yet */
 };
 
 void goleak_chunks_init(struct goleak_chunks *chunks, struct goleak_alloc *alloc, size_t chunk_bytes);

@@ -158,7 +158,7 @@ uint32_t goleak_trace_gs_take(struct goleak_trace_gs *gs, uint64_t goid)
     if (slot != 0) {
         gs->free_list = gs->gs[slot].seq;
     } else {
-        if (!goleak_grow(gs->alloc, &gs->gs, &gs->capacity, gs->count + 1, sizeof *gs->gs))
+        if (!goleak_grow_ahead(gs->alloc, &gs->gs, &gs->capacity, gs->count + 1, sizeof *gs->gs))
             return 0;
         slot = (uint32_t)gs->count++;
     }
@@ -186,12 +186,18 @@ void goleak_trace_gs_remove(struct goleak_trace_gs *gs, uint32_t slot)
     gs->free_list = slot;
 }
 
+/* Zero, and not in memory before it is written to. */
 bool goleak_trace_gs_remember(struct goleak_trace_gs *gs)
 {
-    const size_t before = gs->since_capacity;
-    if (!goleak_grow(gs->alloc, &gs->since, &gs->since_capacity, gs->count, sizeof *gs->since))
+    const size_t room = gs->count + gs->count / 2, before = gs->since_capacity;
+    struct goleak_trace_since *since = goleak_alloc_zeroed(gs->alloc, room * sizeof *since);
+    if (since == NULL)
         return false;
-    memset(gs->since + before, 0, (gs->since_capacity - before) * sizeof *gs->since);
+    if (before != 0)
+        memcpy(since, gs->since, before * sizeof *since);
+    goleak_free(gs->alloc, gs->since, before * sizeof *since);
+    gs->since = since;
+    gs->since_capacity = room;
     return true;
 }
 
