@@ -38,6 +38,8 @@ struct goleak_reader {
 
 /* ---- bpftrace's own lines ---- */
 
+#define TOTAL "WARNING: Total lost event count: " /* of those that were told one by one, too */
+
 /* "Lost 12 events", "Attaching 8 probes...", "Attached 8 probes", with the number. */
 static bool is_count(const char *at, const char *end, const char *before, const char *behind, uint64_t *count)
 {
@@ -103,8 +105,7 @@ static bool is_message(const char *at, const char *end)
 {
     uint64_t count;
     return is_count(at, end, "Attaching ", " probe", &count) || is_count(at, end, "Attached ", " probe", &count) ||
-           is_count(at, end, "Lost ", " events", &count) ||
-           goleak_begins(at, end, "WARNING: Total lost event count: ") ||
+           is_count(at, end, "Lost ", " events", &count) || goleak_begins(at, end, TOTAL) ||
            goleak_begins(at, end, "WARNING: Could not determine instruction boundary for ") || is_memlock(at, end) ||
            is_detach(at, end);
 }
@@ -128,15 +129,34 @@ static bool take_map(struct goleak_reader *reader, const char *at, const char *e
     return mark != 0 || bucket;
 }
 
+/* The last line, without its newline: "Lost 136", "WARNING: Total lost event count: 136". */
+static bool is_cut_loss(const struct goleak_line *line)
+{
+    static const char behind[] = " events";
+    uint64_t count;
+    if (line->ended)
+        return false;
+    if (goleak_begins(line->at, line->end, TOTAL))
+        return true;
+    if (!goleak_begins(line->at, line->end, "Lost "))
+        return false;
+    const char *rest = goleak_parse_u64(line->at + strlen("Lost "), line->end, &count);
+    return rest != NULL && (size_t)(line->end - rest) < sizeof behind - 1 &&
+           memcmp(rest, behind, (size_t)(line->end - rest)) == 0;
+}
+
 static bool take_message(struct goleak_reader *reader, const struct goleak_line *line)
 {
     struct goleak_textual *text = &reader->text;
     const char *at = line->at, *end = line->end;
     uint64_t count;
     const char *severity = find_severity(at, end);
-    if (is_count(at, end, "Lost ", " events", &count)) {
+    const bool cut = is_cut_loss(line);
+    if (cut)
+        goleak_textual_cut_loss(text, line);
+    if (is_count(at, end, "Lost ", cut ? "" : " events", &count)) {
         goleak_textual_lost(text, line, count);
-    } else if (is_count(at, end, "WARNING: Total lost event count: ", "", &count)) {
+    } else if (is_count(at, end, TOTAL, "", &count)) {
         goleak_textual_lost_in_all(text, line, count);
     } else if (severity != NULL && is_lost_stack(at, end)) {
         goleak_textual_lost_stack(text, line);

@@ -71,14 +71,18 @@ static enum goleak_status message(struct goleak_reader *reader, const struct gol
     const char *at = line->at + strlen("dtrace: ");
     uint64_t count;
     reader->text.notes++;
-    if (goleak_has_word(at, line->end, "string table overflow"))
+    if (goleak_has_word(at, line->end, "string table overflow")) {
         goleak_textual_lost_stack(&reader->text, line);
-    else if (find_drops(at, line->end, &count))
+    } else if (find_drops(at, line->end, &count)) {
         goleak_textual_lost(&reader->text, line, count);
-    else if (goleak_begins(at, line->end, "error on ") || goleak_begins(at, line->end, "processing aborted") ||
-             goleak_begins(at, line->end, "buffer ") || goleak_begins(at, line->end, "failed to ") ||
-             goleak_begins(at, line->end, "could not "))
+    } else if (!line->ended && goleak_parse_u64(at, line->end, &count) != NULL) { /* of what? */
+        goleak_textual_lost(&reader->text, line, count);
+        goleak_textual_cut_loss(&reader->text, line);
+    } else if (goleak_begins(at, line->end, "error on ") || goleak_begins(at, line->end, "processing aborted") ||
+               goleak_begins(at, line->end, "buffer ") || goleak_begins(at, line->end, "failed to ") ||
+               goleak_begins(at, line->end, "could not ")) {
         goleak_textual_error(&reader->text, line);
+    }
     return GOLEAK_OK;
 }
 

@@ -189,13 +189,19 @@ static bool take_record(struct goleak_reader *reader, const struct goleak_line *
     if (head.has & GOLEAK_HAS_TIME)
         take_time(reader, head.time_ns);
     reader->text.notes++;
-    if (!goleak_begins(at + sizeof mark - 1, end, "LOST"))
+    if (!goleak_begins(at + sizeof mark - 1, end, "LOST")) {
+        if (!line->ended) /* of what kind? */
+            goleak_textual_cut(&reader->text, line);
         return true;
+    }
     uint64_t count = 0;
-    for (; at < end; at++)
-        if (goleak_begins(at, end, "lost ") && goleak_parse_u64(at + 5, end, &count) != NULL)
-            break;
+    const char *rest = NULL;
+    for (; at < end && rest == NULL; at++)
+        if (goleak_begins(at, end, "lost "))
+            rest = goleak_parse_u64(at + strlen("lost "), end, &count);
     goleak_textual_lost(&reader->text, line, count != 0 ? count : 1);
+    if (!line->ended && (rest == NULL || rest == end))
+        goleak_textual_cut_loss(&reader->text, line);
     return true;
 }
 
@@ -227,6 +233,8 @@ static bool take_losses(struct goleak_reader *reader, const struct goleak_line *
         return false;
     }
     goleak_textual_lost_in_all(&reader->text, line, lost);
+    if (!line->ended && end[-1] != '!')
+        goleak_textual_cut_loss(&reader->text, line);
     return true;
 }
 

@@ -537,6 +537,14 @@ void goleak_textual_cut(struct goleak_textual *text, const struct goleak_line *l
                        0, "the last line ends without a newline and may be cut; it was left out");
 }
 
+void goleak_textual_cut_loss(struct goleak_textual *text, const struct goleak_line *line)
+{
+    goleak_health_note(text->env.health, GOLEAK_HEALTH_truncated, 1, line->number, (uint64_t)(line->end - line->at) + 1,
+                       0,
+                       "the last line ends without a newline and may be cut: it tells of lost events, and there may "
+                       "be more");
+}
+
 void goleak_textual_too_long(struct goleak_textual *text, const struct goleak_line *line, uint64_t bytes)
 {
     goleak_health_note(text->env.health, GOLEAK_HEALTH_damaged_lines, 1, line->number, GOLEAK_LINE_MAX + 1, 0,

@@ -127,6 +127,8 @@ enum goleak_status goleak_textual_skip_event(struct goleak_textual *text);
 enum goleak_status goleak_textual_drop_stack(struct goleak_textual *text);
 /* A recorder's message about losses or errors; the line is its own evidence. */
 void goleak_textual_lost(struct goleak_textual *text, const struct goleak_line *line, uint64_t count);
+/* The last line tells of losses and may be cut: it may lack digits. They are counted as they stand, and it is said. */
+void goleak_textual_cut_loss(struct goleak_textual *text, const struct goleak_line *line);
 /* The message tells how many in all: records before it may have told some. */
 void goleak_textual_lost_in_all(struct goleak_textual *text, const struct goleak_line *line, uint64_t total);
 void goleak_textual_lost_stack(struct goleak_textual *text, const struct goleak_line *line);

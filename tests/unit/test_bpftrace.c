@@ -196,6 +196,31 @@ static void losses_are_added_up_and_the_total_counts_once(void **state)
     }
 }
 
+static void losses_on_a_line_that_is_cut_are_the_least(void **state)
+{
+    static const struct {
+        const char *line;
+        uint64_t lost, cut;
+    } cases[] = {
+        { "Lost 12 events", 12, 0 },
+        { "Lost 12 ev", 12, 1 },
+        { "Lost 12", 12, 1 },
+        { "Lost 12 friends", 0, 0 },
+        { "WARNING: Total lost event count: 42", 42, 1 },
+        { "WARNING: Total lost event count: ", 0, 1 },
+    };
+    char text[256];
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        snprintf(text, sizeof text, PARK "\n%s", cases[i].line);
+        reading_expect(BPFTRACE, text, "1" PARKED "\n");
+        if (reading_count(GOLEAK_HEALTH_lost_events) != cases[i].lost ||
+            reading_count(GOLEAK_HEALTH_truncated) != cases[i].cut)
+            fail_msg("%s: %" PRIu64 " lost, cut %" PRIu64, cases[i].line, reading_count(GOLEAK_HEALTH_lost_events),
+                     reading_count(GOLEAK_HEALTH_truncated));
+    }
+}
+
 static void maps_may_have_keys_of_several_lines(void **state)
 {
     (void)state;
@@ -648,6 +673,7 @@ int main(void)
         TEST(what_only_looks_like_a_message_is_the_programs),
         TEST(errors_are_the_recorders),
         TEST(losses_are_added_up_and_the_total_counts_once),
+        TEST(losses_on_a_line_that_is_cut_are_the_least),
         TEST(maps_may_have_keys_of_several_lines),
         TEST(no_event_is_lost_in_a_map),
         TEST(no_loss_is_lost_in_a_map),

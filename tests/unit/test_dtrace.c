@@ -4,6 +4,8 @@
 #include "format/dtrace.h"
 #include "support/reading.h"
 
+#include <stdio.h>
+
 #define DTRACE (&goleak_format_dtrace)
 
 static void expect(const char *text, const char *events)
@@ -414,6 +416,29 @@ static void the_recorders_messages_are_read(void **state)
     assert_int_equal(reading.facts.events, 1);
 }
 
+static void losses_on_a_line_that_is_cut_are_the_least(void **state)
+{
+    static const struct {
+        const char *line;
+        uint64_t lost, cut;
+    } cases[] = {
+        { "dtrace: 33 drops on CPU", 33, 0 },
+        { "dtrace: 33 dr", 33, 1 },
+        { "dtrace: 3", 3, 1 },
+        { "dtrace: proc", 0, 0 },
+        { "dtrace: 12 jstack()/ustack() string table overflows", 0, 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[160];
+        snprintf(text, sizeof text, "newproc1: goroutine=c000102000 parent=824633729920 count=1 blocked_count=0\n%s",
+                 cases[i].line);
+        expect(text, "1 create g=c000102000 by=c000002380 count=1 blocked_count=0\n");
+        assert_int_equal(reading_count(GOLEAK_HEALTH_lost_events), cases[i].lost);
+        assert_int_equal(reading_count(GOLEAK_HEALTH_truncated), cases[i].cut);
+    }
+}
+
 static void the_programs_output_is_counted_with_its_first_place(void **state)
 {
     (void)state;
@@ -733,6 +758,7 @@ int main(void)
         TEST(a_dump_at_the_inputs_end_is_truncated),
         TEST(another_structs_dump_is_no_goroutines),
         TEST(the_recorders_messages_are_read),
+        TEST(losses_on_a_line_that_is_cut_are_the_least),
         TEST(the_programs_output_is_counted_with_its_first_place),
         TEST(an_event_behind_output_without_a_newline_is_read),
         TEST(aggregations_are_known_and_told_nothing),

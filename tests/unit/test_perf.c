@@ -515,6 +515,43 @@ static void lost_records_are_counted(void **state)
     assert_int_equal(reading_count(GOLEAK_HEALTH_unknown_lines), 0);
 }
 
+/* "lost 159" may have been cut to "lost 15": no digit is made up, and it is said. */
+static void losses_on_a_line_that_is_cut_are_the_least(void **state)
+{
+    static const char head[] = "app 7 [000] 1.5: p:gopark: " PARK "\n";
+    static const struct {
+        const char *line;
+        uint64_t lost, cut;
+    } cases[] = {
+        { "app  6502 [001]  2454.722522: PERF_RECORD_LOST lost 15", 15, 1 },
+        { "app  6502 [001]  2454.722522: PERF_RECORD_LOST lost ", 1, 1 },
+        { "app  6502 [001]  2454.722522: PERF_RECORD_LOST", 1, 1 },
+        { "app  6502 [001]  2454.722522: PERF_RECORD_LO", 0, 1 },
+        { "Processed 9 events and lost 3", 3, 1 },
+        { "Processed 9 events and lost 3 chunks", 3, 1 },
+        { "Processed 9 events and lost 3 chunks!", 3, 0 },
+        { "Processed 9 events and l", 0, 1 },
+    };
+    char text[256];
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        snprintf(text, sizeof text, "%s%s", head, cases[i].line);
+        reading_expect(PERF, text, "1 park g=c000102000 goid=7 reason=6 wait=20 ts=1500000000 cpu=0 tid=7\n");
+        if (reading_count(GOLEAK_HEALTH_lost_events) != cases[i].lost ||
+            reading_count(GOLEAK_HEALTH_truncated) != cases[i].cut)
+            fail_msg("%s: %" PRIu64 " lost, cut %" PRIu64, cases[i].line, reading_count(GOLEAK_HEALTH_lost_events),
+                     reading_count(GOLEAK_HEALTH_truncated));
+        snprintf(text, sizeof text, "%s%s\n", head, cases[i].line);
+        reading_expect(PERF, text, "1 park g=c000102000 goid=7 reason=6 wait=20 ts=1500000000 cpu=0 tid=7\n");
+        assert_int_equal(reading_count(GOLEAK_HEALTH_truncated), 0);
+    }
+    snprintf(text, sizeof text, "%s%s", head, cases[0].line);
+    reading_expect(PERF, text, "1 park g=c000102000 goid=7 reason=6 wait=20 ts=1500000000 cpu=0 tid=7\n");
+    reading_expect_complaint(GOLEAK_HEALTH_truncated, 1, 2, strlen(cases[0].line) + 1,
+                             "the last line ends without a newline and may be cut: it tells of lost events, and there "
+                             "may be more");
+}
+
 static void losses_told_as_a_share_are_estimated(void **state)
 {
     static const struct {
@@ -880,6 +917,7 @@ int main(void)
         TEST(frames_in_all_their_forms),
         TEST(a_callchain_without_an_event_is_nobodys),
         TEST(lost_records_are_counted),
+        TEST(losses_on_a_line_that_is_cut_are_the_least),
         TEST(losses_told_as_a_share_are_estimated),
         TEST(what_is_no_loss_is_no_message),
         TEST(losses_told_twice_count_once),
