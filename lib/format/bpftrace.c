@@ -30,6 +30,7 @@ struct goleak_reader {
     struct goleak_textual text;
     struct goleak_lines inner; /* of what printf() printed, unwrapped from JSON */
     struct goleak_buf data;
+    bool cut;           /* the last object is not closed */
     unsigned map_lines; /* in a key of several lines ("@stacks[", frames, "]: 12"): so many more may be of it */
     bool histogram; /* the lines of one may follow */
 };
@@ -286,6 +287,7 @@ static enum goleak_status take_json(struct goleak_reader *reader, const struct g
     enum goleak_json_token token;
     uint64_t count;
     if (!split_object(line, &type, &data, &token)) {
+        reader->cut = !line->ended;
         if (line->ended)
             goleak_textual_damaged(&reader->text, line, line->at, "found a JSON object that is cut, expected its end");
         else
@@ -374,6 +376,10 @@ static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, 
 static enum goleak_status finish(struct goleak_reader *reader)
 {
     enum goleak_status status = goleak_lines_finish(&reader->text.lines);
+    /* What was printed last may end without a newline. In an object that is closed nothing is missing of it, but
+     * perhaps in one behind it, which is not. */
+    if (status == GOLEAK_OK && reader->inner.carry.size != 0 && !reader->cut)
+        status = goleak_lines_feed(&reader->inner, "\n", 1);
     if (status == GOLEAK_OK)
         status = goleak_lines_finish(&reader->inner);
     return status == GOLEAK_OK ? goleak_textual_finish(&reader->text) : status;

@@ -476,6 +476,22 @@ static void json_that_is_cut_is_left_out(void **state)
     }
 }
 
+/* printf() without a newline: the object is closed, so the text is whole. */
+static void the_last_text_in_json_needs_no_newline(void **state)
+{
+    static const char printed[] = "{\"type\": \"printf\", \"data\": \"gdestroy: goroutine=c000102000 goid=7\"}";
+    char text[512];
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(text, sizeof text, PRINTF(PARK) "%s%s", printed, i == 0 ? "" : "\n");
+        reading_expect(BPFTRACE, text, "1" PARKED "\n2 end g=c000102000 goid=7\n");
+        reading_expect_healthy();
+    }
+    snprintf(text, sizeof text, PRINTF(PARK) "%s\n{\"type\": \"pri", printed); /* and what would follow? */
+    reading_expect(BPFTRACE, text, "1" PARKED "\n");
+    assert_int_equal(reading_count(GOLEAK_HEALTH_truncated), 2);
+}
+
 /* ---- our own recorder ---------------------------------------------------------------- */
 
 #define HEADER "goleak-recorder: version=1 tool=bpftrace go=1.26 arch=amd64 probes=newproc1,gopark\n"
@@ -689,6 +705,7 @@ int main(void)
         TEST(other_types_are_notes),
         TEST(damaged_objects_are_told_and_stepped_over),
         TEST(json_that_is_cut_is_left_out),
+        TEST(the_last_text_in_json_needs_no_newline),
         TEST(a_recording_with_all_of_its_events_is_whole),
         TEST(events_that_were_counted_and_not_printed_are_lost),
         TEST(a_recording_without_its_last_line_is_cut),
