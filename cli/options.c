@@ -1,6 +1,7 @@
 /* options - see options.h. The table comes first; all else is made from it. */
 #include "options.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -211,6 +212,16 @@ static bool set_words(struct cli_options *options, const struct option_row *row,
     return true;
 }
 
+#define TOP_MOST 4294967295
+static_assert(TOP_MOST <= UINT_MAX, "the most groups fit");
+
+/* The least number of a goroutine that is too large has 20 digits, and of a process, with a goroutine's, is this. */
+static bool has_large_numbers(const char *text)
+{
+    size_t size = strlen(text);
+    return size >= strlen("4294967296/1") && strspn(text, "0123456789/") == size;
+}
+
 static bool set_value(struct cli_options *options, const struct option_row *row, const char *value)
 {
     switch (row->id) {
@@ -222,11 +233,15 @@ static bool set_value(struct cli_options *options, const struct option_row *row,
         options->exe = value;
         return *value != '\0' || bad_value(options, row, value, "the path of a Go program");
     case TOP:
-        return cli_value_count(value, UINT_MAX, &options->top) ||
-               bad_value(options, row, value, "a whole number from 1");
+        return cli_value_count(value, TOP_MOST, &options->top) ||
+               bad_value(options, row, value, "a whole number from 1 to " TEXT(TOP_MOST));
     case EXPLAIN:
-        return cli_value_goroutine(value, &options->explain_pid, &options->explain_goid, &options->explain_g) ||
-               bad_value(options, row, value,
+        if (cli_value_goroutine(value, &options->explain_pid, &options->explain_goid, &options->explain_g))
+            return true;
+        if (has_large_numbers(value))
+            return bad_value(options, row, value,
+                             "the number of a goroutine, 18446744073709551615 at most, and of a process 4294967295");
+        return bad_value(options, row, value,
                          "the number of a goroutine, such as 22, or 15128/22 of process 15128, or "
                          "its address, such as 0xc000106000");
     case JOBS:
@@ -242,10 +257,10 @@ static bool set_value(struct cli_options *options, const struct option_row *row,
                bad_value(options, row, value, "a Go version from 1.11, such as 1.22");
     case MIN_AGE:
         return cli_value_duration(value, &options->min_age_ns) ||
-               bad_value(options, row, value, "a duration such as 10s, 1m30s or 500ms");
+               bad_value(options, row, value, "a duration such as 10s, 1m30s or 500ms, of 2562047h at most");
     default:
         if (!cli_value_size(value, &options->max_memory_bytes))
-            return bad_value(options, row, value, "a size such as 64M or 2G");
+            return bad_value(options, row, value, "a size such as 64M or 2G, of 17179869183G at most");
         return options->max_memory_bytes >= CLI_MEMORY_LEAST ||
                bad_value(options, row, value,
                          "at least " CLI_MEMORY_LEAST_TEXT ", for the process alone needs half of it");
