@@ -199,6 +199,20 @@ size_t goleak_source_again(const struct goleak_source *source, uint64_t at, void
     return got;
 }
 
+static enum goleak_status fail_read(const struct goleak_source *source, int number, struct goleak_error *error)
+{
+    char reason[128];
+    reason_text(number, reason, sizeof reason);
+    if (number == EBADF && source->borrowed_fd)
+        goleak_error_set(error, GOLEAK_E_IO, "it is closed, or open for writing alone; expected a recording there");
+    else if (source->read_bytes == 0)
+        goleak_error_set(error, GOLEAK_E_IO, "reading failed (%s)", reason);
+    else
+        goleak_error_set(error, GOLEAK_E_IO, "reading failed behind its first %" PRIu64 " bytes (%s)",
+                         source->read_bytes, reason);
+    return name_path(error, source->path);
+}
+
 enum goleak_status goleak_source_read(struct goleak_source *source, void *buffer, size_t room, size_t *got,
                                       struct goleak_error *error)
 {
@@ -230,11 +244,7 @@ enum goleak_status goleak_source_read(struct goleak_source *source, void *buffer
         else if (errno != EINTR)
             break;
     }
-    char reason[128];
-    int number = errno;
-    goleak_error_set(error, GOLEAK_E_IO, "reading failed behind its first %" PRIu64 " bytes (%s)", source->read_bytes,
-                     reason_text(number, reason, sizeof reason));
-    return name_path(error, source->path);
+    return fail_read(source, errno, error);
 }
 
 enum goleak_status goleak_source_peek(struct goleak_source *source, const void **bytes, size_t *size, bool *all,
