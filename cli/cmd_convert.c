@@ -75,7 +75,7 @@ enum cli_exit cli_convert(const struct cli_options *options, struct cli_diag *di
     bool done = errors != NULL && check_output(options, diag);
     if (errors == NULL)
         cli_diag_say(diag, CLI_ERROR, NULL, "out of memory");
-    if (done && !cli_output_open(&output, options->output)) {
+    if (done && !cli_output_open(&output, options->output, diag)) {
         cli_diag_say(diag, CLI_ERROR, output.name, "%s", output.problem);
         done = false;
     }

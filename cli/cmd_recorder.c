@@ -33,7 +33,7 @@ enum cli_exit cli_recorder(const struct cli_options *options, struct cli_diag *d
                      "is the program and the output at once: give the script another name");
         return CLI_EXIT_TROUBLE;
     }
-    bool done = cli_output_open(&output, options->output);
+    bool done = cli_output_open(&output, options->output, diag);
     if (!done)
         cli_diag_say(diag, CLI_ERROR, output.name, "%s", output.problem);
     done = done && write_script(options, &output, diag);

@@ -56,7 +56,7 @@ static bool prepare(struct run *run)
     run->trouble = true;
     if (!refuse_overwriting(run))
         return false;
-    if (!cli_output_open(&run->output, run->options->output)) {
+    if (!cli_output_open(&run->output, run->options->output, run->diag)) {
         say_output_failure(run);
         return false;
     }

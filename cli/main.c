@@ -76,7 +76,7 @@ static enum cli_exit about(enum cli_action action, struct cli_diag *diag)
         free(text);
         return CLI_EXIT_TROUBLE;
     }
-    cli_output_open(&output, NULL);
+    cli_output_open(&output, NULL, diag);
     cli_output_write(&output, text, size);
     free(text);
     bool done = cli_output_commit(&output);

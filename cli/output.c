@@ -50,6 +50,7 @@ static bool prepare_existing(struct cli_output *output, const struct stat *info)
     if (S_ISDIR(info->st_mode))
         return fail(output, "cannot be written", EISDIR);
     output->atomic = S_ISREG(info->st_mode);
+    output->pipe = S_ISFIFO(info->st_mode);
     output->mode = info->st_mode & 0777;
     if (access(output->target, W_OK) != 0)
         return fail(output, "cannot be written", errno);
@@ -66,11 +67,12 @@ static bool prepare_directory(struct cli_output *output)
     return error == 0 || fail(output, "cannot be created in its folder", error);
 }
 
-bool cli_output_open(struct cli_output *output, const char *name)
+bool cli_output_open(struct cli_output *output, const char *name, struct cli_diag *diag)
 {
     struct stat info;
     memset(output, 0, offsetof(struct cli_output, buffer));
     output->name = name;
+    output->diag = diag;
     output->fd = name == NULL ? STDOUT_FILENO : -1;
     if (name == NULL)
         return true;
@@ -166,13 +168,27 @@ static bool create_temporary(struct cli_output *output)
     return fail_write(output, error);
 }
 
+/* A device, or a pipe: to open one that has a name is to wait for who reads it, for ever perhaps. */
+static int open_as_it_is(const struct cli_output *output)
+{
+    const int flags = O_WRONLY | O_NOCTTY | O_CLOEXEC;
+    int fd = output->pipe ? open(output->target, flags | O_NONBLOCK) : -1;
+    if (fd >= 0 && fcntl(fd, F_SETFL, O_WRONLY) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    else if (output->pipe && errno == ENXIO)
+        cli_diag_say(output->diag, CLI_NOTE, output->name, "is a pipe that nobody reads yet: waiting for a reader");
+    return open(output->target, flags);
+}
+
 static bool ensure_open(struct cli_output *output)
 {
     if (output->fd >= 0)
         return true;
     if (output->atomic)
         return create_temporary(output);
-    output->fd = open(output->target, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    output->fd = open_as_it_is(output);
     return output->fd >= 0 || fail_write(output, errno);
 }
 

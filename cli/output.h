@@ -15,13 +15,17 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
+#include "diag.h"
+
 struct cli_output {
     const char *name; /* as the user gave it; NULL: standard output */
     char *target;     /* the file behind it, links followed; owned */
+    struct cli_diag *diag; /* is told what it waits for */
     char *temporary;  /* its stand-in until commit; owned, or NULL */
     int fd;           /* -1: not open yet */
     mode_t mode;      /* of the file to be replaced; 0: there is none */
     bool atomic;      /* through `temporary` */
+    bool pipe;        /* a named one */
     bool keep;        /* what has come to stand under that name meanwhile is not replaced */
     bool durable;     /* it has its name only when the disk has its bytes */
     bool closed_pipe; /* nobody reads any more */
@@ -33,7 +37,7 @@ struct cli_output {
 
 /* Tells early what would fail late: a directory, no permission. Creates no
  * file yet, so that an interrupted analysis leaves nothing behind. */
-bool cli_output_open(struct cli_output *output, const char *name);
+bool cli_output_open(struct cli_output *output, const char *name, struct cli_diag *diag);
 
 /* A goleak_write_fn; the stand-in that it creates goes when a signal ends the process
  * (hang-up, interrupt, quit, terminate). False when the output failed or nobody reads it. */

@@ -97,4 +97,26 @@ wait $pid
 check 'without --force a file that came meanwhile stays' cmp old late.glk
 check '... and that is told' grep -q 'late.glk: error: cannot be put in place' err
 check '... without litter' no_litter
+
+# Into a pipe, which somebody may read later.
+mkfifo out
+"$tool" convert one.txt -o out 2>err &
+pid=$!
+tries=0
+until test -s err || test $tries = 100; do
+    sleep 0.1
+    tries=$((tries + 1))
+done
+cat out >read.glk
+wait $pid
+"$tool" convert one.txt -o direct.glk
+check 'that a pipe has no reader yet is told' grep -q 'out: note: is a pipe that nobody reads yet' err
+check '... and who comes gets all of it' cmp read.glk direct.glk
+cat out >read.glk &
+pid=$!
+sleep 0.5
+"$tool" convert one.txt -o out 2>err
+wait $pid
+check 'a pipe that is read is written' cmp read.glk direct.glk
+check '... without a word' test ! -s err
 done_testing
