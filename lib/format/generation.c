@@ -236,18 +236,24 @@ uint32_t goleak_generation_string(struct goleak_generation *generation, uint64_t
     return keep(generation, record, goleak_symbols_string(generation->env.symbols, walk.at, size));
 }
 
-static uint32_t read_stack(struct goleak_generation *generation, struct walk *walk, size_t count)
+/* 0: it has no frames, or a failure. */
+static uint32_t read_stack(struct goleak_generation *generation, struct goleak_trace_record *record, struct walk *walk,
+                           size_t count)
 {
     uint32_t list[FRAMES_MAX];
+    size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        uint64_t pc = number(walk);
-        uint32_t function = goleak_generation_string(generation, number(walk));
+        uint64_t pc = number(walk), name = number(walk);
+        uint32_t function = goleak_generation_string(generation, name);
         uint32_t file = goleak_generation_string(generation, number(walk));
-        list[i] = goleak_trace_frame(&generation->frames, pc, function, file, number(walk));
-        if (list[i] == 0)
-            return 0;
+        uint64_t line = number(walk);
+        if (goleak_trace_is_no_frame(pc, name))
+            continue;
+        list[kept] = goleak_trace_frame(&generation->frames, pc, function, file, line);
+        if (list[kept++] == 0)
+            return keep(generation, record, 0);
     }
-    return goleak_symbols_stack(generation->env.symbols, list, count);
+    return kept != 0 ? keep(generation, record, goleak_symbols_stack(generation->env.symbols, list, kept)) : 0;
 }
 
 uint32_t goleak_generation_stack(struct goleak_generation *generation, uint64_t id)
@@ -260,7 +266,7 @@ uint32_t goleak_generation_stack(struct goleak_generation *generation, uint64_t 
         struct walk walk = walk_at(generation, record);
         size_t count = (size_t)number(&walk);
         if (count != 0)
-            return keep(generation, record, read_stack(generation, &walk, count));
+            return read_stack(generation, record, &walk, count);
     }
     generation->unknown_stacks += id != 0;
     return 0;

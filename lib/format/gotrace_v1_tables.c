@@ -41,6 +41,7 @@ static bool load_stack(struct goleak_v1_file *file, struct goleak_v1_entry *entr
     at = goleak_v1_number(at, &count); /* not more than FRAMES_MAX */
     if (!goleak_grow(file->env.alloc, &file->scratch, &file->scratch_capacity, (size_t)count, sizeof *file->scratch))
         return false;
+    size_t kept = 0;
     for (uint64_t i = 0; i < count; i++) {
         uint32_t function_string, file_string;
         at = goleak_v1_number(at, &pc);
@@ -49,13 +50,15 @@ static bool load_stack(struct goleak_v1_file *file, struct goleak_v1_entry *entr
         at = goleak_v1_number(at, &line);
         if (!goleak_v1_string(file, function, &function_string) || !goleak_v1_string(file, name, &file_string))
             return false;
-        file->scratch[i] = goleak_trace_frame(&file->frames, pc, function_string, file_string, line);
-        if (file->scratch[i] == 0)
+        if (goleak_trace_is_no_frame(pc, function))
+            continue;
+        file->scratch[kept] = goleak_trace_frame(&file->frames, pc, function_string, file_string, line);
+        if (file->scratch[kept++] == 0)
             return false;
     }
     entry->at = 0;
-    entry->ours = goleak_symbols_stack(file->env.symbols, file->scratch, (size_t)count);
-    return count == 0 || entry->ours != 0;
+    entry->ours = goleak_symbols_stack(file->env.symbols, file->scratch, kept);
+    return kept == 0 || entry->ours != 0;
 }
 
 static bool find_stack(struct goleak_v1_file *file, uint64_t id, uint32_t *stack)

@@ -188,6 +188,11 @@ struct goleak_trace_frames {
 void goleak_trace_frames_init(struct goleak_trace_frames *frames, struct goleak_symbols *symbols,
                               struct goleak_alloc *alloc);
 void goleak_trace_frames_release(struct goleak_trace_frames *frames);
+/* What Go's runtime writes in place of the frames of a stack of which it knows none: an empty one. */
+static inline bool goleak_trace_is_no_frame(uint64_t pc, uint64_t function)
+{
+    return pc == 0 && function == 0;
+}
 /* function, file: strings of symbols, 0: lost. 0: memory. */
 uint32_t goleak_trace_frame(struct goleak_trace_frames *frames, uint64_t pc, uint32_t function, uint32_t file,
                             uint64_t line);

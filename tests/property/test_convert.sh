@@ -100,17 +100,17 @@ check '... without litter' no_litter
 
 # Into a pipe, which somebody may read later.
 mkfifo out
-"$tool" convert one.txt -o out 2>err &
+"$tool" convert one.txt -o out 2>waits &
 pid=$!
 tries=0
-until test -s err || test $tries = 100; do
+until test -s waits || test $tries = 100; do
     sleep 0.1
     tries=$((tries + 1))
 done
 cat out >read.glk
 wait $pid
 "$tool" convert one.txt -o direct.glk
-check 'that a pipe has no reader yet is told' grep -q 'out: note: is a pipe that nobody reads yet' err
+check 'that a pipe has no reader yet is told' grep -q 'out: note: is a pipe that nobody reads yet' waits
 check '... and who comes gets all of it' cmp read.glk direct.glk
 cat out >read.glk &
 pid=$!

@@ -312,7 +312,7 @@ static void string(uint64_t id, const char *text)
     goleak_buf_text(&trace, text);
 }
 
-/* Frames as "function,line" of string ids, all in file 90. */
+/* Frames as "function,line" of string ids, all in file 90; without a function they are empty. */
 static void stack(uint64_t id, size_t count, const int *frames)
 {
     size_t at = trace.size, size;
@@ -321,9 +321,9 @@ static void stack(uint64_t id, size_t count, const int *frames)
     put(id);
     put(count);
     for (size_t i = 0; i < count; i++) {
-        put(0x450000 + i);
+        put(frames[2 * i] != 0 ? 0x450000 + i : 0);
         put((uint64_t)frames[2 * i]);
-        put(90);
+        put(frames[2 * i] != 0 ? 90 : 0);
         put((uint64_t)frames[2 * i + 1]);
     }
     size = trace.size - at - 11;
@@ -1202,6 +1202,21 @@ static void ids_that_are_missing_are_counted(void **state)
                         "two of them");
 }
 
+/* Of a stack without a function that it knows the runtime writes one empty frame. */
+static void an_empty_frame_is_none(void **state)
+{
+    (void)state;
+    begin(19);
+    EVENT(GoUnblockLocal, 10, 1, 5);
+    EVENT(GoBlockSend, 10, 6);
+    footer();
+    stack(5, 1, (const int[]) { 0, 0 });
+    stack(6, 2, (const int[]) { 2, 20, 0, 0 });
+    expect(BEGUN "ready #1 goid=1 by=1 ts=20\n"
+                 "park #1 goid=1 ts=30 chan send [main.f /m.go:20]\n");
+    assert_int_equal(book.entries[GOLEAK_HEALTH_truncated].count, 0);
+}
+
 static void a_whole_trace(void)
 {
     begin(21);
@@ -1483,6 +1498,7 @@ int main(void)
         TEST(events_need_a_batch),
         TEST(of_two_with_one_id_the_first_is_used),
         TEST(ids_that_are_missing_are_counted),
+        TEST(an_empty_frame_is_none),
         TEST(every_cut_keeps_what_is_before_it),
         TEST(any_byte_may_be_any_other),
         TEST(a_trace_without_events_is_said_to_be_one),
