@@ -108,9 +108,7 @@ static bool name_stacks(struct goleak_reader *reader, struct goleak_event *event
 static void note_telling(struct goleak_reader *reader, const struct goleak_event *events, size_t count)
 {
     for (size_t i = 0; i < count && !reader->tells; i++)
-        reader->tells = goleak_event_tells(&events[i], goleak_event_tells_name(&events[i])
-                                                           ? goleak_symbols_text(reader->env.symbols, events[i].name)
-                                                           : "");
+        reader->tells = goleak_event_tells(&events[i], reader->env.symbols);
 }
 
 enum goleak_status goleak_glk_run_events(struct goleak_reader *reader, struct goleak_glk_stream *stream,

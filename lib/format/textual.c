@@ -353,11 +353,6 @@ bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **a
     return true;
 }
 
-static const char *name_of(const struct goleak_textual *text, const struct goleak_event *event)
-{
-    return goleak_event_tells_name(event) ? goleak_symbols_text(text->env.symbols, event->name) : "";
-}
-
 enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct goleak_event *event)
 {
     enum goleak_status status = goleak_textual_close_event(text);
@@ -379,7 +374,7 @@ enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct 
     text->open_event = true;
     text->had_stack = text->ignores_frames = false;
     text->events++;
-    if (UNLIKELY((text->forms & GOLEAK_FORM_TELLS) == 0) && goleak_event_tells(slot, name_of(text, slot)))
+    if (UNLIKELY((text->forms & GOLEAK_FORM_TELLS) == 0) && goleak_event_tells(slot, text->env.symbols))
         text->forms |= GOLEAK_FORM_TELLS;
     return GOLEAK_OK;
 }

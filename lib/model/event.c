@@ -1,6 +1,8 @@
 /* event - see event.h. */
 #include "model/event.h"
 
+#include "model/symbols.h"
+
 #include <string.h>
 
 #define BLOCK_BYTES (sizeof(struct goleak_batch) + GOLEAK_LINE)
@@ -34,13 +36,18 @@ bool goleak_call_ends(const char *function)
     return strcmp(function, "runtime.gdestroy") == 0 || strcmp(function, "runtime.goexit0") == 0;
 }
 
-bool goleak_event_tells(const struct goleak_event *event, const char *name)
+static bool call_tells(const char *function)
+{
+    return goleak_call_creates(function) || goleak_call_ends(function);
+}
+
+bool goleak_event_tells(const struct goleak_event *event, const struct goleak_symbols *symbols)
 {
     switch (event->kind) {
     case GOLEAK_EVENT_OTHER:
     case GOLEAK_EVENT_LOST:
     case GOLEAK_EVENT_RETURN: return false;
-    case GOLEAK_EVENT_CALL: return goleak_call_creates(name) || goleak_call_ends(name);
+    case GOLEAK_EVENT_CALL: return call_tells(goleak_symbols_text(symbols, event->name));
     case GOLEAK_EVENT_OBJECT: return (event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) != 0; /* else a header's word */
     default: return true;
     }

@@ -83,9 +83,10 @@ static inline bool goleak_event_tells_name(const struct goleak_event *event)
 bool goleak_call_creates(const char *function);
 bool goleak_call_ends(const char *function);
 
-/* It is of a kind that this version knows, and not a call that tells nothing of goroutines. `name` is its text, where
- * it has one. A recording without such an event would be reported as one in which there is nothing. */
-bool goleak_event_tells(const struct goleak_event *event, const char *name);
+/* It is of a kind that this version knows, and not a call that tells nothing of goroutines. A recording without such
+ * an event would be reported as one in which there is nothing. */
+struct goleak_symbols;
+bool goleak_event_tells(const struct goleak_event *event, const struct goleak_symbols *symbols);
 
 /* An event of which nothing is told yet; what `has` does not name stays undefined. */
 static inline void goleak_event_begin(struct goleak_event *event, uint8_t kind)
