@@ -355,19 +355,6 @@ static const char *take_bulk(void *context, const char *at, const char *end, uin
 
 /* ---- sections ---- */
 
-static enum goleak_event_kind begins_section(const char *at, const char *end)
-{
-    struct goleak_perf_head head;
-    bool returns, unused;
-    uint64_t probe;
-    if (*at == '#' || !goleak_perf_head_find(at, end, &head) || head.has == 0)
-        return GOLEAK_EVENT_OTHER;
-    enum goleak_event_kind kind = goleak_perf_kind_of(head.event, head.event_end, &returns, &unused, &unused);
-    if (goleak_perf_addresses(goleak_skip_blanks(head.trace, end), end, &returns, &probe) == NULL)
-        return GOLEAK_EVENT_OTHER;
-    return kind == GOLEAK_EVENT_CREATE && !returns ? GOLEAK_EVENT_SPAWN : kind;
-}
-
 static bool is_calm(const struct goleak_reader *reader)
 {
     return !reader->is_json && reader->times == TIMES_AS_PRINTED;
@@ -378,7 +365,7 @@ static struct goleak_textual *text_of(struct goleak_reader *reader)
     return &reader->text;
 }
 
-static const struct goleak_sections sections = { begins_section, is_calm, NULL, text_of };
+static const struct goleak_sections sections = { goleak_perf_event, is_calm, NULL, text_of };
 
 /* ---- the reader ---- */
 
@@ -398,7 +385,7 @@ static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
     if (reader == NULL)
         return NULL;
     const struct goleak_line_reader lines = {
-        .bulk = take_bulk, .line = take_line, .too_long = too_long, .context = reader, .begins = begins_section
+        .bulk = take_bulk, .line = take_line, .too_long = too_long, .context = reader, .begins = goleak_perf_event
     };
     struct goleak_reader_env own = *env;
     reader->sink = env->sink;

@@ -2,6 +2,7 @@
 #include "format/perf_probe.h"
 
 #include "base/number.h"
+#include "format/perf_columns.h"
 #include "format/textual.h"
 
 static bool cut_front(const char **at, const char *end, const char *word)
@@ -99,4 +100,17 @@ enum goleak_event_kind goleak_perf_kind_here(const struct goleak_perf_probe *pro
     if (probe->kind == GOLEAK_EVENT_OBJECT || probe->kind == GOLEAK_EVENT_GC || probe->kind == GOLEAK_EVENT_ALLOC)
         return (enum goleak_event_kind)probe->kind;
     return returns ? GOLEAK_EVENT_OTHER : (enum goleak_event_kind)probe->kind; /* awake again, and no more */
+}
+
+enum goleak_event_kind goleak_perf_event(const char *at, const char *end)
+{
+    struct goleak_perf_head head;
+    bool returns, unused;
+    uint64_t probe;
+    if (at == end || *at == '#' || !goleak_perf_head_find(at, end, &head) || head.has == 0)
+        return GOLEAK_EVENT_OTHER;
+    enum goleak_event_kind kind = goleak_perf_kind_of(head.event, head.event_end, &returns, &unused, &unused);
+    if (goleak_perf_addresses(goleak_skip_blanks(head.trace, end), end, &returns, &probe) == NULL)
+        return GOLEAK_EVENT_OTHER;
+    return kind == GOLEAK_EVENT_CREATE && !returns ? GOLEAK_EVENT_SPAWN : kind;
 }

@@ -39,6 +39,10 @@ struct goleak_perf_probe *goleak_perf_probe_find(struct goleak_perf_probe *probe
 /* Whether the function is entered or left decides what some events are. */
 enum goleak_event_kind goleak_perf_kind_here(const struct goleak_perf_probe *probe, bool returns);
 
+/* The kind of the event that [at, end) surely is: of a function that we know, with columns before it and the probe's
+ * address behind it. GOLEAK_EVENT_OTHER: none. */
+enum goleak_event_kind goleak_perf_event(const char *at, const char *end);
+
 /* What an entry of newproc1 may tell. */
 #define GOLEAK_PERF_SPAWNER (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_GOPC | GOLEAK_HAS_STARTPC)
 

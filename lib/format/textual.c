@@ -5,6 +5,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "format/perf_probe.h"
 #include "model/locks.h"
 
 #include <inttypes.h>
@@ -495,10 +496,19 @@ static bool is_cut(const struct goleak_textual *text, const struct goleak_line *
     return !line->ended && text->events != 0 && (at > line->at || goleak_keyed_begins_name(at, line->end));
 }
 
+/* Two recordings in one file are read as what the first one is. */
+static bool is_foreign(const struct goleak_line *line)
+{
+    return goleak_keyed_is_event(line->at, line->end) || goleak_perf_event(line->at, line->end) != GOLEAK_EVENT_OTHER;
+}
+
 void goleak_textual_unknown(struct goleak_textual *text, const struct goleak_line *line)
 {
     if (is_cut(text, line))
         goleak_textual_cut(text, line);
+    else if (is_foreign(line))
+        goleak_textual_damaged(text, line, line->at,
+                               "found an event as another tracer prints it: give each recording as a file of its own");
     else
         note_line(text, GOLEAK_HEALTH_unknown_lines, 1, line);
 }

@@ -439,6 +439,19 @@ static void losses_on_a_line_that_is_cut_are_the_least(void **state)
     }
 }
 
+static void what_another_tracer_printed_is_damage(void **state)
+{
+    (void)state;
+    expect("newproc1: goroutine=c000102000 parent=824633729920 count=1 blocked_count=0\n"
+           "app 8 [001] 9.5: probe_app:gopark: (486ae0) g=0xc000102000 goid=7 reason=7\n"
+           "app: done: (486ae0) g=0xc000102000\n",
+           "1 create g=c000102000 by=c000002380 count=1 blocked_count=0\n");
+    assert_int_equal(reading_count(GOLEAK_HEALTH_damaged_lines), 1);
+    assert_string_equal(reading.book.entries[GOLEAK_HEALTH_damaged_lines].detail,
+                        "found an event as another tracer prints it: give each recording as a file of its own");
+    assert_int_equal(reading_count(GOLEAK_HEALTH_unknown_lines), 1);
+}
+
 static void the_programs_output_is_counted_with_its_first_place(void **state)
 {
     (void)state;
@@ -759,6 +772,7 @@ int main(void)
         TEST(another_structs_dump_is_no_goroutines),
         TEST(the_recorders_messages_are_read),
         TEST(losses_on_a_line_that_is_cut_are_the_least),
+        TEST(what_another_tracer_printed_is_damage),
         TEST(the_programs_output_is_counted_with_its_first_place),
         TEST(an_event_behind_output_without_a_newline_is_read),
         TEST(aggregations_are_known_and_told_nothing),

@@ -644,6 +644,20 @@ static void a_recorders_own_lines_stand_in_comments(void **state)
     assert_string_equal(reading.reasons.from, "header");
 }
 
+/* Two recordings in one file. */
+static void what_another_tracer_printed_is_damage(void **state)
+{
+    (void)state;
+    reading_expect(PERF,
+                   "app 7 [000] 1.5: p:gopark: " PARK "\n"
+                   "gopark: goroutine=c000102000 goid=7 reason=6 wait=20 ts=1500000000\n"
+                   "ready: listening\n",
+                   "1 park g=c000102000 goid=7 reason=6 wait=20 ts=1500000000 cpu=0 tid=7\n");
+    reading_expect_complaint(GOLEAK_HEALTH_damaged_lines, 1, 2, 1,
+                             "found an event as another tracer prints it: give each recording as a file of its own");
+    assert_int_equal(reading_count(GOLEAK_HEALTH_unknown_lines), 1);
+}
+
 static void a_line_with_a_nul_is_no_event(void **state)
 {
     static const char text[] = "app 7 [000] 1.5: p:gopark: (486ae0) g=0xc000102000 goid=7\0\n"
@@ -923,6 +937,7 @@ int main(void)
         TEST(losses_told_twice_count_once),
         TEST(perfs_own_words_are_no_output_of_the_program),
         TEST(a_recorders_own_lines_stand_in_comments),
+        TEST(what_another_tracer_printed_is_damage),
         TEST(a_line_with_a_nul_is_no_event),
         TEST(lines_may_end_in_cr_lf),
         TEST(a_line_that_is_too_long_is_skipped),
