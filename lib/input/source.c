@@ -53,8 +53,8 @@ static enum goleak_status fail_open(const char *path, int number, struct goleak_
     char reason[128];
     switch (number) {
     case ENOENT:
-        goleak_error_set(error, GOLEAK_E_IO,
-                         "there is no such file; expected the path of a recording, or - for standard input");
+        goleak_error_set(error, GOLEAK_E_IO, "%s; expected the path of a recording, or - for standard input",
+                         *path != '\0' ? "there is no such file" : "the name of a file is empty");
         break;
     case EACCES:
     case EPERM:

@@ -154,7 +154,7 @@ static void refuses_with_a_sentence(void **state)
     (void)state;
     char long_name[2000];
     assert_refused(path, "no such file");
-    assert_refused("", "no such file");
+    assert_refused("", "the name of a file is empty");
     assert_refused(folder, "directory");
     snprintf(long_name, sizeof long_name, "%s/nothing", folder);
     assert_refused(long_name, "no such file");
