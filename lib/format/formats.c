@@ -82,6 +82,11 @@ static const struct {
       5, "found xz-packed data: unpack it first, `xz -dc FILE | goleak-report -`" },
     { "BZh", 3, "found bzip2-packed data: unpack it first, `bzip2 -dc FILE | goleak-report -`" },
     { "\x04\x22\x4d\x18", 4, "found lz4-packed data: unpack it first, `lz4 -dc FILE | goleak-report -`" },
+    /* Packed again and again, deeper than is unpacked. */
+    { "\x1f\x8b\x08", 3,
+      "found gzip-packed data inside several packings: unpack it first, `gzip -dc FILE | goleak-report -`" },
+    { "\x28\xb5\x2f\xfd", 4,
+      "found zstd-packed data inside several packings: unpack it first, `zstd -dc FILE | goleak-report -`" },
     { "PK\x03\x04", 4, "found a zip archive: give the recording that is in it" },
     { "\xff\xfe", 2, IS_UTF_16 },
     { "\xfe\xff", 2, IS_UTF_16 },
@@ -93,8 +98,17 @@ static const struct {
     { "/*\n * Records the goroutines of a Go ", 37, IS_SCRIPT },
 };
 
+/* The first file's name and numbers, with zero bytes behind them, and what it is. */
+static bool is_tar(const char *bytes, size_t size)
+{
+    const size_t mark = 257;
+    return size >= mark + 5 && memcmp(bytes + mark, "ustar", 5) == 0 && memchr(bytes, 0, mark) != NULL;
+}
+
 static const char *advice_for(const char *bytes, size_t size)
 {
+    if (is_tar(bytes, size))
+        return "found a tar archive: give the recording that is in it, `tar -xOf FILE RECORDING | goleak-report -`";
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (size >= others[i].size && memcmp(bytes, others[i].magic, others[i].size) == 0)
             return others[i].advice;

@@ -116,6 +116,8 @@ static void what_is_something_else_is_named_with_a_way_out(void **state)
         { "BZh91AY&SY", 10, "bzip2", "bzip2 -dc" },
         { "\x04\x22\x4d\x18\x64\x40", 6, "lz4", "lz4 -dc" },
         { "PK\x03\x04\x14", 5, "zip", "recording" },
+        { "\x1f\x8b\x08", 3, "inside several packings", "gzip -dc" },
+        { "\x28\xb5\x2f\xfd", 4, "inside several packings", "zstd -dc" },
         { "go 1.10 trace\0\0\0", 16, "Go execution trace", "\"go 1.10\"" },
         { "go 1.99 trace\0\0\0", 16, "Go execution trace", "the newest of them is \"go 1.2" },
         { "\xcf\xfa\xed\xfe\x0c", 5, "Mach-O", "the program of a recording goes with --exe" },
@@ -133,6 +135,22 @@ static void what_is_something_else_is_named_with_a_way_out(void **state)
             if (strstr(advice, cases[i].word) == NULL || strstr(advice, cases[i].way) == NULL)
                 fail_msg("%s: \"%s\"", cases[i].word, advice);
         }
+}
+
+/* Its first file may be a recording, behind 512 bytes that are none. */
+static void a_tar_archive_is_named(void **state)
+{
+    static const char line[] = "gopark: goroutine=140000036c0 blocked=1 reason=6 blocked_count=1\n";
+    char bytes[512 + sizeof line - 1] = "trace.txt", advice[256];
+    bool more;
+    (void)state;
+    memcpy(bytes + 512, line, sizeof line - 1);
+    assert_ptr_equal(sniff(bytes, sizeof bytes, true, &more, advice), &goleak_format_dtrace);
+    memcpy(bytes + 257, "ustar", 5);
+    assert_null(sniff(bytes, sizeof bytes, true, &more, advice));
+    assert_non_null(strstr(advice, "tar -xOf FILE"));
+    memset(bytes, 'x', 257); /* text may have that word there, and no zero byte before it */
+    assert_ptr_equal(sniff(bytes, sizeof bytes, true, &more, advice), &goleak_format_dtrace);
 }
 
 static void go_traces_are_known_by_their_header(void **state)
@@ -186,6 +204,7 @@ int main(void)
         cmocka_unit_test(a_line_counts_when_it_has_ended),
         cmocka_unit_test(a_preamble_may_be_long_but_not_endless),
         cmocka_unit_test(what_is_something_else_is_named_with_a_way_out),
+        cmocka_unit_test(a_tar_archive_is_named),
         cmocka_unit_test(go_traces_are_known_by_their_header),
         cmocka_unit_test(a_magic_that_is_not_whole_is_no_magic),
         cmocka_unit_test(formats_are_found_by_name),
