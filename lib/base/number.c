@@ -23,6 +23,17 @@ const char *goleak_parse_u64(const char *at, const char *end, uint64_t *out)
     return at != start ? at : NULL;
 }
 
+const char *goleak_parse_most(const char *at, const char *end, uint64_t *out)
+{
+    const char *rest = goleak_parse_u64(at, end, out);
+    if (rest != NULL || at == end || (unsigned char)(*at - '0') > 9)
+        return rest;
+    while (at < end && (unsigned char)(*at - '0') <= 9)
+        at++;
+    *out = UINT64_MAX;
+    return at;
+}
+
 const char *goleak_parse_i64(const char *at, const char *end, int64_t *out)
 {
     uint64_t value;

@@ -12,11 +12,18 @@
 #include <stdint.h>
 
 const char *goleak_parse_u64(const char *at, const char *end, uint64_t *out);
+/* The same; of a value that does not fit it makes the greatest that does. */
+const char *goleak_parse_most(const char *at, const char *end, uint64_t *out);
 const char *goleak_parse_i64(const char *at, const char *end, int64_t *out); /* with sign */
 /* Hexadecimal, either case, with or without "0x". */
 const char *goleak_parse_hex(const char *at, const char *end, uint64_t *out);
 /* Decimal, or hexadecimal behind "0x". */
 const char *goleak_parse_any(const char *at, const char *end, uint64_t *out);
+
+static inline uint64_t goleak_add_most(uint64_t a, uint64_t b)
+{
+    return a < UINT64_MAX - b ? a + b : UINT64_MAX;
+}
 
 /* 0-15 for a hexadecimal digit, else 255. */
 extern const uint8_t goleak_hex_digit[256];

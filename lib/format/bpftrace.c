@@ -46,7 +46,7 @@ static bool is_count(const char *at, const char *end, const char *before, const 
 {
     if (!goleak_begins(at, end, before))
         return false;
-    const char *rest = goleak_parse_u64(at + strlen(before), end, count);
+    const char *rest = goleak_parse_most(at + strlen(before), end, count);
     return rest != NULL && goleak_begins(rest, end, behind);
 }
 
@@ -141,7 +141,7 @@ static bool is_cut_loss(const struct goleak_line *line)
         return true;
     if (!goleak_begins(line->at, line->end, "Lost "))
         return false;
-    const char *rest = goleak_parse_u64(line->at + strlen("Lost "), line->end, &count);
+    const char *rest = goleak_parse_most(line->at + strlen("Lost "), line->end, &count);
     return rest != NULL && (size_t)(line->end - rest) < sizeof behind - 1 &&
            memcmp(rest, behind, (size_t)(line->end - rest)) == 0;
 }
@@ -246,7 +246,7 @@ static bool find_events(struct goleak_json_text json, uint64_t *count)
     enum goleak_json_token token;
     while ((token = goleak_json_next(&json)) != GOLEAK_JSON_END && token != GOLEAK_JSON_ERROR)
         if (token == GOLEAK_JSON_NUMBER)
-            return goleak_parse_u64(json.token, json.token + json.size, count) == json.token + json.size;
+            return goleak_parse_most(json.token, json.token + json.size, count) == json.token + json.size;
     return false;
 }
 

@@ -58,7 +58,7 @@ static bool is_word(const char *at, size_t size, const char *word)
 static bool find_drops(const char *at, const char *end, uint64_t *count)
 {
     static const char *const words[] = { "drops", "drop", "failed", "in ERROR probe" };
-    const char *rest = goleak_parse_u64(at, end, count);
+    const char *rest = goleak_parse_most(at, end, count);
     for (size_t i = 0; rest != NULL && i < sizeof words / sizeof *words; i++)
         if (goleak_has_word(rest, end, words[i]))
             return true;
@@ -75,7 +75,7 @@ static enum goleak_status message(struct goleak_reader *reader, const struct gol
         goleak_textual_lost_stack(&reader->text, line);
     } else if (find_drops(at, line->end, &count)) {
         goleak_textual_lost(&reader->text, line, count);
-    } else if (!line->ended && goleak_parse_u64(at, line->end, &count) != NULL) { /* of what? */
+    } else if (!line->ended && goleak_parse_most(at, line->end, &count) != NULL) { /* of what? */
         goleak_textual_lost(&reader->text, line, count);
         goleak_textual_cut_loss(&reader->text, line);
     } else if (goleak_begins(at, line->end, "error on ") || goleak_begins(at, line->end, "processing aborted") ||

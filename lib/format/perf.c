@@ -198,7 +198,7 @@ static bool take_record(struct goleak_reader *reader, const struct goleak_line *
     const char *rest = NULL;
     for (; at < end && rest == NULL; at++)
         if (goleak_begins(at, end, "lost "))
-            rest = goleak_parse_u64(at + strlen("lost "), end, &count);
+            rest = goleak_parse_most(at + strlen("lost "), end, &count);
     goleak_textual_lost(&reader->text, line, count != 0 ? count : 1);
     if (!line->ended && (rest == NULL || rest == end))
         goleak_textual_cut_loss(&reader->text, line);
@@ -229,7 +229,7 @@ static bool take_losses(struct goleak_reader *reader, const struct goleak_line *
             lost = share <= 0 ? 0 : 1;
         else
             lost = about < 1e18 ? (uint64_t)about : 1000000000000000000;
-    } else if (goleak_parse_u64(rest, end, &lost) == NULL) {
+    } else if (goleak_parse_most(rest, end, &lost) == NULL) {
         return false;
     }
     goleak_textual_lost_in_all(&reader->text, line, lost);

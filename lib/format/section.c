@@ -2,6 +2,7 @@
 #include "format/section.h"
 
 #include "base/bits.h"
+#include "base/number.h"
 
 bool goleak_section_may_begin(const struct goleak_format *format, struct goleak_reader *reader)
 {
@@ -112,7 +113,7 @@ void goleak_section_told(const struct goleak_format *format, struct goleak_reade
     }
     text->events += section->events;
     text->notes += section->notes;
-    text->lost_told += section->lost;
+    text->lost_told = goleak_add_most(text->lost_told, section->lost);
     text->recorder_events += section->recorder_events;
     text->seen |= section->seen;
     text->forms |= section->forms;

@@ -515,7 +515,7 @@ void goleak_textual_unknown(struct goleak_textual *text, const struct goleak_lin
 
 void goleak_textual_lost(struct goleak_textual *text, const struct goleak_line *line, uint64_t count)
 {
-    text->lost_told += count;
+    text->lost_told = goleak_add_most(text->lost_told, count);
     note_line(text, GOLEAK_HEALTH_lost_events, count, line);
 }
 
@@ -642,7 +642,7 @@ static bool find_number(const char *at, const char *end, const char *key, uint64
 {
     size_t size;
     const char *value = find_value(at, end, key, &size);
-    return value != NULL && goleak_parse_u64(value, value + size, out) == value + size;
+    return value != NULL && goleak_parse_most(value, value + size, out) == value + size;
 }
 
 /* The last one: it may have blanks. */

@@ -185,6 +185,10 @@ static void losses_are_added_up_and_the_total_counts_once(void **state)
         { PARK "\nLost 12 events\nWARNING: Total lost event count: 42\n", 42, 2 },
         { PARK "\nLost 50 events\nWARNING: Total lost event count: 42\n", 50, 2 },
         { PARK "\nWARNING: Total lost event count: 0\n", 0, 0 },
+        { PARK "\nLost 99999999999999999999 events\n", UINT64_MAX, 2 },
+        { PARK "\nLost 12 events\nWARNING: Total lost event count: 99999999999999999999\n", UINT64_MAX, 2 },
+        { PARK "\n{\"type\": \"lost_events\", \"data\": {\"events\": 99999999999999999999}}\n", UINT64_MAX, 2 },
+        { PARK "\ngoleak-recorder-end: lost=99999999999999999999\n", UINT64_MAX, 2 },
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {

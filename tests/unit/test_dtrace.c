@@ -426,6 +426,7 @@ static void losses_on_a_line_that_is_cut_are_the_least(void **state)
         { "dtrace: 33 dr", 33, 1 },
         { "dtrace: 3", 3, 1 },
         { "dtrace: proc", 0, 0 },
+        { "dtrace: 99999999999999999999 drops on CPU 0", UINT64_MAX, 0 },
         { "dtrace: 12 jstack()/ustack() string table overflows", 0, 0 },
     };
     (void)state;

@@ -66,6 +66,22 @@ static void decimals_are_exact(void **state)
     check(goleak_parse_u64, cases, COUNT(cases));
 }
 
+static void what_does_not_fit_may_be_the_most(void **state)
+{
+    static const struct unsigned_case cases[] = {
+        { "42 rest", " rest", 42 },
+        { "18446744073709551615", "", UINT64_MAX },
+        { "18446744073709551616", "", UINT64_MAX },
+        { "99999999999999999999 events", " events", UINT64_MAX },
+        { "", NULL, 0 },
+        { "x1", NULL, 0 },
+        { "-1", NULL, 0 },
+    };
+    (void)state;
+    check(goleak_parse_most, cases, COUNT(cases));
+    assert_true(goleak_add_most(UINT64_MAX - 1, 2) == UINT64_MAX && goleak_add_most(2, 3) == 5);
+}
+
 static void hexadecimals_take_either_case_and_an_optional_0x(void **state)
 {
     static const struct unsigned_case cases[] = {
@@ -212,6 +228,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decimals_are_exact),
+        cmocka_unit_test(what_does_not_fit_may_be_the_most),
         cmocka_unit_test(hexadecimals_take_either_case_and_an_optional_0x),
         cmocka_unit_test(any_is_decimal_without_0x),
         cmocka_unit_test(signs_are_taken_once),

@@ -563,6 +563,7 @@ static void losses_told_as_a_share_are_estimated(void **state)
         { "Processed 100 samples and lost 50.00%!", 100 },
         { "Processed 9 events and lost 3 chunks!", 3 },
         { "Processed 9 events and lost 0 chunks!", 0 },
+        { "Processed 9 events and lost 99999999999999999999 chunks!", UINT64_MAX },
         { "Processed 100 samples and lost 0.00%!", 0 },
         { "Processed 0 samples and lost 100.00%!", 1 },
         { "Processed 7 samples and lost 123.45%!", 1 },
