@@ -54,9 +54,14 @@ static bool run(const struct cli_options *from, struct cli_output *output, struc
         cli_diag_say(diag, CLI_ERROR, output->name, "%s", output->problem);
         return false;
     }
-    for (size_t i = 0; i < from->file_count; i++)
+    bool limit = false;
+    for (size_t i = 0; i < from->file_count; i++) {
         if (errors[i].status < 0 || (status >= 0 && errors[i].message[0] != '\0'))
             cli_diag_failure(diag, &errors[i]);
+        limit = limit || errors[i].status == GOLEAK_E_LIMIT;
+    }
+    if (limit)
+        cli_diag_limit(diag, from);
     return status >= 0;
 }
 

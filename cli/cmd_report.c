@@ -123,16 +123,6 @@ static enum goleak_status load(struct run *run)
     return status;
 }
 
-/* The library cannot know what the limit that it ran into was made of. */
-static void explain_limit(const struct run *run)
-{
-    const unsigned mega = 20;
-    if (run->options->max_memory_bytes > 0)
-        cli_diag_say(run->diag, CLI_NOTE, NULL, "%u MiB of --max-memory are kept for the process itself%s",
-                     (unsigned)(CLI_MEMORY_RESERVE >> mega),
-                     run->options->jobs != 1 ? "; --jobs=1 needs less than several threads do" : "");
-}
-
 /* When the output failed, reading was stopped for its sake: the library then
  * tells of an E_IO at every FILE, and the output's sentence is the true one. */
 static void say_failures(struct run *run, enum goleak_status status)
@@ -151,7 +141,7 @@ static void say_failures(struct run *run, enum goleak_status status)
     if (status < 0 && failures == 0)
         cli_diag_say(run->diag, CLI_ERROR, NULL, "the recordings cannot be analysed (status %d)", (int)status);
     if (limit)
-        explain_limit(run);
+        cli_diag_limit(run->diag, run->options);
     run->trouble = run->trouble || status < 0 || failures > 0;
 }
 

@@ -214,6 +214,17 @@ void cli_diag_health(struct cli_diag *diag, enum cli_grade grade, const struct g
     say_at(diag, grade, &place, sentence, NULL);
 }
 
+void cli_diag_limit(struct cli_diag *diag, const struct cli_options *options)
+{
+    const unsigned mega = 20;
+    if (options->max_memory_bytes > 0)
+        cli_diag_say(diag, CLI_NOTE, NULL, "%u MiB of --max-memory are kept for the process itself%s%s",
+                     (unsigned)(CLI_MEMORY_RESERVE >> mega),
+                     options->action == CLI_ACTION_CONVERT ? ", and what is left is shared by each FILE and the output"
+                                                           : "",
+                     options->jobs != 1 ? "; --jobs=1 needs less than several threads do" : "");
+}
+
 void cli_diag_init(struct cli_diag *diag, const struct cli_options *options)
 {
     memset(diag, 0, sizeof *diag);

@@ -47,4 +47,7 @@ void cli_diag_failure(struct cli_diag *diag, const struct goleak_error *error);
 void cli_diag_health(struct cli_diag *diag, enum cli_grade grade, const struct goleak_health *health, const char *path,
                      const char *prefix);
 
+/* Behind a failure by the memory limit: the library cannot know what that was made of. */
+void cli_diag_limit(struct cli_diag *diag, const struct cli_options *options);
+
 #endif
