@@ -524,7 +524,8 @@ static bool is_library_busy(const struct goleak_hope_search *search, const struc
         const uint32_t here = symbols->frame_info[frames[i] - 1].function;
         if (is_of_package(search, frames[i], library))
             within = true;
-        else if (within && here != 0 && here != search->lost && here != start &&
+        else if (within && here != 0 && here != search->lost &&
+                 !goleak_is_start(symbols, start, here, spawner->block_stack) &&
                  !goleak_hope_is_standard(search, frames[i]) && goleak_symbols_stands_in(symbols, stack, here))
             return true;
     }
