@@ -102,7 +102,8 @@ static bool add_alone(struct goleak_cohorts *cohorts, const struct goleak_hope_i
         const struct goleak_habit *habit = goleak_waits_here(input->waits, record);
         int64_t waited = goleak_waited(record, input->last);
         bool often = goleak_is_habit(input->store, habit, input->limits, record, waited);
-        bool served = often && goleak_hope_of(hope, record->index) != GOLEAK_HOPE_NONE &&
+        const enum goleak_hope_kind kind = goleak_hope_of(hope, record->index);
+        bool served = often && kind != GOLEAK_HOPE_NONE && kind != GOLEAK_HOPE_STARTUP &&
                       !goleak_left_out(input, hope, record, habit, waited);
         if (!add(cohorts, input, hope, record, 1, waited, served))
             return false;

@@ -458,6 +458,7 @@ static void search_all(struct goleak_hope_search *search)
     look_at_children(search);
     spread_on(search, up);
     look_outside(search);
+    goleak_hope_count_living(search);
     look_farther(search);
     if (goleak_hope_find_pools(search))
         look_farther(search);
@@ -474,6 +475,8 @@ static void release(struct goleak_hope_search *search, size_t nodes, size_t reco
     goleak_hope_release_outside(search);
     goleak_free(alloc, search->call_memos, GOLEAK_CALL_MEMOS * sizeof *search->call_memos);
     goleak_free(alloc, search->kin, goleak_sites_count(search->input->sites) * sizeof *search->kin);
+    if (search->living_waits != NULL)
+        goleak_free(alloc, search->living_waits, search->input->waits->site_count * sizeof *search->living_waits);
     goleak_free(alloc, search->bits, search->bit_words * sizeof *search->bits);
     goleak_free(alloc, search->parents, records * sizeof *search->parents);
     goleak_free(alloc, search->standard, search->strings * sizeof *search->standard);

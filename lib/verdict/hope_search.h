@@ -53,6 +53,8 @@ struct goleak_hope_search {
         uint32_t then, now;   /* stacks: of the creation, and of the spawner's last wait */
         uint8_t answer;
     } * call_memos;    /* NULL: all functions have names */
+    uint64_t
+        *living_waits; /* by wait site: so many of those that ended were of goroutines that live; NULL: not asked */
     uint64_t *outside; /* by stack: who waits there in a select does so for another program; NULL: nobody does */
     /* By spawn site: some of its goroutines are hopeless; another one has passed where one may be; all were started
      * long ago; some may be an idle pool. */
@@ -155,6 +157,8 @@ void goleak_hope_release_outside(struct goleak_hope_search *search);
 goleak_hope_test goleak_hope_is_outside;
 /* hope_startup.c */
 void goleak_hope_find_quiet(struct goleak_hope_search *search);
+/* Before anybody is asked, once. */
+void goleak_hope_count_living(struct goleak_hope_search *search);
 goleak_hope_test goleak_hope_is_of_startup;
 
 #endif

@@ -53,16 +53,76 @@ static bool has_none_ended(const struct goleak_hope_input *input, const struct g
     return goleak_ledger_ended(input->ledger, site->place) == 0 || (sums && site->tied + site->untied == 0);
 }
 
+/* How many waits of each wait site were those of the living. False: memory. */
+static bool count_living(struct goleak_hope_search *search)
+{
+    const struct goleak_waits *waits = search->input->waits;
+    search->living_waits = goleak_alloc_zeroed(search->hope->alloc, waits->site_count * sizeof *search->living_waits);
+    for (uint32_t i = 1; i < search->hope->count && search->living_waits != NULL; i++) {
+        const struct goleak_record *record = goleak_store_at(search->input->store, i);
+        if ((record->flags & GOLEAK_REC_SEEN) == 0 || record->state == GOLEAK_STATE_ENDED)
+            continue;
+        for (uint32_t at = goleak_first_habit(record); at != 0; at = goleak_habit_at(waits, at)->next)
+            search->living_waits[goleak_habit_at(waits, at)->site] += goleak_habit_at(waits, at)->ended;
+    }
+    return search->living_waits != NULL;
+}
+
+/* None of those who were ever woken there has: whatever else its place starts ends. */
+static bool has_none_ended_alike(const struct goleak_hope_search *search, const struct goleak_wait_site *site)
+{
+    return search->living_waits != NULL && search->living_waits[site - search->input->waits->sites] == site->ended;
+}
+
+void goleak_hope_count_living(struct goleak_hope_search *search)
+{
+    const struct goleak_waits *waits = search->input->waits;
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
+        for (uint64_t left = search->kept[word] & search->hopeless[word]; left != 0; left &= left - 1) {
+            const struct goleak_record *record =
+                goleak_store_at(search->input->store, word * GOLEAK_WORD + goleak_low_zeros(left));
+            if (goleak_waits_here(waits, record) != NULL || goleak_waits_site(waits, record) == NULL ||
+                has_none_ended(search->input, record))
+                continue;
+            search->failed = !count_living(search);
+            return;
+        }
+}
+
 /* It was never woken where it waits, or once, as workers are that were not needed yet. Nor was any other of its kind;
  * or they are, but none has ended: they work for as long as it waits. */
 static bool is_unused(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     const struct goleak_waits *waits = search->input->waits;
     const struct goleak_habit *here = goleak_waits_here(waits, record);
-    if (here == NULL)
-        return goleak_waits_site(waits, record) == NULL || has_none_ended(search->input, record);
+    if (here == NULL) {
+        const struct goleak_wait_site *site = goleak_waits_site(waits, record);
+        return site == NULL || has_none_ended(search->input, record) || has_none_ended_alike(search, site);
+    }
     return has_settled(search, record) || (here->ended < search->input->limits->habit_waits &&
                                            goleak_hope_may_come_again(search, record));
+}
+
+/* Each time it waits there it does so for something else, that it has asked for: so far it got that soon, and by another
+ * one. Not where others wait for the same. */
+static bool asks_each_time(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_waits *waits = search->input->waits;
+    const uint32_t place = goleak_waits_place(waits, record);
+    const int64_t waited = goleak_waited(record, search->input->last);
+    uint32_t count = 0;
+    if (!goleak_place_is_object(place) || goleak_relation_of(&search->hope->crowds, place).count > 1)
+        return false;
+    for (uint32_t at = goleak_first_habit(record); at != 0; at = goleak_habit_at(waits, at)->next) {
+        const struct goleak_habit *habit = goleak_habit_at(waits, at);
+        const struct goleak_wait_site *site = &waits->sites[habit->site];
+        if (habit->site == 0 || site->stack != record->block_stack || site->reason != record->reason)
+            continue;
+        if (habit->place == place || habit->nobody != 0 || waited / search->input->limits->patience <= habit->longest)
+            return false;
+        count += habit->ended;
+    }
+    return count >= search->input->limits->habit_waits;
 }
 
 /* It was started when the program was, or the recording. */
@@ -98,7 +158,8 @@ bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t
         node = goleak_nearest_alive(search, node);
     bool idle = goleak_has_bit(search->idle, stuck) || goleak_is_in_wait_group(search->input, record) ||
                 is_semaphore_untold(search, record);
-    if (!idle || !is_unused(search, record) || node == 0 || !goleak_has_bit(search->alive, node))
+    if (!idle || !is_unused(search, record) || asks_each_time(search, record) || node == 0 ||
+        !goleak_has_bit(search->alive, node))
         return false;
     const struct goleak_record *spawner = goleak_hope_spawner(search, node);
     *whom = spawner != NULL ? spawner->index : 0;

@@ -320,15 +320,14 @@ static bool is_rise_of_spawners(const struct goleak_case *c)
     return c->rise->ended != 0 || c->cohort->scoped * 2 <= c->cohort->count;
 }
 
-/* Of its place; where others call for some there, too, of its caller's, as far as they live, or had spawners that are
- * told. */
-static uint64_t births_by_caller(const struct goleak_case *c)
+/* Of its place those who wait like it, and those who have ended; where others call for some there, too, of its
+ * caller's. Who waits elsewhere was started for something else. */
+static uint64_t births_alike(const struct goleak_case *c)
 {
-    if (c->input->alive == NULL)
-        return c->rise->created;
     const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
-    uint64_t own = (uint64_t)c->input->alive[c->record->site] + site->tied + site->untied;
-    return own < c->rise->created ? own : c->rise->created;
+    const uint64_t alike = c->cohort != NULL ? c->cohort->count : c->rise->alive;
+    const uint64_t ended = c->input->alive != NULL ? (uint64_t)site->tied + site->untied : c->rise->ended;
+    return alike + (ended < c->rise->ended ? ended : c->rise->ended);
 }
 
 static bool is_ended_outside(const struct goleak_case *c)
@@ -367,8 +366,8 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
         return GOLEAK_VERDICT_WAITING;
     if (c->older)
         return is_at_work(c) ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_UNKNOWN;
-    return startup && births_by_caller(c) < c->input->limits->endless_created ? GOLEAK_VERDICT_SUSPECT
-                                                                              : GOLEAK_VERDICT_LIKELY;
+    return startup && births_alike(c) < c->input->limits->endless_created ? GOLEAK_VERDICT_SUSPECT
+                                                                          : GOLEAK_VERDICT_LIKELY;
 }
 
 /* The sentences of one weight, in the order of the table. */
