@@ -411,6 +411,65 @@ static void look_beside_leaders(struct goleak_hope_search *search)
     spread_on(search, up);
 }
 
+/* Whose spawner is main, which starts all kinds of things. */
+static bool is_of_main(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_record *spawner = goleak_hope_spawner(search, record->parent);
+    return spawner != NULL && (spawner->flags & GOLEAK_REC_MAIN) != 0;
+}
+
+/* Those who are stuck in a WaitGroup. False: there are none. */
+static bool find_groups(struct goleak_hope_search *search)
+{
+    const struct goleak_store *store = search->input->store;
+    uint32_t stack = 0, parent = 0, records[GOLEAK_WORD];
+    bool any = false, in_group = false, of_main = false;
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
+        const size_t count = goleak_fetch_word(search, search->hopeless[word], word, records);
+        for (size_t i = 0; i < count; i++) {
+            const struct goleak_record *record = goleak_store_at(store, records[i]);
+            if (record->reason != GOLEAK_REASON_SYNC || record->parent == 0 || record->block_stack == 0)
+                continue;
+            if (record->block_stack != stack) /* many that wait alike follow each other */
+                in_group = goleak_is_in_wait_group(search->input, record);
+            stack = record->block_stack;
+            if (in_group && record->parent != parent) {
+                of_main = is_of_main(search, record);
+                parent = record->parent;
+            }
+            if (!in_group || of_main)
+                continue;
+            goleak_set_bit(search->groups, record->index);
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* Whoever waits in a WaitGroup waits for those to end who were started beside it, however quiet they are. That one is kept
+ * since the start says little, and what is within reach of its spawner, that this one has as well. */
+static void look_beside_groups(struct goleak_hope_search *search)
+{
+    const size_t up = search->queued;
+    if (search->failed || !find_groups(search))
+        return;
+    memset(search->helpers, 0, goleak_words_of(search->hope->count) * sizeof *search->helpers);
+    memset(search->helped, 0, goleak_words_of(search->input->lineage->count + 1) * sizeof *search->helped);
+    for (uint32_t index = 1; index < search->hope->count; index++) {
+        const enum goleak_hope_kind kind = search->hope->kinds[index];
+        if (kind == GOLEAK_HOPE_NONE || kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_STARTUP ||
+            kind == GOLEAK_HOPE_SCOPE || search->parents[index] == 0 ||
+            !goleak_hope_may_help(search, goleak_store_at(search->input->store, index)))
+            continue;
+        goleak_set_bit(search->helpers, index);
+        goleak_set_bit(search->helped, search->parents[index]);
+    }
+    search->askers = search->groups;
+    goleak_hope_look_beside(search);
+    search->askers = search->hopeless;
+    spread_on(search, up);
+}
+
 /* Somebody who may have a lock: one of the program's own, but main, which woke none of them as far as is known. */
 static void note_lively(const struct goleak_hope_search *search, uint64_t *lively)
 {
@@ -458,6 +517,7 @@ static void search_all(struct goleak_hope_search *search)
     look_at_children(search);
     spread_on(search, up);
     look_outside(search);
+    look_beside_groups(search);
     goleak_hope_count_living(search);
     look_farther(search);
     if (goleak_hope_find_pools(search))
@@ -467,6 +527,7 @@ static void search_all(struct goleak_hope_search *search)
     look_at_locks(search);
     spread_on(search, up);
     look_beside_leaders(search);
+    look_beside_groups(search);
 }
 
 static void release(struct goleak_hope_search *search, size_t nodes, size_t records)
@@ -489,7 +550,7 @@ static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t re
 {
     uint64_t **by_record[] = { &search->wakers,  &search->first,      &search->hopeless, &search->idle,
                                &search->kept,    &search->read,       &search->pooled,   &search->helpers,
-                               &search->resting, &search->collectors, &search->at_locks };
+                               &search->resting, &search->collectors, &search->at_locks, &search->groups };
     uint64_t **by_node[] = { &search->alive, &search->blocked, &search->helped, &search->wanted, &search->wanted_more,
                              &search->named };
     uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites, &search->pool_sites };
@@ -507,6 +568,7 @@ static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t re
     for (size_t i = 0; i < kinds && next != NULL; i++)
         for (size_t k = 0; k < all[i].count; k++, next += all[i].words)
             *all[i].sets[k] = next;
+    search->askers = search->hopeless;
     return next != NULL;
 }
 

@@ -113,7 +113,7 @@ bool goleak_hope_may_help(const struct goleak_hope_search *search, const struct 
  * Returns how many. */
 static size_t fetch_stuck(const struct goleak_hope_search *search, uint32_t word, uint32_t records[GOLEAK_WORD])
 {
-    uint64_t helped = search->hopeless[word];
+    uint64_t helped = search->askers[word] & search->hopeless[word];
     for (uint64_t left = helped; left != 0; left &= left - 1)
         if (!goleak_has_bit(search->helped, search->parents[word * GOLEAK_WORD + goleak_low_zeros(left)]))
             helped &= ~(left & (~left + 1));
