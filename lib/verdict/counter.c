@@ -9,7 +9,8 @@
 GOLEAK_RULE(serves)
 {
     const struct goleak_habit *habit = c->habit;
-    if (!goleak_is_habit(c->input->store, habit, c->input->limits, c->record, c->waited) || goleak_is_deserted(c))
+    if (!goleak_is_habit(c->input->store, habit, c->input->limits, c->record, c->waited) || goleak_is_deserted(c) ||
+        c->unread)
         return false;
     if (c->hope == GOLEAK_HOPE_WAKER)
         goleak_say(out, "woken here %" PRIu32 " times before, and %s, which did so, is not stuck", habit->ended,
@@ -72,7 +73,7 @@ GOLEAK_RULE(shared)
 GOLEAK_RULE(pool)
 {
     uint64_t least = c->input->objects_told && c->cohort != NULL ? c->cohort->count / 2 + 1 : 1;
-    if (c->cohort == NULL || c->cohort->count < 2 || c->cohort->served < least)
+    if (c->cohort == NULL || c->cohort->count < 2 || c->cohort->served < least || c->unread)
         return false;
     if (goleak_is_deserted(c) && c->habit->ended >= c->input->limits->desert_least)
         return false; /* others are served by others */
@@ -152,8 +153,12 @@ GOLEAK_RULE(reader)
 {
     if (c->hope != GOLEAK_HOPE_READER)
         return false;
-    if (c->whom != 0)
+    const struct goleak_hope_input known = { .symbols = c->input->symbols, .reasons = c->input->reasons };
+    if (c->whom != 0 && goleak_waits_in(&known, goleak_store_at(c->input->store, c->whom), "bodyEOFSignal).Read"))
         goleak_say(out, "%s, which got this connection's answer, reads it: the connection waits for its end",
+                   goleak_who(c->input, c->whom).text);
+    else if (c->whom != 0)
+        goleak_say(out, "%s, which got this connection's answer, is still where it asked for it: it may read on",
                    goleak_who(c->input, c->whom).text);
     else
         goleak_say(out, "the connection waits for the end of its answer, and all answers are read");
@@ -376,10 +381,11 @@ GOLEAK_RULE(early)
 
 /* ---- it is known to idle ---- */
 
-/* Whose counterpart has gone, or is stuck, where all end together, idles no more. */
+/* Whose counterpart has gone, or is stuck, where all end together, or waits for the end of an answer that nobody reads,
+ * idles no more. */
 bool goleak_is_idler(const struct goleak_case *c)
 {
-    return c->cohort != NULL && c->cohort->idler != 0 && !(c->tie.is_rule && c->tie.whom == 0);
+    return c->cohort != NULL && c->cohort->idler != 0 && !(c->tie.is_rule && c->tie.whom == 0) && !c->unread;
 }
 
 GOLEAK_RULE(idler)

@@ -16,6 +16,8 @@ void goleak_hope_release(struct goleak_hope *hope)
         return;
     goleak_free(hope->alloc, hope->kinds, hope->count * sizeof *hope->kinds);
     goleak_free(hope->alloc, hope->whom, hope->count * sizeof *hope->whom);
+    if (hope->unread != NULL)
+        goleak_free(hope->alloc, hope->unread, goleak_words_of(hope->count) * sizeof *hope->unread);
     goleak_relation_release(&hope->crowds);
     goleak_relation_release(&hope->woken);
     goleak_hope_init(hope, hope->alloc);
@@ -354,6 +356,7 @@ static void look_farther(struct goleak_hope_search *search)
 {
     for (unsigned round = 0; round < ROUNDS; round++) {
         size_t up = search->queued;
+        look_once(search, search->taken, GOLEAK_HOPE_READER, goleak_hope_is_taken);
         look_once(search, search->idle, GOLEAK_HOPE_SCOPE, goleak_hope_is_in_scope);
         if (up == search->queued) /* less is known of these */
             look_once(search, search->kept, GOLEAK_HOPE_STARTUP, goleak_hope_is_of_startup);
@@ -550,7 +553,8 @@ static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t re
 {
     uint64_t **by_record[] = { &search->wakers,  &search->first,      &search->hopeless, &search->idle,
                                &search->kept,    &search->read,       &search->pooled,   &search->helpers,
-                               &search->resting, &search->collectors, &search->at_locks, &search->groups };
+                               &search->resting, &search->collectors, &search->at_locks, &search->groups,
+                               &search->taken };
     uint64_t **by_node[] = { &search->alive, &search->blocked, &search->helped, &search->wanted, &search->wanted_more,
                              &search->named };
     uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites, &search->pool_sites };

@@ -40,6 +40,7 @@
 #ifndef GOLEAK_VERDICT_HOPE_H
 #define GOLEAK_VERDICT_HOPE_H
 
+#include "base/bits.h"
 #include "model/ledger.h"
 #include "model/lineage.h"
 #include "model/reasons.h"
@@ -75,6 +76,7 @@ struct goleak_hope {
     bool others;                   /* some living goroutine of the program's own waits for no lock */
     struct goleak_relation crowds; /* who is blocked, by the place of its object; marked: was woken there before */
     struct goleak_relation woken;  /* who is blocked where it was woken again and again, by who did so */
+    uint64_t *unread; /* bits by record: nobody is left to read the answer that it has handed over; NULL: none */
 };
 
 /* What it is worked out from; all borrowed. */
@@ -132,6 +134,12 @@ enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct golea
 static inline enum goleak_hope_kind goleak_hope_of(const struct goleak_hope *hope, uint32_t index)
 {
     return index < hope->count ? (enum goleak_hope_kind)hope->kinds[index] : GOLEAK_HOPE_NONE;
+}
+
+/* It reads a connection of which the answer is left unread. */
+static inline bool goleak_hope_is_unread(const struct goleak_hope *hope, uint32_t index)
+{
+    return hope->unread != NULL && goleak_has_bit(hope->unread, index);
 }
 
 /* A holder goes on, and has not had many chances to unlock already. */

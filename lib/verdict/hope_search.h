@@ -45,6 +45,7 @@ struct goleak_hope_search {
     uint64_t *resting;             /* it acts, and waits where its stack tells */
     uint64_t *pooled;              /* nobody is known to wake it, but most who wait like it */
     uint64_t *read;                /* it waits for an answer's end, and somebody reads that */
+    uint64_t *taken;               /* … and `whom`, who got it, may go on to read it */
     uint64_t *collectors;          /* all who ever woke it were started by itself */
     uint64_t *at_locks;            /* many woke it where it waits for a lock: one who has that lives */
     uint64_t *groups;              /* it is stuck in a WaitGroup */
@@ -153,6 +154,7 @@ bool goleak_hope_is_call_alive(const struct goleak_hope_search *search, const st
 bool goleak_hope_find_pools(struct goleak_hope_search *search);
 /* hope_readers.c */
 void goleak_hope_find_readers(struct goleak_hope_search *search);
+goleak_hope_test goleak_hope_is_taken;
 /* hope_outside.c */
 void goleak_hope_find_outside(struct goleak_hope_search *search);
 void goleak_hope_release_outside(struct goleak_hope_search *search);

@@ -87,6 +87,7 @@ static const struct rule {
     { "never-woken", FOR, NEEDS_WAKEUPS, goleak_rule_never_woken },
     { "sender", FOR, NEEDS_WAKEUPS, goleak_rule_sender },
     { "left-out", FOR, NEEDS_WAKEUPS, goleak_rule_left_out },
+    { "unread", FOR, NEEDS_STACKS, goleak_rule_unread },
     { "orphan", FOR, NEEDS_SITE, goleak_rule_orphan },
     { "rises", FOR, NEEDS_SITE, goleak_rule_rises },
     { "never-ends", FOR, NEEDS_SITE, goleak_rule_never_ends },
@@ -259,6 +260,7 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
         c.root_leaks = goleak_verdict_of(input, c.root.holder->record) <= GOLEAK_VERDICT_SUSPECT;
     c.rise = rise_of(&c);
     c.tie = goleak_tie_of(&input->ties, record);
+    c.unread = goleak_is_unread(&input->ties, record);
     return c;
 }
 

@@ -38,6 +38,7 @@ struct goleak_limits {
     uint32_t tied_part;      /* … are a rule if those who did not are less than 1/N of them */
     uint64_t orphan_ns, orphan_events; /* who outlives its spawner by less is no orphan */
     uint32_t inside_most;              /* where more rest in methods of a type, they do not keep each other out */
+    uint32_t answers_most;             /* of a goroutine that asks for several, and reads none at the moment */
     double left_out_chance;  /* that a goroutine which is served is left out so often */
     double loss_chance;      /* what chance does less often is no chance */
     int64_t run_ns;          /* the scheduler (sysmon, every 10 ms) lets none run for longer: who seems to is in a
@@ -57,8 +58,8 @@ struct goleak_limits {
         .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .rise_part = 8, .endless_created = 30,                \
         .usual_longer = 2, .usual_part = 20, .early_least = 5, .early_part = 10, .early_share = 10, .queue_least = 5,  \
         .queue_idle = 4, .tied_least = 5, .tied_part = 10, .orphan_ns = 10000000, .orphan_events = 100,                \
-        .inside_most = 8, .left_out_chance = 0.0001, .loss_chance = 0.05, .run_ns = 1000000000, .brief_ns = 2,         \
-        .loss_untold = 0.02, .own_most = 8, .lock_gaps = 100                                                           \
+        .inside_most = 8, .answers_most = 2, .left_out_chance = 0.0001, .loss_chance = 0.05, .run_ns = 1000000000,     \
+        .brief_ns = 2, .loss_untold = 0.02, .own_most = 8, .lock_gaps = 100                                            \
     }
 
 extern const struct goleak_limits goleak_limits_default;

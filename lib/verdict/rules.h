@@ -36,6 +36,7 @@ struct goleak_case {
     uint32_t whom; /* the one on which its hope rests */
     const struct goleak_rise *rise; /* of its spawn site */
     struct goleak_tie tie;
+    bool unread;                    /* its connection's answer is left unread */
     const struct goleak_lock *lock; /* that it waits for, if its holders are known */
     struct goleak_lock_root root;   /* why that is not given back */
     bool root_leaks;                /* root.holder is stuck, and leaks */
@@ -58,8 +59,8 @@ goleak_rule goleak_rule_alive_only, goleak_rule_main, goleak_rule_system, goleak
     goleak_rule_young, goleak_rule_coroutine, goleak_rule_article, goleak_rule_waits, goleak_rule_runs;
 /* signals.c: what speaks for a leak */
 goleak_rule goleak_rule_waker_gone, goleak_rule_never_woken, goleak_rule_sender, goleak_rule_left_out,
-    goleak_rule_rises, goleak_rule_never_ends, goleak_rule_beyond, goleak_rule_shape, goleak_rule_orphan,
-    goleak_rule_spawner_gone;
+    goleak_rule_unread, goleak_rule_rises, goleak_rule_never_ends, goleak_rule_beyond, goleak_rule_shape,
+    goleak_rule_orphan, goleak_rule_spawner_gone;
 /* counter.c: what speaks against it */
 goleak_rule goleak_rule_serves, goleak_rule_timed, goleak_rule_timer, goleak_rule_shared, goleak_rule_pool,
     goleak_rule_beside, goleak_rule_child, goleak_rule_passed, goleak_rule_inside, goleak_rule_reader,

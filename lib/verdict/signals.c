@@ -127,6 +127,15 @@ GOLEAK_RULE(left_out)
     return true;
 }
 
+GOLEAK_RULE(unread)
+{
+    if (!c->unread)
+        return false;
+    goleak_say(out, "more connections wait for the end of an HTTP answer than there are goroutines left that asked for "
+                    "one: its body was neither read to the end nor closed");
+    return true;
+}
+
 /* ---- the site's side ---- */
 
 bool goleak_is_rising(const struct goleak_case *c)

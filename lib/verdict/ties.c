@@ -203,13 +203,27 @@ static bool find_mates(struct goleak_ties *ties)
     return good;
 }
 
-bool goleak_has_blocked_mate(const struct goleak_ties *ties, const struct goleak_record *record)
+/* 0: it has none. */
+static uint32_t blocked_mate_of(const struct goleak_ties *ties, const struct goleak_record *record)
 {
     if (ties->mates.count == 0 || record->parent == 0 || record->created == GOLEAK_NO_MOMENT)
-        return false;
+        return 0;
     const int64_t near = goleak_between(record->created, ties->known.last) / ties->known.limits->at_once;
-    return find_twin(&ties->mates, record, twin_key(record->parent, function_of(&ties->known, record->site)), near) !=
-           0;
+    return find_twin(&ties->mates, record, twin_key(record->parent, function_of(&ties->known, record->site)), near);
+}
+
+bool goleak_has_blocked_mate(const struct goleak_ties *ties, const struct goleak_record *record)
+{
+    return blocked_mate_of(ties, record) != 0;
+}
+
+bool goleak_is_unread(const struct goleak_ties *ties, const struct goleak_record *record)
+{
+    if (ties->hope == NULL || ties->hope->unread == NULL || !goleak_is_blocked(record))
+        return false;
+    return goleak_hope_is_unread(ties->hope, record->index) ||
+           (goleak_idler_of(ties->known.symbols, record->block_stack, record->reason) != 0 &&
+            goleak_hope_is_unread(ties->hope, blocked_mate_of(ties, record)));
 }
 
 enum goleak_status goleak_ties_find(struct goleak_ties *ties, const struct goleak_hope_input *input,

@@ -46,6 +46,8 @@ enum goleak_status goleak_ties_find(struct goleak_ties *ties, const struct golea
                                     const struct goleak_hope *hope);
 /* Of a known idler. */
 bool goleak_has_blocked_mate(const struct goleak_ties *ties, const struct goleak_record *record);
+/* It is of a connection of which the answer is left unread, as its reader or that one's mate. */
+bool goleak_is_unread(const struct goleak_ties *ties, const struct goleak_record *record);
 struct goleak_tie goleak_tie_of(const struct goleak_ties *ties, const struct goleak_record *record);
 
 #endif
