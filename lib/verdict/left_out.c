@@ -26,23 +26,6 @@ static bool serves_others(const struct left_out *one, uint32_t waker)
     return served.count > SERVED_ASKED;
 }
 
-/* Whoever wakes it lives, is not stuck, and has it alone to wake: that one had nothing for it, whatever others of its
- * kind got from others. Of more than two only two are kept: where it has started these, the others, too. */
-static bool has_own_waker(const struct left_out *one)
-{
-    const struct goleak_habit *habit = one->habit;
-    if (habit->wakers[0] == 0 || habit->nobody != 0)
-        return false;
-    for (int i = 0; i < 2 && habit->wakers[i] != 0; i++) {
-        uint32_t waker = goleak_hope_waker(one->input->store, habit, i);
-        if (waker == 0 || goleak_hope_of(one->hope, waker) == GOLEAK_HOPE_NONE || serves_others(one, waker) ||
-            (habit->others &&
-             !goleak_has_started(one->input->store, one->record, goleak_store_at(one->input->store, waker))))
-            return false;
-    }
-    return true;
-}
-
 /* Nobody but those whom it has started has woken it: that others' children have woken others says nothing of it. */
 static bool has_own_children_only(const struct goleak_habit *habit)
 {
@@ -55,8 +38,7 @@ static bool has_own_children_only(const struct goleak_habit *habit)
 /* Between two of its own wake-ups were others'. Of those gaps the longest is known: that the next one is r times as long
  * has, by Bayes' rule, a probability of the product of i / (i + r), i from 1 to the number of its wake-ups; where it was
  * always its turn, that is the rule of succession. */
-bool goleak_left_out(const struct goleak_hope_input *input, const struct goleak_hope *hope,
-                     const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited)
+static bool is_passed_over(const struct goleak_hope_input *input, const struct goleak_habit *habit)
 {
     if (habit == NULL || habit->ended < input->limits->habit_waits || has_own_children_only(habit))
         return false;
@@ -65,6 +47,44 @@ bool goleak_left_out(const struct goleak_hope_input *input, const struct goleak_
     double chance = 1;
     for (uint32_t i = 1; i <= ended; i++)
         chance *= i / (i + times);
-    return chance < input->limits->left_out_chance &&
-           !has_own_waker(&(struct left_out) { input, hope, record, habit, waited });
+    return chance < input->limits->left_out_chance;
+}
+
+static bool has_own_waker(const struct left_out *one, bool is_waker);
+
+/* It waits itself, and is left out there: the next one in a line that nobody asks any more. */
+static bool is_left_out_itself(const struct left_out *one, uint32_t waker)
+{
+    const struct goleak_record *record = goleak_store_at(one->input->store, waker);
+    const struct goleak_habit *habit = goleak_is_blocked(record) ? goleak_waits_here(one->input->waits, record) : NULL;
+    return is_passed_over(one->input, habit) &&
+           !has_own_waker(
+               &(struct left_out) { one->input, one->hope, record, habit, goleak_waited(record, one->input->last) },
+               true);
+}
+
+/* Whoever wakes it lives, is not stuck, and has it alone to wake: that one had nothing for it, whatever others of its
+ * kind got from others. Of more than two only two are kept: where it has started these, the others, too. Not who is left
+ * out itself; of such a one (is_waker) no more is asked. */
+static bool has_own_waker(const struct left_out *one, bool is_waker)
+{
+    const struct goleak_habit *habit = one->habit;
+    if (habit->wakers[0] == 0 || habit->nobody != 0)
+        return false;
+    for (int i = 0; i < 2 && habit->wakers[i] != 0; i++) {
+        uint32_t waker = goleak_hope_waker(one->input->store, habit, i);
+        if (waker == 0 || goleak_hope_of(one->hope, waker) == GOLEAK_HOPE_NONE || serves_others(one, waker) ||
+            (habit->others &&
+             !goleak_has_started(one->input->store, one->record, goleak_store_at(one->input->store, waker))) ||
+            (!is_waker && is_left_out_itself(one, waker)))
+            return false;
+    }
+    return true;
+}
+
+bool goleak_left_out(const struct goleak_hope_input *input, const struct goleak_hope *hope,
+                     const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited)
+{
+    return is_passed_over(input, habit) &&
+           !has_own_waker(&(struct left_out) { input, hope, record, habit, waited }, false);
 }

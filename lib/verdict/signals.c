@@ -106,9 +106,9 @@ GOLEAK_RULE(sender)
 
 bool goleak_is_left_out(const struct goleak_case *c)
 {
-    const struct goleak_hope_input known = { .store = c->input->store,
-                                             .waits = c->input->waits,
-                                             .limits = c->input->limits };
+    const struct goleak_hope_input known = {
+        .store = c->input->store, .waits = c->input->waits, .limits = c->input->limits, .last = c->input->last
+    };
     return goleak_left_out(&known, &c->input->hope, c->record, c->habit, c->waited);
 }
 
