@@ -22,7 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PARCEL_BATCHES 6                 /* of a thread that reads alone */
+#define PARCEL_BATCHES 8                 /* of a thread that reads alone */
 #define PARCEL_BYTES ((uint64_t)1 << 20) /* of input, for a progress that moves */
 #define READERS 4
 #define CALLER READERS /* the caller's thread as a reader */

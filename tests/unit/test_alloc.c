@@ -256,6 +256,44 @@ static void chunks_that_fail_leave_all_as_it_was(void **state)
     assert_int_equal(alloc.used_bytes, 0);
 }
 
+/* As if a page took long: with few blocks, and hardly ever copied. */
+static void where_pages_are_slow_it_grows_ahead(void **state)
+{
+    struct goleak_alloc alloc;
+    struct goleak_chunks chunks;
+    unsigned char *bytes = NULL;
+    size_t capacity = 0, moves = 0;
+    (void)state;
+    goleak_alloc_init(&alloc, NULL, 0);
+    alloc.page_ns = 1000000;
+    assert_true(goleak_are_pages_slow(&alloc));
+    for (size_t size = 65536; size <= (size_t)24 << 20; size += 65536) {
+        const unsigned char *before = bytes;
+        assert_true(goleak_grow_ahead(&alloc, &bytes, &capacity, size, 1));
+        assert_true(capacity >= size);
+        moves += size > (size_t)10 << 20 && bytes != before;
+        memset(bytes + size - 65536, (int)(size / 65536), 65536);
+    }
+    for (size_t size = 65536; size <= (size_t)24 << 20; size += 65536)
+        assert_int_equal(bytes[size - 1], (unsigned char)(size / 65536));
+    if (SIZE_MAX > UINT32_MAX)
+        assert_true(moves <= 1);
+    goleak_free(&alloc, bytes, capacity);
+    goleak_chunks_init(&chunks, &alloc, 65536);
+    for (size_t i = 0; i < 300; i++) {
+        assert_true(goleak_chunks_add(&chunks));
+        memset(chunks.all[i], (int)i, 65536);
+    }
+    for (size_t i = 0; i < 300; i++)
+        for (size_t at = 0; at < 65536; at += 65535)
+            assert_int_equal(((unsigned char *)chunks.all[i])[at], i % 256);
+    assert_true(chunks.block_count < 10);
+    goleak_chunks_release(&chunks);
+    assert_int_equal(alloc.used_bytes, 0);
+    alloc.limit_bytes = 1 << 20; /* nothing is taken ahead of what is needed */
+    assert_false(goleak_are_pages_slow(&alloc));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +309,7 @@ int main(void)
         cmocka_unit_test(tables_grow_and_keep_what_is_there),
         cmocka_unit_test(chunks_lie_on_lines_and_never_move),
         cmocka_unit_test(chunks_that_fail_leave_all_as_it_was),
+        cmocka_unit_test(where_pages_are_slow_it_grows_ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
