@@ -293,8 +293,9 @@ size_t goleak_goroutine_ancestors(const struct goleak_trace *trace, const struct
 {
     const struct goleak_lineage *lineage = &trace->replay.lineage;
     size_t count = 0;
-    for (uint32_t node = of->lineage; node != 0; node = goleak_lineage_at(lineage, node)->parent, count++) {
-        const struct goleak_node *at = goleak_lineage_at(lineage, node);
+    const struct goleak_node *at;
+    for (uint32_t node = of->lineage; node != 0; node = at->parent, count++) {
+        at = goleak_lineage_at(lineage, node);
         if (count < room)
             out[count] = (struct goleak_ancestor){
                 .goid = at->goid != 0 ? (int64_t)at->goid : GOLEAK_NONE,

@@ -142,15 +142,18 @@ static void tell_difference(struct goleak_replay *replay, const struct goleak_ev
 void goleak_counters_differ(struct goleak_replay *replay, const struct goleak_event *event,
                             struct goleak_counted *counted)
 {
-    if ((event->has & GOLEAK_HAS_COUNT) && event->count != replay->script_live) {
+    const bool live = (event->has & GOLEAK_HAS_COUNT) && event->count != replay->script_live;
+    const bool blocked = (event->has & GOLEAK_HAS_BLOCKED_COUNT) && event->blocked_count != replay->script_blocked;
+    if (live) {
         counted->live = event;
         counted->should_live = replay->script_live;
     }
-    if ((event->has & GOLEAK_HAS_BLOCKED_COUNT) && event->blocked_count != replay->script_blocked) {
+    if (blocked) {
         counted->blocked = event;
         counted->should_blocked = replay->script_blocked;
     }
-    tell_difference(replay, event);
+    if (live || blocked)
+        tell_difference(replay, event);
 }
 
 /* The last one that has this counter; NULL: none has. */
@@ -189,10 +192,7 @@ void goleak_note_printed(struct goleak_replay *replay, struct goleak_counted *co
 void goleak_check_counters(struct goleak_replay *replay, const struct goleak_event *event)
 {
     struct goleak_counted counted = { .first = event };
-    const uint32_t has = event->has;
-    replay->stream.has_stacks = replay->stream.has_stacks || (has & GOLEAK_HAS_STACK) != 0;
-    if (((has & GOLEAK_HAS_COUNT) && event->count != replay->script_live) ||
-        ((has & GOLEAK_HAS_BLOCKED_COUNT) && event->blocked_count != replay->script_blocked))
-        goleak_counters_differ(replay, event, &counted);
+    replay->stream.has_stacks = replay->stream.has_stacks || (event->has & GOLEAK_HAS_STACK) != 0;
+    goleak_counters_differ(replay, event, &counted);
     goleak_note_printed(replay, &counted, event + 1);
 }

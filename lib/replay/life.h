@@ -324,6 +324,7 @@ struct goleak_counted {
     int64_t should_live, should_blocked;
 };
 
+/* Of those that the event tells. */
 void goleak_counters_differ(struct goleak_replay *replay, const struct goleak_event *event,
                             struct goleak_counted *counted);
 /* The row is over, or its event `end` takes the long way, behind which they begin anew. */
