@@ -61,7 +61,7 @@ run_one() {
     *.sh) set -- sh "$test" ;;
     # A program opens thousands of recordings; glibc keeps for the next one what the last one had, for
     # there are machines where each fresh page of memory takes longer than what is done with it.
-    *) set -- env MALLOC_TRIM_THRESHOLD_=1000000000 MALLOC_MMAP_THRESHOLD_=1000000000 "$test" ;;
+    *) set -- env MALLOC_TRIM_THRESHOLD_=268435456 MALLOC_MMAP_THRESHOLD_=8388608 "$test" ;;
     esac
     limited=0
     if command -v timeout >/dev/null 2>&1; then

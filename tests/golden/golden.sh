@@ -282,7 +282,7 @@ run() {
         <"$input" >"$work/stdout" 2>"$work/stderr"
     status=$?
     for stream in stdout stderr; do
-        if [ -n "$(tail -c 1 "$work/$stream")" ]; then
+        if [ -s "$work/$stream" ] && [ -n "$(tail -c 1 "$work/$stream")" ]; then
             printf '\n\\ no newline at end\n' >>"$work/$stream"
         fi
     done
@@ -362,13 +362,15 @@ run_case() {
     split_case "$path"
     skip='' ran='' any='' changed='' shown=''
     : >"$work/trouble"
-    case $(head -n 1 "$path") in
+    first=''
+    read -r first <"$path"
+    case $first in
     '# '*) ;;
     *) wrong 'expected a comment that says why this case exists' && return ;;
     esac
     for head in "$work"/case/*.head; do
         [ -f "$head" ] || break
-        part=$(basename "$head" .head)
+        part=${head##*/} part=${part%.head}
         read -r line words <"$head"
         rest=${words#"${words%% *}"}
         set -f
