@@ -111,6 +111,18 @@ static void note_telling(struct goleak_reader *reader, const struct goleak_event
         reader->tells = goleak_event_tells(&events[i], reader->env.symbols);
 }
 
+/* The `part` events behind those that were there are the next of their block, or the first of another. */
+static void note_counters(struct goleak_batch *batch, size_t from, const struct goleak_counters *before,
+                          const struct goleak_glk_events *block)
+{
+    const struct goleak_counters *last = from != 0 ? &batch->after : before;
+    if (from == 0)
+        batch->before = *before;
+    batch->counted = (from == 0 || batch->counted) && block->goes_on && last->count == before->count &&
+                     last->blocked == before->blocked;
+    batch->after = (struct goleak_counters) { block->last_count, block->last_blocked };
+}
+
 enum goleak_status goleak_glk_run_events(struct goleak_reader *reader, struct goleak_glk_stream *stream,
                                          const struct goleak_glk_head *head, const char **problem)
 {
@@ -120,10 +132,12 @@ enum goleak_status goleak_glk_run_events(struct goleak_reader *reader, struct go
     while (block->at < block->count && status == GOLEAK_OK && *problem == NULL) {
         struct goleak_batch *batch = stream->batch;
         size_t from = batch->count, part = GOLEAK_BATCH_EVENTS - from, left = block->count - block->at;
+        const struct goleak_counters before = { block->last_count, block->last_blocked };
         part = part < left ? part : left;
         status = goleak_glk_events_next(block, batch, part, problem);
         if (status != GOLEAK_OK || *problem != NULL)
             break;
+        note_counters(batch, from, &before, block);
         note_telling(reader, batch->events + from, part);
         tell_creations(reader, batch->events + from, part);
         if (!name_stacks(reader, batch->events + from, part))

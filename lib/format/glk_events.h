@@ -33,6 +33,7 @@ struct goleak_glk_events {
     int32_t last_count, last_blocked;
     uint64_t lanes[GOLEAK_GLK_LANES];
     uint32_t any, all; /* fields that some event has, and those that all have */
+    bool goes_on;      /* no event tells time, and what each adds to the counters is what they say of its kind */
     bool has_unknown, unlisted; /* unlisted: a number without a shape was met */
     bool failed;                /* memory */
     const char *problem;        /* what is wrong with the columns, where that is not one being short */

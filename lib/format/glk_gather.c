@@ -282,20 +282,27 @@ void goleak_glk_put_columns(struct goleak_writer *writer)
     }
 }
 
-static int32_t first_count(const struct goleak_event *events, size_t count)
+static const struct goleak_event *first_with(const struct goleak_event *events, size_t count, uint32_t bit)
 {
     size_t i = 0;
-    while (i < count && (events[i].has & GOLEAK_HAS_COUNT) == 0)
+    while (i < count && (events[i].has & bit) == 0)
         i++;
-    return i < count ? events[i].count : 0;
+    return i < count ? &events[i] : NULL;
 }
 
-static int32_t first_blocked(const struct goleak_event *events, size_t count)
+/* Printed counters begin where the block before has left them, so that a reader sees that they go on; in
+ * the first one with counters, as if they did. */
+static void begin_counters(struct goleak_glk_source *source, const struct goleak_event *events, size_t count)
 {
-    size_t i = 0;
-    while (i < count && (events[i].has & GOLEAK_HAS_BLOCKED_COUNT) == 0)
-        i++;
-    return i < count ? events[i].blocked_count : 0;
+    const struct goleak_event *live = first_with(events, count, GOLEAK_HAS_COUNT),
+                              *blocked = first_with(events, count, GOLEAK_HAS_BLOCKED_COUNT);
+    if (source->counted)
+        return;
+    if (live != NULL)
+        source->counters.count = (int32_t)((uint32_t)live->count - (uint32_t)goleak_event_count_step(live));
+    if (blocked != NULL)
+        source->counters.blocked = (int32_t)((uint32_t)blocked->blocked_count - goleak_event_raises_blocked(blocked));
+    source->counted = live != NULL || blocked != NULL;
 }
 
 /* Columns of events [from, ...), as many as the tables have room for; 0: failed. Whether
@@ -313,8 +320,9 @@ size_t goleak_glk_gather(struct goleak_writer *writer, struct goleak_glk_source 
     goleak_intern_release(&writer->shapes);
     goleak_intern_init(&writer->shapes, &writer->alloc);
     going.lanes[0] = events[from].position;
-    going.count = first_count(events + from, to - from);
-    going.blocked = first_blocked(events + from, to - from);
+    begin_counters(source, events + from, to - from);
+    going.count = source->counters.count;
+    going.blocked = source->counters.blocked;
     goleak_glk_put_number(&writer->columns, going.lanes[0]);
     goleak_glk_put_signed(&writer->columns, going.count);
     goleak_glk_put_signed(&writer->columns, going.blocked);
@@ -332,6 +340,7 @@ size_t goleak_glk_gather(struct goleak_writer *writer, struct goleak_glk_source 
         if (goleak_glk_is_full(writer, source))
             break;
     }
+    source->counters = (struct goleak_counters) { (int32_t)going.count, (int32_t)going.blocked };
     source->mentions = going.mentions;
     source->repeated = going.repeated;
     return count;

@@ -130,6 +130,6 @@ enum goleak_status goleak_glk_push(struct goleak_reader *reader, struct goleak_g
     reader->pushed = (size_t)(stream - reader->streams) + 1;
     goleak_glk_speak_of(reader, stream);
     enum goleak_status status = stream->part.sink.push(stream->part.sink.context, &stream->batch);
-    stream->batch->in_order = false;
+    stream->batch->in_order = stream->batch->counted = false; /* another one may come back */
     return status;
 }

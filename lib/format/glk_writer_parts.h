@@ -57,6 +57,8 @@ struct goleak_glk_source {
     struct goleak_glk_known *known; /* by slot */
     size_t known_capacity;
     size_t mentions, repeated;  /* of slots in the last block; within REACH events of another */
+    struct goleak_counters counters; /* as the last block has left them, if any has some */
+    bool counted;
     struct goleak_idmap places; /* hashed, see put_place */
     uint8_t *texts;             /* by string of the symbols: 0 not looked at, else 1 + goleak_glk_texts */
     size_t text_capacity;

@@ -62,6 +62,24 @@ static inline uint64_t goleak_event_object(const struct goleak_event *event, enu
     return event->has & GOLEAK_HAS_LOCK ? event->lock : 0;
 }
 
+/* The article's counters: which kinds go by them, by how many the living change with an event,
+ * and by how many the blocked may rise. They fall at any time, for `ready` takes from them in silence. */
+static inline bool goleak_event_is_counted(const struct goleak_event *event)
+{
+    return (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) != 0 &&
+           (event->kind == GOLEAK_EVENT_CREATE || event->kind == GOLEAK_EVENT_END || event->kind == GOLEAK_EVENT_PARK);
+}
+
+static inline int goleak_event_count_step(const struct goleak_event *event)
+{
+    return event->kind == GOLEAK_EVENT_CREATE ? 1 : event->kind == GOLEAK_EVENT_END ? -1 : 0;
+}
+
+static inline bool goleak_event_raises_blocked(const struct goleak_event *event)
+{
+    return event->kind == GOLEAK_EVENT_PARK && (event->flags & GOLEAK_FLAG_BLOCKED) != 0;
+}
+
 /* Its `name` is told. Readers that are in a hurry leave an old one there where it is not. */
 static inline bool goleak_event_tells_name(const struct goleak_event *event)
 {

@@ -22,43 +22,28 @@
 #include <inttypes.h>
 #include <string.h>
 
-static bool is_counted(const struct goleak_event *event)
-{
-    return (event->has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) != 0 &&
-           (event->kind == GOLEAK_EVENT_CREATE || event->kind == GOLEAK_EVENT_END || event->kind == GOLEAK_EVENT_PARK);
-}
-
-static int count_step(const struct goleak_event *event)
-{
-    return event->kind == GOLEAK_EVENT_CREATE ? 1 : event->kind == GOLEAK_EVENT_END ? -1 : 0;
-}
-
-static bool raises_blocked(const struct goleak_event *event)
-{
-    return event->kind == GOLEAK_EVENT_PARK && (event->flags & GOLEAK_FLAG_BLOCKED) != 0;
-}
-
 /* May a line with these counters be the next? */
 static inline bool allows(const struct goleak_counters *now, const struct goleak_event *event)
 {
-    if ((event->has & GOLEAK_HAS_COUNT) && (int64_t)event->count != (int64_t)now->count + count_step(event))
+    if ((event->has & GOLEAK_HAS_COUNT) &&
+        (int64_t)event->count != (int64_t)now->count + goleak_event_count_step(event))
         return false;
     return (event->has & GOLEAK_HAS_BLOCKED_COUNT) == 0 ||
-           (int64_t)event->blocked_count <= (int64_t)now->blocked + raises_blocked(event);
+           (int64_t)event->blocked_count <= (int64_t)now->blocked + goleak_event_raises_blocked(event);
 }
 
 /* May it be the next, and hardly any other? */
 static bool demands(const struct goleak_counters *now, const struct goleak_event *event)
 {
-    if (!is_counted(event) || !allows(now, event))
+    if (!goleak_event_is_counted(event) || !allows(now, event))
         return false;
     return (event->has & GOLEAK_HAS_COUNT) != 0 ||
-           (raises_blocked(event) && (int64_t)event->blocked_count == (int64_t)now->blocked + 1);
+           (goleak_event_raises_blocked(event) && (int64_t)event->blocked_count == (int64_t)now->blocked + 1);
 }
 
 static inline void follow(struct goleak_counters *now, const struct goleak_event *event)
 {
-    if (!is_counted(event))
+    if (!goleak_event_is_counted(event))
         return;
     if (event->has & GOLEAK_HAS_COUNT)
         now->count = event->count;
@@ -119,7 +104,7 @@ static enum goleak_status release_allowed(struct goleak_order *order)
     struct goleak_counters now = gate->now;
     size_t count = 0;
     while (count < gate->held_count &&
-           (!is_counted(&gate->held[count]) || allows(&now, &gate->held[count])))
+           (!goleak_event_is_counted(&gate->held[count]) || allows(&now, &gate->held[count])))
         follow(&now, &gate->held[count++]);
     return release(order, count);
 }

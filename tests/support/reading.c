@@ -136,9 +136,34 @@ static void show(const struct goleak_event *event)
     bytes_text(&reading.events, "\n");
 }
 
+/* What a batch claims of its printed counters holds for each of its events. */
+static void check_counters(const struct goleak_batch *batch)
+{
+    struct goleak_counters now = batch->before;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct goleak_event *event = &batch->events[i];
+        assert_int_equal(event->has & GOLEAK_HAS_TIME, 0);
+        if (!goleak_event_is_counted(event))
+            continue;
+        if (event->has & GOLEAK_HAS_COUNT) {
+            assert_int_equal(event->count, now.count + goleak_event_count_step(event));
+            now.count = event->count;
+        }
+        if (event->has & GOLEAK_HAS_BLOCKED_COUNT) {
+            assert_true(event->blocked_count <= now.blocked + goleak_event_raises_blocked(event));
+            now.blocked = event->blocked_count;
+        }
+    }
+    assert_int_equal(now.count, batch->after.count);
+    assert_int_equal(now.blocked, batch->after.blocked);
+    reading.counted++;
+}
+
 static enum goleak_status take(void *context, struct goleak_batch **batch)
 {
     (void)context;
+    if ((*batch)->counted)
+        check_counters(*batch);
     assert_true((*batch)->count != 0 && (*batch)->count <= GOLEAK_BATCH_EVENTS);
     for (size_t i = 0; i < (*batch)->count; i++)
         show(&(*batch)->events[i]);

@@ -22,6 +22,7 @@ struct reading {
     enum goleak_status status;
     struct bytes events; /* a line each */
     int64_t untold;      /* so many more are said to have been read */
+    size_t counted;      /* of the batches: those whose printed counters are said to go on, as they do */
     struct goleak_health_book book;
     struct goleak_reader_facts facts;
     struct goleak_reasons reasons;

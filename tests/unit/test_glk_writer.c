@@ -683,6 +683,53 @@ static void change(struct bytes *glk, const char *from, size_t size, const char 
     fail_msg("the bytes are not there");
 }
 
+/* The article's counters, of goroutines that each park, wake in silence and end; `missing` is not written. */
+static void write_counted(struct bytes *glk, size_t missing, bool timed)
+{
+    struct goleak_writer *writer = open_writer(glk, 1, 0);
+    int32_t live = 0, blocked = 0;
+    for (uint64_t i = 0; i < 20000; i++) {
+        const unsigned kind = (unsigned)(i % 4);
+        struct goleak_event event = { .g = 0xc000000000 + i / 4 % 700 * 0x1c0, .position = i + 1 };
+        event.kind = kind == 0 ? GOLEAK_EVENT_CREATE : kind == 3 ? GOLEAK_EVENT_END : GOLEAK_EVENT_PARK;
+        event.flags = kind == 1 ? GOLEAK_FLAG_BLOCKED : 0;
+        event.reason = kind == 1 ? 3 : 2;
+        event.has = GOLEAK_HAS_G | GOLEAK_HAS_BLOCKED_COUNT |
+                    (kind == 1 || kind == 2 ? GOLEAK_HAS_REASON | GOLEAK_HAS_BLOCKED : GOLEAK_HAS_COUNT);
+        live += goleak_event_count_step(&event);
+        blocked = kind == 1 ? blocked + 1 : i % 400 == 3 ? 0 : blocked; /* a hundred fall at once */
+        event.count = live;
+        event.blocked_count = blocked;
+        if (timed) {
+            event.has |= GOLEAK_HAS_TIME;
+            event.time_ns = (int64_t)i;
+        }
+        if (i != missing)
+            add(writer, 0, &event);
+    }
+    close_writer(writer);
+}
+
+/* A reader that sees in the shapes that the counters go on says so of its batches, from block to block. */
+static void counters_that_go_on(void **state)
+{
+    struct bytes glk = { 0 };
+    const size_t batches = (20000 + GOLEAK_BATCH_EVENTS - 1) / GOLEAK_BATCH_EVENTS;
+    (void)state;
+    write_counted(&glk, SIZE_MAX, false);
+    read_back(&glk);
+    assert_int_equal(reading.counted, batches);
+    bytes_clear(&glk);
+    write_counted(&glk, 400, false); /* a creation in the first of two blocks */
+    read_back(&glk);
+    assert_true(reading.counted > 0 && reading.counted < batches / 2);
+    bytes_clear(&glk);
+    write_counted(&glk, SIZE_MAX, true);
+    read_back(&glk);
+    assert_int_equal(reading.counted, 0);
+    bytes_free(&glk);
+}
+
 static void unknown_kinds_are_counted(void **state)
 {
     (void)state;
@@ -756,6 +803,7 @@ int main(void)
         TEST(messages_have_no_events),
         TEST(memory_that_ends_with_a_name_sticks),
         TEST(a_limit_is_told),
+        TEST(counters_that_go_on),
         TEST(unknown_kinds_are_counted),
         TEST(unknown_columns_blocks_and_items_are_skipped),
     };
