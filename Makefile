@@ -229,7 +229,7 @@ $(EVALUATE): %: %.o $(INSIDES)
 # What a sanitizer adds to a shared library is not ours to check.
 # The longest come first, so that no core is left without one at the end.
 TESTS := $(sort $(wildcard tests/property/test_*.sh)) $(PROPERTY) $(sort $(wildcard tests/golden/*.sh)) $(FUZZ) \
-        $(UNIT) tests/check-layers.sh tests/selftest.sh $(if $(SAN)$(filter 1,$(COV)),,tests/check-exports.sh)
+        $(UNIT) tests/check-layers.sh tests/selftest.sh $(if $(SAN)$(filter 1,$(COV)),,tests/check-exports.sh tests/check-32bit.sh)
 ifdef T
 TESTS := $(foreach test,$(TESTS),$(if $(findstring $(T),$(test)),$(test)))
 endif

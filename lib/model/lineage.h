@@ -14,7 +14,8 @@
 #define GOLEAK_LINEAGE_KEPT 64
 
 struct goleak_node {
-    uint64_t g, goid;
+    _Alignas(8) uint64_t g; /* where 64 bits want 4 bytes alone, too: 32-bit x86 */
+    uint64_t goid;
     uint32_t incarnation; /* 0: only named */
     uint32_t parent;      /* node; 0: none told */
     uint32_t references;
