@@ -320,7 +320,8 @@ static void what_is_left_untold_changes_nothing(void **state)
     (void)state;
     struct bytes together = { 0 }, others[2] = { { 0 }, { 0 } };
     struct told told[2][512];
-    size_t left_out = 0, late = 0;
+    uint64_t left_out = 0;
+    size_t late = 0;
     for (unsigned round = 1; round <= 40; round++) {
         make_program(round, round < 30 ? round * 7 : STEPS / 4, &together);
         read_told(round % 4 != 0 ? &together : &apart, false, told[0], &others[0]);
