@@ -156,13 +156,6 @@ void goleak_say_text(struct goleak_saying *out, const char *name, const char *te
         add_value(&out->evidence, name, 0, text);
 }
 
-/* Does a value of two digits have no tenths when it is rounded to them? */
-static bool whole(double value)
-{
-    int tenths = (int)(value * 10 + 0.5);
-    return tenths % 10 == 0;
-}
-
 struct goleak_span goleak_span_of(const struct goleak_verdict_input *input, int64_t moments)
 {
     static const struct {
@@ -182,8 +175,10 @@ struct goleak_span goleak_span_of(const struct goleak_verdict_input *input, int6
         if (value < 0.9995 || (units[i].ns >= 60000000000 && value < 2)) /* 999.5 of the next one round up to 1 */
             continue;
         /* As fine as the report's own durations of two digits: else 13.5 s there would be 14 s here. */
-        snprintf(span.text, sizeof span.text, value < 10 || (value < 99.95 && !whole(value)) ? "%.1f %s" : "%.0f %s",
-                 value, units[i].name);
+        int size = snprintf(span.text, sizeof span.text, value < 99.95 ? "%.1f" : "%.0f", value);
+        if (size == 4 && span.text[2] == '.' && span.text[3] == '0')
+            size = 2;
+        snprintf(span.text + size, sizeof span.text - (size_t)size, " %s", units[i].name);
         break;
     }
     return span;
