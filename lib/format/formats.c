@@ -12,6 +12,7 @@
 #include "format/glk.h"
 #include "format/gotrace_v1.h"
 #include "format/gotrace_v2.h"
+#include "format/lines.h"
 #include "format/perf.h"
 
 #include <stdio.h>
@@ -223,6 +224,9 @@ const struct goleak_format *goleak_format_sniff(const char *bytes, size_t size, 
     whole = whole || size >= GOLEAK_SNIFF_BYTES;
     *more = false;
     advice[0] = '\0';
+    const size_t mark = goleak_lines_mark(bytes, size);
+    bytes += mark;
+    size -= mark;
     const char *other = advice_for(bytes, size);
     if (other != NULL) {
         snprintf(advice, 256, "%s", other);

@@ -17,6 +17,11 @@ void goleak_lines_release(struct goleak_lines *lines)
     goleak_buf_release(&lines->carry);
 }
 
+size_t goleak_lines_mark(const char *bytes, size_t size)
+{
+    return size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 static const char *without_return(const char *at, const char *end)
 {
     return end > at && end[-1] == '\r' ? end - 1 : end;
@@ -57,6 +62,8 @@ static enum goleak_status ask(struct goleak_lines *lines, const char *at, const 
 
 static enum goleak_status hand_out(struct goleak_lines *lines, const char *at, const char *end, bool ended)
 {
+    if (lines->number == 0)
+        at += goleak_lines_mark(at, (size_t)(end - at));
     struct goleak_line line = { at, without_return(at, end), ++lines->number, ended };
     return lines->reader.line(lines->reader.context, &line);
 }

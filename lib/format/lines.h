@@ -70,6 +70,10 @@ enum goleak_status goleak_lines_feed(struct goleak_lines *lines, const char *byt
 /* The last line may lack its newline. */
 enum goleak_status goleak_lines_finish(struct goleak_lines *lines);
 
+/* How many of an input's first bytes are the mark of UTF-8 that some editors and shells write: no
+ * part of its first line. */
+size_t goleak_lines_mark(const char *bytes, size_t size);
+
 /* From where on the section behind one that begins at this offset may begin. */
 static inline uint64_t goleak_section_mark(uint64_t offset)
 {
