@@ -62,7 +62,7 @@ static enum goleak_status ask(struct goleak_lines *lines, const char *at, const 
 
 static enum goleak_status hand_out(struct goleak_lines *lines, const char *at, const char *end, bool ended)
 {
-    if (lines->number == 0)
+    if (lines->number == 0 && !lines->within)
         at += goleak_lines_mark(at, (size_t)(end - at));
     struct goleak_line line = { at, without_return(at, end), ++lines->number, ended };
     return lines->reader.line(lines->reader.context, &line);

@@ -60,6 +60,7 @@ struct goleak_lines {
     uint64_t fed_bytes;      /* before those of the call under way */
     uint64_t carry_offset;   /* where the unfinished line begins */
     uint64_t mark;           /* from here on a section may begin */
+    bool within;             /* the first line is not that of the input */
     struct goleak_seam seam;
 };
 

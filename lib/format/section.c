@@ -34,6 +34,7 @@ enum goleak_status goleak_section_begin(const struct goleak_format *format, stru
     text->keyed.last_count = text->keyed.last_blocked_count = INT32_MIN; /* none */
     text->lines.number = text->lines.fed_bytes = 0;
     text->lines.mark = UINT64_MAX;
+    text->lines.within = true;
     return status;
 }
 
