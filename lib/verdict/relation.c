@@ -106,7 +106,8 @@ static struct goleak_related *first_from(struct goleak_related *low, const struc
 struct goleak_run goleak_relation_of(const struct goleak_relation *relation, uint32_t key)
 {
     const size_t kind = key >> relation->start_shift;
-    if (kind + 1 >= relation->start_count)
+    if (relation->start_count == 0 ||
+        kind >= relation->start_count - 1) /* the highest key has no successor in 32 bits */
         return (struct goleak_run){ NULL, 0 };
     const struct goleak_related *high = relation->all + relation->starts[kind + 1];
     struct goleak_related *first = first_from(relation->all + relation->starts[kind], high, key);
