@@ -384,7 +384,8 @@ struct goleak_ancestor {
     const char *start_function, *created_at;
     bool cut;                   /* it had ancestors that were not kept       */
 };
-/* Fills up to `room` ancestors, the parent first; returns how many there are. */
+/* Fills up to `room` ancestors, the parent first; returns how many there are: 0 where none
+ * was told, and for a `lineage` that is none of this trace's. */
 GOLEAK_API size_t goleak_goroutine_ancestors(const struct goleak_trace *trace, const struct goleak_goroutine *of,
                                              struct goleak_ancestor *out, size_t room);
 

@@ -294,6 +294,8 @@ size_t goleak_goroutine_ancestors(const struct goleak_trace *trace, const struct
     const struct goleak_lineage *lineage = &trace->replay.lineage;
     size_t count = 0;
     const struct goleak_node *at;
+    if (!goleak_lineage_has(lineage, of->lineage))
+        return 0; /* the caller's own number, or one of a goroutine that is gone */
     for (uint32_t node = of->lineage; node != 0; node = at->parent, count++) {
         at = goleak_lineage_at(lineage, node);
         if (count < room)

@@ -46,6 +46,12 @@ static inline struct goleak_node *goleak_lineage_at(const struct goleak_lineage 
     return &chunk[node % GOLEAK_NODE_CHUNK];
 }
 
+/* Is this the number of a node, and has the node not been given back? */
+static inline bool goleak_lineage_has(const struct goleak_lineage *lineage, uint32_t node)
+{
+    return node != 0 && node < lineage->count && goleak_lineage_at(lineage, node)->references != 0;
+}
+
 void goleak_lineage_init(struct goleak_lineage *lineage, struct goleak_alloc *alloc);
 void goleak_lineage_release(struct goleak_lineage *lineage);
 

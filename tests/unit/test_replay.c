@@ -579,6 +579,25 @@ static void ancestors_are_told_parent_first(void **state)
     goleak_trace_free(trace);
 }
 
+static void a_lineage_that_no_goroutine_has_has_no_ancestors(void **state)
+{
+    static const uint32_t numbers[] = { 0, 2, 3, 4095, 4096, 1000000, UINT32_MAX };
+    struct goleak_trace *trace =
+        load("newproc1: goroutine=c000102000 goid=7 parent=c000002380 parentgoid=1 fn=main.server ts=100\n");
+    struct goleak_goroutine g = load_goroutine(trace, A);
+    struct goleak_ancestor chain[3];
+    (void)state;
+    assert_int_equal(goleak_goroutine_ancestors(trace, &g, chain, 3), 1);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        g.lineage = numbers[i];
+        assert_int_equal(goleak_goroutine_ancestors(trace, &g, chain, 3), 0);
+    }
+    goleak_trace_free(trace);
+    trace = load("gopark: goroutine=c000102000 goid=7 reason=14 ts=100\n"); /* no node at all */
+    assert_int_equal(goleak_goroutine_ancestors(trace, &g, chain, 3), 0);
+    goleak_trace_free(trace);
+}
+
 static void one_cannot_be_its_own_parent(void **state)
 {
     struct goleak_trace *trace = load("newproc1: goroutine=c000102000 parent=c000102000 ts=100\n"
@@ -1044,6 +1063,7 @@ int main(void)
         cmocka_unit_test(a_system_goroutines_whole_life_leaves_no_trace),
         cmocka_unit_test(a_stack_tells_whose_an_older_one_is),
         cmocka_unit_test(ancestors_are_told_parent_first),
+        cmocka_unit_test(a_lineage_that_no_goroutine_has_has_no_ancestors),
         cmocka_unit_test(one_cannot_be_its_own_parent),
         cmocka_unit_test(the_place_of_the_go_statement_comes_from_the_stack_or_its_address),
         cmocka_unit_test(processes_have_addresses_of_their_own),
