@@ -61,9 +61,8 @@ const char *goleak_format_name(size_t index)
 
 #define IS_SCRIPT "this is a recorder's script: run it, and give what it writes"
 
-#define IS_UTF_16                                                                                                      \
-    "found text in UTF-16, as PowerShell writes it: convert it first, "                                                \
-    "`iconv -f UTF-16 -t UTF-8 FILE | goleak-report -`"
+#define IS_UTF_16(SORT) ": convert it first, `iconv -f UTF-16" SORT " -t UTF-8 FILE | goleak-report -`"
+#define IS_MARKED_UTF_16 "found text in UTF-16, as PowerShell writes it" IS_UTF_16("")
 
 #define IS_HTTP "found an HTTP answer with its header, expected what stands behind: get it without (`curl` without -i)"
 
@@ -89,8 +88,8 @@ static const struct {
     { "\x28\xb5\x2f\xfd", 4,
       "found zstd-packed data inside several packings: unpack it first, `zstd -dc FILE | goleak-report -`" },
     { "PK\x03\x04", 4, "found a zip archive: give the recording that is in it" },
-    { "\xff\xfe", 2, IS_UTF_16 },
-    { "\xfe\xff", 2, IS_UTF_16 },
+    { "\xff\xfe", 2, IS_MARKED_UTF_16 },
+    { "\xfe\xff", 2, IS_MARKED_UTF_16 },
     { "\xcf\xfa\xed\xfe", 4,
       "found a Mach-O file (a program, or a core), expected a recording: the program of a recording goes with --exe" },
     /* What the files of lib/recorder/ print begins so. */
@@ -106,8 +105,23 @@ static bool is_tar(const char *bytes, size_t size)
     return size >= mark + 5 && memcmp(bytes + mark, "ustar", 5) == 0 && memchr(bytes, 0, mark) != NULL;
 }
 
+/* UTF-16 without a mark in front: each second byte is zero, for what recorders print is ASCII. */
+static bool is_utf_16(const char *bytes, size_t size, size_t zeros_at)
+{
+    const size_t most = 64, least = 16;
+    size = size < most ? size : most;
+    for (size_t i = 0; i < size; i++)
+        if ((bytes[i] == 0) != (i % 2 == zeros_at))
+            return false;
+    return size >= least;
+}
+
 static const char *advice_for(const char *bytes, size_t size)
 {
+    if (is_utf_16(bytes, size, 1))
+        return "found text in UTF-16 without a byte order mark" IS_UTF_16("LE");
+    if (is_utf_16(bytes, size, 0))
+        return "found text in UTF-16 without a byte order mark" IS_UTF_16("BE");
     if (is_tar(bytes, size))
         return "found a tar archive: give the recording that is in it, `tar -xOf FILE RECORDING | goleak-report -`";
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
