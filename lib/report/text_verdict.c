@@ -207,9 +207,9 @@ static void explain_untold(struct goleak_text_report *report)
             goleak_page_print(page, GOLEAK_PLAIN, "Of the %s that it saw, none is alive at the end.",
                               goleak_words_counted(seen, "goroutine").text);
         else
-            goleak_page_print(page, GOLEAK_PLAIN, "%s %s alive at the end, any of which may leak.",
-                              goleak_words_counted(sum->live_at_end, "goroutine").text,
-                              sum->live_at_end == 1 ? "is" : "are");
+            goleak_page_print(
+                page, GOLEAK_PLAIN, "%s %s may leak.", goleak_words_counted(sum->live_at_end, "goroutine").text,
+                sum->live_at_end == 1 ? "is alive at the end, which" : "are alive at the end, any of which");
     }
     goleak_page_end_line(page);
     advise(report);
