@@ -172,6 +172,10 @@ enum goleak_status goleak_feed_pump(struct goleak_feed *feed, struct goleak_trac
 {
     enum goleak_status status =
         feed->reading != NULL ? goleak_reading_next(feed->reading, &feed->ended, error) : pump_run(feed, error);
+    if (status == GOLEAK_OK && feed->ended && goleak_source_is_short(feed->source))
+        goleak_input_damage(feed->input, true, feed->input->bytes,
+                            "the file became shorter while it was read: read it again, or a copy of it if somebody "
+                            "writes to it");
     if (status == GOLEAK_OK && !feed->ended && trace->options.progress != NULL)
         trace->options.progress(trace->options.progress_context, feed->input->bytes, goleak_source_size(feed->source));
     return status;

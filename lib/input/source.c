@@ -129,6 +129,11 @@ uint64_t goleak_source_size(const struct goleak_source *source)
     return source->size_bytes;
 }
 
+bool goleak_source_is_short(const struct goleak_source *source)
+{
+    return source->ended && source->read_bytes < source->size_bytes;
+}
+
 const char *goleak_source_path(const struct goleak_source *source)
 {
     return source->path;

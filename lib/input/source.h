@@ -24,6 +24,8 @@ enum goleak_status goleak_source_open(struct goleak_source **out, struct goleak_
  * may grow or shrink meanwhile. */
 uint64_t goleak_source_size(const struct goleak_source *source);
 
+/* Has a file ended before all of that had been read? Somebody has cut it meanwhile. */
+bool goleak_source_is_short(const struct goleak_source *source);
 /* As it was named. */
 const char *goleak_source_path(const struct goleak_source *source);
 

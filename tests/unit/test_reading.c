@@ -124,6 +124,35 @@ static void hooks_are_called_on_the_callers_thread(void **state)
     bytes_free(&text);
 }
 
+static size_t cut_at;
+
+static void cut_it(void *context, uint64_t done_bytes, uint64_t total_bytes)
+{
+    (void)context, (void)done_bytes, (void)total_bytes;
+    assert_int_equal(truncate(path, (off_t)cut_at), 0);
+}
+
+/* At the end of a line the recording looks whole. */
+static void a_file_that_becomes_shorter_is_truncated(void **state)
+{
+    struct bytes text = { 0 };
+    struct goleak_capture capture;
+    (void)state;
+    lives(&text, 40000);
+    write_to(path, &text);
+    for (cut_at = text.size / 4 * 3; text.data[cut_at - 1] != '\n';)
+        cut_at--;
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    options.jobs = 1;
+    options.progress = cut_it;
+    assert_int_equal(goleak_trace_load(&trace, path, &options, &error), GOLEAK_OK);
+    assert_int_equal(load_count(trace, "truncated"), 1);
+    goleak_trace_capture(trace, &capture);
+    assert_false(capture.complete);
+    goleak_trace_free(trace);
+    bytes_free(&text);
+}
+
 static void a_refusal_ends_it_anywhere(void **state)
 {
     struct bytes text = { 0 };
@@ -239,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(any_number_of_threads_tells_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hooks_are_called_on_the_callers_thread, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_becomes_shorter_is_truncated, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_ends_it_anywhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_silent_pipe_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failures_are_the_same, set_up, tear_down),

@@ -134,6 +134,29 @@ static void reads_again_what_is_there_still(void **state)
     close(file);
 }
 
+static void tells_that_a_file_became_shorter(void **state)
+{
+    char buffer[16];
+    size_t got = 1;
+    struct goleak_error error;
+    (void)state;
+    for (int cut = 0; cut < 2; cut++) {
+        write_file("0123456789abcdef0123456789abcdef", 32);
+        struct goleak_source *source = open_good(path);
+        const void *first;
+        bool all;
+        assert_int_equal(goleak_source_peek(source, &first, &got, &all, &error), GOLEAK_OK);
+        assert_int_equal(goleak_source_read(source, buffer, sizeof buffer, &got, &error), GOLEAK_OK);
+        assert_false(goleak_source_is_short(source));
+        if (cut != 0)
+            assert_int_equal(truncate(path, 20), 0);
+        while (got != 0)
+            assert_int_equal(goleak_source_read(source, buffer, sizeof buffer, &got, &error), GOLEAK_OK);
+        assert_int_equal(goleak_source_is_short(source), cut != 0);
+        goleak_source_close(source);
+    }
+}
+
 static void reads_an_empty_file(void **state)
 {
     (void)state;
@@ -421,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(reads_a_file),
         TEST(reads_again_what_is_there_still),
+        TEST(tells_that_a_file_became_shorter),
         TEST(reads_an_empty_file),
         TEST(refuses_with_a_sentence),
         TEST(refuses_without_permission),
