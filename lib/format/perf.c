@@ -123,12 +123,6 @@ static enum goleak_status take_event(struct goleak_reader *reader, const struct 
         goleak_perf_probe_find(reader->glance.probes, text->env.symbols, head->event, head->event_end);
     if (probe == NULL)
         return goleak_alloc_failure(text->env.alloc);
-    if (head->beyond != NULL) {
-        goleak_textual_damaged(text, line, head->beyond,
-                               "found a number that is too large for a process, thread, CPU or time, expected COMM "
-                               "PID/TID [CPU] SECONDS:");
-        return goleak_textual_skip_event(text);
-    }
     const char *end = line->end;
     while (end > head->trace && end[-1] == ' ')
         end--;

@@ -64,15 +64,6 @@ static bool parse_ids(const char *at, const char *end, struct goleak_perf_head *
     return true;
 }
 
-/* Digits, and what stands between them in a column: too many to be a comm, or to have been read. */
-static bool is_beyond(const char *at, const char *end)
-{
-    size_t digits = 0;
-    for (; at < end && (is_digit(*at) || memchr("-/[].:", *at, 6) != NULL); at++)
-        digits += is_digit(*at);
-    return at == end && digits >= sizeof "4294967295" - 1;
-}
-
 void goleak_perf_columns(const char *from, const char *end, struct goleak_perf_head *head)
 {
     const char *stop = end, *at = token_before(from, &stop);
@@ -110,8 +101,6 @@ void goleak_perf_columns(const char *from, const char *end, struct goleak_perf_h
     if (at < stop && parse_ids(at, stop, head)) {
         stop = at;
         token_before(from, &stop);
-    } else if (is_beyond(at, stop)) {
-        head->beyond = at;
     }
     head->comm = from;
     head->comm_end = stop;

@@ -18,7 +18,6 @@ struct goleak_perf_head {
     uint32_t pid, tid, cpu;
     int64_t time_ns;
     bool has_period;
-    const char *beyond;            /* a column whose number is too large, which ends the columns; NULL: none is */
     const char *event, *event_end; /* GROUP:NAME */
     const char *trace;             /* behind it */
 };
