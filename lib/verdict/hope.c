@@ -208,9 +208,8 @@ static uint32_t find_blocked(const struct goleak_hope_search *search, uint32_t n
     return node != 0 && goleak_has_bit(search->blocked, node) ? search->nodes[node] : 0;
 }
 
-/* It began to wait when it had just started this one: for its result, however long that takes. */
-static bool waits_for_child(const struct goleak_hope_search *search, const struct goleak_record *record,
-                            const struct goleak_record *child)
+bool goleak_hope_waits_for_child(const struct goleak_hope_search *search, const struct goleak_record *record,
+                                 const struct goleak_record *child)
 {
     int64_t waited = goleak_waited(record, search->input->last);
     return child->created <= record->since && (uint64_t)record->since - (uint64_t)child->created <=
@@ -251,7 +250,7 @@ static uint32_t spread_to_spawner(struct goleak_hope_search *search, uint32_t in
     const struct goleak_record *above = goleak_store_at(search->input->store, parent);
     bool helps = goleak_hope_may_help(search, record) &&
                  ((acts && (goleak_hope_patience_of(search, record) >= goleak_hope_patience_with(above) ||
-                            waits_for_child(search, above, record))) ||
+                            goleak_hope_waits_for_child(search, above, record))) ||
                   goleak_is_in_wait_group(search->input, above));
     return helps && give_child(search, parent, index) ? parent : 0;
 }
@@ -358,8 +357,10 @@ static void look_farther(struct goleak_hope_search *search)
         size_t up = search->queued;
         look_once(search, search->taken, GOLEAK_HOPE_READER, goleak_hope_is_taken);
         look_once(search, search->idle, GOLEAK_HOPE_SCOPE, goleak_hope_is_in_scope);
-        if (up == search->queued) /* less is known of these */
+        if (up == search->queued) { /* less is known of these */
+            goleak_hope_look_who_asked(search);
             look_once(search, search->kept, GOLEAK_HOPE_STARTUP, goleak_hope_is_of_startup);
+        }
         if (up == search->queued)
             return;
         for (; up < search->queued; up++)

@@ -116,6 +116,9 @@ enum goleak_patience { GOLEAK_PATIENCE_NONE, GOLEAK_PATIENCE_SOME, GOLEAK_PATIEN
 /* Who waits for a lock whose holders are known has no other hope, if locks are not handed on. */
 bool goleak_hope_may_have(const struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind);
 void goleak_hope_give(struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind, uint32_t whom);
+/* It began to wait when it had just started this one: for its result, however long that takes. */
+bool goleak_hope_waits_for_child(const struct goleak_hope_search *search, const struct goleak_record *record,
+                                 const struct goleak_record *child);
 /* hope_collect.c */
 /* Everyone's place in the sets and relations. */
 void goleak_hope_collect(struct goleak_hope_search *search);
@@ -161,6 +164,8 @@ void goleak_hope_release_outside(struct goleak_hope_search *search);
 goleak_hope_test goleak_hope_is_outside;
 /* hope_startup.c */
 void goleak_hope_find_quiet(struct goleak_hope_search *search);
+/* Who waits for the result of one that is stuck, and that it has just started, is not `kept` for other work. */
+void goleak_hope_look_who_asked(struct goleak_hope_search *search);
 /* Before anybody is asked, once. */
 void goleak_hope_count_living(struct goleak_hope_search *search);
 goleak_hope_test goleak_hope_is_of_startup;

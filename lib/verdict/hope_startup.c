@@ -144,6 +144,29 @@ static bool is_semaphore_untold(const struct goleak_hope_search *search, const s
            goleak_symbols_frame_address(search->input->symbols, blocked, &address);
 }
 
+/* At a lock, or sends: nobody idles there. */
+static bool is_at_work(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    return record->reason == GOLEAK_REASON_CHAN_SEND ||
+           (record->reason == GOLEAK_REASON_SYNC && record->block_stack != 0 &&
+            !goleak_is_in_wait_group(search->input, record) && !is_semaphore_untold(search, record));
+}
+
+void goleak_hope_look_who_asked(struct goleak_hope_search *search)
+{
+    const struct goleak_store *store = search->input->store;
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
+        for (uint64_t left = search->hopeless[word] & ~search->idle[word]; left != 0; left &= left - 1) {
+            const uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left), node = search->parents[index];
+            const uint32_t asker = node != 0 && goleak_has_bit(search->blocked, node) ? search->nodes[node] : 0;
+            const struct goleak_record *record = goleak_store_at(store, index);
+            if (asker != 0 && goleak_has_bit(search->kept, asker) && record->created != GOLEAK_NO_MOMENT &&
+                goleak_hope_waits_for_child(search, goleak_store_at(store, asker), record) &&
+                is_at_work(search, record))
+                goleak_clear_bit(search->kept, asker);
+        }
+}
+
 /* *whom: its spawner; 0: it was a package's init. */
 bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t stuck, uint32_t *whom)
 {
