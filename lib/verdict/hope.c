@@ -485,19 +485,32 @@ static void note_lively(const struct goleak_hope_search *search, uint64_t *livel
     }
 }
 
-/* Many gave them their locks before: so may others, where anybody is left who is not stuck. */
+/* Many gave them their locks before: so may others, where anybody is left who is not stuck, and no one that is seems to
+ * have the lock. */
 static void look_at_locks(struct goleak_hope_search *search)
 {
-    if (!search->any_at_lock)
+    if (!search->any_at_lock || search->failed)
         return;
+    goleak_hope_look_locked_in(search);
     uint64_t lively[(UINT16_MAX + 1) / GOLEAK_WORD] = { 0 }; /* by process */
     note_lively(search, lively);
     for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
         for (uint64_t left = search->at_locks[word] & search->hopeless[word]; left != 0; left &= left - 1) {
             const uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left);
-            if (goleak_has_bit(lively, goleak_store_at(search->input->store, index)->process))
+            if (search->hope->whom[index] == 0 &&
+                goleak_has_bit(lively, goleak_store_at(search->input->store, index)->process))
                 goleak_hope_give(search, index, GOLEAK_HOPE_MANY, 0);
         }
+}
+
+static void look_around(struct goleak_hope_search *search)
+{
+    const size_t up = search->queued;
+    goleak_hope_look_who_passed(search);
+    goleak_hope_look_who_leads(search);
+    goleak_hope_look_inside(search);
+    look_at_children(search);
+    spread_on(search, up);
 }
 
 /* What others were seen to do comes first, what they might do after it. */
@@ -514,12 +527,7 @@ static void search_all(struct goleak_hope_search *search)
     for (; up < at; up++)
         spread_up(search, search->queue[up]);
     spread_on(search, up);
-    up = search->queued;
-    goleak_hope_look_who_passed(search);
-    goleak_hope_look_who_leads(search);
-    goleak_hope_look_inside(search);
-    look_at_children(search);
-    spread_on(search, up);
+    look_around(search);
     look_outside(search);
     look_beside_groups(search);
     goleak_hope_count_living(search);
@@ -528,8 +536,14 @@ static void search_all(struct goleak_hope_search *search)
         look_farther(search);
     up = search->queued;
     look_at_children(search);
-    look_at_locks(search);
     spread_on(search, up);
+    up = search->queued;
+    look_at_locks(search);
+    if (up != search->queued) {
+        spread_on(search, up);
+        look_around(search);
+        look_farther(search);
+    }
     look_beside_leaders(search);
     look_beside_groups(search);
 }

@@ -20,6 +20,7 @@ struct locked {
     uint32_t count;  /* of them */
     uint32_t others; /* who rest within methods of the type, too */
     uint32_t whom;   /* record of the one who may hold it; 0: nobody may */
+    uint32_t stuck;  /* … and of one that is stuck itself */
 };
 
 /* Many stand at few stacks. */
@@ -39,6 +40,8 @@ struct inside {
     size_t capacity;
     uint32_t do_slow; /* string; 0: nobody is in one */
     bool any_group;   /* somebody waits in a WaitGroup */
+    bool stuck;       /* those who may hold it are */
+    int64_t awake;    /* the moment since which one is that has been for longest */
 };
 
 #define KEY_MAX 512
@@ -223,6 +226,11 @@ static uint32_t look_for(struct inside *inside, const struct key *key, const str
     if (id == 0 || id == before)
         return id;
     struct locked *locked = &inside->all[id - 1];
+    if (inside->stuck) {
+        if (locked->stuck == 0 && came_before(inside->search->input, locked, arrival))
+            locked->stuck = record->index;
+        return id;
+    }
     locked->others++;
     if (locked->whom == 0 && came_before(inside->search->input, locked, arrival))
         locked->whom = record->index;
@@ -277,20 +285,84 @@ static void note_holders(struct inside *inside)
             note_holder(inside, goleak_store_at(search->input->store, index));
 }
 
-void goleak_hope_look_inside(struct goleak_hope_search *search)
+static struct inside make_inside(struct goleak_hope_search *search)
 {
     static const char do_slow[] = "sync.(*Once).doSlow";
-    struct goleak_alloc *alloc = search->hope->alloc;
-    struct inside inside = { .search = search };
+    struct inside inside = { .search = search, .awake = INT64_MAX };
+    inside.do_slow = goleak_intern_find(&search->input->symbols->strings, do_slow, sizeof do_slow - 1);
+    goleak_intern_init(&inside.keys, search->hope->alloc);
+    return inside;
+}
+
+static void release(struct inside *inside)
+{
+    goleak_free(inside->search->hope->alloc, inside->all, inside->capacity * sizeof *inside->all);
+    goleak_intern_release(&inside->keys);
+}
+
+/* Waits, but neither for a lock, nor for a Cond, which gives its lock back. */
+static bool may_keep(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    return record->reason != GOLEAK_REASON_COND_WAIT &&
+           (record->reason != GOLEAK_REASON_SYNC || goleak_is_in_wait_group(search->input, record));
+}
+
+/* Of who is awake no stack tells what it holds. Package os/signal's loop is in a system call for all of its life. */
+static bool may_hold_awake(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_kin *kin = goleak_kin_of(search, record);
+    return record->state != GOLEAK_STATE_WAITING && goleak_hope_may_help(search, record) && !kin->signals &&
+           !goleak_text_begins(goleak_symbols_text(search->input->symbols, kin->function), "os/signal.");
+}
+
+/* Who is not stuck first, then who is. */
+static void note_all(struct inside *inside)
+{
+    const struct goleak_hope_search *search = inside->search;
+    for (uint32_t index = 1; index < search->hope->count; index++) {
+        const struct goleak_record *record = goleak_store_at(search->input->store, index);
+        if (!(record->flags & GOLEAK_REC_SEEN) || record->state == GOLEAK_STATE_ENDED ||
+            goleak_has_bit(search->hopeless, index) != inside->stuck)
+            continue;
+        if (record->since < inside->awake && may_hold_awake(search, record))
+            inside->awake = record->since;
+        if (record->state == GOLEAK_STATE_WAITING && record->block_stack != 0 &&
+            (!inside->stuck || may_keep(search, record)))
+            note_holder(inside, record);
+    }
+}
+
+static void note_locked_in(struct inside *inside, const struct goleak_record *record)
+{
+    const uint32_t id = goleak_has_bit(inside->search->at_locks, record->index) ? id_of_waiter(inside, record) : 0;
+    const struct locked *locked = id != 0 ? &inside->all[id - 1] : NULL;
+    const bool is_alone = locked != NULL && locked->others == 0 && locked->oldest < inside->awake;
+    inside->search->hope->whom[record->index] = is_alone ? locked->stuck : 0;
+}
+
+void goleak_hope_look_locked_in(struct goleak_hope_search *search)
+{
+    struct inside inside = make_inside(search);
+    take_waiters(&inside, note_waiter);
+    if (!search->failed && inside.keys.count != 0) {
+        note_all(&inside);
+        inside.stuck = true;
+        memset(inside.holders, 0, sizeof inside.holders);
+        note_all(&inside);
+        take_waiters(&inside, note_locked_in);
+    }
+    release(&inside);
+}
+
+void goleak_hope_look_inside(struct goleak_hope_search *search)
+{
     if (search->failed)
         return;
-    inside.do_slow = goleak_intern_find(&search->input->symbols->strings, do_slow, sizeof do_slow - 1);
-    goleak_intern_init(&inside.keys, alloc);
+    struct inside inside = make_inside(search);
     take_waiters(&inside, note_waiter);
     if (!search->failed && inside.keys.count != 0) {
         note_holders(&inside);
         take_waiters(&inside, give_hope);
     }
-    goleak_free(alloc, inside.all, inside.capacity * sizeof *inside.all);
-    goleak_intern_release(&inside.keys);
+    release(&inside);
 }

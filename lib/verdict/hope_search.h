@@ -135,6 +135,8 @@ enum goleak_patience goleak_hope_patience_with(const struct goleak_record *recor
 void goleak_hope_look_beside(struct goleak_hope_search *search);
 /* hope_inside.c */
 void goleak_hope_look_inside(struct goleak_hope_search *search);
+/* `whom` of those who are at locks, and have no hope: who may hold theirs, and is stuck itself. */
+void goleak_hope_look_locked_in(struct goleak_hope_search *search);
 /* hope_reach.c */
 void goleak_hope_look_who_passed(struct goleak_hope_search *search);
 void goleak_hope_look_who_leads(struct goleak_hope_search *search);

@@ -36,7 +36,11 @@ GOLEAK_RULE(waker_gone)
         return false;
     const struct goleak_habit *habit = c->habit;
     uint32_t alive = goleak_hope_waker(c->input->store, habit, 0);
-    if (habit->others && !goleak_is_collector(habit, c->site))
+    if (habit->others && !goleak_is_collector(habit, c->site) && c->whom != 0)
+        goleak_say(out,
+                   "woken here %" PRIu32 " times before, by many; but %s, which may have this lock, is stuck itself",
+                   habit->ended, goleak_who(c->input, c->whom).text);
+    else if (habit->others && !goleak_is_collector(habit, c->site))
         goleak_say(out, "woken here %" PRIu32 " times before, by many: nobody is left who is not blocked, but main",
                    habit->ended);
     else if (habit->others)
