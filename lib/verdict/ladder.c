@@ -25,6 +25,7 @@
  *            … and its site rises                                            likely
  *          … or its site has 30 and more, none ended, and rises              suspect
  *        kept since its place has started all that it has (startup)          suspect
+ *        an idle connection of 30 and more, none of which ended; they rise   suspect
  *        anything else against                                               waiting
  *          … but its site rises, most of its kind are never woken, and
  *            nobody who acts is beside it or its child                       likely
@@ -332,6 +333,12 @@ static bool is_ended_outside(const struct goleak_case *c)
     return c->cohort != NULL && goleak_is_idler(c) && goleak_idlers[c->cohort->idler].outside;
 }
 
+/* What another program ends, with the one beside it that hears of that. */
+static bool is_connection(const struct goleak_case *c)
+{
+    return c->hope == GOLEAK_HOPE_BESIDE && goleak_is_idler(c);
+}
+
 /* Only what matters is asked: this is what verdicts cost where very many wait. */
 static enum goleak_verdict weigh(const struct goleak_case *c)
 {
@@ -357,6 +364,8 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
     }
     if (is_ended_outside(c))
         return rising && (endless || goleak_is_left(c)) ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_WAITING;
+    if (is_connection(c) && endless && goleak_is_rising(c) && !speaks(c, YOUNG)) /* nobody closes, or uses again, any */
+        return GOLEAK_VERDICT_SUSPECT;
     if (rising && most_never && !speaks(c, YOUNG))
         return GOLEAK_VERDICT_LIKELY;
     if ((c->older && c->habit != NULL) || speaks(c, AGAINST) || speaks(c, YOUNG))
