@@ -152,17 +152,29 @@ static bool is_at_work(const struct goleak_hope_search *search, const struct gol
             !goleak_is_in_wait_group(search->input, record) && !is_semaphore_untold(search, record));
 }
 
+/* It waits in a WaitGroup for those that it has started a while ago, of which this one is none that is kept itself. */
+static bool waits_for_group(const struct goleak_hope_search *search, const struct goleak_record *record,
+                            const struct goleak_record *child)
+{
+    const int64_t most = goleak_waited(record, search->input->last) / search->input->limits->together;
+    return !goleak_has_bit(search->kept, child->index) && child->created <= record->since &&
+           (uint64_t)record->since - (uint64_t)child->created <= (uint64_t)most &&
+           goleak_is_in_wait_group(search->input, record);
+}
+
 void goleak_hope_look_who_asked(struct goleak_hope_search *search)
 {
     const struct goleak_store *store = search->input->store;
     for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
-        for (uint64_t left = search->hopeless[word] & ~search->idle[word]; left != 0; left &= left - 1) {
+        for (uint64_t left = search->hopeless[word]; left != 0; left &= left - 1) {
             const uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left), node = search->parents[index];
             const uint32_t asker = node != 0 && goleak_has_bit(search->blocked, node) ? search->nodes[node] : 0;
-            const struct goleak_record *record = goleak_store_at(store, index);
-            if (asker != 0 && goleak_has_bit(search->kept, asker) && record->created != GOLEAK_NO_MOMENT &&
-                goleak_hope_waits_for_child(search, goleak_store_at(store, asker), record) &&
-                is_at_work(search, record))
+            if (asker == 0 || !goleak_has_bit(search->kept, asker))
+                continue;
+            const struct goleak_record *record = goleak_store_at(store, asker), *child = goleak_store_at(store, index);
+            if (child->created != GOLEAK_NO_MOMENT &&
+                (waits_for_group(search, record, child) ||
+                 (goleak_hope_waits_for_child(search, record, child) && is_at_work(search, child))))
                 goleak_clear_bit(search->kept, asker);
         }
 }
