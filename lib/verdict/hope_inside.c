@@ -40,7 +40,7 @@ struct inside {
     size_t capacity;
     uint32_t do_slow; /* string; 0: nobody is in one */
     bool any_group;   /* somebody waits in a WaitGroup */
-    bool stuck;       /* those who may hold it are */
+    bool stuck;       /* who may hold it, and is asked now, is */
     int64_t awake;    /* the moment since which one is that has been for longest */
 };
 
@@ -243,12 +243,14 @@ static void note_holder(struct inside *inside, const struct goleak_record *recor
     const struct goleak_hope_input *input = inside->search->input;
     const int64_t arrival = arrival_of(input, record);
     const uint32_t *frames;
-    size_t count = frames_of(inside, record->block_stack, &frames);
-    if (arrival == INT64_MAX || count == 0)
-        return;
     bool fresh;
+    if (arrival == INT64_MAX)
+        return;
     struct memo *memo = memo_of(inside->holders, record, &fresh);
-    if (!fresh && memo->id == 0)
+    if (!fresh && memo->id == 0) /* nobody waits for who rests there: most, and stacks are long */
+        return;
+    size_t count = frames_of(inside, record->block_stack, &frames);
+    if (count == 0)
         return;
     const size_t own = find_own(inside, frames, count, 0); /* this one was called to do something */
     const struct key once = once_key(inside, record, frames, count);
@@ -315,16 +317,15 @@ static bool may_hold_awake(const struct goleak_hope_search *search, const struct
            !goleak_text_begins(goleak_symbols_text(search->input->symbols, kin->function), "os/signal.");
 }
 
-/* Who is not stuck first, then who is. */
 static void note_all(struct inside *inside)
 {
     const struct goleak_hope_search *search = inside->search;
     for (uint32_t index = 1; index < search->hope->count; index++) {
         const struct goleak_record *record = goleak_store_at(search->input->store, index);
-        if (!(record->flags & GOLEAK_REC_SEEN) || record->state == GOLEAK_STATE_ENDED ||
-            goleak_has_bit(search->hopeless, index) != inside->stuck)
+        if (!(record->flags & GOLEAK_REC_SEEN) || record->state == GOLEAK_STATE_ENDED)
             continue;
-        if (record->since < inside->awake && may_hold_awake(search, record))
+        inside->stuck = goleak_has_bit(search->hopeless, index);
+        if (!inside->stuck && record->since < inside->awake && may_hold_awake(search, record))
             inside->awake = record->since;
         if (record->state == GOLEAK_STATE_WAITING && record->block_stack != 0 &&
             (!inside->stuck || may_keep(search, record)))
@@ -345,9 +346,6 @@ void goleak_hope_look_locked_in(struct goleak_hope_search *search)
     struct inside inside = make_inside(search);
     take_waiters(&inside, note_waiter);
     if (!search->failed && inside.keys.count != 0) {
-        note_all(&inside);
-        inside.stuck = true;
-        memset(inside.holders, 0, sizeof inside.holders);
         note_all(&inside);
         take_waiters(&inside, note_locked_in);
     }
