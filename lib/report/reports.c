@@ -84,7 +84,7 @@ static enum goleak_status say_unknown(const struct goleak_view *view, size_t cou
 {
     const struct goleak_story *story = view->story;
     const uint64_t address = some_address(view->model->store);
-    char process[32] = "", other[128] = "", asked[GOLEAK_STORY_ASKED_TEXT];
+    char process[32] = "", other[128] = "; --format=ndjson lists who is", asked[GOLEAK_STORY_ASKED_TEXT];
     goleak_story_asked(story, asked);
     if (story->goid != 0 && address != 0)
         return goleak_error_set(error, GOLEAK_E_USAGE,

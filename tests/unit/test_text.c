@@ -625,9 +625,9 @@ static void nobody_is_not_explained(void **state)
     const struct goleak_trace *traces[] = { trace, trace };
     memset(&paper, 0, sizeof paper);
     assert_int_equal(goleak_report_write(traces, 1, "text", &how, collect, &paper, &error), GOLEAK_E_USAGE);
-    assert_string_equal(error.message, "goroutine 99 is not in this recording");
+    assert_string_equal(error.message, "goroutine 99 is not in this recording; --format=ndjson lists who is");
     assert_int_equal(goleak_report_write(traces, 2, "text", &how, collect, &paper, &error), GOLEAK_E_USAGE);
-    assert_string_equal(error.message, "goroutine 99 is in none of these recordings");
+    assert_string_equal(error.message, "goroutine 99 is in none of these recordings; --format=ndjson lists who is");
     assert_string_equal(paper.text, "");
     goleak_trace_free(trace);
 }
