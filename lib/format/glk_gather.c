@@ -294,10 +294,10 @@ static const struct goleak_event *first_with(const struct goleak_event *events, 
  * the first one with counters, as if they did. */
 static void begin_counters(struct goleak_glk_source *source, const struct goleak_event *events, size_t count)
 {
-    const struct goleak_event *live = first_with(events, count, GOLEAK_HAS_COUNT),
-                              *blocked = first_with(events, count, GOLEAK_HAS_BLOCKED_COUNT);
     if (source->counted)
         return;
+    const struct goleak_event *live = first_with(events, count, GOLEAK_HAS_COUNT),
+                              *blocked = first_with(events, count, GOLEAK_HAS_BLOCKED_COUNT);
     if (live != NULL)
         source->counters.count = (int32_t)((uint32_t)live->count - (uint32_t)goleak_event_count_step(live));
     if (blocked != NULL)

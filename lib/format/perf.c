@@ -402,14 +402,16 @@ static struct goleak_reader *open_reader(const struct goleak_reader_env *env)
 static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, size_t size)
 {
     if (!reader->began && size != 0) {
-        size_t at = goleak_lines_mark(bytes, size);
+        const size_t mark = goleak_lines_mark(bytes, size);
+        size_t at = mark;
         while (at < size && (bytes[at] == ' ' || bytes[at] == '\n' || bytes[at] == '\r' || bytes[at] == '\t'))
             at++;
         reader->began = true;
         reader->is_json = at < size && bytes[at] == '{';
-        const size_t mark = reader->is_json ? goleak_lines_mark(bytes, size) : 0;
-        bytes += mark;
-        size -= mark;
+        if (reader->is_json) { /* text is handed out in lines, which pass over it */
+            bytes += mark;
+            size -= mark;
+        }
     }
     return reader->is_json ? goleak_perf_json_feed(&reader->json, bytes, size)
                            : goleak_lines_feed(&reader->text.lines, bytes, size);

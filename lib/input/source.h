@@ -26,6 +26,7 @@ uint64_t goleak_source_size(const struct goleak_source *source);
 
 /* Has a file ended before all of that had been read? Somebody has cut it meanwhile. */
 bool goleak_source_is_short(const struct goleak_source *source);
+
 /* As it was named. */
 const char *goleak_source_path(const struct goleak_source *source);
 

@@ -287,21 +287,6 @@ static void note_holders(struct inside *inside)
             note_holder(inside, goleak_store_at(search->input->store, index));
 }
 
-static struct inside make_inside(struct goleak_hope_search *search)
-{
-    static const char do_slow[] = "sync.(*Once).doSlow";
-    struct inside inside = { .search = search, .awake = INT64_MAX };
-    inside.do_slow = goleak_intern_find(&search->input->symbols->strings, do_slow, sizeof do_slow - 1);
-    goleak_intern_init(&inside.keys, search->hope->alloc);
-    return inside;
-}
-
-static void release(struct inside *inside)
-{
-    goleak_free(inside->search->hope->alloc, inside->all, inside->capacity * sizeof *inside->all);
-    goleak_intern_release(&inside->keys);
-}
-
 /* Waits, but neither for a lock, nor for a Cond, which gives its lock back. */
 static bool may_keep(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
@@ -312,8 +297,10 @@ static bool may_keep(const struct goleak_hope_search *search, const struct golea
 /* Of who is awake no stack tells what it holds. Package os/signal's loop is in a system call for all of its life. */
 static bool may_hold_awake(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
+    if (record->state == GOLEAK_STATE_WAITING || !goleak_hope_may_help(search, record))
+        return false;
     const struct goleak_kin *kin = goleak_kin_of(search, record);
-    return record->state != GOLEAK_STATE_WAITING && goleak_hope_may_help(search, record) && !kin->signals &&
+    return !kin->signals &&
            !goleak_text_begins(goleak_symbols_text(search->input->symbols, kin->function), "os/signal.");
 }
 
@@ -341,26 +328,32 @@ static void note_locked_in(struct inside *inside, const struct goleak_record *re
     inside->search->hope->whom[record->index] = is_alone ? locked->stuck : 0;
 }
 
-void goleak_hope_look_locked_in(struct goleak_hope_search *search)
+/* Notes what may help those who wait, and takes each of them. */
+static void look(struct goleak_hope_search *search, void (*note)(struct inside *inside),
+                 void (*take)(struct inside *inside, const struct goleak_record *record))
 {
-    struct inside inside = make_inside(search);
+    static const char do_slow[] = "sync.(*Once).doSlow";
+    struct goleak_alloc *alloc = search->hope->alloc;
+    struct inside inside = { .search = search, .awake = INT64_MAX };
+    if (search->failed)
+        return;
+    inside.do_slow = goleak_intern_find(&search->input->symbols->strings, do_slow, sizeof do_slow - 1);
+    goleak_intern_init(&inside.keys, alloc);
     take_waiters(&inside, note_waiter);
     if (!search->failed && inside.keys.count != 0) {
-        note_all(&inside);
-        take_waiters(&inside, note_locked_in);
+        note(&inside);
+        take_waiters(&inside, take);
     }
-    release(&inside);
+    goleak_free(alloc, inside.all, inside.capacity * sizeof *inside.all);
+    goleak_intern_release(&inside.keys);
+}
+
+void goleak_hope_look_locked_in(struct goleak_hope_search *search)
+{
+    look(search, note_all, note_locked_in);
 }
 
 void goleak_hope_look_inside(struct goleak_hope_search *search)
 {
-    if (search->failed)
-        return;
-    struct inside inside = make_inside(search);
-    take_waiters(&inside, note_waiter);
-    if (!search->failed && inside.keys.count != 0) {
-        note_holders(&inside);
-        take_waiters(&inside, give_hope);
-    }
-    release(&inside);
+    look(search, note_holders, give_hope);
 }
