@@ -106,7 +106,7 @@ static inline uint64_t kind_bit(enum goleak_event_kind kind)
 
 /* By lists, because whether the next event is a creation cannot be foreseen. What is kept of
  * waits is read where one may end. */
-ALWAYS_INLINE void fetch_ahead(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,
+ALWAYS_INLINE void fetch_ahead(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
                                struct goleak_tells tells, struct goleak_found *found)
 {
     const struct goleak_store *store = &replay->store;
@@ -116,6 +116,7 @@ ALWAYS_INLINE void fetch_ahead(const struct goleak_replay *replay, const struct 
     uint64_t hashes[GOLEAK_ROW], others[GOLEAK_ROW];
     uint32_t indices[GOLEAK_ROW];
     size_t names = 0, ends = 0, wakes = 0;
+    struct goleak_record *const nobody = goleak_store_at(store, 0);
     const uint64_t touches = kind_bit(GOLEAK_EVENT_PARK) | kind_bit(GOLEAK_EVENT_READY) | kind_bit(GOLEAK_EVENT_END);
     for (size_t i = 0; i < count; i++) {
         hashes[i] =
@@ -133,7 +134,8 @@ ALWAYS_INLINE void fetch_ahead(const struct goleak_replay *replay, const struct 
         uint32_t index =
             numbered ? goleak_store_numbered(store, goleak_event_key_of(&events[i], goleak_has(&events[i], tells))) : 0;
         indices[i] = index != 0 ? index : goleak_store_seek(store, hashes[i]);
-        found[i] = (struct goleak_found) { goleak_store_at(store, indices[i]), NULL };
+        found[i] = (struct goleak_found) { goleak_store_at(store, indices[i]), nobody,
+                                           goleak_plan_of(replay, &events[i])->act };
         GOLEAK_PREFETCH(found[i].record);
     }
     for (size_t i = 0; i < names; i++) {
@@ -154,12 +156,19 @@ ALWAYS_INLINE void fetch_ahead(const struct goleak_replay *replay, const struct 
         goleak_waits_prefetch(waits, found[waking[i]].record);
 }
 
-ALWAYS_INLINE void find_few(const struct goleak_replay *replay, const struct goleak_event *events, size_t count,
+ALWAYS_INLINE void guess(const struct goleak_replay *replay, const struct goleak_event *event,
+                         struct goleak_tells tells, struct goleak_found *found)
+{
+    found->record = goleak_guess(replay, goleak_event_key_of(event, goleak_has(event, tells)), tells.numbered);
+    found->other = goleak_guess(replay, event->other_g, tells.numbered);
+}
+
+ALWAYS_INLINE void find_few(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
                             struct goleak_tells tells, struct goleak_found *found)
 {
     for (size_t i = 0; i < count; i++) {
-        const uint64_t key = goleak_event_key_of(&events[i], goleak_has(&events[i], tells));
-        found[i] = (struct goleak_found) { goleak_guess(replay, key, tells.numbered), NULL };
+        guess(replay, &events[i], tells, &found[i]);
+        found[i].act = goleak_plan_of(replay, &events[i])->act;
         GOLEAK_PREFETCH(found[i].record);
     }
 }
@@ -206,11 +215,11 @@ static enum goleak_status go_long(struct goleak_replay *replay, const struct gol
     } else if (!goleak_find_record(replay, event, &record)) {
         return goleak_alloc_failure(replay->alloc);
     } else {
-        const struct goleak_plan *plan = goleak_plan_of(replay, event);
-        if (record == NULL && plan->way == GOLEAK_WAY_CREATE && (record = goleak_add_record(replay, event)) == NULL)
+        const struct goleak_act *act = &goleak_plan_of(replay, event)->act;
+        if (record == NULL && act->way == GOLEAK_WAY_CREATE && (record = goleak_add_record(replay, event)) == NULL)
             return goleak_alloc_failure(replay->alloc);
         if (record != NULL && record != found->record && !is_watched(replay) &&
-            goleak_step_usual(replay, event, tells_any, plan, record, found, counted))
+            goleak_step_usual(replay, event, tells_any, act, record, found->other, counted))
             return GOLEAK_OK;
         goleak_note_printed(replay, counted, event);
         status = goleak_step_long(replay, event, record, mode);
@@ -227,6 +236,7 @@ ALWAYS_INLINE enum goleak_status run_events(struct goleak_replay *replay, const 
     struct goleak_found found[GOLEAK_ROW];
     struct goleak_counted counted = { .none = (any & TELLS_COUNTERS) == 0, .first = events };
     const uint16_t found_for = replay->process;
+    const uint32_t planned_for = replay->planned_for;
     const bool watched = is_watched(replay);
     enum goleak_status status = GOLEAK_OK;
     size_t i = 0;
@@ -242,14 +252,16 @@ ALWAYS_INLINE enum goleak_status run_events(struct goleak_replay *replay, const 
         if (UNLIKELY(status != GOLEAK_OK))
             break;
         if ((tells.none & GOLEAK_HAS_TID) == 0 && UNLIKELY(replay->process != found_for)) /* it is part of the hash */
-            found[i] = (struct goleak_found) { goleak_guess(replay, key, tells.numbered), NULL };
+            guess(replay, event, tells, &found[i]);
         struct goleak_record *record = found[i].record;
         if (LIKELY(record->g == key && record->process == replay->process && !watched) &&
-            LIKELY(goleak_step_usual(replay, event, tells, goleak_plan_of(replay, event), record, &found[i], &counted)))
+            LIKELY(goleak_step_usual(replay, event, tells, &found[i].act, record, found[i].other, &counted)))
             continue;
         status = go_long(replay, event, &found[i], mode, &counted);
         if (UNLIKELY(status != GOLEAK_OK))
             break;
+        if (UNLIKELY(replay->planned_for != planned_for))
+            count = i + 1; /* what the others do is to be asked again: they are another row */
     }
     *done = i;
     goleak_note_printed(replay, &counted, &events[i]);

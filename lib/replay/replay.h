@@ -58,14 +58,16 @@ struct goleak_thread {
 /* What the events of one sort do, worked out once: see replay.c. */
 struct goleak_plan {
     uint64_t sort; /* 0: none is */
-    uint8_t way;
-    uint8_t state;
-    uint8_t reason, raw_reason, wait; /* of parks */
-    bool blocks;
-    int8_t tells_live, tells_blocked; /* all bits, or none: the counters that it tells */
+    struct goleak_act {
+        uint8_t way;
+        uint8_t state;
+        uint8_t reason, raw_reason, wait; /* of parks */
+        bool blocks;
+        int8_t tells_live, tells_blocked; /* all bits, or none: the counters that it tells */
+    } act;
 };
 
-_Static_assert(sizeof(struct goleak_plan) <= 24, "plans are looked up for each event");
+_Static_assert(sizeof(struct goleak_act) == 8, "it is copied for each event");
 #define GOLEAK_PLANS_LOG2 8
 
 struct goleak_replay {

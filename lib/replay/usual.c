@@ -13,7 +13,7 @@
      GOLEAK_HAS_WAITSINCE)
 
 /* False: every park of this sort has to be looked at. */
-static bool plan_park(const struct goleak_replay *replay, const struct goleak_event *event, struct goleak_plan *plan)
+static bool plan_park(const struct goleak_replay *replay, const struct goleak_event *event, struct goleak_act *act)
 {
     const struct goleak_reasons *reasons = replay->reasons;
     const bool tells_wait = (event->has & GOLEAK_HAS_WAIT) != 0, named = (event->flags & GOLEAK_FLAG_REASON) != 0;
@@ -23,10 +23,10 @@ static bool plan_park(const struct goleak_replay *replay, const struct goleak_ev
         return false;
     enum goleak_reason reason =
         named ? (enum goleak_reason)event->reason : goleak_reasons_decode(reasons, event->reason, wait);
-    plan->reason = (uint8_t)reason;
-    plan->raw_reason = named ? GOLEAK_REASON_NONE : event->reason;
-    plan->wait = tells_wait ? event->wait_reason : GOLEAK_NO_WAIT;
-    plan->blocks = goleak_reason_blocks(reason);
+    act->reason = (uint8_t)reason;
+    act->raw_reason = named ? GOLEAK_REASON_NONE : event->reason;
+    act->wait = tells_wait ? event->wait_reason : GOLEAK_NO_WAIT;
+    act->blocks = goleak_reason_blocks(reason);
     return reason != GOLEAK_REASON_SYSTEM_GOROUTINE && !(tells_wait && reason == GOLEAK_REASON_FOREVER);
 }
 
@@ -49,19 +49,19 @@ static struct goleak_plan make_plan(const struct goleak_replay *replay, const st
     const uint32_t has = event->has, whose = GOLEAK_HAS_G | GOLEAK_HAS_GOID;
     const bool other = (has & GOLEAK_HAS_OTHER) != 0, other_goid = (has & GOLEAK_HAS_OTHER_GOID) != 0;
     struct goleak_plan plan = { .sort = sort_of(event),
-                                .way = kinds[event->kind].way,
-                                .state = kinds[event->kind].state,
-                                .tells_live = has & GOLEAK_HAS_COUNT ? -1 : 0,
-                                .tells_blocked = has & GOLEAK_HAS_BLOCKED_COUNT ? -1 : 0 };
+                                .act.way = kinds[event->kind].way,
+                                .act.state = kinds[event->kind].state,
+                                .act.tells_live = has & GOLEAK_HAS_COUNT ? -1 : 0,
+                                .act.tells_blocked = has & GOLEAK_HAS_BLOCKED_COUNT ? -1 : 0 };
     if ((has & whose) == 0 || (has & ~kinds[event->kind].may) != 0 ||
-        (plan.way == GOLEAK_WAY_READY && !other && other_goid) ||
-        (plan.way == GOLEAK_WAY_CREATE && (!other || (has & GOLEAK_HAS_G) == 0)) ||
+        (plan.act.way == GOLEAK_WAY_READY && !other && other_goid) ||
+        (plan.act.way == GOLEAK_WAY_CREATE && (!other || (has & GOLEAK_HAS_G) == 0)) ||
         (other && (event->flags & GOLEAK_FLAG_NAMED)))
-        plan.way = GOLEAK_WAY_LONG;
+        plan.act.way = GOLEAK_WAY_LONG;
     /* This may pass. */
     if (((has & GOLEAK_HAS_TIME) && replay->first_ns == GOLEAK_NONE) ||
-        (plan.way == GOLEAK_WAY_PARK && !plan_park(replay, event, &plan))) {
-        plan.way = GOLEAK_WAY_LONG;
+        (plan.act.way == GOLEAK_WAY_PARK && !plan_park(replay, event, &plan.act))) {
+        plan.act.way = GOLEAK_WAY_LONG;
         plan.sort = 0;
     }
     return plan;
@@ -73,9 +73,10 @@ static struct goleak_plan make_plan(const struct goleak_replay *replay, const st
 const struct goleak_plan *goleak_new_plan(struct goleak_replay *replay, const struct goleak_event *event)
 {
     const struct goleak_plan plan = make_plan(replay, event);
-    replay->stream.has_stacks = replay->stream.has_stacks || (event->has & GOLEAK_HAS_STACK) != 0;
-    if (plan.way == GOLEAK_WAY_PARK)
-        goleak_note_reason(replay, (enum goleak_reason)plan.reason);
+    const bool is_nobody = (event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) == 0;
+    replay->stream.has_stacks |= !is_nobody && (event->has & GOLEAK_HAS_STACK) != 0;
+    if (plan.act.way == GOLEAK_WAY_PARK)
+        goleak_note_reason(replay, (enum goleak_reason)plan.act.reason);
     struct goleak_plan *place = &replay->plans[goleak_plan_place(replay, sort_of(event))];
     if (place->sort != 0 && plan.sort != 0 && replay->plan_factors < FACTORS) {
         replay->plan_factors++;

@@ -90,7 +90,7 @@ static inline bool tells_start(const struct goleak_replay *replay, const struct 
 }
 
 ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
-                              const struct goleak_plan *plan, struct goleak_record *record)
+                              const struct goleak_act *act, struct goleak_record *record)
 {
     if (UNLIKELY(!is_known(event, has, record) ||
                  (replay->stream.has_wakeups && record->state == GOLEAK_STATE_WAITING) ||
@@ -99,13 +99,13 @@ ALWAYS_INLINE bool usual_park(struct goleak_replay *replay, const struct goleak_
         return false;
     int64_t moment = usual_moment(replay, event, has);
     goleak_waits_end(&replay->waits, record, moment);
-    record->reason = plan->reason;
-    goleak_tell_wait(replay, record, moment, plan->blocks);
-    record->flags = (uint16_t)((record->flags & ~GOLEAK_REC_OF_WAIT) | GOLEAK_REC_BLOCKED * (unsigned)plan->blocks);
+    record->reason = act->reason;
+    goleak_tell_wait(replay, record, moment, act->blocks);
+    record->flags = (uint16_t)((record->flags & ~GOLEAK_REC_OF_WAIT) | GOLEAK_REC_BLOCKED * (unsigned)act->blocks);
     record->state = GOLEAK_STATE_WAITING;
     record->since = moment;
-    record->raw_reason = plan->raw_reason;
-    record->wait = plan->wait;
+    record->raw_reason = act->raw_reason;
+    record->wait = act->wait;
     const uint32_t before = record->block_stack;
     record->block_stack = has & GOLEAK_HAS_STACK ? event->stack : 0;
     replay->stream.tells_blocking = true;
@@ -134,14 +134,14 @@ ALWAYS_INLINE bool usual_end(struct goleak_replay *replay, const struct goleak_e
 
 /* It runs, or could. */
 ALWAYS_INLINE bool usual_state(struct goleak_replay *replay, const struct goleak_event *event, uint32_t has,
-                               const struct goleak_plan *plan, struct goleak_record *record)
+                               const struct goleak_act *act, struct goleak_record *record)
 {
     if (UNLIKELY(!is_known(event, has, record)))
         return false;
     int64_t moment = usual_moment(replay, event, has);
     if (record->state == GOLEAK_STATE_WAITING) /* mostly it was woken before */
         goleak_end_park(replay, record, moment);
-    record->state = plan->state;
+    record->state = act->state;
     record->since = moment;
     if (event->kind == GOLEAK_EVENT_RUN) {
         replay->stream.has_wakeups = true;
@@ -213,10 +213,12 @@ ALWAYS_INLINE bool usual_create(struct goleak_replay *replay, const struct golea
     return true;
 }
 
-/* What the hash of a goroutine's key says, mostly the right record, and the same of the one
- * that the event names; the store's first where there is none. */
+/* What the hash of a goroutine's key says, mostly the right record, and the same of the one that
+ * the event names, if it names one; the store's first where there is none. And what the event does:
+ * known before its turn, or whoever jumps to it has to wait for that as well. */
 struct goleak_found {
-    struct goleak_record *record, *other; /* other: NULL where it was not looked for */
+    struct goleak_record *record, *other;
+    struct goleak_act act;
 };
 
 ALWAYS_INLINE struct goleak_record *goleak_guess(const struct goleak_replay *replay, uint64_t key, bool numbered)
@@ -224,38 +226,26 @@ ALWAYS_INLINE struct goleak_record *goleak_guess(const struct goleak_replay *rep
     return goleak_store_at(&replay->store, goleak_store_guess(&replay->store, key, replay->process, numbered));
 }
 
-ALWAYS_INLINE struct goleak_record *other_of(const struct goleak_replay *replay, const struct goleak_event *event,
-                                             struct goleak_tells tells, const struct goleak_found *found)
-{
-    if (found->other != NULL || (event->has & GOLEAK_HAS_OTHER) == 0)
-        return found->other;
-    return goleak_guess(replay, event->other_g, tells.numbered);
-}
-
 ALWAYS_INLINE bool goleak_step_usual(struct goleak_replay *replay, const struct goleak_event *event,
-                                     struct goleak_tells tells, const struct goleak_plan *plan,
-                                     struct goleak_record *record, const struct goleak_found *found,
+                                     struct goleak_tells tells, const struct goleak_act *act,
+                                     struct goleak_record *record, struct goleak_record *other,
                                      struct goleak_counted *counted)
 {
     const uint32_t has = goleak_has(event, tells);
     bool taken = false;
-    switch ((enum goleak_way)plan->way) {
-    case GOLEAK_WAY_PARK: taken = usual_park(replay, event, has, plan, record); break;
+    switch ((enum goleak_way)act->way) {
+    case GOLEAK_WAY_PARK: taken = usual_park(replay, event, has, act, record); break;
     case GOLEAK_WAY_END: taken = usual_end(replay, event, has, record); break;
-    case GOLEAK_WAY_STATE: taken = usual_state(replay, event, has, plan, record); break;
-    case GOLEAK_WAY_READY:
-        taken = usual_ready(replay, event, has, record, other_of(replay, event, tells, found));
-        break;
-    case GOLEAK_WAY_CREATE:
-        taken = usual_create(replay, event, has, record, other_of(replay, event, tells, found));
-        break;
+    case GOLEAK_WAY_STATE: taken = usual_state(replay, event, has, act, record); break;
+    case GOLEAK_WAY_READY: taken = usual_ready(replay, event, has, record, other); break;
+    case GOLEAK_WAY_CREATE: taken = usual_create(replay, event, has, record, other); break;
     case GOLEAK_WAY_LONG: break;
     }
     if (!taken || (has & (GOLEAK_HAS_COUNT | GOLEAK_HAS_BLOCKED_COUNT)) == 0)
         return taken;
     /* No branch asks which of them it tells. */
-    const int64_t live = (event->count - replay->script_live) & plan->tells_live,
-                  blocked = (event->blocked_count - replay->script_blocked) & plan->tells_blocked;
+    const int64_t live = (event->count - replay->script_live) & act->tells_live,
+                  blocked = (event->blocked_count - replay->script_blocked) & act->tells_blocked;
     if (UNLIKELY((live | blocked) != 0))
         goleak_counters_differ(replay, event, counted);
     return true;
