@@ -9,7 +9,8 @@
  *
  * Every request for memory counts, growing and shrinking included; freeing does
  * not. A resized block always moves, so that a pointer kept too long is found by
- * AddressSanitizer, and what is new is filled with 0xa5. Not for several threads.
+ * AddressSanitizer, and the first of what is new is filled with 0xa5. Not for several
+ * threads.
  */
 #ifndef GOLEAK_TESTS_FAIL_ALLOC_H
 #define GOLEAK_TESTS_FAIL_ALLOC_H
