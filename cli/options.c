@@ -94,7 +94,7 @@ static const struct option_row rows[] = {
     { TOP, 0, "top", "N", NULL, "10", NULL, "text: show N groups and sites in each part" },
     { EXPLAIN, 0, "explain", "[PID/]GOID", NULL, NULL, NULL,
       "text: tell the life of this goroutine, event by event, and every rule that was weighed for its verdict; "
-      "0xADDRESS of its g where no goids are recorded" },
+      "or the ADDRESS of its g, where no goids are recorded" },
     { SORT, 0, "sort", "created", sort_word, NULL, NULL,
       "ndjson: print all goroutines in order of creation, which keeps them all in memory; else those that "
       "ended are printed as they end" },

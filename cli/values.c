@@ -86,13 +86,17 @@ bool cli_value_count(const char *text, unsigned most, unsigned *out)
     return true;
 }
 
-/* No address of a process has its top bits. */
+/* Recorders and reports print addresses without 0x: then it is one by its letters and its length, and what has digits
+ * alone is a number. No address of a process has its top bits. */
 static bool parse_address(const char *text, uint64_t *out)
 {
-    if (strncmp(text, "0x", 2) != 0 || strlen(text) > 18 ||
-        strspn(text + 2, "0123456789abcdefABCDEF") != strlen(text + 2))
+    const bool is_marked = strncmp(text, "0x", 2) == 0;
+    const char *digits = is_marked ? text + 2 : text;
+    const size_t size = strlen(digits);
+    if (size > 16 || strspn(digits, "0123456789abcdefABCDEF") != size ||
+        (!is_marked && (size < 8 || count_digits(digits) == size)))
         return false;
-    *out = strtoull(text + 2, NULL, 16);
+    *out = strtoull(digits, NULL, 16);
     return *out != 0 && *out >> 56 == 0;
 }
 

@@ -173,13 +173,17 @@ static void write_chapter(struct goleak_text_report *report, const struct goleak
     }
 }
 
-/* Since the recording's first event. */
+/* Since the recording's first event, or which of its events. */
 static struct goleak_word when_of(const struct goleak_text_report *report, const struct goleak_chapter *chapter)
 {
-    return goleak_text_span(report, chapter->moment - report->view->judge->first);
+    if (*report->view->model->has_time)
+        return goleak_text_span(report, chapter->moment - report->view->judge->first);
+    struct goleak_word out;
+    snprintf(out.text, sizeof out.text, "event %.40s", goleak_words_count((uint64_t)chapter->moment).text);
+    return out;
 }
 
-/* Where what happened begins: behind the longest "20,701 events" of a recording without time. */
+/* Where what happened begins: behind the longest "event 20,701" of a recording without time. */
 static unsigned column_behind(const struct goleak_text_report *report, const struct goleak_story *story)
 {
     const struct goleak_chapter *chapter;
