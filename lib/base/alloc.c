@@ -67,7 +67,6 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
 }
 
 #define PAGE ((size_t)4096)
-#define HUGE_PAGE ((size_t)2 << 20)
 #define LARGE ((size_t)64 << 10)
 
 /* ---- pages ---- */
@@ -117,12 +116,12 @@ static void *alloc_block(struct goleak_alloc *alloc, size_t size, bool huge)
         return goleak_realloc(alloc, NULL, 0, size);
     if (!is_allowed(alloc, size))
         return NULL;
-    if (posix_memalign(&table, size < HUGE_PAGE ? PAGE : HUGE_PAGE, size) != 0)
+    if (posix_memalign(&table, size < GOLEAK_HUGE_PAGE ? PAGE : GOLEAK_HUGE_PAGE, size) != 0)
         return got(alloc, NULL);
     alloc->used_bytes += size;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    if (huge && size >= HUGE_PAGE)
-        (void)madvise(table, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish */
+    if (huge && size >= GOLEAK_HUGE_PAGE)
+        (void)madvise(table, size / GOLEAK_HUGE_PAGE * GOLEAK_HUGE_PAGE, MADV_HUGEPAGE); /* a wish */
 #else
     (void)huge;
 #endif

@@ -44,6 +44,7 @@ void *goleak_alloc_pages(struct goleak_alloc *alloc, size_t size);
  * free memory was given back has to give all of it again. It is measured, by the first large blocks; never so where
  * memory is limited, or the caller's. */
 bool goleak_are_pages_slow(const struct goleak_alloc *alloc);
+#define GOLEAK_HUGE_PAGE ((size_t)2 << 20)
 /* Zeroed, and the system gives no page before something is written to it. size is not 0. */
 void *goleak_alloc_zeroed(struct goleak_alloc *alloc, size_t size);
 void goleak_free(struct goleak_alloc *alloc, void *pointer, size_t size);

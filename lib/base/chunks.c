@@ -3,7 +3,6 @@
 
 /* Bytes: not many more than that are taken in vain. */
 #define BLOCK_MOST ((size_t)8 << 20)
-#define HUGE_PAGE ((size_t)2 << 20)
 
 void goleak_chunks_init(struct goleak_chunks *chunks, struct goleak_alloc *alloc, size_t chunk_bytes)
 {
@@ -31,7 +30,7 @@ static size_t bytes_of_next(const struct goleak_chunks *chunks)
         return size + GOLEAK_LINE;
     if (all >= BLOCK_MOST)
         return BLOCK_MOST;
-    return goleak_are_pages_slow(chunks->alloc) && all < HUGE_PAGE ? HUGE_PAGE : all + GOLEAK_LINE;
+    return goleak_are_pages_slow(chunks->alloc) && all < GOLEAK_HUGE_PAGE ? GOLEAK_HUGE_PAGE : all + GOLEAK_LINE;
 }
 
 static bool add_block(struct goleak_chunks *chunks)

@@ -104,6 +104,11 @@ static inline uint64_t kind_bit(enum goleak_event_kind kind)
     return (uint64_t)1 << kind;
 }
 
+ALWAYS_INLINE uint64_t key_of(const struct goleak_event *event, struct goleak_tells tells)
+{
+    return goleak_event_key_of(event, goleak_has(event, tells));
+}
+
 /* By lists, because whether the next event is a creation cannot be foreseen. What is kept of
  * waits is read where one may end. */
 ALWAYS_INLINE void fetch_ahead(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
@@ -119,8 +124,7 @@ ALWAYS_INLINE void fetch_ahead(struct goleak_replay *replay, const struct goleak
     struct goleak_record *const nobody = goleak_store_at(store, 0);
     const uint64_t touches = kind_bit(GOLEAK_EVENT_PARK) | kind_bit(GOLEAK_EVENT_READY) | kind_bit(GOLEAK_EVENT_END);
     for (size_t i = 0; i < count; i++) {
-        hashes[i] =
-            goleak_store_hash(store, goleak_event_key_of(&events[i], goleak_has(&events[i], tells)), replay->process);
+        hashes[i] = goleak_store_hash(store, key_of(&events[i], tells), replay->process);
         goleak_store_prefetch_slot(store, hashes[i]);
         naming[names] = ending[ends] = (uint8_t)i;
         names += (events[i].has / GOLEAK_HAS_OTHER) & 1;
@@ -131,8 +135,7 @@ ALWAYS_INLINE void fetch_ahead(struct goleak_replay *replay, const struct goleak
         goleak_store_prefetch_slot(store, others[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        uint32_t index =
-            numbered ? goleak_store_numbered(store, goleak_event_key_of(&events[i], goleak_has(&events[i], tells))) : 0;
+        uint32_t index = numbered ? goleak_store_numbered(store, key_of(&events[i], tells)) : 0;
         indices[i] = index != 0 ? index : goleak_store_seek(store, hashes[i]);
         found[i] = (struct goleak_found) { goleak_store_at(store, indices[i]), nobody,
                                            goleak_plan_of(replay, &events[i])->act };
@@ -159,7 +162,7 @@ ALWAYS_INLINE void fetch_ahead(struct goleak_replay *replay, const struct goleak
 ALWAYS_INLINE void guess(const struct goleak_replay *replay, const struct goleak_event *event,
                          struct goleak_tells tells, struct goleak_found *found)
 {
-    found->record = goleak_guess(replay, goleak_event_key_of(event, goleak_has(event, tells)), tells.numbered);
+    found->record = goleak_guess(replay, key_of(event, tells), tells.numbered);
     found->other = goleak_guess(replay, event->other_g, tells.numbered);
 }
 
@@ -246,9 +249,8 @@ ALWAYS_INLINE enum goleak_status run_events(struct goleak_replay *replay, const 
         find_few(replay, events, count, tells, found);
     for (; i < count; i++) {
         const struct goleak_event *event = &events[i];
-        const uint32_t has = goleak_has(event, tells);
-        const uint64_t key = goleak_event_key_of(event, has);
-        status = goleak_process_find(replay, event, has);
+        const uint64_t key = key_of(event, tells);
+        status = goleak_process_find(replay, event, goleak_has(event, tells));
         if (UNLIKELY(status != GOLEAK_OK))
             break;
         if ((tells.none & GOLEAK_HAS_TID) == 0 && UNLIKELY(replay->process != found_for)) /* it is part of the hash */
