@@ -198,9 +198,9 @@ static void cut(struct gzip *gzip, struct goleak_packed *packed)
     packed->at = packed->end;
     goleak_packed_damage(packed, true, end,
                          "the input ends after %" PRIu64
-                         " packed bytes, inside the gzip member that begins at byte %" PRIu64
+                         " packed byte%s, inside the gzip member that begins at byte %" PRIu64
                          "; expected the rest of it",
-                         end, gzip->member_offset);
+                         end, end == 1 ? "" : "s", gzip->member_offset);
 }
 
 static void no_member(struct gzip *gzip, struct goleak_packed *packed)

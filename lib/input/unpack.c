@@ -65,14 +65,24 @@ struct run {
 
 /* ---- telling the packing ------------------------------------------------ */
 
-static enum goleak_magic sniff(const unsigned char *bytes, size_t size, const struct goleak_codec **codec)
+/* What begins a magic and no text is a magic still where the rest was cut off. */
+static bool is_no_text(const unsigned char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i] < ' ' || bytes[i] > '~')
+            return true;
+    return false;
+}
+
+/* `final`: nothing follows these bytes. */
+static enum goleak_magic sniff(const unsigned char *bytes, size_t size, bool final, const struct goleak_codec **codec)
 {
     enum goleak_magic best = size == 0 ? GOLEAK_MAGIC_MORE : GOLEAK_MAGIC_NO;
     for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++) {
         enum goleak_magic one = codecs[i]->sniff(bytes, size);
-        if (one == GOLEAK_MAGIC_YES) {
+        if (one == GOLEAK_MAGIC_YES || (one == GOLEAK_MAGIC_MORE && final && is_no_text(bytes, size))) {
             *codec = codecs[i];
-            return one;
+            return GOLEAK_MAGIC_YES;
         }
         if (one == GOLEAK_MAGIC_MORE)
             best = one;
@@ -83,7 +93,7 @@ static enum goleak_magic sniff(const unsigned char *bytes, size_t size, const st
 const char *goleak_unpack_sniff(const void *data, size_t size, bool final)
 {
     const struct goleak_codec *codec;
-    enum goleak_magic found = sniff(data, size, &codec);
+    enum goleak_magic found = sniff(data, size, final, &codec);
     if (found == GOLEAK_MAGIC_YES)
         return codec->name;
     return found == GOLEAK_MAGIC_NO || (final && size > 0) ? "plain" : NULL;
@@ -165,7 +175,7 @@ static enum answer ask_untold(struct goleak_unpack *unpack, size_t index, struct
         memcpy(first + layer->held_size, layer->input, more);
 
     const struct goleak_codec *codec = NULL;
-    enum goleak_magic found = sniff(first, layer->held_size + more, &codec);
+    enum goleak_magic found = sniff(first, layer->held_size + more, input_is_all(unpack, index), &codec);
     if (found == GOLEAK_MAGIC_MORE) {
         memcpy(layer->held, first, sizeof layer->held);
         layer->held_size += more;
@@ -285,7 +295,7 @@ static bool begins_with_frames(struct goleak_unpack *unpack, const struct goleak
 {
     struct layer *layer = &unpack->layers[0];
     const struct goleak_codec *codec = NULL;
-    if (layer->held_size != 0 || sniff(piece->packed, piece->packed_size, &codec) != GOLEAK_MAGIC_YES ||
+    if (layer->held_size != 0 || sniff(piece->packed, piece->packed_size, false, &codec) != GOLEAK_MAGIC_YES ||
         codec != &goleak_codec_zstd)
         return false;
     if (layer_open(unpack, layer, codec, &unpack->error) < 0)
