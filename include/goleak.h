@@ -213,7 +213,7 @@ enum goleak_verdict {
 };
 
 enum goleak_state {
-    GOLEAK_STATE_UNKNOWN, /* created or named, nothing told since            */
+    GOLEAK_STATE_UNKNOWN, /* nothing tells: who lives, where no park is recorded */
     GOLEAK_STATE_RUNNABLE,
     GOLEAK_STATE_RUNNING,
     GOLEAK_STATE_SYSCALL,

@@ -226,7 +226,9 @@ static void fill(const struct goleak_trace *trace, const struct goleak_record *r
     out->started_ns = to_ns(trace, detail->started);
     out->ended_ns = to_ns(trace, ended);
     out->ended_event = to_event(trace, ended);
-    out->state = (enum goleak_state)record->state;
+    /* Who has no parks printed may wait, whatever else was told. */
+    bool told = record->state == GOLEAK_STATE_ENDED || goleak_model_tells_blocking(&trace->model);
+    out->state = told ? (enum goleak_state)record->state : GOLEAK_STATE_UNKNOWN;
     bool waits = record->state == GOLEAK_STATE_WAITING;
     out->reason = waits ? (enum goleak_reason)record->reason : GOLEAK_REASON_NONE;
     out->wait_reason = waits && record->wait != GOLEAK_NO_WAIT

@@ -240,8 +240,9 @@ GOLEAK_RULE(waits)
 
 GOLEAK_RULE(runs)
 {
-    if (c->record->state != GOLEAK_STATE_RUNNABLE && c->record->state != GOLEAK_STATE_RUNNING &&
-        c->record->state != GOLEAK_STATE_SYSCALL)
+    if (!c->input->blocking_told ||
+        (c->record->state != GOLEAK_STATE_RUNNABLE && c->record->state != GOLEAK_STATE_RUNNING &&
+         c->record->state != GOLEAK_STATE_SYSCALL))
         return false;
     out->verdict = GOLEAK_VERDICT_RUNNING;
     return true;
