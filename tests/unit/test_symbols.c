@@ -265,6 +265,25 @@ static void one_stack_may_be_told_with_lines_and_without(void **state)
     assert_false(goleak_symbols_are_one_stack(&symbols, stack, stack_of(offsets, COUNT(offsets))));
 }
 
+/* Without lines a wrapper of an embedded field's method is told by its name only; with them a trace leaves it out, but
+ * tells what was inlined. */
+static void one_stack_may_lack_a_wrapped_method(void **state)
+{
+    static const char *const probe[] = { "runtime.gopark",  "net.(*TCPListener).Accept", "net/http.(*once).Accept",
+                                         "main.(*s).Serve", "main.main",                 "runtime.goexit" };
+    static const char *const trace[] = { "net.(*TCPListener).Accept", "main.(*s).Serve", "main.inlined", "main.main" };
+    static const char *const other[] = { "net.(*TCPListener).Read", "main.(*s).Serve", "main.inlined", "main.main" };
+    static const char *const closures[] = { "main.f.func1", "main.g.func1", "main.main" };
+    static const char *const one_closure[] = { "main.f.func1", "main.inlined", "main.main" };
+    (void)state;
+    uint32_t stack = stack_of(probe, COUNT(probe));
+    assert_true(goleak_symbols_are_one_stack(&symbols, stack, stack_of_places(trace, COUNT(trace))));
+    assert_true(goleak_symbols_are_one_stack(&symbols, stack_of_places(trace, COUNT(trace)), stack));
+    assert_false(goleak_symbols_are_one_stack(&symbols, stack, stack_of_places(other, COUNT(other))));
+    assert_false(goleak_symbols_are_one_stack(&symbols, stack_of(closures, COUNT(closures)),
+                                              stack_of_places(one_closure, COUNT(one_closure))));
+}
+
 static void a_refusal_leaves_nothing_half_done(void **state)
 {
     (void)state;
@@ -332,6 +351,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_block_site_is_behind_the_runtime_and_sync, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_stack_may_be_written_in_two_ways, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_stack_may_be_told_with_lines_and_without, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_stack_may_lack_a_wrapped_method, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_gopc_finds_the_go_statement_without_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_gopc_changes_nothing_where_names_are_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_name_leaves_the_address, set_up, tear_down),
