@@ -273,6 +273,8 @@ struct goleak_capture {
     uint64_t events;             /* in the order in which they were replayed */
     bool complete;               /* nothing lost, nothing cut                */
     bool has_stacks, has_wakeups, has_blocking; /* what the stream prints    */
+    bool misses_older;                          /* it began when the program ran already, and does not have who
+                                  * had blocked by then and was not woken in it */
     bool has_goroutines;         /* … false: neither goroutines nor how many come and go */
     uint64_t ticks;              /* one-second ticks seen, on all CPUs        */
     unsigned tick_cpus;          /* CPUs that they are known to come from; 0: not told */

@@ -77,6 +77,29 @@ static bool has_goroutines(const struct goleak_trace *trace)
            goleak_ledger_all(ledger, GOLEAK_T_APPEARED) != 0 || goleak_ledger_all(ledger, GOLEAK_T_WAS_THERE) != 0;
 }
 
+static bool lists_all(const struct goleak_trace *trace)
+{
+    struct goleak_input_info input;
+    for (size_t i = 0; goleak_trace_input(trace, i, &input) == GOLEAK_OK; i++)
+        if (strstr(input.source_format != NULL ? input.source_format : input.format, "gotrace") != NULL)
+            return true;
+    return false;
+}
+
+/* A recorder prints what goroutines do: who has blocked before it began does nothing. A Go trace lists all who live when
+ * it begins. Main is goroutine 1, whose creation is in what began with the program. */
+static bool misses_older(const struct goleak_trace *trace)
+{
+    const struct goleak_replay *replay = &trace->replay;
+    bool tells_main = false, tells_goids = false;
+    for (size_t i = 0; i < replay->process_count; i++)
+        tells_main = tells_main || replay->processes[i].has_main;
+    for (uint32_t i = 1; i <= replay->store.count && !tells_goids; i++)
+        tells_goids = goleak_store_at(&replay->store, i)->goid != 0;
+    const bool has_older = goleak_ledger_all(&trace->ledger, GOLEAK_T_APPEARED) != 0;
+    return !tells_main && (tells_goids || has_older) && !lists_all(trace);
+}
+
 void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_capture *out)
 {
     const struct goleak_replay *replay = &trace->replay;
@@ -95,6 +118,7 @@ void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_captur
         .has_stacks = replay->stream.has_stacks,
         .has_wakeups = replay->stream.has_wakeups,
         .has_blocking = goleak_model_tells_blocking(&trace->model),
+        .misses_older = misses_older(trace),
         .has_goroutines = has_goroutines(trace),
         .ticks = replay->ticks.count,
         .tick_cpus = replay->ticks.without_cpu ? 0 : replay->ticks.cpus,
@@ -226,8 +250,9 @@ static void fill(const struct goleak_trace *trace, const struct goleak_record *r
     out->started_ns = to_ns(trace, detail->started);
     out->ended_ns = to_ns(trace, ended);
     out->ended_event = to_event(trace, ended);
-    /* Who has no parks printed may wait, whatever else was told. */
-    bool told = record->state == GOLEAK_STATE_ENDED || goleak_model_tells_blocking(&trace->model);
+    /* Where only creations and ends are printed, who lives may do anything. */
+    const bool told = record->state == GOLEAK_STATE_ENDED || goleak_model_tells_blocking(&trace->model) ||
+                      trace->replay.stream.has_wakeups;
     out->state = told ? (enum goleak_state)record->state : GOLEAK_STATE_UNKNOWN;
     bool waits = record->state == GOLEAK_STATE_WAITING;
     out->reason = waits ? (enum goleak_reason)record->reason : GOLEAK_REASON_NONE;

@@ -49,6 +49,7 @@ static void write_capture(const struct goleak_view *view, struct goleak_json *js
     goleak_json_bool(json, "tells_blocking", capture.has_blocking);
     goleak_json_bool(json, "tells_wakeups", capture.has_wakeups);
     goleak_json_bool(json, "tells_stacks", capture.has_stacks);
+    goleak_json_bool(json, "misses_older", capture.misses_older);
     goleak_json_u64(json, "ticks", capture.ticks);
     goleak_json_i64(json, "tick_cpus", capture.tick_cpus != 0 ? (int64_t)capture.tick_cpus : GOLEAK_NONE);
     if (capture.counters_line == 0) {

@@ -311,6 +311,18 @@ static void write_untold(struct goleak_text_report *report)
     goleak_text_end(report);
 }
 
+/* Else "no leak found" would be believed of them, too. */
+static void write_unseen(struct goleak_text_report *report)
+{
+    if (!report->capture.misses_older || !report->capture.has_blocking)
+        return;
+    goleak_text_label(report, 2, "not seen");
+    goleak_page_words(report->page, GOLEAK_PLAIN,
+                      "who had blocked before the recording began, and was not woken in it: a Go trace of the same "
+                      "time, given beside it, has them");
+    goleak_text_end(report);
+}
+
 static void write_goroutines(struct goleak_text_report *report)
 {
     const struct goleak_summary *sum = &report->summary;
@@ -334,6 +346,7 @@ static void write_goroutines(struct goleak_text_report *report)
     write_living(report);
     if (report->capture.has_blocking)
         write_unknown(report);
+    write_unseen(report);
     if (sum->system_hidden == 0)
         return;
     goleak_text_label(report, 2, "hidden");

@@ -9,8 +9,7 @@ GOLEAK_RULE(alive_only)
     if (c->input->blocking_told)
         return false;
     out->verdict = GOLEAK_VERDICT_SUSPECT;
-    goleak_say(out,
-               "alive at the end; this script does not print gopark, so nothing tells whether it is blocked");
+    goleak_say(out, "alive at the end; no gopark is in this recording, so nothing tells whether it is blocked");
     return true;
 }
 
@@ -240,7 +239,7 @@ GOLEAK_RULE(waits)
 
 GOLEAK_RULE(runs)
 {
-    if (!c->input->blocking_told ||
+    if ((!c->input->blocking_told && !c->input->wakeups_told) ||
         (c->record->state != GOLEAK_STATE_RUNNABLE && c->record->state != GOLEAK_STATE_RUNNING &&
          c->record->state != GOLEAK_STATE_SYSCALL))
         return false;
