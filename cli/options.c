@@ -445,6 +445,10 @@ static bool check_recorder(struct cli_options *options)
     if (options->file_count == 0)
         return misuse(options, RECORDER_WORD ": no tool is named: expected %s" SEE_HELP, tools);
     const char *tool = options->files[0];
+    if (strcmp(tool, "gotrace") == 0)
+        return misuse(options,
+                      RECORDER_WORD ": a Go trace has no script, for the program writes it itself: "
+                                    "curl -o trace.out 'http://HOST/debug/pprof/trace?seconds=5', or runtime/trace");
     if (cli_word_index(tool, strlen(tool), goleak_recorder_name) == SIZE_MAX) {
         const char *nearest = cli_word_nearest(tool, goleak_recorder_name);
         if (nearest != NULL)

@@ -239,11 +239,36 @@ static void write_rule(struct goleak_text_report *report, const struct goleak_we
     goleak_page_pad(page, page->indent);
     if (weighed->applies)
         goleak_page_words(page, GOLEAK_PLAIN, weighed->text[0] != '\0' ? weighed->text : "it does");
-    else if (weighed->needs != NULL)
-        goleak_page_print(page, GOLEAK_DIM, "cannot tell: collect %s", weighed->needs);
     else
-        goleak_page_words(page, GOLEAK_DIM, "does not apply");
+        goleak_page_print(page, GOLEAK_DIM, "cannot tell: collect %s", weighed->needs);
     goleak_page_end_line(page);
+}
+
+static bool is_away(const struct goleak_weighed *weighed)
+{
+    return !weighed->applies && weighed->needs == NULL;
+}
+
+/* Most rules: their names alone. */
+static void write_away(struct goleak_text_report *report, const struct goleak_weighed *weighed, size_t count)
+{
+    struct goleak_page *page = report->page;
+    bool any = false;
+    page->indent = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_away(&weighed[i]))
+            continue;
+        if (!any) {
+            goleak_page_pad(page, 2);
+            goleak_page_raw(page, GOLEAK_DIM, "do not apply");
+            page->indent = 16;
+            goleak_page_pad(page, page->indent);
+        }
+        goleak_page_print(page, GOLEAK_DIM, "%s%s", any ? ", " : "", weighed[i].rule);
+        any = true;
+    }
+    if (any)
+        goleak_page_end_line(page);
 }
 
 static void write_rules(struct goleak_text_report *report, uint32_t index)
@@ -252,7 +277,9 @@ static void write_rules(struct goleak_text_report *report, uint32_t index)
     size_t count = goleak_weigh(report->view->judge, index, weighed, RULES_MOST);
     goleak_text_heading(report, "RULES", NULL);
     for (size_t i = 0; i < count; i++)
-        write_rule(report, &weighed[i]);
+        if (!is_away(&weighed[i]))
+            write_rule(report, &weighed[i]);
+    write_away(report, weighed, count);
 }
 
 /* Its record: the living one, or one that has ended and whose address is not used again. */

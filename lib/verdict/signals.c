@@ -201,10 +201,11 @@ GOLEAK_RULE(beyond)
         return false;
     struct goleak_span span = goleak_span_of(c->input, c->waited);
     bool many = c->site->ended >= 1000;
-    goleak_say(out, "waiting for %s; %s of the %" PRIu64 " waits like it that ended took at most %s (%.0f %% of all go on)",
-               span.text, many ? "99.9 %" : "each", c->site->ended,
-               goleak_span_of(c->input, many ? most_took(c->site) : c->site->longest).text,
-               part_that_takes_longer(c) * 100);
+    goleak_say(
+        out,
+        "waiting for %s; %s of the %" PRIu64 " waits like it that ended took at most %s (%.0f %% of all take longer)",
+        span.text, many ? "99.9 %" : "each", c->site->ended,
+        goleak_span_of(c->input, many ? most_took(c->site) : c->site->longest).text, part_that_takes_longer(c) * 100);
     goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
     goleak_say_number(out, "waits_ended", (int64_t)c->site->ended);
     goleak_say_number(out, c->input->has_time ? "longest_ns" : "longest_events", c->site->longest);
