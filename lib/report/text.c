@@ -275,25 +275,37 @@ static void write_unknown(struct goleak_text_report *report)
     }
 }
 
-/* Most places are addresses, and nothing was given that could name them. */
-static bool is_unnamed(const struct goleak_text_report *report)
+/* Where nothing was given that could name places: most are addresses; or some have lines, and some offsets, of two inputs
+ * that tell one place in two ways. */
+enum naming { NAMED, UNNAMED, NAMED_TWICE };
+
+static enum naming naming_of(const struct goleak_text_report *report)
 {
     const struct goleak_model *model = report->view->model;
-    size_t addresses = 0, names = 0;
+    size_t addresses = 0, names = 0, lines = 0, offsets = 0;
     for (size_t i = 1; model->symbols->resolver == NULL && i < goleak_sites_count(model->sites); i++) {
         const char *place = whole_site(report, (uint32_t)i);
-        if (place != NULL)
-            *(is_address(place) ? &addresses : &names) += 1;
+        if (place == NULL)
+            continue;
+        *(is_address(place) ? &addresses : &names) += 1;
+        lines += strstr(place, ".go:") != NULL;
+        offsets += !is_address(place) && strstr(place, "+0x") != NULL;
     }
-    return addresses > names;
+    return addresses > names ? UNNAMED : lines != 0 && offsets != 0 ? NAMED_TWICE : NAMED;
 }
 
-static void write_unnamed(struct goleak_text_report *report)
+static void write_naming(struct goleak_text_report *report)
 {
-    if (!is_unnamed(report))
+    static const char *const advice[] = {
+        [UNNAMED] = "places are addresses: --exe=PATH, the program that ran, names them",
+        [NAMED_TWICE] = "one place may have two names, with its line and without: --exe=PATH, the program that ran, "
+                        "makes them one",
+    };
+    const enum naming naming = naming_of(report);
+    if (naming == NAMED)
         return;
     goleak_text_label(report, 2, "names");
-    goleak_page_words(report->page, GOLEAK_PLAIN, "places are addresses: --exe=PATH, the program that ran, names them");
+    goleak_page_words(report->page, GOLEAK_PLAIN, advice[naming]);
     goleak_text_end(report);
 }
 
@@ -364,7 +376,7 @@ static void write_recording(struct goleak_text_report *report)
     write_go_version(report);
     write_time(report);
     write_tells(report);
-    write_unnamed(report);
+    write_naming(report);
     write_goroutines(report);
 }
 
@@ -449,7 +461,7 @@ static bool could_be_joined(const struct goleak_view *views, size_t count, const
 {
     for (size_t i = 0; i < count; i++)
         if (&views[i] != report->view && are_of_one_time(&views[i], report->view))
-            return is_unnamed(report);
+            return naming_of(report) == UNNAMED;
     return false;
 }
 
