@@ -226,14 +226,17 @@ static void assert_decodes(const struct bytes *packed, const struct bytes *plain
 static void empty_and_short(void **state)
 {
     (void)state;
-    static const char *const inputs[] = { "x", "ab", "\x28\xb5", "\x1f\x8b", "four", "longer than a magic" };
-    struct bytes input = { 0 };
+    static const char *const inputs[] = { "x", "ab", "(", "P*M", "four", "longer than a magic" };
+    struct bytes input = { 0 }, nothing = { 0 };
     assert_decodes(&input, &input, "", 0);
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
         add(&input, inputs[i], strlen(inputs[i]));
         assert_decodes(&input, &input, "plain", 0);
         drop(&input);
     }
+    add(&input, "\x28\xb5", 2); /* no text, but a frame of which nothing is left */
+    assert_decodes(&input, &nothing, "zstd", 1);
+    drop(&input);
 }
 
 static void plain_text(void **state)

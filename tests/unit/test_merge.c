@@ -404,7 +404,7 @@ static void a_creation_that_is_told_late_tells_more(void **state)
     assert_int_equal(load_count(trace, "seen_twice"), 1);
     assert_int_equal(load_summary(trace).created, 2);
     assert_int_equal(g.created_ns, 1000000);
-    assert_int_equal(g.state, GOLEAK_STATE_RUNNABLE);
+    assert_int_equal(g.state, GOLEAK_STATE_UNKNOWN);
     assert_int_equal(g.verdict, GOLEAK_VERDICT_SUSPECT);
     assert_string_equal(g.evidence[0].rule, "alive-only");
     assert_string_equal(g.start_function, "main.work");
