@@ -80,9 +80,11 @@ static bool has_goroutines(const struct goleak_trace *trace)
 static bool lists_all(const struct goleak_trace *trace)
 {
     struct goleak_input_info input;
-    for (size_t i = 0; goleak_trace_input(trace, i, &input) == GOLEAK_OK; i++)
-        if (strstr(input.source_format != NULL ? input.source_format : input.format, "gotrace") != NULL)
+    for (size_t i = 0; goleak_trace_input(trace, i, &input) == GOLEAK_OK; i++) {
+        const char *format = input.source_format != NULL ? input.source_format : input.format;
+        if (format != NULL && strstr(format, "gotrace") != NULL)
             return true;
+    }
     return false;
 }
 
