@@ -213,7 +213,7 @@ enum goleak_verdict {
 };
 
 enum goleak_state {
-    GOLEAK_STATE_UNKNOWN, /* nothing tells: who lives, where no park is recorded */
+    GOLEAK_STATE_UNKNOWN, /* nothing tells: who lives where only creations and ends do */
     GOLEAK_STATE_RUNNABLE,
     GOLEAK_STATE_RUNNING,
     GOLEAK_STATE_SYSCALL,
@@ -273,8 +273,8 @@ struct goleak_capture {
     uint64_t events;             /* in the order in which they were replayed */
     bool complete;               /* nothing lost, nothing cut                */
     bool has_stacks, has_wakeups, has_blocking; /* what the stream prints    */
-    bool misses_older;                          /* it began when the program ran already, and does not have who
-                                  * had blocked by then and was not woken in it */
+    /* It began when the program ran already: who had blocked by then, and was not woken in it, is missing. */
+    bool misses_older;
     bool has_goroutines;         /* … false: neither goroutines nor how many come and go */
     uint64_t ticks;              /* one-second ticks seen, on all CPUs        */
     unsigned tick_cpus;          /* CPUs that they are known to come from; 0: not told */

@@ -93,13 +93,10 @@ static bool lists_all(const struct goleak_trace *trace)
 static bool misses_older(const struct goleak_trace *trace)
 {
     const struct goleak_replay *replay = &trace->replay;
-    bool tells_main = false, tells_goids = false;
     for (size_t i = 0; i < replay->process_count; i++)
-        tells_main = tells_main || replay->processes[i].has_main;
-    for (uint32_t i = 1; i <= replay->store.count && !tells_goids; i++)
-        tells_goids = goleak_store_at(&replay->store, i)->goid != 0;
-    const bool has_older = goleak_ledger_all(&trace->ledger, GOLEAK_T_APPEARED) != 0;
-    return !tells_main && (tells_goids || has_older) && !lists_all(trace);
+        if (replay->processes[i].has_main)
+            return false;
+    return (replay->stream.has_goids || goleak_ledger_all(&trace->ledger, GOLEAK_T_APPEARED) != 0) && !lists_all(trace);
 }
 
 void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_capture *out)

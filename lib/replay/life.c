@@ -192,7 +192,6 @@ void goleak_note_printed(struct goleak_replay *replay, struct goleak_counted *co
 void goleak_check_counters(struct goleak_replay *replay, const struct goleak_event *event)
 {
     struct goleak_counted counted = { .first = event };
-    replay->stream.has_stacks = replay->stream.has_stacks || (event->has & GOLEAK_HAS_STACK) != 0;
     goleak_counters_differ(replay, event, &counted);
     goleak_note_printed(replay, &counted, event + 1);
 }

@@ -75,6 +75,7 @@ const struct goleak_plan *goleak_new_plan(struct goleak_replay *replay, const st
     const struct goleak_plan plan = make_plan(replay, event);
     const bool is_nobody = (event->has & (GOLEAK_HAS_G | GOLEAK_HAS_GOID)) == 0;
     replay->stream.has_stacks |= !is_nobody && (event->has & GOLEAK_HAS_STACK) != 0;
+    replay->stream.has_goids |= (event->has & (GOLEAK_HAS_GOID | GOLEAK_HAS_OTHER_GOID)) != 0;
     if (plan.act.way == GOLEAK_WAY_PARK)
         goleak_note_reason(replay, (enum goleak_reason)plan.act.reason);
     struct goleak_plan *place = &replay->plans[goleak_plan_place(replay, sort_of(event))];

@@ -101,12 +101,10 @@ static bool add_alone(struct goleak_cohorts *cohorts, const struct goleak_hope_i
             continue;
         const struct goleak_habit *habit = goleak_waits_here(input->waits, record);
         int64_t waited = goleak_waited(record, input->last);
-        bool often = goleak_is_habit(input->store, habit, input->limits, record, waited);
-        const enum goleak_hope_kind kind = goleak_hope_of(hope, record->index);
         /* By timers of its own: that says nothing of the others, which have theirs. */
-        const bool by_timers = often && input->waits->tells_wakers && habit->nobody == habit->ended;
-        bool served = often && !by_timers && kind != GOLEAK_HOPE_NONE && kind != GOLEAK_HOPE_STARTUP &&
-                      !goleak_left_out(input, hope, record, habit, waited);
+        const bool by_timers = habit != NULL && input->waits->tells_wakers && habit->nobody == habit->ended;
+        bool served = !by_timers && goleak_hope_of(hope, record->index) != GOLEAK_HOPE_STARTUP &&
+                      goleak_is_served(input, hope, record, habit, waited);
         if (!add(cohorts, input, hope, record, 1, waited, served))
             return false;
     }

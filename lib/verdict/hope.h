@@ -171,6 +171,9 @@ static inline uint32_t goleak_woken_since(const struct goleak_waits *waits, cons
 /* Others like it are woken, and it is not any more (left_out.c). */
 bool goleak_left_out(const struct goleak_hope_input *input, const struct goleak_hope *hope,
                      const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited);
+/* It is woken here again and again, and may be once more. habit may be NULL. */
+bool goleak_is_served(const struct goleak_hope_input *input, const struct goleak_hope *hope,
+                      const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited);
 
 /* A timer is set that will end its wait; some other one may do so before. */
 static inline bool goleak_hope_is_timed(const struct goleak_store *store, const struct goleak_limits *limits,

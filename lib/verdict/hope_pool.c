@@ -39,11 +39,8 @@ static uint32_t pool_of(struct goleak_hope_search *search, struct pools *pools, 
 static bool is_served(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     const struct goleak_hope_input *input = search->input;
-    const struct goleak_habit *habit = goleak_waits_here(input->waits, record);
-    const int64_t waited = goleak_waited(record, input->last);
-    return goleak_is_habit(input->store, habit, input->limits, record, waited) &&
-           search->hope->kinds[record->index] != GOLEAK_HOPE_NONE &&
-           !goleak_left_out(input, search->hope, record, habit, waited);
+    return goleak_is_served(input, search->hope, record, goleak_waits_here(input->waits, record),
+                            goleak_waited(record, input->last));
 }
 
 /* Others serve others, where those who served it have gone, or are stuck. */

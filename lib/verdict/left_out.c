@@ -88,3 +88,11 @@ bool goleak_left_out(const struct goleak_hope_input *input, const struct goleak_
     return is_passed_over(input, habit) &&
            !has_own_waker(&(struct left_out) { input, hope, record, habit, waited }, false);
 }
+
+bool goleak_is_served(const struct goleak_hope_input *input, const struct goleak_hope *hope,
+                      const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited)
+{
+    return goleak_is_habit(input->store, habit, input->limits, record, waited) &&
+           goleak_hope_of(hope, record->index) != GOLEAK_HOPE_NONE &&
+           !goleak_left_out(input, hope, record, habit, waited);
+}

@@ -334,6 +334,7 @@ static void not_ours_is_plain(void **state)
 {
     (void)state;
     static const char *const inputs[] = {
+        "\x28",
         "\x28\xb5\x2fx",
         "\x28\xb5x",
         "\x1f\x8b\x09",
