@@ -59,9 +59,10 @@ run_one() {
     case $TEST_TMP in /*) ;; *) TEST_TMP=$PWD/$TEST_TMP ;; esac
     case $test in
     *.sh) set -- sh "$test" ;;
-    # A program opens thousands of recordings; glibc keeps for the next one what the last one had, for
-    # there are machines where each fresh page of memory takes longer than what is done with it.
-    *) set -- env MALLOC_TRIM_THRESHOLD_=268435456 MALLOC_MMAP_THRESHOLD_=8388608 "$test" ;;
+    # A program opens thousands of recordings, and there are machines where each fresh page of memory takes
+    # longer than what is done with it: glibc keeps for the next one what the last one had, on huge pages.
+    *) set -- env MALLOC_TRIM_THRESHOLD_=268435456 MALLOC_MMAP_THRESHOLD_=33554432 \
+        GLIBC_TUNABLES=glibc.malloc.hugetlb=1 "$test" ;;
     esac
     limited=0
     if command -v timeout >/dev/null 2>&1; then

@@ -46,8 +46,9 @@
 # A run, of which a case may have several on the same inputs:
 #
 #   args ARGUMENT...     goleak-report with these, as the shell reads them (quotes, <,
-#                        |). Without a < its standard input is the file `stdin`, if
-#                        one was made, else empty
+#                        |), with as many threads as it likes, one, or three (see
+#                        choose_jobs). Without a < its standard input is the file
+#                        `stdin`, if one was made, else empty
 #   sh COMMAND           any shell line; goleak-report is on its path, and `lives FILE`,
 #                        which prints each goroutine of its ndjson on a short line, and
 #                        `verdicts FILE`, which prints of each that is parked the verdict,
@@ -272,6 +273,20 @@ complain() {
     printf '%s\n' "$1" >>"$work/why"
 }
 
+# What is said does not depend on how many threads there are. With how many a run is made goes by the length of what is
+# asked: the same each time, and all of them among the cases.
+choose_jobs() {
+    jobs=
+    [ -z "$update" ] || return 0
+    case "$1 " in
+    *' recorder '* | *' --jobs'* | *' -j'*) ;;
+    *) case $((${#1} % 3)) in
+        1) jobs=' --jobs=1' ;;
+        2) jobs=' --jobs=3' ;;
+        esac ;;
+    esac
+}
+
 run() {
     title="$path: $1"
     status_wanted=0 stderr_told='' ran=1
@@ -341,7 +356,7 @@ conclude() {
     count=$((count + 1))
     if [ -s "$work/why" ]; then
         failures=$((failures + 1))
-        echo "not ok $count - $title"
+        echo "not ok $count - $title${jobs:+ (with$jobs)}"
         sed 's/^/# /' "$work/why"
     else
         echo "ok $count - $title"
@@ -383,8 +398,8 @@ run_case() {
         word=$1
         shift
         case $word in
-        args) conclude && any=1 shown='' && run "$words" "goleak-report$rest" ;;
-        sh) conclude && any=1 shown='' && run "$words" "$rest" ;;
+        args) conclude && any=1 shown='' && choose_jobs "$rest" && run "$words" "goleak-report$jobs$rest" ;;
+        sh) conclude && any=1 shown='' jobs='' && run "$words" "$rest" ;;
         status | stdout | stderr | stdout-* | stderr-*)
             if [ -z "$ran" ]; then
                 wrong "$word before a run (args, sh)"

@@ -12,6 +12,7 @@
 #include "support/chance.h"
 #include "support/generate.h"
 #include "support/outcome.h"
+#include "support/sanitizer.h"
 #include "support/scratch.h"
 
 #include <setjmp.h>
@@ -410,7 +411,7 @@ static void broken_files(void **state)
     struct starts starts;
     make_plain();
     all_taken = all_refused = 0;
-    for (unsigned round = 1; round <= 12; round++) {
+    for (unsigned round = 1; round <= some_rounds(12); round++) {
         seed = 1000 + round;
         some_file(&file, &starts, round % 8 == 0);
         for (unsigned i = 0; i < 6; i++) {
@@ -424,7 +425,7 @@ static void broken_files(void **state)
             compare(&broken, &coming, what);
         }
     }
-    assert_true(all_taken > 40);
+    assert_true(all_taken > some_rounds(40));
     assert_true(all_refused > 0); /* behind damage */
     bytes_free(&file);
     bytes_free(&broken);
@@ -438,7 +439,7 @@ static void broken_without_checks(void **state)
     struct bytes file = { 0 }, broken = { 0 };
     make_plain();
     all_taken = all_refused = 0;
-    for (unsigned round = 0; round < 5; round++) {
+    for (unsigned round = 0; round < some_rounds(5); round++) {
         seed = 3000 + round;
         bytes_clear(&file);
         for (unsigned i = 0; i < 8; i++) {
@@ -456,7 +457,7 @@ static void broken_without_checks(void **state)
             compare(&broken, &coming, what);
         }
     }
-    assert_true(all_taken > 20);
+    assert_true(all_taken > some_rounds(20));
     bytes_free(&file);
     bytes_free(&broken);
 }
@@ -471,7 +472,7 @@ static void frames_do_not_depend(void **state)
     make_plain();
     add_frame(&first, text.data, 3000000, &far);
     seed = 5;
-    for (unsigned i = 0; i < 60; i++) {
+    for (unsigned i = 0; i < some_rounds(60); i++) {
         struct result alone = { 0 }, behind = { 0 };
         bytes_clear(&frame);
         bytes_clear(&both);
@@ -503,7 +504,7 @@ static void swallowed_frames(void **state)
     struct bytes file = { 0 }, inside = { 0 };
     make_plain();
     all_taken = 0;
-    for (unsigned round = 0; round < 60; round++) {
+    for (unsigned round = 0; round < some_rounds(60); round++) {
         struct coming coming = some_coming();
         seed = 5000 + round;
         bytes_clear(&file);
@@ -525,7 +526,7 @@ static void swallowed_frames(void **state)
         coming.silence = round % 3 == 0 ? 3 : 0;
         compare(&file, &coming, "a swallowed frame");
     }
-    assert_true(all_taken > 40);
+    assert_true(all_taken > some_rounds(40));
     bytes_free(&file);
     bytes_free(&inside);
 }
@@ -535,7 +536,7 @@ static void packed_inside(void **state)
     (void)state;
     struct bytes inner = { 0 }, part = { 0 }, file = { 0 };
     make_plain();
-    for (unsigned round = 0; round < 8; round++) {
+    for (unsigned round = 0; round < some_rounds(8); round++) {
         seed = 4000 + round;
         bytes_clear(&inner);
         bytes_clear(&file);
@@ -619,7 +620,7 @@ static void stopping_anywhere(void **state)
     struct bytes file = { 0 };
     struct starts starts;
     make_plain();
-    for (unsigned round = 0; round < 16; round++) {
+    for (unsigned round = 0; round < some_rounds(16); round++) {
         struct result got = { 0 };
         struct goleak_alloc alloc;
         goleak_alloc_init(&alloc, NULL, 0);
@@ -675,7 +676,7 @@ static void every_allocation_fails(void **state)
     for (unsigned keep_failing = 0; keep_failing < 2; keep_failing++) {
         bool failed = true;
         size_t done_without = 0;
-        for (size_t n = 1; failed; n++) {
+        for (size_t n = 1; failed; n += has_sanitizer() ? 3 : 1) {
             struct scarce scarce = { .fail_at = n, .keep_failing = keep_failing != 0 };
             struct goleak_allocator hook = { scarce_realloc, &scarce };
             struct coming coming = { .workers = 1 + (unsigned)n % MOST, .chunk = 262144 };
@@ -693,7 +694,7 @@ static void every_allocation_fails(void **state)
             pthread_mutex_destroy(&scarce.mutex);
             drop(&got);
         }
-        assert_true(done_without > 5);
+        assert_true(done_without > some_rounds(5));
     }
     drop(&want);
     bytes_free(&file);
@@ -751,7 +752,7 @@ static void files_through_decode(void **state)
     struct bytes file = { 0 };
     struct starts starts;
     make_plain();
-    for (unsigned round = 0; round < 16; round++) {
+    for (unsigned round = 0; round < some_rounds(16); round++) {
         struct result want = { 0 }, got = { 0 };
         struct reading in_order = { 0 }, aside = { .how = GOLEAK_DECODE_THREAD };
         seed = 7000 + round;
@@ -949,7 +950,7 @@ static void pipes(void **state)
     struct bytes file = { 0 };
     struct starts starts;
     make_plain();
-    for (unsigned round = 0; round < 12; round++) {
+    for (unsigned round = 0; round < some_rounds(12); round++) {
         struct result want = { 0 }, got = { 0 };
         struct reading reading = { .how = GOLEAK_DECODE_THREAD | GOLEAK_DECODE_WORKERS(1 + round % MOST) };
         seed = 8000 + round;

@@ -36,36 +36,37 @@
 
 /* ---- the same ------------------------------------------------------------------- */
 
-/* Removes "key":"value", or "key":null, with the comma behind. */
+/* Removes "key":"value", or "key":null, with the comma behind. In place. */
 static void drop_member(struct bytes *text, const char *key)
 {
-    struct bytes out = { 0 };
     const char *at = text->data, *found;
+    char *to = text->data;
     while ((found = strstr(at, key)) != NULL) {
-        bytes_add(&out, at, (size_t)(found - at));
+        memmove(to, at, (size_t)(found - at));
+        to += found - at;
         at = found + strcspn(found, ",}");
         at += *at == ',';
     }
-    bytes_text(&out, at);
-    bytes_free(text);
-    *text = out;
+    text->size -= (size_t)(at - to);
+    memmove(to, at, (size_t)(text->data + text->size - to) + 1);
 }
 
 /* The name of the source is that of its complaints in the .glk, too. */
 static void drop_name(struct bytes *text, const char *path)
 {
-    struct bytes out = { 0 };
     char quoted[1300];
     const char *at = text->data, *found;
+    char *to = text->data;
     snprintf(quoted, sizeof quoted, "\"%s\"", path);
     while ((found = strstr(at, quoted)) != NULL) {
-        bytes_add(&out, at, (size_t)(found - at));
-        bytes_text(&out, "\"*\"");
+        memmove(to, at, (size_t)(found - at));
+        to += found - at;
+        memcpy(to, "\"*\"", 3);
+        to += 3;
         at = found + strlen(quoted);
     }
-    bytes_text(&out, at);
-    bytes_free(text);
-    *text = out;
+    text->size -= (size_t)(at - to);
+    memmove(to, at, (size_t)(text->data + text->size - to) + 1);
 }
 
 static void forget(struct outcome *outcome, const char *path)

@@ -1,43 +1,22 @@
 #!/bin/sh
-# Results do not depend on --jobs, to the byte: the golden cases say the same with
-# any number of threads, and so do json and ndjson reports on every recording in
-# testdata/, and below $GOLEAK_CAPTURES, each alone and all of a folder in one report.
+# Results do not depend on --jobs, to the byte: neither do json and ndjson reports on every
+# recording in testdata/, and below $GOLEAK_CAPTURES, each alone and all of a folder in one
+# report. (The golden cases are run with one thread and with three, too: see golden.sh.)
 # $GOLEAK_REPORT is the tool.
 set -u
 . tests/support/tap.sh
 
 tool=${GOLEAK_REPORT:?}
 
-# Sanitizers take ten times as long: with them no golden cases, which golden.sh runs with threads as
-# well, fewer recordings, no large ones, and less of those that are read as twenty frames. Without them, all.
+# Sanitizers take ten times as long: with them fewer recordings, no large ones, and less of
+# those that are read as twenty frames. Without them, all.
 case " ${GOLEAK_FEATURES:-} " in
-*' san '*) golden=no part=5 every=16 largest=1000 ;;
-*) golden=yes part=1 every=1 largest=999999999 ;;
+*' san '*) part=5 every=16 largest=1000 ;;
+*) part=1 every=1 largest=999999999 ;;
 esac
 # What leaks at an exit golden.sh tells; to look for it is half of a short run.
 ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 export ASAN_OPTIONS
-
-# ---- the golden cases, with --jobs before whatever they ask for ------------------------
-
-# One thread or three: by the length of what they ask for, which parts them as well as anything.
-golden() {
-    cat >"$TEST_TMP/goleak-report" <<END
-#!/bin/sh
-case " \$* " in
-*' recorder '*) exec '$tool' "\$@" ;;
-esac
-all="\$*"
-exec '$tool' --jobs=\$((\${#all} % 2 * 2 + 1)) "\$@"
-END
-    chmod +x "$TEST_TMP/goleak-report"
-    GOLEAK_REPORT=$TEST_TMP/goleak-report sh tests/golden/golden.sh testdata >"$TEST_TMP/out" 2>&1
-    status=$?
-    grep '^not ok' "$TEST_TMP/out"
-    return $status
-}
-
-[ $golden = no ] || check 'golden cases with --jobs=1 or --jobs=3' golden
 
 # ---- recordings ----------------------------------------------------------------------
 

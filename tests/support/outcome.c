@@ -16,32 +16,33 @@ static bool collect_ended(void *context, const struct goleak_trace *trace, const
     return goleak_report_write_ended(trace, goroutine, collect, context) == GOLEAK_OK;
 }
 
-/* Calls the input "*", whatever its name was, and says that it has 0 bytes. */
+/* Calls the input "*", whatever its name was, and says that it has 0 bytes. In place: neither is longer than before. */
 static void forget_input(struct bytes *text, const char *path)
 {
-    struct bytes out = { 0 };
     static const char size_key[] = "\"bytes\":";
     char name[600];
     snprintf(name, sizeof name, "\"%s\"", path);
     size_t name_size = strlen(name);
     const char *at = text->data, *end = at + text->size, *quote;
+    char *to = text->data;
     while ((quote = memchr(at, '"', (size_t)(end - at))) != NULL) {
-        bytes_add(&out, at, (size_t)(quote - at));
-        at = quote;
-        if (strncmp(at, name, name_size) == 0) {
-            bytes_text(&out, "\"*\"");
-            at += name_size;
-        } else if (strncmp(at, size_key, sizeof size_key - 1) == 0) {
-            bytes_format(&out, "%s0", size_key);
-            at += sizeof size_key - 1;
+        const bool is_name = strncmp(quote, name, name_size) == 0;
+        const bool is_size = !is_name && strncmp(quote, size_key, sizeof size_key - 1) == 0;
+        const size_t kept = (size_t)(quote - at) + (is_name ? 0 : is_size ? sizeof size_key - 1 : 1);
+        if (to != at)
+            memmove(to, at, kept);
+        to += kept;
+        at = is_name ? quote + name_size : at + kept;
+        if (is_name) {
+            memcpy(to, "\"*\"", 3);
+            to += 3;
+        } else if (is_size) {
+            *to++ = '0';
             at += strspn(at, "0123456789");
-        } else {
-            bytes_add(&out, at++, 1);
         }
     }
-    bytes_add(&out, at, (size_t)(end - at));
-    bytes_free(text);
-    *text = out;
+    memmove(to, at, (size_t)(end - at) + 1);
+    text->size = (size_t)(to - text->data) + (size_t)(end - at);
 }
 
 static struct goleak_options options_for(struct outcome *out, const struct goleak_options *options)
