@@ -61,7 +61,7 @@ run_one() {
     *.sh) set -- sh "$test" ;;
     # A program opens thousands of recordings, and there are machines where each fresh page of memory takes
     # longer than what is done with it: glibc keeps for the next one what the last one had, on huge pages.
-    *) set -- env MALLOC_TRIM_THRESHOLD_=268435456 MALLOC_MMAP_THRESHOLD_=33554432 \
+    *) set -- env MALLOC_TRIM_THRESHOLD_=268435456 MALLOC_MMAP_THRESHOLD_=8388608 \
         GLIBC_TUNABLES=glibc.malloc.hugetlb=1 "$test" ;;
     esac
     limited=0

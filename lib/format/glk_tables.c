@@ -54,7 +54,7 @@ bool goleak_glk_tables_goids(struct goleak_glk_tables *tables)
     size_t want = tables->slot_count + 1;
     if (tables->goid_count >= want)
         return true;
-    if (!goleak_grow(tables->alloc, &tables->goids, &tables->goid_capacity, want, sizeof *tables->goids))
+    if (!goleak_grow_table(tables->alloc, &tables->goids, &tables->goid_capacity, want, sizeof *tables->goids))
         return false;
     memset(tables->goids + tables->goid_count, 0, (want - tables->goid_count) * sizeof *tables->goids);
     tables->goid_count = want;
@@ -63,7 +63,7 @@ bool goleak_glk_tables_goids(struct goleak_glk_tables *tables)
 
 static bool grow_slots(struct goleak_glk_tables *tables, size_t count)
 {
-    return goleak_grow(tables->alloc, &tables->slots, &tables->slot_capacity, count + 1, sizeof *tables->slots);
+    return goleak_grow_table(tables->alloc, &tables->slots, &tables->slot_capacity, count + 1, sizeof *tables->slots);
 }
 
 /* Up to `count`, and what stands behind them. */
