@@ -11,7 +11,7 @@ tool=${GOLEAK_REPORT:?}
 # Sanitizers take ten times as long: with them fewer recordings, no large ones, and less of
 # those that are read as twenty frames. Without them, all.
 case " ${GOLEAK_FEATURES:-} " in
-*' san '*) part=5 every=16 largest=1000 ;;
+*' san '*) part=10 every=40 largest=1000 ;;
 *) part=1 every=1 largest=999999999 ;;
 esac
 # What leaks at an exit golden.sh tells; to look for it is half of a short run.
