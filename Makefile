@@ -268,12 +268,14 @@ FUZZ_CC ?= $(if $(filter default,$(origin CC)),$(or $(shell command -v clang 2>/
 FUZZ_PROBE = echo 'int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long n) { return d != 0 && n == 0; }' | \
         $(FUZZ_CC) -fsanitize=fuzzer,address,undefined -w -x c -o /dev/null - 2>/dev/null
 
-fuzz:
+# What makes the inputs to begin with needs no sanitizer.
+fuzz: $(TOOL) $(GOTEXT)
 	@+if $(FUZZ_PROBE); then engine=libfuzzer; san=fuzzer-no-link,address,undefined; \
 	else engine=driver; san=address,undefined; fi; \
+	GOLEAK_REPORT=$(call quote,$(CURDIR)/$(TOOL)) GOLEAK_GOTEXT=$(call quote,$(CURDIR)/$(GOTEXT)) \
 	$(MAKE) --no-print-directory fuzz-run CONFIG=fuzz-$$engine ENGINE=$$engine SAN=$$san CC=$(call quote,$(FUZZ_CC))
 
-fuzz-run: $(F:%=$(OBJ)/tests/fuzz/fuzz_%) $(GOTEXT) $(TOOL)
+fuzz-run: $(F:%=$(OBJ)/tests/fuzz/fuzz_%)
 	@sh tests/fuzz/fuzz.sh $(OBJ) $(ENGINE) $(TIME) $(F)
 
 # ---- measuring ------------------------------------------------------------

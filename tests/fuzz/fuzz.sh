@@ -4,8 +4,8 @@
 #
 #   fuzz.sh BUILD_FOLDER libfuzzer|driver SECONDS TARGET...
 #
-# Go's execution traces are text in testdata/: fuzz_trace gets their bytes. fuzz_glk gets what
-# convert makes of the recordings there.
+# Go's execution traces are text in testdata/: fuzz_trace gets their bytes, which $GOLEAK_GOTEXT makes.
+# fuzz_glk gets what $GOLEAK_REPORT, the tool, converts the recordings there to.
 #
 # The log, the inputs found and a crashing input stay in BUILD_FOLDER/fuzz/TARGET.
 set -u
@@ -23,7 +23,7 @@ make_seeds() {
     /^== / { on = $2 == "trace"; out = folder "/" ++n ".txt"; next }
     on { print >out }' testdata/gotrace*/*.case testdata/gotrace*/*.text
     for text in "$1"/*.txt; do
-        "$build/tests/conformance/gotext" compile <"$text" >"${text%.txt}.trace" || return 1
+        "$GOLEAK_GOTEXT" compile <"$text" >"${text%.txt}.trace" || return 1
         rm -f "$text"
     done
 }
@@ -34,7 +34,7 @@ make_glk_seeds() {
     count=0
     for recording in testdata/*/*.txt testdata/*/*.zst testdata/*/*.json "$folder"/traces/*.trace; do
         count=$((count + 1))
-        "$build/goleak-report" convert --level=0 "$recording" -o "$1/$count.glk" 2>/dev/null || rm -f "$1/$count.glk"
+        "$GOLEAK_REPORT" convert --level=0 "$recording" -o "$1/$count.glk" 2>/dev/null || rm -f "$1/$count.glk"
     done
 }
 
