@@ -110,14 +110,14 @@ TEST_LIBS := $(DEP_LIBS) $(call pkg_libs,libcjson,-lcjson)
 
 LIB_SRC := $(sort $(wildcard lib/*.c lib/*/*.c))
 CLI_SRC := $(sort $(wildcard cli/*.c))
-SUPPORT_SRC := $(filter-out %/reuse.c,$(sort $(wildcard tests/support/*.c)))
+SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 PROPERTY_SRC := $(sort $(wildcard tests/property/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 CONFORM_SRC := $(sort $(wildcard tests/conformance/*.c))
 EVALUATE_SRC := $(sort $(wildcard tests/evaluate/*.c))
-ALL_SRC := $(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) tests/support/reuse.c $(UNIT_SRC) $(PROPERTY_SRC) $(FUZZ_SRC) tests/fuzz/driver.c $(BENCH_SRC) \
+ALL_SRC := $(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(UNIT_SRC) $(PROPERTY_SRC) $(FUZZ_SRC) tests/fuzz/driver.c $(BENCH_SRC) \
         $(CONFORM_SRC) $(EVALUATE_SRC)
 
 LIB_OBJ := $(LIB_SRC:%.c=$(OBJ)/%.o)
@@ -197,7 +197,7 @@ $(TOOL): $(CLI_OBJ) $(LIB_A)
 # Tests link with all that is static: what is internal is hidden in the .so.
 CMOCKA_LIBS = $(call pkg_libs,cmocka,-lcmocka)
 INSIDES := $(SUPPORT_A) $(CLI_A) $(LIB_A)
-# Named, because the sanitizer has what is in it, too.
+# Named, though it is in the archive: what is in it the sanitizer has, too, and comes first.
 REUSE := $(OBJ)/tests/support/reuse.o
 
 $(UNIT) $(PROPERTY): %: %.o $(REUSE) $(INSIDES)

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Results do not depend on --jobs, to the byte: neither do json and ndjson reports on every
-# recording in testdata/, and below $GOLEAK_CAPTURES, each alone and all of a folder in one
-# report. (The golden cases are run with one thread and with three, too: see golden.sh.)
+# Results do not depend on --jobs, to the byte: json and ndjson reports on every recording
+# in testdata/, and below $GOLEAK_CAPTURES, each alone and all of a folder in one report,
+# say the same with any number of threads. (The golden cases are run with one thread and
+# with three, too: see golden.sh.)
 # $GOLEAK_REPORT is the tool.
 set -u
 . tests/support/tap.sh
