@@ -136,7 +136,8 @@ static bool send(struct reader *reader, bool last)
     return reader->open != NULL;
 }
 
-/* A goleak_batch_fn: the reader goes on with a batch that has been replayed. */
+/* A goleak_batch_fn. The reader goes on with its own batch, which is in its core's cache: what goes into the parcel is
+ * written to memory that the caller's core had last, for which each of a reader's scattered stores would have to wait. */
 static enum goleak_status push(void *context, struct goleak_batch **batch)
 {
     struct reader *reader = context;
@@ -148,18 +149,14 @@ static enum goleak_status push(void *context, struct goleak_batch **batch)
         return GOLEAK_E_IO; /* nobody will be told */
     if (parcel == NULL || parcel->count == GOLEAK_PARCEL_BATCHES) {
         reader->broken = reader->broken || parcel != NULL; /* lines of next to nothing: no reader of them is better */
-        (*batch)->count = 0;
+        goleak_batch_empty(*batch);
         return GOLEAK_OK; /* the caller's thread reads this section, too */
     }
     if ((parcel->count == parcel->made && !goleak_parcel_make_batch(parcel)) ||
         !goleak_aside_gather(&reader->aside, &parcel->news, parcel->count))
         return goleak_alloc_failure(&reader->aside.side->alloc);
-    struct goleak_batch *empty = parcel->batches[parcel->count];
-    parcel->batches[parcel->count++] = *batch;
-    *batch = empty;
-    empty->count = 0;
-    empty->in_order = false;
-    empty->untold = 0;
+    goleak_batch_copy(parcel->batches[parcel->count++], *batch);
+    goleak_batch_empty(*batch);
     if (!several && parcel->count == PARCEL_BATCHES && !send(reader, false))
         return GOLEAK_E_IO;
     return GOLEAK_OK;

@@ -14,10 +14,22 @@ struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc)
         return NULL;
     struct goleak_batch *batch = goleak_on_line(block, offsetof(struct goleak_batch, events));
     batch->block = block;
+    goleak_batch_empty(batch);
+    return batch;
+}
+
+void goleak_batch_empty(struct goleak_batch *batch)
+{
     batch->count = 0;
     batch->in_order = batch->counted = false;
     batch->untold = 0;
-    return batch;
+}
+
+void goleak_batch_copy(struct goleak_batch *to, const struct goleak_batch *from)
+{
+    void *block = to->block;
+    memcpy(to, from, offsetof(struct goleak_batch, events) + from->count * sizeof *from->events);
+    to->block = block;
 }
 
 void goleak_batch_free(struct goleak_alloc *alloc, struct goleak_batch *batch)

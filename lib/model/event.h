@@ -49,6 +49,10 @@ struct goleak_event_sink {
 /* Empty, and not in order. */
 struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc);
 void goleak_batch_free(struct goleak_alloc *alloc, struct goleak_batch *batch);
+/* As new. */
+void goleak_batch_empty(struct goleak_batch *batch);
+/* All that is in it, in place of what the other one has. */
+void goleak_batch_copy(struct goleak_batch *to, const struct goleak_batch *from);
 
 /* What a wait for this reason is on, by address; 0: not told. Who waits for a semaphore parks at the lock of its root,
  * of which the runtime has 251 for all of them (runtime/sema.go): the waiter's element alone, from Go 1.26 on, tells

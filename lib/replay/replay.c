@@ -282,8 +282,14 @@ RUN_AS(run_trace, tells_trace)
 RUN_AS(run_probes, tells_probes)
 RUN_AS(run_any, tells_any)
 
+static size_t row_of(size_t count)
+{
+    return count < GOLEAK_ROW ? count : GOLEAK_ROW;
+}
+
+/* more: events behind the row, which another core may have. */
 static enum goleak_status run_row(struct goleak_replay *replay, const struct goleak_event *events, size_t count,
-                                  enum goleak_replay_mode mode, size_t *done)
+                                  size_t more, enum goleak_replay_mode mode, size_t *done)
 {
     uint32_t every = UINT32_MAX, any = 0;
     enum goleak_status status = goleak_make_room(replay);
@@ -291,6 +297,8 @@ static enum goleak_status run_row(struct goleak_replay *replay, const struct gol
     if (status != GOLEAK_OK)
         return status;
     goleak_renew_plans(replay);
+    for (size_t i = 0; i < row_of(more); i++)
+        GOLEAK_PREFETCH(&events[count + i]);
     for (size_t i = 0; i < count; i++) {
         every &= events[i].has;
         any |= events[i].has;
@@ -309,8 +317,10 @@ enum goleak_status goleak_replay_run(struct goleak_replay *replay, const struct 
 {
     enum goleak_status status = GOLEAK_OK;
     size_t at = 0, taken = 0;
-    for (; at < count && status == GOLEAK_OK; at += taken)
-        status = run_row(replay, events + at, count - at < GOLEAK_ROW ? count - at : GOLEAK_ROW, mode, &taken);
+    for (; at < count && status == GOLEAK_OK; at += taken) {
+        const size_t row = row_of(count - at);
+        status = run_row(replay, events + at, row, count - at - row, mode, &taken);
+    }
     *done = at;
     return status;
 }
