@@ -75,7 +75,8 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
 /* What grows ahead of what is needed: from here on, and by so much, which are addresses until it is written to. */
 #define AHEAD_FROM ((size_t)8 << 20)
 #define AHEAD ((size_t)256 << 20)
-#define PAGES_FROM ((size_t)256 << 10) /* bytes: a block of less is not asked */
+
+#if defined(__linux__) && defined(MADV_HUGEPAGE) && defined(MAP_ANONYMOUS)
 
 static int64_t now_ns(void)
 {
@@ -83,28 +84,41 @@ static int64_t now_ns(void)
     return clock_gettime(CLOCK_MONOTONIC, &now) == 0 ? (int64_t)now.tv_sec * 1000000000 + now.tv_nsec : 0;
 }
 
-/* What it takes until one is there, by the first ones of what is fresh, which are needed in any case: the least of
- * several, for others run meanwhile. */
-static void learn_page(struct goleak_alloc *alloc, void *fresh, size_t size)
+/* What it takes until a page is there: the least of several, for others run meanwhile. What malloc gives may have been in
+ * use before. */
+static int64_t measure_page_ns(void)
 {
-    enum { TIMES = 4, PAGES = 4 };
-    if (alloc->page_ns != 0 || size < PAGES_FROM || alloc->hook.realloc != default_realloc)
-        return;
-    volatile char *page = (char *)fresh + (PAGE - (uintptr_t)fresh % PAGE) % PAGE;
-    int64_t least = INT64_MAX, before = now_ns();
-    for (size_t time = 0; time < TIMES; time++) {
-        for (size_t i = 0; i < PAGES; i++, page += PAGE)
-            *page = 0;
-        int64_t now = now_ns();
-        least = now - before < least ? now - before : least;
-        before = now;
+    enum { PAGES = 6 };
+    volatile char *fresh = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int64_t least = 0;
+    if (fresh == MAP_FAILED)
+        return 0;
+    for (size_t i = 0; i < PAGES; i++) {
+        int64_t before = now_ns();
+        fresh[i * PAGE] = 0;
+        int64_t took = now_ns() - before;
+        least = i == 0 || took < least ? took : least;
     }
-    alloc->page_ns = least / PAGES + 1;
+    munmap((void *)fresh, PAGES * PAGE);
+    return least;
 }
 
-bool goleak_are_pages_slow(const struct goleak_alloc *alloc)
+#else
+
+static int64_t measure_page_ns(void)
 {
-    return alloc->page_ns > PAGE_NS_LONG && alloc->limit_bytes == 0;
+    return 0;
+}
+
+#endif
+
+bool goleak_are_pages_slow(struct goleak_alloc *alloc)
+{
+    if (alloc->limit_bytes != 0 || alloc->hook.realloc != default_realloc)
+        return false;
+    if (alloc->page_ns == 0)
+        alloc->page_ns = measure_page_ns() + 1;
+    return alloc->page_ns > PAGE_NS_LONG;
 }
 
 /* Not zeroed. Not for what realloc() may have to move: it moves pages of 4 KiB by their addresses,
@@ -130,10 +144,7 @@ static void *alloc_block(struct goleak_alloc *alloc, size_t size, bool huge)
 
 void *goleak_alloc_pages(struct goleak_alloc *alloc, size_t size)
 {
-    void *block = alloc_block(alloc, size, goleak_are_pages_slow(alloc));
-    if (block != NULL)
-        learn_page(alloc, block, size);
-    return block;
+    return alloc_block(alloc, size, size >= GOLEAK_HUGE_PAGE && goleak_are_pages_slow(alloc));
 }
 
 void *goleak_alloc_array(struct goleak_alloc *alloc, size_t count, size_t size)
@@ -202,7 +213,7 @@ static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
         return false;
     }
     memcpy(&pointer, pointer_address, sizeof pointer);
-    if (how == AHEAD_OF_NEED && goleak_are_pages_slow(alloc) && room * item_size >= AHEAD_FROM) {
+    if (how == AHEAD_OF_NEED && room * item_size >= AHEAD_FROM && goleak_are_pages_slow(alloc)) {
         room = room_ahead(room, item_size);
         how = COPIED;
     }
@@ -214,8 +225,6 @@ static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
         }
     } else {
         moved = goleak_realloc(alloc, pointer, old_size, room * item_size);
-        if (moved != NULL && how == AHEAD_OF_NEED)
-            learn_page(alloc, (char *)moved + old_size, room * item_size - old_size);
     }
     if (moved == NULL)
         return false;

@@ -41,9 +41,9 @@ void *goleak_alloc_table(struct goleak_alloc *alloc, size_t count, size_t size);
 void *goleak_alloc_pages(struct goleak_alloc *alloc, size_t size);
 /* Until a page of 4 KiB is there it takes 0.4 us in one virtual machine, and 15 us in another: there more is on huge
  * pages than tables. Where it is short these may take longer than all small ones in their place, for a host to which
- * free memory was given back has to give all of it again. It is measured, by the first large blocks; never so where
- * memory is limited, or the caller's. */
-bool goleak_are_pages_slow(const struct goleak_alloc *alloc);
+ * free memory was given back has to give all of it again. It is measured when it is first asked; never so where memory is
+ * limited, or the caller's. */
+bool goleak_are_pages_slow(struct goleak_alloc *alloc);
 #define GOLEAK_HUGE_PAGE ((size_t)2 << 20)
 /* Zeroed, and the system gives no page before something is written to it. size is not 0. */
 void *goleak_alloc_zeroed(struct goleak_alloc *alloc, size_t size);
