@@ -5,13 +5,14 @@
 
 #include <string.h>
 
-bool goleak_parcels_init(struct goleak_parcels *parcels)
+bool goleak_parcels_init(struct goleak_parcels *parcels, struct goleak_pool *pool)
 {
     if (!goleak_thread_locks_init(&parcels->mutex, &parcels->filled, &parcels->freed))
         return false;
     for (size_t i = 0; i < GOLEAK_PARCELS; i++) {
         struct goleak_parcel *parcel = &parcels->all[i];
         goleak_alloc_init(&parcel->alloc, NULL, 0);
+        parcel->alloc.pool = pool;
         goleak_buf_init(&parcel->news, &parcel->alloc);
         goleak_alloc_init(&parcels->bytes[i].alloc, NULL, 0);
         goleak_buf_init(&parcels->bytes[i].buf, &parcels->bytes[i].alloc);

@@ -17,9 +17,8 @@
 
 #include <pthread.h>
 
-/* More than a core's own cache holds: what a reader wrote has gone to the cache that all share
- * by the time it is read, where it costs a fifth of what taking it from the core costs. */
-#define GOLEAK_PARCELS 8
+/* More than there are readers: whoever has read one goes on with the next. */
+#define GOLEAK_PARCELS 6
 #define GOLEAK_PARCEL_BATCHES 64
 
 struct goleak_bytes {
@@ -57,8 +56,8 @@ struct goleak_parcels {
     bool stopped;
 };
 
-/* False: the system has no more locks. */
-bool goleak_parcels_init(struct goleak_parcels *parcels);
+/* pool: of its batches, or NULL. False: the system has no more locks. */
+bool goleak_parcels_init(struct goleak_parcels *parcels, struct goleak_pool *pool);
 void goleak_parcels_release(struct goleak_parcels *parcels);
 
 /* Empty, but for what it keeps for the next time. Waits until one is free; NULL: the caller wants

@@ -482,7 +482,7 @@ enum goleak_status goleak_reading_open(struct goleak_reading **out, struct golea
     reading->input = input;
     reading->source = source;
     reading->can_block = goleak_source_can_block(source);
-    reading->has_parcels = goleak_parcels_init(&reading->parcels);
+    reading->has_parcels = goleak_parcels_init(&reading->parcels, trace->alloc.pool);
     reading->has_turn = pthread_mutex_init(&reading->turn, NULL) == 0;
     if (!reading->has_parcels || !reading->has_turn) {
         goleak_reading_close(reading);

@@ -32,6 +32,7 @@
 #include "trace.h"
 
 #include "base/error.h"
+#include "base/pool.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -236,6 +237,8 @@ enum goleak_status goleak_trace_new(struct goleak_trace **out, const struct gole
     if (trace == NULL)
         return goleak_error_alloc(error, &alloc);
     trace->alloc = alloc;
+    if (own.allocator == NULL && own.max_memory_bytes == 0)
+        trace->pool = trace->alloc.pool = goleak_batch_pool(0);
     trace->limits = &goleak_limits_default;
     trace->options = own;
     goleak_reasons_init(&trace->reasons);
@@ -287,6 +290,7 @@ void goleak_trace_free(struct goleak_trace *trace)
     goleak_replay_release(&trace->replay);
     if (trace->symbols.alloc != NULL)
         goleak_symbols_release(&trace->symbols);
+    goleak_pool_free(trace->pool);
     struct goleak_alloc alloc = trace->alloc;
     goleak_free(&alloc, trace, sizeof *trace);
 }

@@ -72,8 +72,10 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
 /* ---- pages ---- */
 
 #define PAGE_NS_LONG 6000
+#define TABLE_FROM ((size_t)512 << 10) /* bytes: of less a huge page would be mostly in vain */
 /* What grows ahead of what is needed: from here on, and by so much, which are addresses until it is written to. */
-#define AHEAD_FROM ((size_t)8 << 20)
+#define AHEAD_FROM ((size_t)1 << 20)
+#define BYTES_AHEAD_FROM ((size_t)8 << 20) /* of a buffer: others are beside it, and a part of a huge page is in vain */
 #define AHEAD ((size_t)256 << 20)
 
 #if defined(__linux__) && defined(MADV_HUGEPAGE) && defined(MAP_ANONYMOUS)
@@ -121,37 +123,41 @@ bool goleak_are_pages_slow(struct goleak_alloc *alloc)
     return alloc->page_ns > PAGE_NS_LONG;
 }
 
+/* On huge pages: nothing, what is as large as one, or a table of less as well, where it takes less time to have one. */
+enum huge { HUGE_NEVER, HUGE_LARGE, HUGE_TABLE };
+
 /* Not zeroed. Not for what realloc() may have to move: it moves pages of 4 KiB by their addresses,
  * and copies huge ones. */
-static void *alloc_block(struct goleak_alloc *alloc, size_t size, bool huge)
+static void *alloc_block(struct goleak_alloc *alloc, size_t size, enum huge huge)
 {
-    void *table = NULL;
+    void *block = NULL;
     if (size < LARGE || alloc->hook.realloc != default_realloc)
         return goleak_realloc(alloc, NULL, 0, size);
     if (!is_allowed(alloc, size))
         return NULL;
-    if (posix_memalign(&table, size < GOLEAK_HUGE_PAGE ? PAGE : GOLEAK_HUGE_PAGE, size) != 0)
+    const bool whole =
+        huge == HUGE_TABLE && size >= TABLE_FROM && size < GOLEAK_HUGE_PAGE && goleak_are_pages_slow(alloc);
+    const size_t room = whole ? GOLEAK_HUGE_PAGE : size;
+    if (posix_memalign(&block, room < GOLEAK_HUGE_PAGE ? PAGE : GOLEAK_HUGE_PAGE, room) != 0)
         return got(alloc, NULL);
     alloc->used_bytes += size;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    if (huge && size >= GOLEAK_HUGE_PAGE)
-        (void)madvise(table, size / GOLEAK_HUGE_PAGE * GOLEAK_HUGE_PAGE, MADV_HUGEPAGE); /* a wish */
-#else
-    (void)huge;
+    if (huge != HUGE_NEVER && room >= GOLEAK_HUGE_PAGE)
+        (void)madvise(block, room / GOLEAK_HUGE_PAGE * GOLEAK_HUGE_PAGE, MADV_HUGEPAGE); /* a wish */
 #endif
-    return table;
+    return block;
 }
 
 void *goleak_alloc_pages(struct goleak_alloc *alloc, size_t size)
 {
-    return alloc_block(alloc, size, size >= GOLEAK_HUGE_PAGE && goleak_are_pages_slow(alloc));
+    return alloc_block(alloc, size, size >= GOLEAK_HUGE_PAGE && goleak_are_pages_slow(alloc) ? HUGE_LARGE : HUGE_NEVER);
 }
 
 void *goleak_alloc_array(struct goleak_alloc *alloc, size_t count, size_t size)
 {
     if (size != 0 && count > SIZE_MAX / size)
         return got(alloc, NULL);
-    return alloc_block(alloc, count * size != 0 ? count * size : 1, true);
+    return alloc_block(alloc, count * size != 0 ? count * size : 1, HUGE_LARGE);
 }
 
 void *goleak_alloc_zeroed(struct goleak_alloc *alloc, size_t size)
@@ -169,7 +175,8 @@ void *goleak_alloc_zeroed(struct goleak_alloc *alloc, size_t size)
 
 void *goleak_alloc_table(struct goleak_alloc *alloc, size_t count, size_t size)
 {
-    void *table = goleak_alloc_array(alloc, count, size);
+    void *table =
+        size != 0 && count > SIZE_MAX / size ? got(alloc, NULL) : alloc_block(alloc, count * size, HUGE_TABLE);
     if (table != NULL)
         memset(table, 0, count * size);
     return table;
@@ -213,12 +220,13 @@ static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
         return false;
     }
     memcpy(&pointer, pointer_address, sizeof pointer);
-    if (how == AHEAD_OF_NEED && room * item_size >= AHEAD_FROM && goleak_are_pages_slow(alloc)) {
+    const size_t from = item_size != 1 ? AHEAD_FROM : BYTES_AHEAD_FROM;
+    if (how == AHEAD_OF_NEED && room * item_size >= from && goleak_are_pages_slow(alloc)) {
         room = room_ahead(room, item_size);
         how = COPIED;
     }
     if (how == COPIED && room * item_size >= LARGE) {
-        moved = alloc_block(alloc, room * item_size, true);
+        moved = alloc_block(alloc, room * item_size, HUGE_TABLE);
         if (moved != NULL && pointer != NULL) {
             memcpy(moved, pointer, old_size);
             goleak_free(alloc, pointer, old_size);

@@ -3,6 +3,8 @@
 
 /* Bytes: not many more than that are taken in vain. */
 #define BLOCK_MOST ((size_t)8 << 20)
+/* Bytes: of less a huge page would be mostly in vain. */
+#define HUGE_FROM ((size_t)256 << 10)
 
 void goleak_chunks_init(struct goleak_chunks *chunks, struct goleak_alloc *alloc, size_t chunk_bytes)
 {
@@ -30,7 +32,8 @@ static size_t bytes_of_next(const struct goleak_chunks *chunks)
         return size + GOLEAK_LINE;
     if (all >= BLOCK_MOST)
         return BLOCK_MOST;
-    return goleak_are_pages_slow(chunks->alloc) && all < GOLEAK_HUGE_PAGE ? GOLEAK_HUGE_PAGE : all + GOLEAK_LINE;
+    const bool huge = all >= HUGE_FROM && all < GOLEAK_HUGE_PAGE && goleak_are_pages_slow(chunks->alloc);
+    return huge ? GOLEAK_HUGE_PAGE : all + GOLEAK_LINE;
 }
 
 static bool add_block(struct goleak_chunks *chunks)

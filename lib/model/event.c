@@ -1,19 +1,28 @@
 /* event - see event.h. */
 #include "model/event.h"
 
+#include "base/pool.h"
 #include "model/symbols.h"
 
 #include <string.h>
 
-#define BLOCK_BYTES (sizeof(struct goleak_batch) + GOLEAK_LINE)
+#define BLOCK_BYTES ((sizeof(struct goleak_batch) + 2 * GOLEAK_LINE - 1) / GOLEAK_LINE * GOLEAK_LINE)
+
+struct goleak_pool *goleak_batch_pool(int64_t page_ns)
+{
+    return goleak_pool_new(BLOCK_BYTES, page_ns);
+}
 
 struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc)
 {
-    char *block = goleak_realloc(alloc, NULL, 0, BLOCK_BYTES);
+    char *pooled = alloc->pool != NULL ? goleak_pool_take(alloc->pool) : NULL;
+    char *block = pooled != NULL ? pooled : goleak_realloc(alloc, NULL, 0, BLOCK_BYTES);
     if (block == NULL)
         return NULL;
     struct goleak_batch *batch = goleak_on_line(block, offsetof(struct goleak_batch, events));
+    alloc->used_bytes += pooled != NULL ? BLOCK_BYTES : 0;
     batch->block = block;
+    batch->pool = pooled != NULL ? alloc->pool : NULL;
     goleak_batch_empty(batch);
     return batch;
 }
@@ -28,14 +37,22 @@ void goleak_batch_empty(struct goleak_batch *batch)
 void goleak_batch_copy(struct goleak_batch *to, const struct goleak_batch *from)
 {
     void *block = to->block;
+    struct goleak_pool *pool = to->pool;
     memcpy(to, from, offsetof(struct goleak_batch, events) + from->count * sizeof *from->events);
     to->block = block;
+    to->pool = pool;
 }
 
 void goleak_batch_free(struct goleak_alloc *alloc, struct goleak_batch *batch)
 {
-    if (batch != NULL)
+    if (batch == NULL)
+        return;
+    if (batch->pool == NULL) {
         goleak_free(alloc, batch->block, BLOCK_BYTES);
+        return;
+    }
+    alloc->used_bytes -= BLOCK_BYTES;
+    goleak_pool_give(batch->pool, batch->block);
 }
 
 bool goleak_call_creates(const char *function)

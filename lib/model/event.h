@@ -34,7 +34,8 @@ struct goleak_batch {
     /* So many more events were read, and not told: see goleak_reader_env.waits_only. Less than 0: as many that were
      * told stand for some of before. */
     int64_t untold;
-    void *block; /* that it lies in */
+    void *block;              /* that it lies in, */
+    struct goleak_pool *pool; /* … and whose that is; NULL: malloc's */
     struct goleak_event events[GOLEAK_BATCH_EVENTS];
 };
 
@@ -46,6 +47,9 @@ struct goleak_event_sink {
     void *context;
 };
 
+/* For those who pass batches to each other, as their allocators' `pool`. NULL: there is none. page_ns: as
+ * goleak_pool_new()'s. */
+struct goleak_pool *goleak_batch_pool(int64_t page_ns);
 /* Empty, and not in order. */
 struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc);
 void goleak_batch_free(struct goleak_alloc *alloc, struct goleak_batch *batch);

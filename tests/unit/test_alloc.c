@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/chunks.h"
+#include "base/pool.h"
 #include "support/fail_alloc.h"
 
 static void the_total_is_what_the_hook_has_given(void **state)
@@ -294,9 +295,36 @@ static void where_pages_are_slow_it_grows_ahead(void **state)
     assert_false(goleak_are_pages_slow(&alloc));
 }
 
+static void a_pool_gives_again_what_it_got_back(void **state)
+{
+    enum { BYTES = 1024, BLOCKS = 3000 };
+    static unsigned char *blocks[BLOCKS];
+    (void)state;
+    struct goleak_pool *pool = goleak_pool_new(BYTES, 1000000);
+    assert_non_null(pool);
+    for (size_t i = 0; i < BLOCKS; i++) {
+        assert_non_null(blocks[i] = goleak_pool_take(pool));
+        assert_int_equal((uintptr_t)blocks[i] % GOLEAK_LINE, 0);
+        memset(blocks[i], (int)i, BYTES);
+    }
+    for (size_t i = 0; i < BLOCKS; i++)
+        for (size_t at = 0; at < BYTES; at++)
+            assert_int_equal(blocks[i][at], (unsigned char)i);
+    for (size_t i = 0; i < BLOCKS; i += 2)
+        goleak_pool_give(pool, blocks[i]);
+    for (size_t i = BLOCKS - 2; i < BLOCKS; i -= 2) /* the last one first */
+        assert_ptr_equal(goleak_pool_take(pool), blocks[i]);
+    goleak_pool_free(pool);           /* though all are in use */
+    pool = goleak_pool_new(BYTES, 1); /* where pages are fast, malloc's are as good */
+    assert_non_null(pool);
+    assert_null(goleak_pool_take(pool));
+    goleak_pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pool_gives_again_what_it_got_back),
         cmocka_unit_test(the_total_is_what_the_hook_has_given),
         cmocka_unit_test(without_a_hook_malloc_serves),
         cmocka_unit_test(freeing_nothing_changes_nothing),

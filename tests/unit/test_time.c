@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/pool.h"
+#include "base/pool.h"
 #include "replay/order.h"
 #include "support/load.h"
 
@@ -669,6 +671,43 @@ static void push_full(struct goleak_order *order, int64_t *time_ns, unsigned cpu
     goleak_batch_free(&heap, batch);
 }
 
+/* Where pages are slow, batches are a pool's: of what waits nothing is lost, and each is given back. */
+static void batches_of_a_pool_wait_as_others(void **state)
+{
+    struct goleak_health_book book = { 0 };
+    struct goleak_order order;
+    struct sequence sequence = { 0, 0 };
+    const uint64_t before = heap.used_bytes;
+    int64_t time_ns = 1000000;
+    (void)state;
+    heap.pool = goleak_batch_pool(1000000);
+    assert_non_null(heap.pool);
+    struct goleak_batch *batch = goleak_batch_new(&heap), *other = goleak_batch_new(&heap);
+    assert_non_null(batch);
+    assert_non_null(other);
+    assert_ptr_equal(batch->pool, heap.pool);
+    batch->count = 1;
+    batch->events[0] = (struct goleak_event) { .kind = GOLEAK_EVENT_RUN, .has = GOLEAK_HAS_G, .g = B };
+    goleak_batch_copy(other, batch);
+    assert_int_equal(other->events[0].g, B);
+    assert_ptr_not_equal(other->block, batch->block);
+    goleak_batch_free(&heap, batch);
+    goleak_order_init(&order, &heap, NULL, &book);
+    order.emit = check_sequence;
+    order.emit_context = &sequence;
+    for (unsigned k = 0; k < 1000; k++)
+        push_full(&order, &time_ns, 0);
+    for (int64_t k = 0; k < 1000; k++)
+        push_one(&order, time_ns - 10 * k);
+    assert_int_equal(goleak_order_finish(&order), GOLEAK_OK);
+    assert_int_equal(sequence.count, 1000 * GOLEAK_BATCH_EVENTS + 1000);
+    goleak_order_release(&order);
+    goleak_batch_free(&heap, other);
+    assert_int_equal(heap.used_bytes, before);
+    goleak_pool_free(heap.pool);
+    heap.pool = NULL;
+}
+
 /* What waits leaves the cache: as few as are needed. */
 static void few_wait_where_all_speak_again_and_again(void **state)
 {
@@ -748,6 +787,7 @@ int main(void)
         cmocka_unit_test_setup(a_clock_of_a_cpu_that_is_set_back_has_jumped, set_up),
         cmocka_unit_test_setup(a_batch_that_is_in_order_need_not_wait, set_up),
         cmocka_unit_test_setup(small_batches_do_not_wait_each_for_itself, set_up),
+        cmocka_unit_test_setup(batches_of_a_pool_wait_as_others, set_up),
         cmocka_unit_test_setup(few_wait_where_all_speak_again_and_again, set_up),
         cmocka_unit_test_setup(no_time_is_before_0, set_up),
     };

@@ -1,0 +1,71 @@
+/* pool - see pool.h. */
+#include "base/pool.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+/* A block that is not in use. */
+struct spare {
+    struct spare *next;
+};
+
+struct goleak_pool {
+    pthread_mutex_t mutex;
+    struct goleak_alloc alloc;
+    struct goleak_chunks chunks;
+    struct spare *spare; /* the last one first: it may be in a cache */
+};
+
+struct goleak_pool *goleak_pool_new(size_t bytes, int64_t page_ns)
+{
+    struct goleak_pool *pool = malloc(sizeof *pool);
+    if (pool == NULL)
+        return NULL;
+    if (pthread_mutex_init(&pool->mutex, NULL) != 0) {
+        free(pool);
+        return NULL;
+    }
+    goleak_alloc_init(&pool->alloc, NULL, 0);
+    pool->alloc.page_ns = page_ns;
+    goleak_chunks_init(&pool->chunks, &pool->alloc, bytes);
+    pool->spare = NULL;
+    return pool;
+}
+
+void goleak_pool_free(struct goleak_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    goleak_chunks_release(&pool->chunks);
+    pthread_mutex_destroy(&pool->mutex);
+    free(pool);
+}
+
+static void *take(struct goleak_pool *pool)
+{
+    struct spare *spare = pool->spare;
+    if (spare != NULL) {
+        pool->spare = spare->next;
+        return spare;
+    }
+    if (!goleak_are_pages_slow(&pool->alloc) || !goleak_chunks_add(&pool->chunks))
+        return NULL;
+    return pool->chunks.all[pool->chunks.count - 1];
+}
+
+void *goleak_pool_take(struct goleak_pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    void *block = take(pool);
+    pthread_mutex_unlock(&pool->mutex);
+    return block;
+}
+
+void goleak_pool_give(struct goleak_pool *pool, void *block)
+{
+    struct spare *spare = block;
+    pthread_mutex_lock(&pool->mutex);
+    spare->next = pool->spare;
+    pool->spare = spare;
+    pthread_mutex_unlock(&pool->mutex);
+}
