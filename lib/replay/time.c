@@ -25,7 +25,7 @@
 #define LIMIT_SURE ((size_t)32768)     /* where it is not told which CPU speaks; more than SILENT_LEAST batches */
 #define LIMIT_LEAST ((size_t)4096)     /* where all speak again and again: they stay in the cache */
 #define LOOK_EVERY ((size_t)163840)
-#define OPEN_MOST 144 /* batches that are not packed: a few more than wait at least, 5 MiB of events */
+#define OPEN_MOST 132 /* batches that are not packed: a few more than wait at least, 4 MiB of events */
 #define OPEN_LEAST 32 /* … and so many of the newest never are */
 /* Of a CPU that told nothing in so many batches there may be any number still to come; after so many more it is idle. */
 #define SILENT_LEAST 96
