@@ -153,11 +153,16 @@ void *goleak_alloc_pages(struct goleak_alloc *alloc, size_t size)
     return alloc_block(alloc, size, size >= GOLEAK_HUGE_PAGE && goleak_are_pages_slow(alloc) ? HUGE_LARGE : HUGE_NEVER);
 }
 
-void *goleak_alloc_array(struct goleak_alloc *alloc, size_t count, size_t size)
+static void *alloc_items(struct goleak_alloc *alloc, size_t count, size_t size, enum huge huge)
 {
     if (size != 0 && count > SIZE_MAX / size)
         return got(alloc, NULL);
-    return alloc_block(alloc, count * size != 0 ? count * size : 1, HUGE_LARGE);
+    return alloc_block(alloc, count * size != 0 ? count * size : 1, huge);
+}
+
+void *goleak_alloc_array(struct goleak_alloc *alloc, size_t count, size_t size)
+{
+    return alloc_items(alloc, count, size, HUGE_LARGE);
 }
 
 void *goleak_alloc_zeroed(struct goleak_alloc *alloc, size_t size)
@@ -175,8 +180,7 @@ void *goleak_alloc_zeroed(struct goleak_alloc *alloc, size_t size)
 
 void *goleak_alloc_table(struct goleak_alloc *alloc, size_t count, size_t size)
 {
-    void *table =
-        size != 0 && count > SIZE_MAX / size ? got(alloc, NULL) : alloc_block(alloc, count * size, HUGE_TABLE);
+    void *table = alloc_items(alloc, count, size, HUGE_TABLE);
     if (table != NULL)
         memset(table, 0, count * size);
     return table;
