@@ -28,7 +28,7 @@ enum goleak_status goleak_aside_open(struct goleak_aside *aside, const struct go
         return status;
     struct goleak_trace *side = aside->side;
     side->sink = sink;
-    side->alloc.pool = trace->alloc.pool;
+    side->alloc.pool = trace->alloc.pool; /* and not its own, for its batches go on to the trace */
     /* It counts on from what is in use, so that limit and sentences are one. */
     side->alloc.limit_bytes = trace->alloc.limit_bytes;
     aside->base_bytes = base_bytes;

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-bool goleak_parcels_init(struct goleak_parcels *parcels, struct goleak_pool *pool)
+bool goleak_parcels_init(struct goleak_parcels *parcels, struct goleak_block_pool *pool)
 {
     if (!goleak_thread_locks_init(&parcels->mutex, &parcels->filled, &parcels->freed))
         return false;

@@ -57,7 +57,7 @@ struct goleak_parcels {
 };
 
 /* pool: of its batches, or NULL. False: the system has no more locks. */
-bool goleak_parcels_init(struct goleak_parcels *parcels, struct goleak_pool *pool);
+bool goleak_parcels_init(struct goleak_parcels *parcels, struct goleak_block_pool *pool);
 void goleak_parcels_release(struct goleak_parcels *parcels);
 
 /* Empty, but for what it keeps for the next time. Waits until one is free; NULL: the caller wants

@@ -290,7 +290,7 @@ void goleak_trace_free(struct goleak_trace *trace)
     goleak_replay_release(&trace->replay);
     if (trace->symbols.alloc != NULL)
         goleak_symbols_release(&trace->symbols);
-    goleak_pool_free(trace->pool);
+    goleak_block_pool_free(trace->pool);
     struct goleak_alloc alloc = trace->alloc;
     goleak_free(&alloc, trace, sizeof *trace);
 }

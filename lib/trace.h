@@ -42,7 +42,7 @@ struct goleak_ended {
 
 struct goleak_trace {
     struct goleak_alloc alloc;
-    struct goleak_pool *pool; /* its own, of batches; NULL: none */
+    struct goleak_block_pool *pool; /* its own, of batches; NULL: none */
     struct goleak_options options;
     char go_version[32], input_format[32];
     char *exe;                     /* options.exe */

@@ -75,7 +75,7 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
 #define TABLE_FROM ((size_t)512 << 10) /* bytes: of less a huge page would be mostly in vain */
 /* What grows ahead of what is needed: from here on, and by so much, which are addresses until it is written to. */
 #define AHEAD_FROM ((size_t)1 << 20)
-#define BYTES_AHEAD_FROM ((size_t)8 << 20) /* of a buffer: others are beside it, and a part of a huge page is in vain */
+#define BYTES_AHEAD_FROM ((size_t)8 << 20) /* of a buffer: there may be many, each with a huge page half in vain */
 #define AHEAD ((size_t)256 << 20)
 
 #if defined(__linux__) && defined(MADV_HUGEPAGE) && defined(MAP_ANONYMOUS)
@@ -87,7 +87,7 @@ static int64_t now_ns(void)
 }
 
 /* What it takes until a page is there: the least of several, for others run meanwhile. What malloc gives may have been in
- * use before. */
+ * use before. Where the system gives several at once, most take nothing, and are not slow. */
 static int64_t measure_page_ns(void)
 {
     enum { PAGES = 6 };
@@ -126,6 +126,12 @@ bool goleak_are_pages_slow(struct goleak_alloc *alloc)
 /* On huge pages: nothing, what is as large as one, or a table of less as well, where it takes less time to have one. */
 enum huge { HUGE_NEVER, HUGE_LARGE, HUGE_TABLE };
 
+/* A table of this size has a whole huge page. */
+static bool is_whole(struct goleak_alloc *alloc, size_t size)
+{
+    return size >= TABLE_FROM && size < GOLEAK_HUGE_PAGE && goleak_are_pages_slow(alloc);
+}
+
 /* Not zeroed. Not for what realloc() may have to move: it moves pages of 4 KiB by their addresses,
  * and copies huge ones. */
 static void *alloc_block(struct goleak_alloc *alloc, size_t size, enum huge huge)
@@ -135,9 +141,7 @@ static void *alloc_block(struct goleak_alloc *alloc, size_t size, enum huge huge
         return goleak_realloc(alloc, NULL, 0, size);
     if (!is_allowed(alloc, size))
         return NULL;
-    const bool whole =
-        huge == HUGE_TABLE && size >= TABLE_FROM && size < GOLEAK_HUGE_PAGE && goleak_are_pages_slow(alloc);
-    const size_t room = whole ? GOLEAK_HUGE_PAGE : size;
+    const size_t room = huge == HUGE_TABLE && is_whole(alloc, size) ? GOLEAK_HUGE_PAGE : size;
     if (posix_memalign(&block, room < GOLEAK_HUGE_PAGE ? PAGE : GOLEAK_HUGE_PAGE, room) != 0)
         return got(alloc, NULL);
     alloc->used_bytes += size;
@@ -212,32 +216,45 @@ static size_t room_ahead(size_t room, size_t item_size)
 
 enum how { MOVED, COPIED, AHEAD_OF_NEED };
 
+/* To a block of so many items. False: memory. */
+static bool copy(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t room, size_t item_size,
+                 enum huge huge)
+{
+    void *pointer, *moved = alloc_block(alloc, room * item_size, huge);
+    if (moved == NULL)
+        return false;
+    memcpy(&pointer, pointer_address, sizeof pointer);
+    if (pointer != NULL) {
+        memcpy(moved, pointer, *capacity * item_size);
+        goleak_free(alloc, pointer, *capacity * item_size);
+    }
+    memcpy(pointer_address, &moved, sizeof moved);
+    *capacity = room;
+    return true;
+}
+
 static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need, size_t item_size,
                  enum how how)
 {
     if (need <= *capacity)
         return true;
     size_t room = room_for(*capacity, need, item_size), old_size = *capacity * item_size;
-    void *pointer, *moved;
     if (room == 0) {
         alloc->over_limit = false;
         return false;
     }
-    memcpy(&pointer, pointer_address, sizeof pointer);
+    /* A buffer has items of a byte. Where so many addresses are not to be had, it grows as others do. */
     const size_t from = item_size != 1 ? AHEAD_FROM : BYTES_AHEAD_FROM;
-    if (how == AHEAD_OF_NEED && room * item_size >= from && goleak_are_pages_slow(alloc)) {
-        room = room_ahead(room, item_size);
-        how = COPIED;
-    }
-    if (how == COPIED && room * item_size >= LARGE) {
-        moved = alloc_block(alloc, room * item_size, HUGE_TABLE);
-        if (moved != NULL && pointer != NULL) {
-            memcpy(moved, pointer, old_size);
-            goleak_free(alloc, pointer, old_size);
-        }
-    } else {
-        moved = goleak_realloc(alloc, pointer, old_size, room * item_size);
-    }
+    if (how == AHEAD_OF_NEED && room * item_size >= from && goleak_are_pages_slow(alloc) &&
+        copy(alloc, pointer_address, capacity, room_ahead(room, item_size), item_size, HUGE_LARGE))
+        return true;
+    if (how == COPIED && is_whole(alloc, room * item_size))
+        room = GOLEAK_HUGE_PAGE / item_size;
+    if (how == COPIED && room * item_size >= LARGE)
+        return copy(alloc, pointer_address, capacity, room, item_size, HUGE_TABLE);
+    void *pointer;
+    memcpy(&pointer, pointer_address, sizeof pointer);
+    void *moved = goleak_realloc(alloc, pointer, old_size, room * item_size);
     if (moved == NULL)
         return false;
     memcpy(pointer_address, &moved, sizeof moved);

@@ -13,11 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct goleak_pool;
+struct goleak_block_pool;
 
 struct goleak_alloc {
     struct goleak_allocator hook;
-    struct goleak_pool *pool; /* of batches of events, which several threads may share; NULL: none */
+    struct goleak_block_pool *pool; /* of batches of events, which several threads may share; NULL: none */
     uint64_t used_bytes;
     uint64_t limit_bytes; /* 0: none */
     int64_t page_ns;      /* until a page is there; 0: not known */

@@ -48,7 +48,7 @@ static bool add_block(struct goleak_chunks *chunks)
         return false;
     chunks->blocks[chunks->block_count++] = (struct goleak_chunk_block) { block, bytes };
     chunks->next = goleak_on_line(block, 0);
-    chunks->left = bytes / chunks->chunk_bytes;
+    chunks->left = (bytes - (size_t)(chunks->next - (char *)block)) / chunks->chunk_bytes;
     return true;
 }
 

@@ -9,16 +9,17 @@ struct spare {
     struct spare *next;
 };
 
-struct goleak_pool {
+struct goleak_block_pool {
     pthread_mutex_t mutex;
     struct goleak_alloc alloc;
     struct goleak_chunks chunks;
     struct spare *spare; /* the last one first: it may be in a cache */
+    size_t used;
 };
 
-struct goleak_pool *goleak_pool_new(size_t bytes, int64_t page_ns)
+struct goleak_block_pool *goleak_block_pool_new(size_t bytes, int64_t page_ns)
 {
-    struct goleak_pool *pool = malloc(sizeof *pool);
+    struct goleak_block_pool *pool = malloc(sizeof *pool);
     if (pool == NULL)
         return NULL;
     if (pthread_mutex_init(&pool->mutex, NULL) != 0) {
@@ -27,12 +28,13 @@ struct goleak_pool *goleak_pool_new(size_t bytes, int64_t page_ns)
     }
     goleak_alloc_init(&pool->alloc, NULL, 0);
     pool->alloc.page_ns = page_ns;
+    pool->used = 0;
     goleak_chunks_init(&pool->chunks, &pool->alloc, bytes);
     pool->spare = NULL;
     return pool;
 }
 
-void goleak_pool_free(struct goleak_pool *pool)
+void goleak_block_pool_free(struct goleak_block_pool *pool)
 {
     if (pool == NULL)
         return;
@@ -41,7 +43,7 @@ void goleak_pool_free(struct goleak_pool *pool)
     free(pool);
 }
 
-static void *take(struct goleak_pool *pool)
+static void *take(struct goleak_block_pool *pool)
 {
     struct spare *spare = pool->spare;
     if (spare != NULL) {
@@ -53,19 +55,24 @@ static void *take(struct goleak_pool *pool)
     return pool->chunks.all[pool->chunks.count - 1];
 }
 
-void *goleak_pool_take(struct goleak_pool *pool)
+void *goleak_block_pool_take(struct goleak_block_pool *pool)
 {
     pthread_mutex_lock(&pool->mutex);
     void *block = take(pool);
+    pool->used += block != NULL;
     pthread_mutex_unlock(&pool->mutex);
     return block;
 }
 
-void goleak_pool_give(struct goleak_pool *pool, void *block)
+void goleak_block_pool_give(struct goleak_block_pool *pool, void *block)
 {
     struct spare *spare = block;
     pthread_mutex_lock(&pool->mutex);
     spare->next = pool->spare;
     pool->spare = spare;
+    if (--pool->used == 0) {
+        goleak_chunks_release(&pool->chunks);
+        pool->spare = NULL;
+    }
     pthread_mutex_unlock(&pool->mutex);
 }

@@ -8,14 +8,14 @@
 
 #define BLOCK_BYTES ((sizeof(struct goleak_batch) + 2 * GOLEAK_LINE - 1) / GOLEAK_LINE * GOLEAK_LINE)
 
-struct goleak_pool *goleak_batch_pool(int64_t page_ns)
+struct goleak_block_pool *goleak_batch_pool(int64_t page_ns)
 {
-    return goleak_pool_new(BLOCK_BYTES, page_ns);
+    return goleak_block_pool_new(BLOCK_BYTES, page_ns);
 }
 
 struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc)
 {
-    char *pooled = alloc->pool != NULL ? goleak_pool_take(alloc->pool) : NULL;
+    char *pooled = alloc->pool != NULL ? goleak_block_pool_take(alloc->pool) : NULL;
     char *block = pooled != NULL ? pooled : goleak_realloc(alloc, NULL, 0, BLOCK_BYTES);
     if (block == NULL)
         return NULL;
@@ -37,7 +37,7 @@ void goleak_batch_empty(struct goleak_batch *batch)
 void goleak_batch_copy(struct goleak_batch *to, const struct goleak_batch *from)
 {
     void *block = to->block;
-    struct goleak_pool *pool = to->pool;
+    struct goleak_block_pool *pool = to->pool;
     memcpy(to, from, offsetof(struct goleak_batch, events) + from->count * sizeof *from->events);
     to->block = block;
     to->pool = pool;
@@ -52,7 +52,7 @@ void goleak_batch_free(struct goleak_alloc *alloc, struct goleak_batch *batch)
         return;
     }
     alloc->used_bytes -= BLOCK_BYTES;
-    goleak_pool_give(batch->pool, batch->block);
+    goleak_block_pool_give(batch->pool, batch->block);
 }
 
 bool goleak_call_creates(const char *function)

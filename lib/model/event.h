@@ -15,7 +15,7 @@
 #define GOLEAK_BATCH_EVENTS 256
 
 /* Of most events only the first line of the cache is written, read, and taken to another
- * processor: a batch, and so each of its events, begins with one (goleak_batch_new). */
+ * processor, but where they are copied: a batch, and so each of its events, begins with one (goleak_batch_new). */
 _Static_assert(sizeof(struct goleak_event) == 128 && offsetof(struct goleak_event, other_goid) == 64,
                "an event is two lines of the cache");
 
@@ -35,7 +35,7 @@ struct goleak_batch {
      * told stand for some of before. */
     int64_t untold;
     void *block;              /* that it lies in, */
-    struct goleak_pool *pool; /* … and whose that is; NULL: malloc's */
+    struct goleak_block_pool *pool; /* … and whose that is; NULL: malloc's */
     struct goleak_event events[GOLEAK_BATCH_EVENTS];
 };
 
@@ -48,8 +48,8 @@ struct goleak_event_sink {
 };
 
 /* For those who pass batches to each other, as their allocators' `pool`. NULL: there is none. page_ns: as
- * goleak_pool_new()'s. */
-struct goleak_pool *goleak_batch_pool(int64_t page_ns);
+ * goleak_block_pool_new()'s. */
+struct goleak_block_pool *goleak_batch_pool(int64_t page_ns);
 /* Empty, and not in order. */
 struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc);
 void goleak_batch_free(struct goleak_alloc *alloc, struct goleak_batch *batch);

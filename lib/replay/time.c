@@ -309,9 +309,7 @@ static struct goleak_batch *take_spare(struct goleak_order *order)
     order->window.spare = NULL;
     if (batch == NULL)
         return goleak_batch_new(order->alloc);
-    batch->count = 0;
-    batch->in_order = batch->counted = false;
-    batch->untold = 0;
+    goleak_batch_empty(batch);
     return batch;
 }
 
@@ -628,6 +626,8 @@ enum goleak_status goleak_window_flush(struct goleak_order *order)
     for (size_t i = 0; i < window->count && status == GOLEAK_OK; i++)
         status = replay_next(order, i);
     empty(order);
+    goleak_batch_free(order->alloc, window->spare); /* the last one may be all that is left of a pool */
+    window->spare = NULL;
     return status;
 }
 

@@ -600,7 +600,7 @@ static bool make_room(struct goleak_hope_search *search, size_t nodes, size_t re
     hope->count = records;
     search->strings = search->input->symbols->strings.count + 1;
     return (hope->kinds = goleak_alloc_zeroed(alloc, records * sizeof *hope->kinds)) != NULL &&
-           (hope->whom = goleak_alloc_table(alloc, records, sizeof *hope->whom)) != NULL &&
+           (hope->whom = goleak_alloc_zeroed(alloc, records * sizeof *hope->whom)) != NULL &&
            (search->nodes = goleak_alloc_zeroed(alloc, nodes * sizeof *search->nodes)) != NULL &&
            (search->parents = goleak_alloc_table(alloc, records, sizeof *search->parents)) != NULL &&
            (search->standard = goleak_alloc_zeroed(alloc, search->strings * sizeof *search->standard)) != NULL &&

@@ -295,15 +295,55 @@ static void where_pages_are_slow_it_grows_ahead(void **state)
     assert_false(goleak_are_pages_slow(&alloc));
 }
 
+/* Blocks that do not begin with a line of the cache, and nothing behind them. */
+static void *realloc_askew(void *context, void *pointer, size_t old_size, size_t new_size)
+{
+    enum { ASKEW = 16 };
+    (void)context;
+    char *block = NULL;
+    if (new_size != 0) {
+        block = aligned_alloc(GOLEAK_LINE, (ASKEW + new_size + GOLEAK_LINE - 1) / GOLEAK_LINE * GOLEAK_LINE);
+        assert_non_null(block);
+        block += ASKEW;
+        memset(block + new_size, 0xa5, GOLEAK_LINE - 1 - (ASKEW + new_size + GOLEAK_LINE - 1) % GOLEAK_LINE);
+        if (pointer != NULL)
+            memcpy(block, pointer, old_size < new_size ? old_size : new_size);
+    }
+    if (pointer != NULL) {
+        const unsigned char *behind = (unsigned char *)pointer + old_size;
+        for (size_t i = 0; i < GOLEAK_LINE - 1 - (ASKEW + old_size + GOLEAK_LINE - 1) % GOLEAK_LINE; i++)
+            assert_int_equal(behind[i], 0xa5);
+        free((char *)pointer - ASKEW);
+    }
+    return block;
+}
+
+static void chunks_stay_within_blocks_of_any_allocator(void **state)
+{
+    const struct goleak_allocator hook = { .realloc = realloc_askew };
+    struct goleak_alloc alloc;
+    struct goleak_chunks chunks;
+    (void)state;
+    goleak_alloc_init(&alloc, &hook, 0);
+    goleak_chunks_init(&chunks, &alloc, 65536);
+    for (size_t i = 0; i < 400; i++) {
+        assert_true(goleak_chunks_add(&chunks));
+        assert_int_equal((uintptr_t)chunks.all[i] % GOLEAK_LINE, 0);
+        memset(chunks.all[i], (int)i, 65536);
+    }
+    goleak_chunks_release(&chunks);
+    assert_int_equal(alloc.used_bytes, 0);
+}
+
 static void a_pool_gives_again_what_it_got_back(void **state)
 {
     enum { BYTES = 1024, BLOCKS = 3000 };
     static unsigned char *blocks[BLOCKS];
     (void)state;
-    struct goleak_pool *pool = goleak_pool_new(BYTES, 1000000);
+    struct goleak_block_pool *pool = goleak_block_pool_new(BYTES, 1000000);
     assert_non_null(pool);
     for (size_t i = 0; i < BLOCKS; i++) {
-        assert_non_null(blocks[i] = goleak_pool_take(pool));
+        assert_non_null(blocks[i] = goleak_block_pool_take(pool));
         assert_int_equal((uintptr_t)blocks[i] % GOLEAK_LINE, 0);
         memset(blocks[i], (int)i, BYTES);
     }
@@ -311,20 +351,27 @@ static void a_pool_gives_again_what_it_got_back(void **state)
         for (size_t at = 0; at < BYTES; at++)
             assert_int_equal(blocks[i][at], (unsigned char)i);
     for (size_t i = 0; i < BLOCKS; i += 2)
-        goleak_pool_give(pool, blocks[i]);
+        goleak_block_pool_give(pool, blocks[i]);
     for (size_t i = BLOCKS - 2; i < BLOCKS; i -= 2) /* the last one first */
-        assert_ptr_equal(goleak_pool_take(pool), blocks[i]);
-    goleak_pool_free(pool);           /* though all are in use */
-    pool = goleak_pool_new(BYTES, 1); /* where pages are fast, malloc's are as good */
+        assert_ptr_equal(goleak_block_pool_take(pool), blocks[i]);
+    for (size_t i = 0; i < BLOCKS; i++) /* the last one takes them all with it */
+        goleak_block_pool_give(pool, blocks[i]);
+    for (size_t i = 0; i < BLOCKS; i++) {
+        assert_non_null(blocks[i] = goleak_block_pool_take(pool));
+        memset(blocks[i], (int)i, BYTES);
+    }
+    goleak_block_pool_free(pool);           /* though all are in use */
+    pool = goleak_block_pool_new(BYTES, 1); /* where pages are fast, malloc's are as good */
     assert_non_null(pool);
-    assert_null(goleak_pool_take(pool));
-    goleak_pool_free(pool);
+    assert_null(goleak_block_pool_take(pool));
+    goleak_block_pool_free(pool);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pool_gives_again_what_it_got_back),
+        cmocka_unit_test(chunks_stay_within_blocks_of_any_allocator),
         cmocka_unit_test(the_total_is_what_the_hook_has_given),
         cmocka_unit_test(without_a_hook_malloc_serves),
         cmocka_unit_test(freeing_nothing_changes_nothing),

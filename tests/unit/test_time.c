@@ -5,7 +5,6 @@
 
 #include "base/buf.h"
 #include "base/pool.h"
-#include "base/pool.h"
 #include "replay/order.h"
 #include "support/load.h"
 
@@ -704,7 +703,7 @@ static void batches_of_a_pool_wait_as_others(void **state)
     goleak_order_release(&order);
     goleak_batch_free(&heap, other);
     assert_int_equal(heap.used_bytes, before);
-    goleak_pool_free(heap.pool);
+    goleak_block_pool_free(heap.pool);
     heap.pool = NULL;
 }
 
