@@ -77,6 +77,7 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
 #define AHEAD_FROM ((size_t)1 << 20)
 #define BYTES_AHEAD_FROM ((size_t)8 << 20) /* of a buffer: there may be many, each with a huge page half in vain */
 #define AHEAD ((size_t)256 << 20)
+#define AHEAD_TIMES 16 /* … or so many times as much */
 
 #if defined(__linux__) && defined(MADV_HUGEPAGE) && defined(MAP_ANONYMOUS)
 
@@ -210,7 +211,7 @@ static size_t room_for(size_t capacity, size_t need, size_t item_size)
 /* Fresh memory is not to be copied into fresh memory again and again. */
 static size_t room_ahead(size_t room, size_t item_size)
 {
-    const size_t ahead = AHEAD / item_size;
+    const size_t most = AHEAD / item_size, ahead = room < most / AHEAD_TIMES ? room * AHEAD_TIMES : most;
     return SIZE_MAX <= UINT32_MAX ? room : room < ahead ? ahead : room <= SIZE_MAX / item_size / 2 ? room * 2 : room;
 }
 
