@@ -8,6 +8,8 @@
 
 #include "base/alloc.h"
 
+#include "base/compiler.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -79,7 +81,7 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
 #define AHEAD ((size_t)256 << 20)
 #define AHEAD_TIMES 16 /* … or so many times as much */
 
-#if defined(__linux__) && defined(MADV_HUGEPAGE) && defined(MAP_ANONYMOUS)
+#if defined(__linux__) && defined(MADV_HUGEPAGE) && defined(MAP_ANONYMOUS) && !GOLEAK_ADDRESS_SANITIZER
 
 static int64_t now_ns(void)
 {

@@ -14,6 +14,18 @@
 #define NOINLINE
 #endif
 
+/* Who looks for bytes that are written behind the end of a block sees that only where each block is one of its own. */
+#if defined(__SANITIZE_ADDRESS__)
+#define GOLEAK_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define GOLEAK_ADDRESS_SANITIZER 1
+#endif
+#endif
+#ifndef GOLEAK_ADDRESS_SANITIZER
+#define GOLEAK_ADDRESS_SANITIZER 0
+#endif
+
 /* Macros, because gcc takes a function that only prefetches for one without
  * effect, and drops the calls. */
 #if defined(__GNUC__) || defined(__clang__)
