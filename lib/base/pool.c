@@ -4,6 +4,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+/* So many are asked for before it is worth measuring what a page takes. */
+#define FEW 4
+
 /* A block that is not in use. */
 struct spare {
     struct spare *next;
@@ -15,6 +18,7 @@ struct goleak_block_pool {
     struct goleak_chunks chunks;
     struct spare *spare; /* the last one first: it may be in a cache */
     size_t used;
+    unsigned asked; /* up to FEW */
 };
 
 struct goleak_block_pool *goleak_block_pool_new(size_t bytes, int64_t page_ns)
@@ -29,6 +33,7 @@ struct goleak_block_pool *goleak_block_pool_new(size_t bytes, int64_t page_ns)
     goleak_alloc_init(&pool->alloc, NULL, 0);
     pool->alloc.page_ns = page_ns;
     pool->used = 0;
+    pool->asked = 0;
     goleak_chunks_init(&pool->chunks, &pool->alloc, bytes);
     pool->spare = NULL;
     return pool;
@@ -50,6 +55,8 @@ static void *take(struct goleak_block_pool *pool)
         pool->spare = spare->next;
         return spare;
     }
+    if (pool->alloc.page_ns == 0 && pool->asked++ < FEW)
+        return NULL;
     if (!goleak_are_pages_slow(&pool->alloc) || !goleak_chunks_add(&pool->chunks))
         return NULL;
     return pool->chunks.all[pool->chunks.count - 1];

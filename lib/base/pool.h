@@ -14,8 +14,8 @@
 
 struct goleak_block_pool;
 
-/* NULL: memory, or the system has no more locks: then there is none. bytes: a multiple of a line of the cache, on one of
- * which each block begins. page_ns: see goleak_alloc; 0: it is measured when the first block is asked for. */
+/* NULL: memory, or the system has no more locks: then there is none. bytes: a multiple of a line of the cache, on one
+ * of which each block begins. page_ns: see goleak_alloc; 0: it is measured when more than a few blocks were asked for. */
 struct goleak_block_pool *goleak_block_pool_new(size_t bytes, int64_t page_ns);
 /* Blocks that are in use go, too. */
 void goleak_block_pool_free(struct goleak_block_pool *pool);
