@@ -144,8 +144,7 @@ static enum goleak_status tap(void *context, struct goleak_batch **batch)
     tell_format(source);
     status = goleak_writer_batch(convert->writer, index_of(source), (*batch)->events, (*batch)->count,
                                  (*batch)->in_order, source->facts.relative_time, &convert->failure);
-    (*batch)->count = 0;
-    (*batch)->in_order = false;
+    goleak_batch_empty(*batch);
     return status;
 }
 

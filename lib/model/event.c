@@ -15,14 +15,19 @@ struct goleak_block_pool *goleak_batch_pool(int64_t page_ns)
 
 struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc)
 {
-    char *pooled = alloc->pool != NULL ? goleak_block_pool_take(alloc->pool) : NULL;
-    char *block = pooled != NULL ? pooled : goleak_realloc(alloc, NULL, 0, BLOCK_BYTES);
+    struct goleak_block_pool *pool = alloc->pool;
+    char *block = pool != NULL ? goleak_block_pool_take(pool) : NULL;
+    if (block != NULL) {
+        alloc->used_bytes += BLOCK_BYTES;
+    } else {
+        pool = NULL;
+        block = goleak_realloc(alloc, NULL, 0, BLOCK_BYTES);
+    }
     if (block == NULL)
         return NULL;
     struct goleak_batch *batch = goleak_on_line(block, offsetof(struct goleak_batch, events));
-    alloc->used_bytes += pooled != NULL ? BLOCK_BYTES : 0;
     batch->block = block;
-    batch->pool = pooled != NULL ? alloc->pool : NULL;
+    batch->pool = pool;
     goleak_batch_empty(batch);
     return batch;
 }

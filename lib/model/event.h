@@ -34,7 +34,7 @@ struct goleak_batch {
     /* So many more events were read, and not told: see goleak_reader_env.waits_only. Less than 0: as many that were
      * told stand for some of before. */
     int64_t untold;
-    void *block;              /* that it lies in, */
+    void *block;                    /* that it lies in, */
     struct goleak_block_pool *pool; /* … and whose that is; NULL: malloc's */
     struct goleak_event events[GOLEAK_BATCH_EVENTS];
 };

@@ -42,13 +42,14 @@ static void free_ring(struct goleak_alloc *alloc, struct goleak_held *held, uint
 bool goleak_merge_init(struct goleak_merge *merge, struct goleak_alloc *alloc, struct goleak_replay *replay,
                        struct goleak_health_book *health)
 {
-    struct goleak_alloc no_pool = *alloc; /* whose memory is kept while one batch of it is in use */
-    *merge =
-        (struct goleak_merge) { .alloc = alloc, .replay = replay, .health = health, .held_first = 1, .held_end = 1 };
-    no_pool.pool = NULL;
-    merge->out = goleak_batch_new(&no_pool);
-    alloc->used_bytes = no_pool.used_bytes;
-    alloc->over_limit = no_pool.over_limit;
+    *merge = (struct goleak_merge) {
+        .alloc = alloc,
+        .replay = replay,
+        .health = health,
+        .held_first = 1,
+        .held_end = 1,
+        .out = goleak_batch_new(alloc),
+    };
     return merge->out != NULL && make_ring(merge, FIRST_HELD);
 }
 
