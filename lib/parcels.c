@@ -3,19 +3,51 @@
 
 #include "base/thread.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-bool goleak_parcels_init(struct goleak_parcels *parcels, struct goleak_block_pool *pool)
+/* Each section's bytes are read into the memory of one of the parcels. */
+#define ROOM (GOLEAK_HUGE_PAGE / GOLEAK_PARCELS / 4096 * 4096)
+
+/* An allocator's function, for one block: in its room, as long as that is enough. */
+static void *realloc_bytes(void *context, void *pointer, size_t old_size, size_t new_size)
+{
+    struct goleak_bytes *bytes = context;
+    const bool roomy = bytes->room != NULL && (pointer == NULL || pointer == bytes->room);
+    if (roomy && new_size <= ROOM)
+        return new_size != 0 ? bytes->room : NULL;
+    if (new_size == 0) {
+        free(pointer);
+        return NULL;
+    }
+    if (!roomy || pointer == NULL)
+        return realloc(pointer, new_size);
+    void *moved = malloc(new_size);
+    if (moved != NULL)
+        memcpy(moved, pointer, old_size);
+    return moved;
+}
+
+static void init_bytes(struct goleak_bytes *bytes, char *room)
+{
+    const struct goleak_allocator hook = { realloc_bytes, bytes };
+    bytes->room = room;
+    goleak_alloc_init(&bytes->alloc, room != NULL ? &hook : NULL, 0);
+    goleak_buf_init(&bytes->buf, &bytes->alloc);
+}
+
+bool goleak_parcels_init(struct goleak_parcels *parcels, struct goleak_alloc *alloc)
 {
     if (!goleak_thread_locks_init(&parcels->mutex, &parcels->filled, &parcels->freed))
         return false;
+    parcels->alloc = alloc;
+    parcels->huge_page = goleak_are_pages_slow(alloc) ? goleak_alloc_pages(alloc, GOLEAK_HUGE_PAGE) : NULL;
     for (size_t i = 0; i < GOLEAK_PARCELS; i++) {
         struct goleak_parcel *parcel = &parcels->all[i];
         goleak_alloc_init(&parcel->alloc, NULL, 0);
-        parcel->alloc.pool = pool;
+        parcel->alloc.pool = alloc->pool;
         goleak_buf_init(&parcel->news, &parcel->alloc);
-        goleak_alloc_init(&parcels->bytes[i].alloc, NULL, 0);
-        goleak_buf_init(&parcels->bytes[i].buf, &parcels->bytes[i].alloc);
+        init_bytes(&parcels->bytes[i], parcels->huge_page != NULL ? parcels->huge_page + i * ROOM : NULL);
         parcels->free[parcels->free_count++] = &parcels->bytes[i];
         goleak_buf_init(&parcel->damage, &parcel->alloc);
         goleak_buf_init(&parcel->section.unjoined, &parcel->alloc);
@@ -34,6 +66,7 @@ void goleak_parcels_release(struct goleak_parcels *parcels)
         for (size_t k = 0; k < parcel->made; k++)
             goleak_batch_free(&parcel->alloc, parcel->batches[k]);
     }
+    goleak_free(parcels->alloc, parcels->huge_page, GOLEAK_HUGE_PAGE);
     goleak_thread_locks_destroy(&parcels->mutex, &parcels->filled, &parcels->freed);
 }
 

@@ -23,6 +23,7 @@
 
 struct goleak_bytes {
     struct goleak_alloc alloc;
+    char *room;            /* where pages are slow: its part of the huge one, for as long as it is enough */
     uint64_t booked_bytes; /* of it, in the trace's account */
     struct goleak_buf buf;
 };
@@ -50,14 +51,16 @@ struct goleak_parcels {
     pthread_cond_t filled, freed;
     struct goleak_parcel all[GOLEAK_PARCELS];
     struct goleak_bytes bytes[GOLEAK_PARCELS], *free[GOLEAK_PARCELS];
+    struct goleak_alloc *alloc;
+    char *huge_page;   /* or NULL */
     size_t free_count; /* the last one first */
     struct goleak_go_place guess[GOLEAK_SPAWNS]; /* for sections to come, from the caller's reader */
     uint64_t first, claimed; /* counted on and on */
     bool stopped;
 };
 
-/* pool: of its batches, or NULL. False: the system has no more locks. */
-bool goleak_parcels_init(struct goleak_parcels *parcels, struct goleak_block_pool *pool);
+/* alloc: the trace's, for what is made here; its pool is that of batches. False: the system has no more locks. */
+bool goleak_parcels_init(struct goleak_parcels *parcels, struct goleak_alloc *alloc);
 void goleak_parcels_release(struct goleak_parcels *parcels);
 
 /* Empty, but for what it keeps for the next time. Waits until one is free; NULL: the caller wants

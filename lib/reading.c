@@ -26,6 +26,7 @@
 #define PARCEL_BYTES ((uint64_t)1 << 20) /* of input, for a progress that moves */
 #define READERS 4
 #define CALLER READERS /* the caller's thread as a reader */
+#define SECTION_ROOM (GOLEAK_SECTION_BYTES + ((size_t)64 << 10)) /* for nearly all: they are not moved as they grow */
 #define SECTION_MOST GOLEAK_LINE_MAX /* a section of more is none */
 #define STEP ((size_t)4096)
 #define TURN_PATIENCE 200 /* tries */
@@ -172,6 +173,8 @@ static bool fill_section(struct goleak_reading *reading, const struct goleak_for
     const size_t mark = (size_t)(goleak_section_mark(reading->offset) - reading->offset);
     struct goleak_section_search search = { .seam.awaits = reading->awaits };
     size_t end = 0;
+    if (raw->size == 0)
+        goleak_buf_reserve(raw, SECTION_ROOM);
     goleak_buf_append(raw, reading->rest.data, reading->rest.size);
     reading->rest.size = 0;
     while (!raw->failed) {
@@ -355,8 +358,9 @@ static bool find_sections(struct reader *reader)
     struct goleak_input *input = reader->aside.input;
     struct goleak_parcel *parcel = reader->open;
     input->waits = false;
-    goleak_buf_append(&reading->rest, input->head.data, input->head.size);
-    input->head.size = 0;
+    goleak_buf_reserve(&parcel->raw->buf, SECTION_ROOM);
+    goleak_buf_append(&parcel->raw->buf, input->head.data, input->head.size);
+    goleak_buf_release(&input->head);
     if (!fill_section(reading, input->format, parcel)) {
         fail_memory(reader);
         return false;
@@ -482,7 +486,7 @@ enum goleak_status goleak_reading_open(struct goleak_reading **out, struct golea
     reading->input = input;
     reading->source = source;
     reading->can_block = goleak_source_can_block(source);
-    reading->has_parcels = goleak_parcels_init(&reading->parcels, trace->alloc.pool);
+    reading->has_parcels = goleak_parcels_init(&reading->parcels, &trace->alloc);
     reading->has_turn = pthread_mutex_init(&reading->turn, NULL) == 0;
     if (!reading->has_parcels || !reading->has_turn) {
         goleak_reading_close(reading);

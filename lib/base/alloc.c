@@ -74,7 +74,7 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
 /* ---- pages ---- */
 
 #define PAGE_NS_LONG 6000
-#define TABLE_FROM ((size_t)512 << 10) /* bytes: of less a huge page would be mostly in vain */
+#define TABLE_FROM ((size_t)512 << 10) /* bytes: of less a huge page would be mostly in vain, a table's last one, too */
 /* What grows ahead of what is needed: from here on, and by so much, which are addresses until it is written to. */
 #define AHEAD_FROM ((size_t)1 << 20)
 #define BYTES_AHEAD_FROM ((size_t)8 << 20) /* of a buffer: there may be many, each with a huge page half in vain */
@@ -129,10 +129,12 @@ bool goleak_are_pages_slow(struct goleak_alloc *alloc)
 /* On huge pages: nothing, what is as large as one, or a table of less as well, where it takes less time to have one. */
 enum huge { HUGE_NEVER, HUGE_LARGE, HUGE_TABLE };
 
-/* A table of this size has a whole huge page. */
-static bool is_whole(struct goleak_alloc *alloc, size_t size)
+/* A table of this size, or with the huge pages that it needs. */
+static size_t table_room(struct goleak_alloc *alloc, size_t size)
 {
-    return size >= TABLE_FROM && size < GOLEAK_HUGE_PAGE && goleak_are_pages_slow(alloc);
+    const size_t rest = size % GOLEAK_HUGE_PAGE;
+    return rest >= TABLE_FROM && size <= SIZE_MAX / 2 && goleak_are_pages_slow(alloc) ? size - rest + GOLEAK_HUGE_PAGE
+                                                                                      : size;
 }
 
 /* Not zeroed. Not for what realloc() may have to move: it moves pages of 4 KiB by their addresses,
@@ -144,7 +146,7 @@ static void *alloc_block(struct goleak_alloc *alloc, size_t size, enum huge huge
         return goleak_realloc(alloc, NULL, 0, size);
     if (!is_allowed(alloc, size))
         return NULL;
-    const size_t room = huge == HUGE_TABLE && is_whole(alloc, size) ? GOLEAK_HUGE_PAGE : size;
+    const size_t room = huge == HUGE_TABLE ? table_room(alloc, size) : size;
     if (posix_memalign(&block, room < GOLEAK_HUGE_PAGE ? PAGE : GOLEAK_HUGE_PAGE, room) != 0)
         return got(alloc, NULL);
     alloc->used_bytes += size;
@@ -251,8 +253,8 @@ static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
     if (how == AHEAD_OF_NEED && room * item_size >= from && goleak_are_pages_slow(alloc) &&
         copy(alloc, pointer_address, capacity, room_ahead(room, item_size), item_size, HUGE_LARGE))
         return true;
-    if (how == COPIED && is_whole(alloc, room * item_size))
-        room = GOLEAK_HUGE_PAGE / item_size;
+    if (how == COPIED)
+        room = table_room(alloc, room * item_size) / item_size;
     if (how == COPIED && room * item_size >= LARGE)
         return copy(alloc, pointer_address, capacity, room, item_size, HUGE_TABLE);
     void *pointer;

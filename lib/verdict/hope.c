@@ -556,14 +556,12 @@ static void release(struct goleak_hope_search *search, size_t nodes, size_t reco
     goleak_free(alloc, search->kin, goleak_sites_count(search->input->sites) * sizeof *search->kin);
     if (search->living_waits != NULL)
         goleak_free(alloc, search->living_waits, search->input->waits->site_count * sizeof *search->living_waits);
-    goleak_free(alloc, search->bits, search->bit_words * sizeof *search->bits);
-    goleak_free(alloc, search->parents, records * sizeof *search->parents);
+    goleak_free(alloc, search->bits, search->bit_words * sizeof *search->bits + 2 * records * sizeof *search->parents);
     goleak_free(alloc, search->standard, search->strings * sizeof *search->standard);
     goleak_free(alloc, search->nodes, nodes * sizeof *search->nodes);
-    goleak_free(alloc, search->queue, records * sizeof *search->queue);
 }
 
-/* All sets of bits lie in one block. */
+/* All sets of bits, and behind them what each record has, lie in one block. */
 static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t records)
 {
     uint64_t **by_record[] = { &search->wakers,  &search->first,      &search->hopeless, &search->idle,
@@ -583,12 +581,17 @@ static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t re
     const size_t kinds = sizeof all / sizeof *all;
     for (size_t i = 0; i < kinds; i++)
         search->bit_words += all[i].count * all[i].words;
-    uint64_t *next = search->bits = goleak_alloc_zeroed(search->hope->alloc, search->bit_words * sizeof *next);
-    for (size_t i = 0; i < kinds && next != NULL; i++)
+    uint64_t *next = search->bits = goleak_alloc_table(
+        search->hope->alloc, 1, search->bit_words * sizeof *next + 2 * records * sizeof *search->parents);
+    if (next == NULL)
+        return false;
+    for (size_t i = 0; i < kinds; i++)
         for (size_t k = 0; k < all[i].count; k++, next += all[i].words)
             *all[i].sets[k] = next;
+    search->parents = (uint32_t *)next;
+    search->queue = search->parents + records;
     search->askers = search->hopeless;
-    return next != NULL;
+    return true;
 }
 
 /* The first failure ends it: the account tells why of the last one only. */
@@ -602,9 +605,7 @@ static bool make_room(struct goleak_hope_search *search, size_t nodes, size_t re
     return (hope->kinds = goleak_alloc_zeroed(alloc, records * sizeof *hope->kinds)) != NULL &&
            (hope->whom = goleak_alloc_zeroed(alloc, records * sizeof *hope->whom)) != NULL &&
            (search->nodes = goleak_alloc_zeroed(alloc, nodes * sizeof *search->nodes)) != NULL &&
-           (search->parents = goleak_alloc_table(alloc, records, sizeof *search->parents)) != NULL &&
            (search->standard = goleak_alloc_zeroed(alloc, search->strings * sizeof *search->standard)) != NULL &&
-           (search->queue = goleak_alloc_table(alloc, records, sizeof *search->queue)) != NULL &&
            (search->kin = goleak_alloc_array(alloc, sites, sizeof *search->kin)) != NULL &&
            make_sets(search, nodes, records);
 }
