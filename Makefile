@@ -3,7 +3,7 @@
 #: make                          the tool and the library: build/goleak-report,
 #:                               build/libgoleak.a, build/libgoleak.so
 #: make check                    every test; ends with "N passed, N failed, N skipped"
-#: make check T=arena            only the tests whose name contains "arena"
+#: make check T='arena pool'     only the tests whose name contains "arena" or "pool"
 #: make check SAN=address,undefined   the same under sanitizers; SAN=thread for what has threads:
 #:                              T=reading, join, decode, thread, workers, glk_writer
 #: make tests                    build all of it, run nothing
@@ -233,7 +233,7 @@ $(EVALUATE): %: %.o $(INSIDES)
 TESTS := $(sort $(wildcard tests/property/test_*.sh)) $(PROPERTY) $(sort $(wildcard tests/golden/*.sh)) $(FUZZ) \
         $(UNIT) tests/check-layers.sh tests/selftest.sh $(if $(SAN)$(filter 1,$(COV)),,tests/check-exports.sh tests/check-32bit.sh)
 ifdef T
-TESTS := $(foreach test,$(TESTS),$(if $(findstring $(T),$(test)),$(test)))
+TESTS := $(foreach test,$(TESTS),$(if $(strip $(foreach part,$(T),$(findstring $(part),$(test)))),$(test)))
 endif
 
 TEST_ENV = GOLEAK_REPORT=$(call quote,$(CURDIR)/$(TOOL)) GOLEAK_SO=$(call quote,$(CURDIR)/$(LIB_SO)) \
