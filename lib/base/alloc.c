@@ -75,11 +75,11 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
 
 #define PAGE_NS_LONG 6000
 #define TABLE_FROM ((size_t)512 << 10) /* bytes: of less a huge page would be mostly in vain, a table's last one, too */
-/* What grows ahead of what is needed: from here on, and by so much, which are addresses until it is written to. */
-#define AHEAD_FROM ((size_t)1 << 20)
-#define BYTES_AHEAD_FROM ((size_t)8 << 20) /* of a buffer: there may be many, each with a huge page half in vain */
-#define AHEAD ((size_t)256 << 20)
-#define AHEAD_TIMES 16 /* … or so many times as much */
+/* What grows ahead of what is needed is made so many times as large, within these bounds: addresses, until it is written
+ * to. */
+#define AHEAD_TIMES 16
+#define AHEAD_LEAST ((size_t)64 << 20)
+#define AHEAD_MOST ((size_t)256 << 20)
 
 #if defined(__linux__) && defined(MADV_HUGEPAGE) && defined(MAP_ANONYMOUS) && !GOLEAK_ADDRESS_SANITIZER
 
@@ -215,7 +215,8 @@ static size_t room_for(size_t capacity, size_t need, size_t item_size)
 /* Fresh memory is not to be copied into fresh memory again and again. */
 static size_t room_ahead(size_t room, size_t item_size)
 {
-    const size_t most = AHEAD / item_size, ahead = room < most / AHEAD_TIMES ? room * AHEAD_TIMES : most;
+    const size_t most = AHEAD_MOST / item_size, least = AHEAD_LEAST / item_size;
+    const size_t times = room < most / AHEAD_TIMES ? room * AHEAD_TIMES : most, ahead = times < least ? least : times;
     return SIZE_MAX <= UINT32_MAX ? room : room < ahead ? ahead : room <= SIZE_MAX / item_size / 2 ? room * 2 : room;
 }
 
@@ -239,7 +240,7 @@ static bool copy(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
 }
 
 static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need, size_t item_size,
-                 enum how how)
+                 enum how how, size_t from)
 {
     if (need <= *capacity)
         return true;
@@ -248,8 +249,7 @@ static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
         alloc->over_limit = false;
         return false;
     }
-    /* A buffer has items of a byte. Where so many addresses are not to be had, it grows as others do. */
-    const size_t from = item_size != 1 ? AHEAD_FROM : BYTES_AHEAD_FROM;
+    /* Where so many addresses are not to be had, it grows as others do. */
     if (how == AHEAD_OF_NEED && room * item_size >= from && goleak_are_pages_slow(alloc) &&
         copy(alloc, pointer_address, capacity, room_ahead(room, item_size), item_size, HUGE_LARGE))
         return true;
@@ -269,19 +269,19 @@ static bool grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capa
 
 bool goleak_grow(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need, size_t item_size)
 {
-    return grow(alloc, pointer_address, capacity, need, item_size, MOVED);
+    return grow(alloc, pointer_address, capacity, need, item_size, MOVED, 0);
 }
 
 bool goleak_grow_table(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need,
                        size_t item_size)
 {
-    return grow(alloc, pointer_address, capacity, need, item_size, COPIED);
+    return grow(alloc, pointer_address, capacity, need, item_size, COPIED, 0);
 }
 
 bool goleak_grow_ahead(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need,
-                       size_t item_size)
+                       size_t item_size, size_t from)
 {
-    return grow(alloc, pointer_address, capacity, need, item_size, AHEAD_OF_NEED);
+    return grow(alloc, pointer_address, capacity, need, item_size, AHEAD_OF_NEED, from);
 }
 
 enum goleak_status goleak_alloc_failure(const struct goleak_alloc *alloc)

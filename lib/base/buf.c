@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LARGE ((size_t)8 << 20)
+
 void goleak_buf_init(struct goleak_buf *buf, struct goleak_alloc *alloc)
 {
     *buf = (struct goleak_buf){ .alloc = alloc };
@@ -18,8 +20,9 @@ void goleak_buf_release(struct goleak_buf *buf)
 
 bool goleak_buf_reserve(struct goleak_buf *buf, size_t more)
 {
+    const size_t from = buf->is_long ? GOLEAK_AHEAD_FROM : LARGE;
     if (more > SIZE_MAX - buf->size ||
-        !goleak_grow_ahead(buf->alloc, &buf->data, &buf->capacity, buf->size + more, 1)) {
+        !goleak_grow_ahead(buf->alloc, &buf->data, &buf->capacity, buf->size + more, 1, from)) {
         buf->failed = true;
         return false;
     }

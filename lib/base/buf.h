@@ -13,6 +13,7 @@ struct goleak_buf {
     char *data;
     size_t size, capacity;
     bool failed;
+    bool is_long; /* set by its owner, behind init: it holds a good part of a recording, and is one of few */
 };
 
 void goleak_buf_init(struct goleak_buf *buf, struct goleak_alloc *alloc);

@@ -16,6 +16,7 @@ void goleak_generation_init(struct goleak_generation *generation, const struct g
 {
     *generation = (struct goleak_generation){ .env = *env };
     goleak_buf_init(&generation->bytes, env->alloc);
+    generation->bytes.is_long = true;
     goleak_idmap_init(&generation->strings.index, env->alloc);
     goleak_idmap_init(&generation->stacks.index, env->alloc);
     goleak_trace_frames_init(&generation->frames, env->symbols, env->alloc);

@@ -510,6 +510,7 @@ void goleak_v1_file_init(struct goleak_v1_file *file, const struct goleak_reader
 {
     *file = (struct goleak_v1_file) { .env = *env };
     goleak_buf_init(&file->bytes, env->alloc);
+    file->bytes.is_long = true;
     goleak_idmap_init(&file->p_ids, env->alloc);
     goleak_idmap_init(&file->strings.ids, env->alloc);
     goleak_idmap_init(&file->stacks.ids, env->alloc);

@@ -158,7 +158,7 @@ uint32_t goleak_trace_gs_take(struct goleak_trace_gs *gs, uint64_t goid)
     if (slot != 0) {
         gs->free_list = gs->gs[slot].seq;
     } else {
-        if (!goleak_grow_ahead(gs->alloc, &gs->gs, &gs->capacity, gs->count + 1, sizeof *gs->gs))
+        if (!goleak_grow_ahead(gs->alloc, &gs->gs, &gs->capacity, gs->count + 1, sizeof *gs->gs, GOLEAK_AHEAD_FROM))
             return 0;
         slot = (uint32_t)gs->count++;
     }

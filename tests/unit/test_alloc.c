@@ -270,7 +270,7 @@ static void where_pages_are_slow_it_grows_ahead(void **state)
     assert_true(goleak_are_pages_slow(&alloc));
     for (size_t size = 65536; size <= (size_t)24 << 20; size += 65536) {
         const unsigned char *before = bytes;
-        assert_true(goleak_grow_ahead(&alloc, &bytes, &capacity, size, 1));
+        assert_true(goleak_grow_ahead(&alloc, &bytes, &capacity, size, 1, (size_t)8 << 20));
         assert_true(capacity >= size);
         moves += size > (size_t)10 << 20 && bytes != before;
         memset(bytes + size - 65536, (int)(size / 65536), 65536);
