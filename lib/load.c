@@ -161,6 +161,7 @@ static enum goleak_status pump_run(struct goleak_feed *feed, struct goleak_error
     struct goleak_input *input = feed->input;
     if (feed->ahead.size != 0)
         return pump_ahead(feed, error);
+    goleak_decode_skip(feed->decode, &input->skip);
     enum goleak_status status = next_run(feed, &data, &size, error);
     if (status != GOLEAK_OK)
         return status;

@@ -374,6 +374,12 @@ static size_t read_again(void *context, uint64_t offset, void *buffer, size_t si
     return input->again != NULL ? goleak_source_again(input->again, offset, buffer, size) : 0;
 }
 
+static void skip(void *context, uint64_t bytes)
+{
+    struct goleak_input *input = context;
+    input->skip += bytes;
+}
+
 void goleak_input_tells_offsets(struct goleak_input *input)
 {
     input->trace->health.source.offsets = true;
@@ -400,6 +406,7 @@ static enum goleak_status open_reader(struct goleak_input *input)
         .open_part = trace->open_part != NULL ? trace->open_part : open_part,
         .part_context = trace->open_part != NULL ? trace->part_context : input,
         .read_again = input->again != NULL ? read_again : NULL,
+        .skip = input->again != NULL ? skip : NULL,
         .again_context = input,
         .waits_only = goleak_input_waits_only(input),
     };
@@ -512,7 +519,9 @@ static enum goleak_status take_plain(void *context, const void *data, size_t siz
             return input->head.failed ? goleak_alloc_failure(&input->trace->alloc) : GOLEAK_OK;
         }
     }
-    return size != 0 ? input->format->feed(input->reader, bytes, size) : GOLEAK_OK;
+    const size_t skipped = input->skip < size ? (size_t)input->skip : size; /* what nobody could spare itself */
+    input->skip -= skipped;
+    return size != skipped ? input->format->feed(input->reader, bytes + skipped, size - skipped) : GOLEAK_OK;
 }
 
 void goleak_input_damage(void *context, bool truncated, uint64_t offset, const char *sentence)

@@ -56,9 +56,11 @@ struct goleak_reader_env {
     struct goleak_event_sink sink;
     goleak_part_fn *open_part; /* of a format that holds several recordings; NULL: they are one */
     void *part_context;
-    /* Bytes that were fed before, from an offset on: copies them, and returns how many there are still. The file may
-     * have changed since: they are claims as much as the first time. NULL: they cannot be had again. */
+    /* Bytes of the file, from an offset on, that were fed before or are to be: copies them, and returns how many there
+     * are. The file may change meanwhile: they are claims each time. NULL: they cannot be had. */
     size_t (*read_again)(void *context, uint64_t offset, void *buffer, size_t size);
+    /* So many of the bytes behind those that were fed are of no use: others are fed next. NULL: all are fed. */
+    void (*skip)(void *context, uint64_t bytes);
     void *again_context;
     /* Nobody asks for more than what changes lives and waits. Of the others that formats may leave out: that a goroutine
      * runs again, or is in a system call. At the end a STATUS tells in which state it is, and since when (HAS_UNTIL). */

@@ -75,21 +75,52 @@ void goleak_generation_damage(struct goleak_generation *generation, uint64_t off
     goleak_health_note(generation->env.health, GOLEAK_HEALTH_damaged_records, 1, 0, 0, offset, "%s", sentence);
 }
 
-bool goleak_generation_add(struct goleak_generation *generation, uint64_t m, uint64_t time, size_t at, size_t end)
+static bool add_batch(struct goleak_generation *generation, const struct goleak_trace_batch *batch)
 {
     if (!goleak_grow(generation->env.alloc, &generation->batches, &generation->batch_capacity,
                      generation->batch_count + 1, sizeof *generation->batches))
         return false;
-    generation->batches[generation->batch_count++] = (struct goleak_trace_batch){
+    generation->batches[generation->batch_count++] = *batch;
+    return true;
+}
+
+bool goleak_generation_add(struct goleak_generation *generation, uint64_t m, uint64_t time, size_t at, size_t end)
+{
+    const struct goleak_trace_batch batch = {
         .m = m, .time = time, .offset = goleak_generation_offset(generation, at), .at = at, .size = (uint32_t)(end - at)
     };
-    return true;
+    return add_batch(generation, &batch);
+}
+
+bool goleak_generation_add_far(struct goleak_generation *generation, uint64_t m, uint64_t time, uint64_t offset,
+                               uint32_t size)
+{
+    const struct goleak_trace_batch batch = {
+        .m = m, .time = time, .offset = offset, .at = GOLEAK_NOT_KEPT, .size = size
+    };
+    return add_batch(generation, &batch);
+}
+
+uint64_t goleak_generation_hop(struct goleak_generation *generation, size_t at, uint64_t offset)
+{
+    struct goleak_buf *bytes = &generation->bytes;
+    const uint64_t end = goleak_generation_offset(generation, bytes->size);
+    const size_t rest = offset < end ? (size_t)(end - offset) : 0;
+    memmove(bytes->data + at, bytes->data + bytes->size - rest, rest);
+    bytes->size = at + rest;
+    generation->gone = offset - at;
+    return offset > end ? offset - end : 0;
 }
 
 bool goleak_trace_begins_table(uint8_t first)
 {
     return first == GOLEAK_TRACE_STRINGS || first == GOLEAK_TRACE_STACKS || first == GOLEAK_TRACE_SAMPLES ||
            first == GOLEAK_TRACE_FREQUENCY || first == GOLEAK_TRACE_SYNC;
+}
+
+bool goleak_generation_may_let_go(uint64_t size, uint8_t first)
+{
+    return size > GOLEAK_TRACE_SMALL_BATCH && !goleak_trace_begins_table(first);
 }
 
 size_t goleak_generation_let_go(struct goleak_generation *generation, size_t at)
@@ -99,9 +130,9 @@ size_t goleak_generation_let_go(struct goleak_generation *generation, size_t at)
         return at;
     for (; generation->settled < generation->batch_count; generation->settled++) {
         struct goleak_trace_batch *batch = &generation->batches[generation->settled];
-        if (batch->size == 0)
+        if (batch->size == 0 || batch->at == GOLEAK_NOT_KEPT)
             continue;
-        if (batch->size > GOLEAK_TRACE_SMALL_BATCH && !goleak_trace_begins_table((uint8_t)bytes->data[batch->at])) {
+        if (goleak_generation_may_let_go(batch->size, (uint8_t)bytes->data[batch->at])) {
             batch->at = GOLEAK_NOT_KEPT;
             continue;
         }

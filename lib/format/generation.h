@@ -91,6 +91,14 @@ static inline uint64_t goleak_generation_offset(const struct goleak_generation *
 
 /* A batch of the bytes, [at, end). False: memory. */
 bool goleak_generation_add(struct goleak_generation *generation, uint64_t m, uint64_t time, size_t at, size_t end);
+/* A batch of so many bytes, that begins with this one, is read again in place of being kept, where that can be. */
+bool goleak_generation_may_let_go(uint64_t size, uint8_t first);
+/* One that lies behind those bytes, and is read again. */
+bool goleak_generation_add_far(struct goleak_generation *generation, uint64_t m, uint64_t time, uint64_t offset,
+                               uint32_t size);
+/* What is at this offset in the trace comes to lie at `at`, as far as it is there. Returns how many bytes of the trace
+ * are left out behind those that were there. */
+uint64_t goleak_generation_hop(struct goleak_generation *generation, size_t at, uint64_t offset);
 /* The bytes before `at` are batches that were added, or of no use: lets go of what can be read again.
  * Returns where `at` is now. */
 size_t goleak_generation_let_go(struct goleak_generation *generation, size_t at);

@@ -123,16 +123,12 @@ struct batch_head {
 
 enum found { WHOLE, CUT, MORE, BROKEN };
 
-/* MORE: of bytes, is needed to tell. Its generation may be 0, which none is. */
-static enum found read_head(const struct goleak_reader *reader, size_t from, bool last, struct batch_head *head)
+/* Of [at, end), which is not empty: where its payload begins, and ends, from `at` on. MORE: it is not whole. */
+static enum found read_numbers(const uint8_t *at, const uint8_t *end, struct batch_head *head)
 {
-    const struct goleak_generation *generation = &reader->generation;
-    const uint8_t *start = (const uint8_t *)generation->bytes.data, *at = start + from;
-    const uint8_t *end = start + generation->bytes.size;
+    const uint8_t *start = at;
     uint64_t *const fields[] = { &head->gen, &head->m, &head->time, &head->size };
-    *head = (struct batch_head){ .experimental = *at == GOLEAK_TRACE_EXPERIMENTAL_BATCH };
-    if (end - at < BATCH_HEADER_MAX && !last)
-        return MORE;
+    *head = (struct batch_head) { .experimental = *at == GOLEAK_TRACE_EXPERIMENTAL_BATCH };
     at += at + head->experimental < end ? 1 + head->experimental : 1;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         const uint8_t *next = goleak_varint(at, end, fields[i]);
@@ -141,17 +137,35 @@ static enum found read_head(const struct goleak_reader *reader, size_t from, boo
             return head->too_long ? BROKEN : MORE;
         at = next;
     }
-    if (head->size > GOLEAK_TRACE_BATCH_MAX)
-        return BROKEN;
     head->at = (size_t)(at - start);
     head->end = head->at + (size_t)head->size;
-    return head->end <= generation->bytes.size ? WHOLE : last ? CUT : MORE;
+    return head->size <= GOLEAK_TRACE_BATCH_MAX ? WHOLE : BROKEN;
+}
+
+/* MORE: of bytes, is needed to tell. Its generation may be 0, which none is. */
+static enum found read_head(const struct goleak_reader *reader, size_t from, bool last, struct batch_head *head)
+{
+    const struct goleak_buf *bytes = &reader->generation.bytes;
+    const uint8_t *start = (const uint8_t *)bytes->data;
+    *head = (struct batch_head) { 0 };
+    if (bytes->size - from < BATCH_HEADER_MAX && !last)
+        return MORE;
+    enum found found = read_numbers(start + from, start + bytes->size, head);
+    if (found != WHOLE)
+        return found;
+    head->at += from;
+    head->end += from;
+    return head->end <= bytes->size ? WHOLE : last ? CUT : MORE;
+}
+
+static bool begins_batch(const struct goleak_reader *reader, uint8_t kind)
+{
+    return kind == GOLEAK_TRACE_BATCH || (kind == GOLEAK_TRACE_EXPERIMENTAL_BATCH && reader->version >= 23);
 }
 
 static bool is_batch(const struct goleak_reader *reader, size_t at)
 {
-    uint8_t kind = (uint8_t)reader->generation.bytes.data[at];
-    return kind == GOLEAK_TRACE_BATCH || (kind == GOLEAK_TRACE_EXPERIMENTAL_BATCH && reader->version >= 23);
+    return begins_batch(reader, (uint8_t)reader->generation.bytes.data[at]);
 }
 
 static bool is_end_mark(const struct goleak_reader *reader, size_t at)
@@ -184,7 +198,13 @@ static void search(struct goleak_reader *reader, const struct batch_head *head)
                  head->gen, head->size, GOLEAK_TRACE_BATCH_MAX);
 }
 
-/* A batch of generation `gen` or the next one, whose payload begins with what is known. */
+/* It is of generation `gen` (0: any) or the next one, and its payload begins with what is known. */
+static bool is_likely(const struct batch_head *head, uint64_t gen, uint8_t first)
+{
+    return (gen == 0 ? head->gen - 1 < UINT32_MAX : head->gen == gen || head->gen == gen + 1) && head->size != 0 &&
+           (head->experimental || goleak_trace_begins_payload(first));
+}
+
 static enum found read_likely(const struct goleak_reader *reader, size_t at, uint64_t gen, bool last,
                               struct batch_head *head)
 {
@@ -193,10 +213,7 @@ static enum found read_likely(const struct goleak_reader *reader, size_t at, uin
         return BROKEN;
     if (found != WHOLE)
         return found;
-    bool likely = (gen == 0 ? head->gen - 1 < UINT32_MAX : head->gen == gen || head->gen == gen + 1) &&
-                  head->size != 0 &&
-                  (head->experimental || goleak_trace_begins_payload((uint8_t)reader->generation.bytes.data[head->at]));
-    return likely ? WHOLE : BROKEN;
+    return is_likely(head, gen, (uint8_t)reader->generation.bytes.data[head->at]) ? WHOLE : BROKEN;
 }
 
 /* The end of the generation, if the next one or the end of the trace is behind it. */
@@ -449,6 +466,58 @@ static enum goleak_status take_batches(struct goleak_reader *reader, bool last)
     return status;
 }
 
+/* ---- past what is read again ---- */
+
+/* What lies at an offset in the file. */
+struct far {
+    uint64_t offset;
+    bool there; /* what is before it: the last byte of a batch */
+    bool ends;  /* it is the end of the generation */
+    bool batch; /* … or a batch, whose header is whole */
+    struct batch_head head;
+    uint8_t first; /* of its payload; 0: it is not there */
+};
+
+static void look_far(const struct goleak_reader *reader, uint64_t offset, struct far *far)
+{
+    uint8_t bytes[1 + BATCH_HEADER_MAX + 1];
+    const struct goleak_reader_env *env = &reader->env;
+    const size_t got = env->read_again(env->again_context, offset - 1, bytes, sizeof bytes);
+    *far = (struct far) { .offset = offset, .there = got != 0 };
+    if (got < 2)
+        return;
+    far->ends = reader->version >= 26 && bytes[1] == GOLEAK_TRACE_END_OF_GENERATION;
+    far->batch = begins_batch(reader, bytes[1]) && read_numbers(bytes + 1, bytes + got, &far->head) == WHOLE;
+    if (far->batch && 1 + far->head.at < got)
+        far->first = bytes[1 + far->head.at];
+}
+
+/* Those that are of this generation, and would be let go of, need not be read at all before they are run: as long as
+ * each has another one behind it that is whole, of which their headers tell. Whatever is else is read as it comes. */
+static enum goleak_status hop(struct goleak_reader *reader)
+{
+    struct goleak_generation *generation = &reader->generation;
+    struct far here, next, behind;
+    look_far(reader, offset_of(reader), &here);
+    look_far(reader, here.offset + here.head.end, &next);
+    while (here.batch && !here.head.experimental && here.head.gen == generation->number &&
+           goleak_generation_may_let_go(here.head.size, here.first)) {
+        const struct batch_head *head = &next.head;
+        const bool likely = next.batch && is_likely(head, 0, next.first);
+        look_far(reader, next.offset + head->end, &behind);
+        if (!next.ends && !(likely && behind.there))
+            break;
+        if (!goleak_generation_add_far(generation, here.head.m, here.head.time, here.offset + here.head.at,
+                                       (uint32_t)here.head.size))
+            return goleak_alloc_failure(reader->env.alloc);
+        here = next;
+        next = behind;
+    }
+    if (here.offset != offset_of(reader))
+        reader->env.skip(reader->env.again_context, goleak_generation_hop(generation, reader->parsed, here.offset));
+    return GOLEAK_OK;
+}
+
 /* ---- the reader ---- */
 
 static void close_reader(struct goleak_reader *reader)
@@ -504,7 +573,8 @@ static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, 
     enum goleak_status status = reader->version != 0 ? take_batches(reader, false) : GOLEAK_OK;
     if (status == GOLEAK_OK && !reader->searching)
         reader->parsed = goleak_generation_let_go(&reader->generation, reader->parsed);
-    return status;
+    const bool may_hop = reader->env.skip != NULL && reader->generation.number != 0 && !reader->searching;
+    return status == GOLEAK_OK && may_hop && !reader->lost ? hop(reader) : status;
 }
 
 /* The runtime names its reasons at the end of each generation, even of one without events. */

@@ -48,6 +48,7 @@ struct goleak_decode {
     goleak_damage_fn *damage; /* of the call under way */
     void *damage_context;
     uint64_t shown_bytes;
+    uint64_t run_bytes; /* without a thread: that were handed out */
     bool ended;
     enum goleak_status status;
     struct goleak_error error; /* of that status */
@@ -452,6 +453,7 @@ enum goleak_status goleak_decode_next(struct goleak_decode *decode, const void *
         } else {
             decode->status = pump(decode, data, size, &decode->error);
             decode->shown_bytes = decode->read_bytes;
+            decode->run_bytes += *size;
         }
         decode->ended = decode->status < 0 || *size == 0;
     }
@@ -471,6 +473,16 @@ enum goleak_status goleak_decode_next_into(struct goleak_decode *decode, void *r
     enum goleak_status status = goleak_decode_next(decode, data, size, damage, context, error);
     decode->room = NULL;
     return status;
+}
+
+void goleak_decode_skip(struct goleak_decode *decode, uint64_t *bytes)
+{
+    if (*bytes == 0 || decode->threaded || !is_plain(decode) || decode->read_bytes != decode->run_bytes)
+        return;
+    const uint64_t skipped = goleak_source_skip(decode->source, *bytes);
+    decode->read_bytes += skipped;
+    decode->run_bytes += skipped;
+    *bytes -= skipped;
 }
 
 uint64_t goleak_decode_bytes_read(const struct goleak_decode *decode)

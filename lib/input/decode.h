@@ -48,6 +48,10 @@ enum goleak_status goleak_decode_next_into(struct goleak_decode *decode, void *r
                                            const void **data, size_t *size, goleak_damage_fn *damage, void *context,
                                            struct goleak_error *error);
 
+/* Goes past so many of the bytes that come next, where they need not be read for that: what is left of *bytes is to
+ * come. */
+void goleak_decode_skip(struct goleak_decode *decode, uint64_t *bytes);
+
 /* Bytes of the source, as packed as they are, that went into the runs so far
  * (and some more: they are read in blocks). At the end: all of them. */
 uint64_t goleak_decode_bytes_read(const struct goleak_decode *decode);

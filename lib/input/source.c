@@ -204,6 +204,20 @@ size_t goleak_source_again(const struct goleak_source *source, uint64_t at, void
     return got;
 }
 
+uint64_t goleak_source_skip(struct goleak_source *source, uint64_t bytes)
+{
+    const uint64_t left = source->size_bytes > source->read_bytes ? source->size_bytes - source->read_bytes : 0;
+    bytes = bytes < left ? bytes : left;
+    const off_t from = source->regular && source->ahead_size == 0 ? lseek(source->fd, 0, SEEK_CUR) : -1;
+    if (from < 0 || lseek(source->fd, (off_t)bytes, SEEK_CUR) < 0)
+        return 0;
+#ifdef POSIX_FADV_WILLNEED
+    (void)posix_fadvise(source->fd, from, (off_t)bytes, POSIX_FADV_WILLNEED); /* advice only */
+#endif
+    source->read_bytes += bytes;
+    return bytes;
+}
+
 static enum goleak_status fail_read(const struct goleak_source *source, int number, struct goleak_error *error)
 {
     char reason[128];

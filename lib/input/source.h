@@ -50,6 +50,9 @@ size_t goleak_source_look(struct goleak_source *source, uint64_t at, void *buffe
  * are still: somebody may have cut the file, or written to it. */
 size_t goleak_source_again(const struct goleak_source *source, uint64_t at, void *buffer, size_t room);
 
+/* Goes past bytes of a regular file that are not to be read, but may be read again; returns how many it could. */
+uint64_t goleak_source_skip(struct goleak_source *source, uint64_t bytes);
+
 /* Whether a read would have waited for so long. */
 bool goleak_source_is_idle(struct goleak_source *source, int wake_fd, int wait_ms);
 

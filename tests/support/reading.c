@@ -189,6 +189,14 @@ static size_t read_again(void *context, uint64_t offset, void *buffer, size_t si
     return size;
 }
 
+static uint64_t skipped;
+
+static void skip_bytes(void *context, uint64_t bytes)
+{
+    (void)context;
+    skipped += bytes;
+}
+
 void reading_end(void)
 {
     bytes_free(&reading.events);
@@ -209,11 +217,18 @@ void reading_pieces(const struct goleak_format *format, const void *bytes, size_
                                            .reasons = &reading.reasons,
                                            .sink = { take, NULL },
                                            .read_again = reading_file != NULL ? read_again : NULL,
+                                           .skip = reading_file != NULL ? skip_bytes : NULL,
                                            .again_context = (void *)(uintptr_t)reading_file,
                                            .waits_only = reading_waits_only };
     struct goleak_reader *reader = format->open(&env);
     reading.status = reader != NULL ? GOLEAK_OK : goleak_alloc_failure(&alloc);
+    skipped = 0;
     for (size_t at = 0; at < size && reading.status == GOLEAK_OK;) {
+        if (skipped != 0) { /* of bytes that there are */
+            at = skipped < size - at ? at + (size_t)skipped : size;
+            skipped = 0;
+            continue;
+        }
         size_t part = step == 0 || step > size - at ? size - at : step;
         char *piece = malloc(part);
         assert_non_null(piece);

@@ -250,6 +250,60 @@ static void plain_text(void **state)
     }
 }
 
+/* How many are left to come, of so many that are to be skipped behind the first run; *decode and *source go on. */
+static uint64_t skip_behind_first(struct goleak_alloc *alloc, struct goleak_source **source,
+                                  struct goleak_decode **decode, unsigned how, uint64_t bytes, size_t *first)
+{
+    const void *data;
+    goleak_alloc_init(alloc, NULL, 0);
+    assert_int_equal(goleak_source_open(source, alloc, path, NULL), GOLEAK_OK);
+    assert_int_equal(goleak_decode_open(decode, alloc, *source, 0, how, NULL), GOLEAK_OK);
+    assert_int_equal(goleak_decode_next(*decode, &data, first, NULL, NULL, NULL), GOLEAK_OK);
+    goleak_decode_skip(*decode, &bytes);
+    return bytes;
+}
+
+static void close_skipped(struct goleak_alloc *alloc, struct goleak_source *source, struct goleak_decode *decode)
+{
+    goleak_decode_close(decode);
+    goleak_source_close(source);
+    assert_int_equal(alloc->used_bytes, 0);
+}
+
+static void what_is_skipped_does_not_come(void **state)
+{
+    (void)state;
+    struct bytes text = some_text(1000003, 5), packed = { 0 };
+    struct goleak_alloc alloc;
+    struct goleak_source *source;
+    struct goleak_decode *decode;
+    const void *data;
+    size_t first, size;
+    write_file(&text);
+    assert_int_equal(skip_behind_first(&alloc, &source, &decode, 0, 300001, &first), 0);
+    assert_int_equal(goleak_decode_next(decode, &data, &size, NULL, NULL, NULL), GOLEAK_OK);
+    assert_true(size != 0 && first + 300001 + size < text.size);
+    assert_memory_equal(data, text.data + first + 300001, size);
+    assert_int_equal(goleak_decode_bytes_read(decode), first + 300001 + size);
+    close_skipped(&alloc, source, decode);
+    /* more than there is: what is missing would be skipped if it came */
+    assert_int_equal(skip_behind_first(&alloc, &source, &decode, 0, 2000000, &first), 2000000 - (text.size - first));
+    assert_int_equal(goleak_decode_next(decode, &data, &size, NULL, NULL, NULL), GOLEAK_OK);
+    assert_int_equal(size, 0);
+    assert_int_equal(goleak_decode_bytes_read(decode), text.size);
+    assert_false(goleak_source_is_short(source));
+    close_skipped(&alloc, source, decode);
+    /* a thread may have read them already, and what is packed has to be unpacked */
+    assert_int_equal(skip_behind_first(&alloc, &source, &decode, GOLEAK_DECODE_PLAIN_THREAD, 1000, &first), 1000);
+    close_skipped(&alloc, source, decode);
+    add_zstd(&packed, &text);
+    write_file(&packed);
+    assert_int_equal(skip_behind_first(&alloc, &source, &decode, 0, 1000, &first), 1000);
+    close_skipped(&alloc, source, decode);
+    drop(&packed);
+    drop(&text);
+}
+
 static void zstd_text(void **state)
 {
     (void)state;
@@ -605,6 +659,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(empty_and_short),
         TEST(plain_text),
+        TEST(what_is_skipped_does_not_come),
         TEST(zstd_text),
         TEST(nested_text),
 #ifdef GOLEAK_HAVE_ZLIB
