@@ -26,6 +26,7 @@
 struct goleak_waiting {
     struct goleak_batch *batch; /* NULL: packed */
     unsigned char *packed;
+    bool pooled; /* … in a block of the window's pool */
     uint32_t packed_bytes, packed_count;
     int64_t first_ns, last_ns; /* of a packed one */
 };
@@ -36,6 +37,7 @@ struct goleak_time_window {
     size_t open;             /* so many are not packed … */
     size_t packed;           /* … and none of these, the first ones */
     unsigned char *room;     /* to pack in */
+    struct goleak_block_pool *pool; /* of what is packed; NULL: none yet, or none may be */
     size_t events, limit;    /* held, and how many may be */
     size_t pushed;           /* events since the limit was last looked at */
     size_t untold;           /* of them since the CPUs were: events that told none */

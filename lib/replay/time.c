@@ -14,6 +14,7 @@
  *
  * Events with equal times keep the order in which they were recorded.
  */
+#include "base/pool.h"
 #include "replay/order.h"
 #include "replay/pack.h"
 
@@ -326,10 +327,29 @@ static void give_spare(struct goleak_order *order, struct goleak_batch *batch)
  * 256 events take 32 KiB, packed a fifth and less. What lies in the cache is not packed, nor are the newest, which late
  * ones are most often put among. */
 
+/* Most need less. Of thousands each would have two pages that are fresh: where these are slow, a pool has them. */
+#define PACKED_BYTES ((size_t)10 << 10)
+
+static unsigned char *alloc_packed(struct goleak_order *order, size_t size, bool *pooled)
+{
+    struct goleak_time_window *window = &order->window;
+    void *block = NULL;
+    if (window->pool == NULL && order->alloc->pool != NULL)
+        window->pool = goleak_block_pool_new(PACKED_BYTES, order->alloc->page_ns);
+    if (window->pool != NULL && size <= PACKED_BYTES)
+        block = goleak_block_pool_take(window->pool);
+    *pooled = block != NULL;
+    return block != NULL ? block : goleak_alloc_array(order->alloc, 1, size);
+}
+
 static void free_packed(struct goleak_order *order, struct goleak_waiting *waiting)
 {
-    goleak_free(order->alloc, waiting->packed, waiting->packed_bytes);
+    if (waiting->pooled)
+        goleak_block_pool_give(order->window.pool, waiting->packed);
+    else
+        goleak_free(order->alloc, waiting->packed, waiting->packed_bytes);
     waiting->packed = NULL;
+    waiting->pooled = false;
 }
 
 /* False: memory. */
@@ -342,7 +362,7 @@ static bool pack_batch(struct goleak_order *order, struct goleak_waiting *waitin
     if (window->room == NULL)
         return false;
     size_t size = goleak_pack(batch->events, batch->count, window->room) + GOLEAK_PACK_BEHIND;
-    if ((waiting->packed = goleak_alloc_array(order->alloc, 1, size)) == NULL)
+    if ((waiting->packed = alloc_packed(order, size, &waiting->pooled)) == NULL)
         return false;
     memcpy(waiting->packed, window->room, size);
     waiting->packed_bytes = (uint32_t)size;
@@ -636,6 +656,7 @@ void goleak_window_release(struct goleak_order *order)
     struct goleak_time_window *window = &order->window;
     empty(order);
     goleak_batch_free(order->alloc, window->spare);
+    goleak_block_pool_free(window->pool);
     goleak_free(order->alloc, window->room, window->room != NULL ? GOLEAK_PACK_ROOM(GOLEAK_BATCH_EVENTS) : 0);
     goleak_free(order->alloc, window->batches, window->capacity * sizeof *window->batches);
 }
