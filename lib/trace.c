@@ -498,6 +498,11 @@ static enum goleak_status take_plain(void *context, const void *data, size_t siz
 {
     struct goleak_input *input = context;
     const char *bytes = data;
+    if (input->reader == NULL && input->head.size == 0 && input->format != NULL && !is_anothers(input)) {
+        enum goleak_status status = open_reader(input);
+        if (status != GOLEAK_OK)
+            return status;
+    }
     while (input->reader == NULL && size != 0) {
         size_t wanted = input->head_full ? GOLEAK_SNIFF_BYTES : HEAD_BYTES;
         size_t part = wanted - input->head.size;

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* So many are asked for before it is worth measuring what a page takes. */
 #define FEW 4
@@ -59,7 +60,7 @@ static void *take(struct goleak_block_pool *pool)
         return NULL;
     if (!goleak_are_pages_slow(&pool->alloc) || !goleak_chunks_add(&pool->chunks))
         return NULL;
-    return pool->chunks.all[pool->chunks.count - 1];
+    return memset(pool->chunks.all[pool->chunks.count - 1], 0, pool->chunks.chunk_bytes);
 }
 
 void *goleak_block_pool_take(struct goleak_block_pool *pool)

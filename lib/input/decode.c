@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define INPUT_ROOM ((size_t)256 * 1024)
+#define FIRST_ROOM ((size_t)64 * 1024) /* where what comes next is read into other memory, mostly */
 /* A writer that is silent for so long may be so for long: then frames are held back no more. */
 #define IDLE_MS 20
 
@@ -345,14 +346,14 @@ static void pass_damage(void *context, bool truncated, uint64_t offset, const ch
         decode->damage(decode->damage_context, truncated, offset, sentence);
 }
 
-/* Reads until the packing is told. */
-static enum goleak_status peek(struct goleak_decode *decode, size_t *peeked, struct goleak_error *error)
+/* Reads until the packing is told, at most so many bytes. */
+static enum goleak_status peek(struct goleak_decode *decode, size_t room, size_t *peeked, struct goleak_error *error)
 {
     *peeked = 0;
     for (;;) {
         size_t got;
         enum goleak_status status =
-            goleak_source_read(decode->source, decode->input + *peeked, INPUT_ROOM - *peeked, &got, error);
+            goleak_source_read(decode->source, decode->input + *peeked, room - *peeked, &got, error);
         if (status < 0)
             return status;
         *peeked += got;
@@ -371,7 +372,8 @@ static enum goleak_status start(struct goleak_decode *decode, uint64_t window_li
     decode->input = goleak_alloc_array(decode->alloc, 1, INPUT_ROOM);
     if (decode->input == NULL)
         return goleak_error_alloc(error, decode->alloc);
-    enum goleak_status status = peek(decode, &peeked, error);
+    const size_t room = how & GOLEAK_DECODE_INTERRUPTIBLE ? FIRST_ROOM : INPUT_ROOM;
+    enum goleak_status status = peek(decode, room, &peeked, error);
     if (status == GOLEAK_OK && (how & (is_plain(decode) ? GOLEAK_DECODE_PLAIN_THREAD : GOLEAK_DECODE_THREAD)))
         status = thread_start(decode, window_limit_bytes, how >> 8, peeked, error);
     if (status < 0 || decode->threaded)

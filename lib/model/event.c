@@ -21,7 +21,7 @@ struct goleak_batch *goleak_batch_new(struct goleak_alloc *alloc)
         alloc->used_bytes += BLOCK_BYTES;
     } else {
         pool = NULL;
-        block = goleak_realloc(alloc, NULL, 0, BLOCK_BYTES);
+        block = goleak_alloc_zeroed(alloc, BLOCK_BYTES); /* what events do not have is alike, and packs well */
     }
     if (block == NULL)
         return NULL;
