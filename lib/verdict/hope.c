@@ -10,12 +10,17 @@ void goleak_hope_init(struct goleak_hope *hope, struct goleak_alloc *alloc)
     goleak_relation_init(&hope->woken, alloc);
 }
 
+/* Of `whom`, and of `kinds` behind it. */
+static size_t bytes_of(size_t records)
+{
+    return records * (sizeof(uint32_t) + sizeof(uint8_t));
+}
+
 void goleak_hope_release(struct goleak_hope *hope)
 {
     if (hope->alloc == NULL)
         return;
-    goleak_free(hope->alloc, hope->kinds, hope->count * sizeof *hope->kinds);
-    goleak_free(hope->alloc, hope->whom, hope->count * sizeof *hope->whom);
+    goleak_free(hope->alloc, hope->whom, bytes_of(hope->count));
     if (hope->unread != NULL)
         goleak_free(hope->alloc, hope->unread, goleak_words_of(hope->count) * sizeof *hope->unread);
     goleak_relation_release(&hope->crowds);
@@ -387,30 +392,35 @@ static void look_at_children(struct goleak_hope_search *search)
     }
 }
 
-/* It waits for those whom it has started, which act, and its spawner has ended. */
-static bool leads(const struct goleak_hope_search *search, uint32_t index)
+/* The next one, from this one on, that waits for those whom it has started, which act, and whose spawner has ended;
+ * `count`: there is none. */
+static uint32_t next_leader(const struct goleak_hope_search *search, uint32_t index)
 {
-    const uint32_t parent = search->parents[index];
-    return search->hope->kinds[index] == GOLEAK_HOPE_CHILD && parent != 0 && !goleak_has_bit(search->alive, parent) &&
-           goleak_hope_may_help(search, goleak_store_at(search->input->store, index));
+    const struct goleak_hope *hope = search->hope;
+    for (const uint8_t *at; (at = memchr(hope->kinds + index, GOLEAK_HOPE_CHILD, hope->count - index)) != NULL;
+         index++) {
+        index = (uint32_t)(at - hope->kinds);
+        const uint32_t parent = search->parents[index];
+        if (parent != 0 && !goleak_has_bit(search->alive, parent) &&
+            goleak_hope_may_help(search, goleak_store_at(search->input->store, index)))
+            return index;
+    }
+    return (uint32_t)hope->count;
 }
 
 /* Who leads those who act helps them beside it whose spawner is gone, as those would: theirs is one session. */
 static void look_beside_leaders(struct goleak_hope_search *search)
 {
     const size_t up = search->queued;
-    uint32_t index = 1;
-    while (index < search->hope->count && !leads(search, index))
-        index++;
+    uint32_t index = next_leader(search, 1);
     if (index == search->hope->count || search->failed)
         return;
     memset(search->helpers, 0, goleak_words_of(search->hope->count) * sizeof *search->helpers);
     memset(search->helped, 0, goleak_words_of(search->input->lineage->count + 1) * sizeof *search->helped);
-    for (; index < search->hope->count; index++)
-        if (leads(search, index)) {
-            goleak_set_bit(search->helpers, index);
-            goleak_set_bit(search->helped, search->parents[index]);
-        }
+    for (; index < search->hope->count; index = next_leader(search, index + 1)) {
+        goleak_set_bit(search->helpers, index);
+        goleak_set_bit(search->helped, search->parents[index]);
+    }
     goleak_hope_look_beside(search);
     spread_on(search, up);
 }
@@ -429,10 +439,10 @@ static bool find_groups(struct goleak_hope_search *search)
     uint32_t stack = 0, parent = 0, records[GOLEAK_WORD];
     bool any = false, in_group = false, of_main = false;
     for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
-        const size_t count = goleak_fetch_word(search, search->hopeless[word], word, records);
+        const size_t count = goleak_fetch_word(search, search->hopeless[word] & search->in_sync[word], word, records);
         for (size_t i = 0; i < count; i++) {
             const struct goleak_record *record = goleak_store_at(store, records[i]);
-            if (record->reason != GOLEAK_REASON_SYNC || record->parent == 0 || record->block_stack == 0)
+            if (record->parent == 0 || record->block_stack == 0)
                 continue;
             if (record->block_stack != stack) /* many that wait alike follow each other */
                 in_group = goleak_is_in_wait_group(search->input, record);
@@ -567,7 +577,7 @@ static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t re
     uint64_t **by_record[] = { &search->wakers,  &search->first,      &search->hopeless, &search->idle,
                                &search->kept,    &search->read,       &search->pooled,   &search->helpers,
                                &search->resting, &search->collectors, &search->at_locks, &search->groups,
-                               &search->taken };
+                               &search->taken,   &search->in_sync };
     uint64_t **by_node[] = { &search->alive, &search->blocked, &search->helped, &search->wanted, &search->wanted_more,
                              &search->named };
     uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites, &search->pool_sites };
@@ -602,9 +612,9 @@ static bool make_room(struct goleak_hope_search *search, size_t nodes, size_t re
     size_t sites = goleak_sites_count(search->input->sites);
     hope->count = records;
     search->strings = search->input->symbols->strings.count + 1;
-    return (hope->kinds = goleak_alloc_zeroed(alloc, records * sizeof *hope->kinds)) != NULL &&
-           (hope->whom = goleak_alloc_zeroed(alloc, records * sizeof *hope->whom)) != NULL &&
-           (search->nodes = goleak_alloc_zeroed(alloc, nodes * sizeof *search->nodes)) != NULL &&
+    hope->whom = goleak_alloc_table(alloc, 1, bytes_of(records));
+    hope->kinds = hope->whom != NULL ? (uint8_t *)(hope->whom + records) : NULL;
+    return hope->whom != NULL && (search->nodes = goleak_alloc_zeroed(alloc, nodes * sizeof *search->nodes)) != NULL &&
            (search->standard = goleak_alloc_zeroed(alloc, search->strings * sizeof *search->standard)) != NULL &&
            (search->kin = goleak_alloc_array(alloc, sites, sizeof *search->kin)) != NULL &&
            make_sets(search, nodes, records);

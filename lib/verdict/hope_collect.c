@@ -125,6 +125,7 @@ struct sorts {
     uint64_t resting;     /* of those who act */
     uint64_t helpers;     /* they may wake others, or hand on signals */
     uint64_t spawned;     /* they have nodes, and have not ended */
+    uint64_t in_sync;     /* of those who are stuck */
 };
 
 /* Without a branch: what is next cannot be foreseen. */
@@ -134,7 +135,7 @@ static struct sorts sort_word(struct goleak_hope_search *search, uint32_t word)
     const uint32_t first = word * GOLEAK_WORD, left = store->count + 1 - first;
     const uint32_t count = left < GOLEAK_WORD ? left : GOLEAK_WORD;
     const struct goleak_record *records = goleak_store_at(store, first); /* they lie in one chunk */
-    struct sorts sorts = { 0, 0, 0, 0, 0 };
+    struct sorts sorts = { 0, 0, 0, 0, 0, 0 };
     uint64_t others = 0;
     for (uint32_t i = word == 0; i < count; i++) {
         const struct goleak_record *record = &records[i];
@@ -144,13 +145,14 @@ static struct sorts sort_word(struct goleak_hope_search *search, uint32_t word)
         const unsigned lives = there & flags / GOLEAK_REC_SEEN, stuck = lives & waits & flags / GOLEAK_REC_BLOCKED;
         const unsigned acts = lives & ~stuck, born = record->parent != 0, rests = record->block_stack != 0;
         const unsigned helps = kin->signals | (acts & may_help & !kin->coroutine);
-        const unsigned at_lock = stuck & (record->reason == GOLEAK_REASON_SYNC);
+        const unsigned in_sync = stuck & (record->reason == GOLEAK_REASON_SYNC);
         sorts.acts |= (uint64_t)acts << i;
         sorts.stuck |= (uint64_t)stuck << i;
         sorts.resting |= (uint64_t)(acts & waits & rests) << i;
         sorts.helpers |= (uint64_t)(lives & born & helps) << i;
         sorts.spawned |= (uint64_t)(there & flags / GOLEAK_REC_SPAWNED & 1) << i;
-        others |= lives & ~at_lock & ~(flags / GOLEAK_REC_SYSTEM);
+        sorts.in_sync |= (uint64_t)in_sync << i;
+        others |= lives & ~in_sync & ~(flags / GOLEAK_REC_SYSTEM);
         search->parents[first + i] = record->parent & -lives;
         search->hope->kinds[first + i] = (uint8_t)(GOLEAK_HOPE_ACTS * acts); /* it needs nobody's help */
     }
@@ -181,6 +183,7 @@ static void collect_word(struct goleak_hope_search *search, const struct sorts *
     const uint32_t first = word * GOLEAK_WORD;
     search->first[word] = sorts->acts;
     search->resting[word] = sorts->resting;
+    search->in_sync[word] = sorts->in_sync;
     for (uint64_t left = sorts->spawned; left != 0; left &= left - 1) {
         const uint32_t i = goleak_low_zeros(left), node = goleak_store_detail_at(store, first + i)->node;
         if ((sorts->acts | sorts->stuck) >> i & 1)

@@ -190,10 +190,10 @@ static void take_waiters(struct inside *inside, void (*take)(struct inside *insi
     struct goleak_hope_search *search = inside->search;
     uint32_t records[GOLEAK_WORD];
     for (uint32_t word = 0; word < goleak_words_of(search->hope->count) && !search->failed; word++) {
-        size_t count = goleak_fetch_word(search, search->hopeless[word], word, records);
+        size_t count = goleak_fetch_word(search, search->hopeless[word] & search->in_sync[word], word, records);
         for (size_t i = 0; i < count && !search->failed; i++) {
             const struct goleak_record *record = goleak_store_at(search->input->store, records[i]);
-            if (record->reason == GOLEAK_REASON_SYNC && record->block_stack != 0 && record->since != GOLEAK_NO_MOMENT &&
+            if (record->block_stack != 0 && record->since != GOLEAK_NO_MOMENT &&
                 goleak_hope_may_have(search, record->index, GOLEAK_HOPE_INSIDE))
                 take(inside, record);
         }

@@ -48,7 +48,8 @@ struct goleak_hope_search {
     uint64_t *taken;               /* … and `whom`, who got it, may go on to read it */
     uint64_t *collectors;          /* all who ever woke it were started by itself */
     uint64_t *at_locks;            /* many woke it where it waits for a lock: one who has that lives */
-    uint64_t *groups;              /* it is stuck in a WaitGroup */
+    uint64_t *in_sync;             /* it waits for a lock, or in a WaitGroup */
+    uint64_t *groups;              /* … and is stuck in that */
     uint64_t *askers;              /* who asks for those beside it: `hopeless`, or some of them */
     bool any_at_lock;
     bool any_collector;
