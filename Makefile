@@ -5,7 +5,7 @@
 #: make check                    every test; ends with "N passed, N failed, N skipped"
 #: make check T='arena pool'     only the tests whose name contains "arena" or "pool"
 #: make check SAN=address,undefined   the same under sanitizers; SAN=thread for what has threads:
-#:                              T=reading, join, decode, thread, workers, glk_writer
+#:                              T='reading join decode thread workers glk_writer'
 #: make tests                    build all of it, run nothing
 #: make check-live               record real Go programs (root, Go, bpftrace, perf) and report on them
 #: make golden CASE=testdata/x   only the golden cases of a file or folder

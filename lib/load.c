@@ -173,6 +173,8 @@ enum goleak_status goleak_feed_pump(struct goleak_feed *feed, struct goleak_trac
 {
     enum goleak_status status =
         feed->reading != NULL ? goleak_reading_next(feed->reading, &feed->ended, error) : pump_run(feed, error);
+    if (status == GOLEAK_OK && feed->ended)
+        status = goleak_source_failure(feed->source, error);
     if (status == GOLEAK_OK && feed->ended && goleak_source_is_short(feed->source))
         goleak_input_damage(feed->input, true, feed->input->bytes,
                             "the file became shorter while it was read: read it again, or a copy of it if somebody "

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Each section's bytes are read into the memory of one of the parcels. */
+/* Of a section, and what is read behind it. */
 #define ROOM (GOLEAK_HUGE_PAGE / GOLEAK_PARCELS / 4096 * 4096)
 
 /* An allocator's function, for one block: in its room, as long as that is enough. */
@@ -40,8 +40,10 @@ bool goleak_parcels_init(struct goleak_parcels *parcels, struct goleak_alloc *al
 {
     if (!goleak_thread_locks_init(&parcels->mutex, &parcels->filled, &parcels->freed))
         return false;
-    parcels->alloc = alloc;
-    parcels->huge_page = goleak_are_pages_slow(alloc) ? goleak_alloc_pages(alloc, GOLEAK_HUGE_PAGE) : NULL;
+    const bool slow = goleak_are_pages_slow(alloc);
+    goleak_alloc_init(&parcels->alloc, NULL, 0);
+    parcels->alloc.page_ns = alloc->page_ns;
+    parcels->huge_page = slow ? goleak_alloc_pages(&parcels->alloc, GOLEAK_HUGE_PAGE) : NULL;
     for (size_t i = 0; i < GOLEAK_PARCELS; i++) {
         struct goleak_parcel *parcel = &parcels->all[i];
         goleak_alloc_init(&parcel->alloc, NULL, 0);
@@ -66,7 +68,7 @@ void goleak_parcels_release(struct goleak_parcels *parcels)
         for (size_t k = 0; k < parcel->made; k++)
             goleak_batch_free(&parcel->alloc, parcel->batches[k]);
     }
-    goleak_free(parcels->alloc, parcels->huge_page, GOLEAK_HUGE_PAGE);
+    goleak_free(&parcels->alloc, parcels->huge_page, GOLEAK_HUGE_PAGE);
     goleak_thread_locks_destroy(&parcels->mutex, &parcels->filled, &parcels->freed);
 }
 

@@ -5,8 +5,8 @@
  * among what the others do, and fills it; the caller gets them in the order in which they were
  * claimed.
  *
- * Memory.   What is in a parcel was malloced by who filled it, and stays for the next time. A
- *           limit does not stop it: it counts as parcels arrive.
+ * Memory.   What is in a parcel was malloced by who filled it, but for plain bytes where pages are slow, which have a
+ *           huge page together; it stays for the next time. A limit does not stop it: it counts as parcels arrive.
  * Threads.  A parcel is its claimer's until it is full, and the caller's until it is given back.
  */
 #ifndef GOLEAK_PARCELS_H
@@ -51,7 +51,7 @@ struct goleak_parcels {
     pthread_cond_t filled, freed;
     struct goleak_parcel all[GOLEAK_PARCELS];
     struct goleak_bytes bytes[GOLEAK_PARCELS], *free[GOLEAK_PARCELS];
-    struct goleak_alloc *alloc;
+    struct goleak_alloc alloc; /* of this page, of whose parts the bytes book what they use: */
     char *huge_page;   /* or NULL */
     size_t free_count; /* the last one first */
     struct goleak_go_place guess[GOLEAK_SPAWNS]; /* for sections to come, from the caller's reader */
@@ -59,7 +59,7 @@ struct goleak_parcels {
     bool stopped;
 };
 
-/* alloc: the trace's, for what is made here; its pool is that of batches. False: the system has no more locks. */
+/* alloc: the trace's, of which the pool is that of batches. False: the system has no more locks. */
 bool goleak_parcels_init(struct goleak_parcels *parcels, struct goleak_alloc *alloc);
 void goleak_parcels_release(struct goleak_parcels *parcels);
 

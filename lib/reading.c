@@ -97,7 +97,8 @@ static bool next_run(struct goleak_reading *reading, struct goleak_parcel *parce
         return true;
     if (reading->over)
         return false;
-    goleak_decode_skip(reading->decode, &reading->readers[0].aside.input->skip);
+    if (!several) /* else it may be read by now, and no format that is read in sections asks for it */
+        goleak_decode_skip(reading->decode, &reading->readers[0].aside.input->skip);
     reading->status = goleak_decode_next_into(
         reading->decode, room, room_size, &data, &reading->run_size, several ? note_damage : goleak_input_damage,
         several ? (void *)parcel : reading->readers[0].aside.input, &reading->error);

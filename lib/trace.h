@@ -26,7 +26,7 @@ struct goleak_input {
     struct goleak_lane *lane;    /* its events are merged with other inputs'; NULL: not so */
     size_t parts, first_part;    /* recordings in it, the first in `lane`; of merge.lanes, the second's */
     struct goleak_reader_facts facts;
-    const struct goleak_source *again; /* has its plain bytes, while it is read; NULL: nobody has */
+    struct goleak_source *again;       /* has its plain bytes, while it is read; NULL: nobody has */
     uint64_t skip;                     /* its reader wants so many of the next plain bytes not */
     uint64_t bytes;
     uint64_t lost;               /* events, by what it says itself */

@@ -20,7 +20,7 @@ struct goleak_block_pool *goleak_block_pool_new(size_t bytes, int64_t page_ns);
 /* Blocks that are in use go, too. */
 void goleak_block_pool_free(struct goleak_block_pool *pool);
 
-/* Zeroed, or as it was given. NULL: it has none. */
+/* Zeroed, or as it was given but for a pointer at its begin. NULL: it has none. */
 void *goleak_block_pool_take(struct goleak_block_pool *pool);
 void goleak_block_pool_give(struct goleak_block_pool *pool, void *block);
 

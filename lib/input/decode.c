@@ -497,7 +497,7 @@ const char *goleak_decode_packing(const struct goleak_decode *decode)
     return decode->packing;
 }
 
-const struct goleak_source *goleak_decode_again(const struct goleak_decode *decode)
+struct goleak_source *goleak_decode_again(const struct goleak_decode *decode)
 {
     char byte;
     return is_plain(decode) && goleak_source_again(decode->source, 0, &byte, 1) == 1 ? decode->source : NULL;

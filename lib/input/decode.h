@@ -61,7 +61,7 @@ const char *goleak_decode_packing(const struct goleak_decode *decode);
 
 /* The source, if the runs are its bytes as they lie in a regular file, so that they can be read again; else NULL.
  * Until goleak_decode_close it is good for goleak_source_again only. */
-const struct goleak_source *goleak_decode_again(const struct goleak_decode *decode);
+struct goleak_source *goleak_decode_again(const struct goleak_decode *decode);
 
 /* At any time; stops the thread and waits for it. NULL is allowed. */
 void goleak_decode_close(struct goleak_decode *decode);

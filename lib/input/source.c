@@ -24,6 +24,8 @@ struct goleak_source {
     off_t begin; /* of a regular file: where it stood when it was opened */
     uint64_t size_bytes;
     uint64_t read_bytes;
+    int again_errno;      /* of the first read that failed of those that are made again; 0: none has */
+    uint64_t again_bytes; /* … where it was */
     char path[]; /* as it was named */
 };
 
@@ -190,15 +192,20 @@ size_t goleak_source_look(struct goleak_source *source, uint64_t at, void *buffe
     return room;
 }
 
-size_t goleak_source_again(const struct goleak_source *source, uint64_t at, void *buffer, size_t room)
+size_t goleak_source_again(struct goleak_source *source, uint64_t at, void *buffer, size_t room)
 {
     size_t got = 0;
     if (!source->regular || source->begin < 0 || at > INT64_MAX / 2)
         return 0;
     while (got < room) {
         ssize_t count = pread(source->fd, (char *)buffer + got, room - got, source->begin + (off_t)(at + got));
-        if (count == 0 || (count < 0 && errno != EINTR))
+        if (count == 0 || (count < 0 && errno != EINTR)) {
+            if (count < 0 && source->again_errno == 0) {
+                source->again_errno = errno;
+                source->again_bytes = at + got;
+            }
             break;
+        }
         got += count > 0 ? (size_t)count : 0;
     }
     return got;
@@ -206,10 +213,13 @@ size_t goleak_source_again(const struct goleak_source *source, uint64_t at, void
 
 uint64_t goleak_source_skip(struct goleak_source *source, uint64_t bytes)
 {
-    const uint64_t left = source->size_bytes > source->read_bytes ? source->size_bytes - source->read_bytes : 0;
-    bytes = bytes < left ? bytes : left;
+    struct stat info;
     const off_t from = source->regular && source->ahead_size == 0 ? lseek(source->fd, 0, SEEK_CUR) : -1;
-    if (from < 0 || lseek(source->fd, (off_t)bytes, SEEK_CUR) < 0)
+    if (from < 0 || fstat(source->fd, &info) != 0 || info.st_size <= from)
+        return 0;
+    const uint64_t left = (uint64_t)(info.st_size - from);
+    bytes = bytes < left ? bytes : left;
+    if (bytes == 0 || lseek(source->fd, (off_t)bytes, SEEK_CUR) < 0)
         return 0;
 #ifdef POSIX_FADV_WILLNEED
     (void)posix_fadvise(source->fd, from, (off_t)bytes, POSIX_FADV_WILLNEED); /* advice only */
@@ -218,18 +228,23 @@ uint64_t goleak_source_skip(struct goleak_source *source, uint64_t bytes)
     return bytes;
 }
 
-static enum goleak_status fail_read(const struct goleak_source *source, int number, struct goleak_error *error)
+static enum goleak_status fail_read(const struct goleak_source *source, int number, uint64_t behind,
+                                    struct goleak_error *error)
 {
     char reason[128];
     reason_text(number, reason, sizeof reason);
     if (number == EBADF && source->borrowed_fd)
         goleak_error_set(error, GOLEAK_E_IO, "it is closed, or open for writing alone; expected a recording there");
-    else if (source->read_bytes == 0)
+    else if (behind == 0)
         goleak_error_set(error, GOLEAK_E_IO, "reading failed (%s)", reason);
     else
-        goleak_error_set(error, GOLEAK_E_IO, "reading failed behind its first %" PRIu64 " bytes (%s)",
-                         source->read_bytes, reason);
+        goleak_error_set(error, GOLEAK_E_IO, "reading failed behind its first %" PRIu64 " bytes (%s)", behind, reason);
     return name_path(error, source->path);
+}
+
+enum goleak_status goleak_source_failure(const struct goleak_source *source, struct goleak_error *error)
+{
+    return source->again_errno != 0 ? fail_read(source, source->again_errno, source->again_bytes, error) : GOLEAK_OK;
 }
 
 enum goleak_status goleak_source_read(struct goleak_source *source, void *buffer, size_t room, size_t *got,
@@ -263,7 +278,7 @@ enum goleak_status goleak_source_read(struct goleak_source *source, void *buffer
         else if (errno != EINTR)
             break;
     }
-    return fail_read(source, errno, error);
+    return fail_read(source, errno, source->read_bytes, error);
 }
 
 enum goleak_status goleak_source_peek(struct goleak_source *source, const void **bytes, size_t *size, bool *all,

@@ -46,9 +46,12 @@ enum goleak_status goleak_source_peek(struct goleak_source *source, const void *
  * how many there are; of what is no regular file, only those that were peeked at. */
 size_t goleak_source_look(struct goleak_source *source, uint64_t at, void *buffer, size_t room);
 
-/* Bytes of a regular file that were read before, `at` counted from the first one that was; how many of them there
- * are still: somebody may have cut the file, or written to it. */
-size_t goleak_source_again(const struct goleak_source *source, uint64_t at, void *buffer, size_t room);
+/* Bytes of a regular file that were read or skipped before, or are to be read, `at` counted from the first one; how many of
+ * them there are: somebody may have cut the file, or written to it. */
+size_t goleak_source_again(struct goleak_source *source, uint64_t at, void *buffer, size_t room);
+
+/* Has one of those reads failed? Whoever made it was told of fewer bytes. */
+enum goleak_status goleak_source_failure(const struct goleak_source *source, struct goleak_error *error);
 
 /* Goes past bytes of a regular file that are not to be read, but may be read again; returns how many it could. */
 uint64_t goleak_source_skip(struct goleak_source *source, uint64_t bytes);

@@ -336,7 +336,7 @@ static unsigned char *alloc_packed(struct goleak_order *order, size_t size, bool
     void *block = NULL;
     if (window->pool == NULL && order->alloc->pool != NULL)
         window->pool = goleak_block_pool_new(PACKED_BYTES, order->alloc->page_ns);
-    if (window->pool != NULL && size <= PACKED_BYTES)
+    if (window->pool != NULL && size <= PACKED_BYTES && size > PACKED_BYTES / 2)
         block = goleak_block_pool_take(window->pool);
     *pooled = block != NULL;
     return block != NULL ? block : goleak_alloc_array(order->alloc, 1, size);

@@ -134,6 +134,49 @@ static void reads_again_what_is_there_still(void **state)
     close(file);
 }
 
+static void tells_that_reading_again_failed(void **state)
+{
+    (void)state;
+    struct goleak_error error;
+    char buffer[16];
+    write_file("0123456789", 10);
+    int fd = dup(STDIN_FILENO); /* the one that is given next */
+    assert_true(fd >= 0);
+    close(fd);
+    struct goleak_source *source = open_good(path);
+    assert_int_equal(goleak_source_again(source, 2, buffer, sizeof buffer), 8);
+    assert_int_equal(goleak_source_failure(source, &error), GOLEAK_OK);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(goleak_source_again(source, 2, buffer, sizeof buffer), 0);
+    assert_int_equal(goleak_source_failure(source, &error), GOLEAK_E_IO);
+    assert_string_equal(error.path, path);
+    assert_non_null(strstr(error.message, "reading failed behind its first 2 bytes"));
+    assert_int_equal(goleak_source_skip(source, 3), 0);
+    goleak_source_close(source);
+}
+
+/* Not more than there is by now. */
+static void skips_what_is_there(void **state)
+{
+    (void)state;
+    char buffer[16];
+    size_t got;
+    struct goleak_error error;
+    write_file("0123456789", 10);
+    struct goleak_source *source = open_good(path);
+    assert_int_equal(goleak_source_read(source, buffer, 2, &got, &error), GOLEAK_OK);
+    assert_int_equal(goleak_source_skip(source, 3), 3);
+    assert_int_equal(goleak_source_read(source, buffer, 1, &got, &error), GOLEAK_OK);
+    assert_int_equal(buffer[0], '5');
+    assert_int_equal(truncate(path, 8), 0);
+    assert_int_equal(goleak_source_skip(source, 3), 2);
+    assert_int_equal(goleak_source_skip(source, 1), 0);
+    assert_int_equal(goleak_source_read(source, buffer, sizeof buffer, &got, &error), GOLEAK_OK);
+    assert_int_equal(got, 0);
+    assert_true(goleak_source_is_short(source));
+    goleak_source_close(source);
+}
+
 static void tells_that_a_file_became_shorter(void **state)
 {
     char buffer[16];
@@ -444,6 +487,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(reads_a_file),
         TEST(reads_again_what_is_there_still),
+        TEST(tells_that_reading_again_failed),
+        TEST(skips_what_is_there),
         TEST(tells_that_a_file_became_shorter),
         TEST(reads_an_empty_file),
         TEST(refuses_with_a_sentence),
