@@ -61,7 +61,8 @@ bool goleak_grow_table(struct goleak_alloc *alloc, void *pointer_address, size_t
                        size_t item_size);
 
 /* The same for what nobody writes to before it is in use (no clearing of what was added): where pages are slow it takes
- * many more than are needed, as addresses, and is hardly copied: from this many bytes on. Each has a huge page half in vain. */
+ * many more than are needed, as addresses, and is hardly copied: from this many bytes on. Each has a huge page half in
+ * vain. */
 bool goleak_grow_ahead(struct goleak_alloc *alloc, void *pointer_address, size_t *capacity, size_t need,
                        size_t item_size, size_t from);
 #define GOLEAK_AHEAD_FROM ((size_t)128 << 10)
