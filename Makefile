@@ -230,7 +230,7 @@ $(EVALUATE): %: %.o $(INSIDES)
 # Programs and scripts alike; tests/run.sh says what it expects of them.
 # What a sanitizer adds to a shared library is not ours to check.
 # The longest come first, so that no core is left without one at the end.
-TESTS := $(sort $(wildcard tests/property/test_*.sh)) $(PROPERTY) $(sort $(wildcard tests/golden/*.sh)) $(FUZZ) \
+TESTS := $(sort $(wildcard tests/golden/*.sh)) $(sort $(wildcard tests/property/test_*.sh)) $(PROPERTY) $(FUZZ) \
         $(UNIT) tests/check-layers.sh tests/selftest.sh $(if $(SAN)$(filter 1,$(COV)),,tests/check-exports.sh tests/check-32bit.sh)
 ifdef T
 TESTS := $(foreach test,$(TESTS),$(if $(strip $(foreach part,$(T),$(findstring $(part),$(test)))),$(test)))
