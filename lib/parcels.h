@@ -51,7 +51,7 @@ struct goleak_parcels {
     pthread_cond_t filled, freed;
     struct goleak_parcel all[GOLEAK_PARCELS];
     struct goleak_bytes bytes[GOLEAK_PARCELS], *free[GOLEAK_PARCELS];
-    struct goleak_alloc alloc; /* of this page, of whose parts the bytes book what they use: */
+    struct goleak_alloc alloc; /* of the huge page alone: what is used of its parts is booked by `bytes` */
     char *huge_page;   /* or NULL */
     size_t free_count; /* the last one first */
     struct goleak_go_place guess[GOLEAK_SPAWNS]; /* for sections to come, from the caller's reader */

@@ -168,9 +168,14 @@ static bool is_batch(const struct goleak_reader *reader, size_t at)
     return begins_batch(reader, (uint8_t)reader->generation.bytes.data[at]);
 }
 
+static bool ends_generation(const struct goleak_reader *reader, uint8_t kind)
+{
+    return kind == GOLEAK_TRACE_END_OF_GENERATION && reader->version >= 26;
+}
+
 static bool is_end_mark(const struct goleak_reader *reader, size_t at)
 {
-    return reader->version >= 26 && (uint8_t)reader->generation.bytes.data[at] == GOLEAK_TRACE_END_OF_GENERATION;
+    return ends_generation(reader, (uint8_t)reader->generation.bytes.data[at]);
 }
 
 /* ---- finding the way again ---- */
@@ -205,6 +210,7 @@ static bool is_likely(const struct batch_head *head, uint64_t gen, uint8_t first
            (head->experimental || goleak_trace_begins_payload(first));
 }
 
+/* A batch of which that holds; MORE, CUT: as of its header. */
 static enum found read_likely(const struct goleak_reader *reader, size_t at, uint64_t gen, bool last,
                               struct batch_head *head)
 {
@@ -486,7 +492,7 @@ static void look_far(const struct goleak_reader *reader, uint64_t offset, struct
     *far = (struct far) { .offset = offset, .there = got != 0 };
     if (got < 2)
         return;
-    far->ends = reader->version >= 26 && bytes[1] == GOLEAK_TRACE_END_OF_GENERATION;
+    far->ends = ends_generation(reader, bytes[1]);
     far->batch = begins_batch(reader, bytes[1]) && read_numbers(bytes + 1, bytes + got, &far->head) == WHOLE;
     if (far->batch && 1 + far->head.at < got)
         far->first = bytes[1 + far->head.at];

@@ -558,7 +558,7 @@ static void search_all(struct goleak_hope_search *search)
     look_beside_groups(search);
 }
 
-static void release(struct goleak_hope_search *search, size_t nodes, size_t records)
+static void release(struct goleak_hope_search *search, size_t nodes)
 {
     struct goleak_alloc *alloc = search->hope->alloc;
     goleak_hope_release_outside(search);
@@ -566,7 +566,7 @@ static void release(struct goleak_hope_search *search, size_t nodes, size_t reco
     goleak_free(alloc, search->kin, goleak_sites_count(search->input->sites) * sizeof *search->kin);
     if (search->living_waits != NULL)
         goleak_free(alloc, search->living_waits, search->input->waits->site_count * sizeof *search->living_waits);
-    goleak_free(alloc, search->bits, search->bit_words * sizeof *search->bits + 2 * records * sizeof *search->parents);
+    goleak_free(alloc, search->bits, search->block_bytes);
     goleak_free(alloc, search->standard, search->strings * sizeof *search->standard);
     goleak_free(alloc, search->nodes, nodes * sizeof *search->nodes);
 }
@@ -589,10 +589,11 @@ static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t re
                 { by_site, sizeof by_site / sizeof *by_site,
                   goleak_words_of(goleak_sites_count(search->input->sites)) } };
     const size_t kinds = sizeof all / sizeof *all;
+    uint64_t *next;
+    search->block_bytes = records * (sizeof *search->parents + sizeof *search->queue);
     for (size_t i = 0; i < kinds; i++)
-        search->bit_words += all[i].count * all[i].words;
-    uint64_t *next = search->bits = goleak_alloc_table(
-        search->hope->alloc, 1, search->bit_words * sizeof *next + 2 * records * sizeof *search->parents);
+        search->block_bytes += all[i].count * all[i].words * sizeof *next;
+    next = search->bits = goleak_alloc_table(search->hope->alloc, 1, search->block_bytes);
     if (next == NULL)
         return false;
     for (size_t i = 0; i < kinds; i++)
@@ -649,6 +650,6 @@ enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct golea
         goleak_hope_collect(&search);
     if (!search.failed)
         search_all(&search);
-    release(&search, nodes, records);
+    release(&search, nodes);
     return search.failed ? goleak_alloc_failure(hope->alloc) : GOLEAK_OK;
 }

@@ -33,8 +33,8 @@ struct goleak_hope_search {
     } * kin;                       /* by spawn site */
     struct goleak_families families; /* of those who ask at a time: by spawner and spawning function */
     size_t vain;                   /* so often was one of them told in vain of one who acts */
-    uint64_t *bits;                /* the sets below */
-    size_t bit_words;
+    uint64_t *bits;                /* the sets below, and behind them in one block `parents` and `queue` */
+    size_t block_bytes;
     /* Bits by record: */
     uint64_t *wakers;              /* it may have woken some of those who are stuck, or has fellows */
     uint64_t *first;               /* hopeful from the start; most only act */
@@ -48,8 +48,8 @@ struct goleak_hope_search {
     uint64_t *taken;               /* … and `whom`, who got it, may go on to read it */
     uint64_t *collectors;          /* all who ever woke it were started by itself */
     uint64_t *at_locks;            /* many woke it where it waits for a lock: one who has that lives */
-    uint64_t *in_sync;             /* it waits for a lock, or in a WaitGroup */
-    uint64_t *groups;              /* … and is stuck in that */
+    uint64_t *in_sync;             /* it is blocked in package sync: at a lock, or in a WaitGroup */
+    uint64_t *groups;              /* … in a WaitGroup, and nobody has given it hope */
     uint64_t *askers;              /* who asks for those beside it: `hopeless`, or some of them */
     bool any_at_lock;
     bool any_collector;
