@@ -9,7 +9,7 @@
 GOLEAK_RULE(serves)
 {
     const struct goleak_habit *habit = c->habit;
-    if (!goleak_is_habit(c->input->store, habit, c->input->limits, c->record, c->waited) || goleak_is_deserted(c) ||
+    if (!goleak_is_habit(c->input->waits, habit, c->input->limits, c->record, c->waited) || goleak_is_deserted(c) ||
         c->unread)
         return false;
     if (c->hope == GOLEAK_HOPE_WAKER)
@@ -75,7 +75,7 @@ GOLEAK_RULE(pool)
     uint64_t least = c->input->objects_told && c->cohort != NULL ? c->cohort->count / 2 + 1 : 1;
     if (c->cohort == NULL || c->cohort->count < 2 || c->cohort->served < least || c->unread)
         return false;
-    if (goleak_is_deserted(c) && c->habit->ended >= c->input->limits->desert_least)
+    if (goleak_is_deserted(c) && goleak_hope_had_its_own(&c->input->hope, c->input->limits, c->record, c->habit))
         return false; /* others are served by others */
     goleak_say(out,
                "%" PRIu64 " of the %" PRIu64 " that wait like it were woken here again and again, by some who may do so "
@@ -217,6 +217,12 @@ GOLEAK_RULE(tied)
     return true;
 }
 
+static bool was_woken_by(const struct goleak_case *c, uint32_t whom)
+{
+    return c->habit != NULL && (goleak_hope_waker(c->input->store, c->habit, 0) == whom ||
+                                goleak_hope_waker(c->input->store, c->habit, 1) == whom);
+}
+
 GOLEAK_RULE(startup)
 {
     if (c->hope != GOLEAK_HOPE_STARTUP)
@@ -224,6 +230,10 @@ GOLEAK_RULE(startup)
     const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
     if (c->whom == 0)
         goleak_say(out, "started by the init of a package: what it waits on may be the package's own");
+    else if (was_woken_by(c, c->whom))
+        goleak_say(out,
+                   "woken here %" PRIu32 " times before, and %s, which did so, may be a worker that the program keeps",
+                   c->habit->ended, goleak_who(c->input, c->whom).text);
     else
         goleak_say(
             out, "%s has started none for %s, and %s, %s, waits itself: a worker that the program keeps looks the same",

@@ -23,6 +23,8 @@ void goleak_hope_release(struct goleak_hope *hope)
     goleak_free(hope->alloc, hope->whom, bytes_of(hope->count));
     if (hope->unread != NULL)
         goleak_free(hope->alloc, hope->unread, goleak_words_of(hope->count) * sizeof *hope->unread);
+    if (hope->own_sites != NULL)
+        goleak_free(hope->alloc, hope->own_sites, goleak_words_of(hope->site_count) * sizeof *hope->own_sites);
     goleak_relation_release(&hope->crowds);
     goleak_relation_release(&hope->woken);
     goleak_hope_init(hope, hope->alloc);
@@ -37,6 +39,17 @@ uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak
     if (waker->flags & GOLEAK_REC_MOVED)
         waker = goleak_store_at(store, waker->block_stack);
     return waker->serial == habit->serials[which] && waker->state != GOLEAK_STATE_ENDED ? waker->index : 0;
+}
+
+bool goleak_hope_serves_another(const struct goleak_hope_input *input, const struct goleak_hope *hope, uint32_t waker,
+                                const struct goleak_record *record)
+{
+    struct goleak_run served = goleak_relation_of(&hope->woken, waker);
+    for (size_t i = 0; i < served.count && served.count <= GOLEAK_SERVED_ASKED; i++)
+        if (served.all[i].record != record->index &&
+            goleak_store_at(input->store, served.all[i].record)->site == record->site)
+            return true;
+    return served.count > GOLEAK_SERVED_ASKED;
 }
 
 bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_limits *limits,
@@ -103,29 +116,50 @@ bool goleak_is_start(const struct goleak_symbols *symbols, uint32_t start, uint3
     return false;
 }
 
-/* One who woke it here has slept, or waited for the network, for nearly as long as it waits: it
- * had no chance to come again. */
-static bool has_busy_waker(const struct goleak_store *store, const struct goleak_habit *habit,
+/* It waits for nearly as long as this one, or longer. */
+static bool rests_since(const struct goleak_limits *limits, const struct goleak_record *waker,
+                        const struct goleak_record *record, int64_t waited)
+{
+    return waker->state == GOLEAK_STATE_WAITING &&
+           (waker->since <= record->since ||
+            (uint64_t)waker->since - (uint64_t)record->since <= (uint64_t)(waited / limits->together));
+}
+
+#define STAGES 16 /* of a pipeline that is asked for */
+
+/* One who woke it here has slept, or waited for the network, for nearly as long as it waits: it had no chance to come
+ * again. Or it sends itself, to one of whom the same holds: a pipeline is as slow as its last stage. */
+static bool has_busy_waker(const struct goleak_waits *waits, const struct goleak_habit *habit,
                            const struct goleak_limits *limits, const struct goleak_record *record, int64_t waited)
 {
-    for (int which = 0; which < 2; which++) {
-        uint32_t index = goleak_hope_waker(store, habit, which);
-        const struct goleak_record *waker = index != 0 ? goleak_store_at(store, index) : NULL;
-        if (waker != NULL && waker->state == GOLEAK_STATE_WAITING && (waker->flags & GOLEAK_REC_BLOCKED) == 0 &&
-            (waker->since <= record->since ||
-             (uint64_t)waker->since - (uint64_t)record->since <= (uint64_t)(waited / limits->together)))
-            return true;
+    for (unsigned stage = 0; stage < STAGES; stage++) {
+        const struct goleak_record *sender = NULL;
+        for (int which = 0; which < 2; which++) {
+            uint32_t index = goleak_hope_waker(waits->store, habit, which);
+            const struct goleak_record *waker = index != 0 ? goleak_store_at(waits->store, index) : NULL;
+            if (waker == NULL || !rests_since(limits, waker, record, waited))
+                continue;
+            if ((waker->flags & GOLEAK_REC_BLOCKED) == 0)
+                return true;
+            if (waker->reason == GOLEAK_REASON_CHAN_SEND)
+                sender = waker;
+        }
+        habit = sender != NULL ? goleak_waits_here(waits, sender) : NULL;
+        if (habit == NULL || habit->ended < limits->habit_waits)
+            return false;
+        waited = (int64_t)((uint64_t)waited + (uint64_t)record->since - (uint64_t)sender->since);
+        record = sender;
     }
     return false;
 }
 
-bool goleak_is_habit(const struct goleak_store *store, const struct goleak_habit *habit,
+bool goleak_is_habit(const struct goleak_waits *waits, const struct goleak_habit *habit,
                      const struct goleak_limits *limits, const struct goleak_record *record, int64_t waited)
 {
     if (habit == NULL || habit->ended < limits->habit_waits)
         return false;
     return record->reason != GOLEAK_REASON_CHAN_SEND || waited / limits->patience <= habit->longest ||
-           has_busy_waker(store, habit, limits, record, waited);
+           has_busy_waker(waits, habit, limits, record, waited);
 }
 
 bool goleak_hope_may_have(const struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind)
@@ -146,14 +180,14 @@ void goleak_hope_give(struct goleak_hope_search *search, uint32_t index, enum go
 }
 
 /* All whom it has woken. */
-static void give_woken(struct goleak_hope_search *search, uint32_t index)
+static void give_woken(struct goleak_hope_search *search, uint32_t index, enum goleak_hope_kind kind)
 {
     if (!goleak_has_bit(search->wakers, index))
         return;
     struct goleak_run woken = goleak_relation_of(&search->hope->woken, index);
     for (size_t i = 0; i < woken.count; i++)
         if (woken.all[i].record != index)
-            goleak_hope_give(search, woken.all[i].record, GOLEAK_HOPE_WAKER, index);
+            goleak_hope_give(search, woken.all[i].record, kind, index);
 }
 
 /* All who wait for one object, once. */
@@ -192,7 +226,7 @@ static void open_locks(struct goleak_hope_search *search, uint32_t index)
 /* Its fellows at the same object, and those whom it has woken. */
 static void spread(struct goleak_hope_search *search, uint32_t index)
 {
-    give_woken(search, index);
+    give_woken(search, index, GOLEAK_HOPE_WAKER);
     open_locks(search, index);
     enum goleak_hope_kind kind = search->hope->kinds[index];
     const struct goleak_record *record = goleak_store_at(search->input->store, index);
@@ -368,8 +402,11 @@ static void look_farther(struct goleak_hope_search *search)
         }
         if (up == search->queued)
             return;
-        for (; up < search->queued; up++)
+        for (; up < search->queued; up++) {
+            if (search->hope->kinds[search->queue[up]] == GOLEAK_HOPE_STARTUP) /* as well or as badly as it is known */
+                give_woken(search, search->queue[up], GOLEAK_HOPE_STARTUP);
             spread_up(search, search->queue[up]);
+        }
     }
 }
 
@@ -513,6 +550,43 @@ static void look_at_locks(struct goleak_hope_search *search)
         }
 }
 
+/* One of those that a waker serves: of its place nobody else, or it has none of its own. */
+static void count_own(const struct goleak_hope_search *search, const struct goleak_related *served, size_t count,
+                      uint32_t *own)
+{
+    const struct goleak_record *record = goleak_store_at(search->input->store, served->record);
+    if (count > 1 && goleak_hope_serves_another(search->input, search->hope, served->key, record))
+        own[record->site] = UINT32_MAX;
+    else if (own[record->site] != UINT32_MAX)
+        own[record->site]++;
+}
+
+/* Where many are served, each by one of its own: a connection's writer by its reader. */
+static void find_own_sites(struct goleak_hope_search *search)
+{
+    struct goleak_hope *hope = search->hope;
+    const size_t sites = goleak_sites_count(search->input->sites);
+    const struct goleak_relation *woken = &hope->woken;
+    if (search->failed || woken->count == 0)
+        return;
+    uint32_t *own = goleak_alloc_zeroed(hope->alloc, sites * sizeof *own);
+    hope->own_sites =
+        own != NULL ? goleak_alloc_zeroed(hope->alloc, goleak_words_of(sites) * sizeof *hope->own_sites) : NULL;
+    hope->site_count = sites;
+    search->failed = hope->own_sites == NULL;
+    for (size_t i = 0, end = 0, count = 0; i < woken->count && !search->failed; i++) {
+        if (i + AHEAD < woken->count)
+            GOLEAK_PREFETCH(goleak_store_at(search->input->store, woken->all[i + AHEAD].record));
+        if (i == end) /* where another waker's begin */
+            end += count = goleak_relation_of(woken, woken->all[i].key).count;
+        count_own(search, &woken->all[i], count, own);
+    }
+    for (uint32_t site = 1; site < sites && !search->failed; site++)
+        if (own[site] != UINT32_MAX && own[site] >= search->input->limits->own_least)
+            goleak_set_bit(hope->own_sites, site);
+    goleak_free(hope->alloc, own, sites * sizeof *own);
+}
+
 static void look_around(struct goleak_hope_search *search)
 {
     const size_t up = search->queued;
@@ -527,6 +601,7 @@ static void look_around(struct goleak_hope_search *search)
 static void search_all(struct goleak_hope_search *search)
 {
     size_t at = 0, up = 0;
+    find_own_sites(search);
     spread_first(search, search->input->holders != NULL);
     look_at_locks(search);
     for (; at < search->queued; at++)

@@ -76,6 +76,8 @@ struct goleak_hope {
     bool others;                   /* some living goroutine of the program's own waits for no lock */
     struct goleak_relation crowds; /* who is blocked, by the place of its object; marked: was woken there before */
     struct goleak_relation woken;  /* who is blocked where it was woken again and again, by who did so */
+    uint64_t *own_sites; /* bits by spawn site: its goroutines are woken each by one of its own; NULL: nobody's are */
+    size_t site_count;
     uint64_t *unread; /* bits by record: nobody is left to read the answer that it has handed over; NULL: none */
 };
 
@@ -142,6 +144,19 @@ static inline bool goleak_hope_is_unread(const struct goleak_hope *hope, uint32_
     return hope->unread != NULL && goleak_has_bit(hope->unread, index);
 }
 
+/* Those of its place have each one of their own to wake them. */
+static inline bool goleak_hope_each_has_own(const struct goleak_hope *hope, const struct goleak_record *record)
+{
+    return hope->own_sites != NULL && goleak_has_bit(hope->own_sites, record->site);
+}
+
+/* It was woken so often that, where those who did so are gone, others that are woken say nothing of it. */
+static inline bool goleak_hope_had_its_own(const struct goleak_hope *hope, const struct goleak_limits *limits,
+                                           const struct goleak_record *record, const struct goleak_habit *habit)
+{
+    return habit->ended >= (goleak_hope_each_has_own(hope, record) ? limits->habit_waits : limits->desert_least);
+}
+
 /* A holder goes on, and has not had many chances to unlock already. */
 bool goleak_hope_unlocks(const struct goleak_hope *hope, const struct goleak_waits *waits,
                          const struct goleak_store *store, const struct goleak_limits *limits,
@@ -154,12 +169,18 @@ uint32_t goleak_hope_chances(const struct goleak_waits *waits, const struct gole
 /* The waker that a habit names, if it lives; 0: it has ended. */
 uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak_habit *habit, int which);
 
+/* Of more it would take long to ask, and who serves so many has not one alone to serve. */
+#define GOLEAK_SERVED_ASKED 64
+/* It has woken another one of this one's place, again and again. */
+bool goleak_hope_serves_another(const struct goleak_hope_input *input, const struct goleak_hope *hope, uint32_t waker,
+                                const struct goleak_record *record);
+
 /* A function of Go's standard library, by its package. */
 bool goleak_is_standard(const char *function);
 
 /* It has been woken here often enough to be an idle one that waits for the next time. Of a
  * sender only while that takes not much longer than it did: idle ones receive. */
-bool goleak_is_habit(const struct goleak_store *store, const struct goleak_habit *habit,
+bool goleak_is_habit(const struct goleak_waits *waits, const struct goleak_habit *habit,
                      const struct goleak_limits *limits, const struct goleak_record *record, int64_t waited);
 
 /* How often one like it was woken since it was itself. */
@@ -171,6 +192,21 @@ static inline uint32_t goleak_woken_since(const struct goleak_waits *waits, cons
 /* Others like it are woken, and it is not any more (left_out.c). */
 bool goleak_left_out(const struct goleak_hope_input *input, const struct goleak_hope *hope,
                      const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited);
+/* Of those who wait alike, who is still woken in turn. */
+struct goleak_rounds {
+    uint32_t taken, others; /* so many are; of these not in turn */
+    uint64_t turns;         /* how often it was theirs */
+};
+/* So often were others like it woken since it was, if it was often enough; habit may be NULL. */
+uint32_t goleak_turns_missed(const struct goleak_hope_input *input, const struct goleak_habit *habit);
+/* Where one of `count` has missed so many, whether it was dropped is to be asked. */
+bool goleak_may_drop(const struct goleak_hope_input *input, uint32_t missed, uint64_t count);
+void goleak_add_turns(const struct goleak_hope_input *input, struct goleak_rounds *rounds,
+                      const struct goleak_habit *habit, uint64_t count);
+/* All of its kind are woken in turn, and it is not any more (left_out.c). */
+bool goleak_dropped(const struct goleak_hope_input *input, const struct goleak_hope *hope,
+                    const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited,
+                    const struct goleak_rounds *rounds, uint64_t count);
 /* It is woken here again and again, and may be once more. habit may be NULL. */
 bool goleak_is_served(const struct goleak_hope_input *input, const struct goleak_hope *hope,
                       const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited);

@@ -173,6 +173,21 @@ static bool has_patience_with(const struct goleak_hope_search *search, struct he
     return helper->patience >= asker->mark;
 }
 
+/* This one was woken again and again where it waits, and never by the helper, which is of its place itself, or has others
+ * of its place to wake: each has its own. */
+static bool is_anothers(const struct goleak_hope_search *search, const struct goleak_record *helper, uint32_t index)
+{
+    const struct goleak_hope_input *input = search->input;
+    const struct goleak_record *record = goleak_store_at(input->store, index);
+    const struct goleak_habit *here = goleak_has_habits(record) ? goleak_waits_here(input->waits, record) : NULL;
+    if (here == NULL || here->ended < input->limits->habit_waits || here->others || !input->waits->tells_wakers)
+        return false;
+    for (int which = 0; which < 2; which++)
+        if (goleak_hope_waker(input->store, here, which) == helper->index)
+            return false;
+    return helper->site == record->site || goleak_hope_serves_another(input, search->hope, helper->index, record);
+}
+
 /* So many of a family are told of one in vain, or, where that has been so too often, 64 times for each that asks,
  * so few. */
 #define VAIN_MOST 1024
@@ -195,7 +210,7 @@ static void help(struct goleak_hope_search *search, const struct goleak_record *
         if (asker->reach < record->created)
             break;
         if (asker->until >= record->created && asker->record != record->index &&
-            has_patience_with(search, &helper, asker)) {
+            has_patience_with(search, &helper, asker) && !is_anothers(search, record, asker->record)) {
             goleak_hope_give(search, asker->record, GOLEAK_HOPE_BESIDE, record->index);
             goleak_families_answer(families, family, place);
         } else {

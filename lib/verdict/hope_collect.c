@@ -68,7 +68,7 @@ static void give_by_habit(struct goleak_hope_search *search, const struct goleak
 {
     const struct goleak_hope_input *input = search->input;
     int64_t waited = goleak_waited(record, input->last);
-    bool often = goleak_is_habit(input->store, here, input->limits, record, waited);
+    bool often = goleak_is_habit(input->waits, here, input->limits, record, waited);
     if (often)
         add_woken(search, record, here);
     if (search->hope->kinds[record->index] != GOLEAK_HOPE_NONE)

@@ -47,8 +47,9 @@ static bool is_served(const struct goleak_hope_search *search, const struct gole
 static bool is_deserted(const struct goleak_hope_search *search, uint32_t index)
 {
     const struct goleak_hope_input *input = search->input;
-    const struct goleak_habit *habit = goleak_waits_here(input->waits, goleak_store_at(input->store, index));
-    return habit != NULL && habit->ended >= input->limits->desert_least;
+    const struct goleak_record *record = goleak_store_at(input->store, index);
+    const struct goleak_habit *habit = goleak_waits_here(input->waits, record);
+    return habit != NULL && goleak_hope_had_its_own(search->hope, input->limits, record, habit);
 }
 
 /* Where they wait whose hope would be that of one who is stuck itself. False: memory. */

@@ -89,6 +89,33 @@ void goleak_hope_count_living(struct goleak_hope_search *search)
         }
 }
 
+/* Its own function, or the one around a closure; 0: not told. */
+static uint32_t source_of(const struct goleak_kin *kin)
+{
+    return kin->outer != 0 ? kin->outer : kin->function;
+}
+
+/* Whoever waits in a WaitGroup waits for those to end who were started in the same function; all of these have, and it
+ * has started none itself. */
+static bool is_group_gone(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_hope_input *input = search->input;
+    const uint32_t source = source_of(goleak_kin_of(search, record));
+    const uint32_t own = goleak_sites_at(input->sites, record->site)->place;
+    bool any = false;
+    if (source == 0 || (record->flags & GOLEAK_REC_SPAWNED) != 0)
+        return false;
+    for (uint32_t site = 1; site < goleak_sites_count(input->sites); site++) {
+        const uint32_t place = goleak_sites_at(input->sites, site)->place;
+        if (place == own || source_of(&search->kin[site]) != source)
+            continue;
+        if (goleak_ledger_ended(input->ledger, place) < goleak_ledger_told(input->ledger, place, GOLEAK_T_CREATED))
+            return false;
+        any = true;
+    }
+    return any;
+}
+
 /* It was never woken where it waits, or once, as workers are that were not needed yet. Nor was any other of its kind;
  * or they are, but none has ended: they work for as long as it waits. */
 static bool is_unused(const struct goleak_hope_search *search, const struct goleak_record *record)
@@ -101,6 +128,19 @@ static bool is_unused(const struct goleak_hope_search *search, const struct gole
     }
     return has_settled(search, record) || (here->ended < search->input->limits->habit_waits &&
                                            goleak_hope_may_come_again(search, record));
+}
+
+/* All who ever woke it here have ended, and nobody is left of those it had to do with: those of its place have each one of
+ * their own to wake them, or its spawner has ended, too. */
+static bool has_lost_its_own(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_store *store = search->input->store;
+    const struct goleak_habit *here = goleak_waits_here(search->input->waits, record);
+    if (here == NULL || here->ended < search->input->limits->habit_waits || here->wakers[0] == 0 || here->others ||
+        here->nobody != 0 || goleak_hope_waker(store, here, 0) != 0 || goleak_hope_waker(store, here, 1) != 0)
+        return false;
+    return (here->wakers[1] == 0 && goleak_hope_each_has_own(search->hope, record)) ||
+           (record->parent != 0 && !goleak_lineage_at(search->input->lineage, record->parent)->alive);
 }
 
 /* Each time it waits there it does so for something else, that it has asked for: so far it got that soon, and by another
@@ -191,9 +231,10 @@ bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t
         return true;
     if (is_from_first(search, record)) /* who starts a program's workers may end when all are started */
         node = goleak_nearest_alive(search, node);
-    bool idle = goleak_has_bit(search->idle, stuck) || goleak_is_in_wait_group(search->input, record) ||
-                is_semaphore_untold(search, record);
-    if (!idle || !is_unused(search, record) || asks_each_time(search, record) || node == 0 ||
+    const bool in_group = goleak_is_in_wait_group(search->input, record);
+    bool idle = goleak_has_bit(search->idle, stuck) || in_group || is_semaphore_untold(search, record);
+    if (!idle || (in_group && is_group_gone(search, record)) || !is_unused(search, record) ||
+        asks_each_time(search, record) || has_lost_its_own(search, record) || node == 0 ||
         !goleak_has_bit(search->alive, node))
         return false;
     const struct goleak_record *spawner = goleak_hope_spawner(search, node);

@@ -22,7 +22,7 @@
  *        nothing against                                                     likely
  *        woken again and again by one that may do so again                   waiting
  *          … but others like it are, and it is not any more                  suspect
- *            … and its site rises                                            likely
+ *            … and its site rises, or it was taken off a list                likely
  *          … or its site has 30 and more, none ended, and rises              suspect
  *        kept since its place has started all that it has (startup)          suspect
  *        an idle connection of 30 and more, none of which ended; they rise   suspect
@@ -356,11 +356,11 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
         return GOLEAK_VERDICT_SUSPECT;
     if (speaks(c, SERVED)) {
         bool idles = goleak_is_idler(c) && !goleak_has_blocked_mate(&c->input->ties, c->record);
-        bool left_out = !idles && goleak_is_left_out(c);
+        bool left_out = !idles && goleak_is_left_out(c), dropped = !idles && goleak_is_dropped(c);
         bool timed = goleak_hope_is_timed(c->input->store, c->input->limits, c->record, c->input->last);
-        return left_out && rising && !timed      ? GOLEAK_VERDICT_LIKELY
-               : left_out || (rising && endless) ? GOLEAK_VERDICT_SUSPECT
-                                                 : GOLEAK_VERDICT_WAITING;
+        return ((left_out && rising) || dropped) && !timed  ? GOLEAK_VERDICT_LIKELY
+               : left_out || dropped || (rising && endless) ? GOLEAK_VERDICT_SUSPECT
+                                                            : GOLEAK_VERDICT_WAITING;
     }
     if (is_ended_outside(c))
         return rising && (endless || goleak_is_left(c)) ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_WAITING;

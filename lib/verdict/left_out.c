@@ -1,8 +1,14 @@
 /* left_out - who is not woken any more, while others like it are. See hope.h. */
 #include "verdict/hope.h"
 
-/* Of more it would take long to ask, and who serves so many has not one alone to serve. */
-#define SERVED_ASKED 64
+/* ---- rounds ----
+ *
+ * One who hands something to all of a list goes round: between two wake-ups of one are those of all others, once or so.
+ * Of chance's gaps a third would be longer than twice that many in three rounds. Where none is, whoever is passed over
+ * for many rounds was taken off the list. */
+
+#define ROUNDS_LEAST 3   /* so often it was its turn; and so many go on */
+#define ROUNDS_MOST 4096 /* no list is as long, and they would all be asked */
 
 /* One who is asked for. */
 struct left_out {
@@ -17,13 +23,13 @@ struct left_out {
 static bool serves_others(const struct left_out *one, uint32_t waker)
 {
     struct goleak_run served = goleak_relation_of(&one->hope->woken, waker);
-    for (size_t i = 0; i < served.count && served.count <= SERVED_ASKED; i++) {
+    for (size_t i = 0; i < served.count && served.count <= GOLEAK_SERVED_ASKED; i++) {
         const struct goleak_record *other = goleak_store_at(one->input->store, served.all[i].record);
         if (other->site == one->record->site &&
             goleak_between(one->record->since, other->since) > one->waited / one->input->limits->together)
             return true;
     }
-    return served.count > SERVED_ASKED;
+    return served.count > GOLEAK_SERVED_ASKED;
 }
 
 /* Nobody but those whom it has started has woken it: that others' children have woken others says nothing of it. */
@@ -89,10 +95,43 @@ bool goleak_left_out(const struct goleak_hope_input *input, const struct goleak_
            !has_own_waker(&(struct left_out) { input, hope, record, habit, waited }, false);
 }
 
+uint32_t goleak_turns_missed(const struct goleak_hope_input *input, const struct goleak_habit *habit)
+{
+    return habit != NULL && habit->ended >= ROUNDS_LEAST ? goleak_woken_since(input->waits, habit) : 0;
+}
+
+bool goleak_may_drop(const struct goleak_hope_input *input, uint32_t missed, uint64_t count)
+{
+    return count > ROUNDS_LEAST && count <= ROUNDS_MOST && missed >= input->limits->rounds_missed * count;
+}
+
+void goleak_add_turns(const struct goleak_hope_input *input, struct goleak_rounds *rounds,
+                      const struct goleak_habit *habit, uint64_t count)
+{
+    if (habit == NULL || habit->ended < ROUNDS_LEAST || goleak_turns_missed(input, habit) > 2 * count)
+        return;
+    rounds->others += habit->gap > 2 * count;
+    rounds->taken++;
+    rounds->turns += habit->ended - 1;
+}
+
+bool goleak_dropped(const struct goleak_hope_input *input, const struct goleak_hope *hope,
+                    const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited,
+                    const struct goleak_rounds *rounds, uint64_t count)
+{
+    const uint32_t waker =
+        habit != NULL && !habit->others && habit->wakers[1] == 0 ? goleak_hope_waker(input->store, habit, 0) : 0;
+    return waker != 0 && rounds->others == 0 && rounds->taken >= ROUNDS_LEAST &&
+           rounds->turns >= input->limits->rounds_turns && habit->gap <= 2 * count &&
+           goleak_may_drop(input, goleak_turns_missed(input, habit), count) &&
+           goleak_hope_of(hope, waker) != GOLEAK_HOPE_NONE &&
+           serves_others(&(struct left_out) { input, hope, record, habit, waited }, waker);
+}
+
 bool goleak_is_served(const struct goleak_hope_input *input, const struct goleak_hope *hope,
                       const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited)
 {
-    return goleak_is_habit(input->store, habit, input->limits, record, waited) &&
+    return goleak_is_habit(input->waits, habit, input->limits, record, waited) &&
            goleak_hope_of(hope, record->index) != GOLEAK_HOPE_NONE &&
            !goleak_left_out(input, hope, record, habit, waited);
 }

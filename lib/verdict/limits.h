@@ -14,6 +14,7 @@ struct goleak_limits {
                                 and a sender's habit, too: senders do not idle */
     uint64_t timer_least;    /* so many waits like it that all ended by a timer tell of a first wait that it has one */
     uint32_t desert_least;   /* so many waits that ended by those who are gone: others of its kind are others' */
+    uint64_t own_least;      /* so many that are served, each by its own, are no pool: fewer of those are needed */
     int64_t never_ns;        /* a timer that is set for so long is not to fire: programs write a hundred years, or
                                 all that a duration holds, for "never" */
     int64_t together;        /* two were started together if less than 1/N of the wait lies between */
@@ -40,6 +41,9 @@ struct goleak_limits {
     uint32_t inside_most;              /* where more rest in methods of a type, they do not keep each other out */
     uint32_t answers_most;             /* of a goroutine that asks for several, and reads none at the moment */
     double left_out_chance;  /* that a goroutine which is served is left out so often */
+    uint64_t rounds_turns,
+        rounds_missed;       /* so many turns in none of which one was left out make rounds; so many without
+                                             it are none of chance's */
     double loss_chance;      /* what chance does less often is no chance */
     int64_t run_ns;          /* the scheduler (sysmon, every 10 ms) lets none run for longer: who seems to is in a
                                 system call, in a recording that tells none */
@@ -53,13 +57,14 @@ struct goleak_limits {
 
 #define GOLEAK_LIMITS_DEFAULT                                                                                          \
     {                                                                                                                  \
-        .habit_waits = 2, .patience = 10, .timer_least = 3, .desert_least = 5, .never_ns = GOLEAK_NEVER_NS,            \
-        .together = 10, .at_once = 100, .code_apart = 65536, .inside_part = 4, .chances = 20, .chances_at_work = 5,    \
-        .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .rise_part = 8, .endless_created = 30,                \
-        .usual_longer = 2, .usual_part = 20, .early_least = 5, .early_part = 10, .early_share = 10, .queue_least = 5,  \
-        .queue_idle = 4, .tied_least = 5, .tied_part = 10, .orphan_ns = 10000000, .orphan_events = 100,                \
-        .inside_most = 8, .answers_most = 2, .left_out_chance = 0.0001, .loss_chance = 0.05, .run_ns = 1000000000,     \
-        .brief_ns = 2, .loss_untold = 0.02, .own_most = 8, .lock_gaps = 100                                            \
+        .habit_waits = 2, .patience = 10, .timer_least = 3, .desert_least = 5, .own_least = 3,                         \
+        .never_ns = GOLEAK_NEVER_NS, .together = 10, .at_once = 100, .code_apart = 65536, .inside_part = 4,            \
+        .chances = 20, .chances_at_work = 5, .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .rise_part = 8,  \
+        .endless_created = 30, .usual_longer = 2, .usual_part = 20, .early_least = 5, .early_part = 10,                \
+        .early_share = 10, .queue_least = 5, .queue_idle = 4, .tied_least = 5, .tied_part = 10, .orphan_ns = 10000000, \
+        .orphan_events = 100, .inside_most = 8, .answers_most = 2, .left_out_chance = 0.0001, .rounds_turns = 30,      \
+        .rounds_missed = 8, .loss_chance = 0.05, .run_ns = 1000000000, .brief_ns = 2, .loss_untold = 0.02,             \
+        .own_most = 8, .lock_gaps = 100                                                                                \
     }
 
 extern const struct goleak_limits goleak_limits_default;

@@ -105,6 +105,8 @@ bool goleak_is_patience_gone(const struct goleak_case *c);
 bool goleak_is_orphan(const struct goleak_case *c);
 /* Others like it are woken, and it is not any more. */
 bool goleak_is_left_out(const struct goleak_case *c);
+/* … and was taken off a list, by all that others tell. */
+bool goleak_is_dropped(const struct goleak_case *c);
 bool goleak_is_idler(const struct goleak_case *c);
 /* Those who wait like it are served one after the other, and its turn has not come. */
 bool goleak_is_queued(const struct goleak_case *c);

@@ -98,7 +98,7 @@ GOLEAK_RULE(never_woken)
 GOLEAK_RULE(sender)
 {
     if (c->habit == NULL || c->habit->ended < c->input->limits->habit_waits ||
-        goleak_is_habit(c->input->store, c->habit, c->input->limits, c->record, c->waited))
+        goleak_is_habit(c->input->waits, c->habit, c->input->limits, c->record, c->waited))
         return false;
     goleak_say(out, "a sender that was received from %" PRIu32 " times here, each within %s, and now waits for %s",
                c->habit->ended, goleak_span_of(c->input, c->habit->longest).text,
@@ -116,15 +116,32 @@ bool goleak_is_left_out(const struct goleak_case *c)
     return goleak_left_out(&known, &c->input->hope, c->record, c->habit, c->waited);
 }
 
+bool goleak_is_dropped(const struct goleak_case *c)
+{
+    const struct goleak_hope_input known = {
+        .store = c->input->store, .waits = c->input->waits, .limits = c->input->limits, .last = c->input->last
+    };
+    return c->cohort != NULL && c->cohort->drops &&
+           goleak_dropped(&known, &c->input->hope, c->record, c->habit, c->waited, &c->cohort->rounds,
+                          c->cohort->count);
+}
+
 GOLEAK_RULE(left_out)
 {
-    if (!goleak_is_left_out(c))
+    const bool dropped = goleak_is_dropped(c);
+    if (!dropped && !goleak_is_left_out(c))
         return false;
     const uint32_t since = goleak_woken_since(c->input->waits, c->habit);
-    goleak_say(out,
-               "woken here %" PRIu32 " times; others like it at most %" PRIu32
-               " times between two of these, but %" PRIu32 " times since",
-               c->habit->ended, c->habit->gap - 1, since);
+    if (dropped)
+        goleak_say(out,
+                   "woken here %" PRIu32 " times, in turn with others like it by one goroutine, which has gone round "
+                   "without it since: it woke these %" PRIu32 " times",
+                   c->habit->ended, since);
+    else
+        goleak_say(out,
+                   "woken here %" PRIu32 " times; others like it at most %" PRIu32
+                   " times between two of these, but %" PRIu32 " times since",
+                   c->habit->ended, c->habit->gap - 1, since);
     goleak_say_number(out, "waits_ended", c->habit->ended);
     goleak_say_number(out, "waits_ended_between", c->habit->gap - 1);
     goleak_say_number(out, "waits_ended_since", since);
