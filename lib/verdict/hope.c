@@ -23,6 +23,8 @@ void goleak_hope_release(struct goleak_hope *hope)
     goleak_free(hope->alloc, hope->whom, bytes_of(hope->count));
     if (hope->unread != NULL)
         goleak_free(hope->alloc, hope->unread, goleak_words_of(hope->count) * sizeof *hope->unread);
+    if (hope->turned != NULL)
+        goleak_free(hope->alloc, hope->turned, goleak_words_of(hope->count) * sizeof *hope->turned);
     if (hope->own_sites != NULL)
         goleak_free(hope->alloc, hope->own_sites, goleak_words_of(hope->site_count) * sizeof *hope->own_sites);
     goleak_relation_release(&hope->crowds);
@@ -398,7 +400,8 @@ static void look_farther(struct goleak_hope_search *search)
         look_once(search, search->idle, GOLEAK_HOPE_SCOPE, goleak_hope_is_in_scope);
         if (up == search->queued) { /* less is known of these */
             goleak_hope_look_who_asked(search);
-            look_once(search, search->kept, GOLEAK_HOPE_STARTUP, goleak_hope_is_of_startup);
+            if (goleak_hope_look_who_is_left(search))
+                look_once(search, search->kept, GOLEAK_HOPE_STARTUP, goleak_hope_is_of_startup);
         }
         if (up == search->queued)
             return;
@@ -631,6 +634,7 @@ static void search_all(struct goleak_hope_search *search)
     }
     look_beside_leaders(search);
     look_beside_groups(search);
+    goleak_hope_find_turned(search);
 }
 
 static void release(struct goleak_hope_search *search, size_t nodes)
@@ -642,6 +646,7 @@ static void release(struct goleak_hope_search *search, size_t nodes)
     if (search->living_waits != NULL)
         goleak_free(alloc, search->living_waits, search->input->waits->site_count * sizeof *search->living_waits);
     goleak_free(alloc, search->bits, search->block_bytes);
+    goleak_free(alloc, search->left, goleak_sites_count(search->input->sites) * sizeof *search->left);
     goleak_free(alloc, search->standard, search->strings * sizeof *search->standard);
     goleak_free(alloc, search->nodes, nodes * sizeof *search->nodes);
 }
@@ -703,6 +708,8 @@ static void prepare(struct goleak_hope_search *search)
     search->lost = goleak_intern_find(strings, GOLEAK_NAME_LOST, strlen(GOLEAK_NAME_LOST));
     search->runtime_main = goleak_intern_find(strings, "runtime.main", 12);
     search->main_main = goleak_intern_find(strings, "main.main", 9);
+    search->pipe_writes[0] = goleak_intern_find(strings, "io.(*pipe).write", 16);
+    search->pipe_writes[1] = goleak_intern_find(strings, "net.(*pipe).write", 17);
     search->do_init = goleak_intern_find(strings, "runtime.doInit1", 15); /* from Go 1.21 on */
     if (search->do_init == 0)
         search->do_init = goleak_intern_find(strings, "runtime.doInit", 14);

@@ -76,6 +76,7 @@ struct goleak_hope {
     bool others;                   /* some living goroutine of the program's own waits for no lock */
     struct goleak_relation crowds; /* who is blocked, by the place of its object; marked: was woken there before */
     struct goleak_relation woken;  /* who is blocked where it was woken again and again, by who did so */
+    uint64_t *turned;              /* bits by record: who woke it has turned to those who took its place; NULL: none */
     uint64_t *own_sites; /* bits by spawn site: its goroutines are woken each by one of its own; NULL: nobody's are */
     size_t site_count;
     uint64_t *unread; /* bits by record: nobody is left to read the answer that it has handed over; NULL: none */
@@ -142,6 +143,12 @@ static inline enum goleak_hope_kind goleak_hope_of(const struct goleak_hope *hop
 static inline bool goleak_hope_is_unread(const struct goleak_hope *hope, uint32_t index)
 {
     return hope->unread != NULL && goleak_has_bit(hope->unread, index);
+}
+
+/* Whoever woke those at its channel wakes others at another one since, who were started behind that. */
+static inline bool goleak_hope_has_turned(const struct goleak_hope *hope, uint32_t index)
+{
+    return hope->turned != NULL && goleak_has_bit(hope->turned, index);
 }
 
 /* Those of its place have each one of their own to wake them. */

@@ -36,12 +36,23 @@ static bool waits_in_main(const struct goleak_record *record)
            (record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT);
 }
 
+static bool writes_to_pipe(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    for (int i = 0; i < 2; i++)
+        if (search->pipe_writes[i] != 0 &&
+            goleak_symbols_stands_in(search->input->symbols, record->block_stack, search->pipe_writes[i]))
+            return true;
+    return false;
+}
+
 static inline void note_hopeless(struct goleak_hope_search *search, const struct goleak_record *record)
 {
     goleak_set_bit(search->hopeless, record->index);
     goleak_set_bit(search->stuck_sites, record->site);
     bool idle = record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT ||
                 record->reason == GOLEAK_REASON_COND_WAIT;
+    if (idle && (search->pipe_writes[0] | search->pipe_writes[1]) != 0 && writes_to_pipe(search, record))
+        return;
     if (idle)
         goleak_set_bit(search->idle, record->index);
     bool leads = record->reason == GOLEAK_REASON_SYNC; /* in a WaitGroup, perhaps */

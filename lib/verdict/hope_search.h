@@ -11,6 +11,7 @@
  *      hope_readers.c  whose answers are read
  *      hope_outside.c  who waits for other programs
  *      hope_startup.c  who was started when the program did
+ *      hope_turned.c   whose waker has turned to others
  */
 #ifndef GOLEAK_VERDICT_HOPE_SEARCH_H
 #define GOLEAK_VERDICT_HOPE_SEARCH_H
@@ -59,6 +60,12 @@ struct goleak_hope_search {
     } * call_memos;    /* NULL: all functions have names */
     uint64_t
         *living_waits; /* by wait site: so many of those that ended were of goroutines that live; NULL: not asked */
+    struct goleak_place_left { /* who is left of a place's goroutines */
+        bool hopeful;          /* one that is not stuck, or is `kept` */
+        bool several;          /* of these that are kept, some by different ones, */
+        uint32_t spawner;      /* lineage node; 0: none */
+        bool asked, alone;     /* nobody hopeful is left of other places that its function has started */
+    } * left;                  /* by place; NULL: not asked for */
     uint64_t *outside; /* by stack: who waits there in a select does so for another program; NULL: nobody does */
     /* By spawn site: some of its goroutines are hopeless; another one has passed where one may be; all were started
      * long ago; some may be an idle pool. */
@@ -74,6 +81,7 @@ struct goleak_hope_search {
     uint32_t *nodes;               /* the record, of those who are blocked */
     bool any_blocked;
     uint32_t runtime_main, main_main, do_init; /* strings; 0: not told */
+    uint32_t pipe_writes[2];                   /* … of io.Pipe and net.Pipe, in which one sends though it selects */
     uint32_t lost;                             /* string: of functions whose names were lost, which are not one */
     uint32_t *queue;                    /* those who became hopeful, whose relations are not looked at yet */
     size_t queued;
@@ -165,11 +173,15 @@ goleak_hope_test goleak_hope_is_taken;
 void goleak_hope_find_outside(struct goleak_hope_search *search);
 void goleak_hope_release_outside(struct goleak_hope_search *search);
 goleak_hope_test goleak_hope_is_outside;
+/* hope_turned.c */
+void goleak_hope_find_turned(struct goleak_hope_search *search);
 /* hope_startup.c */
 void goleak_hope_find_quiet(struct goleak_hope_search *search);
 /* Who waits for the result of one that is stuck, and that it has just started, is not `kept` for other work. */
 void goleak_hope_look_who_asked(struct goleak_hope_search *search);
-/* Before anybody is asked, once. */
+/* Before anybody is asked, each time. False: memory. */
+bool goleak_hope_look_who_is_left(struct goleak_hope_search *search);
+/* … once. */
 void goleak_hope_count_living(struct goleak_hope_search *search);
 goleak_hope_test goleak_hope_is_of_startup;
 

@@ -1,6 +1,8 @@
 /* hope_startup - who was started when the program did, and is kept since. See hope.h. */
 #include "verdict/hope_search.h"
 
+#include <string.h>
+
 /* All of its place were started within a tenth of the time that has gone by since. */
 static bool is_quiet_since(const struct goleak_hope_search *search, const struct goleak_site *site)
 {
@@ -89,31 +91,66 @@ void goleak_hope_count_living(struct goleak_hope_search *search)
         }
 }
 
-/* Its own function, or the one around a closure; 0: not told. */
+/* ---- who is left of those that it may have been started for ---- */
+
+/* Its own function, or the one around a closure; 0: not told, or the standard library's. */
 static uint32_t source_of(const struct goleak_kin *kin)
 {
-    return kin->outer != 0 ? kin->outer : kin->function;
+    return kin->for_caller ? 0 : kin->outer != 0 ? kin->outer : kin->function;
 }
 
-/* Whoever waits in a WaitGroup waits for those to end who were started in the same function; all of these have, and it
- * has started none itself. */
-static bool is_group_gone(const struct goleak_hope_search *search, const struct goleak_record *record)
+bool goleak_hope_look_who_is_left(struct goleak_hope_search *search)
+{
+    const size_t sites = goleak_sites_count(search->input->sites);
+    struct goleak_place_left *left = search->left;
+    if (left == NULL)
+        left = search->left = goleak_alloc_array(search->hope->alloc, sites, sizeof *left);
+    search->failed = search->failed || left == NULL;
+    if (search->failed)
+        return false;
+    memset(left, 0, sites * sizeof *left);
+    for (uint32_t i = 1; i < search->hope->count; i++) {
+        const bool kept = goleak_has_bit(search->kept, i) && goleak_has_bit(search->hopeless, i);
+        if (!kept && search->hope->kinds[i] == GOLEAK_HOPE_NONE)
+            continue;
+        const uint32_t site = goleak_store_at(search->input->store, i)->site;
+        struct goleak_place_left *place = &left[goleak_sites_at(search->input->sites, site)->place];
+        place->hopeful = true;
+        if (kept && search->parents[i] != 0) {
+            place->several = place->several || (place->spawner != 0 && place->spawner != search->parents[i]);
+            place->spawner = search->parents[i];
+        }
+    }
+    return true;
+}
+
+/* All that the same function has started beside it have ended, or are stuck, and it has started none itself. */
+static bool is_alone_left(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     const struct goleak_hope_input *input = search->input;
     const uint32_t source = source_of(goleak_kin_of(search, record));
     const uint32_t own = goleak_sites_at(input->sites, record->site)->place;
-    bool any = false;
+    struct goleak_place_left *place = &search->left[own];
     if (source == 0 || (record->flags & GOLEAK_REC_SPAWNED) != 0)
         return false;
+    if (place->asked)
+        return place->alone;
+    place->asked = true;
     for (uint32_t site = 1; site < goleak_sites_count(input->sites); site++) {
-        const uint32_t place = goleak_sites_at(input->sites, site)->place;
-        if (place == own || source_of(&search->kin[site]) != source)
+        const uint32_t other = goleak_sites_at(input->sites, site)->place;
+        if (other == own || source_of(&search->kin[site]) != source)
             continue;
-        if (goleak_ledger_ended(input->ledger, place) < goleak_ledger_told(input->ledger, place, GOLEAK_T_CREATED))
-            return false;
-        any = true;
+        if (search->left[other].hopeful)
+            return place->alone = false;
+        place->alone = place->alone || goleak_ledger_told(input->ledger, other, GOLEAK_T_CREATED) != 0;
     }
-    return any;
+    return place->alone;
+}
+
+/* Others of its place have other spawners: these are sessions, which end one by one. */
+static bool is_of_a_session(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    return search->left[goleak_sites_at(search->input->sites, record->site)->place].several;
 }
 
 /* It was never woken where it waits, or once, as workers are that were not needed yet. Nor was any other of its kind;
@@ -130,17 +167,33 @@ static bool is_unused(const struct goleak_hope_search *search, const struct gole
                                            goleak_hope_may_come_again(search, record));
 }
 
-/* All who ever woke it here have ended, and nobody is left of those it had to do with: those of its place have each one of
- * their own to wake them, or its spawner has ended, too. */
-static bool has_lost_its_own(const struct goleak_hope_search *search, const struct goleak_record *record)
+/* It has ended, or is stuck. */
+static bool is_gone(const struct goleak_hope_search *search, uint32_t waker)
+{
+    return waker == 0 || (search->hope->kinds[waker] == GOLEAK_HOPE_NONE && !goleak_has_bit(search->kept, waker) &&
+                          (goleak_store_at(search->input->store, waker)->flags & GOLEAK_REC_MAIN) == 0);
+}
+
+/* It was woken here again and again, by one or two, which are gone. */
+static bool are_wakers_gone(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     const struct goleak_store *store = search->input->store;
     const struct goleak_habit *here = goleak_waits_here(search->input->waits, record);
-    if (here == NULL || here->ended < search->input->limits->habit_waits || here->wakers[0] == 0 || here->others ||
-        here->nobody != 0 || goleak_hope_waker(store, here, 0) != 0 || goleak_hope_waker(store, here, 1) != 0)
-        return false;
-    return (here->wakers[1] == 0 && goleak_hope_each_has_own(search->hope, record)) ||
-           (record->parent != 0 && !goleak_lineage_at(search->input->lineage, record->parent)->alive);
+    return here != NULL && here->ended >= search->input->limits->habit_waits && here->wakers[0] != 0 && !here->others &&
+           here->nobody == 0 && is_gone(search, goleak_hope_waker(store, here, 0)) &&
+           is_gone(search, goleak_hope_waker(store, here, 1));
+}
+
+/* Nobody is left of those it had to do with. Who was never woken may wait for the end of all, as receivers do. */
+static bool is_left_behind(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const bool orphan = record->parent != 0 && !goleak_has_bit(search->alive, record->parent);
+    if (goleak_hope_is_unread(search->hope, record->index) || (orphan && is_of_a_session(search, record)))
+        return true;
+    if (are_wakers_gone(search, record))
+        return orphan || goleak_hope_each_has_own(search->hope, record) || is_alone_left(search, record);
+    return (record->reason == GOLEAK_REASON_COND_WAIT || record->reason == GOLEAK_REASON_SYNC) &&
+           is_alone_left(search, record);
 }
 
 /* Each time it waits there it does so for something else, that it has asked for: so far it got that soon, and by another
@@ -233,9 +286,8 @@ bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t
         node = goleak_nearest_alive(search, node);
     const bool in_group = goleak_is_in_wait_group(search->input, record);
     bool idle = goleak_has_bit(search->idle, stuck) || in_group || is_semaphore_untold(search, record);
-    if (!idle || (in_group && is_group_gone(search, record)) || !is_unused(search, record) ||
-        asks_each_time(search, record) || has_lost_its_own(search, record) || node == 0 ||
-        !goleak_has_bit(search->alive, node))
+    if (!idle || is_left_behind(search, record) || !is_unused(search, record) || asks_each_time(search, record) ||
+        node == 0 || !goleak_has_bit(search->alive, node))
         return false;
     const struct goleak_record *spawner = goleak_hope_spawner(search, node);
     *whom = spawner != NULL ? spawner->index : 0;

@@ -354,6 +354,8 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
         return rising || !speaks(c, SERVED) ? GOLEAK_VERDICT_LIKELY : GOLEAK_VERDICT_SUSPECT;
     if (c->hope == GOLEAK_HOPE_INSIDE && goleak_is_patience_gone(c))
         return GOLEAK_VERDICT_SUSPECT;
+    if (goleak_is_replaced(c))
+        return GOLEAK_VERDICT_LIKELY;
     if (speaks(c, SERVED)) {
         bool idles = goleak_is_idler(c) && !goleak_has_blocked_mate(&c->input->ties, c->record);
         bool left_out = !idles && goleak_is_left_out(c), dropped = !idles && goleak_is_dropped(c);

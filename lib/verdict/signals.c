@@ -126,9 +126,22 @@ bool goleak_is_dropped(const struct goleak_case *c)
                           c->cohort->count);
 }
 
+bool goleak_is_replaced(const struct goleak_case *c)
+{
+    const bool may_be = c->hope == GOLEAK_HOPE_NONE || c->hope == GOLEAK_HOPE_WAKER || c->hope == GOLEAK_HOPE_MANY ||
+                        c->hope == GOLEAK_HOPE_PEER || c->hope == GOLEAK_HOPE_FELLOW;
+    return may_be && goleak_hope_has_turned(&c->input->hope, c->index);
+}
+
 GOLEAK_RULE(left_out)
 {
     const bool dropped = goleak_is_dropped(c);
+    if (goleak_is_replaced(c)) {
+        goleak_say(out,
+                   "whoever woke those on its channel has turned to others, on another one, which were started behind "
+                   "that and wait in the same function");
+        return true;
+    }
     if (!dropped && !goleak_is_left_out(c))
         return false;
     const uint32_t since = goleak_woken_since(c->input->waits, c->habit);

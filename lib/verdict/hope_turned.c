@@ -1,0 +1,255 @@
+/*
+ * hope_turned - who waits at a channel whose waker has turned to another one. See hope.h.
+ *
+ * A pool that is replaced (a reload, a swapped channel) leaves those behind who wait at the old one: they were served
+ * together, until others were started, which wait in the same function at another channel, together, and which whoever
+ * served the old ones has served ever since. Pools that live beside each other were there when the other one was served,
+ * or are served by turns.
+ */
+#include "verdict/hope_search.h"
+
+/* Who wait for one object. */
+struct crowd {
+    uint32_t function, reason; /* in which, and for what; function 0: not told, or not all alike */
+    uint32_t count;
+    uint32_t wakers[2];  /* records that live and are not stuck; 0: none */
+    uint64_t ended;      /* waits there */
+    int64_t born, since; /* the first one was; the last one came back */
+};
+
+struct turned {
+    struct goleak_intern index; /* bytes: function, reason */
+    struct crowd *newest;       /* by id - 1: that of those who were started last, and are served */
+    size_t capacity;
+};
+
+static uint32_t function_of(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_symbols *symbols = search->input->symbols;
+    const uint32_t frame = goleak_symbols_blocked_at(symbols, record->block_stack);
+    const uint32_t function = frame != 0 ? symbols->frame_info[frame - 1].function : 0;
+    const char *name = goleak_symbols_text(symbols, function);
+    if (function == search->lost)
+        return 0;
+    if (!goleak_symbols_is_wrapper(name)) /* whose number tells that it is another one */
+        return function;
+    return goleak_intern_find(&symbols->strings, name, goleak_symbols_outer_size(name));
+}
+
+static void add_waker(const struct goleak_hope_search *search, struct crowd *crowd, uint32_t waker)
+{
+    if (waker == 0 || search->hope->kinds[waker] == GOLEAK_HOPE_NONE || crowd->wakers[0] == waker)
+        return;
+    crowd->wakers[crowd->wakers[0] != 0] = waker;
+}
+
+static struct crowd crowd_of(const struct goleak_hope_search *search, const struct goleak_run *run)
+{
+    const struct goleak_hope_input *input = search->input;
+    struct crowd crowd = { .count = (uint32_t)run->count, .born = INT64_MAX, .since = INT64_MIN };
+    for (size_t i = 0; i < run->count; i++) {
+        const struct goleak_record *record = goleak_store_at(input->store, run->all[i].record);
+        const struct goleak_habit *here = goleak_waits_here(input->waits, record);
+        const uint32_t function = function_of(search, record);
+        if (function == 0 || (i != 0 && (function != crowd.function || record->reason != crowd.reason)) ||
+            record->created == GOLEAK_NO_MOMENT)
+            return (struct crowd) { .function = 0 };
+        crowd.function = function;
+        crowd.reason = record->reason;
+        crowd.born = record->created < crowd.born ? record->created : crowd.born;
+        crowd.since = record->since > crowd.since ? record->since : crowd.since;
+        if (here == NULL)
+            continue;
+        crowd.ended += here->ended;
+        for (int which = 0; which < 2; which++)
+            add_waker(search, &crowd, goleak_hope_waker(input->store, here, which));
+    }
+    return crowd;
+}
+
+/* Those of this function and reason; 0: memory, or, to find some, there are none. */
+static uint32_t id_of(struct turned *turned, const struct crowd *crowd, bool add)
+{
+    const uint32_t key[] = { crowd->function, crowd->reason };
+    return add ? goleak_intern_add(&turned->index, key, sizeof key)
+               : goleak_intern_find(&turned->index, key, sizeof key);
+}
+
+/* Receivers alone idle; who is served is so by somebody. */
+static bool is_told(const struct crowd *crowd)
+{
+    return crowd->function != 0 && crowd->reason == GOLEAK_REASON_CHAN_RECV && crowd->wakers[0] != 0;
+}
+
+/* False: memory. */
+static bool note_newest(struct goleak_hope_search *search, struct turned *turned, const struct crowd *crowd)
+{
+    if (!is_told(crowd) || crowd->ended < search->input->limits->turned_least)
+        return true;
+    const size_t before = turned->index.count;
+    const uint32_t id = id_of(turned, crowd, true);
+    if (id == 0 || !goleak_grow(search->hope->alloc, &turned->newest, &turned->capacity, id, sizeof *turned->newest))
+        return false;
+    struct crowd *newest = &turned->newest[id - 1];
+    if (id > before || crowd->born > newest->born)
+        *newest = *crowd;
+    return true;
+}
+
+/* A moment: soon after those who were born then, and were served up to the last one, had begun. What was on its way to
+ * others may still have come until then. */
+static int64_t soon_after(const struct goleak_hope_search *search, int64_t born, int64_t last)
+{
+    return born + goleak_between(born, last) / search->input->limits->together;
+}
+
+static bool has_turned(const struct goleak_hope_search *search, struct turned *turned, const struct crowd *crowd)
+{
+    const uint32_t id = is_told(crowd) ? id_of(turned, crowd, false) : 0;
+    const struct crowd *newest = id != 0 ? &turned->newest[id - 1] : NULL;
+    if (newest == NULL || crowd->born >= newest->born || newest->ended < crowd->count / 2 ||
+        crowd->since > soon_after(search, newest->born, newest->since))
+        return false;
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; k < 2; k++)
+            if (crowd->wakers[i] != 0 && crowd->wakers[i] == newest->wakers[k])
+                return true;
+    return false;
+}
+
+/* False: memory. */
+static bool mark(struct goleak_hope_search *search, uint32_t record)
+{
+    struct goleak_hope *hope = search->hope;
+    if (hope->turned == NULL)
+        hope->turned = goleak_alloc_zeroed(hope->alloc, goleak_words_of(hope->count) * sizeof *hope->turned);
+    if (hope->turned != NULL)
+        goleak_set_bit(hope->turned, record);
+    return hope->turned != NULL;
+}
+
+static bool mark_all(struct goleak_hope_search *search, const struct goleak_run *run)
+{
+    for (size_t i = 0; i < run->count; i++)
+        if (!mark(search, run->all[i].record))
+            return false;
+    return true;
+}
+
+static void look_by_object(struct goleak_hope_search *search)
+{
+    const struct goleak_relation *crowds = &search->hope->crowds;
+    struct turned turned = { .newest = NULL };
+    goleak_intern_init(&turned.index, search->hope->alloc);
+    for (int pass = 0; pass < 2 && !search->failed; pass++) {
+        for (size_t i = 0; i < crowds->count && !search->failed;) {
+            const struct goleak_run run = goleak_relation_of(crowds, crowds->all[i].key);
+            i += run.count;
+            if (run.count < 2 || !run.all[0].marked)
+                continue;
+            const struct crowd crowd = crowd_of(search, &run);
+            search->failed = pass == 0                             ? !note_newest(search, &turned, &crowd)
+                             : has_turned(search, &turned, &crowd) ? !mark_all(search, &run)
+                                                                   : false;
+        }
+        if (turned.index.count == 0)
+            break;
+    }
+    goleak_free(search->hope->alloc, turned.newest, turned.capacity * sizeof *turned.newest);
+    goleak_intern_release(&turned.index);
+}
+
+/* ---- where objects are not told ----
+ *
+ * Of those whom one goroutine wakes, in one function, the ones who were started last are served in turn, and nobody else
+ * has been since. */
+
+/* Those of its function that wait as it does, by their births; they leave the list. Returns how many. */
+static size_t take_alike(const struct goleak_hope_search *search, const struct goleak_record **all, size_t *count,
+                         const struct goleak_record **alike)
+{
+    const uint32_t function = function_of(search, all[0]);
+    size_t taken = 0, left = 0;
+    for (size_t i = 0; i < *count; i++) {
+        const struct goleak_record *record = all[i];
+        size_t at = taken;
+        if (function_of(search, record) != function) {
+            all[left++] = record;
+            continue;
+        }
+        for (; at > 0 && alike[at - 1]->created > record->created; at--)
+            alike[at] = alike[at - 1];
+        alike[at] = record;
+        taken++;
+    }
+    *count = left;
+    return function != 0 ? taken : 0;
+}
+
+static bool are_served_in_turn(const struct goleak_hope_search *search, const struct goleak_record *const *all,
+                               size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct goleak_habit *here = goleak_waits_here(search->input->waits, all[i]);
+        if (here == NULL || here->ended < search->input->limits->turned_rounds || here->gap > 2 * count)
+            return false;
+    }
+    return true;
+}
+
+/* When the last one of them came back. */
+static int64_t last_since(const struct goleak_record *const *all, size_t count)
+{
+    int64_t last = INT64_MIN;
+    for (size_t i = 0; i < count; i++)
+        last = all[i]->since > last ? all[i]->since : last;
+    return last;
+}
+
+/* How many of them, from the first one on, are not served any more: more than one, as are the others. */
+static size_t count_replaced(const struct goleak_hope_search *search, const struct goleak_record *const *all,
+                             size_t count)
+{
+    for (size_t first = count - 2; count >= 4 && first >= 2; first--)
+        if (all[first - 1]->created < all[first]->created &&
+            last_since(all, first) <= soon_after(search, all[first]->created, last_since(all + first, count - first)) &&
+            are_served_in_turn(search, all + first, count - first))
+            return first;
+    return 0;
+}
+
+static void look_at_served(struct goleak_hope_search *search, const struct goleak_run *run)
+{
+    const struct goleak_record *all[GOLEAK_SERVED_ASKED], *alike[GOLEAK_SERVED_ASKED];
+    size_t count = 0;
+    for (size_t i = 0; i < run->count; i++) {
+        const struct goleak_record *record = goleak_store_at(search->input->store, run->all[i].record);
+        if (record->reason == GOLEAK_REASON_CHAN_RECV && record->created != GOLEAK_NO_MOMENT)
+            all[count++] = record;
+    }
+    while (count >= 4) {
+        const size_t taken = take_alike(search, all, &count, alike), replaced = count_replaced(search, alike, taken);
+        for (size_t i = 0; i < replaced; i++)
+            search->failed = search->failed || !mark(search, alike[i]->index);
+    }
+}
+
+static void look_by_waker(struct goleak_hope_search *search)
+{
+    const struct goleak_relation *woken = &search->hope->woken;
+    for (size_t i = 0; i < woken->count && !search->failed;) {
+        const struct goleak_run run = goleak_relation_of(woken, woken->all[i].key);
+        i += run.count;
+        if (run.count >= 4 && run.count <= GOLEAK_SERVED_ASKED &&
+            search->hope->kinds[run.all[0].key] != GOLEAK_HOPE_NONE)
+            look_at_served(search, &run);
+    }
+}
+
+void goleak_hope_find_turned(struct goleak_hope_search *search)
+{
+    if (search->hope->crowds.count != 0)
+        look_by_object(search);
+    else
+        look_by_waker(search);
+}
