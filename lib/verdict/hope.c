@@ -660,7 +660,8 @@ static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t re
                                &search->taken,   &search->in_sync };
     uint64_t **by_node[] = { &search->alive, &search->blocked, &search->helped, &search->wanted, &search->wanted_more,
                              &search->named };
-    uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites, &search->pool_sites };
+    uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites, &search->pool_sites,
+                             &search->paired_sites };
     const struct {
         uint64_t ***sets;
         size_t count, words;

@@ -1,6 +1,9 @@
 /* hope_beside - who was started together with one that is stuck, and acts. See hope.h. */
 #include "verdict/hope_search.h"
 
+#include "base/idmap.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- what a spawn site tells ---- */
@@ -139,6 +142,90 @@ static void ask(struct goleak_hope_search *search, const struct goleak_record *r
     goleak_set_bit(search->wanted, record->parent);
 }
 
+/* ---- pairs ----
+ *
+ * A connection's reader and its writer are started one after the other, as often as each other. Who waits has to do with
+ * the one that was started with it, and so between those of its own place that were started before it and behind it; what
+ * others of that place do says nothing of it. */
+
+static uint64_t pair_key(const struct goleak_hope_search *search, uint32_t site)
+{
+    const struct goleak_kin *kin = &search->kin[site];
+    const uint32_t place = goleak_sites_at(search->input->sites, site)->place;
+    const uint64_t born = goleak_ledger_told(search->input->ledger, place, GOLEAK_T_CREATED);
+    const bool may_be = place == site && kin->function != 0 && !kin->for_caller && !kin->unnamed &&
+                        born >= search->input->limits->own_least && born <= UINT32_MAX;
+    return may_be ? (uint64_t)kin->function << 32 | born : 0;
+}
+
+/* Places that are paired. False: memory. */
+static bool find_pairs(struct goleak_hope_search *search)
+{
+    struct goleak_idmap counts;
+    bool good = true;
+    goleak_idmap_init(&counts, search->hope->alloc);
+    for (uint32_t site = 1; site < goleak_sites_count(search->input->sites) && good; site++) {
+        const uint64_t key = pair_key(search, site);
+        good = key == 0 || goleak_idmap_put(&counts, key, goleak_idmap_get(&counts, key) + 1);
+    }
+    for (uint32_t site = 1; site < goleak_sites_count(search->input->sites) && good; site++) {
+        const uint64_t key = pair_key(search, goleak_sites_at(search->input->sites, site)->place);
+        if (key != 0 && goleak_idmap_get(&counts, key) > 1)
+            goleak_set_bit(search->paired_sites, site);
+    }
+    goleak_idmap_release(&counts);
+    return good;
+}
+
+struct paired {
+    uint32_t parent, site;
+    int64_t created;
+    struct goleak_asker *asker;
+};
+
+static int by_birth(const void *one, const void *other)
+{
+    const struct paired *a = one, *b = other;
+    return a->parent != b->parent     ? (a->parent < b->parent ? -1 : 1)
+           : a->site != b->site       ? (a->site < b->site ? -1 : 1)
+           : a->created != b->created ? (a->created < b->created ? -1 : 1)
+                                      : 0;
+}
+
+static bool are_neighbours(const struct paired *one, const struct paired *other)
+{
+    return one->parent == other->parent && one->site == other->site && one->created < other->created;
+}
+
+/* Those of pairs who ask do so for less time. False: memory. */
+static bool narrow_pairs(struct goleak_hope_search *search)
+{
+    const struct goleak_store *store = search->input->store;
+    struct paired *all = NULL;
+    size_t count = 0, capacity = 0;
+    bool good = true;
+    for (size_t i = 1; i <= search->families.asker_count && good; i++) {
+        struct goleak_asker *asker = &search->families.askers[i];
+        const struct goleak_record *record = goleak_store_at(store, asker->record);
+        if (!goleak_has_bit(search->paired_sites, record->site) || record->reason == GOLEAK_REASON_SYNC)
+            continue;
+        good = goleak_grow(search->hope->alloc, &all, &capacity, count + 1, sizeof *all);
+        if (good)
+            all[count++] = (struct paired) { record->parent, record->site, record->created, asker };
+    }
+    if (good && count > 1)
+        qsort(all, count, sizeof *all, by_birth);
+    for (size_t i = 0; i < count && good; i++) {
+        struct goleak_asker *asker = all[i].asker;
+        if (i > 0 && are_neighbours(&all[i - 1], &all[i]) && asker->since <= all[i - 1].created)
+            asker->since = all[i - 1].created + 1;
+        if (i + 1 < count && are_neighbours(&all[i], &all[i + 1]) && asker->until >= all[i + 1].created)
+            asker->until = all[i + 1].created - 1;
+    }
+    goleak_free(search->hope->alloc, all, capacity * sizeof *all);
+    return good;
+}
+
 /* The helpers of a word whose spawner some are looked for of, without a branch: who is cannot be foreseen. */
 static size_t fetch_helpers(const struct goleak_hope_search *search, uint32_t word, uint32_t records[GOLEAK_WORD])
 {
@@ -250,7 +337,7 @@ static uint32_t ask_some(struct goleak_hope_search *search, uint32_t word)
         for (size_t i = 0; i < count && !search->failed; i++)
             ask(search, goleak_store_at(search->input->store, records[i]));
     }
-    search->failed = search->failed || !goleak_families_sort(&search->families);
+    search->failed = search->failed || !narrow_pairs(search) || !goleak_families_sort(&search->families);
     return word;
 }
 
@@ -258,6 +345,7 @@ void goleak_hope_look_beside(struct goleak_hope_search *search)
 {
     const uint32_t words = (uint32_t)goleak_words_of(search->hope->count);
     const size_t nodes = goleak_words_of(search->input->lineage->count + 1) * sizeof *search->wanted;
+    search->failed = search->failed || !find_pairs(search);
     for (uint32_t next = 0; next < words && !search->failed;) {
         goleak_families_init(&search->families, search->hope->alloc);
         search->vain = 0;

@@ -70,6 +70,7 @@ struct goleak_hope_search {
     /* By spawn site: some of its goroutines are hopeless; another one has passed where one may be; all were started
      * long ago; some may be an idle pool. */
     uint64_t *stuck_sites, *passed_sites, *quiet_sites, *pool_sites;
+    uint64_t *paired_sites; /* their goroutines were started with those of another one */
     size_t strings;
     uint8_t *standard; /* by string: a function of the standard library? 1 no, 2 yes, 0 not asked for yet */
     uint32_t *parents;             /* by record: lineage node of its spawner; 0: none, or it does not live */

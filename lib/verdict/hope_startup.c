@@ -190,8 +190,10 @@ static bool is_left_behind(const struct goleak_hope_search *search, const struct
     const bool orphan = record->parent != 0 && !goleak_has_bit(search->alive, record->parent);
     if (goleak_hope_is_unread(search->hope, record->index) || (orphan && is_of_a_session(search, record)))
         return true;
-    if (are_wakers_gone(search, record))
-        return orphan || goleak_hope_each_has_own(search->hope, record) || is_alone_left(search, record);
+    if (are_wakers_gone(search, record)) {
+        const bool had_one = goleak_waits_here(search->input->waits, record)->wakers[1] == 0;
+        return (had_one && (orphan || goleak_hope_each_has_own(search->hope, record))) || is_alone_left(search, record);
+    }
     return (record->reason == GOLEAK_REASON_COND_WAIT || record->reason == GOLEAK_REASON_SYNC) &&
            is_alone_left(search, record);
 }

@@ -121,7 +121,7 @@ bool goleak_dropped(const struct goleak_hope_input *input, const struct goleak_h
 {
     const uint32_t waker =
         habit != NULL && !habit->others && habit->wakers[1] == 0 ? goleak_hope_waker(input->store, habit, 0) : 0;
-    return waker != 0 && rounds->others == 0 && rounds->taken >= ROUNDS_LEAST &&
+    return waker != 0 && rounds->others == 0 && rounds->taken >= ROUNDS_LEAST && rounds->taken > count / 2 &&
            rounds->turns >= input->limits->rounds_turns && habit->gap <= 2 * count &&
            goleak_may_drop(input, goleak_turns_missed(input, habit), count) &&
            goleak_hope_of(hope, waker) != GOLEAK_HOPE_NONE &&
