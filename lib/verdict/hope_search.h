@@ -180,7 +180,7 @@ void goleak_hope_find_turned(struct goleak_hope_search *search);
 void goleak_hope_find_quiet(struct goleak_hope_search *search);
 /* Who waits for the result of one that is stuck, and that it has just started, is not `kept` for other work. */
 void goleak_hope_look_who_asked(struct goleak_hope_search *search);
-/* Before anybody is asked, each time. False: memory. */
+/* Before anybody is asked, each time. False: there is nobody to be asked, or no memory. */
 bool goleak_hope_look_who_is_left(struct goleak_hope_search *search);
 /* … once. */
 void goleak_hope_count_living(struct goleak_hope_search *search);

@@ -99,15 +99,26 @@ static uint32_t source_of(const struct goleak_kin *kin)
     return kin->for_caller ? 0 : kin->outer != 0 ? kin->outer : kin->function;
 }
 
+static bool is_any_kept(const struct goleak_hope_search *search)
+{
+    for (size_t word = 0; word < goleak_words_of(search->hope->count); word++)
+        if ((search->kept[word] & search->hopeless[word]) != 0)
+            return true;
+    return false;
+}
+
 bool goleak_hope_look_who_is_left(struct goleak_hope_search *search)
 {
+    if (!is_any_kept(search))
+        return false;
     const size_t sites = goleak_sites_count(search->input->sites);
     struct goleak_place_left *left = search->left;
     if (left == NULL)
         left = search->left = goleak_alloc_array(search->hope->alloc, sites, sizeof *left);
-    search->failed = search->failed || left == NULL;
-    if (search->failed)
+    if (left == NULL) {
+        search->failed = true;
         return false;
+    }
     memset(left, 0, sites * sizeof *left);
     for (uint32_t i = 1; i < search->hope->count; i++) {
         const bool kept = goleak_has_bit(search->kept, i) && goleak_has_bit(search->hopeless, i);

@@ -19,6 +19,7 @@
  *
  *        its lock's holder has ended, is stuck, or does not unlock it        likely
  *        reads a connection, whose answer is read                            waiting
+ *        its waker has turned to those who took its place                    likely
  *        nothing against                                                     likely
  *        woken again and again by one that may do so again                   waiting
  *          … but others like it are, and it is not any more                  suspect
