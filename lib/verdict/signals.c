@@ -138,8 +138,9 @@ GOLEAK_RULE(left_out)
     const bool dropped = goleak_is_dropped(c);
     if (goleak_is_replaced(c)) {
         goleak_say(out,
-                   "whoever woke those on its channel has turned to others, on another one, which were started behind "
-                   "that and wait in the same function");
+                   "whoever woke %s has turned to others%s, which were started since and wait in the same function",
+                   c->input->objects_told ? "those on its channel" : "it and its fellows",
+                   c->input->objects_told ? " on another one" : ", in turn");
         return true;
     }
     if (!dropped && !goleak_is_left_out(c))
