@@ -154,10 +154,18 @@ static uint32_t function_of(const struct goleak_hope_input *known, uint32_t site
     return frame != 0 ? known->symbols->frame_info[frame - 1].function : 0;
 }
 
-/* Those of the standard library that start idlers who were woken. False: there are none. */
-static bool mark_functions(const struct goleak_hope_input *known, uint64_t *functions)
+/* Those of the standard library that start idlers who were woken, or whose mates nobody reads. False: there are none. */
+static bool mark_functions(const struct goleak_ties *ties, uint64_t *functions)
 {
+    const struct goleak_hope_input *known = &ties->known;
+    const size_t words = ties->hope->unread != NULL ? goleak_words_of(ties->hope->count) : 0;
     bool any = false;
+    for (size_t word = 0; word < words; word++)
+        for (uint64_t left = ties->hope->unread[word]; left != 0; left &= left - 1) {
+            const uint32_t index = (uint32_t)word * 64 + goleak_low_zeros(left);
+            goleak_set_bit(functions, function_of(known, goleak_store_at(known->store, index)->site));
+            any = true;
+        }
     for (size_t i = 1; i < known->waits->site_count; i++) {
         const struct goleak_wait_site *at = &known->waits->sites[i];
         const bool idles = goleak_idler_of(known->symbols, at->stack, at->reason) != 0;
@@ -197,8 +205,7 @@ static bool find_mates(struct goleak_ties *ties)
     const size_t functions = goleak_words_of(ties->known.symbols->strings.count + 1),
                  words = functions + goleak_words_of(goleak_sites_count(ties->known.sites));
     uint64_t *marks = goleak_alloc_zeroed(ties->alloc, words * sizeof *marks);
-    const bool good =
-        marks != NULL && (!mark_functions(&ties->known, marks) || add_mates(ties, marks, marks + functions));
+    const bool good = marks != NULL && (!mark_functions(ties, marks) || add_mates(ties, marks, marks + functions));
     goleak_free(ties->alloc, marks, words * sizeof *marks);
     return good;
 }
