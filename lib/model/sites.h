@@ -61,6 +61,16 @@ void goleak_sites_release(struct goleak_sites *sites);
 /* Of more processes the rest share their sites: what is known of waits takes a kilobyte and more for each. */
 #define GOLEAK_SITES_PROCESSES 256
 
+/* Of more processes than these it is that of the rest. */
+static inline uint32_t goleak_sites_process(const struct goleak_sites *sites, uint32_t site)
+{
+    uint32_t key[4];
+    if (site == 0)
+        return 0;
+    memcpy(key, goleak_intern_get(&sites->index, site, NULL), sizeof key);
+    return key[2];
+}
+
 /* False when memory ends. (0, 0) is site 0, in any process; others are each process's own, for what is true of a
  * place in one need not be in another, and each caller's (the frame that called the function of the go statement; 0:
  * not told): a library's Go(f) starts whatever it is given. */

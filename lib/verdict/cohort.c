@@ -61,21 +61,20 @@ static void pool(struct goleak_cohorts *cohorts, const struct goleak_hope_input 
     }
 }
 
-/* So many of them, the longest wait of which this one is. NULL: memory. */
-static struct goleak_cohort *add(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
-                                 const struct goleak_hope *hope, const struct goleak_record *record, uint64_t count,
-                                 int64_t waited, bool served)
+/* So many of them, the longest wait of which this one is. */
+static bool add(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input, const struct goleak_hope *hope,
+                const struct goleak_record *record, uint64_t count, int64_t waited, bool served)
 {
     struct goleak_cohort *cohort = find(cohorts, input, record);
     if (cohort == NULL)
-        return NULL;
+        return false;
     cohort->count += count;
     cohort->scoped += goleak_hope_of(hope, record->index) == GOLEAK_HOPE_SCOPE ? count : 0;
     cohort->served += served;
     cohort->outlasting += waited > cohort->edge ? count : 0;
     cohort->going_on[goleak_wait_bucket(waited)] += count;
     cohort->longest = waited > cohort->longest ? waited : cohort->longest;
-    return cohort;
+    return true;
 }
 
 static bool add_bunches(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
@@ -105,11 +104,8 @@ static bool add_alone(struct goleak_cohorts *cohorts, const struct goleak_hope_i
         const bool by_timers = habit != NULL && input->waits->tells_wakers && habit->nobody == habit->ended;
         bool served = !by_timers && goleak_hope_of(hope, record->index) != GOLEAK_HOPE_STARTUP &&
                       goleak_is_served(input, hope, record, habit, waited);
-        struct goleak_cohort *cohort = add(cohorts, input, hope, record, 1, waited, served);
-        if (cohort == NULL)
+        if (!add(cohorts, input, hope, record, 1, waited, served))
             return false;
-        const uint32_t missed = goleak_turns_missed(input, habit);
-        cohort->missed = missed > cohort->missed ? missed : cohort->missed;
     }
     return true;
 }
@@ -144,33 +140,12 @@ static bool add_callers(struct goleak_cohorts *cohorts, const struct goleak_site
     return good;
 }
 
-/* Who is still woken in turn, where others may be passed over. Mostly nobody is, and nobody is asked again. */
-static void find_rounds(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
-                        const struct goleak_bunches *bunches)
-{
-    bool any = false;
-    for (size_t i = 0; i < cohorts->index.count; i++) {
-        struct goleak_cohort *cohort = &cohorts->cohorts[i];
-        cohort->drops = goleak_may_drop(input, cohort->missed, cohort->count);
-        any |= cohort->drops;
-    }
-    for (size_t i = 0; any && i < bunches->alone_count; i++) {
-        const struct goleak_record *record = goleak_bunch_alone(bunches, input->store, input->waits, i);
-        const struct goleak_cohort_key key = key_of(record);
-        const uint32_t id = goleak_is_blocked(record) ? goleak_intern_find(&cohorts->index, &key, sizeof key) : 0;
-        struct goleak_cohort *cohort = id != 0 ? &cohorts->cohorts[id - 1] : NULL;
-        if (cohort != NULL && cohort->drops)
-            goleak_add_turns(input, &cohort->rounds, goleak_waits_here(input->waits, record), cohort->count);
-    }
-}
-
 enum goleak_status goleak_cohorts_find(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
                                        const struct goleak_hope *hope, const struct goleak_bunches *bunches)
 {
     if (!add_bunches(cohorts, input, hope, bunches) || !add_alone(cohorts, input, hope, bunches) ||
         !add_callers(cohorts, input->sites))
         return goleak_alloc_failure(cohorts->alloc);
-    find_rounds(cohorts, input, bunches);
     pool(cohorts, input);
     return GOLEAK_OK;
 }

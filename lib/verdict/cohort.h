@@ -16,9 +16,6 @@ struct goleak_cohort {
     uint8_t idler;   /* of goleak_idlers; 0: none */
     uint64_t scoped; /* of these with GOLEAK_HOPE_SCOPE */
     uint64_t served; /* of these woken here more than once, by somebody who may do so again, and not left out since */
-    uint32_t missed; /* so often were others woken while one was not that had been */
-    bool drops;      /* … which may be more than chance: */
-    struct goleak_rounds rounds;
     uint64_t outlasting;                    /* who have waited for longer than any wait like theirs that ended took */
     int64_t edge;                           /* … which is so long */
     uint64_t going_on[GOLEAK_WAIT_BUCKETS]; /* how long they have waited, as in goleak_wait_site */

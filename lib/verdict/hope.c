@@ -149,7 +149,7 @@ static bool has_busy_waker(const struct goleak_waits *waits, const struct goleak
         habit = sender != NULL ? goleak_waits_here(waits, sender) : NULL;
         if (habit == NULL || habit->ended < limits->habit_waits)
             return false;
-        waited = (int64_t)((uint64_t)waited + (uint64_t)record->since - (uint64_t)sender->since);
+        waited = goleak_waited(sender, (int64_t)((uint64_t)record->since + (uint64_t)waited)); /* to the same end */
         record = sender;
     }
     return false;
@@ -553,14 +553,15 @@ static void look_at_locks(struct goleak_hope_search *search)
         }
 }
 
-/* One of those that a waker serves: of its place nobody else, or it has none of its own. */
+/* One of those that a waker serves: alone, and of its place nobody else, or it has none of its own. */
 static void count_own(const struct goleak_hope_search *search, const struct goleak_related *served, size_t count,
                       uint32_t *own)
 {
     const struct goleak_record *record = goleak_store_at(search->input->store, served->record);
+    const struct goleak_habit *here = goleak_waits_here(search->input->waits, record);
     if (count > 1 && goleak_hope_serves_another(search->input, search->hope, served->key, record))
         own[record->site] = UINT32_MAX;
-    else if (own[record->site] != UINT32_MAX)
+    else if (own[record->site] != UINT32_MAX && here != NULL && here->wakers[1] == 0 && !here->others)
         own[record->site]++;
 }
 
@@ -715,6 +716,7 @@ static void prepare(struct goleak_hope_search *search)
     if (search->do_init == 0)
         search->do_init = goleak_intern_find(strings, "runtime.doInit", 14);
     goleak_hope_find_kin(search);
+    goleak_hope_find_pairs(search);
     goleak_hope_find_quiet(search);
     if (!search->failed)
         goleak_hope_find_readers(search);

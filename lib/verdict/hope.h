@@ -30,9 +30,10 @@
  *      reader      it reads an HTTP/1 connection, and another one that acts the answer from that
  *      scope       its spawner is not stuck, or of an idle pool, and still in the function that started it (its start
  *                  function, or what its wrapper calls, all its life), or has run ever since, or waits in the library that did
- *      startup     it was started when all of its place were, long ago, and its spawner waits and is
- *                  not stuck, or, since that one has ended, the nearest living ancestor; or by the
- *                  init of a package
+ *      startup     it was started when all of its place were, long ago, not all that it had to do with are
+ *                  gone, and its spawner waits and is not stuck, or, since that one has ended, the
+ *                  nearest living ancestor; or by the init of a package; or one that is such itself
+ *                  woke it again and again
  *
  * One that has slept often since, and woke nobody, had its chance; but whoever waits in a
  * WaitGroup waits for it to end, even where it waits itself and is not stuck.
@@ -178,7 +179,7 @@ uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak
 
 /* Of more it would take long to ask, and who serves so many has not one alone to serve. */
 #define GOLEAK_SERVED_ASKED 64
-/* It has woken another one of this one's place, again and again. */
+/* It has woken another one of this one's place, again and again; or very many. */
 bool goleak_hope_serves_another(const struct goleak_hope_input *input, const struct goleak_hope *hope, uint32_t waker,
                                 const struct goleak_record *record);
 
@@ -199,21 +200,9 @@ static inline uint32_t goleak_woken_since(const struct goleak_waits *waits, cons
 /* Others like it are woken, and it is not any more (left_out.c). */
 bool goleak_left_out(const struct goleak_hope_input *input, const struct goleak_hope *hope,
                      const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited);
-/* Of those who wait alike, who is still woken in turn. */
-struct goleak_rounds {
-    uint32_t taken, others; /* so many are; of these not in turn */
-    uint64_t turns;         /* how often it was theirs */
-};
-/* So often were others like it woken since it was, if it was often enough; habit may be NULL. */
-uint32_t goleak_turns_missed(const struct goleak_hope_input *input, const struct goleak_habit *habit);
-/* Where one of `count` has missed so many, whether it was dropped is to be asked. */
-bool goleak_may_drop(const struct goleak_hope_input *input, uint32_t missed, uint64_t count);
-void goleak_add_turns(const struct goleak_hope_input *input, struct goleak_rounds *rounds,
-                      const struct goleak_habit *habit, uint64_t count);
-/* All of its kind are woken in turn, and it is not any more (left_out.c). */
+/* One goroutine wakes it and its kind, of which so many wait, in turn, and not this one any more. habit may be NULL. */
 bool goleak_dropped(const struct goleak_hope_input *input, const struct goleak_hope *hope,
-                    const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited,
-                    const struct goleak_rounds *rounds, uint64_t count);
+                    const struct goleak_record *record, const struct goleak_habit *habit, uint64_t count);
 /* It is woken here again and again, and may be once more. habit may be NULL. */
 bool goleak_is_served(const struct goleak_hope_input *input, const struct goleak_hope *hope,
                       const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited);

@@ -145,8 +145,8 @@ static void ask(struct goleak_hope_search *search, const struct goleak_record *r
 /* ---- pairs ----
  *
  * A connection's reader and its writer are started one after the other, as often as each other. Who waits has to do with
- * the one that was started with it, and so between those of its own place that were started before it and behind it; what
- * others of that place do says nothing of it. */
+ * the one that was started with it, and so between those of its own place that were started before it and behind it, and
+ * wait as well; what others of that place do says nothing of it. */
 
 static uint64_t pair_key(const struct goleak_hope_search *search, uint32_t site)
 {
@@ -158,27 +158,65 @@ static uint64_t pair_key(const struct goleak_hope_search *search, uint32_t site)
     return may_be ? (uint64_t)kin->function << 32 | born : 0;
 }
 
-/* Places that are paired. False: memory. */
-static bool find_pairs(struct goleak_hope_search *search)
+struct births {
+    int64_t first, last; /* 0: of none */
+};
+
+/* Not one loop behind the other. */
+static bool are_mixed(const struct births *one, const struct births *other)
 {
-    struct goleak_idmap counts;
-    bool good = true;
-    goleak_idmap_init(&counts, search->hope->alloc);
-    for (uint32_t site = 1; site < goleak_sites_count(search->input->sites) && good; site++) {
+    return one->first < other->last && other->first < one->last;
+}
+
+/* Of each place, whoever called for them. */
+static void find_births(const struct goleak_hope_search *search, struct births *births)
+{
+    const struct goleak_sites *sites = search->input->sites;
+    for (uint32_t i = 1; i < goleak_sites_count(sites); i++) {
+        const struct goleak_site *site = goleak_sites_at(sites, i);
+        struct births *place = &births[site->place];
+        if (site->last == 0)
+            continue;
+        place->first = place->first == 0 || site->first < place->first ? site->first : place->first;
+        place->last = site->last > place->last ? site->last : place->last;
+    }
+}
+
+static void mark_pairs(struct goleak_hope_search *search, const struct births *births, struct goleak_idmap *firsts)
+{
+    const size_t sites = goleak_sites_count(search->input->sites);
+    for (uint32_t site = 1; site < sites && !search->failed; site++) {
         const uint64_t key = pair_key(search, site);
-        good = key == 0 || goleak_idmap_put(&counts, key, goleak_idmap_get(&counts, key) + 1);
+        const uint32_t first = key != 0 ? goleak_idmap_get(firsts, key) : 0;
+        if (key != 0 && first == 0)
+            search->failed = !goleak_idmap_put(firsts, key, site);
+        if (first == 0 || !are_mixed(&births[first], &births[site]))
+            continue;
+        goleak_set_bit(search->paired_sites, first);
+        goleak_set_bit(search->paired_sites, site);
     }
-    for (uint32_t site = 1; site < goleak_sites_count(search->input->sites) && good; site++) {
-        const uint64_t key = pair_key(search, goleak_sites_at(search->input->sites, site)->place);
-        if (key != 0 && goleak_idmap_get(&counts, key) > 1)
+    for (uint32_t site = 1; site < sites; site++) /* of other callers, and processes */
+        if (goleak_has_bit(search->paired_sites, goleak_sites_at(search->input->sites, site)->place))
             goleak_set_bit(search->paired_sites, site);
-    }
-    goleak_idmap_release(&counts);
-    return good;
+}
+
+void goleak_hope_find_pairs(struct goleak_hope_search *search)
+{
+    const size_t bytes = goleak_sites_count(search->input->sites) * sizeof(struct births);
+    struct births *births = search->failed ? NULL : goleak_alloc_zeroed(search->hope->alloc, bytes);
+    struct goleak_idmap firsts;
+    search->failed = births == NULL;
+    if (search->failed)
+        return;
+    goleak_idmap_init(&firsts, search->hope->alloc);
+    find_births(search, births);
+    mark_pairs(search, births, &firsts);
+    goleak_idmap_release(&firsts);
+    goleak_free(search->hope->alloc, births, bytes);
 }
 
 struct paired {
-    uint32_t parent, site;
+    uint32_t parent, site, record;
     int64_t created;
     struct goleak_asker *asker;
 };
@@ -189,12 +227,13 @@ static int by_birth(const void *one, const void *other)
     return a->parent != b->parent     ? (a->parent < b->parent ? -1 : 1)
            : a->site != b->site       ? (a->site < b->site ? -1 : 1)
            : a->created != b->created ? (a->created < b->created ? -1 : 1)
+           : a->record != b->record   ? (a->record < b->record ? -1 : 1)
                                       : 0;
 }
 
-static bool are_neighbours(const struct paired *one, const struct paired *other)
+static bool is_alike(const struct paired *one, const struct paired *other)
 {
-    return one->parent == other->parent && one->site == other->site && one->created < other->created;
+    return one->parent == other->parent && one->site == other->site;
 }
 
 /* Those of pairs who ask do so for less time. False: memory. */
@@ -211,16 +250,23 @@ static bool narrow_pairs(struct goleak_hope_search *search)
             continue;
         good = goleak_grow(search->hope->alloc, &all, &capacity, count + 1, sizeof *all);
         if (good)
-            all[count++] = (struct paired) { record->parent, record->site, record->created, asker };
+            all[count++] = (struct paired) { record->parent, record->site, record->index, record->created, asker };
     }
     if (good && count > 1)
         qsort(all, count, sizeof *all, by_birth);
-    for (size_t i = 0; i < count && good; i++) {
-        struct goleak_asker *asker = all[i].asker;
-        if (i > 0 && are_neighbours(&all[i - 1], &all[i]) && asker->since <= all[i - 1].created)
-            asker->since = all[i - 1].created + 1;
-        if (i + 1 < count && are_neighbours(&all[i], &all[i + 1]) && asker->until >= all[i + 1].created)
-            asker->until = all[i + 1].created - 1;
+    for (size_t i = 0, before = 0; i < count && good; i++) { /* `before`: the last one that is alike, and elder */
+        if (i > 0 && (!is_alike(&all[i - 1], &all[i]) || all[i - 1].created < all[i].created))
+            before = i - 1;
+        if (i > 0 && is_alike(&all[before], &all[i]) && all[before].created < all[i].created &&
+            all[i].asker->since <= all[before].created)
+            all[i].asker->since = all[before].created + 1;
+    }
+    for (size_t i = count, behind = count; i-- > 0 && good;) {
+        if (i + 1 < count && (!is_alike(&all[i + 1], &all[i]) || all[i + 1].created > all[i].created))
+            behind = i + 1;
+        if (behind < count && is_alike(&all[behind], &all[i]) && all[behind].created > all[i].created &&
+            all[i].asker->until >= all[behind].created)
+            all[i].asker->until = all[behind].created - 1;
     }
     goleak_free(search->hope->alloc, all, capacity * sizeof *all);
     return good;
@@ -345,7 +391,6 @@ void goleak_hope_look_beside(struct goleak_hope_search *search)
 {
     const uint32_t words = (uint32_t)goleak_words_of(search->hope->count);
     const size_t nodes = goleak_words_of(search->input->lineage->count + 1) * sizeof *search->wanted;
-    search->failed = search->failed || !find_pairs(search);
     for (uint32_t next = 0; next < words && !search->failed;) {
         goleak_families_init(&search->families, search->hope->alloc);
         search->vain = 0;

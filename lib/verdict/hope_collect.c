@@ -51,8 +51,8 @@ static inline void note_hopeless(struct goleak_hope_search *search, const struct
     goleak_set_bit(search->stuck_sites, record->site);
     bool idle = record->reason == GOLEAK_REASON_CHAN_RECV || record->reason == GOLEAK_REASON_SELECT ||
                 record->reason == GOLEAK_REASON_COND_WAIT;
-    if (idle && (search->pipe_writes[0] | search->pipe_writes[1]) != 0 && writes_to_pipe(search, record))
-        return;
+    if (idle && (search->pipe_writes[0] | search->pipe_writes[1]) != 0)
+        idle = !writes_to_pipe(search, record);
     if (idle)
         goleak_set_bit(search->idle, record->index);
     bool leads = record->reason == GOLEAK_REASON_SYNC; /* in a WaitGroup, perhaps */

@@ -60,12 +60,16 @@ struct goleak_hope_search {
     } * call_memos;    /* NULL: all functions have names */
     uint64_t
         *living_waits; /* by wait site: so many of those that ended were of goroutines that live; NULL: not asked */
-    struct goleak_place_left { /* who is left of a place's goroutines */
-        bool hopeful;          /* one that is not stuck, or is `kept` */
-        bool several;          /* of these that are kept, some by different ones, */
-        uint32_t spawner;      /* lineage node; 0: none */
-        bool asked, alone;     /* nobody hopeful is left of other places that its function has started */
-    } * left;                  /* by place; NULL: not asked for */
+    struct goleak_beginning { /* by spawn site; NULL: not asked for */
+        uint32_t source; /* the first site of its function, in its process; 0: not told, or the standard library's */
+        struct goleak_some {
+            uint32_t first; /* 0: none */
+            bool more;      /* … and another one */
+        } born, busy,
+            hopeful; /* of such a first one: places (`whole`) that it has started any at; other than at the start;
+                                  of which one is not stuck, or is `kept` */
+        struct goleak_some spawners; /* of a place: lineage nodes of those who are kept */
+    } * left;
     uint64_t *outside; /* by stack: who waits there in a select does so for another program; NULL: nobody does */
     /* By spawn site: some of its goroutines are hopeless; another one has passed where one may be; all were started
      * long ago; some may be an idle pool. */
@@ -136,6 +140,7 @@ void goleak_hope_collect(struct goleak_hope_search *search);
 /* Is the function of this frame one of the standard library's? */
 bool goleak_hope_is_standard(const struct goleak_hope_search *search, uint32_t frame);
 void goleak_hope_find_kin(struct goleak_hope_search *search);
+void goleak_hope_find_pairs(struct goleak_hope_search *search);
 /* May wake others that it has to do with. */
 bool goleak_hope_may_help(const struct goleak_hope_search *search, const struct goleak_record *record);
 enum goleak_patience goleak_hope_patience_of(const struct goleak_hope_search *search,

@@ -1,6 +1,8 @@
 /* hope_startup - who was started when the program did, and is kept since. See hope.h. */
 #include "verdict/hope_search.h"
 
+#include "base/idmap.h"
+
 #include <string.h>
 
 /* All of its place were started within a tenth of the time that has gone by since. */
@@ -86,7 +88,7 @@ void goleak_hope_count_living(struct goleak_hope_search *search)
             if (goleak_waits_here(waits, record) != NULL || goleak_waits_site(waits, record) == NULL ||
                 has_none_ended(search->input, record))
                 continue;
-            search->failed = !count_living(search);
+            search->failed = search->failed || !count_living(search);
             return;
         }
 }
@@ -99,6 +101,54 @@ static uint32_t source_of(const struct goleak_kin *kin)
     return kin->for_caller ? 0 : kin->outer != 0 ? kin->outer : kin->function;
 }
 
+/* Of all callers. */
+static uint32_t whole_of(const struct goleak_hope_search *search, uint32_t site)
+{
+    return goleak_sites_at(search->input->sites, site)->whole;
+}
+
+/* One that is there, and whether any other one is. */
+static void note(struct goleak_some *some, uint32_t place)
+{
+    some->more = some->more || (some->first != 0 && some->first != place);
+    some->first = some->first != 0 ? some->first : place;
+}
+
+static bool is_any_but(const struct goleak_some *some, uint32_t own)
+{
+    return some->more || (some->first != 0 && some->first != own);
+}
+
+/* What functions have started, of each in each process; and who has started those who are kept. False: memory. */
+static bool find_beginnings(struct goleak_hope_search *search)
+{
+    const struct goleak_sites *sites = search->input->sites;
+    const size_t count = goleak_sites_count(sites);
+    struct goleak_idmap firsts;
+    bool good = (search->left = goleak_alloc_zeroed(search->hope->alloc, count * sizeof *search->left)) != NULL;
+    goleak_idmap_init(&firsts, search->hope->alloc);
+    for (uint32_t site = 1; site < count && good; site++) {
+        const uint32_t source = source_of(&search->kin[site]);
+        const uint64_t key = (uint64_t)goleak_sites_process(sites, site) << 32 | source;
+        if (source == 0)
+            continue;
+        const uint32_t known = goleak_idmap_get(&firsts, key), first = known != 0 ? known : site;
+        good = known != 0 || goleak_idmap_put(&firsts, key, site);
+        search->left[site].source = first;
+        if (goleak_sites_at(sites, site)->last == 0)
+            continue;
+        note(&search->left[first].born, whole_of(search, site));
+        if (!goleak_has_bit(search->quiet_sites, site))
+            note(&search->left[first].busy, whole_of(search, site));
+    }
+    goleak_idmap_release(&firsts);
+    for (uint32_t i = 1; i < search->hope->count && good; i++)
+        if (goleak_has_bit(search->kept, i) && search->parents[i] != 0)
+            note(&search->left[whole_of(search, goleak_store_at(search->input->store, i)->site)].spawners,
+                 search->parents[i]);
+    return good;
+}
+
 static bool is_any_kept(const struct goleak_hope_search *search)
 {
     for (size_t word = 0; word < goleak_words_of(search->hope->count); word++)
@@ -109,59 +159,39 @@ static bool is_any_kept(const struct goleak_hope_search *search)
 
 bool goleak_hope_look_who_is_left(struct goleak_hope_search *search)
 {
-    if (!is_any_kept(search))
+    if (search->failed || !is_any_kept(search))
         return false;
-    const size_t sites = goleak_sites_count(search->input->sites);
-    struct goleak_place_left *left = search->left;
-    if (left == NULL)
-        left = search->left = goleak_alloc_array(search->hope->alloc, sites, sizeof *left);
-    if (left == NULL) {
+    if (search->left == NULL && !find_beginnings(search)) {
         search->failed = true;
         return false;
     }
-    memset(left, 0, sites * sizeof *left);
+    for (uint32_t site = 0; site < goleak_sites_count(search->input->sites); site++)
+        search->left[site].hopeful = (struct goleak_some) { 0, false };
     for (uint32_t i = 1; i < search->hope->count; i++) {
         const bool kept = goleak_has_bit(search->kept, i) && goleak_has_bit(search->hopeless, i);
         if (!kept && search->hope->kinds[i] == GOLEAK_HOPE_NONE)
             continue;
         const uint32_t site = goleak_store_at(search->input->store, i)->site;
-        struct goleak_place_left *place = &left[goleak_sites_at(search->input->sites, site)->place];
-        place->hopeful = true;
-        if (kept && search->parents[i] != 0) {
-            place->several = place->several || (place->spawner != 0 && place->spawner != search->parents[i]);
-            place->spawner = search->parents[i];
-        }
+        if (search->left[site].source != 0)
+            note(&search->left[search->left[site].source].hopeful, whole_of(search, site));
     }
     return true;
 }
 
-/* All that the same function has started beside it have ended, or are stuck, and it has started none itself. */
+/* All that the same function has started beside it, which was when the program did as well, have ended, or are stuck, and
+ * it has started none itself. */
 static bool is_alone_left(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
-    const struct goleak_hope_input *input = search->input;
-    const uint32_t source = source_of(goleak_kin_of(search, record));
-    const uint32_t own = goleak_sites_at(input->sites, record->site)->place;
-    struct goleak_place_left *place = &search->left[own];
-    if (source == 0 || (record->flags & GOLEAK_REC_SPAWNED) != 0)
-        return false;
-    if (place->asked)
-        return place->alone;
-    place->asked = true;
-    for (uint32_t site = 1; site < goleak_sites_count(input->sites); site++) {
-        const uint32_t other = goleak_sites_at(input->sites, site)->place;
-        if (other == own || source_of(&search->kin[site]) != source)
-            continue;
-        if (search->left[other].hopeful)
-            return place->alone = false;
-        place->alone = place->alone || goleak_ledger_told(input->ledger, other, GOLEAK_T_CREATED) != 0;
-    }
-    return place->alone;
+    const uint32_t own = whole_of(search, record->site), source = search->left[record->site].source;
+    const struct goleak_beginning *left = &search->left[source];
+    return source != 0 && (record->flags & GOLEAK_REC_SPAWNED) == 0 && is_any_but(&left->born, own) &&
+           !is_any_but(&left->busy, own) && !is_any_but(&left->hopeful, own);
 }
 
 /* Others of its place have other spawners: these are sessions, which end one by one. */
 static bool is_of_a_session(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
-    return search->left[goleak_sites_at(search->input->sites, record->site)->place].several;
+    return search->left[whole_of(search, record->site)].spawners.more;
 }
 
 /* It was never woken where it waits, or once, as workers are that were not needed yet. Nor was any other of its kind;

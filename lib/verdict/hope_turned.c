@@ -8,19 +8,23 @@
  */
 #include "verdict/hope_search.h"
 
-/* Who wait for one object. */
+/* Who wait for one object in one function. */
 struct crowd {
-    uint32_t function, reason; /* in which, and for what; function 0: not told, or not all alike */
-    uint32_t count;
-    uint32_t wakers[2];  /* records that live and are not stuck; 0: none */
-    uint64_t ended;      /* waits there */
-    int64_t born, since; /* the first one was; the last one came back */
+    uint32_t function; /* 0: not told, or not all of them do, or they do not receive */
+    uint16_t process;
+    uint32_t count, first; /* … and the first one's record */
+    uint64_t ended;        /* waits there */
+    int64_t born, since;   /* the first one was; the last one came back */
 };
 
 struct turned {
-    struct goleak_intern index; /* bytes: function, reason */
-    struct crowd *newest;       /* by id - 1: that of those who were started last, and are served */
+    struct goleak_intern index; /* bytes: a key */
+    struct crowd *newest;       /* by id - 1: of those whom the waker serves who were started last */
     size_t capacity;
+};
+
+struct key {
+    uint32_t function, process, waker;
 };
 
 static uint32_t function_of(const struct goleak_hope_search *search, const struct goleak_record *record)
@@ -36,64 +40,33 @@ static uint32_t function_of(const struct goleak_hope_search *search, const struc
     return goleak_intern_find(&symbols->strings, name, goleak_symbols_outer_size(name));
 }
 
-static void add_waker(const struct goleak_hope_search *search, struct crowd *crowd, uint32_t waker)
+/* Receivers alone idle. */
+static bool may_turn(const struct goleak_record *record)
 {
-    if (waker == 0 || search->hope->kinds[waker] == GOLEAK_HOPE_NONE || crowd->wakers[0] == waker)
-        return;
-    crowd->wakers[crowd->wakers[0] != 0] = waker;
+    return record->reason == GOLEAK_REASON_CHAN_RECV && record->created != GOLEAK_NO_MOMENT;
 }
 
 static struct crowd crowd_of(const struct goleak_hope_search *search, const struct goleak_run *run)
 {
     const struct goleak_hope_input *input = search->input;
-    struct crowd crowd = { .count = (uint32_t)run->count, .born = INT64_MAX, .since = INT64_MIN };
-    for (size_t i = 0; i < run->count; i++) {
+    const struct goleak_record *one = goleak_store_at(input->store, run->all[0].record);
+    struct crowd crowd = { .function = function_of(search, one),
+                           .process = one->process,
+                           .count = (uint32_t)run->count,
+                           .first = one->index,
+                           .born = INT64_MAX,
+                           .since = INT64_MIN };
+    for (size_t i = 0; i < run->count && crowd.function != 0; i++) {
         const struct goleak_record *record = goleak_store_at(input->store, run->all[i].record);
         const struct goleak_habit *here = goleak_waits_here(input->waits, record);
-        const uint32_t function = function_of(search, record);
-        if (function == 0 || (i != 0 && (function != crowd.function || record->reason != crowd.reason)) ||
-            record->created == GOLEAK_NO_MOMENT)
-            return (struct crowd) { .function = 0 };
-        crowd.function = function;
-        crowd.reason = record->reason;
+        if (!may_turn(record) || record->process != crowd.process || function_of(search, record) != crowd.function)
+            crowd.function = 0;
+        crowd.first = record->index < crowd.first ? record->index : crowd.first;
         crowd.born = record->created < crowd.born ? record->created : crowd.born;
         crowd.since = record->since > crowd.since ? record->since : crowd.since;
-        if (here == NULL)
-            continue;
-        crowd.ended += here->ended;
-        for (int which = 0; which < 2; which++)
-            add_waker(search, &crowd, goleak_hope_waker(input->store, here, which));
+        crowd.ended += here != NULL ? here->ended : 0;
     }
     return crowd;
-}
-
-/* Those of this function and reason; 0: memory, or, to find some, there are none. */
-static uint32_t id_of(struct turned *turned, const struct crowd *crowd, bool add)
-{
-    const uint32_t key[] = { crowd->function, crowd->reason };
-    return add ? goleak_intern_add(&turned->index, key, sizeof key)
-               : goleak_intern_find(&turned->index, key, sizeof key);
-}
-
-/* Receivers alone idle; who is served is so by somebody. */
-static bool is_told(const struct crowd *crowd)
-{
-    return crowd->function != 0 && crowd->reason == GOLEAK_REASON_CHAN_RECV && crowd->wakers[0] != 0;
-}
-
-/* False: memory. */
-static bool note_newest(struct goleak_hope_search *search, struct turned *turned, const struct crowd *crowd)
-{
-    if (!is_told(crowd) || crowd->ended < search->input->limits->turned_least)
-        return true;
-    const size_t before = turned->index.count;
-    const uint32_t id = id_of(turned, crowd, true);
-    if (id == 0 || !goleak_grow(search->hope->alloc, &turned->newest, &turned->capacity, id, sizeof *turned->newest))
-        return false;
-    struct crowd *newest = &turned->newest[id - 1];
-    if (id > before || crowd->born > newest->born)
-        *newest = *crowd;
-    return true;
 }
 
 /* A moment: soon after those who were born then, and were served up to the last one, had begun. What was on its way to
@@ -103,18 +76,41 @@ static int64_t soon_after(const struct goleak_hope_search *search, int64_t born,
     return born + goleak_between(born, last) / search->input->limits->together;
 }
 
-static bool has_turned(const struct goleak_hope_search *search, struct turned *turned, const struct crowd *crowd)
+/* Whoever wakes these wakes others, who took their place. */
+static bool has_turned(const struct goleak_hope_search *search, const struct crowd *crowd, const struct crowd *newest)
 {
-    const uint32_t id = is_told(crowd) ? id_of(turned, crowd, false) : 0;
-    const struct crowd *newest = id != 0 ? &turned->newest[id - 1] : NULL;
-    if (newest == NULL || crowd->born >= newest->born || newest->ended < crowd->count / 2 ||
-        crowd->since > soon_after(search, newest->born, newest->since))
-        return false;
-    for (int i = 0; i < 2; i++)
-        for (int k = 0; k < 2; k++)
-            if (crowd->wakers[i] != 0 && crowd->wakers[i] == newest->wakers[k])
+    return crowd->born < newest->born && crowd->since <= soon_after(search, newest->born, newest->since);
+}
+
+/* Of each waker of theirs that is not stuck: notes them, or asks. False: memory, or, of who asks, nobody has turned. */
+static bool go_through(struct goleak_hope_search *search, struct turned *turned, const struct goleak_run *run,
+                       const struct crowd *crowd, bool asks)
+{
+    const struct goleak_hope_input *input = search->input;
+    for (size_t i = 0; i < 2 * run->count; i++) {
+        const struct goleak_habit *here =
+            goleak_waits_here(input->waits, goleak_store_at(input->store, run->all[i / 2].record));
+        const struct key key = { crowd->function, crowd->process,
+                                 here != NULL ? goleak_hope_waker(input->store, here, i % 2) : 0 };
+        if (key.waker == 0 || search->hope->kinds[key.waker] == GOLEAK_HOPE_NONE)
+            continue;
+        if (asks) {
+            const uint32_t id = goleak_intern_find(&turned->index, &key, sizeof key);
+            if (id != 0 && has_turned(search, crowd, &turned->newest[id - 1]))
                 return true;
-    return false;
+            continue;
+        }
+        const size_t before = turned->index.count;
+        const uint32_t id = goleak_intern_add(&turned->index, &key, sizeof key);
+        if (id == 0 ||
+            !goleak_grow(search->hope->alloc, &turned->newest, &turned->capacity, id, sizeof *turned->newest))
+            return false;
+        struct crowd *newest = &turned->newest[id - 1];
+        const bool later = crowd->born > newest->born || (crowd->born == newest->born && crowd->first > newest->first);
+        if (id > before || later)
+            *newest = *crowd;
+    }
+    return !asks;
 }
 
 /* False: memory. */
@@ -136,25 +132,31 @@ static bool mark_all(struct goleak_hope_search *search, const struct goleak_run 
     return true;
 }
 
+/* So often that half of them were at least. */
+static bool is_served(const struct goleak_hope_search *search, const struct crowd *crowd)
+{
+    return crowd->ended >= search->input->limits->turned_least && crowd->ended >= crowd->count / 2;
+}
+
 static void look_by_object(struct goleak_hope_search *search)
 {
     const struct goleak_relation *crowds = &search->hope->crowds;
     struct turned turned = { .newest = NULL };
     goleak_intern_init(&turned.index, search->hope->alloc);
-    for (int pass = 0; pass < 2 && !search->failed; pass++) {
+    for (int asks = 0; asks < 2 && !search->failed; asks++)
         for (size_t i = 0; i < crowds->count && !search->failed;) {
             const struct goleak_run run = goleak_relation_of(crowds, crowds->all[i].key);
             i += run.count;
-            if (run.count < 2 || !run.all[0].marked)
+            if (run.count < 2 || !run.all[0].marked || (asks && turned.index.count == 0))
                 continue;
             const struct crowd crowd = crowd_of(search, &run);
-            search->failed = pass == 0                             ? !note_newest(search, &turned, &crowd)
-                             : has_turned(search, &turned, &crowd) ? !mark_all(search, &run)
-                                                                   : false;
+            if (crowd.function == 0)
+                continue;
+            if (!asks)
+                search->failed = is_served(search, &crowd) && !go_through(search, &turned, &run, &crowd, false);
+            else if (go_through(search, &turned, &run, &crowd, true))
+                search->failed = !mark_all(search, &run);
         }
-        if (turned.index.count == 0)
-            break;
-    }
     goleak_free(search->hope->alloc, turned.newest, turned.capacity * sizeof *turned.newest);
     goleak_intern_release(&turned.index);
 }
@@ -224,7 +226,7 @@ static void look_at_served(struct goleak_hope_search *search, const struct golea
     size_t count = 0;
     for (size_t i = 0; i < run->count; i++) {
         const struct goleak_record *record = goleak_store_at(search->input->store, run->all[i].record);
-        if (record->reason == GOLEAK_REASON_CHAN_RECV && record->created != GOLEAK_NO_MOMENT)
+        if (may_turn(record) && !goleak_place_is_object(goleak_waits_place(search->input->waits, record)))
             all[count++] = record;
     }
     while (count >= 4) {
@@ -248,8 +250,6 @@ static void look_by_waker(struct goleak_hope_search *search)
 
 void goleak_hope_find_turned(struct goleak_hope_search *search)
 {
-    if (search->hope->crowds.count != 0)
-        look_by_object(search);
-    else
-        look_by_waker(search);
+    look_by_object(search);
+    look_by_waker(search);
 }

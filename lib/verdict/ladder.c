@@ -351,12 +351,12 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
     if (c->hope == GOLEAK_HOPE_READER)
         return GOLEAK_VERDICT_WAITING;
+    if (goleak_is_replaced(c))
+        return GOLEAK_VERDICT_LIKELY;
     if (goleak_is_orphan(c)) /* who is served may have been handed over, or be kept for others */
         return rising || !speaks(c, SERVED) ? GOLEAK_VERDICT_LIKELY : GOLEAK_VERDICT_SUSPECT;
     if (c->hope == GOLEAK_HOPE_INSIDE && goleak_is_patience_gone(c))
         return GOLEAK_VERDICT_SUSPECT;
-    if (goleak_is_replaced(c))
-        return GOLEAK_VERDICT_LIKELY;
     if (speaks(c, SERVED)) {
         bool idles = goleak_is_idler(c) && !goleak_has_blocked_mate(&c->input->ties, c->record);
         bool left_out = !idles && goleak_is_left_out(c), dropped = !idles && goleak_is_dropped(c);

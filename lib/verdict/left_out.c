@@ -8,7 +8,7 @@
  * for many rounds was taken off the list. */
 
 #define ROUNDS_LEAST 3   /* so often it was its turn; and so many go on */
-#define ROUNDS_MOST 4096 /* no list is as long, and they would all be asked */
+#define ROUNDS_MOST 1024 /* of longer lists all would be asked for each */
 
 /* One who is asked for. */
 struct left_out {
@@ -95,37 +95,55 @@ bool goleak_left_out(const struct goleak_hope_input *input, const struct goleak_
            !has_own_waker(&(struct left_out) { input, hope, record, habit, waited }, false);
 }
 
-uint32_t goleak_turns_missed(const struct goleak_hope_input *input, const struct goleak_habit *habit)
+/* So often were others like it woken since it was, if it was often enough. */
+static uint32_t turns_missed(const struct goleak_hope_input *input, const struct goleak_record *record,
+                             const struct goleak_habit *habit)
 {
-    return habit != NULL && habit->ended >= ROUNDS_LEAST ? goleak_woken_since(input->waits, habit) : 0;
+    if (habit == NULL || habit->ended < ROUNDS_LEAST)
+        return 0;
+    const struct goleak_wait_site *site = &input->waits->sites[habit->site]; /* of its last wait: mostly this one's */
+    const bool alike = site->site == record->site && site->stack == record->block_stack;
+    return alike ? goleak_woken_since(input->waits, habit) : 0;
 }
 
-bool goleak_may_drop(const struct goleak_hope_input *input, uint32_t missed, uint64_t count)
+/* By this one, or, if need be, one more. */
+static bool is_woken_by(const struct goleak_hope_input *input, const struct goleak_habit *habit, uint32_t waker)
 {
-    return count > ROUNDS_LEAST && count <= ROUNDS_MOST && missed >= input->limits->rounds_missed * count;
+    return !habit->others && habit->nobody == 0 &&
+           (goleak_hope_waker(input->store, habit, 0) == waker || goleak_hope_waker(input->store, habit, 1) == waker);
 }
 
-void goleak_add_turns(const struct goleak_hope_input *input, struct goleak_rounds *rounds,
-                      const struct goleak_habit *habit, uint64_t count)
+/* The waker goes round among those who wait like this one: of most of them it is the turn still. */
+static bool goes_round(const struct goleak_hope_input *input, const struct goleak_hope *hope, uint32_t waker,
+                       const struct goleak_record *record, uint64_t count)
 {
-    if (habit == NULL || habit->ended < ROUNDS_LEAST || goleak_turns_missed(input, habit) > 2 * count)
-        return;
-    rounds->others += habit->gap > 2 * count;
-    rounds->taken++;
-    rounds->turns += habit->ended - 1;
+    const struct goleak_run served = goleak_relation_of(&hope->woken, waker);
+    uint64_t alike = 0, taken = 0, turns = 0;
+    for (size_t i = 0; i < served.count && served.count <= ROUNDS_MOST; i++) {
+        const struct goleak_record *other = goleak_store_at(input->store, served.all[i].record);
+        const struct goleak_habit *habit = goleak_waits_here(input->waits, other);
+        if (other == record || other->site != record->site || other->block_stack != record->block_stack)
+            continue;
+        alike++;
+        if (habit == NULL || habit->ended < ROUNDS_LEAST || turns_missed(input, other, habit) > 2 * count)
+            continue;
+        if (habit->gap > 2 * count || !is_woken_by(input, habit, waker))
+            return false;
+        taken++;
+        turns += habit->ended - 1;
+    }
+    return taken >= ROUNDS_LEAST && taken > alike / 2 && turns >= input->limits->rounds_turns;
 }
 
 bool goleak_dropped(const struct goleak_hope_input *input, const struct goleak_hope *hope,
-                    const struct goleak_record *record, const struct goleak_habit *habit, int64_t waited,
-                    const struct goleak_rounds *rounds, uint64_t count)
+                    const struct goleak_record *record, const struct goleak_habit *habit, uint64_t count)
 {
-    const uint32_t waker =
-        habit != NULL && !habit->others && habit->wakers[1] == 0 ? goleak_hope_waker(input->store, habit, 0) : 0;
-    return waker != 0 && rounds->others == 0 && rounds->taken >= ROUNDS_LEAST && rounds->taken > count / 2 &&
-           rounds->turns >= input->limits->rounds_turns && habit->gap <= 2 * count &&
-           goleak_may_drop(input, goleak_turns_missed(input, habit), count) &&
-           goleak_hope_of(hope, waker) != GOLEAK_HOPE_NONE &&
-           serves_others(&(struct left_out) { input, hope, record, habit, waited }, waker);
+    if (count <= ROUNDS_LEAST || turns_missed(input, record, habit) < input->limits->rounds_missed * count ||
+        habit->gap > 2 * count || habit->others || habit->wakers[1] != 0 || habit->nobody != 0)
+        return false;
+    const uint32_t waker = goleak_hope_waker(input->store, habit, 0);
+    return waker != 0 && goleak_hope_of(hope, waker) != GOLEAK_HOPE_NONE &&
+           goes_round(input, hope, waker, record, count);
 }
 
 bool goleak_is_served(const struct goleak_hope_input *input, const struct goleak_hope *hope,

@@ -121,9 +121,7 @@ bool goleak_is_dropped(const struct goleak_case *c)
     const struct goleak_hope_input known = {
         .store = c->input->store, .waits = c->input->waits, .limits = c->input->limits, .last = c->input->last
     };
-    return c->cohort != NULL && c->cohort->drops &&
-           goleak_dropped(&known, &c->input->hope, c->record, c->habit, c->waited, &c->cohort->rounds,
-                          c->cohort->count);
+    return c->cohort != NULL && goleak_dropped(&known, &c->input->hope, c->record, c->habit, c->cohort->count);
 }
 
 bool goleak_is_replaced(const struct goleak_case *c)
@@ -135,14 +133,14 @@ bool goleak_is_replaced(const struct goleak_case *c)
 
 GOLEAK_RULE(left_out)
 {
-    const bool dropped = goleak_is_dropped(c);
     if (goleak_is_replaced(c)) {
-        goleak_say(out,
-                   "whoever woke %s has turned to others%s, which were started since and wait in the same function",
-                   c->input->objects_told ? "those on its channel" : "it and its fellows",
-                   c->input->objects_told ? " on another one" : ", in turn");
+        const bool has_object = goleak_place_is_object(goleak_waits_place(c->input->waits, c->record));
+        goleak_say(
+            out, "whoever woke %s has turned to others%s, which were started since and wait in the same function",
+            has_object ? "those on its channel" : "it and its fellows", has_object ? " on another one" : ", in turn");
         return true;
     }
+    const bool dropped = goleak_is_dropped(c);
     if (!dropped && !goleak_is_left_out(c))
         return false;
     const uint32_t since = goleak_woken_since(c->input->waits, c->habit);
