@@ -62,8 +62,9 @@ static void pool(struct goleak_cohorts *cohorts, const struct goleak_hope_input 
 }
 
 /* So many of them, the longest wait of which this one is. */
-static bool add(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input, const struct goleak_hope *hope,
-                const struct goleak_record *record, uint64_t count, int64_t waited, bool served)
+static bool add(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
+                const struct goleak_hope *hope, const struct goleak_record *record, uint64_t count, int64_t waited,
+                bool served)
 {
     struct goleak_cohort *cohort = find(cohorts, input, record);
     if (cohort == NULL)

@@ -222,8 +222,7 @@ static bool was_woken_by(const struct goleak_case *c, uint32_t whom)
 {
     return c->habit != NULL && c->habit->ended >= c->input->limits->habit_waits &&
            goleak_hope_of(&c->input->hope, whom) == GOLEAK_HOPE_STARTUP &&
-           (goleak_hope_waker(c->input->store, c->habit, 0) == whom ||
-            goleak_hope_waker(c->input->store, c->habit, 1) == whom);
+           goleak_hope_is_waker(c->input->store, c->habit, whom);
 }
 
 GOLEAK_RULE(startup)

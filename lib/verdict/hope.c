@@ -25,8 +25,8 @@ void goleak_hope_release(struct goleak_hope *hope)
         goleak_free(hope->alloc, hope->unread, goleak_words_of(hope->count) * sizeof *hope->unread);
     if (hope->turned != NULL)
         goleak_free(hope->alloc, hope->turned, goleak_words_of(hope->count) * sizeof *hope->turned);
-    if (hope->own_sites != NULL)
-        goleak_free(hope->alloc, hope->own_sites, goleak_words_of(hope->site_count) * sizeof *hope->own_sites);
+    if (hope->partnered_sites != NULL)
+        goleak_free(hope->alloc, hope->partnered_sites, goleak_words_of(hope->site_count) * sizeof *hope->partnered_sites);
     goleak_relation_release(&hope->crowds);
     goleak_relation_release(&hope->woken);
     goleak_hope_init(hope, hope->alloc);
@@ -44,13 +44,14 @@ uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak
 }
 
 bool goleak_hope_serves_another(const struct goleak_hope_input *input, const struct goleak_hope *hope, uint32_t waker,
-                                const struct goleak_record *record)
+                                const struct goleak_record *record, int64_t later)
 {
     struct goleak_run served = goleak_relation_of(&hope->woken, waker);
-    for (size_t i = 0; i < served.count && served.count <= GOLEAK_SERVED_ASKED; i++)
-        if (served.all[i].record != record->index &&
-            goleak_store_at(input->store, served.all[i].record)->site == record->site)
+    for (size_t i = 0; i < served.count && served.count <= GOLEAK_SERVED_ASKED; i++) {
+        const struct goleak_record *other = goleak_store_at(input->store, served.all[i].record);
+        if (other != record && other->site == record->site && goleak_between(record->since, other->since) > later)
             return true;
+    }
     return served.count > GOLEAK_SERVED_ASKED;
 }
 
@@ -559,14 +560,14 @@ static void count_own(const struct goleak_hope_search *search, const struct gole
 {
     const struct goleak_record *record = goleak_store_at(search->input->store, served->record);
     const struct goleak_habit *here = goleak_waits_here(search->input->waits, record);
-    if (count > 1 && goleak_hope_serves_another(search->input, search->hope, served->key, record))
+    if (count > 1 && goleak_hope_serves_another(search->input, search->hope, served->key, record, -1))
         own[record->site] = UINT32_MAX;
     else if (own[record->site] != UINT32_MAX && here != NULL && here->wakers[1] == 0 && !here->others)
         own[record->site]++;
 }
 
 /* Where many are served, each by one of its own: a connection's writer by its reader. */
-static void find_own_sites(struct goleak_hope_search *search)
+static void find_partnered_sites(struct goleak_hope_search *search)
 {
     struct goleak_hope *hope = search->hope;
     const size_t sites = goleak_sites_count(search->input->sites);
@@ -574,10 +575,10 @@ static void find_own_sites(struct goleak_hope_search *search)
     if (search->failed || woken->count == 0)
         return;
     uint32_t *own = goleak_alloc_zeroed(hope->alloc, sites * sizeof *own);
-    hope->own_sites =
-        own != NULL ? goleak_alloc_zeroed(hope->alloc, goleak_words_of(sites) * sizeof *hope->own_sites) : NULL;
+    hope->partnered_sites =
+        own != NULL ? goleak_alloc_zeroed(hope->alloc, goleak_words_of(sites) * sizeof *hope->partnered_sites) : NULL;
     hope->site_count = sites;
-    search->failed = hope->own_sites == NULL;
+    search->failed = hope->partnered_sites == NULL;
     for (size_t i = 0, end = 0, count = 0; i < woken->count && !search->failed; i++) {
         if (i + AHEAD < woken->count)
             GOLEAK_PREFETCH(goleak_store_at(search->input->store, woken->all[i + AHEAD].record));
@@ -586,8 +587,8 @@ static void find_own_sites(struct goleak_hope_search *search)
         count_own(search, &woken->all[i], count, own);
     }
     for (uint32_t site = 1; site < sites && !search->failed; site++)
-        if (own[site] != UINT32_MAX && own[site] >= search->input->limits->own_least)
-            goleak_set_bit(hope->own_sites, site);
+        if (own[site] != UINT32_MAX && own[site] >= search->input->limits->partners_least)
+            goleak_set_bit(hope->partnered_sites, site);
     goleak_free(hope->alloc, own, sites * sizeof *own);
 }
 
@@ -605,7 +606,7 @@ static void look_around(struct goleak_hope_search *search)
 static void search_all(struct goleak_hope_search *search)
 {
     size_t at = 0, up = 0;
-    find_own_sites(search);
+    find_partnered_sites(search);
     spread_first(search, search->input->holders != NULL);
     look_at_locks(search);
     for (; at < search->queued; at++)

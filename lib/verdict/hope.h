@@ -78,7 +78,7 @@ struct goleak_hope {
     struct goleak_relation crowds; /* who is blocked, by the place of its object; marked: was woken there before */
     struct goleak_relation woken;  /* who is blocked where it was woken again and again, by who did so */
     uint64_t *turned;              /* bits by record: who woke it has turned to those who took its place; NULL: none */
-    uint64_t *own_sites; /* bits by spawn site: its goroutines are woken each by one of its own; NULL: nobody's are */
+    uint64_t *partnered_sites; /* bits by spawn site: its goroutines are woken each by one of its own; NULL: nobody's are */
     size_t site_count;
     uint64_t *unread; /* bits by record: nobody is left to read the answer that it has handed over; NULL: none */
 };
@@ -155,7 +155,7 @@ static inline bool goleak_hope_has_turned(const struct goleak_hope *hope, uint32
 /* Those of its place have each one of their own to wake them. */
 static inline bool goleak_hope_each_has_own(const struct goleak_hope *hope, const struct goleak_record *record)
 {
-    return hope->own_sites != NULL && goleak_has_bit(hope->own_sites, record->site);
+    return hope->partnered_sites != NULL && goleak_has_bit(hope->partnered_sites, record->site);
 }
 
 /* It was woken so often that, where those who did so are gone, others that are woken say nothing of it. */
@@ -179,9 +179,16 @@ uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak
 
 /* Of more it would take long to ask, and who serves so many has not one alone to serve. */
 #define GOLEAK_SERVED_ASKED 64
-/* It has woken another one of this one's place, again and again; or very many. */
+/* It has woken another one of this one's place, again and again, which came back so much later than this one (less than 0:
+ * whenever that was); or very many. */
 bool goleak_hope_serves_another(const struct goleak_hope_input *input, const struct goleak_hope *hope, uint32_t waker,
-                                const struct goleak_record *record);
+                                const struct goleak_record *record, int64_t later);
+
+/* This one lives, and is one of the two that a habit names. */
+static inline bool goleak_hope_is_waker(const struct goleak_store *store, const struct goleak_habit *habit, uint32_t index)
+{
+    return index != 0 && (goleak_hope_waker(store, habit, 0) == index || goleak_hope_waker(store, habit, 1) == index);
+}
 
 /* A function of Go's standard library, by its package. */
 bool goleak_is_standard(const char *function);

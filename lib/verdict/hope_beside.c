@@ -8,15 +8,14 @@
 
 /* ---- what a spawn site tells ---- */
 
-static uint32_t outer_of(const struct goleak_symbols *symbols, uint32_t function)
+uint32_t goleak_hope_outer(const struct goleak_symbols *symbols, uint32_t function)
 {
     const char *name = goleak_symbols_text(symbols, function);
     const size_t outer = goleak_symbols_outer_size(name);
     return outer != 0 && name[outer] != '\0' ? goleak_intern_find(&symbols->strings, name, outer) : 0;
 }
 
-/* The function of a frame; 0: its name was lost, so that it may be any. */
-static uint32_t function_of(const struct goleak_hope_search *search, uint32_t frame)
+uint32_t goleak_hope_function(const struct goleak_hope_search *search, uint32_t frame)
 {
     uint32_t function = search->input->symbols->frame_info[frame - 1].function;
     return function != search->lost ? function : 0;
@@ -32,14 +31,14 @@ void goleak_hope_find_kin(struct goleak_hope_search *search)
         uint64_t address;
         search->kin[site] = (struct goleak_kin) {
             .start = at->start,
-            .function = at->created_at != 0 ? function_of(search, at->created_at) : 0,
+            .function = at->created_at != 0 ? goleak_hope_function(search, at->created_at) : 0,
             .signals = goleak_text_begins(start, "os/signal."),
             .for_caller = goleak_text_begins(start, "os/signal.") ||
                           goleak_is_standard(goleak_symbols_frame_function(symbols, at->created_at)),
             .coroutine = strcmp(start, "runtime.corostart") == 0,
             .unnamed = at->created_at != 0 && goleak_symbols_frame_address(symbols, at->created_at, &address),
         };
-        search->kin[site].outer = outer_of(symbols, search->kin[site].function);
+        search->kin[site].outer = goleak_hope_outer(symbols, search->kin[site].function);
         unnamed |= search->kin[site].unnamed;
     }
     const size_t size = GOLEAK_CALL_MEMOS * sizeof *search->call_memos;
@@ -65,7 +64,7 @@ NOINLINE static uint32_t callers_function(const struct goleak_hope_search *searc
     size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
     for (size_t i = 0; i < count; i++)
         if (!goleak_hope_is_standard(search, frames[i]))
-            return function_of(search, frames[i]);
+            return goleak_hope_function(search, frames[i]);
     return goleak_kin_of(search, record)->function;
 }
 
@@ -154,7 +153,7 @@ static uint64_t pair_key(const struct goleak_hope_search *search, uint32_t site)
     const uint32_t place = goleak_sites_at(search->input->sites, site)->place;
     const uint64_t born = goleak_ledger_told(search->input->ledger, place, GOLEAK_T_CREATED);
     const bool may_be = place == site && kin->function != 0 && !kin->for_caller && !kin->unnamed &&
-                        born >= search->input->limits->own_least && born <= UINT32_MAX;
+                        born >= search->input->limits->partners_least && born <= UINT32_MAX;
     return may_be ? (uint64_t)kin->function << 32 | born : 0;
 }
 
@@ -315,10 +314,9 @@ static bool is_anothers(const struct goleak_hope_search *search, const struct go
     const struct goleak_habit *here = goleak_has_habits(record) ? goleak_waits_here(input->waits, record) : NULL;
     if (here == NULL || here->ended < input->limits->habit_waits || here->others || !input->waits->tells_wakers)
         return false;
-    for (int which = 0; which < 2; which++)
-        if (goleak_hope_waker(input->store, here, which) == helper->index)
-            return false;
-    return helper->site == record->site || goleak_hope_serves_another(input, search->hope, helper->index, record);
+    return !goleak_hope_is_waker(input->store, here, helper->index) &&
+           (helper->site == record->site ||
+            goleak_hope_serves_another(input, search->hope, helper->index, record, -1));
 }
 
 /* So many of a family are told of one in vain, or, where that has been so too often, 64 times for each that asks,

@@ -139,6 +139,10 @@ void goleak_hope_collect(struct goleak_hope_search *search);
 /* hope_beside.c */
 /* Is the function of this frame one of the standard library's? */
 bool goleak_hope_is_standard(const struct goleak_hope_search *search, uint32_t frame);
+/* The function of a frame; 0: its name was lost, so that it may be any. */
+uint32_t goleak_hope_function(const struct goleak_hope_search *search, uint32_t frame);
+/* … in which a closure stands, or a go statement's wrapper; 0: it is neither. */
+uint32_t goleak_hope_outer(const struct goleak_symbols *symbols, uint32_t function);
 void goleak_hope_find_kin(struct goleak_hope_search *search);
 void goleak_hope_find_pairs(struct goleak_hope_search *search);
 /* May wake others that it has to do with. */

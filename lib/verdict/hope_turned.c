@@ -27,17 +27,14 @@ struct key {
     uint32_t function, process, waker;
 };
 
+/* In which it waits; of a go statement's wrapper, whose number tells that it is another one, that around it. */
 static uint32_t function_of(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     const struct goleak_symbols *symbols = search->input->symbols;
     const uint32_t frame = goleak_symbols_blocked_at(symbols, record->block_stack);
-    const uint32_t function = frame != 0 ? symbols->frame_info[frame - 1].function : 0;
-    const char *name = goleak_symbols_text(symbols, function);
-    if (function == search->lost)
-        return 0;
-    if (!goleak_symbols_is_wrapper(name)) /* whose number tells that it is another one */
-        return function;
-    return goleak_intern_find(&symbols->strings, name, goleak_symbols_outer_size(name));
+    const uint32_t function = frame != 0 ? goleak_hope_function(search, frame) : 0;
+    const bool wrapper = goleak_symbols_is_wrapper(goleak_symbols_text(symbols, function));
+    return wrapper ? goleak_hope_outer(symbols, function) : function;
 }
 
 /* Receivers alone idle. */
@@ -82,35 +79,49 @@ static bool has_turned(const struct goleak_hope_search *search, const struct cro
     return crowd->born < newest->born && crowd->since <= soon_after(search, newest->born, newest->since);
 }
 
-/* Of each waker of theirs that is not stuck: notes them, or asks. False: memory, or, of who asks, nobody has turned. */
-static bool go_through(struct goleak_hope_search *search, struct turned *turned, const struct goleak_run *run,
-                       const struct crowd *crowd, bool asks)
+/* With one of them, of two that each may have; waker 0: it is none that lives and is not stuck. */
+static struct key key_of(const struct goleak_hope_search *search, const struct crowd *crowd, const struct goleak_run *run,
+                         size_t i)
 {
     const struct goleak_hope_input *input = search->input;
+    const struct goleak_record *record = goleak_store_at(input->store, run->all[i / 2].record);
+    const struct goleak_habit *here = goleak_waits_here(input->waits, record);
+    const uint32_t waker = here != NULL ? goleak_hope_waker(input->store, here, i % 2) : 0;
+    const bool hopeful = search->hope->kinds[waker] != GOLEAK_HOPE_NONE;
+    return (struct key){ crowd->function, crowd->process, hopeful ? waker : 0 };
+}
+
+/* For each of their wakers. False: memory. */
+static bool note_newest(struct goleak_hope_search *search, struct turned *turned, const struct crowd *crowd,
+                        const struct goleak_run *run)
+{
     for (size_t i = 0; i < 2 * run->count; i++) {
-        const struct goleak_habit *here =
-            goleak_waits_here(input->waits, goleak_store_at(input->store, run->all[i / 2].record));
-        const struct key key = { crowd->function, crowd->process,
-                                 here != NULL ? goleak_hope_waker(input->store, here, i % 2) : 0 };
-        if (key.waker == 0 || search->hope->kinds[key.waker] == GOLEAK_HOPE_NONE)
-            continue;
-        if (asks) {
-            const uint32_t id = goleak_intern_find(&turned->index, &key, sizeof key);
-            if (id != 0 && has_turned(search, crowd, &turned->newest[id - 1]))
-                return true;
-            continue;
-        }
+        const struct key key = key_of(search, crowd, run, i);
         const size_t before = turned->index.count;
-        const uint32_t id = goleak_intern_add(&turned->index, &key, sizeof key);
-        if (id == 0 ||
-            !goleak_grow(search->hope->alloc, &turned->newest, &turned->capacity, id, sizeof *turned->newest))
+        const uint32_t id = key.waker != 0 ? goleak_intern_add(&turned->index, &key, sizeof key) : 0;
+        if (key.waker == 0)
+            continue;
+        if (id == 0 || !goleak_grow(search->hope->alloc, &turned->newest, &turned->capacity, id, sizeof *turned->newest))
             return false;
         struct crowd *newest = &turned->newest[id - 1];
         const bool later = crowd->born > newest->born || (crowd->born == newest->born && crowd->first > newest->first);
         if (id > before || later)
             *newest = *crowd;
     }
-    return !asks;
+    return true;
+}
+
+/* Any of their wakers. */
+static bool has_any_turned(const struct goleak_hope_search *search, const struct turned *turned,
+                           const struct crowd *crowd, const struct goleak_run *run)
+{
+    for (size_t i = 0; i < 2 * run->count; i++) {
+        const struct key key = key_of(search, crowd, run, i);
+        const uint32_t id = key.waker != 0 ? goleak_intern_find(&turned->index, &key, sizeof key) : 0;
+        if (id != 0 && has_turned(search, crowd, &turned->newest[id - 1]))
+            return true;
+    }
+    return false;
 }
 
 /* False: memory. */
@@ -138,25 +149,32 @@ static bool is_served(const struct goleak_hope_search *search, const struct crow
     return crowd->ended >= search->input->limits->turned_least && crowd->ended >= crowd->count / 2;
 }
 
-static void look_by_object(struct goleak_hope_search *search)
+/* The next ones of whom some were woken, from this place on, which moves behind them. False: there are none. */
+static bool next_crowd(const struct goleak_hope_search *search, size_t *at, struct goleak_run *run, struct crowd *crowd)
 {
     const struct goleak_relation *crowds = &search->hope->crowds;
+    while (*at < crowds->count) {
+        *run = goleak_relation_of(crowds, crowds->all[*at].key);
+        *at += run->count;
+        if (run->count < 2 || !run->all[0].marked)
+            continue;
+        *crowd = crowd_of(search, run);
+        if (crowd->function != 0)
+            return true;
+    }
+    return false;
+}
+
+static void look_by_object(struct goleak_hope_search *search)
+{
     struct turned turned = { .newest = NULL };
+    struct goleak_run run;
+    struct crowd crowd;
     goleak_intern_init(&turned.index, search->hope->alloc);
-    for (int asks = 0; asks < 2 && !search->failed; asks++)
-        for (size_t i = 0; i < crowds->count && !search->failed;) {
-            const struct goleak_run run = goleak_relation_of(crowds, crowds->all[i].key);
-            i += run.count;
-            if (run.count < 2 || !run.all[0].marked || (asks && turned.index.count == 0))
-                continue;
-            const struct crowd crowd = crowd_of(search, &run);
-            if (crowd.function == 0)
-                continue;
-            if (!asks)
-                search->failed = is_served(search, &crowd) && !go_through(search, &turned, &run, &crowd, false);
-            else if (go_through(search, &turned, &run, &crowd, true))
-                search->failed = !mark_all(search, &run);
-        }
+    for (size_t at = 0; !search->failed && next_crowd(search, &at, &run, &crowd);)
+        search->failed = is_served(search, &crowd) && !note_newest(search, &turned, &crowd, &run);
+    for (size_t at = 0; !search->failed && turned.index.count != 0 && next_crowd(search, &at, &run, &crowd);)
+        search->failed = has_any_turned(search, &turned, &crowd, &run) && !mark_all(search, &run);
     goleak_free(search->hope->alloc, turned.newest, turned.capacity * sizeof *turned.newest);
     goleak_intern_release(&turned.index);
 }

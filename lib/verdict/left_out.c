@@ -22,14 +22,8 @@ struct left_out {
 /* It has woken another one of its kind as well, and that a good while after it. */
 static bool serves_others(const struct left_out *one, uint32_t waker)
 {
-    struct goleak_run served = goleak_relation_of(&one->hope->woken, waker);
-    for (size_t i = 0; i < served.count && served.count <= GOLEAK_SERVED_ASKED; i++) {
-        const struct goleak_record *other = goleak_store_at(one->input->store, served.all[i].record);
-        if (other->site == one->record->site &&
-            goleak_between(one->record->since, other->since) > one->waited / one->input->limits->together)
-            return true;
-    }
-    return served.count > GOLEAK_SERVED_ASKED;
+    return goleak_hope_serves_another(one->input, one->hope, waker, one->record,
+                                      one->waited / one->input->limits->together);
 }
 
 /* Nobody but those whom it has started has woken it: that others' children have woken others says nothing of it. */
@@ -106,13 +100,6 @@ static uint32_t turns_missed(const struct goleak_hope_input *input, const struct
     return alike ? goleak_woken_since(input->waits, habit) : 0;
 }
 
-/* By this one, or, if need be, one more. */
-static bool is_woken_by(const struct goleak_hope_input *input, const struct goleak_habit *habit, uint32_t waker)
-{
-    return !habit->others && habit->nobody == 0 &&
-           (goleak_hope_waker(input->store, habit, 0) == waker || goleak_hope_waker(input->store, habit, 1) == waker);
-}
-
 /* The waker goes round among those who wait like this one: of most of them it is the turn still. */
 static bool goes_round(const struct goleak_hope_input *input, const struct goleak_hope *hope, uint32_t waker,
                        const struct goleak_record *record, uint64_t count)
@@ -127,7 +114,8 @@ static bool goes_round(const struct goleak_hope_input *input, const struct golea
         alike++;
         if (habit == NULL || habit->ended < ROUNDS_LEAST || turns_missed(input, other, habit) > 2 * count)
             continue;
-        if (habit->gap > 2 * count || !is_woken_by(input, habit, waker))
+        if (habit->gap > 2 * count || habit->others || habit->nobody != 0 ||
+            !goleak_hope_is_waker(input->store, habit, waker))
             return false;
         taken++;
         turns += habit->ended - 1;

@@ -14,7 +14,7 @@ struct goleak_limits {
                                 and a sender's habit, too: senders do not idle */
     uint64_t timer_least;    /* so many waits like it that all ended by a timer tell of a first wait that it has one */
     uint32_t desert_least;   /* so many waits that ended by those who are gone: others of its kind are others' */
-    uint64_t own_least;      /* so many that are served, each by its own, are no pool: fewer of those are needed */
+    uint64_t partners_least;      /* so many that are served, each by its own, are no pool: fewer of those are needed */
     int64_t never_ns;        /* a timer that is set for so long is not to fire: programs write a hundred years, or
                                 all that a duration holds, for "never" */
     int64_t together;        /* two were started together if less than 1/N of the wait lies between */
@@ -41,9 +41,8 @@ struct goleak_limits {
     uint32_t inside_most;              /* where more rest in methods of a type, they do not keep each other out */
     uint32_t answers_most;             /* of a goroutine that asks for several, and reads none at the moment */
     double left_out_chance;  /* that a goroutine which is served is left out so often */
-    uint64_t rounds_turns,
-        rounds_missed;       /* so many turns in none of which one was left out make rounds; so many without
-                                             it are none of chance's */
+    uint64_t rounds_turns;   /* so many turns in none of which one was left out make rounds */
+    uint64_t rounds_missed;  /* … and so many without one are none of chance's */
     uint64_t turned_least;   /* so many waits that ended of those who took others' place */
     uint32_t turned_rounds;  /* … of each of them, where objects are not told */
     double loss_chance;      /* what chance does less often is no chance */
@@ -59,7 +58,7 @@ struct goleak_limits {
 
 #define GOLEAK_LIMITS_DEFAULT                                                                                          \
     {                                                                                                                  \
-        .habit_waits = 2, .patience = 10, .timer_least = 3, .desert_least = 5, .own_least = 3,                         \
+        .habit_waits = 2, .patience = 10, .timer_least = 3, .desert_least = 5, .partners_least = 3,                         \
         .never_ns = GOLEAK_NEVER_NS, .together = 10, .at_once = 100, .code_apart = 65536, .inside_part = 4,            \
         .chances = 20, .chances_at_work = 5, .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .rise_part = 8,  \
         .endless_created = 30, .usual_longer = 2, .usual_part = 20, .early_least = 5, .early_part = 10,                \

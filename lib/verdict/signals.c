@@ -108,19 +108,23 @@ GOLEAK_RULE(sender)
     return true;
 }
 
-bool goleak_is_left_out(const struct goleak_case *c)
+/* What is asked of others is worked out from this. */
+static struct goleak_hope_input known_of(const struct goleak_case *c)
 {
-    const struct goleak_hope_input known = {
+    return (struct goleak_hope_input){
         .store = c->input->store, .waits = c->input->waits, .limits = c->input->limits, .last = c->input->last
     };
+}
+
+bool goleak_is_left_out(const struct goleak_case *c)
+{
+    const struct goleak_hope_input known = known_of(c);
     return goleak_left_out(&known, &c->input->hope, c->record, c->habit, c->waited);
 }
 
 bool goleak_is_dropped(const struct goleak_case *c)
 {
-    const struct goleak_hope_input known = {
-        .store = c->input->store, .waits = c->input->waits, .limits = c->input->limits, .last = c->input->last
-    };
+    const struct goleak_hope_input known = known_of(c);
     return c->cohort != NULL && goleak_dropped(&known, &c->input->hope, c->record, c->habit, c->cohort->count);
 }
 
