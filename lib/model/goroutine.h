@@ -166,6 +166,8 @@ static inline uint64_t goleak_g_told(uint64_t g)
 /* From one moment to a later one, whatever the recording claims for times; 0 where it is not later, or not told. */
 static inline int64_t goleak_between(int64_t begin, int64_t end)
 {
+    if (LIKELY(begin >= 0 && begin <= end)) /* so it is told, and nothing overflows */
+        return end - begin;
     if (begin == GOLEAK_NO_MOMENT || begin > end)
         return 0;
     uint64_t between = (uint64_t)end - (uint64_t)begin;

@@ -273,7 +273,7 @@ static uint32_t find_both(struct goleak_waits *waits, struct goleak_record *reco
 }
 
 /* At its wait site. */
-static inline void count_at_site(struct goleak_waits *waits, struct goleak_habit *habit,
+ALWAYS_INLINE void count_at_site(struct goleak_waits *waits, struct goleak_habit *habit,
                                  const struct goleak_record *record, int64_t moment, int64_t waited)
 {
     struct goleak_wait_site *site = &waits->sites[habit->site];
@@ -289,13 +289,14 @@ static inline void count_at_site(struct goleak_waits *waits, struct goleak_habit
 }
 
 /* At the habit's place. */
-static inline void count_end(struct goleak_waits *waits, struct goleak_habit *habit, const struct goleak_record *record,
+ALWAYS_INLINE void count_end(struct goleak_waits *waits, struct goleak_habit *habit, const struct goleak_record *record,
                              int64_t moment)
 {
     const int64_t waited = goleak_waited(record, moment);
     count_at_site(waits, habit, record, moment, waited);
     habit->ended++;
-    habit->longest = waited > habit->longest ? waited : habit->longest;
+    if (UNLIKELY(waited > habit->longest))
+        habit->longest = waited;
 }
 
 /* At another place than the last one, or the first. The habit of its place; NULL: memory. */
@@ -311,9 +312,12 @@ static struct goleak_habit *end_elsewhere(struct goleak_waits *waits, struct gol
 }
 
 /* The habit of its wait where that is the one before it; NULL: it is to be looked for. What follows calls nothing
- * then, and has no registers to save: a quarter of what the end of a wait costs. */
+ * then but at its end, and has no registers to save: a quarter of what the end of a wait costs. */
 ALWAYS_INLINE struct goleak_habit *same_at_hand(const struct goleak_waits *waits, const struct goleak_record *record)
 {
+    const unsigned blocked = record->flags & GOLEAK_REC_BLOCKED;
+    if (UNLIKELY(blocked == 0 || !goleak_has_habits(record)))
+        return NULL;
     struct goleak_habit *habit = goleak_habit_of(waits, record);
     bool same = habit->place == habit->past.here && is_site(&waits->sites[habit->site], record);
     return LIKELY(same) ? habit : NULL;
@@ -360,24 +364,29 @@ NOINLINE static void ended_elsewhere(struct goleak_waits *waits, struct goleak_r
         record->waits |= GOLEAK_WAITS_ENDED;
 }
 
-void goleak_waits_ended(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
+/* As goleak_waits_ended(), where it is not the wait that ended last that has ended again. */
+NOINLINE static void ended_otherwise(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
 {
-    if ((record->flags & GOLEAK_REC_BLOCKED) == 0) {
+    if ((record->flags & GOLEAK_REC_BLOCKED) == 0)
         nap(waits, record);
-        return;
-    }
-    struct goleak_habit *habit = NULL;
-    if (!goleak_has_habits(record))
-        habit = end_first(waits, record, moment, NULL, false);
-    else if ((habit = same_at_hand(waits, record)) != NULL)
-        count_end(waits, habit, record, moment);
-    if (UNLIKELY(habit == NULL))
-        ended_elsewhere(waits, record, moment);
-    else
+    else if (!goleak_has_habits(record) && end_first(waits, record, moment, NULL, false) != NULL)
         record->waits |= GOLEAK_WAITS_ENDED;
+    else
+        ended_elsewhere(waits, record, moment);
 }
 
-static void add_waker(const struct goleak_waits *waits, const struct goleak_record *record, struct goleak_habit *habit,
+void goleak_waits_ended(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
+{
+    struct goleak_habit *habit = same_at_hand(waits, record);
+    if (UNLIKELY(habit == NULL)) {
+        ended_otherwise(waits, record, moment);
+        return;
+    }
+    record->waits |= GOLEAK_WAITS_ENDED;
+    count_end(waits, habit, record, moment);
+}
+
+NOINLINE static void add_waker(const struct goleak_waits *waits, const struct goleak_record *record, struct goleak_habit *habit,
                       const struct goleak_record *waker)
 {
     int which = habit->wakers[0] != 0;
@@ -398,7 +407,7 @@ static inline bool is_first_waker(const struct goleak_habit *habit, const struct
     return habit->wakers[0] == waker->index && habit->serials[0] == waker->serial;
 }
 
-static inline void note_waker(struct goleak_waits *waits, const struct goleak_record *record,
+ALWAYS_INLINE void note_waker(struct goleak_waits *waits, const struct goleak_record *record,
                               struct goleak_habit *habit, const struct goleak_record *waker)
 {
     if (waker == NULL) {
@@ -430,24 +439,29 @@ NOINLINE static void ended_by_elsewhere(struct goleak_waits *waits, struct golea
         note_waker(waits, record, habit, waker);
 }
 
-void goleak_waits_ended_by(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
-                           const struct goleak_record *waker)
+/* As ended_otherwise(). */
+NOINLINE static void ended_by_otherwise(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
+                                        const struct goleak_record *waker)
 {
     if ((record->flags & GOLEAK_REC_BLOCKED) == 0) {
         clear_ended(record);
         nap(waits, record);
+    } else if (goleak_has_habits(record) || end_first(waits, record, moment, waker, true) == NULL) {
+        ended_by_elsewhere(waits, record, moment, waker);
+    }
+}
+
+void goleak_waits_ended_by(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
+                           const struct goleak_record *waker)
+{
+    struct goleak_habit *habit = same_at_hand(waits, record);
+    if (UNLIKELY(habit == NULL)) {
+        ended_by_otherwise(waits, record, moment, waker);
         return;
     }
-    struct goleak_habit *habit = NULL;
-    if (!goleak_has_habits(record)) {
-        habit = end_first(waits, record, moment, waker, true);
-    } else if ((habit = same_at_hand(waits, record)) != NULL) {
-        count_end(waits, habit, record, moment);
-        record->waits &= ~GOLEAK_WAITS_ENDED;
-        note_waker(waits, record, habit, waker);
-    }
-    if (UNLIKELY(habit == NULL))
-        ended_by_elsewhere(waits, record, moment, waker);
+    record->waits &= ~GOLEAK_WAITS_ENDED;
+    count_end(waits, habit, record, moment);
+    note_waker(waits, record, habit, waker);
 }
 
 /* ---- what is known ---- */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define SLOTS_FIRST 64
-#define PLACES (UINT32_MAX >> 2)
+#define PLACES (UINT32_MAX >> 3)
 
 void goleak_families_init(struct goleak_families *families, struct goleak_alloc *alloc)
 {

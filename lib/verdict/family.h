@@ -16,9 +16,10 @@ struct goleak_asker {
     int64_t since, until; /* moments: it asks for those who were created between them */
     int64_t reach;        /* when all have asked: the last `until` of its family up to here */
     uint32_t record;      /* 0: it has got its answer */
-    uint32_t before : 30; /* place of another one of its family that asks: when all have asked, the nearest one before
+    uint32_t before : 29; /* place of another one of its family that asks: when all have asked, the nearest one before
                            * that may have no answer yet */
     uint32_t mark : 2;    /* by who asks */
+    uint32_t served : 1;  /* … as well */
 };
 
 struct goleak_family {
@@ -41,7 +42,7 @@ struct goleak_families {
 void goleak_families_init(struct goleak_families *families, struct goleak_alloc *alloc);
 void goleak_families_release(struct goleak_families *families);
 
-/* False: memory, or more than 2^30 who ask. */
+/* False: memory, or more than 2^29 who ask. */
 bool goleak_families_ask(struct goleak_families *families, uint64_t family, const struct goleak_asker *asker);
 /* All have asked. False: memory. */
 bool goleak_families_sort(struct goleak_families *families);

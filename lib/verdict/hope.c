@@ -530,9 +530,14 @@ static void note_lively(const struct goleak_hope_search *search, uint64_t *livel
 {
     const struct goleak_store *store = search->input->store;
     for (uint32_t index = 1; index < search->hope->count; index++) {
+        if (search->hope->kinds[index] == GOLEAK_HOPE_NONE)
+            continue;
         const struct goleak_record *record = goleak_store_at(store, index);
-        if (search->hope->kinds[index] != GOLEAK_HOPE_NONE && goleak_hope_may_help(search, record))
-            goleak_set_bit(lively, record->process);
+        if (!goleak_hope_may_help(search, record))
+            continue;
+        goleak_set_bit(lively, record->process);
+        if (!search->input->several)
+            return;
     }
 }
 
@@ -659,7 +664,7 @@ static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t re
     uint64_t **by_record[] = { &search->wakers,  &search->first,      &search->hopeless, &search->idle,
                                &search->kept,    &search->read,       &search->pooled,   &search->helpers,
                                &search->resting, &search->collectors, &search->at_locks, &search->groups,
-                               &search->taken,   &search->in_sync };
+                               &search->taken,   &search->stuck,      &search->in_sync };
     uint64_t **by_node[] = { &search->alive, &search->blocked, &search->helped, &search->wanted, &search->wanted_more,
                              &search->named };
     uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites, &search->pool_sites,

@@ -122,6 +122,13 @@ static size_t fetch_stuck(const struct goleak_hope_search *search, uint32_t word
     return goleak_fetch_word(search, helped, word, records);
 }
 
+/* It was woken again and again where it waits, by few, and by whom is told. */
+static bool has_wakers_of_its_own(const struct goleak_hope_input *input, const struct goleak_record *record)
+{
+    const struct goleak_habit *here = goleak_has_habits(record) ? goleak_waits_here(input->waits, record) : NULL;
+    return here != NULL && here->ended >= input->limits->habit_waits && !here->others && input->waits->tells_wakers;
+}
+
 /* For those who were started together with it. */
 static void ask(struct goleak_hope_search *search, const struct goleak_record *record)
 {
@@ -135,7 +142,8 @@ static void ask(struct goleak_hope_search *search, const struct goleak_record *r
     enum goleak_patience needs =
         record->reason == GOLEAK_REASON_SYNC ? GOLEAK_PATIENCE_UNASKED : goleak_hope_patience_with(record);
     search->failed = !goleak_families_ask(&search->families, family,
-                                          &(struct goleak_asker){ since, until, 0, record->index, 0, needs });
+                                          &(struct goleak_asker){ since, until, 0, record->index, 0, needs,
+                                                                 has_wakers_of_its_own(search->input, record) });
     if (goleak_has_bit(search->wanted, record->parent) && search->families.count != before)
         goleak_set_bit(search->wanted_more, record->parent);
     goleak_set_bit(search->wanted, record->parent);
@@ -305,16 +313,16 @@ static bool has_patience_with(const struct goleak_hope_search *search, struct he
     return helper->patience >= asker->mark;
 }
 
-/* This one was woken again and again where it waits, and never by the helper, which is of its place itself, or has others
- * of its place to wake: each has its own. */
-static bool is_anothers(const struct goleak_hope_search *search, const struct goleak_record *helper, uint32_t index)
+/* Who asks is woken by others, and the helper, which never did so, is of its place itself, or has others of that place to
+ * wake: each has its own. */
+static bool is_anothers(const struct goleak_hope_search *search, const struct goleak_record *helper,
+                        const struct goleak_asker *asker)
 {
     const struct goleak_hope_input *input = search->input;
-    const struct goleak_record *record = goleak_store_at(input->store, index);
-    const struct goleak_habit *here = goleak_has_habits(record) ? goleak_waits_here(input->waits, record) : NULL;
-    if (here == NULL || here->ended < input->limits->habit_waits || here->others || !input->waits->tells_wakers)
+    if (!asker->served)
         return false;
-    return !goleak_hope_is_waker(input->store, here, helper->index) &&
+    const struct goleak_record *record = goleak_store_at(input->store, asker->record);
+    return !goleak_hope_is_waker(input->store, goleak_waits_here(input->waits, record), helper->index) &&
            (helper->site == record->site ||
             goleak_hope_serves_another(input, search->hope, helper->index, record, -1));
 }
@@ -341,7 +349,7 @@ static void help(struct goleak_hope_search *search, const struct goleak_record *
         if (asker->reach < record->created)
             break;
         if (asker->until >= record->created && asker->record != record->index &&
-            has_patience_with(search, &helper, asker) && !is_anothers(search, record, asker->record)) {
+            has_patience_with(search, &helper, asker) && !is_anothers(search, record, asker)) {
             goleak_hope_give(search, asker->record, GOLEAK_HOPE_BESIDE, record->index);
             goleak_families_answer(families, family, place);
         } else {
@@ -378,6 +386,8 @@ static uint32_t ask_some(struct goleak_hope_search *search, uint32_t word)
     uint32_t records[GOLEAK_WORD];
     for (; word < words && search->families.asker_count < ASKERS_MOST; word++) {
         size_t count = fetch_stuck(search, word, records);
+        for (size_t i = 0; i < count; i++)
+            goleak_waits_prefetch(search->input->waits, goleak_store_at(search->input->store, records[i]));
         for (size_t i = 0; i < count && !search->failed; i++)
             ask(search, goleak_store_at(search->input->store, records[i]));
     }

@@ -119,6 +119,30 @@ static inline void add_stuck(struct goleak_hope_search *search, const struct gol
         note_hopeless(search, record);
 }
 
+/* What is told of it is told of all who wait like it. */
+static bool speaks_for_others(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_hope_input *input = search->input;
+    return search->hope->kinds[record->index] == GOLEAK_HOPE_NONE && !goleak_has_habits(record) &&
+           !goleak_place_is_object(record->waits) && input->holders == NULL &&
+           (input->timers_told || !goleak_hope_timer_alike(input->waits, input->limits, record, 0));
+}
+
+static inline bool waits_like(const struct goleak_record *record, const struct goleak_record *other)
+{
+    return record->site == other->site && record->block_stack == other->block_stack && record->waits == other->waits &&
+           record->reason == other->reason && record->flags == other->flags;
+}
+
+/* Those of a word who are stuck as this one is: many that wait alike follow each other. */
+static void add_alike(struct goleak_hope_search *search, const struct goleak_record *record, uint32_t word,
+                      uint64_t alike)
+{
+    search->hopeless[word] |= alike;
+    search->idle[word] |= goleak_has_bit(search->idle, record->index) ? alike : 0;
+    search->kept[word] |= goleak_has_bit(search->kept, record->index) ? alike : 0;
+}
+
 /* blocked: the record; 0: it is not. */
 static void add_node(struct goleak_hope_search *search, uint32_t node, uint32_t blocked)
 {
@@ -188,12 +212,41 @@ static void add_helper(struct goleak_hope_search *search, uint32_t index)
     goleak_set_bit(search->helped, search->parents[index]);
 }
 
-static void collect_word(struct goleak_hope_search *search, const struct sorts *sorts, uint32_t word)
+/* *like: the last one who speaks for others, in this word or one before; NULL: none. */
+static void collect_stuck(struct goleak_hope_search *search, uint64_t stuck, uint32_t word,
+                          const struct goleak_record **like)
+{
+    uint64_t alike = 0;
+    for (; stuck != 0 && !search->failed; stuck &= stuck - 1) {
+        const struct goleak_record *record =
+            goleak_store_at(search->input->store, word * GOLEAK_WORD + goleak_low_zeros(stuck));
+        const uint64_t bit = stuck & (~stuck + 1);
+        if (*like != NULL && waits_like(record, *like) && (search->read[word] & bit) == 0) {
+            alike |= bit;
+            continue;
+        }
+        if (alike != 0)
+            add_alike(search, *like, word, alike);
+        alike = 0;
+        add_stuck(search, record);
+        *like = speaks_for_others(search, record) ? record : NULL;
+        const uint8_t kind = search->hope->kinds[record->index];
+        if ((kind == GOLEAK_HOPE_TIMER || kind == GOLEAK_HOPE_READER) && record->parent != 0 &&
+            goleak_hope_may_help(search, record))
+            add_helper(search, record->index);
+    }
+    if (alike != 0)
+        add_alike(search, *like, word, alike);
+}
+
+static void collect_word(struct goleak_hope_search *search, const struct sorts *sorts, uint32_t word,
+                         const struct goleak_record **like)
 {
     const struct goleak_store *store = search->input->store;
     const uint32_t first = word * GOLEAK_WORD;
     search->first[word] = sorts->acts;
     search->resting[word] = sorts->resting;
+    search->stuck[word] = sorts->stuck;
     search->in_sync[word] = sorts->in_sync;
     for (uint64_t left = sorts->spawned; left != 0; left &= left - 1) {
         const uint32_t i = goleak_low_zeros(left), node = goleak_store_detail_at(store, first + i)->node;
@@ -204,19 +257,13 @@ static void collect_word(struct goleak_hope_search *search, const struct sorts *
     }
     for (uint64_t left = sorts->helpers; left != 0; left &= left - 1)
         add_helper(search, first + goleak_low_zeros(left));
-    for (uint64_t left = sorts->stuck; left != 0 && !search->failed; left &= left - 1) {
-        const struct goleak_record *record = goleak_store_at(store, first + goleak_low_zeros(left));
-        add_stuck(search, record);
-        const uint8_t kind = search->hope->kinds[record->index];
-        if ((kind == GOLEAK_HOPE_TIMER || kind == GOLEAK_HOPE_READER) && record->parent != 0 &&
-            goleak_hope_may_help(search, record))
-            add_helper(search, record->index);
-    }
+    collect_stuck(search, sorts->stuck, word, like);
 }
 
 void goleak_hope_collect(struct goleak_hope_search *search)
 {
     const uint32_t words = (uint32_t)goleak_words_of(search->hope->count);
+    const struct goleak_record *like = NULL;
     struct sorts next = sort_word(search, 0);
     for (uint32_t word = 0; word < words && !search->failed; word++) {
         const struct sorts sorts = next;
@@ -224,7 +271,7 @@ void goleak_hope_collect(struct goleak_hope_search *search)
             next = sort_word(search, word + 1);
             fetch_sorted(search, &next, word + 1);
         }
-        collect_word(search, &sorts, word);
+        collect_word(search, &sorts, word, &like);
     }
     search->failed =
         search->failed || !goleak_relation_sort(&search->hope->woken) || !goleak_relation_sort(&search->hope->crowds);

@@ -72,23 +72,45 @@ static bool ask(struct goleak_hope_search *search, struct pools *pools)
            (pools->all = goleak_alloc_zeroed(search->hope->alloc, pools->capacity * sizeof *pools->all)) != NULL;
 }
 
+/* Those of a word who are blocked, each with the pool of which it is. Returns how many are of one. */
+static size_t find_members(struct goleak_hope_search *search, struct pools *pools, uint32_t word,
+                           uint32_t records[GOLEAK_WORD], uint32_t ids[GOLEAK_WORD])
+{
+    size_t members = 0;
+    const size_t count = goleak_fetch_word(search, search->stuck[word], word, records);
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t id = pool_of(search, pools, records[i]);
+        records[members] = records[i];
+        ids[members] = id;
+        members += id != 0;
+    }
+    for (size_t i = 0; i < members; i++)
+        goleak_waits_prefetch(search->input->waits, goleak_store_at(search->input->store, records[i]));
+    return members;
+}
+
 /* False: nobody is of one. */
 static bool mark_pools(struct goleak_hope_search *search, struct pools *pools)
 {
+    const uint32_t words = (uint32_t)goleak_words_of(search->hope->count);
+    uint32_t records[GOLEAK_WORD], ids[GOLEAK_WORD];
     bool any = false;
-    for (uint32_t i = 1; i < search->hope->count; i++) {
-        const uint32_t id = pool_of(search, pools, i);
-        if (id == 0)
-            continue;
-        pools->all[id - 1].count++;
-        pools->all[id - 1].served += is_served(search, goleak_store_at(search->input->store, i));
+    for (uint32_t word = 0; word < words; word++) {
+        const size_t count = find_members(search, pools, word, records, ids);
+        for (size_t i = 0; i < count; i++) {
+            pools->all[ids[i] - 1].count++;
+            pools->all[ids[i] - 1].served += is_served(search, goleak_store_at(search->input->store, records[i]));
+        }
     }
-    for (uint32_t i = 1; i < search->hope->count; i++) {
-        const uint32_t id = pool_of(search, pools, i);
-        if (id == 0 || pools->all[id - 1].served * 2 <= pools->all[id - 1].count || is_deserted(search, i))
-            continue;
-        goleak_set_bit(search->pooled, i);
-        any = true;
+    for (uint32_t word = 0; word < words; word++) {
+        const size_t count = find_members(search, pools, word, records, ids);
+        for (size_t i = 0; i < count; i++) {
+            const struct pool *pool = &pools->all[ids[i] - 1];
+            if (pool->served * 2 <= pool->count || is_deserted(search, records[i]))
+                continue;
+            goleak_set_bit(search->pooled, records[i]);
+            any = true;
+        }
     }
     return any;
 }

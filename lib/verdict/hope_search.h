@@ -49,6 +49,7 @@ struct goleak_hope_search {
     uint64_t *taken;               /* … and `whom`, who got it, may go on to read it */
     uint64_t *collectors;          /* all who ever woke it were started by itself */
     uint64_t *at_locks;            /* many woke it where it waits for a lock: one who has that lives */
+    uint64_t *stuck;               /* it is blocked, whatever hope it has */
     uint64_t *in_sync;             /* it is blocked in package sync: at a lock, or in a WaitGroup */
     uint64_t *groups;              /* … in a WaitGroup, and nobody has given it hope */
     uint64_t *askers;              /* who asks for those beside it: `hopeless`, or some of them */
