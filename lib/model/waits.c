@@ -1,5 +1,5 @@
 /* waits - see waits.h. */
-#include "model/waits.h"
+#include "model/waits_end.h"
 
 #include <string.h>
 
@@ -191,11 +191,6 @@ void goleak_waits_drop(struct goleak_waits *waits, struct goleak_record *record)
 
 /* ---- wait sites ---- */
 
-static bool is_site(const struct goleak_wait_site *at, const struct goleak_record *record)
-{
-    return at->site == record->site && at->stack == record->block_stack && at->reason == record->reason;
-}
-
 static size_t hash_site(uint32_t site, uint32_t stack, uint8_t reason)
 {
     return (size_t)(goleak_hash_u64((uint64_t)site << 32 ^ (uint64_t)stack << 8 ^ reason) >> 16);
@@ -224,7 +219,7 @@ static bool grow_slots(struct goleak_waits *waits)
 static size_t find_slot(const struct goleak_waits *waits, const struct goleak_record *record)
 {
     size_t at = hash_site(record->site, record->block_stack, record->reason) & waits->slot_mask;
-    while (waits->slots[at] != 0 && !is_site(&waits->sites[waits->slots[at]], record))
+    while (waits->slots[at] != 0 && !goleak_is_wait_site(&waits->sites[waits->slots[at]], record))
         at = (at + 1) & waits->slot_mask;
     return at;
 }
@@ -260,7 +255,7 @@ static uint32_t find_both(struct goleak_waits *waits, struct goleak_record *reco
     if (index == 0)
         return 0;
     struct goleak_habit *habit = goleak_habit_at(waits, index);
-    if (habit->site != 0 && is_site(&waits->sites[habit->site], record))
+    if (habit->site != 0 && goleak_is_wait_site(&waits->sites[habit->site], record))
         return index;
     const bool is_first = habit->site == 0;
     habit->site = add_site(waits, record);
@@ -272,33 +267,6 @@ static uint32_t find_both(struct goleak_waits *waits, struct goleak_record *reco
     return 0;
 }
 
-/* At its wait site. */
-ALWAYS_INLINE void count_at_site(struct goleak_waits *waits, struct goleak_habit *habit,
-                                 const struct goleak_record *record, int64_t moment, int64_t waited)
-{
-    struct goleak_wait_site *site = &waits->sites[habit->site];
-    site->last_begun = record->since > site->last_begun ? record->since : site->last_begun;
-    site->last_ended = moment > site->last_ended ? moment : site->last_ended;
-    const uint32_t ended = (uint32_t)++site->ended, gap = ended - habit->site_ended;
-    if (UNLIKELY(gap > habit->gap))
-        habit->gap = (gap < GOLEAK_GAP_MOST ? gap : GOLEAK_GAP_MOST) & GOLEAK_GAP_MOST;
-    habit->site_ended = ended;
-    site->buckets[goleak_wait_bucket(waited)]++;
-    if (UNLIKELY(waited > site->longest))
-        site->longest = waited;
-}
-
-/* At the habit's place. */
-ALWAYS_INLINE void count_end(struct goleak_waits *waits, struct goleak_habit *habit, const struct goleak_record *record,
-                             int64_t moment)
-{
-    const int64_t waited = goleak_waited(record, moment);
-    count_at_site(waits, habit, record, moment, waited);
-    habit->ended++;
-    if (UNLIKELY(waited > habit->longest))
-        habit->longest = waited;
-}
-
 /* At another place than the last one, or the first. The habit of its place; NULL: memory. */
 static struct goleak_habit *end_elsewhere(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
 {
@@ -307,20 +275,8 @@ static struct goleak_habit *end_elsewhere(struct goleak_waits *waits, struct gol
     if (index == 0)
         return NULL;
     struct goleak_habit *habit = goleak_habit_at(waits, index);
-    count_end(waits, habit, record, moment);
+    goleak_count_end(waits, habit, record, moment);
     return habit;
-}
-
-/* The habit of its wait where that is the one before it; NULL: it is to be looked for. What follows calls nothing
- * then but at its end, and has no registers to save: a quarter of what the end of a wait costs. */
-ALWAYS_INLINE struct goleak_habit *same_at_hand(const struct goleak_waits *waits, const struct goleak_record *record)
-{
-    const unsigned blocked = record->flags & GOLEAK_REC_BLOCKED;
-    if (UNLIKELY(blocked == 0 || !goleak_has_habits(record)))
-        return NULL;
-    struct goleak_habit *habit = goleak_habit_of(waits, record);
-    bool same = habit->place == habit->past.here && is_site(&waits->sites[habit->site], record);
-    return LIKELY(same) ? habit : NULL;
 }
 
 /* The first wait of all is over, at a wait site that is known: most of what short-lived ones do. Its habit; NULL: it is
@@ -331,7 +287,7 @@ ALWAYS_INLINE struct goleak_habit *end_first(struct goleak_waits *waits, struct 
     if (UNLIKELY(waits->slots == NULL))
         return NULL;
     const uint32_t site = waits->slots[hash_site(record->site, record->block_stack, record->reason) & waits->slot_mask];
-    if (UNLIKELY(site == 0 || !is_site(&waits->sites[site], record)))
+    if (UNLIKELY(site == 0 || !goleak_is_wait_site(&waits->sites[site], record)))
         return NULL;
     const uint32_t index = take_at_hand(waits), place = record->waits;
     if (UNLIKELY(index == 0))
@@ -352,7 +308,7 @@ ALWAYS_INLINE struct goleak_habit *end_first(struct goleak_waits *waits, struct 
         .past = { .marks = goleak_place_mark(place), .here = place },
     };
     record->waits = GOLEAK_WAITS_HABITS | index << 1;
-    count_at_site(waits, habit, record, moment, waited);
+    goleak_count_at_site(waits, habit, record, moment, waited);
     waits->sites[site].nobody += is_told && waker == NULL;
     waits->sites[site].strangers |= habit->strangers;
     return habit;
@@ -377,17 +333,17 @@ NOINLINE static void ended_otherwise(struct goleak_waits *waits, struct goleak_r
 
 void goleak_waits_ended(struct goleak_waits *waits, struct goleak_record *record, int64_t moment)
 {
-    struct goleak_habit *habit = same_at_hand(waits, record);
+    struct goleak_habit *habit = goleak_same_habit(waits, record);
     if (UNLIKELY(habit == NULL)) {
         ended_otherwise(waits, record, moment);
         return;
     }
     record->waits |= GOLEAK_WAITS_ENDED;
-    count_end(waits, habit, record, moment);
+    goleak_count_end(waits, habit, record, moment);
 }
 
-NOINLINE static void add_waker(const struct goleak_waits *waits, const struct goleak_record *record, struct goleak_habit *habit,
-                      const struct goleak_record *waker)
+NOINLINE void goleak_waits_add_waker(const struct goleak_waits *waits, const struct goleak_record *record,
+                                     struct goleak_habit *habit, const struct goleak_record *waker)
 {
     int which = habit->wakers[0] != 0;
     if (which == 1 && habit->wakers[1] == waker->index && habit->serials[1] == waker->serial)
@@ -402,26 +358,10 @@ NOINLINE static void add_waker(const struct goleak_waits *waits, const struct go
     habit->serials[which] = waker->serial;
 }
 
-static inline bool is_first_waker(const struct goleak_habit *habit, const struct goleak_record *waker)
-{
-    return habit->wakers[0] == waker->index && habit->serials[0] == waker->serial;
-}
-
-ALWAYS_INLINE void note_waker(struct goleak_waits *waits, const struct goleak_record *record,
-                              struct goleak_habit *habit, const struct goleak_record *waker)
-{
-    if (waker == NULL) {
-        habit->nobody++;
-        waits->sites[habit->site].nobody++;
-    } else if (!is_first_waker(habit, waker)) {
-        add_waker(waits, record, habit, waker);
-    }
-}
-
 void goleak_waits_woken(struct goleak_waits *waits, struct goleak_record *record, const struct goleak_record *waker)
 {
     record->waits &= ~GOLEAK_WAITS_ENDED;
-    note_waker(waits, record, goleak_habit_of(waits, record), waker);
+    goleak_note_waker(waits, record, goleak_habit_of(waits, record), waker);
 }
 
 /* It may stand from the wait before. */
@@ -436,12 +376,11 @@ NOINLINE static void ended_by_elsewhere(struct goleak_waits *waits, struct golea
     struct goleak_habit *habit = end_elsewhere(waits, record, moment);
     clear_ended(record);
     if (habit != NULL)
-        note_waker(waits, record, habit, waker);
+        goleak_note_waker(waits, record, habit, waker);
 }
 
-/* As ended_otherwise(). */
-NOINLINE static void ended_by_otherwise(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
-                                        const struct goleak_record *waker)
+NOINLINE void goleak_waits_ended_by_otherwise(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
+                                              const struct goleak_record *waker)
 {
     if ((record->flags & GOLEAK_REC_BLOCKED) == 0) {
         clear_ended(record);
@@ -449,19 +388,6 @@ NOINLINE static void ended_by_otherwise(struct goleak_waits *waits, struct golea
     } else if (goleak_has_habits(record) || end_first(waits, record, moment, waker, true) == NULL) {
         ended_by_elsewhere(waits, record, moment, waker);
     }
-}
-
-void goleak_waits_ended_by(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
-                           const struct goleak_record *waker)
-{
-    struct goleak_habit *habit = same_at_hand(waits, record);
-    if (UNLIKELY(habit == NULL)) {
-        ended_by_otherwise(waits, record, moment, waker);
-        return;
-    }
-    record->waits &= ~GOLEAK_WAITS_ENDED;
-    count_end(waits, habit, record, moment);
-    note_waker(waits, record, habit, waker);
 }
 
 /* ---- what is known ---- */

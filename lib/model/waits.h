@@ -9,8 +9,8 @@
  *
  *      goleak_waits_begin     it parks
  *      goleak_waits_end       it wakes up ...
- *      goleak_waits_by        ... and this is who woke it
- *      goleak_waits_end_by    both, where they are told at once
+ *      goleak_waits_by        ... and this is who woke it (waits_end.h)
+ *      goleak_waits_end_by    both, where they are told at once (waits_end.h)
  *      goleak_waits_forget    it ended: a new life begins with nothing
  */
 #ifndef GOLEAK_MODEL_WAITS_H
@@ -215,9 +215,6 @@ ALWAYS_INLINE void goleak_waits_begin_nap(struct goleak_waits *waits, struct gol
 }
 
 void goleak_waits_ended(struct goleak_waits *waits, struct goleak_record *record, int64_t moment);
-void goleak_waits_ended_by(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
-                           const struct goleak_record *waker);
-void goleak_waits_woken(struct goleak_waits *waits, struct goleak_record *record, const struct goleak_record *waker);
 void goleak_waits_drop(struct goleak_waits *waits, struct goleak_record *record);
 
 /* How long it has been in its state at a moment; 0 where that is not told. */
@@ -237,27 +234,6 @@ ALWAYS_INLINE void goleak_waits_end(struct goleak_waits *waits, struct goleak_re
 
 /* It waits for another object than this one, as far as is told. */
 bool goleak_waits_elsewhere(const struct goleak_waits *waits, const struct goleak_record *record, uint64_t object);
-
-/* Who ended the last wait; NULL: no goroutine, or it is not told. */
-static inline void goleak_waits_by(struct goleak_waits *waits, struct goleak_record *record,
-                                   const struct goleak_record *waker)
-{
-    waits->tells_wakers |= waker != NULL;
-    if (goleak_has_habits(record) && (record->waits & GOLEAK_WAITS_ENDED) != 0)
-        goleak_waits_woken(waits, record, waker);
-}
-
-/* Both: it has been woken. */
-ALWAYS_INLINE void goleak_waits_end_by(struct goleak_waits *waits, struct goleak_record *record, int64_t moment,
-                                       const struct goleak_record *waker)
-{
-    if (UNLIKELY(record->state != GOLEAK_STATE_WAITING || record->waits == 0)) {
-        goleak_waits_by(waits, record, waker);
-        return;
-    }
-    waits->tells_wakers |= waker != NULL;
-    goleak_waits_ended_by(waits, record, moment, waker);
-}
 
 static inline void goleak_waits_forget(struct goleak_waits *waits, struct goleak_record *record)
 {

@@ -7,6 +7,7 @@
 #define GOLEAK_REPLAY_LIFE_H
 
 #include "base/compiler.h"
+#include "model/waits_end.h"
 #include "replay/replay.h"
 
 /* So many events are stepped before it is asked again whether their transitions have room. */

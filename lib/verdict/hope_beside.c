@@ -142,8 +142,8 @@ static void ask(struct goleak_hope_search *search, const struct goleak_record *r
     enum goleak_patience needs =
         record->reason == GOLEAK_REASON_SYNC ? GOLEAK_PATIENCE_UNASKED : goleak_hope_patience_with(record);
     search->failed = !goleak_families_ask(&search->families, family,
-                                          &(struct goleak_asker){ since, until, 0, record->index, 0, needs,
-                                                                 has_wakers_of_its_own(search->input, record) });
+                                          &(struct goleak_asker) { since, until, 0, record->index, 0, needs,
+                                                                   has_wakers_of_its_own(search->input, record) });
     if (goleak_has_bit(search->wanted, record->parent) && search->families.count != before)
         goleak_set_bit(search->wanted_more, record->parent);
     goleak_set_bit(search->wanted, record->parent);
@@ -323,8 +323,7 @@ static bool is_anothers(const struct goleak_hope_search *search, const struct go
         return false;
     const struct goleak_record *record = goleak_store_at(input->store, asker->record);
     return !goleak_hope_is_waker(input->store, goleak_waits_here(input->waits, record), helper->index) &&
-           (helper->site == record->site ||
-            goleak_hope_serves_another(input, search->hope, helper->index, record, -1));
+           (helper->site == record->site || goleak_hope_serves_another(input, search->hope, helper->index, record, -1));
 }
 
 /* So many of a family are told of one in vain, or, where that has been so too often, 64 times for each that asks,

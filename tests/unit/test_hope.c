@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "model/waits_end.h"
 #include "support/load.h"
 #include "verdict/hope.h"
 

@@ -1,5 +1,5 @@
 /* test_waits - what is kept of waits that ended, and that nothing of it outlives its goroutine. */
-#include "model/waits.h"
+#include "model/waits_end.h"
 #include "support/load.h"
 
 static struct goleak_alloc heap;
