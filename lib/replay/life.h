@@ -196,10 +196,17 @@ static inline void goleak_note_end(struct goleak_replay *replay, struct goleak_r
     spawner->ended_at = (uint32_t)moment;
 }
 
+/* The recording tells more than the article's script does, whose rule asks nobody how others ended. */
+static inline bool goleak_tells_more(const struct goleak_replay *replay)
+{
+    const struct goleak_stream *stream = &replay->stream;
+    return (stream->has_wakeups | stream->has_stacks | stream->has_objects | stream->has_timers) != 0;
+}
+
 /* It has ended, or lives again without that having been seen. */
 static inline void goleak_end_lineage(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
 {
-    if (GOLEAK_KEEPS_WAITS && record->parent != 0 && record->created != GOLEAK_NO_MOMENT)
+    if (GOLEAK_KEEPS_WAITS && goleak_tells_more(replay) && record->parent != 0 && record->created != GOLEAK_NO_MOMENT)
         goleak_note_end(replay, record, moment);
     if (record->flags & GOLEAK_REC_SPAWNED)
         goleak_lineage_at(&replay->lineage, goleak_detail_of(replay, record)->node)->last = moment;
