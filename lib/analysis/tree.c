@@ -56,10 +56,26 @@ static bool take_rare(struct goleak_tree *tree, const struct goleak_transition *
     return true;
 }
 
+/* Nothing tells where anybody was started: all are of one edge. */
+static bool take_of_nowhere(struct goleak_tree *tree, const struct goleak_transitions *batch)
+{
+    struct goleak_edge *edge = edge_of(tree, 0, 0);
+    size_t older = 0;
+    if (edge == NULL)
+        return false;
+    for (size_t i = 0; i < batch->end_count; i++)
+        older += batch->all[batch->ends[i]].preexisting;
+    edge->created += batch->creation_count;
+    edge->ended += batch->end_count - older;
+    return true;
+}
+
 /* The counts are sums, so it does not matter that one kind is counted behind the other. */
 static bool take_all(struct goleak_tree *tree, const struct goleak_transitions *batch)
 {
     struct goleak_edge *edge;
+    if (batch->site_count == 1 && batch->rare_count == 0)
+        return take_of_nowhere(tree, batch);
     for (size_t i = 0; i < batch->creation_count; i++, edge->created++) {
         const struct goleak_transition *t = &batch->all[batch->creations[i]];
         if ((edge = edge_of(tree, t->parent_site, t->site)) == NULL)
