@@ -228,9 +228,9 @@ static void fill_places(const struct goleak_trace *trace, const struct goleak_re
     out->stack = stack;
 }
 
-/* All but the verdict. An ended one ended at `ended`. */
+/* All but the verdict. started: see goleak_is_start_told(). An ended one ended at `ended`. */
 static void fill(const struct goleak_trace *trace, const struct goleak_record *record,
-                 const struct goleak_detail *detail, int64_t ended, struct goleak_goroutine *out)
+                 const struct goleak_detail *detail, int64_t started, int64_t ended, struct goleak_goroutine *out)
 {
     memset(out, 0, sizeof *out);
     uint32_t pid = trace->replay.processes[record->process].pid;
@@ -246,7 +246,7 @@ static void fill(const struct goleak_trace *trace, const struct goleak_record *r
     fill_parent(trace, record->parent, out);
     out->created_ns = to_ns(trace, record->created);
     out->created_event = to_event(trace, record->created);
-    out->started_ns = to_ns(trace, detail->started);
+    out->started_ns = to_ns(trace, goleak_is_start_told(record) ? started : GOLEAK_NO_MOMENT);
     out->ended_ns = to_ns(trace, ended);
     out->ended_event = to_event(trace, ended);
     /* Where only creations and ends are printed, who lives may do anything. */
@@ -267,7 +267,9 @@ static void fill_living(const struct goleak_trace *trace, uint32_t index, struct
 {
     const struct goleak_store *store = &trace->replay.store;
     struct goleak_judgement judgement;
-    fill(trace, goleak_store_at(store, index), goleak_store_detail_at(store, index), GOLEAK_NO_MOMENT, out);
+    const struct goleak_record *record = goleak_store_at(store, index);
+    fill(trace, record, goleak_store_detail(store, record), *goleak_store_started(store, record), GOLEAK_NO_MOMENT,
+         out);
     goleak_judge(&trace->judge, index, &judgement);
     out->verdict = judgement.verdict;
     memcpy(out->evidence, judgement.evidence, sizeof out->evidence);
@@ -278,7 +280,9 @@ static void fill_living(const struct goleak_trace *trace, uint32_t index, struct
 void goleak_trace_fill(const struct goleak_trace *trace, const struct goleak_record *record,
                        struct goleak_goroutine *out)
 {
-    fill(trace, record, goleak_store_detail(&trace->replay.store, record), trace->ending_moment, out);
+    const struct goleak_store *store = &trace->replay.store;
+    fill(trace, record, goleak_store_detail(store, record), *goleak_store_started(store, record), trace->ending_moment,
+         out);
     out->verdict = GOLEAK_VERDICT_ENDED;
 }
 
@@ -307,7 +311,7 @@ enum goleak_status goleak_goroutine_next(const struct goleak_trace *trace, struc
         return GOLEAK_END;
     iter->position++;
     const struct goleak_ended *ended = &trace->ended[at];
-    fill(trace, &ended->record, &ended->detail, ended->moment, out);
+    fill(trace, &ended->record, &ended->detail, ended->started, ended->moment, out);
     out->verdict = GOLEAK_VERDICT_ENDED;
     out->parent_g = ended->parent_g;
     out->parent_goid = ended->parent_goid != 0 ? (int64_t)ended->parent_goid : GOLEAK_NONE;

@@ -105,9 +105,10 @@ static enum goleak_status on_ended(void *context, const struct goleak_record *re
                      sizeof *trace->ended))
         return goleak_alloc_failure(&trace->alloc);
     struct goleak_ended *ended = &trace->ended[trace->ended_count++];
-    *ended = (struct goleak_ended){ .record = *record,
-                                      .detail = *goleak_store_detail(&trace->replay.store, record),
-                                      .moment = moment };
+    *ended = (struct goleak_ended) { .record = *record,
+                                     .detail = *goleak_store_detail(&trace->replay.store, record),
+                                     .started = *goleak_store_started(&trace->replay.store, record),
+                                     .moment = moment };
     if (record->parent != 0) {
         const struct goleak_node *parent = goleak_lineage_at(&trace->replay.lineage, record->parent);
         ended->parent_g = goleak_g_told(parent->g);

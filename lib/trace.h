@@ -37,7 +37,7 @@ struct goleak_input {
 struct goleak_ended {
     struct goleak_record record;
     struct goleak_detail detail;
-    int64_t moment;
+    int64_t started, moment; /* of its first run, of its end */
     uint64_t parent_g, parent_goid;
 };
 

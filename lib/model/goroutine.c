@@ -32,6 +32,17 @@ bool goleak_store_set_until(struct goleak_store *store, struct goleak_record *re
     return true;
 }
 
+bool goleak_store_set_high(struct goleak_store *store, const struct goleak_record *record, uint32_t high)
+{
+    const size_t before = store->high_capacity;
+    if (!goleak_grow(store->alloc, &store->highs, &store->high_capacity, (size_t)record->index + 1,
+                     sizeof *store->highs))
+        return false;
+    memset(store->highs + before, 0, (store->high_capacity - before) * sizeof *store->highs);
+    store->highs[record->index] = high;
+    return true;
+}
+
 #define FIRST_SLOTS_LOG2 10
 #define SMALL_SLOTS 16384
 #define LARGE_SLOTS 1000000
@@ -99,8 +110,7 @@ bool goleak_store_init(struct goleak_store *store, struct goleak_alloc *alloc)
 {
     *store =
         (struct goleak_store) { .alloc = alloc, .factor = GOLEAK_STORE_FACTOR, .goids.factor = GOLEAK_STORE_FACTOR };
-    goleak_chunks_init(&store->chunks, alloc,
-                       GOLEAK_RECORD_CHUNK * (sizeof(struct goleak_record) + sizeof(struct goleak_detail)));
+    goleak_chunks_init(&store->chunks, alloc, GOLEAK_RECORD_CHUNK * GOLEAK_RECORD_BYTES);
     if (!goleak_chunks_add(&store->chunks) || !resize_slots(store, FIRST_SLOTS_LOG2))
         return false;
     *goleak_store_at(store, 0) = (struct goleak_record){ .process = UINT16_MAX }; /* none, and none's process */
@@ -111,6 +121,7 @@ void goleak_store_release(struct goleak_store *store)
 {
     goleak_chunks_release(&store->chunks);
     goleak_free(store->alloc, store->untils, store->until_capacity * sizeof *store->untils);
+    goleak_free(store->alloc, store->highs, store->high_capacity * sizeof *store->highs);
     goleak_free(store->alloc, store->goids.slots,
                 store->goids.slots != NULL ? (store->goids.mask + 1) * sizeof(uint32_t) : 0);
     goleak_free(store->alloc, store->numbered, store->numbered_capacity * sizeof *store->numbered);

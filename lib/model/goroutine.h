@@ -6,8 +6,9 @@
  * Records are never deleted: distinct addresses = peak goroutines. They lie in
  * chunks that never move; a table of 4-byte slots finds them by address.
  *
- *      slots  [ tag | index ]  ->  records in chunks of 4096, one cache line each,
- *                                  and behind them the details that few events touch
+ *      slots  [ tag | index ]  ->  records in chunks of 4096, one cache line each, and
+ *                                  behind them what few events touch: when each ran
+ *                                  first, and its details
  *
  * A moment is what the recording gives for time: nanoseconds, or, where it
  * prints none, the number of the event.
@@ -33,7 +34,7 @@
 #define GOLEAK_REC_INFERRED 256u /* the reason was read off the stack */
 #define GOLEAK_REC_SPAWNED 512u  /* has a lineage node */
 #define GOLEAK_REC_MOVED 2048u   /* its goroutine is another record now, whose index `block_stack` is */
-#define GOLEAK_REC_STARTED 1024u /* has run: its detail tells when, if that is told */
+#define GOLEAK_REC_STARTED 1024u /* has run; when it did first: see goleak_store_started() */
 #define GOLEAK_REC_TIMED 4096u   /* waits for a timer, too; see goleak_store_until() */
 #define GOLEAK_REC_NAP 8192u     /* the three bits from here on: see goleak_waits_naps() */
 #define GOLEAK_REC_TWIN 8192u    /* of one that has ended, and naps no more: that it has a twin is counted */
@@ -63,17 +64,16 @@ struct goleak_record {
 };
 
 struct goleak_detail {
-    int64_t started;  /* moment of the first run; GOLEAK_NO_MOMENT if not told */
     uint32_t incarnation : 30;               /* up to GOLEAK_INCARNATION_MAX */
     uint32_t was_there : 1, was_blocked : 1; /* it was told as GOLEAK_T_WAS_THERE, as …_WAS_BLOCKED */
     uint32_t created_stack;
-    uint32_t node;    /* its own lineage node; 0 until it spawns */
-    uint32_t serial_high;
+    uint32_t node; /* its own lineage node; 0 until it spawns */
 };
 
 #define GOLEAK_INCARNATION_MAX (((uint32_t)1 << 30) - 1)
 
 #define GOLEAK_RECORD_CHUNK 4096
+#define GOLEAK_RECORD_BYTES (sizeof(struct goleak_record) + sizeof(int64_t) + sizeof(struct goleak_detail))
 
 /* Finds records by goid, for streams that name spawners and wakers by goid alone. Made
  * when it is first asked; entries go stale with the lives of their records. */
@@ -86,7 +86,7 @@ struct goleak_goids {
 struct goleak_store {
     struct goleak_alloc *alloc;
     struct goleak_goids goids;
-    struct goleak_chunks chunks; /* of records, and their details behind them */
+    struct goleak_chunks chunks; /* of records, the moments when they ran first behind them, and their details */
     uint32_t count; /* records in use; index 0 is "none" and not used */
     bool has_addresses, has_goids, has_numbers; /* there were keys of this kind */
     bool has_high; /* a serial has more than 32 bits */
@@ -100,6 +100,8 @@ struct goleak_store {
     uint32_t plain_first, plain_more; /* such numbers from the first one on, and so many more, are the index */
     int64_t *untils; /* by index; few recordings tell any */
     size_t until_capacity;
+    uint32_t *highs; /* by index: of the serial's higher half, since there is any */
+    size_t high_capacity;
 };
 
 bool goleak_store_init(struct goleak_store *store, struct goleak_alloc *alloc);
@@ -114,17 +116,32 @@ static inline struct goleak_record *goleak_store_at(const struct goleak_store *s
 static inline struct goleak_detail *goleak_store_detail_at(const struct goleak_store *store, uint32_t index)
 {
     struct goleak_record *chunk = store->chunks.all[index / GOLEAK_RECORD_CHUNK];
-    return (struct goleak_detail *)(void *)(chunk + GOLEAK_RECORD_CHUNK) + index % GOLEAK_RECORD_CHUNK;
+    int64_t *started = (int64_t *)(void *)(chunk + GOLEAK_RECORD_CHUNK);
+    return (struct goleak_detail *)(void *)(started + GOLEAK_RECORD_CHUNK) + index % GOLEAK_RECORD_CHUNK;
 }
 
-/* The same of a record, which tells where in its chunk it lies. */
+/* When it ran first: of one that has GOLEAK_REC_STARTED, and is not older than the recording. A record tells where in
+ * its chunk it lies. */
+static inline int64_t *goleak_store_started(const struct goleak_store *store, const struct goleak_record *record)
+{
+    const size_t place = record->index % GOLEAK_RECORD_CHUNK;
+    uintptr_t end = (uintptr_t)record + (GOLEAK_RECORD_CHUNK - place) * sizeof *record;
+    (void)store;
+    return (int64_t *)end + place;
+}
+
+static inline bool goleak_is_start_told(const struct goleak_record *record)
+{
+    return (record->flags & (GOLEAK_REC_STARTED | GOLEAK_REC_PREEXISTING)) == GOLEAK_REC_STARTED;
+}
+
 static inline struct goleak_detail *goleak_store_detail(const struct goleak_store *store,
                                                         const struct goleak_record *record)
 {
     const size_t place = record->index % GOLEAK_RECORD_CHUNK;
     uintptr_t end = (uintptr_t)record + (GOLEAK_RECORD_CHUNK - place) * sizeof *record;
     (void)store;
-    return (struct goleak_detail *)end + place;
+    return (struct goleak_detail *)(end + GOLEAK_RECORD_CHUNK * sizeof(int64_t)) + place;
 }
 
 /* It has started the other one. */
@@ -145,9 +162,11 @@ bool goleak_store_set_until(struct goleak_store *store, struct goleak_record *re
 
 static inline uint64_t goleak_store_serial(const struct goleak_store *store, const struct goleak_record *record)
 {
-    uint64_t high = store->has_high ? goleak_store_detail(store, record)->serial_high : 0;
+    uint64_t high = UNLIKELY(store->has_high) && record->index < store->high_capacity ? store->highs[record->index] : 0;
     return high << 32 | record->serial;
 }
+/* Sets its higher half. False: memory. */
+bool goleak_store_set_high(struct goleak_store *store, const struct goleak_record *record, uint32_t high);
 
 /* The key of a goroutine: its address within its process. Keys of streams that
  * tell no address are goids, marked by the top bit, which no user address has. */

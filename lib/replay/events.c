@@ -444,9 +444,8 @@ static void on_run(struct goleak_replay *replay, struct goleak_record *record, i
 {
     replay->stream.has_wakeups = true;
     goleak_set_state(replay, record, GOLEAK_STATE_RUNNING, moment);
-    struct goleak_detail *detail = goleak_detail_of(replay, record);
-    if (detail->started == GOLEAK_NO_MOMENT && (record->flags & GOLEAK_REC_PREEXISTING) == 0)
-        detail->started = moment;
+    if ((record->flags & (GOLEAK_REC_STARTED | GOLEAK_REC_PREEXISTING)) == 0)
+        *goleak_store_started(&replay->store, record) = moment;
     record->flags |= GOLEAK_REC_STARTED;
 }
 
@@ -656,11 +655,13 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
     uint64_t g = record->g;
     uint32_t own = record->index, other = named->index, lives = detail->incarnation;
     uint32_t node = record->flags & GOLEAK_REC_SPAWNED ? detail->node : 0;
+    const int64_t started = *goleak_store_started(&replay->store, named);
     *record = *named;
     *detail = *was;
     detail->incarnation = (detail->incarnation + lives) & GOLEAK_INCARNATION_MAX;
     record->g = g;
     record->index = own;
+    *goleak_store_started(&replay->store, record) = started;
     if ((record->flags & GOLEAK_REC_TIMED) &&
         !goleak_store_set_until(&replay->store, record, goleak_store_until(&replay->store, named)))
         return goleak_alloc_failure(replay->alloc);

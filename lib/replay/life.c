@@ -13,7 +13,6 @@ void goleak_begin_life(struct goleak_replay *replay, struct goleak_record *recor
     record->site = 0;
     record->parent = 0;
     record->block_stack = 0;
-    detail->started = GOLEAK_NO_MOMENT;
     detail->incarnation++;
     detail->was_there = detail->was_blocked = 0;
     detail->node = detail->created_stack = 0;
@@ -112,8 +111,8 @@ void goleak_begin_time(struct goleak_replay *replay, int64_t first_ns)
     for (uint32_t i = 1; i <= replay->store.count; i++) {
         struct goleak_record *record = goleak_store_at(&replay->store, i);
         record->created = record->created != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
-        struct goleak_detail *detail = goleak_detail_of(replay, record);
-        detail->started = detail->started != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
+        if (goleak_is_start_told(record))
+            *goleak_store_started(&replay->store, record) = first_ns;
         record->since = record->since != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
     }
 }

@@ -221,7 +221,9 @@ static inline void goleak_give_serial(struct goleak_replay *replay, struct golea
         replay->store.has_high = true;
     }
     record->serial = (uint32_t)replay->serial;
-    goleak_detail_of(replay, record)->serial_high = (uint32_t)(replay->serial >> 32);
+    if (UNLIKELY(replay->store.has_high) &&
+        !goleak_store_set_high(&replay->store, record, (uint32_t)(replay->serial >> 32)))
+        replay->failed = true;
 }
 
 /* A fresh incarnation in a record that may have been used before. */
