@@ -73,7 +73,7 @@ void *goleak_realloc(struct goleak_alloc *alloc, void *pointer, size_t old_size,
 
 /* ---- pages ---- */
 
-#define PAGE_NS_LONG 6000
+#define PAGE_NS_LONG 2000
 #define TABLE_FROM ((size_t)512 << 10) /* bytes: of less a huge page would be mostly in vain, a table's last one, too */
 /* What grows ahead of what is needed is made so many times as large, within these bounds: addresses, until it is written
  * to. */

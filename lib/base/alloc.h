@@ -42,10 +42,10 @@ void *goleak_alloc_array(struct goleak_alloc *alloc, size_t count, size_t size);
 void *goleak_alloc_table(struct goleak_alloc *alloc, size_t count, size_t size);
 /* The same for parts of one large whole. */
 void *goleak_alloc_pages(struct goleak_alloc *alloc, size_t size);
-/* Until a page of 4 KiB is there it takes 0.4 us in one virtual machine, and 15 us in another: there more is on huge
- * pages than tables. Where it is short these may take longer than all small ones in their place, for a host to which
- * free memory was given back has to give all of it again. It is measured when it is first asked; never so where memory is
- * limited, or the caller's. */
+/* Until a page of 4 KiB is there it takes 0.4 us in one virtual machine, 2.5 in another, and 15 in a third: in the latter
+ * two more is on huge pages than tables. A huge one takes 0.3 ms, as long as 120 small ones at 2.5 us; but a host to
+ * which free memory was given back has to give all of it again, and where small ones take 1 us or less they are the
+ * better choice. It is measured when it is first asked; never so where memory is limited, or the caller's. */
 bool goleak_are_pages_slow(struct goleak_alloc *alloc);
 #define GOLEAK_HUGE_PAGE ((size_t)2 << 20)
 /* Zeroed, and the system gives no page before something is written to it. size is not 0. */
