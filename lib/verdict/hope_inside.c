@@ -5,7 +5,8 @@
  * type. One that acts (sleeps, reads, waits for a timer) within such a method, and came there
  * just before the first of those who wait, is likely to have it; within the function that a
  * sync.Once runs for the same caller as well. One that came much earlier did not keep them out
- * then, and one that came later did not have to wait. Who waits in a WaitGroup waits likewise for
+ * then, and one that came later did not have to wait. Where a method is its start function, which it is in for all of its
+ * life, it has to have begun that right before. Who waits in a WaitGroup waits likewise for
  * one that is in what the same function calls, and does what all would do (singleflight).
  */
 #include "verdict/hope_search.h"
@@ -21,6 +22,7 @@ struct locked {
     uint32_t others; /* who rest within methods of the type, too */
     uint32_t whom;   /* record of the one who may hold it; 0: nobody may */
     uint32_t stuck;  /* … and of one that is stuck itself */
+    uint32_t starters, starter; /* who were started just before that in such a method, and rest there; one of them */
 };
 
 /* Many stand at few stacks. */
@@ -180,8 +182,10 @@ static void give_hope(struct inside *inside, const struct goleak_record *record)
 {
     const uint32_t id = id_of_waiter(inside, record);
     const struct locked *locked = id != 0 ? &inside->all[id - 1] : NULL;
-    if (locked != NULL && locked->whom != 0 && locked->others <= inside->search->input->limits->inside_most)
-        goleak_hope_give(inside->search, record->index, GOLEAK_HOPE_INSIDE, locked->whom);
+    const uint32_t starter = locked != NULL && locked->starters == 1 ? locked->starter : 0;
+    const uint32_t whom = locked != NULL && locked->whom != 0 ? locked->whom : starter;
+    if (whom != 0 && locked->others <= inside->search->input->limits->inside_most)
+        goleak_hope_give(inside->search, record->index, GOLEAK_HOPE_INSIDE, whom);
 }
 
 /* Each who waits for a lock, and has no hope. */
@@ -237,7 +241,22 @@ static uint32_t look_for(struct inside *inside, const struct key *key, const str
     return id;
 }
 
-/* One that acts. Its start function, which it is in for all of its life, does not count for a type. */
+/* One that began its start function right before the first of them came. */
+static void note_starter(struct inside *inside, const struct key *key, const struct goleak_record *record)
+{
+    const struct goleak_hope_input *input = inside->search->input;
+    const uint32_t id = key->size != 0 ? goleak_intern_find(&inside->keys, key->bytes, key->size) : 0;
+    if (id == 0 || inside->stuck || record->created == GOLEAK_NO_MOMENT || record->created > inside->all[id - 1].oldest)
+        return;
+    struct locked *locked = &inside->all[id - 1];
+    const int64_t waited = goleak_between(locked->oldest, input->last);
+    if (goleak_between(record->created, locked->oldest) > waited / input->limits->at_once)
+        return;
+    locked->starters++;
+    locked->starter = record->index;
+}
+
+/* One that acts. */
 static void note_holder(struct inside *inside, const struct goleak_record *record)
 {
     const struct goleak_hope_input *input = inside->search->input;
@@ -266,6 +285,9 @@ static void note_holder(struct inside *inside, const struct goleak_record *recor
             memo->id |= look_for(inside, &group, record, arrival, 0);
         }
     }
+    const struct key start = type_key(record, function_of(inside, frames[count - 1]));
+    memo->id |= start.size != 0 ? goleak_intern_find(&inside->keys, start.bytes, start.size) : 0;
+    note_starter(inside, &start, record);
 }
 
 /* It acts, or is let off by a timer; or waits in a WaitGroup, which is no lock, for those who do its work. */

@@ -123,11 +123,22 @@ static bool goes_round(const struct goleak_hope_input *input, const struct golea
     return taken >= ROUNDS_LEAST && taken > alike / 2 && turns >= input->limits->rounds_turns;
 }
 
+/* It stands in a line with others, at one channel or Cond: these are served in turn, and none is passed over. Of a Cond of
+ * which no more is told one is not the only one that waits. */
+static bool is_in_line(const struct goleak_hope_input *input, const struct goleak_hope *hope,
+                       const struct goleak_record *record)
+{
+    const uint32_t place = goleak_waits_place(input->waits, record);
+    return goleak_place_is_object(place) ? goleak_relation_of(&hope->crowds, place).count > 1
+                                         : record->reason == GOLEAK_REASON_COND_WAIT;
+}
+
 bool goleak_dropped(const struct goleak_hope_input *input, const struct goleak_hope *hope,
                     const struct goleak_record *record, const struct goleak_habit *habit, uint64_t count)
 {
     if (count <= ROUNDS_LEAST || turns_missed(input, record, habit) < input->limits->rounds_missed * count ||
-        habit->gap > 2 * count || habit->others || habit->wakers[1] != 0 || habit->nobody != 0)
+        habit->gap > 2 * count || habit->others || habit->wakers[1] != 0 || habit->nobody != 0 ||
+        is_in_line(input, hope, record))
         return false;
     const uint32_t waker = goleak_hope_waker(input->store, habit, 0);
     return waker != 0 && goleak_hope_of(hope, waker) != GOLEAK_HOPE_NONE &&
