@@ -33,15 +33,16 @@ static uint32_t take_node(struct goleak_lineage *lineage)
     return (uint32_t)node;
 }
 
-/* Frees upwards, in a loop, what nobody needs any more. */
-void goleak_lineage_drop(struct goleak_lineage *lineage, uint32_t node)
+/* Upwards, in a loop, what nobody needs any more. */
+void goleak_lineage_free(struct goleak_lineage *lineage, uint32_t node)
 {
-    for (struct goleak_node *at; node != 0 && --(at = goleak_lineage_at(lineage, node))->references == 0;) {
-        uint32_t parent = at->parent;
+    do {
+        struct goleak_node *at = goleak_lineage_at(lineage, node);
+        const uint32_t parent = at->parent;
         at->parent = lineage->free_list;
         lineage->free_list = node;
         node = parent;
-    }
+    } while (node != 0 && --goleak_lineage_at(lineage, node)->references == 0);
 }
 
 /* Keeps the chain above a new node short: amortised, once in 64 generations. */
@@ -100,16 +101,4 @@ void goleak_lineage_adopt(struct goleak_lineage *lineage, struct goleak_record *
     child->parent = node;
     if (node != 0)
         goleak_lineage_at(lineage, node)->references++;
-}
-
-void goleak_lineage_end(struct goleak_lineage *lineage, struct goleak_record *record, struct goleak_detail *detail)
-{
-    if (record->flags & GOLEAK_REC_SPAWNED) {
-        goleak_lineage_at(lineage, detail->node)->alive = false;
-        goleak_lineage_drop(lineage, detail->node);
-        detail->node = 0;
-        record->flags &= (uint16_t)~GOLEAK_REC_SPAWNED;
-    }
-    goleak_lineage_drop(lineage, record->parent);
-    record->parent = 0;
 }

@@ -66,14 +66,33 @@ static inline uint32_t goleak_lineage_of(struct goleak_lineage *lineage, struct 
 }
 /* child->parent = node, counted. */
 void goleak_lineage_adopt(struct goleak_lineage *lineage, struct goleak_record *child, uint32_t node);
-/* The goroutine has ended: gives back its node and its reference to its parent. */
-void goleak_lineage_end(struct goleak_lineage *lineage, struct goleak_record *record, struct goleak_detail *detail);
 
 /* Is the node the other one, or below it, as far as it is looked for? Whoever links nodes asks: recordings may claim
  * that each of two has started the other. */
 bool goleak_lineage_descends(const struct goleak_lineage *lineage, uint32_t node, uint32_t from);
 
+/* To a node there are no references any more. */
+void goleak_lineage_free(struct goleak_lineage *lineage, uint32_t node);
+
 /* Gives back one reference to a node; 0: none. */
-void goleak_lineage_drop(struct goleak_lineage *lineage, uint32_t node);
+static inline void goleak_lineage_drop(struct goleak_lineage *lineage, uint32_t node)
+{
+    if (node != 0 && --goleak_lineage_at(lineage, node)->references == 0)
+        goleak_lineage_free(lineage, node);
+}
+
+/* The goroutine has ended: gives back its node and its reference to its parent. */
+static inline void goleak_lineage_end(struct goleak_lineage *lineage, struct goleak_record *record,
+                                      struct goleak_detail *detail)
+{
+    if (record->flags & GOLEAK_REC_SPAWNED) {
+        goleak_lineage_at(lineage, detail->node)->alive = false;
+        goleak_lineage_drop(lineage, detail->node);
+        detail->node = 0;
+        record->flags &= (uint16_t)~GOLEAK_REC_SPAWNED;
+    }
+    goleak_lineage_drop(lineage, record->parent);
+    record->parent = 0;
+}
 
 #endif

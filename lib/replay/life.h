@@ -227,7 +227,25 @@ static inline void goleak_give_serial(struct goleak_replay *replay, struct golea
 }
 
 /* A fresh incarnation in a record that may have been used before. */
-void goleak_begin_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment);
+static inline void goleak_begin_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+{
+    struct goleak_detail *detail = goleak_detail_of(replay, record);
+    goleak_give_serial(replay, record);
+    record->created = moment;
+    record->since = moment;
+    record->site = 0;
+    record->parent = 0;
+    record->block_stack = 0;
+    detail->incarnation++;
+    detail->was_there = detail->was_blocked = 0;
+    detail->node = detail->created_stack = 0;
+    record->state = GOLEAK_STATE_RUNNABLE;
+    record->reason = record->raw_reason = GOLEAK_REASON_NONE;
+    record->wait = GOLEAK_NO_WAIT;
+    record->flags = GOLEAK_REC_SEEN;
+    goleak_waits_forget(&replay->waits, record);
+}
+
 /* The goroutine is awake, and in this state. */
 void goleak_set_state(struct goleak_replay *replay, struct goleak_record *record, enum goleak_state state,
                       int64_t moment);

@@ -297,11 +297,11 @@ static enum goleak_status run_row(struct goleak_replay *replay, const struct gol
     if (status != GOLEAK_OK)
         return status;
     goleak_renew_plans(replay);
-    for (size_t i = 0; i < row_of(more); i++)
-        GOLEAK_PREFETCH(&events[count + i]);
+    const struct goleak_event *next = more >= count ? events + count : events;
     for (size_t i = 0; i < count; i++) {
         every &= events[i].has;
         any |= events[i].has;
+        GOLEAK_PREFETCH(&next[i]);
     }
     if (is_told_so(every, any, tells_plain) && !replay->store.has_numbers)
         return run_plain(replay, events, count, mode, any, done);
