@@ -312,6 +312,7 @@ enum goleak_status goleak_goroutine_next(const struct goleak_trace *trace, struc
     iter->position++;
     const struct goleak_ended *ended = &trace->ended[at];
     fill(trace, &ended->record, &ended->detail, ended->started, ended->moment, out);
+    out->serial = ended->serial; /* the record's, by now, may be that of another life */
     out->verdict = GOLEAK_VERDICT_ENDED;
     out->parent_g = ended->parent_g;
     out->parent_goid = ended->parent_goid != 0 ? (int64_t)ended->parent_goid : GOLEAK_NONE;

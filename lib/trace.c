@@ -107,6 +107,7 @@ static enum goleak_status on_ended(void *context, const struct goleak_record *re
     struct goleak_ended *ended = &trace->ended[trace->ended_count++];
     *ended = (struct goleak_ended) { .record = *record,
                                      .detail = *goleak_store_detail(&trace->replay.store, record),
+                                     .serial = goleak_store_serial(&trace->replay.store, record),
                                      .started = *goleak_store_started(&trace->replay.store, record),
                                      .moment = moment };
     if (record->parent != 0) {

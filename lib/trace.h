@@ -37,6 +37,7 @@ struct goleak_input {
 struct goleak_ended {
     struct goleak_record record;
     struct goleak_detail detail;
+    uint64_t serial;
     int64_t started, moment; /* of its first run, of its end */
     uint64_t parent_g, parent_goid;
 };

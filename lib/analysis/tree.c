@@ -59,14 +59,16 @@ static bool take_rare(struct goleak_tree *tree, const struct goleak_transition *
 /* Nothing tells where anybody was started: all are of one edge. */
 static bool take_of_nowhere(struct goleak_tree *tree, const struct goleak_transitions *batch)
 {
+    size_t ended = 0;
+    for (size_t i = 0; i < batch->end_count; i++)
+        ended += !batch->all[batch->ends[i]].preexisting;
+    if (batch->creation_count + ended == 0)
+        return true;
     struct goleak_edge *edge = edge_of(tree, 0, 0);
-    size_t older = 0;
     if (edge == NULL)
         return false;
-    for (size_t i = 0; i < batch->end_count; i++)
-        older += batch->all[batch->ends[i]].preexisting;
     edge->created += batch->creation_count;
-    edge->ended += batch->end_count - older;
+    edge->ended += ended;
     return true;
 }
 

@@ -656,12 +656,15 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
     uint32_t own = record->index, other = named->index, lives = detail->incarnation;
     uint32_t node = record->flags & GOLEAK_REC_SPAWNED ? detail->node : 0;
     const int64_t started = *goleak_store_started(&replay->store, named);
+    const uint64_t serial = goleak_store_serial(&replay->store, named);
     *record = *named;
     *detail = *was;
     detail->incarnation = (detail->incarnation + lives) & GOLEAK_INCARNATION_MAX;
     record->g = g;
     record->index = own;
     *goleak_store_started(&replay->store, record) = started;
+    if (replay->store.has_high && !goleak_store_set_high(&replay->store, record, (uint32_t)(serial >> 32)))
+        return goleak_alloc_failure(replay->alloc);
     if ((record->flags & GOLEAK_REC_TIMED) &&
         !goleak_store_set_until(&replay->store, record, goleak_store_until(&replay->store, named)))
         return goleak_alloc_failure(replay->alloc);

@@ -43,6 +43,7 @@ enum goleak_status goleak_set_site(struct goleak_replay *replay, struct goleak_r
     if (!find_created_at(replay, record, event, &created_at, &caller) ||
         !goleak_sites_add(&replay->sites, record->process, created_at, caller, start, &record->site))
         return goleak_alloc_failure(replay->alloc);
+    replay->stream.has_sites |= record->site != 0;
     return GOLEAK_OK;
 }
 

@@ -178,11 +178,13 @@ static inline uint64_t goleak_right_after(const struct goleak_replay *replay, ui
 void goleak_note_twins(struct goleak_replay *replay, const struct goleak_node *spawner, struct goleak_record *record,
                        int64_t moment, uint64_t right_after);
 
-/* The recording tells more than the article's script does, whose rule asks nobody what became of others. */
+/* The recording tells more than the article's script does, whose rule asks nobody what became of others: where somebody
+ * was started, who was woken, or what is waited on. */
 static inline bool goleak_tells_more(const struct goleak_replay *replay)
 {
     const struct goleak_stream *stream = &replay->stream;
-    return (stream->has_wakeups | stream->has_stacks | stream->has_objects | stream->has_timers) != 0;
+    return (stream->has_wakeups | stream->has_stacks | stream->has_objects | stream->has_timers | stream->has_sites) !=
+           0;
 }
 
 /* Does it end because its spawner has? Counted without a branch: which cannot be foreseen. Or with a sibling? */
@@ -259,7 +261,7 @@ enum goleak_status goleak_set_site(struct goleak_replay *replay, struct goleak_r
 /* When its place, and its spawner if that is told, have started one last. */
 static inline void goleak_note_birth(struct goleak_replay *replay, const struct goleak_record *record, int64_t moment)
 {
-    if (record->site == 0 && !goleak_tells_more(replay))
+    if (!goleak_tells_more(replay))
         return;
     struct goleak_site *site = &replay->sites.sites[record->site];
     site->first = site->first == 0 || moment < site->first ? moment : site->first;

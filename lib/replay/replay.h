@@ -24,6 +24,7 @@
 /* What the stream prints; decided as it goes. */
 struct goleak_stream {
     bool has_time, has_goids, has_wakeups, has_stacks, has_objects, has_timers;
+    bool has_sites;      /* tells where some were started, or as what */
     bool tells_blocking; /* prints parks, or a counter of the blocked */
     bool tells_reasons, lacks_reasons; /* of some parks it tells why, of some it does not */
     bool counted;  /* prints the script's counters */

@@ -119,12 +119,12 @@ static inline void add_stuck(struct goleak_hope_search *search, const struct gol
         note_hopeless(search, record);
 }
 
-/* What is told of it is told of all who wait like it. */
+/* What is told of it is told of all who wait like it. Each timer is its own. */
 static bool speaks_for_others(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     const struct goleak_hope_input *input = search->input;
-    return search->hope->kinds[record->index] == GOLEAK_HOPE_NONE && !goleak_has_habits(record) &&
-           !goleak_place_is_object(record->waits) && input->holders == NULL &&
+    return (record->flags & GOLEAK_REC_TIMED) == 0 && search->hope->kinds[record->index] == GOLEAK_HOPE_NONE &&
+           !goleak_has_habits(record) && !goleak_place_is_object(record->waits) && input->holders == NULL &&
            (input->timers_told || !goleak_hope_timer_alike(input->waits, input->limits, record, 0));
 }
 

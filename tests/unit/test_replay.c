@@ -56,6 +56,22 @@ static void more_than_32_bits_are_created_in_order(void **state)
     goleak_trace_free(trace);
 }
 
+static void who_shows_its_address_keeps_all_bits_of_its_number(void **state)
+{
+    static const char text[] = "newproc1: goroutine=c000102000 goid=7 ts=100\n"
+                               "gdestroy: goroutine=c000102000 goid=7 ts=150\n"
+                               "newproc1: goid=8 ts=200\n"
+                               "gopark: goroutine=c000102000 goid=8 reason=6 ts=250\n";
+    struct goleak_trace *trace;
+    (void)state;
+    assert_int_equal(goleak_trace_new(&trace, NULL, NULL), GOLEAK_OK);
+    trace->replay.serial = UINT32_MAX - 1;
+    assert_int_equal(goleak_trace_feed(trace, text, sizeof text - 1, NULL), GOLEAK_OK);
+    assert_int_equal(goleak_trace_finish(trace, NULL), GOLEAK_OK);
+    assert_true(load_goroutine(trace, A).serial == UINT64_C(0x100000001));
+    goleak_trace_free(trace);
+}
+
 static void a_second_creation_of_a_living_one_is_an_implicit_end(void **state)
 {
     struct goleak_trace *trace = load("newproc1: goroutine=c000102000 ts=100\n"
@@ -1036,6 +1052,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_that_is_used_again_is_another_goroutine),
         cmocka_unit_test(more_than_32_bits_are_created_in_order),
+        cmocka_unit_test(who_shows_its_address_keeps_all_bits_of_its_number),
         cmocka_unit_test(a_second_creation_of_a_living_one_is_an_implicit_end),
         cmocka_unit_test(another_goid_at_a_living_address_is_another_goroutine),
         cmocka_unit_test(a_goid_that_is_told_later_is_learnt),
