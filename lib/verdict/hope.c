@@ -290,7 +290,7 @@ static uint32_t spread_to_spawner(struct goleak_hope_search *search, uint32_t in
         return 0;
     const struct goleak_record *record = goleak_store_at(search->input->store, index);
     const struct goleak_record *above = goleak_store_at(search->input->store, parent);
-    bool helps = goleak_hope_may_help(search, record) &&
+    bool helps = goleak_hope_may_help(search, record->index) &&
                  ((acts && (goleak_hope_patience_of(search, record) >= goleak_hope_patience_with(above) ||
                             goleak_hope_waits_for_child(search, above, record))) ||
                   goleak_is_in_wait_group(search->input, above));
@@ -442,8 +442,7 @@ static uint32_t next_leader(const struct goleak_hope_search *search, uint32_t in
          index++) {
         index = (uint32_t)(at - hope->kinds);
         const uint32_t parent = search->parents[index];
-        if (parent != 0 && !goleak_has_bit(search->alive, parent) &&
-            goleak_hope_may_help(search, goleak_store_at(search->input->store, index)))
+        if (parent != 0 && !goleak_has_bit(search->alive, parent) && goleak_hope_may_help(search, index))
             return index;
     }
     return (uint32_t)hope->count;
@@ -513,8 +512,7 @@ static void look_beside_groups(struct goleak_hope_search *search)
     for (uint32_t index = 1; index < search->hope->count; index++) {
         const enum goleak_hope_kind kind = search->hope->kinds[index];
         if (kind == GOLEAK_HOPE_NONE || kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_STARTUP ||
-            kind == GOLEAK_HOPE_SCOPE || search->parents[index] == 0 ||
-            !goleak_hope_may_help(search, goleak_store_at(search->input->store, index)))
+            kind == GOLEAK_HOPE_SCOPE || search->parents[index] == 0 || !goleak_hope_may_help(search, index))
             continue;
         goleak_set_bit(search->helpers, index);
         goleak_set_bit(search->helped, search->parents[index]);
@@ -530,12 +528,9 @@ static void note_lively(const struct goleak_hope_search *search, uint64_t *livel
 {
     const struct goleak_store *store = search->input->store;
     for (uint32_t index = 1; index < search->hope->count; index++) {
-        if (search->hope->kinds[index] == GOLEAK_HOPE_NONE)
+        if (search->hope->kinds[index] == GOLEAK_HOPE_NONE || !goleak_hope_may_help(search, index))
             continue;
-        const struct goleak_record *record = goleak_store_at(store, index);
-        if (!goleak_hope_may_help(search, record))
-            continue;
-        goleak_set_bit(lively, record->process);
+        goleak_set_bit(lively, goleak_store_at(store, index)->process);
         if (!search->input->several)
             return;
     }
@@ -664,7 +659,7 @@ static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t re
     uint64_t **by_record[] = { &search->wakers,  &search->first,      &search->hopeless, &search->idle,
                                &search->kept,    &search->read,       &search->pooled,   &search->helpers,
                                &search->resting, &search->collectors, &search->at_locks, &search->groups,
-                               &search->taken,   &search->stuck,      &search->in_sync };
+                               &search->taken,   &search->stuck,      &search->in_sync,  &search->may_help };
     uint64_t **by_node[] = { &search->alive, &search->blocked, &search->helped, &search->wanted, &search->wanted_more,
                              &search->named };
     uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites, &search->pool_sites,

@@ -104,11 +104,6 @@ enum goleak_patience goleak_hope_patience_with(const struct goleak_record *recor
     return at_work ? GOLEAK_PATIENCE_ALL : GOLEAK_PATIENCE_SOME;
 }
 
-bool goleak_hope_may_help(const struct goleak_hope_search *search, const struct goleak_record *record)
-{
-    return (record->flags & (GOLEAK_REC_SYSTEM | GOLEAK_REC_MAIN)) == 0 && !goleak_kin_of(search, record)->coroutine;
-}
-
 /* ---- those who ask, and those who act ---- */
 
 /* The hopeless of a word one of whose spawner's children helps: else they need not be asked whose family they are of.

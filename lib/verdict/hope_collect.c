@@ -161,6 +161,7 @@ struct sorts {
     uint64_t helpers;     /* they may wake others, or hand on signals */
     uint64_t spawned;     /* they have nodes, and have not ended */
     uint64_t in_sync;     /* of those who are stuck */
+    uint64_t may_help;
 };
 
 /* Without a branch: what is next cannot be foreseen. */
@@ -170,16 +171,16 @@ static struct sorts sort_word(struct goleak_hope_search *search, uint32_t word)
     const uint32_t first = word * GOLEAK_WORD, left = store->count + 1 - first;
     const uint32_t count = left < GOLEAK_WORD ? left : GOLEAK_WORD;
     const struct goleak_record *records = goleak_store_at(store, first); /* they lie in one chunk */
-    struct sorts sorts = { 0, 0, 0, 0, 0, 0 };
+    struct sorts sorts = { 0, 0, 0, 0, 0, 0, 0 };
     uint64_t others = 0;
     for (uint32_t i = word == 0; i < count; i++) {
         const struct goleak_record *record = &records[i];
         const struct goleak_kin *kin = goleak_kin_of(search, record);
-        const unsigned flags = record->flags, may_help = (flags & (GOLEAK_REC_SYSTEM | GOLEAK_REC_MAIN)) == 0;
+        const unsigned flags = record->flags, own = (flags & (GOLEAK_REC_SYSTEM | GOLEAK_REC_MAIN)) == 0;
         const unsigned there = record->state != GOLEAK_STATE_ENDED, waits = record->state == GOLEAK_STATE_WAITING;
         const unsigned lives = there & flags / GOLEAK_REC_SEEN, stuck = lives & waits & flags / GOLEAK_REC_BLOCKED;
         const unsigned acts = lives & ~stuck, born = record->parent != 0, rests = record->block_stack != 0;
-        const unsigned helps = kin->signals | (acts & may_help & !kin->coroutine);
+        const unsigned may_help = own & !kin->coroutine, helps = kin->signals | (acts & may_help);
         const unsigned in_sync = stuck & (record->reason == GOLEAK_REASON_SYNC);
         sorts.acts |= (uint64_t)acts << i;
         sorts.stuck |= (uint64_t)stuck << i;
@@ -187,6 +188,7 @@ static struct sorts sort_word(struct goleak_hope_search *search, uint32_t word)
         sorts.helpers |= (uint64_t)(lives & born & helps) << i;
         sorts.spawned |= (uint64_t)(there & flags / GOLEAK_REC_SPAWNED & 1) << i;
         sorts.in_sync |= (uint64_t)in_sync << i;
+        sorts.may_help |= (uint64_t)may_help << i;
         others |= lives & ~in_sync & ~(flags / GOLEAK_REC_SYSTEM);
         search->parents[first + i] = record->parent & -lives;
         search->hope->kinds[first + i] = (uint8_t)(GOLEAK_HOPE_ACTS * acts); /* it needs nobody's help */
@@ -232,7 +234,7 @@ static void collect_stuck(struct goleak_hope_search *search, uint64_t stuck, uin
         *like = speaks_for_others(search, record) ? record : NULL;
         const uint8_t kind = search->hope->kinds[record->index];
         if ((kind == GOLEAK_HOPE_TIMER || kind == GOLEAK_HOPE_READER) && record->parent != 0 &&
-            goleak_hope_may_help(search, record))
+            goleak_hope_may_help(search, record->index))
             add_helper(search, record->index);
     }
     if (alike != 0)
@@ -248,6 +250,7 @@ static void collect_word(struct goleak_hope_search *search, const struct sorts *
     search->resting[word] = sorts->resting;
     search->stuck[word] = sorts->stuck;
     search->in_sync[word] = sorts->in_sync;
+    search->may_help[word] = sorts->may_help;
     for (uint64_t left = sorts->spawned; left != 0; left &= left - 1) {
         const uint32_t i = goleak_low_zeros(left), node = goleak_store_detail_at(store, first + i)->node;
         if ((sorts->acts | sorts->stuck) >> i & 1)

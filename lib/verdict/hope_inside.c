@@ -32,6 +32,7 @@ struct memo {
     uint32_t stack; /* 0: of none */
     uint16_t process;
     uint32_t id; /* of a key; 0: of none */
+    uint32_t start; /* … of that of its start function */
 };
 
 struct inside {
@@ -142,7 +143,7 @@ static struct memo *memo_of(struct memo memos[MEMOS], const struct goleak_record
     struct memo *memo = &memos[goleak_hash_u64(record->block_stack) >> 32 & (MEMOS - 1)];
     *fresh = memo->stack != record->block_stack || memo->process != record->process;
     if (*fresh)
-        *memo = (struct memo) { record->block_stack, record->process, 0 };
+        *memo = (struct memo) { record->block_stack, record->process, 0, 0 };
     return memo;
 }
 
@@ -242,10 +243,9 @@ static uint32_t look_for(struct inside *inside, const struct key *key, const str
 }
 
 /* One that began its start function right before the first of them came. */
-static void note_starter(struct inside *inside, const struct key *key, const struct goleak_record *record)
+static void note_starter(struct inside *inside, uint32_t id, const struct goleak_record *record)
 {
     const struct goleak_hope_input *input = inside->search->input;
-    const uint32_t id = key->size != 0 ? goleak_intern_find(&inside->keys, key->bytes, key->size) : 0;
     if (id == 0 || inside->stuck || record->created == GOLEAK_NO_MOMENT || record->created > inside->all[id - 1].oldest)
         return;
     struct locked *locked = &inside->all[id - 1];
@@ -266,8 +266,10 @@ static void note_holder(struct inside *inside, const struct goleak_record *recor
     if (arrival == INT64_MAX)
         return;
     struct memo *memo = memo_of(inside->holders, record, &fresh);
-    if (!fresh && memo->id == 0) /* nobody waits for who rests there: most, and stacks are long */
+    if (!fresh && memo->id == 0) { /* nobody waits for who rests there: most, and stacks are long */
+        note_starter(inside, memo->start, record);
         return;
+    }
     size_t count = frames_of(inside, record->block_stack, &frames);
     if (count == 0)
         return;
@@ -286,8 +288,8 @@ static void note_holder(struct inside *inside, const struct goleak_record *recor
         }
     }
     const struct key start = type_key(record, function_of(inside, frames[count - 1]));
-    memo->id |= start.size != 0 ? goleak_intern_find(&inside->keys, start.bytes, start.size) : 0;
-    note_starter(inside, &start, record);
+    memo->start = start.size != 0 ? goleak_intern_find(&inside->keys, start.bytes, start.size) : 0;
+    note_starter(inside, memo->start, record);
 }
 
 /* It acts, or is let off by a timer; or waits in a WaitGroup, which is no lock, for those who do its work. */
@@ -319,7 +321,7 @@ static bool may_keep(const struct goleak_hope_search *search, const struct golea
 /* Of who is awake no stack tells what it holds. Package os/signal's loop is in a system call for all of its life. */
 static bool may_hold_awake(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
-    if (record->state == GOLEAK_STATE_WAITING || !goleak_hope_may_help(search, record))
+    if (record->state == GOLEAK_STATE_WAITING || !goleak_hope_may_help(search, record->index))
         return false;
     const struct goleak_kin *kin = goleak_kin_of(search, record);
     return !kin->signals &&

@@ -50,6 +50,7 @@ struct goleak_hope_search {
     uint64_t *collectors;          /* all who ever woke it were started by itself */
     uint64_t *at_locks;            /* many woke it where it waits for a lock: one who has that lives */
     uint64_t *stuck;               /* it is blocked, whatever hope it has */
+    uint64_t *may_help;            /* it may wake others that it has to do with: it is neither main nor the runtime's */
     uint64_t *in_sync;             /* it is blocked in package sync: at a lock, or in a WaitGroup */
     uint64_t *groups;              /* … in a WaitGroup, and nobody has given it hope */
     uint64_t *askers;              /* who asks for those beside it: `hopeless`, or some of them */
@@ -123,6 +124,11 @@ static inline const struct goleak_kin *goleak_kin_of(const struct goleak_hope_se
     return &search->kin[record->site];
 }
 
+static inline bool goleak_hope_may_help(const struct goleak_hope_search *search, uint32_t index)
+{
+    return goleak_has_bit(search->may_help, index);
+}
+
 /* How often one may have slept since, and woken nobody of these. Nobody holds a lock, or has
  * others send to it, and sleeps again and again. */
 enum goleak_patience { GOLEAK_PATIENCE_NONE, GOLEAK_PATIENCE_SOME, GOLEAK_PATIENCE_ALL, GOLEAK_PATIENCE_UNASKED };
@@ -146,8 +152,6 @@ uint32_t goleak_hope_function(const struct goleak_hope_search *search, uint32_t 
 uint32_t goleak_hope_outer(const struct goleak_symbols *symbols, uint32_t function);
 void goleak_hope_find_kin(struct goleak_hope_search *search);
 void goleak_hope_find_pairs(struct goleak_hope_search *search);
-/* May wake others that it has to do with. */
-bool goleak_hope_may_help(const struct goleak_hope_search *search, const struct goleak_record *record);
 enum goleak_patience goleak_hope_patience_of(const struct goleak_hope_search *search,
                                              const struct goleak_record *record);
 /* With one who waits so. */
