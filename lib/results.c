@@ -228,7 +228,7 @@ static void fill_places(const struct goleak_trace *trace, const struct goleak_re
     out->stack = stack;
 }
 
-/* All but the verdict. started: see goleak_is_start_told(). An ended one ended at `ended`. */
+/* All but the verdict. An ended one ended at `ended`. */
 static void fill(const struct goleak_trace *trace, const struct goleak_record *record,
                  const struct goleak_detail *detail, int64_t started, int64_t ended, struct goleak_goroutine *out)
 {
@@ -246,7 +246,7 @@ static void fill(const struct goleak_trace *trace, const struct goleak_record *r
     fill_parent(trace, record->parent, out);
     out->created_ns = to_ns(trace, record->created);
     out->created_event = to_event(trace, record->created);
-    out->started_ns = to_ns(trace, goleak_is_start_told(record) ? started : GOLEAK_NO_MOMENT);
+    out->started_ns = to_ns(trace, started);
     out->ended_ns = to_ns(trace, ended);
     out->ended_event = to_event(trace, ended);
     /* Where only creations and ends are printed, who lives may do anything. */
@@ -268,8 +268,7 @@ static void fill_living(const struct goleak_trace *trace, uint32_t index, struct
     const struct goleak_store *store = &trace->replay.store;
     struct goleak_judgement judgement;
     const struct goleak_record *record = goleak_store_at(store, index);
-    fill(trace, record, goleak_store_detail(store, record), *goleak_store_started(store, record), GOLEAK_NO_MOMENT,
-         out);
+    fill(trace, record, goleak_store_detail(store, record), goleak_store_started(record), GOLEAK_NO_MOMENT, out);
     goleak_judge(&trace->judge, index, &judgement);
     out->verdict = judgement.verdict;
     memcpy(out->evidence, judgement.evidence, sizeof out->evidence);
@@ -281,8 +280,7 @@ void goleak_trace_fill(const struct goleak_trace *trace, const struct goleak_rec
                        struct goleak_goroutine *out)
 {
     const struct goleak_store *store = &trace->replay.store;
-    fill(trace, record, goleak_store_detail(store, record), *goleak_store_started(store, record), trace->ending_moment,
-         out);
+    fill(trace, record, goleak_store_detail(store, record), goleak_store_started(record), trace->ending_moment, out);
     out->verdict = GOLEAK_VERDICT_ENDED;
 }
 

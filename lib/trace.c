@@ -108,7 +108,7 @@ static enum goleak_status on_ended(void *context, const struct goleak_record *re
     *ended = (struct goleak_ended) { .record = *record,
                                      .detail = *goleak_store_detail(&trace->replay.store, record),
                                      .serial = goleak_store_serial(&trace->replay.store, record),
-                                     .started = *goleak_store_started(&trace->replay.store, record),
+                                     .started = goleak_store_started(record),
                                      .moment = moment };
     if (record->parent != 0) {
         const struct goleak_node *parent = goleak_lineage_at(&trace->replay.lineage, record->parent);

@@ -120,28 +120,34 @@ static inline struct goleak_detail *goleak_store_detail_at(const struct goleak_s
     return (struct goleak_detail *)(void *)(started + GOLEAK_RECORD_CHUNK) + index % GOLEAK_RECORD_CHUNK;
 }
 
-/* When it ran first: of one that has GOLEAK_REC_STARTED, and is not older than the recording. A record tells where in
- * its chunk it lies. */
-static inline int64_t *goleak_store_started(const struct goleak_store *store, const struct goleak_record *record)
+/* The moments behind the records of its chunk, in which a record tells where it lies. */
+static inline int64_t *goleak_store_starts(const struct goleak_record *record)
 {
     const size_t place = record->index % GOLEAK_RECORD_CHUNK;
-    uintptr_t end = (uintptr_t)record + (GOLEAK_RECORD_CHUNK - place) * sizeof *record;
-    (void)store;
-    return (int64_t *)end + place;
+    return (int64_t *)((uintptr_t)record + (GOLEAK_RECORD_CHUNK - place) * sizeof *record);
 }
 
-static inline bool goleak_is_start_told(const struct goleak_record *record)
+/* When it ran first; GOLEAK_NO_MOMENT: that is not told. */
+static inline int64_t goleak_store_started(const struct goleak_record *record)
 {
-    return (record->flags & (GOLEAK_REC_STARTED | GOLEAK_REC_PREEXISTING)) == GOLEAK_REC_STARTED;
+    const bool is_told = (record->flags & (GOLEAK_REC_STARTED | GOLEAK_REC_PREEXISTING)) == GOLEAK_REC_STARTED;
+    return is_told ? goleak_store_starts(record)[record->index % GOLEAK_RECORD_CHUNK] : GOLEAK_NO_MOMENT;
+}
+/* It runs: for the first time, if nothing tells otherwise. */
+static inline void goleak_store_start(struct goleak_record *record, int64_t moment)
+{
+    if (UNLIKELY((record->flags & (GOLEAK_REC_STARTED | GOLEAK_REC_PREEXISTING)) == 0))
+        goleak_store_starts(record)[record->index % GOLEAK_RECORD_CHUNK] = moment;
+    record->flags |= GOLEAK_REC_STARTED;
 }
 
+/* The same as goleak_store_detail_at(), of a record. */
 static inline struct goleak_detail *goleak_store_detail(const struct goleak_store *store,
                                                         const struct goleak_record *record)
 {
-    const size_t place = record->index % GOLEAK_RECORD_CHUNK;
-    uintptr_t end = (uintptr_t)record + (GOLEAK_RECORD_CHUNK - place) * sizeof *record;
     (void)store;
-    return (struct goleak_detail *)(end + GOLEAK_RECORD_CHUNK * sizeof(int64_t)) + place;
+    return (struct goleak_detail *)(void *)(goleak_store_starts(record) + GOLEAK_RECORD_CHUNK) +
+           record->index % GOLEAK_RECORD_CHUNK;
 }
 
 /* It has started the other one. */

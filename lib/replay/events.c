@@ -444,9 +444,7 @@ static void on_run(struct goleak_replay *replay, struct goleak_record *record, i
 {
     replay->stream.has_wakeups = true;
     goleak_set_state(replay, record, GOLEAK_STATE_RUNNING, moment);
-    if ((record->flags & (GOLEAK_REC_STARTED | GOLEAK_REC_PREEXISTING)) == 0)
-        *goleak_store_started(&replay->store, record) = moment;
-    record->flags |= GOLEAK_REC_STARTED;
+    goleak_store_start(record, moment);
 }
 
 /* If that is the last thing that was told of it: it has been blocked from the beginning. */
@@ -655,14 +653,14 @@ static enum goleak_status take_over(struct goleak_replay *replay, const struct g
     uint64_t g = record->g;
     uint32_t own = record->index, other = named->index, lives = detail->incarnation;
     uint32_t node = record->flags & GOLEAK_REC_SPAWNED ? detail->node : 0;
-    const int64_t started = *goleak_store_started(&replay->store, named);
+    const int64_t started = goleak_store_started(named);
     const uint64_t serial = goleak_store_serial(&replay->store, named);
     *record = *named;
     *detail = *was;
     detail->incarnation = (detail->incarnation + lives) & GOLEAK_INCARNATION_MAX;
     record->g = g;
     record->index = own;
-    *goleak_store_started(&replay->store, record) = started;
+    goleak_store_starts(record)[own % GOLEAK_RECORD_CHUNK] = started;
     if (replay->store.has_high && !goleak_store_set_high(&replay->store, record, (uint32_t)(serial >> 32)))
         return goleak_alloc_failure(replay->alloc);
     if ((record->flags & GOLEAK_REC_TIMED) &&

@@ -93,8 +93,8 @@ void goleak_begin_time(struct goleak_replay *replay, int64_t first_ns)
     for (uint32_t i = 1; i <= replay->store.count; i++) {
         struct goleak_record *record = goleak_store_at(&replay->store, i);
         record->created = record->created != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
-        if (goleak_is_start_told(record))
-            *goleak_store_started(&replay->store, record) = first_ns;
+        if (goleak_store_started(record) != GOLEAK_NO_MOMENT)
+            goleak_store_starts(record)[i % GOLEAK_RECORD_CHUNK] = first_ns;
         record->since = record->since != GOLEAK_NO_MOMENT ? first_ns : GOLEAK_NO_MOMENT;
     }
 }

@@ -145,9 +145,7 @@ ALWAYS_INLINE bool usual_state(struct goleak_replay *replay, const struct goleak
     record->since = moment;
     if (event->kind == GOLEAK_EVENT_RUN) {
         replay->stream.has_wakeups = true;
-        if (UNLIKELY((record->flags & (GOLEAK_REC_STARTED | GOLEAK_REC_PREEXISTING)) == 0))
-            *goleak_store_started(&replay->store, record) = moment;
-        record->flags |= GOLEAK_REC_STARTED;
+        goleak_store_start(record, moment);
     } else if (event->kind == GOLEAK_EVENT_SYSRETURN && goleak_returns_runnable(event)) {
         record->state = GOLEAK_STATE_RUNNABLE;
     }

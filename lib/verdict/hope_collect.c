@@ -134,10 +134,12 @@ static inline bool waits_like(const struct goleak_record *record, const struct g
            record->reason == other->reason && record->flags == other->flags;
 }
 
-/* Those of a word who are stuck as this one is: many that wait alike follow each other. */
+/* Those of a word, if any, who are stuck as this one is: many that wait alike follow each other. */
 static void add_alike(struct goleak_hope_search *search, const struct goleak_record *record, uint32_t word,
                       uint64_t alike)
 {
+    if (alike == 0)
+        return;
     search->hopeless[word] |= alike;
     search->idle[word] |= goleak_has_bit(search->idle, record->index) ? alike : 0;
     search->kept[word] |= goleak_has_bit(search->kept, record->index) ? alike : 0;
@@ -227,8 +229,7 @@ static void collect_stuck(struct goleak_hope_search *search, uint64_t stuck, uin
             alike |= bit;
             continue;
         }
-        if (alike != 0)
-            add_alike(search, *like, word, alike);
+        add_alike(search, *like, word, alike);
         alike = 0;
         add_stuck(search, record);
         *like = speaks_for_others(search, record) ? record : NULL;
@@ -237,8 +238,7 @@ static void collect_stuck(struct goleak_hope_search *search, uint64_t stuck, uin
             goleak_hope_may_help(search, record->index))
             add_helper(search, record->index);
     }
-    if (alike != 0)
-        add_alike(search, *like, word, alike);
+    add_alike(search, *like, word, alike);
 }
 
 static void collect_word(struct goleak_hope_search *search, const struct sorts *sorts, uint32_t word,

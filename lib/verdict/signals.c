@@ -109,7 +109,7 @@ GOLEAK_RULE(sender)
 }
 
 /* What is asked of others is worked out from this. */
-static struct goleak_hope_input known_of(const struct goleak_case *c)
+static struct goleak_hope_input input_of(const struct goleak_case *c)
 {
     return (struct goleak_hope_input){
         .store = c->input->store, .waits = c->input->waits, .limits = c->input->limits, .last = c->input->last
@@ -118,13 +118,13 @@ static struct goleak_hope_input known_of(const struct goleak_case *c)
 
 bool goleak_is_left_out(const struct goleak_case *c)
 {
-    const struct goleak_hope_input known = known_of(c);
+    const struct goleak_hope_input known = input_of(c);
     return goleak_left_out(&known, &c->input->hope, c->record, c->habit, c->waited);
 }
 
 bool goleak_is_dropped(const struct goleak_case *c)
 {
-    const struct goleak_hope_input known = known_of(c);
+    const struct goleak_hope_input known = input_of(c);
     return c->cohort != NULL && goleak_dropped(&known, &c->input->hope, c->record, c->habit, c->cohort->count);
 }
 
