@@ -303,15 +303,33 @@ static void spread_up(struct goleak_hope_search *search, uint32_t index)
         index = spread_to_spawner(search, index);
 }
 
-/* Of a word those whose nearest living ancestor may be blocked, without a branch. Returns how many. */
+/* Nobody has told the goroutine of this node yet that its children act. */
+static bool is_open(const struct goleak_hope_search *search, uint32_t node)
+{
+    const uint32_t index = search->nodes[node];
+    return search->hope->kinds[index] == GOLEAK_HOPE_NONE || has_been_served(search, index);
+}
+
+/* … or perhaps one above it, where it has ended, or was never seen. */
+static void find_open(struct goleak_hope_search *search)
+{
+    const struct goleak_lineage *lineage = search->input->lineage;
+    for (uint32_t node = 1; node < lineage->count; node++) {
+        const bool blocked = goleak_has_bit(search->blocked, node), alive = goleak_has_bit(search->alive, node);
+        if (blocked ? is_open(search, node) : !alive && goleak_lineage_at(lineage, node)->parent != 0)
+            goleak_set_bit(search->open, node);
+    }
+}
+
+/* Of a word those whose spawner's node is open, without a branch: many have the same one, and the first of them tells
+ * it. Returns how many. */
 static size_t fetch_children(const struct goleak_hope_search *search, uint32_t word, uint32_t records[GOLEAK_WORD])
 {
     size_t count = 0;
     for (uint64_t left = search->first[word]; left != 0; left &= left - 1) {
         const uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left), parent = search->parents[index];
-        const unsigned ended = !goleak_has_bit(search->alive, parent), blocked = goleak_has_bit(search->blocked, parent);
         records[count] = index;
-        count += (parent != 0) & (ended | blocked);
+        count += goleak_has_bit(search->open, parent);
     }
     for (size_t i = 0; i < count; i++) /* where their spawner has ended, what was handed on goes through it */
         GOLEAK_PREFETCH(goleak_lineage_at(search->input->lineage, search->parents[records[i]]));
@@ -322,10 +340,16 @@ static size_t fetch_children(const struct goleak_hope_search *search, uint32_t w
 static void spread_up_first(struct goleak_hope_search *search)
 {
     uint32_t records[GOLEAK_WORD] = { 0 };
+    find_open(search);
     for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
         const size_t count = fetch_children(search, word, records);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
+            const uint32_t parent = search->parents[records[i]];
             spread_up(search, records[i]);
+            if (goleak_has_bit(search->open, parent) && goleak_has_bit(search->blocked, parent) &&
+                !is_open(search, parent))
+                goleak_clear_bit(search->open, parent);
+        }
     }
 }
 
@@ -509,14 +533,16 @@ static void look_beside_groups(struct goleak_hope_search *search)
         return;
     memset(search->helpers, 0, goleak_words_of(search->hope->count) * sizeof *search->helpers);
     memset(search->helped, 0, goleak_words_of(search->input->lineage->count + 1) * sizeof *search->helped);
-    for (uint32_t index = 1; index < search->hope->count; index++) {
-        const enum goleak_hope_kind kind = search->hope->kinds[index];
-        if (kind == GOLEAK_HOPE_NONE || kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_STARTUP ||
-            kind == GOLEAK_HOPE_SCOPE || search->parents[index] == 0 || !goleak_hope_may_help(search, index))
-            continue;
-        goleak_set_bit(search->helpers, index);
-        goleak_set_bit(search->helped, search->parents[index]);
-    }
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
+        for (uint64_t left = goleak_hope_given(search, word) & search->may_help[word]; left != 0; left &= left - 1) {
+            const uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left);
+            const enum goleak_hope_kind kind = search->hope->kinds[index];
+            if (kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_STARTUP || kind == GOLEAK_HOPE_SCOPE ||
+                search->parents[index] == 0)
+                continue;
+            goleak_set_bit(search->helpers, index);
+            goleak_set_bit(search->helped, search->parents[index]);
+        }
     search->askers = search->groups;
     goleak_hope_look_beside(search);
     search->askers = search->hopeless;
@@ -660,8 +686,8 @@ static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t re
                                &search->kept,    &search->read,       &search->pooled,   &search->helpers,
                                &search->resting, &search->collectors, &search->at_locks, &search->groups,
                                &search->taken,   &search->stuck,      &search->in_sync,  &search->may_help };
-    uint64_t **by_node[] = { &search->alive, &search->blocked, &search->helped, &search->wanted, &search->wanted_more,
-                             &search->named };
+    uint64_t **by_node[] = { &search->alive,       &search->blocked, &search->helped, &search->wanted,
+                             &search->wanted_more, &search->named,   &search->open };
     uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites, &search->pool_sites,
                              &search->paired_sites };
     const struct {
@@ -676,13 +702,16 @@ static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t re
     search->block_bytes = records * (sizeof *search->parents + sizeof *search->queue);
     for (size_t i = 0; i < kinds; i++)
         search->block_bytes += all[i].count * all[i].words * sizeof *next;
-    next = search->bits = goleak_alloc_table(search->hope->alloc, 1, search->block_bytes);
+    next = search->bits = goleak_alloc_array(search->hope->alloc, 1, search->block_bytes);
     if (next == NULL)
         return false;
+    memset(next, 0, search->block_bytes - records * (sizeof *search->parents + sizeof *search->queue));
     for (size_t i = 0; i < kinds; i++)
         for (size_t k = 0; k < all[i].count; k++, next += all[i].words)
             *all[i].sets[k] = next;
-    search->parents = (uint32_t *)next;
+    search->parents =
+        (uint32_t *)next; /* all but the first of these are written before they are read, as is the queue */
+    search->parents[0] = 0;
     search->queue = search->parents + records;
     search->askers = search->hopeless;
     return true;

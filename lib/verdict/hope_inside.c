@@ -44,7 +44,8 @@ struct inside {
     uint32_t do_slow; /* string; 0: nobody is in one */
     bool any_group;   /* somebody waits in a WaitGroup */
     bool stuck;       /* who may hold it, and is asked now, is */
-    int64_t awake;    /* the moment since which one is that has been for longest */
+    bool awake_known; /* it has been looked for: */
+    int64_t awake;    /* the moment since which one is awake that has been for longest */
 };
 
 #define KEY_MAX 512
@@ -306,9 +307,12 @@ static bool may_hold(const struct goleak_hope_search *search, uint32_t index)
 static void note_holders(struct inside *inside)
 {
     const struct goleak_hope_search *search = inside->search;
-    for (uint32_t index = 1; index < search->hope->count; index++)
-        if (may_hold(search, index))
-            note_holder(inside, goleak_store_at(search->input->store, index));
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
+        for (uint64_t left = search->resting[word] | goleak_hope_given(search, word); left != 0; left &= left - 1) {
+            const uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left);
+            if (may_hold(search, index))
+                note_holder(inside, goleak_store_at(search->input->store, index));
+        }
 }
 
 /* Waits, but neither for a lock, nor for a Cond, which gives its lock back. */
@@ -321,26 +325,47 @@ static bool may_keep(const struct goleak_hope_search *search, const struct golea
 /* Of who is awake no stack tells what it holds. Package os/signal's loop is in a system call for all of its life. */
 static bool may_hold_awake(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
-    if (record->state == GOLEAK_STATE_WAITING || !goleak_hope_may_help(search, record->index))
+    if (record->state == GOLEAK_STATE_WAITING)
         return false;
     const struct goleak_kin *kin = goleak_kin_of(search, record);
     return !kin->signals &&
            !goleak_text_begins(goleak_symbols_text(search->input->symbols, kin->function), "os/signal.");
 }
 
+/* The first moment from which such a one is awake; INT64_MAX: there is none. All are looked at, so only if it matters. */
+static int64_t awake_since(struct inside *inside)
+{
+    const struct goleak_hope_search *search = inside->search;
+    uint32_t records[GOLEAK_WORD];
+    if (inside->awake_known)
+        return inside->awake;
+    inside->awake_known = true;
+    inside->awake = INT64_MAX;
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
+        const uint64_t acts = search->first[word] & ~search->stuck[word];
+        const size_t count =
+            goleak_fetch_word(search, acts & search->may_help[word] & ~search->resting[word], word, records);
+        for (size_t i = 0; i < count; i++) {
+            const struct goleak_record *record = goleak_store_at(search->input->store, records[i]);
+            if (record->since < inside->awake && may_hold_awake(search, record))
+                inside->awake = record->since;
+        }
+    }
+    return inside->awake;
+}
+
 static void note_all(struct inside *inside)
 {
     const struct goleak_hope_search *search = inside->search;
-    for (uint32_t index = 1; index < search->hope->count; index++) {
-        const struct goleak_record *record = goleak_store_at(search->input->store, index);
-        if (!(record->flags & GOLEAK_REC_SEEN) || record->state == GOLEAK_STATE_ENDED)
-            continue;
-        inside->stuck = goleak_has_bit(search->hopeless, index);
-        if (!inside->stuck && record->since < inside->awake && may_hold_awake(search, record))
-            inside->awake = record->since;
-        if (record->state == GOLEAK_STATE_WAITING && record->block_stack != 0 &&
-            (!inside->stuck || may_keep(search, record)))
-            note_holder(inside, record);
+    uint32_t records[GOLEAK_WORD];
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
+        const size_t count = goleak_fetch_word(search, search->resting[word] | search->stuck[word], word, records);
+        for (size_t i = 0; i < count; i++) {
+            const struct goleak_record *record = goleak_store_at(search->input->store, records[i]);
+            inside->stuck = goleak_has_bit(search->hopeless, records[i]);
+            if (record->block_stack != 0 && (!inside->stuck || may_keep(search, record)))
+                note_holder(inside, record);
+        }
     }
 }
 
@@ -348,8 +373,8 @@ static void note_locked_in(struct inside *inside, const struct goleak_record *re
 {
     const uint32_t id = goleak_has_bit(inside->search->at_locks, record->index) ? id_of_waiter(inside, record) : 0;
     const struct locked *locked = id != 0 ? &inside->all[id - 1] : NULL;
-    const bool is_alone = locked != NULL && locked->others == 0 && locked->oldest < inside->awake;
-    inside->search->hope->whom[record->index] = is_alone ? locked->stuck : 0;
+    const bool is_alone = locked != NULL && locked->stuck != 0 && locked->others == 0;
+    inside->search->hope->whom[record->index] = is_alone && locked->oldest < awake_since(inside) ? locked->stuck : 0;
 }
 
 /* Notes what may help those who wait, and takes each of them. */
@@ -358,7 +383,7 @@ static void look(struct goleak_hope_search *search, void (*note)(struct inside *
 {
     static const char do_slow[] = "sync.(*Once).doSlow";
     struct goleak_alloc *alloc = search->hope->alloc;
-    struct inside inside = { .search = search, .awake = INT64_MAX };
+    struct inside inside = { .search = search };
     if (search->failed)
         return;
     inside.do_slow = goleak_intern_find(&search->input->symbols->strings, do_slow, sizeof do_slow - 1);

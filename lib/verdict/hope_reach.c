@@ -386,16 +386,24 @@ void goleak_hope_look_who_leads(struct goleak_hope_search *search)
 {
     const struct goleak_store *store = search->input->store;
     const size_t size = search->input->waits->site_count * sizeof(uint32_t);
+    const uint32_t words = (uint32_t)goleak_words_of(search->hope->count);
+    uint32_t records[GOLEAK_WORD];
     if (search->failed || !is_any_cond_told(search->input->waits))
         return;
     uint32_t *leaders = goleak_alloc_zeroed(search->hope->alloc, size);
     search->failed = leaders == NULL;
-    for (uint32_t i = 1; i < search->hope->count && !search->failed; i++)
-        if (goleak_has_bit(search->resting, i) || search->hope->kinds[i] == GOLEAK_HOPE_TIMER)
-            note_leader(search, leaders, goleak_store_at(store, i));
-    for (uint32_t i = 1; i < search->hope->count && !search->failed; i++)
-        if (goleak_has_bit(search->hopeless, i) && goleak_store_at(store, i)->reason == GOLEAK_REASON_COND_WAIT)
-            follow_leader(search, leaders, goleak_store_at(store, i));
+    for (uint32_t word = 0; word < words && !search->failed; word++)
+        for (uint64_t left = search->resting[word] | goleak_hope_given(search, word); left != 0; left &= left - 1) {
+            const uint32_t i = word * GOLEAK_WORD + goleak_low_zeros(left);
+            if (goleak_has_bit(search->resting, i) || search->hope->kinds[i] == GOLEAK_HOPE_TIMER)
+                note_leader(search, leaders, goleak_store_at(store, i));
+        }
+    for (uint32_t word = 0; word < words && !search->failed; word++) {
+        const size_t count = goleak_fetch_word(search, search->hopeless[word], word, records);
+        for (size_t i = 0; i < count; i++)
+            if (goleak_store_at(store, records[i])->reason == GOLEAK_REASON_COND_WAIT)
+                follow_leader(search, leaders, goleak_store_at(store, records[i]));
+    }
     goleak_free(search->hope->alloc, leaders, size);
 }
 

@@ -85,6 +85,7 @@ struct goleak_hope_search {
     uint64_t *helped;              /* a child of it helps */
     uint64_t *wanted, *wanted_more; /* … and is looked for; of more than one family */
     uint64_t *named;               /* only its children tell of it */
+    uint64_t *open; /* those whom it has started may give hope to it yet, or, where it does not live, to one above it */
     uint32_t *nodes;               /* the record, of those who are blocked */
     bool any_blocked;
     uint32_t runtime_main, main_main, do_init; /* strings; 0: not told */
@@ -127,6 +128,12 @@ static inline const struct goleak_kin *goleak_kin_of(const struct goleak_hope_se
 static inline bool goleak_hope_may_help(const struct goleak_hope_search *search, uint32_t index)
 {
     return goleak_has_bit(search->may_help, index);
+}
+
+/* Of a word those who are blocked, and have been given hope. */
+static inline uint64_t goleak_hope_given(const struct goleak_hope_search *search, uint32_t word)
+{
+    return search->stuck[word] & ~search->hopeless[word];
 }
 
 /* How often one may have slept since, and woken nobody of these. Nobody holds a lock, or has
