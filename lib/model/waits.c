@@ -34,13 +34,20 @@ bool goleak_waits_elsewhere(const struct goleak_waits *waits, const struct golea
 
 #define CHUNKS_MOST ((size_t)INT32_MAX / 2 / GOLEAK_HABIT_CHUNK) /* goleak_record.waits has 30 bits for an index */
 
+#define AHEAD 8
+
 /* Off the free lists, or a fresh one where there is room; 0: neither is at hand. */
 ALWAYS_INLINE uint32_t take_at_hand(struct goleak_waits *waits)
 {
     const uint32_t index = waits->free_lists;
     const struct goleak_habit *habit = goleak_habit_at(waits, index);
-    if (index == 0)
-        return waits->habit_count < waits->chunks.count * GOLEAK_HABIT_CHUNK ? (uint32_t)waits->habit_count++ : 0;
+    if (index == 0) {
+        const size_t fresh = waits->habit_count, all = waits->chunks.count * GOLEAK_HABIT_CHUNK;
+        if (fresh + AHEAD < all)
+            GOLEAK_PREFETCH(goleak_habit_at(waits, (uint32_t)(fresh + AHEAD)));
+        waits->habit_count += fresh < all;
+        return fresh < all ? (uint32_t)fresh : 0;
+    }
     waits->free_lists = habit->next != 0 ? habit->next : habit->ended;
     GOLEAK_PREFETCH(goleak_habit_at(waits, waits->free_lists)); /* the next one takes it */
     if (UNLIKELY(habit->next != 0))
