@@ -1,6 +1,8 @@
 /* glk_events - see glk_events.h. */
 #include "format/glk_events.h"
 
+#include "base/compiler.h"
+
 #include "format/varint.h"
 
 #include <assert.h>
@@ -213,6 +215,13 @@ enum goleak_status goleak_glk_events_open(struct goleak_glk_events *events, stru
 #define HAS(field) (events->any >> (field)&1)
 #define HAS_PLACES (HAS(GOLEAK_GLK_POSITION) || HAS(GOLEAK_GLK_LANE))
 
+/* What a slot stands for is fetched while the shapes are put, if it may be out of the cache: `values` has the slots. */
+static inline void fetch_slot(const struct goleak_glk_events *events, size_t i)
+{
+    const uint64_t slot = events->values[i], unknown = events->tables->slot_count;
+    GOLEAK_PREFETCH(&events->tables->slots[slot < unknown ? slot : unknown]);
+}
+
 /* What needs no column: the counters and the place go on from event to event. */
 static inline void put_shapes_of(struct goleak_glk_events *events, struct goleak_event *out, size_t count, bool wide)
 {
@@ -221,6 +230,8 @@ static inline void put_shapes_of(struct goleak_glk_events *events, struct goleak
     uint32_t last_count = (uint32_t)events->last_count, last_blocked = (uint32_t)events->last_blocked;
     uint64_t position = events->lanes[0];
     for (size_t i = 0; i < count; i++) {
+        if (events->ahead)
+            fetch_slot(events, i);
         size_t number = wide ? low[i] | (size_t)high[i] << 8 : low[i];
         const struct goleak_glk_shape *shape = &shapes[wide && number >= events->shape_count ? 0 : number];
         struct goleak_event *event = &out[i];
@@ -371,7 +382,8 @@ static inline bool put_slots(struct goleak_glk_events *events, struct goleak_eve
     if (!HAS(field))
         return true;
     size_t listed = events->all >> field & 1 ? count : list_those_with(events, field, count);
-    if (!next_values(events, field, events->values, listed))
+    const bool ahead = field == GOLEAK_GLK_G && events->ahead;
+    if (!ahead && !next_values(events, field, events->values, listed))
         return false;
     if (put_slots_of(events, out, field, listed))
         return true;
@@ -675,11 +687,21 @@ static void put_unknown(struct goleak_glk_events *events, struct goleak_event *o
     }
 }
 
+#define FEW 4096 /* slots, that stay in the cache */
+
+/* The slots of g before their turn, where each event has one of its own. */
+static bool decode_ahead(struct goleak_glk_events *events, size_t count)
+{
+    return events->tables->slot_count > FEW && (events->all >> GOLEAK_GLK_G & 1) && !HAS(GOLEAK_GLK_BACK) &&
+           next_values(events, GOLEAK_GLK_G, events->values, count);
+}
+
 enum goleak_status goleak_glk_events_next(struct goleak_glk_events *events, struct goleak_batch *batch, size_t count,
                                           const char **problem)
 {
     struct goleak_event *out = batch->events + batch->count;
     *problem = NULL;
+    events->ahead = decode_ahead(events, count);
     put_shapes(events, out, count);
     if (!put_gs(events, out, count) || !put_goids(events, out, count) || !put_counts(events, out, count) ||
         !put_positions(events, out, count) || !put_names(events, out, count) || !put_values(events, out, count) ||

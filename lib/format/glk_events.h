@@ -29,6 +29,7 @@ struct goleak_glk_events {
     size_t shape_count, shape_capacity;
     const uint8_t *numbers; /* of shapes, by event; above 256 of them a second plane */
     bool wide;
+    bool ahead; /* `values` has the slots of g of those at hand */
     size_t count, at;
     int32_t last_count, last_blocked;
     uint64_t lanes[GOLEAK_GLK_LANES];

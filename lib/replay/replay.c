@@ -149,8 +149,14 @@ ALWAYS_INLINE void fetch_ahead(struct goleak_replay *replay, const struct goleak
         GOLEAK_PREFETCH(goleak_store_detail_at(store, index));
         GOLEAK_PREFETCH(goleak_store_detail_at(store, indices[naming[i]]));
     }
-    for (size_t i = 0; i < ends && replay->lineage.count != 0; i++)
+    if (replay->lineage.count == 0)
+        ends = 0;
+    for (size_t i = 0; i < ends; i++)
+        GOLEAK_PREFETCH(goleak_store_detail_at(store, indices[ending[i]]));
+    for (size_t i = 0; i < ends; i++)
         GOLEAK_PREFETCH(goleak_lineage_at(&replay->lineage, found[ending[i]].record->parent));
+    for (size_t i = 0; i < ends; i++)
+        GOLEAK_PREFETCH(goleak_lineage_at(&replay->lineage, goleak_store_detail_at(store, indices[ending[i]])->node));
     for (size_t i = 0; waited && i < count; i++) {
         waking[wakes] = (uint8_t)i;
         wakes += touches >> events[i].kind & 1;
