@@ -105,18 +105,29 @@ static uint32_t put(struct goleak_trace_gs *gs, uint32_t slot)
     return (at - home) & gs->mask;
 }
 
+#define AHEAD 8
+
+static inline void fetch_home(const struct goleak_trace_gs *gs, uint64_t goid)
+{
+    GOLEAK_PREFETCH(&gs->table[goleak_trace_gs_home(gs, goid)]);
+}
+
 /* Those that live, into a table that is free. */
 static void put_all(struct goleak_trace_gs *gs)
 {
     gs->used = gs->living;
-    for (uint32_t slot = 1; slot < gs->count; slot++)
+    for (uint32_t slot = 1; slot < gs->count; slot++) {
+        if (slot + AHEAD < gs->count)
+            fetch_home(gs, gs->gs[slot + AHEAD].goid);
         if (gs->gs[slot].listed)
             put(gs, slot);
+    }
 }
 
 void goleak_trace_gs_list(struct goleak_trace_gs *gs, uint32_t slot)
 {
     gs->gs[slot].listed = true;
+    fetch_home(gs, gs->gs[slot].goid + AHEAD); /* goids are counted up: it comes soon */
     if (LIKELY(put(gs, slot) < GOLEAK_HASH_FAR) || gs->secret != 0)
         return;
     gs->secret = goleak_hash_secret(gs->table);
