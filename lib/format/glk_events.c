@@ -215,6 +215,8 @@ enum goleak_status goleak_glk_events_open(struct goleak_glk_events *events, stru
 #define HAS(field) (events->any >> (field)&1)
 #define HAS_PLACES (HAS(GOLEAK_GLK_POSITION) || HAS(GOLEAK_GLK_LANE))
 
+#define FEW 4096 /* slots, that stay in the cache */
+
 /* What a slot stands for is fetched while the shapes are put, if it may be out of the cache: `values` has the slots. */
 static inline void fetch_slot(const struct goleak_glk_events *events, size_t i)
 {
@@ -385,6 +387,8 @@ static inline bool put_slots(struct goleak_glk_events *events, struct goleak_eve
     const bool ahead = field == GOLEAK_GLK_G && events->ahead;
     if (!ahead && !next_values(events, field, events->values, listed))
         return false;
+    for (size_t i = 0; i < listed && !ahead && events->tables->slot_count > FEW; i++)
+        fetch_slot(events, i);
     if (put_slots_of(events, out, field, listed))
         return true;
     if (!reach(events, events->values, listed))
@@ -686,8 +690,6 @@ static void put_unknown(struct goleak_glk_events *events, struct goleak_event *o
         events->unknown++;
     }
 }
-
-#define FEW 4096 /* slots, that stay in the cache */
 
 /* The slots of g before their turn, where each event has one of its own. */
 static bool decode_ahead(struct goleak_glk_events *events, size_t count)

@@ -141,6 +141,10 @@ ALWAYS_INLINE void fetch_ahead(struct goleak_replay *replay, const struct goleak
                                            goleak_plan_of(replay, &events[i])->act };
         GOLEAK_PREFETCH(found[i].record);
     }
+    if (replay->lineage.count == 0)
+        ends = 0;
+    for (size_t i = 0; i < ends; i++)
+        GOLEAK_PREFETCH(goleak_store_detail_at(store, indices[ending[i]]));
     for (size_t i = 0; i < names; i++) {
         uint32_t index = numbered ? goleak_store_numbered(store, events[naming[i]].other_g) : 0;
         index = index != 0 ? index : goleak_store_seek(store, others[i]);
@@ -149,10 +153,6 @@ ALWAYS_INLINE void fetch_ahead(struct goleak_replay *replay, const struct goleak
         GOLEAK_PREFETCH(goleak_store_detail_at(store, index));
         GOLEAK_PREFETCH(goleak_store_detail_at(store, indices[naming[i]]));
     }
-    if (replay->lineage.count == 0)
-        ends = 0;
-    for (size_t i = 0; i < ends; i++)
-        GOLEAK_PREFETCH(goleak_store_detail_at(store, indices[ending[i]]));
     for (size_t i = 0; i < ends; i++)
         GOLEAK_PREFETCH(goleak_lineage_at(&replay->lineage, found[ending[i]].record->parent));
     for (size_t i = 0; i < ends; i++)
