@@ -18,6 +18,9 @@
 set -u
 LC_ALL=C
 export LC_ALL
+# Memory from malloc is not zero (glibc): what nobody has written would be read again as it was, now and then.
+MALLOC_PERTURB_=${MALLOC_PERTURB_:-165}
+export MALLOC_PERTURB_
 
 # Reads a test's standard output; prints "passed failed skipped", then the
 # failures and the reasons for skips.

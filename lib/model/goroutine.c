@@ -114,6 +114,7 @@ bool goleak_store_init(struct goleak_store *store, struct goleak_alloc *alloc)
     if (!goleak_chunks_add(&store->chunks) || !resize_slots(store, FIRST_SLOTS_LOG2))
         return false;
     *goleak_store_at(store, 0) = (struct goleak_record){ .process = UINT16_MAX }; /* none, and none's process */
+    *goleak_store_detail_at(store, 0) = (struct goleak_detail) { 0 };
     return true;
 }
 
