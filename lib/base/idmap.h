@@ -6,6 +6,7 @@
 #define GOLEAK_BASE_IDMAP_H
 
 #include "base/alloc.h"
+#include "base/compiler.h"
 #include "base/hash.h"
 
 struct goleak_idmap {
@@ -30,6 +31,13 @@ void goleak_idmap_remove(struct goleak_idmap *map, uint64_t id);
 static inline size_t goleak_idmap_home(const struct goleak_idmap *map, uint64_t id)
 {
     return ((size_t)(goleak_hash_u64(id >> 2 ^ map->secret) >> 20) << 2 | (size_t)(id & 3)) & map->mask;
+}
+
+/* It is looked for soon. */
+GOLEAK_PREFETCHER void goleak_idmap_prefetch(const struct goleak_idmap *map, uint64_t id)
+{
+    if (map->entries != NULL)
+        GOLEAK_PREFETCH(&map->entries[goleak_idmap_home(map, id)]);
 }
 
 /* 0: not there. */

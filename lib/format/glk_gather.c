@@ -305,6 +305,25 @@ static void begin_counters(struct goleak_glk_source *source, const struct goleak
     source->counted = live != NULL || blocked != NULL;
 }
 
+#define FEW 4096 /* goroutines: what is known of them stays in the cache */
+#define AHEAD 8
+
+/* What its goroutines' slots are looked up by, and then what is known of its own slot. */
+static void fetch_ahead(const struct goleak_glk_source *source, const struct goleak_event *events, size_t count)
+{
+    if (source->slots.count <= FEW)
+        return;
+    if (2 * AHEAD < count && (events[2 * AHEAD].has & GOLEAK_HAS_G))
+        goleak_idmap_prefetch(&source->slots, events[2 * AHEAD].g);
+    if (2 * AHEAD < count && (events[2 * AHEAD].has & GOLEAK_HAS_OTHER))
+        goleak_idmap_prefetch(&source->slots, events[2 * AHEAD].other_g);
+    if (AHEAD >= count || (events[AHEAD].has & GOLEAK_HAS_G) == 0)
+        return;
+    const uint32_t slot = goleak_idmap_get(&source->slots, events[AHEAD].g);
+    if (slot != 0)
+        GOLEAK_PREFETCH(&source->known[slot - 1]);
+}
+
 /* Columns of events [from, ...), as many as the tables have room for; 0: failed. Whether
  * the places in the recording go into the shapes is tried, and taken back where that
  * makes too many of them: then `again` is true, and the tables have what they need. */
@@ -330,6 +349,7 @@ size_t goleak_glk_gather(struct goleak_writer *writer, struct goleak_glk_source 
     going.refer = source->repeated * 2 >= source->mentions; /* else it is not worth the reader's time */
     for (size_t i = from; i < to; i++) {
         going.event++;
+        fetch_ahead(source, &events[i], to - i);
         if (!add_event(writer, source, &events[i], &going, &writer->shape_of[count]))
             return 0;
         count++;
