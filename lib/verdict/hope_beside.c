@@ -356,11 +356,9 @@ static void help(struct goleak_hope_search *search, const struct goleak_record *
         goleak_clear_bit(search->wanted, record->parent);
 }
 
-static void help_by_word(struct goleak_hope_search *search, uint32_t word)
+static void help_some(struct goleak_hope_search *search, const uint32_t records[GOLEAK_WORD], size_t count)
 {
-    uint32_t records[GOLEAK_WORD] = { 0 };
     uint64_t families[GOLEAK_WORD];
-    size_t count = fetch_helpers(search, word, records);
     for (size_t i = 0; i < count; i++) {
         families[i] = family_of(search, records[i]);
         goleak_families_prefetch(&search->families, families[i]);
@@ -368,6 +366,19 @@ static void help_by_word(struct goleak_hope_search *search, uint32_t word)
     for (size_t i = 0; i < count; i++)
         if (families[i] != 0)
             help(search, goleak_store_at(search->input->store, records[i]), families[i]);
+}
+
+/* Those of the next word are fetched before those of this one help: they are asked for all the same where these have
+ * answered whom they would help. */
+static void help_all(struct goleak_hope_search *search, uint32_t words)
+{
+    uint32_t records[2][GOLEAK_WORD] = { { 0 } };
+    size_t count = fetch_helpers(search, 0, records[0]);
+    for (uint32_t word = 0; word < words && !search->failed; word++) {
+        const size_t next = word + 1 < words ? fetch_helpers(search, word + 1, records[(word + 1) % 2]) : 0;
+        help_some(search, records[word % 2], count);
+        count = next;
+    }
 }
 
 /* So many ask at a time, or little more: what is kept of each is as large as its record. */
@@ -397,8 +408,8 @@ void goleak_hope_look_beside(struct goleak_hope_search *search)
         goleak_families_init(&search->families, search->hope->alloc);
         search->vain = 0;
         next = ask_some(search, next);
-        for (uint32_t word = 0; word < words && search->families.count != 0 && !search->failed; word++)
-            help_by_word(search, word);
+        if (search->families.count != 0)
+            help_all(search, words);
         goleak_families_release(&search->families);
         memset(search->wanted, 0, nodes);
         memset(search->wanted_more, 0, nodes);
