@@ -140,6 +140,7 @@ static enum goleak_status get_shapes(struct goleak_glk_events *events, const uin
         events->goes_on = events->goes_on && goes_on(shape);
         events->has_unknown = events->has_unknown || shape->unknown != 0;
     }
+    events->all &= events->any; /* there may be no shapes at all */
     *problem = NULL;
     return GOLEAK_OK;
 }

@@ -91,7 +91,8 @@ NOINLINE static uint32_t find_again(struct goleak_scheduler *scheduler, uint64_t
 ALWAYS_INLINE uint32_t find_g(struct goleak_scheduler *scheduler, uint64_t goid)
 {
     uint32_t slot = scheduler->recent[goid & 255];
-    return LIKELY(scheduler->gs.gs[slot].goid == goid) ? slot : find_again(scheduler, goid);
+    /* A slot that is free has no goid, nor has what is damaged: it would be found. */
+    return LIKELY(scheduler->gs.gs[slot].goid == goid) && LIKELY(goid != 0) ? slot : find_again(scheduler, goid);
 }
 
 /* A new goroutine; 0: memory. */

@@ -699,20 +699,21 @@ static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t re
                   goleak_words_of(goleak_sites_count(search->input->sites)) } };
     const size_t kinds = sizeof all / sizeof *all;
     uint64_t *next;
-    search->block_bytes = records * (sizeof *search->parents + sizeof *search->queue);
+    const size_t behind = records * (sizeof *search->parents + sizeof *search->queue);
+    search->block_bytes = behind;
     for (size_t i = 0; i < kinds; i++)
         search->block_bytes += all[i].count * all[i].words * sizeof *next;
     next = search->bits = goleak_alloc_array(search->hope->alloc, 1, search->block_bytes);
     if (next == NULL)
         return false;
-    memset(next, 0, search->block_bytes - records * (sizeof *search->parents + sizeof *search->queue));
+    memset(next, 0, search->block_bytes - behind);
     for (size_t i = 0; i < kinds; i++)
         for (size_t k = 0; k < all[i].count; k++, next += all[i].words)
             *all[i].sets[k] = next;
-    search->parents =
-        (uint32_t *)next; /* all but the first of these are written before they are read, as is the queue */
-    search->parents[0] = 0;
+    /* All but the first parent are written before they are read, as is the queue. */
+    search->parents = (uint32_t *)next;
     search->queue = search->parents + records;
+    search->parents[0] = 0;
     search->askers = search->hopeless;
     return true;
 }

@@ -552,6 +552,42 @@ static void references(void **state)
     }
 }
 
+/* A block is given up where one of its columns ends, with more of another one left. The next block has events, but no
+ * shapes of any, and no columns: none of what the one before has is its own. So many slots that they are fetched ahead. */
+static void a_block_without_shapes(void **state)
+{
+    (void)state;
+    enum { SLOTS = 5000, EVENTS = 1024, SHORT = 300 };
+    static uint64_t slots[SLOTS], gs[SLOTS], deltas[SLOTS];
+    for (uint64_t i = 0; i < SLOTS; i++) {
+        slots[i] = i;
+        gs[i] = 0xc000100000 + i * 0x200;
+    }
+    put_sources();
+    goleak_glk_put_number(&item, 0);
+    goleak_glk_column_put(&item, gs, SLOTS, GOLEAK_GLK_MAY(GOLEAK_GLK_PLAIN), deltas);
+    put_item(GOLEAK_GLK_SLOTS);
+    begin_columns(1);
+    put_shape(GOLEAK_EVENT_RUN, GOLEAK_HAS_G | GOLEAK_HAS_TIME, FIELD(G) | FIELD(TIME));
+    for (size_t i = 0; i < EVENTS; i++)
+        goleak_buf_char(&columns, 0);
+    goleak_buf_char(&columns, GOLEAK_GLK_G);
+    goleak_glk_column_put(&columns, slots, EVENTS, GOLEAK_GLK_MAY(GOLEAK_GLK_PLAIN), deltas);
+    goleak_buf_char(&columns, GOLEAK_GLK_TIME);
+    goleak_glk_column_put(&columns, slots, SHORT, GOLEAK_GLK_MAY(GOLEAK_GLK_PLAIN), deltas);
+    put_block(GOLEAK_GLK_FRESH, EVENTS, WHOLE);
+    begin_columns(0);
+    for (size_t i = 0; i < 256; i++)
+        goleak_buf_char(&columns, 0);
+    put_block(0, 256, WHOLE);
+    put_end();
+    reading_pieces(&goleak_format_glk, file.data, file.size, 0);
+    assert_int_equal(reading.status, GOLEAK_OK);
+    assert_int_equal(reading.facts.events, 256);
+    assert_int_equal(reading_count(GOLEAK_HEALTH_damaged_records), 2);
+    expect_first("found a column with fewer values than its events have");
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -569,6 +605,7 @@ int main(void)
         TEST(events_of_an_unknown_kind),
         TEST(references),
         TEST(until_and_goid_are_one_place),
+        TEST(a_block_without_shapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

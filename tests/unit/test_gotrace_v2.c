@@ -330,6 +330,20 @@ static void any_byte_may_be_any_other(void **state)
     }
 }
 
+/* Nobody has goid 0, but a slot that is free: 256 falls on one place with it, and has ended. What is damaged names it, and
+ * how often it was started, which is no slot. */
+static void nobody_is_found_by_a_goid_of_none(void **state)
+{
+    (void)state;
+    add("Trace Go1.26\nEventBatch 3 -1 0\nSync\nFrequency 15625000\nClockSnapshot 0 0 0 0\n"
+        "EventBatch 3 1 0\nProcStatus 0 0 1\nGoStatus 0 256 1 2\nGoDestroy 1\n"
+        "GoUnblock 1 0 1000000000 0\nGoCreate 1 300 0 0\nGoCreate 1 301 0 0\nGoCreate 1 302 0 0\n"
+        "EventBatch 3 -1 0\nStrings\nString 1 data=\"x\"\nEndOfGeneration\n");
+    reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, 0);
+    assert_int_equal(reading.status, GOLEAK_OK);
+    assert_int_equal(reading.facts.events, 6);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, reading_set_up, tear_down)
@@ -346,6 +360,7 @@ int main(void)
         TEST(what_has_changed_meanwhile_is_any_input),
         TEST(memory_may_end_anywhere),
         TEST(any_byte_may_be_any_other),
+        TEST(nobody_is_found_by_a_goid_of_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
