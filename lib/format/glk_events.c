@@ -2,7 +2,6 @@
 #include "format/glk_events.h"
 
 #include "base/compiler.h"
-
 #include "format/varint.h"
 
 #include <assert.h>
@@ -218,7 +217,7 @@ enum goleak_status goleak_glk_events_open(struct goleak_glk_events *events, stru
 
 #define FEW 4096 /* slots, that stay in the cache */
 
-/* What a slot stands for is fetched while the shapes are put, if it may be out of the cache: `values` has the slots. */
+/* What a slot stands for: `values` has the slots. It may be out of the cache. */
 static inline void fetch_slot(const struct goleak_glk_events *events, size_t i)
 {
     const uint64_t slot = events->values[i], unknown = events->tables->slot_count;
@@ -388,8 +387,9 @@ static inline bool put_slots(struct goleak_glk_events *events, struct goleak_eve
     const bool ahead = field == GOLEAK_GLK_G && events->ahead;
     if (!ahead && !next_values(events, field, events->values, listed))
         return false;
-    for (size_t i = 0; i < listed && !ahead && events->tables->slot_count > FEW; i++)
-        fetch_slot(events, i);
+    if (!ahead && events->tables->slot_count > FEW)
+        for (size_t i = 0; i < listed; i++)
+            fetch_slot(events, i);
     if (put_slots_of(events, out, field, listed))
         return true;
     if (!reach(events, events->values, listed))

@@ -303,22 +303,21 @@ static void spread_up(struct goleak_hope_search *search, uint32_t index)
         index = spread_to_spawner(search, index);
 }
 
-/* Nobody has told the goroutine of this node yet that its children act. */
+/* Nobody has told the goroutine of this node yet that its children act; or perhaps one above it, where it has ended, or
+ * was never seen. */
 static bool is_open(const struct goleak_hope_search *search, uint32_t node)
 {
     const uint32_t index = search->nodes[node];
-    return search->hope->kinds[index] == GOLEAK_HOPE_NONE || has_been_served(search, index);
+    if (goleak_has_bit(search->blocked, node))
+        return search->hope->kinds[index] == GOLEAK_HOPE_NONE || has_been_served(search, index);
+    return !goleak_has_bit(search->alive, node) && goleak_lineage_at(search->input->lineage, node)->parent != 0;
 }
 
-/* … or perhaps one above it, where it has ended, or was never seen. */
 static void find_open(struct goleak_hope_search *search)
 {
-    const struct goleak_lineage *lineage = search->input->lineage;
-    for (uint32_t node = 1; node < lineage->count; node++) {
-        const bool blocked = goleak_has_bit(search->blocked, node), alive = goleak_has_bit(search->alive, node);
-        if (blocked ? is_open(search, node) : !alive && goleak_lineage_at(lineage, node)->parent != 0)
+    for (uint32_t node = 1; node < search->input->lineage->count; node++)
+        if (is_open(search, node))
             goleak_set_bit(search->open, node);
-    }
 }
 
 /* Of a word those whose spawner's node is open, without a branch: many have the same one, and the first of them tells
@@ -346,8 +345,7 @@ static void spread_up_first(struct goleak_hope_search *search)
         for (size_t i = 0; i < count; i++) {
             const uint32_t parent = search->parents[records[i]];
             spread_up(search, records[i]);
-            if (goleak_has_bit(search->open, parent) && goleak_has_bit(search->blocked, parent) &&
-                !is_open(search, parent))
+            if (!is_open(search, parent))
                 goleak_clear_bit(search->open, parent);
         }
     }
@@ -472,6 +470,13 @@ static uint32_t next_leader(const struct goleak_hope_search *search, uint32_t in
     return (uint32_t)hope->count;
 }
 
+/* Others are asked from now on. */
+static void forget_helpers(struct goleak_hope_search *search)
+{
+    memset(search->helpers, 0, goleak_words_of(search->hope->count) * sizeof *search->helpers);
+    memset(search->helped, 0, goleak_words_of(search->input->lineage->count + 1) * sizeof *search->helped);
+}
+
 /* Who leads those who act helps them beside it whose spawner is gone, as those would: theirs is one session. */
 static void look_beside_leaders(struct goleak_hope_search *search)
 {
@@ -479,12 +484,9 @@ static void look_beside_leaders(struct goleak_hope_search *search)
     uint32_t index = next_leader(search, 1);
     if (index == search->hope->count || search->failed)
         return;
-    memset(search->helpers, 0, goleak_words_of(search->hope->count) * sizeof *search->helpers);
-    memset(search->helped, 0, goleak_words_of(search->input->lineage->count + 1) * sizeof *search->helped);
-    for (; index < search->hope->count; index = next_leader(search, index + 1)) {
-        goleak_set_bit(search->helpers, index);
-        goleak_set_bit(search->helped, search->parents[index]);
-    }
+    forget_helpers(search);
+    for (; index < search->hope->count; index = next_leader(search, index + 1))
+        goleak_hope_add_helper(search, index);
     goleak_hope_look_beside(search);
     spread_on(search, up);
 }
@@ -531,8 +533,7 @@ static void look_beside_groups(struct goleak_hope_search *search)
     const size_t up = search->queued;
     if (search->failed || !find_groups(search))
         return;
-    memset(search->helpers, 0, goleak_words_of(search->hope->count) * sizeof *search->helpers);
-    memset(search->helped, 0, goleak_words_of(search->input->lineage->count + 1) * sizeof *search->helped);
+    forget_helpers(search);
     for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
         for (uint64_t left = goleak_hope_given(search, word) & search->may_help[word]; left != 0; left &= left - 1) {
             const uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left);
@@ -540,8 +541,7 @@ static void look_beside_groups(struct goleak_hope_search *search)
             if (kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_STARTUP || kind == GOLEAK_HOPE_SCOPE ||
                 search->parents[index] == 0)
                 continue;
-            goleak_set_bit(search->helpers, index);
-            goleak_set_bit(search->helped, search->parents[index]);
+            goleak_hope_add_helper(search, index);
         }
     search->askers = search->groups;
     goleak_hope_look_beside(search);

@@ -210,12 +210,6 @@ GOLEAK_PREFETCHER void fetch_sorted(const struct goleak_hope_search *search, con
                               goleak_store_at(store, word * GOLEAK_WORD + goleak_low_zeros(left)));
 }
 
-static void add_helper(struct goleak_hope_search *search, uint32_t index)
-{
-    goleak_set_bit(search->helpers, index);
-    goleak_set_bit(search->helped, search->parents[index]);
-}
-
 /* *like: the last one who speaks for others, in this word or one before; NULL: none. */
 static void collect_stuck(struct goleak_hope_search *search, uint64_t stuck, uint32_t word,
                           const struct goleak_record **like)
@@ -236,7 +230,7 @@ static void collect_stuck(struct goleak_hope_search *search, uint64_t stuck, uin
         const uint8_t kind = search->hope->kinds[record->index];
         if ((kind == GOLEAK_HOPE_TIMER || kind == GOLEAK_HOPE_READER) && record->parent != 0 &&
             goleak_hope_may_help(search, record->index))
-            add_helper(search, record->index);
+            goleak_hope_add_helper(search, record->index);
     }
     add_alike(search, *like, word, alike);
 }
@@ -259,7 +253,7 @@ static void collect_word(struct goleak_hope_search *search, const struct sorts *
             goleak_set_bit(search->named, node);
     }
     for (uint64_t left = sorts->helpers; left != 0; left &= left - 1)
-        add_helper(search, first + goleak_low_zeros(left));
+        goleak_hope_add_helper(search, first + goleak_low_zeros(left));
     collect_stuck(search, sorts->stuck, word, like);
 }
 

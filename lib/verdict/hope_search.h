@@ -130,6 +130,13 @@ static inline bool goleak_hope_may_help(const struct goleak_hope_search *search,
     return goleak_has_bit(search->may_help, index);
 }
 
+/* It may give hope to those who were started together with it. */
+static inline void goleak_hope_add_helper(struct goleak_hope_search *search, uint32_t index)
+{
+    goleak_set_bit(search->helpers, index);
+    goleak_set_bit(search->helped, search->parents[index]);
+}
+
 /* Of a word those who are blocked, and have been given hope. */
 static inline uint64_t goleak_hope_given(const struct goleak_hope_search *search, uint32_t word)
 {

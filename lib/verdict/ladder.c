@@ -539,8 +539,6 @@ static bool find_lasts(struct goleak_verdict_input *input)
     return true;
 }
 
-#define AHEAD 16
-
 /* Who lives, by spawn site, which is one process's and one caller's, and by those of all callers. False: memory. */
 static bool count_alive(struct goleak_verdict_input *input)
 {
@@ -549,8 +547,6 @@ static bool count_alive(struct goleak_verdict_input *input)
     input->alive = goleak_alloc_zeroed(input->alloc, goleak_sites_count(input->sites) * sizeof *input->alive);
     for (uint32_t i = 1; i <= input->store->count && input->alive != NULL; i++) {
         const struct goleak_record *record = goleak_store_at(input->store, i);
-        if (i + AHEAD <= input->store->count)
-            GOLEAK_PREFETCH(goleak_store_at(input->store, i + AHEAD));
         if ((record->flags & GOLEAK_REC_SEEN) == 0 || record->state == GOLEAK_STATE_ENDED)
             continue;
         uint32_t whole = goleak_sites_at(input->sites, record->site)->whole;

@@ -14,6 +14,7 @@
 static struct goleak_alloc alloc;
 static struct goleak_buf file, tables, columns, item;
 static uint64_t number; /* of the next block */
+static uint64_t deltas[5000]; /* room for those of a column */
 
 static int set_up(void **state)
 {
@@ -107,7 +108,6 @@ static void put_end(void)
 
 static void put_slots(uint64_t first, const uint64_t *values, size_t count)
 {
-    uint64_t deltas[16];
     goleak_glk_put_number(&item, first);
     goleak_glk_column_put(&item, values, count, GOLEAK_GLK_MAY(GOLEAK_GLK_PLAIN), deltas);
     put_item(GOLEAK_GLK_SLOTS);
@@ -142,7 +142,6 @@ static void put_numbers(const char *numbers)
 
 static void put_column(enum goleak_glk_field field, const uint64_t *values, size_t count)
 {
-    uint64_t deltas[16];
     goleak_buf_char(&columns, (char)field);
     goleak_glk_column_put(&columns, values, count, GOLEAK_GLK_MAY(GOLEAK_GLK_PLAIN), deltas);
 }
@@ -557,24 +556,20 @@ static void references(void **state)
 static void a_block_without_shapes(void **state)
 {
     (void)state;
-    enum { SLOTS = 5000, EVENTS = 1024, SHORT = 300 };
-    static uint64_t slots[SLOTS], gs[SLOTS], deltas[SLOTS];
+    enum { SLOTS = COUNT(deltas), EVENTS = 1024, SHORT = 300 };
+    static uint64_t slots[SLOTS], gs[SLOTS];
     for (uint64_t i = 0; i < SLOTS; i++) {
         slots[i] = i;
         gs[i] = 0xc000100000 + i * 0x200;
     }
     put_sources();
-    goleak_glk_put_number(&item, 0);
-    goleak_glk_column_put(&item, gs, SLOTS, GOLEAK_GLK_MAY(GOLEAK_GLK_PLAIN), deltas);
-    put_item(GOLEAK_GLK_SLOTS);
+    put_slots(0, gs, SLOTS);
     begin_columns(1);
     put_shape(GOLEAK_EVENT_RUN, GOLEAK_HAS_G | GOLEAK_HAS_TIME, FIELD(G) | FIELD(TIME));
     for (size_t i = 0; i < EVENTS; i++)
         goleak_buf_char(&columns, 0);
-    goleak_buf_char(&columns, GOLEAK_GLK_G);
-    goleak_glk_column_put(&columns, slots, EVENTS, GOLEAK_GLK_MAY(GOLEAK_GLK_PLAIN), deltas);
-    goleak_buf_char(&columns, GOLEAK_GLK_TIME);
-    goleak_glk_column_put(&columns, slots, SHORT, GOLEAK_GLK_MAY(GOLEAK_GLK_PLAIN), deltas);
+    put_column(GOLEAK_GLK_G, slots, EVENTS);
+    put_column(GOLEAK_GLK_TIME, slots, SHORT);
     put_block(GOLEAK_GLK_FRESH, EVENTS, WHOLE);
     begin_columns(0);
     for (size_t i = 0; i < 256; i++)
