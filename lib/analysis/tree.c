@@ -10,35 +10,35 @@ static void *create(const struct goleak_model *model)
     if (tree == NULL)
         return NULL;
     tree->model = *model;
-    goleak_intern_init(&tree->index, model->alloc);
+    goleak_idmap_init(&tree->index, model->alloc);
     if (goleak_grow(model->alloc, &tree->edges, &tree->capacity, 1, sizeof *tree->edges)) {
-        tree->edges[0] = (struct goleak_edge){ .parent = UINT32_MAX, .site = UINT32_MAX }; /* is none */
+        tree->edges[0] = (struct goleak_edge) { .parent = 0 }; /* is none */
         return tree;
     }
     goleak_free(model->alloc, tree, sizeof *tree);
     return NULL;
 }
 
-static struct goleak_edge *find_edge(struct goleak_tree *tree, uint32_t parent, uint32_t site, uint32_t *last)
+static uint64_t id_of(uint32_t parent, uint32_t site)
 {
-    const uint32_t key[2] = { parent, site };
-    size_t before = tree->index.count;
-    if (!goleak_grow(tree->model.alloc, &tree->edges, &tree->capacity, before + 2, sizeof *tree->edges))
+    return (uint64_t)parent << 32 | site;
+}
+
+static struct goleak_edge *add_edge(struct goleak_tree *tree, uint32_t parent, uint32_t site)
+{
+    const size_t edge = tree->index.count + 1;
+    if (edge > UINT32_MAX ||
+        !goleak_grow(tree->model.alloc, &tree->edges, &tree->capacity, edge + 1, sizeof *tree->edges) ||
+        !goleak_idmap_put(&tree->index, id_of(parent, site), (uint32_t)edge))
         return NULL;
-    uint32_t edge = goleak_intern_add(&tree->index, key, sizeof key);
-    if (edge == 0)
-        return NULL;
-    if (edge > before)
-        tree->edges[edge] = (struct goleak_edge){ .parent = parent, .site = site };
-    *last = edge;
+    tree->edges[edge] = (struct goleak_edge) { .parent = parent, .site = site };
     return &tree->edges[edge];
 }
 
 static inline struct goleak_edge *edge_of(struct goleak_tree *tree, uint32_t parent, uint32_t site)
 {
-    uint32_t *last = &tree->last[(parent * 31 + site) % GOLEAK_TREE_LAST];
-    struct goleak_edge *edge = &tree->edges[*last];
-    return LIKELY(edge->parent == parent && edge->site == site) ? edge : find_edge(tree, parent, site, last);
+    const uint32_t edge = goleak_idmap_get(&tree->index, id_of(parent, site));
+    return LIKELY(edge != 0) ? &tree->edges[edge] : add_edge(tree, parent, site);
 }
 
 static bool take_rare(struct goleak_tree *tree, const struct goleak_transition *t)
@@ -72,22 +72,39 @@ static bool take_of_nowhere(struct goleak_tree *tree, const struct goleak_transi
     return true;
 }
 
+/* The edges of a list of transitions, in steps: of many edges each is a miss of the cache, and so is what finds it. */
+static bool find_edges(struct goleak_tree *tree, const struct goleak_transitions *batch, const uint8_t *list,
+                       size_t count, uint32_t edges[GOLEAK_TRANSITIONS])
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct goleak_transition *t = &batch->all[list[i]];
+        goleak_idmap_prefetch(&tree->index, id_of(t->parent_site, t->site));
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct goleak_transition *t = &batch->all[list[i]];
+        const struct goleak_edge *edge = t->preexisting ? &tree->edges[0] : edge_of(tree, t->parent_site, t->site);
+        if (edge == NULL)
+            return false;
+        edges[i] = (uint32_t)(edge - tree->edges);
+        GOLEAK_PREFETCH(edge);
+    }
+    return true;
+}
+
 /* The counts are sums, so it does not matter that one kind is counted behind the other. */
 static bool take_all(struct goleak_tree *tree, const struct goleak_transitions *batch)
 {
-    struct goleak_edge *edge;
+    uint32_t edges[GOLEAK_TRANSITIONS];
     if (batch->site_count == 1 && batch->rare_count == 0)
         return take_of_nowhere(tree, batch);
-    for (size_t i = 0; i < batch->creation_count; i++, edge->created++) {
-        const struct goleak_transition *t = &batch->all[batch->creations[i]];
-        if ((edge = edge_of(tree, t->parent_site, t->site)) == NULL)
-            return false;
-    }
-    for (size_t i = 0; i < batch->end_count; i++, edge->ended++) {
-        const struct goleak_transition *t = &batch->all[batch->ends[i]];
-        if ((edge = t->preexisting ? &tree->edges[0] : edge_of(tree, t->parent_site, t->site)) == NULL)
-            return false;
-    }
+    if (!find_edges(tree, batch, batch->creations, batch->creation_count, edges))
+        return false;
+    for (size_t i = 0; i < batch->creation_count; i++)
+        tree->edges[edges[i]].created++;
+    if (!find_edges(tree, batch, batch->ends, batch->end_count, edges))
+        return false;
+    for (size_t i = 0; i < batch->end_count; i++)
+        tree->edges[edges[i]].ended++;
     for (size_t i = 0; i < batch->rare_count; i++)
         if (!take_rare(tree, &batch->all[batch->rare[i]]))
             return false;
@@ -185,7 +202,7 @@ static void release(void *state)
 {
     struct goleak_tree *tree = state;
     struct goleak_alloc *alloc = tree->model.alloc;
-    goleak_intern_release(&tree->index);
+    goleak_idmap_release(&tree->index);
     goleak_free(alloc, tree->edges, tree->capacity * sizeof *tree->edges);
     goleak_free(alloc, tree, sizeof *tree);
 }
