@@ -18,8 +18,9 @@ struct goleak_asker {
     uint32_t record;      /* 0: it has got its answer */
     uint32_t before : 29; /* place of another one of its family that asks: when all have asked, the nearest one before
                            * that may have no answer yet */
-    uint32_t mark : 2;    /* by who asks */
-    uint32_t served : 1;  /* … as well */
+    uint32_t mark : 2;    /* by who asks, as is all that follows */
+    uint32_t served : 1;
+    uint32_t site, wakers[2];
 };
 
 struct goleak_family {
@@ -37,6 +38,7 @@ struct goleak_families {
     size_t slot_mask, count;
     struct goleak_asker *askers; /* from place 1 on: as they ask; then by family and `since` */
     size_t asker_count, asker_capacity;
+    int64_t *sinces; /* when all have asked: of each place, for these are searched */
 };
 
 void goleak_families_init(struct goleak_families *families, struct goleak_alloc *alloc);

@@ -117,11 +117,15 @@ static size_t fetch_stuck(const struct goleak_hope_search *search, uint32_t word
     return goleak_fetch_word(search, helped, word, records);
 }
 
-/* It was woken again and again where it waits, by few, and by whom is told. */
-static bool has_wakers_of_its_own(const struct goleak_hope_input *input, const struct goleak_record *record)
+/* It was woken again and again where it waits, by few, and by whom is told: those are kept of it. */
+static void note_wakers(const struct goleak_hope_input *input, const struct goleak_record *record,
+                        struct goleak_asker *asker)
 {
     const struct goleak_habit *here = goleak_has_habits(record) ? goleak_waits_here(input->waits, record) : NULL;
-    return here != NULL && here->ended >= input->limits->habit_waits && !here->others && input->waits->tells_wakers;
+    asker->served =
+        here != NULL && here->ended >= input->limits->habit_waits && !here->others && input->waits->tells_wakers;
+    for (int which = 0; asker->served && which < 2; which++)
+        asker->wakers[which] = goleak_hope_waker(input->store, here, which);
 }
 
 /* For those who were started together with it. */
@@ -136,9 +140,11 @@ static void ask(struct goleak_hope_search *search, const struct goleak_record *r
     size_t before = search->families.count;
     enum goleak_patience needs =
         record->reason == GOLEAK_REASON_SYNC ? GOLEAK_PATIENCE_UNASKED : goleak_hope_patience_with(record);
-    search->failed = !goleak_families_ask(&search->families, family,
-                                          &(struct goleak_asker) { since, until, 0, record->index, 0, needs,
-                                                                   has_wakers_of_its_own(search->input, record) });
+    struct goleak_asker asker = {
+        .since = since, .until = until, .record = record->index, .mark = needs, .site = record->site
+    };
+    note_wakers(search->input, record, &asker);
+    search->failed = !goleak_families_ask(&search->families, family, &asker);
     if (goleak_has_bit(search->wanted, record->parent) && search->families.count != before)
         goleak_set_bit(search->wanted_more, record->parent);
     goleak_set_bit(search->wanted, record->parent);
@@ -296,7 +302,6 @@ struct helper {
 static bool has_patience_with(const struct goleak_hope_search *search, struct helper *helper,
                               struct goleak_asker *asker)
 {
-    const struct goleak_record *record = goleak_store_at(search->input->store, asker->record);
     if (helper->patience == GOLEAK_PATIENCE_UNASKED) {
         bool signals = goleak_kin_of(search, helper->record)->signals;
         helper->patience = signals ? GOLEAK_PATIENCE_ALL : goleak_hope_patience_of(search, helper->record);
@@ -304,7 +309,9 @@ static bool has_patience_with(const struct goleak_hope_search *search, struct he
     if (helper->patience == GOLEAK_PATIENCE_ALL)
         return true;
     if (asker->mark == GOLEAK_PATIENCE_UNASKED) /* with whoever waits in a WaitGroup anybody has it */
-        asker->mark = goleak_is_in_wait_group(search->input, record) ? GOLEAK_PATIENCE_NONE : GOLEAK_PATIENCE_ALL;
+        asker->mark = goleak_is_in_wait_group(search->input, goleak_store_at(search->input->store, asker->record))
+                          ? GOLEAK_PATIENCE_NONE
+                          : GOLEAK_PATIENCE_ALL;
     return helper->patience >= asker->mark;
 }
 
@@ -314,11 +321,10 @@ static bool is_anothers(const struct goleak_hope_search *search, const struct go
                         const struct goleak_asker *asker)
 {
     const struct goleak_hope_input *input = search->input;
-    if (!asker->served)
+    if (!asker->served || asker->wakers[0] == helper->index || asker->wakers[1] == helper->index)
         return false;
-    const struct goleak_record *record = goleak_store_at(input->store, asker->record);
-    return !goleak_hope_is_waker(input->store, goleak_waits_here(input->waits, record), helper->index) &&
-           (helper->site == record->site || goleak_hope_serves_another(input, search->hope, helper->index, record, -1));
+    return helper->site == asker->site || goleak_hope_serves_another(input, search->hope, helper->index,
+                                                                     goleak_store_at(input->store, asker->record), -1);
 }
 
 /* So many of a family are told of one in vain, or, where that has been so too often, 64 times for each that asks,
@@ -342,8 +348,8 @@ static void help(struct goleak_hope_search *search, const struct goleak_record *
         struct goleak_asker *asker = &families->askers[place];
         if (asker->reach < record->created)
             break;
-        if (asker->until >= record->created && asker->record != record->index &&
-            has_patience_with(search, &helper, asker) && !is_anothers(search, record, asker)) {
+        if (asker->until >= record->created && asker->record != record->index && !is_anothers(search, record, asker) &&
+            has_patience_with(search, &helper, asker)) {
             goleak_hope_give(search, asker->record, GOLEAK_HOPE_BESIDE, record->index);
             goleak_families_answer(families, family, place);
         } else {
