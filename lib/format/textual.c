@@ -192,12 +192,14 @@ static void put_stack(struct goleak_textual *text, uint32_t stack)
     struct goleak_event *owner = owner_of(text, stack);
     if (owner == NULL)
         return;
+    const uint32_t has = owner->has; /* read before it is written: what is read together would wait for that */
+    const bool is_spawn = owner->kind == GOLEAK_EVENT_SPAWN && (has & GOLEAK_HAS_TID) != 0;
     owner->stack = stack;
-    owner->has |= GOLEAK_HAS_STACK;
+    owner->has = has | GOLEAK_HAS_STACK;
     text->stacked |= 1u << owner->kind;
     size_t back = (size_t)(&text->batch->events[text->batch->count - 1] - owner);
     text->bare_spawns &= (uint16_t)~(1u << back);
-    if (owner->kind != GOLEAK_EVENT_SPAWN || (owner->has & GOLEAK_HAS_TID) == 0)
+    if (!is_spawn)
         return;
     struct goleak_spawn *spawn = &text->spawns[owner->tid % GOLEAK_SPAWNS];
     if (spawn->has != 0 && spawn->tid == owner->tid && spawn->position == owner->position) {
