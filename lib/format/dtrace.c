@@ -253,7 +253,7 @@ static bool begin_dump(struct goleak_reader *reader, const char *at, const char 
     if (!is_g)
         return false;
     reader->dump = (struct dump){ .open = true, .depth = 1 };
-    if (reader->text.batch->count != 0 && reader->text.open_event) {
+    if (reader->text.batch->count != 0 && goleak_textual_is_open(&reader->text)) {
         const struct goleak_event *before = &reader->text.batch->events[reader->text.batch->count - 1];
         reader->dump.event.g = before->g;
         reader->dump.event.has = before->has & (GOLEAK_HAS_G | GOLEAK_HAS_TIME);
@@ -477,7 +477,7 @@ static enum goleak_status indented(struct goleak_reader *reader, const struct go
     enum goleak_status status = cpu_line(reader, line, taken);
     if (status != GOLEAK_OK || *taken)
         return status;
-    const bool in_stack = reader->text.stack.block.size != 0 || reader->text.ignores_frames;
+    const bool in_stack = reader->text.stack.block.size != 0 || reader->text.frames == GOLEAK_FRAMES_IGNORED;
     if (in_stack && is_value(line->at, line->end)) {
         *taken = true;
         return goleak_textual_drop_stack(&reader->text);

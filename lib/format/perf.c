@@ -268,7 +268,7 @@ static enum goleak_status take_line(void *context, const struct goleak_line *lin
     if (*at == '\t' && goleak_stacktext_is_frame(at, end) && goleak_textual_frame(text, line))
         return GOLEAK_OK;
     if (goleak_perf_is_source_line(at, end) &&
-        (text->open_event || text->ignores_frames)) /* -F srcline: of the frame above */
+        text->frames != GOLEAK_FRAMES_NOBODYS) /* -F srcline: of the frame above */
         return GOLEAK_OK;
     enum goleak_status status = goleak_textual_end_stack(text);
     if (status != GOLEAK_OK || goleak_textual_recorder_line(text, line, &status))

@@ -245,16 +245,14 @@ enum goleak_status goleak_textual_end_stack(struct goleak_textual *text)
         return goleak_alloc_failure(text->env.alloc);
     if (stack != 0)
         put_stack(text, stack);
-    text->had_stack = true;
+    text->frames = GOLEAK_FRAMES_HAD;
     return GOLEAK_OK;
 }
 
 bool goleak_textual_frame(struct goleak_textual *text, const struct goleak_line *line)
 {
-    if (text->ignores_frames || (text->open_event && text->had_stack))
-        return true;
-    if (!text->open_event)
-        return false;
+    if (text->frames != GOLEAK_FRAMES_AWAITED)
+        return text->frames != GOLEAK_FRAMES_NOBODYS;
     if (line->ended)
         goleak_stacktext_add(&text->stack, line->at, line->end);
     else
@@ -265,7 +263,7 @@ bool goleak_textual_frame(struct goleak_textual *text, const struct goleak_line 
 enum goleak_status goleak_textual_skip_event(struct goleak_textual *text)
 {
     enum goleak_status status = goleak_textual_close_event(text);
-    text->ignores_frames = true;
+    text->frames = GOLEAK_FRAMES_IGNORED;
     return status;
 }
 
@@ -314,12 +312,12 @@ static enum goleak_status push_full(struct goleak_textual *text)
 
 enum goleak_status goleak_textual_close_event(struct goleak_textual *text)
 {
-    if (!text->open_event)
+    if (!goleak_textual_is_open(text))
         return GOLEAK_OK;
     enum goleak_status status = goleak_textual_end_stack(text);
     if (status != GOLEAK_OK)
         return status;
-    text->open_event = false;
+    text->frames = GOLEAK_FRAMES_NOBODYS;
     struct goleak_event *event = &text->batch->events[text->batch->count - 1];
     if ((event->kind == GOLEAK_EVENT_SPAWN || event->kind == GOLEAK_EVENT_CREATE) && (event->has & GOLEAK_HAS_TID))
         goleak_textual_join(text, event);
@@ -334,7 +332,7 @@ enum goleak_status goleak_textual_begin_section(struct goleak_textual *text)
     if (!text->has_first)
         text->lines.seam.awaits = text->stacked;
     text->has_first = true;
-    text->had_stack = text->ignores_frames = false;
+    text->frames = GOLEAK_FRAMES_NOBODYS;
     return status;
 }
 
@@ -342,7 +340,7 @@ bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **a
 {
     uint32_t stack;
     size_t lines;
-    if (!text->open_event || text->had_stack || text->ignores_frames || text->stack.block.size != 0)
+    if (text->frames != GOLEAK_FRAMES_AWAITED || text->stack.block.size != 0)
         return false;
     const uint8_t kind = text->batch->events[text->batch->count - 1].kind;
     const char *next = goleak_stacktext_known(&text->stack, *at, limit, kind, &stack, &lines);
@@ -350,7 +348,7 @@ bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **a
         return false;
     if (stack != 0)
         put_stack(text, stack);
-    text->had_stack = true;
+    text->frames = GOLEAK_FRAMES_HAD;
     *line += lines;
     *at = next;
     return true;
@@ -374,8 +372,7 @@ enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct 
     bool bare = slot->kind == GOLEAK_EVENT_SPAWN && (slot->has & GOLEAK_HAS_STACK) == 0;
     text->bare_spawns = (uint16_t)((unsigned)text->bare_spawns << 1 | bare);
     text->batch->counted = false;
-    text->open_event = true;
-    text->had_stack = text->ignores_frames = false;
+    text->frames = GOLEAK_FRAMES_AWAITED;
     text->events++;
     if (UNLIKELY((text->forms & GOLEAK_FORM_TELLS) == 0) && goleak_event_tells(slot, text->env.symbols))
         text->forms |= GOLEAK_FORM_TELLS;
@@ -402,8 +399,7 @@ void goleak_textual_added(struct goleak_textual *text, size_t count)
     text->seen |= last->has & GOLEAK_HAS_TIME;
     text->batch->count += count;
     text->bare_spawns = (uint16_t)(count < 16 ? (unsigned)text->bare_spawns << count : 0u);
-    text->open_event = true;
-    text->had_stack = text->ignores_frames = false;
+    text->frames = GOLEAK_FRAMES_AWAITED;
     text->events += count;
     text->forms |= GOLEAK_FORM_TELLS;
     text->recorder_events += count;

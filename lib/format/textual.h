@@ -55,6 +55,14 @@ struct goleak_section_state {
 /* Beside the format's own bits: there was an event that tells of goroutines. */
 #define GOLEAK_FORM_TELLS (1u << 31)
 
+/* In one place, because it is asked right behind where it is written. */
+enum goleak_textual_frames {
+    GOLEAK_FRAMES_NOBODYS,
+    GOLEAK_FRAMES_AWAITED, /* of the last event of the batch */
+    GOLEAK_FRAMES_HAD,     /* … which has had its own: what follows another line is none of these */
+    GOLEAK_FRAMES_IGNORED  /* of a line that was not used */
+};
+
 struct goleak_textual {
     struct goleak_reader_env env;
     struct goleak_lines lines;
@@ -62,9 +70,7 @@ struct goleak_textual {
     struct goleak_keyed keyed;
     struct goleak_stacktext stack;
     struct goleak_batch *batch;
-    bool open_event; /* the last event of the batch may get a stack yet */
-    bool had_stack;  /* … and has had it: what follows another line is not its own */
-    bool ignores_frames; /* they are of a line that was not used */
+    uint8_t frames; /* enum goleak_textual_frames: whose those that follow are */
     uint16_t bare_spawns; /* entries of newproc1 without a stack, of the batch's last events; bit 0: the last */
     uint64_t events, notes;
     uint32_t seen;   /* `has` of all keyed events */
@@ -101,6 +107,12 @@ enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct 
 /* So many more stand in the batch behind the others: whole lines of newproc1, gopark and
  * godestroy, all with a time or none. */
 void goleak_textual_added(struct goleak_textual *text, size_t count);
+/* The last event of the batch may be asked for yet. */
+static inline bool goleak_textual_is_open(const struct goleak_textual *text)
+{
+    return text->frames == GOLEAK_FRAMES_AWAITED || text->frames == GOLEAK_FRAMES_HAD;
+}
+
 /* Where the next event may be written, if it turns out to be one: in the batch, or in
  * `over` where that is full. goleak_textual_add takes it from either. */
 static inline struct goleak_event *goleak_textual_slot(struct goleak_textual *text, struct goleak_event *over)
