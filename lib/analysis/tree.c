@@ -72,9 +72,12 @@ static bool take_of_nowhere(struct goleak_tree *tree, const struct goleak_transi
     return true;
 }
 
-/* The edges of a list of transitions, in steps: of many edges each is a miss of the cache, and so is what finds it. */
-static bool find_edges(struct goleak_tree *tree, const struct goleak_transitions *batch, const uint8_t *list,
-                       size_t count, uint32_t edges[GOLEAK_TRANSITIONS])
+#define FEW_EDGES 512
+
+/* Of many edges each is a miss of the cache, and so is what finds it: those of a list of transitions are fetched before
+ * they are counted. */
+static void fetch_edges(const struct goleak_tree *tree, const struct goleak_transitions *batch, const uint8_t *list,
+                        size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct goleak_transition *t = &batch->all[list[i]];
@@ -82,29 +85,30 @@ static bool find_edges(struct goleak_tree *tree, const struct goleak_transitions
     }
     for (size_t i = 0; i < count; i++) {
         const struct goleak_transition *t = &batch->all[list[i]];
-        const struct goleak_edge *edge = t->preexisting ? &tree->edges[0] : edge_of(tree, t->parent_site, t->site);
-        if (edge == NULL)
-            return false;
-        edges[i] = (uint32_t)(edge - tree->edges);
-        GOLEAK_PREFETCH(edge);
+        GOLEAK_PREFETCH(&tree->edges[goleak_idmap_get(&tree->index, id_of(t->parent_site, t->site))]);
     }
-    return true;
 }
 
 /* The counts are sums, so it does not matter that one kind is counted behind the other. */
 static bool take_all(struct goleak_tree *tree, const struct goleak_transitions *batch)
 {
-    uint32_t edges[GOLEAK_TRANSITIONS];
+    struct goleak_edge *edge;
     if (batch->site_count == 1 && batch->rare_count == 0)
         return take_of_nowhere(tree, batch);
-    if (!find_edges(tree, batch, batch->creations, batch->creation_count, edges))
-        return false;
-    for (size_t i = 0; i < batch->creation_count; i++)
-        tree->edges[edges[i]].created++;
-    if (!find_edges(tree, batch, batch->ends, batch->end_count, edges))
-        return false;
-    for (size_t i = 0; i < batch->end_count; i++)
-        tree->edges[edges[i]].ended++;
+    if (tree->index.count >= FEW_EDGES) {
+        fetch_edges(tree, batch, batch->creations, batch->creation_count);
+        fetch_edges(tree, batch, batch->ends, batch->end_count);
+    }
+    for (size_t i = 0; i < batch->creation_count; i++, edge->created++) {
+        const struct goleak_transition *t = &batch->all[batch->creations[i]];
+        if ((edge = edge_of(tree, t->parent_site, t->site)) == NULL)
+            return false;
+    }
+    for (size_t i = 0; i < batch->end_count; i++, edge->ended++) {
+        const struct goleak_transition *t = &batch->all[batch->ends[i]];
+        if ((edge = t->preexisting ? &tree->edges[0] : edge_of(tree, t->parent_site, t->site)) == NULL)
+            return false;
+    }
     for (size_t i = 0; i < batch->rare_count; i++)
         if (!take_rare(tree, &batch->all[batch->rare[i]]))
             return false;

@@ -13,11 +13,14 @@ struct goleak_edge {
     uint64_t created, ended;
 };
 
+#define GOLEAK_TREE_LAST 256
+
 struct goleak_tree {
     struct goleak_model model;
     struct goleak_idmap index; /* by parent and site */
     struct goleak_edge *edges; /* edges[0] is none */
     size_t capacity;
+    uint32_t last[GOLEAK_TREE_LAST]; /* edges asked for, the last of their place */
 };
 
 extern const struct goleak_analysis goleak_analysis_tree;
