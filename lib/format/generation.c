@@ -178,7 +178,9 @@ static bool add_record(struct goleak_generation *generation, struct goleak_trace
 {
     const size_t at = (size_t)(payload - (const uint8_t *)generation->bytes.data);
     if (id == 0 || goleak_idmap_get(&table->index, id) != 0) {
-        goleak_generation_damage(generation, offset, "found the %s id %" PRIu64 " a second time, expected it once",
+        goleak_generation_damage(generation, offset,
+                                 id == 0 ? "found the %s id %" PRIu64 ", which stands for none, expected one from 1"
+                                         : "found the %s id %" PRIu64 " a second time, expected it once",
                                  what, id);
         return true;
     }

@@ -248,11 +248,13 @@ static void force(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor
     order->turn = cursor;
 }
 
-static void note_forced(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor)
+static void note_forced(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor,
+                        const struct goleak_v1_event *event)
 {
+    (void)event;
     goleak_health_note(order->file->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0,
                        goleak_v1_position(cursor, cursor->at),
-                       "found %s of goroutine %" PRIu64 ", which no event before it has made possible",
+                       "found %s of goroutine %" PRIu64 ", expected an event before it that makes it possible",
                        goleak_v1_name(cursor->type), cursor->bound);
 }
 
@@ -263,6 +265,30 @@ static uint32_t current_of(const struct goleak_v1_order *order, const struct gol
 {
     const struct goleak_trace_g *g = &order->gs.gs[cursor->current];
     return g->goid == cursor->current_goid && g->status != GOLEAK_TRACE_NONE ? cursor->current : 0;
+}
+
+/* Nothing holds it up, but the event before it is missing: nobody runs here who could stop, or somebody does where
+ * another one starts. */
+static bool is_misfit(const struct goleak_v1_cursor *cursor, const struct goleak_v1_event *event)
+{
+    const struct rule *rule = &rules[cursor->type];
+    return rule->leaves ? event->current == 0 : rule->becomes == GOLEAK_TRACE_RUNNING && event->current != 0;
+}
+
+static void note_misfit(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor,
+                        const struct goleak_v1_event *event)
+{
+    const uint64_t position = goleak_v1_position(cursor, cursor->at);
+    struct goleak_health_book *health = order->file->env.health;
+    if (event->current == 0)
+        goleak_health_note(health, GOLEAK_HEALTH_broken_order, 1, 0, 0, position,
+                           "found %s on P %" PRIu64 ", where no goroutine runs, expected the start of one before it",
+                           goleak_v1_name(cursor->type), cursor->p);
+    else
+        goleak_health_note(health, GOLEAK_HEALTH_broken_order, 1, 0, 0, position,
+                           "found %s of goroutine %" PRIu64 " on P %" PRIu64 ", where goroutine %" PRIu64
+                           " runs, expected that one to stop before it",
+                           goleak_v1_name(cursor->type), event->goid, cursor->p, cursor->current_goid);
 }
 
 /* Has its turn come? out->subject: whose it is, if there is such a goroutine. */
@@ -416,15 +442,16 @@ enum goleak_status goleak_v1_order_next(struct goleak_v1_order *order, struct go
             return GOLEAK_OK;
         struct goleak_v1_cursor *cursor = order->turn;
         const uint8_t *behind = goleak_v1_decode(cursor);
-        if (!is_ready(order, cursor, out)) {
-            if (!forced && !order->hopeless) {
-                stall(order);
-                continue;
-            }
+        const bool ready = is_ready(order, cursor, out);
+        if (!ready && !forced && !order->hopeless) {
+            stall(order);
+            continue;
+        }
+        if (UNLIKELY(!ready || is_misfit(cursor, out))) {
             enum goleak_status status = order->before_force(order->context);
             if (status != GOLEAK_OK)
                 return status;
-            note_forced(order, cursor);
+            (ready ? note_misfit : note_forced)(order, cursor, out);
         }
         told = order->gs.gs[out->subject].gen != 0 && is_return(cursor->type);
         if (!apply(order, cursor, out))

@@ -188,7 +188,7 @@ ALWAYS_INLINE bool take_start(struct turn *turn, bool numbered)
         return false;
     uint32_t slot = find(turn, goid);
     struct goleak_trace_g *g = &turn->reader->order.gs.gs[slot];
-    if (g->status != GOLEAK_TRACE_RUNNABLE || (numbered && g->seq != seq))
+    if (g->status != GOLEAK_TRACE_RUNNABLE || (numbered && g->seq != seq) || turn->cursor->current != 0)
         return false;
     g->status = GOLEAK_TRACE_RUNNING;
     g->seq++;

@@ -37,6 +37,7 @@ struct goleak_reader {
     size_t searched;       /* of the generation's bytes */
     char damage[192];      /* what was found there, and what was expected */
     bool lost;             /* there is none */
+    uint64_t damage_count; /* of what is before the present generation */
     uint64_t frequency;    /* of the last generation that told it */
 };
 
@@ -88,8 +89,15 @@ static void check_clock(struct goleak_reader *reader)
                                  snapshot, generation->number);
 }
 
-/* All batches of a generation are there. */
-static enum goleak_status run_generation(struct goleak_reader *reader)
+/* So often something was said of what is missing, or cannot be. */
+static uint64_t count_damage(const struct goleak_reader *reader)
+{
+    const struct goleak_health_entry *entries = reader->env.health->entries;
+    return entries[GOLEAK_HEALTH_damaged_records].count + entries[GOLEAK_HEALTH_truncated].count;
+}
+
+/* All batches of a generation are there; whole: as far as its end tells. */
+static enum goleak_status run_generation(struct goleak_reader *reader, bool whole)
 {
     struct goleak_generation *generation = &reader->generation;
     enum goleak_status status = goleak_generation_load(generation);
@@ -102,6 +110,10 @@ static enum goleak_status run_generation(struct goleak_reader *reader)
         reader->frequency = 15625000;
     status = goleak_scheduler_run(&reader->scheduler, reader->frequency, offset_of(reader) - generation->offset);
     note_missing(reader);
+    const uint64_t before = reader->damage_count;
+    reader->damage_count = count_damage(reader);
+    if (status == GOLEAK_OK && whole && before != 0 && before == reader->damage_count)
+        status = goleak_scheduler_end_missing(&reader->scheduler);
     return status;
 }
 
@@ -180,8 +192,9 @@ static bool is_end_mark(const struct goleak_reader *reader, size_t at)
 
 /* ---- finding the way again ---- */
 
-/* A damaged length is of 65536 at most or told at once, so the next batch is not far. */
+/* A damaged length is of 65536 at most or told at once, so the next batch is not far; but there may be a hole. */
 #define SEARCH_BYTES ((size_t)1 << 20)
+#define HOLE_BYTES ((size_t)1 << 24)
 
 /* What follows the damage is looked for, and then it is said. */
 static void search(struct goleak_reader *reader, const struct batch_head *head)
@@ -203,10 +216,16 @@ static void search(struct goleak_reader *reader, const struct batch_head *head)
                  head->gen, head->size, GOLEAK_TRACE_BATCH_MAX);
 }
 
+/* A batch of generation `gen` may have one of this behind it. */
+static bool goes_on(uint64_t gen, uint64_t behind)
+{
+    return behind == gen || behind == gen + 1;
+}
+
 /* It is of generation `gen` (0: any) or the next one, and its payload begins with what is known. */
 static bool is_likely(const struct batch_head *head, uint64_t gen, uint8_t first)
 {
-    return (gen == 0 ? head->gen - 1 < UINT32_MAX : head->gen == gen || head->gen == gen + 1) && head->size != 0 &&
+    return (gen == 0 ? head->gen - 1 < UINT32_MAX : goes_on(gen, head->gen)) && head->size != 0 &&
            (head->experimental || goleak_trace_begins_payload(first));
 }
 
@@ -271,6 +290,24 @@ static enum found is_way(const struct goleak_reader *reader, size_t at, bool las
     return found == WHOLE && !fits_time(&reader->generation, next.time) ? BROKEN : found;
 }
 
+/* What its batch has behind it: the end, or one that goes on with its own generation or with the one that is read. What
+ * chance makes of other bytes is of some other. */
+static enum found look_behind(const struct goleak_reader *reader, const struct batch_head *head, uint64_t number,
+                              bool last)
+{
+    struct batch_head next;
+    if (head->end > reader->generation.bytes.size)
+        return BROKEN;
+    if (head->end == reader->generation.bytes.size)
+        return last ? WHOLE : MORE;
+    if (is_end_mark(reader, head->end))
+        return WHOLE;
+    enum found found = read_likely(reader, head->end, 0, last, &next);
+    if (found != WHOLE || goes_on(head->gen, next.gen) || (number != 0 && goes_on(number, next.gen)))
+        return found;
+    return BROKEN;
+}
+
 /* Not for each batch of a trace that is full of such. */
 #define DOUBTS_MOST 64
 
@@ -282,12 +319,8 @@ static enum found doubt(struct goleak_reader *reader, const struct batch_head *h
     const struct goleak_generation *generation = &reader->generation;
     uint64_t number = generation->number != 0 ? generation->number : reader->last_generation;
     bool cut = head->end > generation->bytes.size;
-    bool next_gen = number == 0 || head->gen == number || head->gen == number + 1;
-    struct batch_head next;
-    enum found behind = cut                                       ? BROKEN
-                        : head->end == generation->bytes.size     ? last ? WHOLE : MORE
-                        : is_end_mark(reader, head->end)          ? WHOLE
-                                                                  : read_likely(reader, head->end, 0, last, &next);
+    bool next_gen = number == 0 || goes_on(number, head->gen);
+    enum found behind = look_behind(reader, head, number, last);
     if (behind == MORE)
         return MORE;
     if (behind == WHOLE || reader->doubts == DOUBTS_MOST)
@@ -311,7 +344,7 @@ static enum found doubt(struct goleak_reader *reader, const struct batch_head *h
 static bool find_way(struct goleak_reader *reader, bool last)
 {
     struct goleak_generation *generation = &reader->generation;
-    for (size_t at = reader->searched + 1; at - reader->parsed <= SEARCH_BYTES; at++) {
+    for (size_t at = reader->searched + 1; at - reader->parsed <= HOLE_BYTES; at++) {
         enum found found = at < generation->bytes.size ? is_way(reader, at, last) : last ? CUT : MORE;
         if (found == MORE)
             return false;
@@ -412,7 +445,7 @@ static enum goleak_status take_batches(struct goleak_reader *reader, bool last)
         if (is_end_mark(reader, reader->parsed)) {
             reader->parsed++;
             if (generation->number != 0)
-                status = run_generation(reader);
+                status = run_generation(reader, true);
             drop(reader);
             reader->last_generation = generation->number;
             generation->number = 0;
@@ -455,7 +488,7 @@ static enum goleak_status take_batches(struct goleak_reader *reader, bool last)
                 note_skipped(reader, head.gen, generation->number);
             else if (reader->version >= 26)
                 note_truncated(reader, "a generation does not end before the next one begins");
-            status = run_generation(reader);
+            status = run_generation(reader, reader->version < 26);
             drop(reader);
             generation->number = head.gen;
             continue;
@@ -509,7 +542,7 @@ static enum goleak_status hop(struct goleak_reader *reader)
     while (here.batch && !here.head.experimental && here.head.gen == generation->number &&
            goleak_generation_may_let_go(here.head.size, here.first)) {
         const struct batch_head *head = &next.head;
-        const bool likely = next.batch && is_likely(head, 0, next.first);
+        const bool likely = next.batch && is_likely(head, generation->number, next.first);
         look_far(reader, next.offset + head->end, &behind);
         if (!next.ends && !(likely && behind.there))
             break;
@@ -608,7 +641,7 @@ static enum goleak_status finish(struct goleak_reader *reader)
         note_truncated(reader, "the trace ends before its last generation does");
     if (generation->number != 0) {
         bool whole = tells_strings(generation); /* while the batches are as they came */
-        status = run_generation(reader);
+        status = run_generation(reader, whole && reader->version < 26);
         if (!whole && entries[GOLEAK_HEALTH_truncated].count + entries[GOLEAK_HEALTH_damaged_records].count == 0)
             note_truncated(reader, "the trace ends before its last generation does");
     }

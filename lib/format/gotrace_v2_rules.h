@@ -9,6 +9,21 @@
 
 /* ---- statuses ---- */
 
+/* Threads are thought to have what is somewhere else, or idle: something was lost. Not for ever, where nearly all is. */
+static void take_from_threads(struct goleak_scheduler *scheduler, uint32_t slot, uint32_t p)
+{
+    if (scheduler->effort < scheduler->thread_count)
+        return;
+    scheduler->effort -= scheduler->thread_count;
+    for (size_t i = 0; i < scheduler->thread_count; i++) {
+        struct goleak_trace_thread *thread = &scheduler->threads[i];
+        if (slot != 0 && thread->g == slot)
+            thread->g = 0;
+        if (p != 0 && thread->p == p)
+            thread->p = 0;
+    }
+}
+
 static enum verdict go_status(struct step *step)
 {
     struct goleak_scheduler *scheduler = step->scheduler;
@@ -16,15 +31,17 @@ static enum verdict go_status(struct step *step)
     if (goid == 0 || status < GOLEAK_TRACE_RUNNABLE || status > GOLEAK_TRACE_WAITING)
         return never(step, "a status of 1 to 4 of a goroutine");
     uint32_t slot = goleak_trace_gs_find(&scheduler->gs, goid);
-    bool fresh = slot == 0;
+    const bool fresh = slot == 0, is_other = !fresh && g_at(step, slot)->status != status;
     if (fresh) {
         if (!scheduler->first_generation &&
             never(step, "a goroutine that is known from the generation before") == NEVER)
             return NEVER;
         if ((slot = add_g(step->scheduler, goid, (enum goleak_trace_status)status)) == 0)
             return FAILED;
-    } else if (g_at(step, slot)->status != status && never(step, "the status that the goroutine has") == NEVER) {
-        return NEVER;
+    } else if (is_other) {
+        if (never(step, "the status that the goroutine has") == NEVER)
+            return NEVER;
+        take_from_threads(scheduler, slot, 0);
     }
     struct goleak_trace_g *g = g_at(step, slot);
     g->status = (uint8_t)status;
@@ -43,7 +60,7 @@ static enum verdict go_status(struct step *step)
     }
     const bool places = g->unplaced && status == GOLEAK_TRACE_WAITING && step->argument[3] != 0;
     g->unplaced = g->unplaced && !places;
-    if (fresh || places)
+    if (fresh || places || is_other) /* as it comes: it knows better */
         goleak_v2_status(&scheduler->out, when_of(step), slot, step->argument[3]);
     return READY;
 }
@@ -61,8 +78,10 @@ static enum verdict proc_status(struct step *step)
         proc->status = (uint8_t)status;
     } else if (status == PROC_ABANDONED && proc->status == PROC_SYSCALL) {
         status = PROC_SYSCALL;
-    } else if (proc->status != status && never(step, "the status that the P has") == NEVER) {
-        return NEVER;
+    } else if (proc->status != status) {
+        if (never(step, "the status that the P has") == NEVER)
+            return NEVER;
+        take_from_threads(step->scheduler, 0, index_of(step->scheduler, proc));
     }
     proc->status = (uint8_t)status;
     proc->gen = step->scheduler->gen;

@@ -373,6 +373,12 @@ static enum goleak_status tell_all(struct goleak_scheduler *scheduler)
     return status;
 }
 
+/* It says how things are. */
+static bool is_status(uint8_t type)
+{
+    return type == GOLEAK_TRACE_GoStatus || type == GOLEAK_TRACE_GoStatusStack || type == GOLEAK_TRACE_ProcStatus;
+}
+
 /* Nothing can be next: this one goes, whatever the rules say. */
 static enum verdict force(struct step *step)
 {
@@ -403,6 +409,7 @@ static enum goleak_status go_on(struct goleak_scheduler *scheduler, struct step 
         enum goleak_status status = tell_all(scheduler);
         if (status != GOLEAK_OK)
             return status;
+        scheduler->misfits = scheduler->misfits || !is_status(*step.thread->event);
         verdict = force(&step);
     }
     if (verdict == FAILED)
@@ -466,6 +473,7 @@ enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint
     scheduler->gen = scheduler->gen == UINT16_MAX ? 1 : (uint16_t)(scheduler->gen + 1);
     scheduler->effort = (size + EFFORT_AT_LEAST) * EFFORT_PER_BYTE;
     scheduler->calm_end = 0;
+    scheduler->misfits = false;
     goleak_v2_out_begin(&scheduler->out, frequency);
     if (!collect(scheduler))
         return generation->failure != GOLEAK_OK ? generation->failure : goleak_alloc_failure(generation->env.alloc);
@@ -488,6 +496,35 @@ enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint
     goleak_v2_set_clock(&scheduler->out);
     scheduler->first_generation = false;
     return status == GOLEAK_OK ? goleak_v2_samples(&scheduler->out, UINT64_MAX) : status;
+}
+
+enum goleak_status goleak_scheduler_end_missing(struct goleak_scheduler *scheduler)
+{
+    struct goleak_v2_out *out = &scheduler->out;
+    struct goleak_generation *generation = scheduler->generation;
+    const struct goleak_v2_when when = { 0, generation->offset };
+    enum goleak_status status = tell_all(scheduler);
+    uint64_t missing = 0, first = 0;
+    for (uint32_t slot = 1; slot < scheduler->gs.count && status == GOLEAK_OK && !scheduler->misfits; slot++) {
+        const struct goleak_trace_g *g = &scheduler->gs.gs[slot];
+        if (!g->lives || g->gen == scheduler->gen)
+            continue;
+        status = goleak_v2_is_full(out) ? goleak_v2_push(out) : GOLEAK_OK;
+        if (status != GOLEAK_OK)
+            break;
+        first = missing++ == 0 ? g->goid : first;
+        goleak_v2_of(out, when, slot, GOLEAK_EVENT_END, 0, 0)->time_ns = out->clock.last_ns;
+        goleak_trace_gs_remove(&scheduler->gs, slot);
+    }
+    for (size_t i = 0; i < scheduler->thread_count && missing != 0; i++)
+        if (!scheduler->gs.gs[scheduler->threads[i].g].lives)
+            scheduler->threads[i].g = 0;
+    if (missing != 0)
+        goleak_health_note(generation->env.health, GOLEAK_HEALTH_implicit_ends, missing, 0, 0, generation->offset,
+                           "found no goroutine %" PRIu64 " in generation %" PRIu64
+                           ", expected its end before: that was lost",
+                           first, generation->number);
+    return status;
 }
 
 enum goleak_status goleak_scheduler_finish(struct goleak_scheduler *scheduler)

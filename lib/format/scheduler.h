@@ -70,6 +70,7 @@ struct goleak_scheduler {
     uint32_t next_status;  /* a guess: slots are told in the order in which they were given */
     uint32_t recent[256];  /* slots, by goid: of who was named lately */
     bool first_generation;
+    bool misfits; /* in this generation: some were taken as they came, other than what tells who is there */
 };
 
 /* False: memory; release it all the same. */
@@ -77,6 +78,9 @@ bool goleak_scheduler_init(struct goleak_scheduler *scheduler, struct goleak_gen
 void goleak_scheduler_release(struct goleak_scheduler *scheduler);
 /* The generation is loaded, with this frequency, and has so many bytes: its events, in order, to its sink. */
 enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint64_t frequency, uint64_t size);
+/* The generation that was run is whole, and what was before it is not: whom it does not mention has ended, for it tells
+ * of each that lives. */
+enum goleak_status goleak_scheduler_end_missing(struct goleak_scheduler *scheduler);
 /* There are no more: what is untold of those who run, or are in a system call, goes out. */
 enum goleak_status goleak_scheduler_finish(struct goleak_scheduler *scheduler);
 

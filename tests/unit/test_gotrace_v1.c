@@ -728,7 +728,7 @@ static void an_order_that_cannot_be_is_taken_as_it_comes(void **state)
     assert_int_equal(book.entries[GOLEAK_HEALTH_broken_order].count, 2);
     assert_int_equal(book.entries[GOLEAK_HEALTH_broken_order].offset, at);
     assert_string_equal(book.entries[GOLEAK_HEALTH_broken_order].detail,
-                        "found GoStart of goroutine 1, which no event before it has made possible");
+                        "found GoStart of goroutine 1, expected an event before it that makes it possible");
 }
 
 /* Made on purpose: all Ps wait for what never comes. */

@@ -42,8 +42,9 @@ static void add_back(void)
 /* What begins no batch, or one that is not followed by another. */
 static void add_noise(size_t size)
 {
-    for (size_t i = 0; i < size; i++)
-        bytes_add(&trace, &"\x77\x01\x03\x01\x05\x80\x34\x01\x03\x02\x00\x02\x09\x00\x34\x34"[i % 16], 1);
+    for (; size >= 16; size -= 16)
+        bytes_add(&trace, "\x77\x01\x03\x01\x05\x80\x34\x01\x03\x02\x00\x02\x09\x00\x34\x34", 16);
+    bytes_add(&trace, "\x77\x01\x03\x01\x05\x80\x34\x01\x03\x02\x00\x02\x09\x00\x34", size);
 }
 
 static void read_damaged(uint64_t events, const char *detail)
@@ -51,7 +52,7 @@ static void read_damaged(uint64_t events, const char *detail)
     static const size_t steps[] = { 1, 7, 4096, 0 };
     for (size_t i = 0; i < 2 * sizeof steps / sizeof *steps; i++) {
         reading_file = i >= sizeof steps / sizeof *steps ? &trace : NULL;
-        if (steps[i % 4] == 1 && trace.size > 10000)
+        if ((steps[i % 4] == 1 && trace.size > 10000) || (steps[i % 4] == 7 && trace.size > 4000000))
             continue;
         reading_pieces(&goleak_format_gotrace_v2, trace.data, trace.size, steps[i % 4]);
         assert_int_equal(reading.status, GOLEAK_OK);
@@ -74,12 +75,12 @@ static void what_is_far_is_not_looked_for(void **state)
 {
     (void)state;
     add_front();
-    add_noise((1 << 20) - 16);
+    add_noise((1 << 24) - 16);
     add_back();
-    read_damaged(3, "; 1048560 bytes were left out");
+    read_damaged(3, "; 16777200 bytes were left out");
     bytes_free(&trace);
     add_front();
-    add_noise((1 << 20) + 16);
+    add_noise((1 << 24) + 16);
     add_back();
     read_damaged(2, "found the byte 0x77, expected a batch; what follows cannot be read");
     assert_int_equal(reading_count(GOLEAK_HEALTH_truncated), 1);
