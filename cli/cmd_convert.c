@@ -6,6 +6,7 @@
  */
 #include "cmd_convert.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,18 +15,26 @@
 #include "files.h"
 #include "output.h"
 
+/* A file that would be lost; or a link to none, in whose place the file would be. A device, or a pipe, however it is
+ * named, is written as it is, and of a link to itself it is told later that it is one. */
+static bool is_there(const char *name)
+{
+    struct stat info;
+    if (stat(name, &info) == 0)
+        return S_ISREG(info.st_mode);
+    return errno == ENOENT && lstat(name, &info) == 0;
+}
+
 /* What must be there still afterwards, and what is no place for bytes. */
 static bool check_output(const struct cli_options *options, struct cli_diag *diag)
 {
-    struct stat info;
     for (size_t i = 0; i < options->file_count; i++)
         if (cli_output_is_input(options->output, options->files[i])) {
             cli_diag_say(diag, CLI_ERROR, options->files[i],
                          "is the recording and the output at once: give the output another name");
             return false;
         }
-    if (options->output != NULL && !options->force && lstat(options->output, &info) == 0 &&
-        (S_ISREG(info.st_mode) || S_ISLNK(info.st_mode))) {
+    if (options->output != NULL && !options->force && is_there(options->output)) {
         cli_diag_say(diag, CLI_ERROR, options->output, "is there already: --force overwrites it");
         return false;
     }

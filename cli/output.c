@@ -13,10 +13,33 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What the user can do. */
+static const char *advice_for(int error)
+{
+    switch (error) {
+    case EISDIR: return ": name a file in it";
+    case ENOENT:
+    case ENOTDIR: return ": create the folder, or name another one";
+    case EACCES:
+    case EPERM:
+    case EROFS: return ": give a place where you may write";
+    case ENOSPC:
+#ifdef EDQUOT
+    case EDQUOT:
+#endif
+        return ": make room, or write to another disk";
+    case EFBIG: return ": raise the limit (ulimit -f), or write to another disk";
+    case ENAMETOOLONG: return ": give a shorter name";
+    case ELOOP: return ": give a name that is no link to itself";
+    case EEXIST: return ": it has come there meanwhile; --force overwrites it";
+    default: return "";
+    }
+}
+
 static bool fail(struct cli_output *output, const char *what, int error)
 {
     output->failed = true;
-    snprintf(output->problem, sizeof output->problem, "%s: %s", what, strerror(error));
+    snprintf(output->problem, sizeof output->problem, "%s: %s%s", what, strerror(error), advice_for(error));
     return false;
 }
 
@@ -101,7 +124,7 @@ static void end_by_signal(int number)
     raise(number);
 }
 
-static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU };
 
 static void catch_ends(void)
 {

@@ -51,9 +51,12 @@ static void put_line(char *out, size_t room, uint64_t done_bytes, uint64_t total
         uint64_t value = done_bytes / hundredth;
         snprintf(percent, sizeof percent, " (%" PRIu64 " %%)", value < 100 ? value : 100);
     }
-    /* Bytes a microsecond are MB/s. */
-    snprintf(out, room, CLI_PROGRAM ": %s%s %s%s, %" PRIu64 " MB/s", done, total, unit->name, percent,
-             done_bytes / elapsed_us);
+    /* Bytes a microsecond are MB/s; where these are few, tenths of them are told. */
+    const uint64_t rate = done_bytes / elapsed_us, tenths = done_bytes % elapsed_us * 10 / elapsed_us;
+    char slow[8] = "";
+    if (rate < 10)
+        snprintf(slow, sizeof slow, ".%u", (unsigned)(tenths % 10));
+    snprintf(out, room, CLI_PROGRAM ": %s%s %s%s, %" PRIu64 "%s MB/s", done, total, unit->name, percent, rate, slow);
 }
 
 void cli_progress_begin(struct cli_progress *progress, enum cli_when when, uint64_t total_bytes)

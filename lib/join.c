@@ -183,6 +183,8 @@ static enum goleak_status take_of_part(void *context, struct goleak_batch **batc
 static enum goleak_status open_part(void *context, struct goleak_part *part)
 {
     struct look *look = context;
+    if (!part->messages && !part->beside_others)
+        look->all.pid = part->pid;
     if (part->messages || !part->beside_others || look->parts == PARTS)
         return GOLEAK_OK;
     struct view *view = &look->views[look->parts++];

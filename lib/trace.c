@@ -33,6 +33,7 @@
 
 #include "base/error.h"
 #include "base/pool.h"
+#include "replay/process.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -331,6 +332,8 @@ static enum goleak_status open_part(void *context, struct goleak_part *part)
     bool replayed = trace->sink.push == goleak_order_push && (input->lane != NULL || trace->input_count == 1);
     if (!part->messages && input->lane != NULL && input->parts == 0)
         speak_of(input->lane, part);
+    if (!part->messages && !part->beside_others && part->pid != 0 && replayed && input->lane == NULL)
+        return goleak_process_by_pid(&trace->replay, part->pid);
     if (part->messages || !part->beside_others || !replayed)
         return GOLEAK_OK;
     struct goleak_lane *lane = input->parts == 0 ? input->lane : NULL;

@@ -222,6 +222,23 @@ static void sources_are_merged(void **state)
     bytes_free(&glk);
 }
 
+/* Of events that do not tell theirs, also where no other source is beside it. */
+static void a_sources_pid_arrives(void **state)
+{
+    (void)state;
+    for (size_t sources = 1; sources <= 2; sources++) {
+        struct bytes glk = { 0 };
+        struct goleak_writer *writer = open_writer(&glk, sources, 9);
+        struct goleak_event event = park(0xc000102000, 5);
+        add(writer, 0, &event);
+        close_writer(writer);
+        struct goleak_trace *trace = load_pieces(NULL, glk.data, glk.size, 0);
+        assert_int_equal(goleak_trace_pid(trace, 0), 42);
+        goleak_trace_free(trace);
+        bytes_free(&glk);
+    }
+}
+
 static void complaints_and_the_version_arrive(void **state)
 {
     (void)state;
@@ -790,6 +807,7 @@ int main(void)
         TEST(all_fields_come_back),
         TEST(flushed_events_can_be_read),
         TEST(sources_are_merged),
+        TEST(a_sources_pid_arrives),
         TEST(complaints_and_the_version_arrive),
         TEST(tables_begin_anew),
         TEST(threads_write_the_same_bytes),
