@@ -98,12 +98,16 @@ static void set_place(struct goleak_textual *text, uint64_t gopc, uint64_t frame
     text->places[place] = (struct goleak_go_place){ gopc, frame };
 }
 
-/* 0: there is no frame. */
-static uint64_t frame_hash(const struct goleak_symbols *symbols, uint32_t frame)
+/* 0: there is no frame. Few are asked for again and again. */
+static uint64_t frame_hash(struct goleak_textual *text, uint32_t frame)
 {
-    size_t size;
-    const char *bytes = frame != 0 ? goleak_intern_get(&symbols->frames, frame, &size) : NULL;
-    return bytes != NULL ? goleak_hash_bytes(bytes, size) | 1 : 0;
+    struct goleak_frame_hash *known = &text->frame_hashes[frame % GOLEAK_FRAME_HASHES];
+    if (known->frame != frame) {
+        size_t size;
+        const char *bytes = goleak_intern_get(&text->env.symbols->frames, frame, &size);
+        *known = (struct goleak_frame_hash){ frame, goleak_hash_bytes(bytes, size) | 1 };
+    }
+    return known->hash;
 }
 
 /* Of several events that a creation's stack could belong to, the one whose go statement
@@ -179,7 +183,7 @@ static struct goleak_event *owner_of(struct goleak_textual *text, uint32_t stack
         candidates[count++] = &events[last - goleak_low_zeros(back)];
     if (count == 0)
         return NULL;
-    uint64_t frame = frame_hash(text->env.symbols, goleak_symbols_created_at(text->env.symbols, stack));
+    uint64_t frame = frame_hash(text, goleak_symbols_created_at(text->env.symbols, stack));
     if (count > 1)
         return by_place(text, candidates, count, frame);
     if (candidates[0]->has & GOLEAK_HAS_GOPC)

@@ -55,6 +55,8 @@ struct goleak_section_state {
 /* Beside the format's own bits: there was an event that tells of goroutines. */
 #define GOLEAK_FORM_TELLS (1u << 31)
 
+#define GOLEAK_FRAME_HASHES 256
+
 /* In one place, because it is asked right behind where it is written. */
 enum goleak_textual_frames {
     GOLEAK_FRAMES_NOBODYS,
@@ -76,6 +78,10 @@ struct goleak_textual {
     uint32_t seen;   /* `has` of all keyed events */
     struct goleak_spawn spawns[GOLEAK_SPAWNS];
     struct goleak_go_place places[GOLEAK_SPAWNS];
+    struct goleak_frame_hash {
+        uint32_t frame; /* 0: none, whose hash is 0 */
+        uint64_t hash;
+    } frame_hashes[GOLEAK_FRAME_HASHES];
     uint32_t stacked; /* kinds of events that had stacks; in the first section, for the seams of all */
     bool has_first;
     bool has_stacks; /* a section that somebody else has read had some, or what was read before some were forgotten */
