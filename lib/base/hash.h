@@ -11,6 +11,7 @@
 #define GOLEAK_BASE_HASH_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -49,11 +50,29 @@ static inline uint64_t goleak_hash_bytes_secretly(uint64_t secret, const void *b
     return goleak_hash_u64(hash ^ secret << 32);
 }
 
+/* The last bytes, fewer than eight; `behind`: eight or more are before their end. In one piece, or in two that overlap:
+ * what is put together in memory byte by byte and read as a word there waits until all of them have got there. */
+static inline uint64_t goleak_hash_rest(const unsigned char *at, size_t size, bool behind)
+{
+    uint32_t four[2];
+    if (size == 0)
+        return 0;
+    if (behind)
+        return goleak_hash_word(at + size - 8);
+    if (size >= 4) {
+        memcpy(&four[0], at, 4);
+        memcpy(&four[1], at + size - 4, 4);
+        return (uint64_t)four[0] << 32 | four[1];
+    }
+    return (uint64_t)at[0] << 16 | (uint64_t)at[size / 2] << 8 | at[size - 1];
+}
+
 /* Good enough for strings and stack text. Long ones go in four lanes, which do
  * not wait for each other's multiplications; the rest eight bytes a step. */
 static inline uint64_t goleak_hash_bytes(const void *bytes, size_t size)
 {
     const unsigned char *at = bytes;
+    const size_t all = size;
     uint64_t hash = 0x9e3779b97f4a7c15u ^ size;
     if (size >= 64) {
         uint64_t a = hash, b = ~hash, c = hash << 7, d = hash >> 9;
@@ -70,9 +89,7 @@ static inline uint64_t goleak_hash_bytes(const void *bytes, size_t size)
         hash = (hash ^ goleak_hash_word(at)) * 0xff51afd7ed558ccdu;
         hash ^= hash >> 32;
     }
-    uint64_t word = 0;
-    if (size != 0) /* nothing may be nowhere */
-        memcpy(&word, at, size);
+    const uint64_t word = goleak_hash_rest(at, size, all >= 8);
     hash = (hash ^ word) * 0xc4ceb9fe1a85ec53u;
     return hash ^ hash >> 29;
 }
