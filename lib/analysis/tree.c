@@ -12,7 +12,7 @@ static void *create(const struct goleak_model *model)
     tree->model = *model;
     goleak_idmap_init(&tree->index, model->alloc);
     if (goleak_grow(model->alloc, &tree->edges, &tree->capacity, 1, sizeof *tree->edges)) {
-        tree->edges[0] = (struct goleak_edge) { .parent = 0 }; /* is none */
+        tree->edges[0] = (struct goleak_edge) { .parent = UINT32_MAX, .site = UINT32_MAX }; /* is none */
         return tree;
     }
     goleak_free(model->alloc, tree, sizeof *tree);
@@ -24,21 +24,29 @@ static uint64_t id_of(uint32_t parent, uint32_t site)
     return (uint64_t)parent << 32 | site;
 }
 
-static struct goleak_edge *add_edge(struct goleak_tree *tree, uint32_t parent, uint32_t site)
+/* NULL: memory. */
+NOINLINE static struct goleak_edge *find_edge(struct goleak_tree *tree, uint32_t parent, uint32_t site, uint32_t *last)
 {
-    const size_t edge = tree->index.count + 1;
-    if (edge > UINT32_MAX ||
-        !goleak_grow(tree->model.alloc, &tree->edges, &tree->capacity, edge + 1, sizeof *tree->edges) ||
-        !goleak_idmap_put(&tree->index, id_of(parent, site), (uint32_t)edge))
-        return NULL;
-    tree->edges[edge] = (struct goleak_edge) { .parent = parent, .site = site };
+    const uint64_t id = id_of(parent, site);
+    const size_t fresh = tree->index.count + 1;
+    uint32_t edge = goleak_idmap_get(&tree->index, id);
+    if (edge == 0) {
+        edge = (uint32_t)fresh;
+        if (fresh > UINT32_MAX ||
+            !goleak_grow(tree->model.alloc, &tree->edges, &tree->capacity, fresh + 1, sizeof *tree->edges) ||
+            !goleak_idmap_put(&tree->index, id, edge))
+            return NULL;
+        tree->edges[edge] = (struct goleak_edge) { .parent = parent, .site = site };
+    }
+    *last = edge;
     return &tree->edges[edge];
 }
 
 static inline struct goleak_edge *edge_of(struct goleak_tree *tree, uint32_t parent, uint32_t site)
 {
-    const uint32_t edge = goleak_idmap_get(&tree->index, id_of(parent, site));
-    return LIKELY(edge != 0) ? &tree->edges[edge] : add_edge(tree, parent, site);
+    uint32_t *last = &tree->last[(parent * 31 + site) % GOLEAK_TREE_LAST];
+    struct goleak_edge *edge = &tree->edges[*last];
+    return LIKELY(edge->parent == parent && edge->site == site) ? edge : find_edge(tree, parent, site, last);
 }
 
 static bool take_rare(struct goleak_tree *tree, const struct goleak_transition *t)
