@@ -105,6 +105,17 @@ bool goleak_waits_in(const struct goleak_hope_input *input, const struct goleak_
     return false;
 }
 
+bool goleak_hope_in_group(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const uint32_t stack = record->block_stack;
+    struct goleak_group_memo *memo = &search->group_memos[stack % GOLEAK_GROUP_MEMOS];
+    if (record->reason != GOLEAK_REASON_SYNC)
+        return false;
+    if (stack == 0 || memo->stack != stack || memo->wait != record->wait)
+        *memo = (struct goleak_group_memo) { stack, record->wait, goleak_is_in_wait_group(search->input, record) };
+    return memo->in_group;
+}
+
 bool goleak_is_start(const struct goleak_symbols *symbols, uint32_t start, uint32_t function, uint32_t created_stack)
 {
     if (start == 0 || start == function)
@@ -293,7 +304,7 @@ static uint32_t spread_to_spawner(struct goleak_hope_search *search, uint32_t in
     bool helps = goleak_hope_may_help(search, record->index) &&
                  ((acts && (goleak_hope_patience_of(search, record) >= goleak_hope_patience_with(above) ||
                             goleak_hope_waits_for_child(search, above, record))) ||
-                  goleak_is_in_wait_group(search->input, above));
+                  goleak_hope_in_group(search, above));
     return helps && give_child(search, parent, index) ? parent : 0;
 }
 
@@ -502,17 +513,15 @@ static bool is_of_main(const struct goleak_hope_search *search, const struct gol
 static bool find_groups(struct goleak_hope_search *search)
 {
     const struct goleak_store *store = search->input->store;
-    uint32_t stack = 0, parent = 0, records[GOLEAK_WORD];
-    bool any = false, in_group = false, of_main = false;
+    uint32_t parent = 0, records[GOLEAK_WORD];
+    bool any = false, of_main = false;
     for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
         const size_t count = goleak_fetch_word(search, search->hopeless[word] & search->in_sync[word], word, records);
         for (size_t i = 0; i < count; i++) {
             const struct goleak_record *record = goleak_store_at(store, records[i]);
             if (record->parent == 0 || record->block_stack == 0)
                 continue;
-            if (record->block_stack != stack) /* many that wait alike follow each other */
-                in_group = goleak_is_in_wait_group(search->input, record);
-            stack = record->block_stack;
+            const bool in_group = goleak_hope_in_group(search, record);
             if (in_group && record->parent != parent) {
                 of_main = is_of_main(search, record);
                 parent = record->parent;
@@ -676,6 +685,7 @@ static void release(struct goleak_hope_search *search, size_t nodes)
     goleak_free(alloc, search->bits, search->block_bytes);
     goleak_free(alloc, search->left, goleak_sites_count(search->input->sites) * sizeof *search->left);
     goleak_free(alloc, search->standard, search->strings * sizeof *search->standard);
+    goleak_free(alloc, search->group_memos, GOLEAK_GROUP_MEMOS * sizeof *search->group_memos);
     goleak_free(alloc, search->nodes, nodes * sizeof *search->nodes);
 }
 
@@ -730,6 +740,8 @@ static bool make_room(struct goleak_hope_search *search, size_t nodes, size_t re
     hope->kinds = hope->whom != NULL ? (uint8_t *)(hope->whom + records) : NULL;
     return hope->whom != NULL && (search->nodes = goleak_alloc_zeroed(alloc, nodes * sizeof *search->nodes)) != NULL &&
            (search->standard = goleak_alloc_zeroed(alloc, search->strings * sizeof *search->standard)) != NULL &&
+           (search->group_memos = goleak_alloc_zeroed(alloc, GOLEAK_GROUP_MEMOS * sizeof *search->group_memos)) !=
+               NULL &&
            (search->kin = goleak_alloc_array(alloc, sites, sizeof *search->kin)) != NULL &&
            make_sets(search, nodes, records);
 }

@@ -309,7 +309,7 @@ static bool has_patience_with(const struct goleak_hope_search *search, struct he
     if (helper->patience == GOLEAK_PATIENCE_ALL)
         return true;
     if (asker->mark == GOLEAK_PATIENCE_UNASKED) /* with whoever waits in a WaitGroup anybody has it */
-        asker->mark = goleak_is_in_wait_group(search->input, goleak_store_at(search->input->store, asker->record))
+        asker->mark = goleak_hope_in_group(search, goleak_store_at(search->input->store, asker->record))
                           ? GOLEAK_PATIENCE_NONE
                           : GOLEAK_PATIENCE_ALL;
     return helper->patience >= asker->mark;

@@ -27,12 +27,12 @@ struct locked {
 
 /* Many stand at few stacks. */
 #define MEMOS 256
-
 struct memo {
     uint32_t stack; /* 0: of none */
     uint16_t process;
-    uint32_t id; /* of a key; 0: of none */
-    uint32_t start; /* … of that of its start function */
+    uint32_t id;           /* of who waits: of its key; 0: it has none */
+    uint32_t first, count; /* of who may hold: in `ids`, of its keys that somebody waits with */
+    uint32_t start;        /* … and of that of its start function, 0: nobody does */
 };
 
 struct inside {
@@ -41,6 +41,8 @@ struct inside {
     struct goleak_intern keys; /* bytes: process, and a type, or the caller of a sync.Once */
     struct locked *all;        /* by id - 1 */
     size_t capacity;
+    uint32_t *ids; /* of memos */
+    size_t id_count, id_capacity;
     uint32_t do_slow; /* string; 0: nobody is in one */
     bool any_group;   /* somebody waits in a WaitGroup */
     bool stuck;       /* who may hold it, and is asked now, is */
@@ -128,7 +130,7 @@ static struct key key_of_waiter(struct inside *inside, const struct goleak_recor
     const uint32_t *frames;
     size_t count = frames_of(inside, record->block_stack, &frames);
     const size_t own = find_own(inside, frames, count, 0);
-    if (goleak_is_in_wait_group(inside->search->input, record)) {
+    if (goleak_hope_in_group(inside->search, record)) {
         inside->any_group = true;
         return own + 1 < count ? group_key(record, function_of(inside, frames[own])) : (struct key) { .size = 0 };
     }
@@ -144,7 +146,7 @@ static struct memo *memo_of(struct memo memos[MEMOS], const struct goleak_record
     struct memo *memo = &memos[goleak_hash_u64(record->block_stack) >> 32 & (MEMOS - 1)];
     *fresh = memo->stack != record->block_stack || memo->process != record->process;
     if (*fresh)
-        *memo = (struct memo) { record->block_stack, record->process, 0, 0 };
+        *memo = (struct memo) { .stack = record->block_stack, .process = record->process };
     return memo;
 }
 
@@ -224,22 +226,33 @@ static bool came_before(const struct goleak_hope_input *input, const struct lock
     return arrival <= begun ? begun - arrival <= most : arrival - begun <= waited / input->limits->at_once;
 }
 
-/* Returns the key's id; 0: nobody waits with that key. before: the one of the frame above. */
-static uint32_t look_for(struct inside *inside, const struct key *key, const struct goleak_record *record,
-                         int64_t arrival, uint32_t before)
+/* It may hold the lock of those who wait with this key. */
+static void note_holder_of(struct inside *inside, uint32_t id, const struct goleak_record *record, int64_t arrival)
 {
-    uint32_t id = key->size != 0 ? goleak_intern_find(&inside->keys, key->bytes, key->size) : 0;
-    if (id == 0 || id == before)
-        return id;
     struct locked *locked = &inside->all[id - 1];
     if (inside->stuck) {
         if (locked->stuck == 0 && came_before(inside->search->input, locked, arrival))
             locked->stuck = record->index;
-        return id;
+        return;
     }
     locked->others++;
     if (locked->whom == 0 && came_before(inside->search->input, locked, arrival))
         locked->whom = record->index;
+}
+
+/* Returns the key's id; 0: nobody waits with that key. before: the one of the frame above. */
+static uint32_t look_for(struct inside *inside, const struct key *key, uint32_t before, struct memo *memo)
+{
+    struct goleak_hope_search *search = inside->search;
+    uint32_t id = key->size != 0 ? goleak_intern_find(&inside->keys, key->bytes, key->size) : 0;
+    if (id == 0 || id == before || search->failed)
+        return id;
+    search->failed = !goleak_grow(search->hope->alloc, &inside->ids, &inside->id_capacity, inside->id_count + 1,
+                                  sizeof *inside->ids);
+    if (search->failed)
+        return 0;
+    inside->ids[inside->id_count++] = id;
+    memo->count++;
     return id;
 }
 
@@ -257,39 +270,42 @@ static void note_starter(struct inside *inside, uint32_t id, const struct goleak
     locked->starter = record->index;
 }
 
-/* One that acts. */
-static void note_holder(struct inside *inside, const struct goleak_record *record)
+/* With whose keys those wait whom one may lock out that rests at this stack. */
+static void find_keys(struct inside *inside, const struct goleak_record *record, struct memo *memo)
 {
-    const struct goleak_hope_input *input = inside->search->input;
-    const int64_t arrival = arrival_of(input, record);
     const uint32_t *frames;
-    bool fresh;
-    if (arrival == INT64_MAX)
-        return;
-    struct memo *memo = memo_of(inside->holders, record, &fresh);
-    if (!fresh && memo->id == 0) { /* nobody waits for who rests there: most, and stacks are long */
-        note_starter(inside, memo->start, record);
-        return;
-    }
-    size_t count = frames_of(inside, record->block_stack, &frames);
+    const size_t count = frames_of(inside, record->block_stack, &frames);
+    memo->first = (uint32_t)inside->id_count;
     if (count == 0)
         return;
     const size_t own = find_own(inside, frames, count, 0); /* this one was called to do something */
     const struct key once = once_key(inside, record, frames, count);
-    uint32_t before = look_for(inside, &once, record, arrival, 0);
-    memo->id |= before;
+    uint32_t before = look_for(inside, &once, 0, memo);
     for (size_t i = 0; i + 1 < count; i++) {
         const char *function = function_of(inside, frames[i]);
         const struct key key = type_key(record, function);
-        before = look_for(inside, &key, record, arrival, before);
-        memo->id |= before;
+        before = look_for(inside, &key, before, memo);
         if (inside->any_group && i > own) {
             const struct key group = group_key(record, function);
-            memo->id |= look_for(inside, &group, record, arrival, 0);
+            look_for(inside, &group, 0, memo);
         }
     }
     const struct key start = type_key(record, function_of(inside, frames[count - 1]));
     memo->start = start.size != 0 ? goleak_intern_find(&inside->keys, start.bytes, start.size) : 0;
+}
+
+/* One that acts. */
+static void note_holder(struct inside *inside, const struct goleak_record *record)
+{
+    const int64_t arrival = arrival_of(inside->search->input, record);
+    bool fresh;
+    if (arrival == INT64_MAX)
+        return;
+    struct memo *memo = memo_of(inside->holders, record, &fresh);
+    if (fresh)
+        find_keys(inside, record, memo);
+    for (uint32_t i = 0; i < memo->count; i++)
+        note_holder_of(inside, inside->ids[memo->first + i], record, arrival);
     note_starter(inside, memo->start, record);
 }
 
@@ -301,7 +317,7 @@ static bool may_hold(const struct goleak_hope_search *search, uint32_t index)
     if (search->hope->kinds[index] == GOLEAK_HOPE_NONE || search->hope->kinds[index] == GOLEAK_HOPE_ACTS)
         return false;
     const struct goleak_record *record = goleak_store_at(search->input->store, index);
-    return record->block_stack != 0 && goleak_is_in_wait_group(search->input, record);
+    return record->block_stack != 0 && goleak_hope_in_group(search, record);
 }
 
 static void note_holders(struct inside *inside)
@@ -319,7 +335,7 @@ static void note_holders(struct inside *inside)
 static bool may_keep(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     return record->reason != GOLEAK_REASON_COND_WAIT &&
-           (record->reason != GOLEAK_REASON_SYNC || goleak_is_in_wait_group(search->input, record));
+           (record->reason != GOLEAK_REASON_SYNC || goleak_hope_in_group(search, record));
 }
 
 /* Of who is awake no stack tells what it holds. Package os/signal's loop is in a system call for all of its life. */
@@ -394,6 +410,7 @@ static void look(struct goleak_hope_search *search, void (*note)(struct inside *
         take_waiters(&inside, take);
     }
     goleak_free(alloc, inside.all, inside.capacity * sizeof *inside.all);
+    goleak_free(alloc, inside.ids, inside.id_capacity * sizeof *inside.ids);
     goleak_intern_release(&inside.keys);
 }
 

@@ -98,7 +98,7 @@ static bool may_follow(const struct goleak_hope_search *search, const struct gol
 static bool may_queue(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     return record->reason == GOLEAK_REASON_CHAN_SEND || record->reason == GOLEAK_REASON_CHAN_RECV ||
-           (record->reason == GOLEAK_REASON_SYNC && !goleak_is_in_wait_group(search->input, record));
+           (record->reason == GOLEAK_REASON_SYNC && !goleak_hope_in_group(search, record));
 }
 
 /* The frames from the one outside the runtime in which it waits to the first of the program's own:

@@ -79,6 +79,11 @@ struct goleak_hope_search {
     uint64_t *paired_sites; /* their goroutines were started with those of another one */
     size_t strings;
     uint8_t *standard; /* by string: a function of the standard library? 1 no, 2 yes, 0 not asked for yet */
+    struct goleak_group_memo { /* does who waits so wait in a WaitGroup? */
+        uint32_t stack;        /* 0: not asked for yet */
+        uint8_t wait;
+        bool in_group;
+    } * group_memos;               /* by stack, modulo GOLEAK_GROUP_MEMOS */
     uint32_t *parents;             /* by record: lineage node of its spawner; 0: none, or it does not live */
     /* By lineage node: bits are at hand, where numbers would have to be fetched. */
     uint64_t *alive, *blocked;
@@ -98,6 +103,7 @@ struct goleak_hope_search {
 
 #define GOLEAK_WORD 64
 #define GOLEAK_CALL_MEMOS 256
+#define GOLEAK_GROUP_MEMOS 256
 
 /* The records of a set's word: they are looked at in any case, and fetched all at once. Returns how many. */
 static inline size_t goleak_fetch_word(const struct goleak_hope_search *search, uint64_t bits, uint32_t word,
@@ -157,6 +163,8 @@ bool goleak_hope_waits_for_child(const struct goleak_hope_search *search, const 
 /* hope_collect.c */
 /* Everyone's place in the sets and relations. */
 void goleak_hope_collect(struct goleak_hope_search *search);
+/* As goleak_is_in_wait_group(): many wait at few stacks. */
+bool goleak_hope_in_group(const struct goleak_hope_search *search, const struct goleak_record *record);
 /* hope_beside.c */
 /* Is the function of this frame one of the standard library's? */
 bool goleak_hope_is_standard(const struct goleak_hope_search *search, uint32_t frame);

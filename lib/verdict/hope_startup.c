@@ -284,8 +284,8 @@ static bool is_semaphore_untold(const struct goleak_hope_search *search, const s
 static bool is_at_work(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     return record->reason == GOLEAK_REASON_CHAN_SEND ||
-           (record->reason == GOLEAK_REASON_SYNC && record->block_stack != 0 &&
-            !goleak_is_in_wait_group(search->input, record) && !is_semaphore_untold(search, record));
+           (record->reason == GOLEAK_REASON_SYNC && record->block_stack != 0 && !goleak_hope_in_group(search, record) &&
+            !is_semaphore_untold(search, record));
 }
 
 /* It waits in a WaitGroup for those that it has started a while ago, of which this one is none that is kept itself. */
@@ -294,8 +294,7 @@ static bool waits_for_group(const struct goleak_hope_search *search, const struc
 {
     const int64_t most = goleak_waited(record, search->input->last) / search->input->limits->together;
     return !goleak_has_bit(search->kept, child->index) && child->created <= record->since &&
-           (uint64_t)record->since - (uint64_t)child->created <= (uint64_t)most &&
-           goleak_is_in_wait_group(search->input, record);
+           (uint64_t)record->since - (uint64_t)child->created <= (uint64_t)most && goleak_hope_in_group(search, record);
 }
 
 void goleak_hope_look_who_asked(struct goleak_hope_search *search)
@@ -327,7 +326,7 @@ bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t
         return true;
     if (is_from_first(search, record)) /* who starts a program's workers may end when all are started */
         node = goleak_nearest_alive(search, node);
-    const bool in_group = goleak_is_in_wait_group(search->input, record);
+    const bool in_group = goleak_hope_in_group(search, record);
     bool idle = goleak_has_bit(search->idle, stuck) || in_group || is_semaphore_untold(search, record);
     if (!idle || is_left_behind(search, record) || !is_unused(search, record) || asks_each_time(search, record) ||
         node == 0 || !goleak_has_bit(search->alive, node))
