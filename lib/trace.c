@@ -333,7 +333,7 @@ static enum goleak_status open_part(void *context, struct goleak_part *part)
     if (!part->messages && input->lane != NULL && input->parts == 0)
         speak_of(input->lane, part);
     if (!part->messages && !part->beside_others && part->pid != 0 && replayed && input->lane == NULL)
-        return goleak_process_by_pid(&trace->replay, part->pid);
+        goleak_process_claim(&trace->replay, part->pid);
     if (part->messages || !part->beside_others || !replayed)
         return GOLEAK_OK;
     struct goleak_lane *lane = input->parts == 0 ? input->lane : NULL;

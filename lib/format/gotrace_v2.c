@@ -38,6 +38,10 @@ struct goleak_reader {
     char damage[192];      /* what was found there, and what was expected */
     bool lost;             /* there is none */
     uint64_t damage_count; /* of what is before the present generation */
+    bool hole, hole_before; /* something was left out since the last generation was run; and between the two before */
+    bool unsettled;         /* some may have ended in what was damaged */
+    uint64_t hole_at;       /* offset of what is left out */
+    size_t hole_bytes;      /* of it, so many are gone already */
     uint64_t frequency;    /* of the last generation that told it */
 };
 
@@ -110,10 +114,15 @@ static enum goleak_status run_generation(struct goleak_reader *reader, bool whol
         reader->frequency = 15625000;
     status = goleak_scheduler_run(&reader->scheduler, reader->frequency, offset_of(reader) - generation->offset);
     note_missing(reader);
-    const uint64_t before = reader->damage_count;
+    const bool is_damaged = reader->damage_count != count_damage(reader);
+    bool settled = false;
+    /* Of what was left out before it, a part may have been its own. */
+    if (status == GOLEAK_OK && whole && reader->unsettled && !is_damaged && !reader->hole_before)
+        status = goleak_scheduler_end_missing(&reader->scheduler, &settled);
+    reader->unsettled = is_damaged || (reader->unsettled && !settled);
     reader->damage_count = count_damage(reader);
-    if (status == GOLEAK_OK && whole && before != 0 && before == reader->damage_count)
-        status = goleak_scheduler_end_missing(&reader->scheduler);
+    reader->hole_before = reader->hole;
+    reader->hole = false;
     return status;
 }
 
@@ -201,6 +210,8 @@ static void search(struct goleak_reader *reader, const struct batch_head *head)
 {
     reader->searching = true;
     reader->searched = reader->parsed;
+    reader->hole_at = offset_of(reader);
+    reader->hole_bytes = 0;
     if (head == NULL)
         snprintf(reader->damage, sizeof reader->damage, "found the byte 0x%02x, expected a batch",
                  (unsigned char)reader->generation.bytes.data[reader->parsed]);
@@ -241,16 +252,6 @@ static enum found read_likely(const struct goleak_reader *reader, size_t at, uin
     return is_likely(head, gen, (uint8_t)reader->generation.bytes.data[head->at]) ? WHOLE : BROKEN;
 }
 
-/* The end of the generation, if the next one or the end of the trace is behind it. */
-static enum found is_end(const struct goleak_reader *reader, size_t at, uint64_t gen, bool last)
-{
-    struct batch_head head;
-    if (at + 1 == reader->generation.bytes.size)
-        return last ? WHOLE : MORE;
-    enum found found = read_likely(reader, at + 1, gen, last, &head);
-    return found == WHOLE && head.gen != gen + 1 ? BROKEN : found;
-}
-
 /* In ticks, for a clock that has only begun. */
 #define NEAR_TICKS 64
 
@@ -267,6 +268,16 @@ static bool fits_time(const struct goleak_generation *generation, uint64_t time)
     const struct goleak_trace_batch *batches = generation->batches;
     size_t count = generation->batch_count;
     return count == 0 || is_near(time, batches[0].time) || is_near(time, batches[count - 1].time);
+}
+
+/* The end of the generation, if the next one or the end of the trace is behind it. */
+static enum found is_end(const struct goleak_reader *reader, size_t at, uint64_t gen, bool last)
+{
+    struct batch_head head;
+    if (at + 1 == reader->generation.bytes.size)
+        return last ? WHOLE : MORE;
+    enum found found = read_likely(reader, at + 1, gen, last, &head);
+    return found == WHOLE && (head.gen != gen + 1 || !fits_time(&reader->generation, head.time)) ? BROKEN : found;
 }
 
 /* A batch with another one behind it, the end of the generation, or that of the trace. One
@@ -340,26 +351,42 @@ static enum found doubt(struct goleak_reader *reader, const struct batch_head *h
     return BROKEN;
 }
 
+/* What has been searched is not kept: it may be more than there is room for. */
+static void drop_searched(struct goleak_reader *reader)
+{
+    struct goleak_buf *bytes = &reader->generation.bytes;
+    const size_t gone = reader->searched - reader->parsed;
+    memmove(bytes->data + reader->parsed, bytes->data + reader->searched, bytes->size - reader->searched);
+    bytes->size -= gone;
+    reader->generation.gone += gone;
+    reader->hole_bytes += gone;
+    reader->searched = reader->parsed;
+}
+
 /* False: more bytes are needed, or the search is over in vain. */
 static bool find_way(struct goleak_reader *reader, bool last)
 {
     struct goleak_generation *generation = &reader->generation;
-    for (size_t at = reader->searched + 1; at - reader->parsed <= HOLE_BYTES; at++) {
+    for (size_t at = reader->searched + 1; reader->hole_bytes + at - reader->parsed <= HOLE_BYTES; at++) {
         enum found found = at < generation->bytes.size ? is_way(reader, at, last) : last ? CUT : MORE;
-        if (found == MORE)
+        if (found == MORE) {
+            if (reader->searched - reader->parsed > GOLEAK_TRACE_BATCH_MAX)
+                drop_searched(reader);
             return false;
+        }
         if (found == WHOLE) {
-            goleak_generation_damage(generation, offset_of(reader), "%s; %zu bytes were left out", reader->damage,
-                                     at - reader->parsed);
+            goleak_generation_damage(generation, reader->hole_at, "%s; %zu bytes were left out", reader->damage,
+                                     reader->hole_bytes + at - reader->parsed);
             reader->parsed = at;
             reader->searching = false;
+            reader->hole = true;
             return true;
         }
         if (at >= generation->bytes.size)
             break;
         reader->searched = at;
     }
-    goleak_generation_damage(generation, offset_of(reader), "%s; what follows cannot be read", reader->damage);
+    goleak_generation_damage(generation, reader->hole_at, "%s; what follows cannot be read", reader->damage);
     reader->lost = true;
     return false;
 }

@@ -36,6 +36,7 @@ static enum verdict go_status(struct step *step)
         if (!scheduler->first_generation &&
             never(step, "a goroutine that is known from the generation before") == NEVER)
             return NEVER;
+        scheduler->misfits = scheduler->misfits || !scheduler->first_generation; /* its goid may be another one's */
         if ((slot = add_g(step->scheduler, goid, (enum goleak_trace_status)status)) == 0)
             return FAILED;
     } else if (is_other) {

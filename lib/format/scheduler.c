@@ -474,6 +474,7 @@ enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint
     scheduler->effort = (size + EFFORT_AT_LEAST) * EFFORT_PER_BYTE;
     scheduler->calm_end = 0;
     scheduler->misfits = false;
+    scheduler->may_walk += size;
     goleak_v2_out_begin(&scheduler->out, frequency);
     if (!collect(scheduler))
         return generation->failure != GOLEAK_OK ? generation->failure : goleak_alloc_failure(generation->env.alloc);
@@ -498,14 +499,18 @@ enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint
     return status == GOLEAK_OK ? goleak_v2_samples(&scheduler->out, UINT64_MAX) : status;
 }
 
-enum goleak_status goleak_scheduler_end_missing(struct goleak_scheduler *scheduler)
+enum goleak_status goleak_scheduler_end_missing(struct goleak_scheduler *scheduler, bool *done)
 {
     struct goleak_v2_out *out = &scheduler->out;
     struct goleak_generation *generation = scheduler->generation;
     const struct goleak_v2_when when = { 0, generation->offset };
+    *done = !scheduler->misfits && scheduler->may_walk >= scheduler->gs.count;
+    if (!*done)
+        return GOLEAK_OK;
+    scheduler->may_walk -= scheduler->gs.count;
     enum goleak_status status = tell_all(scheduler);
     uint64_t missing = 0, first = 0;
-    for (uint32_t slot = 1; slot < scheduler->gs.count && status == GOLEAK_OK && !scheduler->misfits; slot++) {
+    for (uint32_t slot = 1; slot < scheduler->gs.count && status == GOLEAK_OK; slot++) {
         const struct goleak_trace_g *g = &scheduler->gs.gs[slot];
         if (!g->lives || g->gen == scheduler->gen)
             continue;

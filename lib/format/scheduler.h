@@ -71,6 +71,7 @@ struct goleak_scheduler {
     uint32_t recent[256];  /* slots, by goid: of who was named lately */
     bool first_generation;
     bool misfits; /* in this generation: some were taken as they came, other than what tells who is there */
+    uint64_t may_walk; /* so many goroutines may be looked through, by the bytes that were read */
 };
 
 /* False: memory; release it all the same. */
@@ -79,8 +80,8 @@ void goleak_scheduler_release(struct goleak_scheduler *scheduler);
 /* The generation is loaded, with this frequency, and has so many bytes: its events, in order, to its sink. */
 enum goleak_status goleak_scheduler_run(struct goleak_scheduler *scheduler, uint64_t frequency, uint64_t size);
 /* The generation that was run is whole, and what was before it is not: whom it does not mention has ended, for it tells
- * of each that lives. */
-enum goleak_status goleak_scheduler_end_missing(struct goleak_scheduler *scheduler);
+ * of each that lives. *done: unless something in it is doubtful, or that has been asked too often. */
+enum goleak_status goleak_scheduler_end_missing(struct goleak_scheduler *scheduler, bool *done);
 /* There are no more: what is untold of those who run, or are in a system call, goes out. */
 enum goleak_status goleak_scheduler_finish(struct goleak_scheduler *scheduler);
 

@@ -5,6 +5,14 @@
 
 #define PROCESSES 1024
 
+void goleak_process_claim(struct goleak_replay *replay, uint32_t pid)
+{
+    if (replay->process_count != 1 || replay->processes[0].pid != 0 || replay->store.count != 0)
+        return;
+    replay->processes[0].pid = pid;
+    replay->pid_claimed = true;
+}
+
 enum goleak_status goleak_process_by_pid(struct goleak_replay *replay, uint32_t pid)
 {
     for (size_t i = 0; i < replay->process_count; i++)
@@ -12,8 +20,10 @@ enum goleak_status goleak_process_by_pid(struct goleak_replay *replay, uint32_t 
             replay->process = (uint16_t)i;
             return GOLEAK_OK;
         }
-    if (replay->process_count == 1 && replay->processes[0].pid == 0 && replay->store.count == 0) {
+    if (replay->process_count == 1 && (replay->processes[0].pid == 0 || replay->pid_claimed) &&
+        replay->store.count == 0) {
         replay->processes[0].pid = pid;
+        replay->pid_claimed = false;
         replay->process = 0;
         return GOLEAK_OK;
     }

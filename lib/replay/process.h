@@ -21,6 +21,8 @@ static inline uint64_t goleak_event_key(const struct goleak_event *event)
     return goleak_event_key_of(event, event->has);
 }
 
+/* Events that tell no process are of this one, if no goroutine is known yet. */
+void goleak_process_claim(struct goleak_replay *replay, uint32_t pid);
 enum goleak_status goleak_process_by_pid(struct goleak_replay *replay, uint32_t pid);
 enum goleak_status goleak_process_by_thread(struct goleak_replay *replay, const struct goleak_event *event);
 

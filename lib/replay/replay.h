@@ -83,6 +83,7 @@ struct goleak_replay {
     struct goleak_locks locks;
     struct goleak_story story; /* of the one goroutine that somebody asked about */
     struct goleak_process *processes;
+    bool pid_claimed; /* the first one has the pid of the recording, which no event has told */
     size_t process_count, process_capacity;
     uint16_t process; /* of the last event */
     struct goleak_thread threads[GOLEAK_THREADS]; /* by tid; the last one of its place */

@@ -62,9 +62,12 @@ GOLEAK_RULE(shared)
 {
     if (c->hope != GOLEAK_HOPE_PEER && c->hope != GOLEAK_HOPE_FELLOW)
         return false;
+    const enum goleak_hope_kind its = goleak_hope_of(&c->input->hope, c->whom);
+    const bool was_woken = its == GOLEAK_HOPE_WAKER || its == GOLEAK_HOPE_MANY;
     goleak_say(out, "%s waits on the same object, and %s", goleak_who(c->input, c->whom).text,
-               c->hope == GOLEAK_HOPE_PEER ? "was woken on it before by one that is not stuck"
-                                           : "has started one that is not stuck and may close it for all");
+               c->hope == GOLEAK_HOPE_FELLOW ? "has started one that is not stuck and may close it for all"
+               : was_woken                   ? "was woken on it before by one that is not stuck"
+                                             : "is not stuck itself: what lets it through may do so for all");
     return true;
 }
 
@@ -114,8 +117,9 @@ GOLEAK_RULE(child)
 {
     if (c->hope != GOLEAK_HOPE_CHILD)
         return false;
-    goleak_say(out, "%s, which it started, %s: it may be the one to wake it", goleak_who(c->input, c->whom).text,
-               doing(c, c->whom));
+    const bool own = goleak_has_started(c->input->store, c->record, goleak_store_at(c->input->store, c->whom));
+    goleak_say(out, "%s, which %s, %s: it may be the one to wake it", goleak_who(c->input, c->whom).text,
+               own ? "it started" : "descends from it", doing(c, c->whom));
     return true;
 }
 
@@ -145,7 +149,8 @@ GOLEAK_RULE(inside)
                goleak_is_in_wait_group(&known, c->record)
                    ? "the same function: it may do what they wait for"
                    : "the same once.Do or a method of the same type: it may hold the lock");
-    goleak_say_number(out, "holder_goid", (int64_t)holder->goid);
+    if (holder->goid != 0)
+        goleak_say_number(out, "holder_goid", (int64_t)holder->goid);
     return true;
 }
 

@@ -38,7 +38,6 @@ struct goleak_families {
     size_t slot_mask, count;
     struct goleak_asker *askers; /* from place 1 on: as they ask; then by family and `since` */
     size_t asker_count, asker_capacity;
-    int64_t *sinces; /* when all have asked: of each place, for these are searched */
 };
 
 void goleak_families_init(struct goleak_families *families, struct goleak_alloc *alloc);

@@ -243,6 +243,7 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
         .bare = is_bare(input),
         .waited = goleak_waited(record, input->last),
     };
+    c.rise = rise_of(&c);
     if (!c.blocked)
         return c;
     c.habit = goleak_waits_here(input->waits, record);
@@ -255,7 +256,8 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
         c.root = goleak_lock_root(input, index);
     if (c.root.end == GOLEAK_WAY_STUCK)
         c.root_leaks = goleak_verdict_of(input, c.root.holder->record) <= GOLEAK_VERDICT_SUSPECT;
-    c.rise = rise_of(&c);
+    if (c.cohort != NULL)
+        c.rise = rise_of(&c); /* of those who wait alike */
     c.tie = goleak_tie_of(&input->ties, record);
     c.unread = goleak_is_unread(&input->ties, record);
     return c;
@@ -394,13 +396,29 @@ struct outcome {
     bool lowered;               /* for what was lost */
 };
 
-static bool is_lowered(const struct goleak_case *c)
+/* Which rules may lower it: of what one rule has decided, loss alone. Nor has what nothing can wake been woken by what
+ * was lost. */
+static bool may_lower(const struct rule *rule, const struct rule *decided)
+{
+    return rule->part == LOWERS &&
+           (decided == NULL || (decided->applies != goleak_rule_forever && rule->applies == goleak_rule_loss));
+}
+
+static bool is_lowered(const struct goleak_case *c, const struct rule *decided)
 {
     enum goleak_verdict none;
     for (size_t i = 0; i < RULES; i++)
-        if (rules[i].part == LOWERS && holds(&rules[i], c, &none))
+        if (may_lower(&rules[i], decided) && holds(&rules[i], c, &none))
             return true;
     return false;
+}
+
+static void add_lowering(const struct goleak_case *c, const struct rule *decided, struct goleak_judgement *out)
+{
+    struct goleak_saying saying;
+    for (size_t i = 0; i < RULES; i++)
+        if (may_lower(&rules[i], decided) && ask(&rules[i], c, &saying))
+            add_evidence(out, &saying);
 }
 
 static struct outcome decide(const struct goleak_case *c)
@@ -409,12 +427,11 @@ static struct outcome decide(const struct goleak_case *c)
     for (size_t i = 0; i < RULES && rules[i].part == DECIDES; i++)
         if (holds(&rules[i], c, &outcome.verdict)) {
             outcome.decided = &rules[i];
-            return outcome;
+            break;
         }
-    if (!c->blocked)
-        return outcome;
-    outcome.verdict = goleak_is_locked_out(c) ? GOLEAK_VERDICT_LIKELY : weigh(c);
-    outcome.lowered = outcome.verdict == GOLEAK_VERDICT_LIKELY && is_lowered(c);
+    if (outcome.decided == NULL && c->blocked)
+        outcome.verdict = goleak_is_locked_out(c) ? GOLEAK_VERDICT_LIKELY : weigh(c);
+    outcome.lowered = outcome.verdict == GOLEAK_VERDICT_LIKELY && is_lowered(c, outcome.decided);
     if (outcome.lowered)
         outcome.verdict = GOLEAK_VERDICT_SUSPECT;
     return outcome;
@@ -435,7 +452,7 @@ static void explain_blocked(const struct goleak_case *c, const struct outcome *o
     if (!is_leak || out->evidence_count == 0)
         add_all(c, GOLEAK_AGAINST, most, out);
     if (outcome->lowered)
-        add_all(c, GOLEAK_LOWERS, GOLEAK_EVIDENCE_MAX, out);
+        add_lowering(c, NULL, out);
 }
 
 void goleak_judge(const struct goleak_verdict_input *input, uint32_t index, struct goleak_judgement *out)
@@ -449,6 +466,8 @@ void goleak_judge(const struct goleak_verdict_input *input, uint32_t index, stru
     if (outcome.decided != NULL) {
         if (ask(outcome.decided, &c, &saying))
             add_evidence(out, &saying);
+        if (outcome.lowered)
+            add_lowering(&c, outcome.decided, out);
     } else if (c.blocked) {
         explain_blocked(&c, &outcome, out);
     } else {
@@ -476,7 +495,10 @@ static const char *missing(const struct goleak_verdict_input *input, enum need n
                    : "the timers that goroutines wait for (until= of gopark events, of a program whose go.mod says "
                      "1.23 or later)";
     case NEEDS_STACKS:
-        return input->stacks_told ? NULL : "stacks";
+        return !input->stacks_told ? "stacks"
+               : record->state == GOLEAK_STATE_WAITING && goleak_waiting_stack(record) == 0
+                   ? "the stacks of gopark events"
+                   : NULL;
     case NEEDS_LOCKS:
         return record->reason != GOLEAK_REASON_SYNC || input->locks->locker_count != 0
                    ? NULL

@@ -4,6 +4,7 @@
 #include "verdict/statistics.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- the waker's side ---- */
@@ -24,10 +25,57 @@ bool goleak_is_deserted(const struct goleak_case *c)
     return true;
 }
 
-/* "goroutine 17 ended", "goroutine 17 is blocked itself" */
-static const char *fate(const struct goleak_case *c, int which)
+/* What has become of a waker: "ended 61 s before the end"; who it was, if that is known still; "has ended". */
+struct fate {
+    char text[96];
+    uint64_t goid; /* 0: not told, or it has been used for another one */
+};
+
+static struct fate fate_of(const struct goleak_case *c, int which)
 {
-    return goleak_hope_waker(c->input->store, c->habit, which) != 0 ? "is blocked itself" : "has ended";
+    const struct goleak_record *waker = goleak_store_at(c->input->store, c->habit->wakers[which]);
+    const bool is_known = waker->serial == c->habit->serials[which];
+    struct fate fate = { .goid = is_known ? waker->goid : 0 };
+    if (goleak_hope_waker(c->input->store, c->habit, which) != 0)
+        snprintf(fate.text, sizeof fate.text, "is blocked itself");
+    else if (is_known && waker->state == GOLEAK_STATE_ENDED)
+        snprintf(fate.text, sizeof fate.text, "ended %s before the end",
+                 goleak_span_of(c->input, goleak_between(waker->since, c->input->last)).text);
+    else
+        snprintf(fate.text, sizeof fate.text, "has ended");
+    return fate;
+}
+
+/* "goroutine 17", "one", "the other" */
+static struct goleak_span named(const struct fate *fate, const char *else_named)
+{
+    struct goleak_span name;
+    if (fate->goid != 0)
+        snprintf(name.text, sizeof name.text, "goroutine %" PRIu64, fate->goid);
+    else
+        snprintf(name.text, sizeof name.text, "%s", else_named);
+    return name;
+}
+
+static void say_two(const struct goleak_case *c, struct goleak_saying *out)
+{
+    if (out->mute)
+        return;
+    const struct fate one = fate_of(c, 0), other = fate_of(c, 1);
+    goleak_say(out, "only two goroutines ever woke it here: %s %s, %s %s", named(&one, "one").text, one.text,
+               named(&other, "the other").text, other.text);
+}
+
+static void say_one(const struct goleak_case *c, struct goleak_saying *out)
+{
+    if (out->mute)
+        return;
+    const struct fate one = fate_of(c, 0);
+    const uint32_t ended = c->habit->ended;
+    goleak_say(out, "only %s ever woke it here (%" PRIu32 " time%s)%s %s", named(&one, "one goroutine").text, ended,
+               ended == 1 ? "" : "s", one.goid != 0 ? "; it" : ", and", one.text);
+    if (one.goid != 0)
+        goleak_say_number(out, "waker_goid", (int64_t)one.goid);
 }
 
 GOLEAK_RULE(waker_gone)
@@ -46,12 +94,11 @@ GOLEAK_RULE(waker_gone)
     else if (habit->others)
         goleak_say(out, "all who ever woke it here were started by it, and have ended or are blocked themselves");
     else if (habit->wakers[1] != 0)
-        goleak_say(out, "only two goroutines ever woke it here: one %s, the other %s", fate(c, 0), fate(c, 1));
+        say_two(c, out);
     else if (alive != 0)
         goleak_say(out, "only %s ever woke it here, and is blocked itself", goleak_who(c->input, alive).text);
     else
-        goleak_say(out, "only one goroutine ever woke it here (%" PRIu32 " time%s), and has ended", habit->ended,
-                   habit->ended == 1 ? "" : "s");
+        say_one(c, out);
     goleak_say_number(out, "waits_ended", habit->ended);
     return true;
 }
@@ -66,7 +113,8 @@ GOLEAK_RULE(never_woken)
 {
     if (!c->input->wakeups_told) {
         goleak_say(out,
-                   "blocked on \"%s\" at the end; the recording does not tell wake-ups, so the article's rule decides",
+                   "blocked on \"%s\" at the end; the recording does not tell wake-ups, so the article's rule decides: "
+                   "collect ready and execute events to tell",
                    goleak_reason_name((enum goleak_reason)c->record->reason));
         return c->habit == NULL;
     }
@@ -85,7 +133,7 @@ GOLEAK_RULE(never_woken)
     struct goleak_span span = goleak_span_of(c->input, c->waited);
     if (crowd.count > 1)
         goleak_say(out, "waiting for %s, and never woken here; %zu wait on the same object, %s", span.text, crowd.count,
-                   crowd.all[0].marked ? "some of which were woken before" : "and none was ever woken on it");
+                   crowd.all[0].marked ? "some of which were woken before" : "none of which was ever woken on it");
     else
         goleak_say(out, "waiting for %s, and never woken here before", span.text);
     goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
@@ -234,11 +282,18 @@ GOLEAK_RULE(beyond)
         return false;
     struct goleak_span span = goleak_span_of(c->input, c->waited);
     bool many = c->site->ended >= 1000;
-    goleak_say(
-        out,
-        "waiting for %s; %s of the %" PRIu64 " waits like it that ended took at most %s (%.0f %% of all take longer)",
-        span.text, many ? "99.9 %" : "each", c->site->ended,
-        goleak_span_of(c->input, many ? most_took(c->site) : c->site->longest).text, part_that_takes_longer(c) * 100);
+    if (out->mute)
+        return true;
+    char longest[80] = "", part[16];
+    const double percent = part_that_takes_longer(c) * 100;
+    snprintf(part, sizeof part, percent < 1 ? "%.2g" : "%.0f", percent);
+    if (many)
+        snprintf(longest, sizeof longest, ", the longest %s", goleak_span_of(c->input, c->site->longest).text);
+    goleak_say(out,
+               "waiting for %s; %s of the %" PRIu64 " waits like it that ended took at most %s%s (%s %% of all take "
+               "longer)",
+               span.text, many ? "99.9 %" : "each", c->site->ended,
+               goleak_span_of(c->input, many ? most_took(c->site) : c->site->longest).text, longest, part);
     goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
     goleak_say_number(out, "waits_ended", (int64_t)c->site->ended);
     goleak_say_number(out, c->input->has_time ? "longest_ns" : "longest_events", c->site->longest);
@@ -282,7 +337,8 @@ GOLEAK_RULE(spawner_gone)
         goleak_say(out, "goroutine %" PRIu64 ", which started it, has ended", parent->goid);
     else
         goleak_say(out, "the goroutine that started it has ended");
-    goleak_say_number(out, "spawner_goid", (int64_t)parent->goid);
+    if (parent->goid != 0)
+        goleak_say_number(out, "spawner_goid", (int64_t)parent->goid);
     return true;
 }
 
@@ -297,16 +353,20 @@ static const char *shape_of(const struct goleak_case *c)
 {
     switch (c->record->reason) {
     case GOLEAK_REASON_CHAN_SEND:
-        return goleak_is_left(c)  ? "a sender whose starter left without receiving (an early return, or a timeout)"
-               : c->habit == NULL ? "a sender that nobody receives from"
+        return goleak_is_left(c)  ? "a sender whose starter has ended, as after an early return, or a timeout"
+               : c->habit == NULL ? "a sender from which nobody receives any more"
                                   : NULL;
     case GOLEAK_REASON_CHAN_RECV:
         return goleak_is_deserted(c) ? "a receiver whose channel was not closed by its last sender" : NULL;
     case GOLEAK_REASON_COND_WAIT:
         return c->habit == NULL ? "a waiter that no Signal or Broadcast has reached" : NULL;
     case GOLEAK_REASON_SYNC:
-        return waits_in(c, "WaitGroup")                           ? "a Wait without enough calls of Done"
-               : waits_in(c, "Mutex") || waits_in(c, "semacquire") ? "a lock that was not given back" : NULL;
+        return waits_in(c, "WaitGroup") ? "a Wait without enough calls of Done"
+               : waits_in(c, "Mutex")   ? "a lock that was not given back"
+               : waits_in(c, "semacquire")
+                   ? "a lock that was not given back, or a Wait without enough calls of Done: collect the stacks of "
+                     "gopark events to tell"
+                   : NULL;
     default:
         return NULL;
     }

@@ -9,7 +9,8 @@ GOLEAK_RULE(alive_only)
     if (c->input->blocking_told)
         return false;
     out->verdict = GOLEAK_VERDICT_SUSPECT;
-    goleak_say(out, "alive at the end; no gopark is in this recording, so nothing tells whether it is blocked");
+    goleak_say(out, "alive at the end; no gopark is in this recording, so nothing tells whether it is blocked: "
+                    "collect gopark events to tell");
     return true;
 }
 
@@ -96,7 +97,10 @@ GOLEAK_RULE(young)
     if (waited_ns == GOLEAK_NONE || waited_ns >= c->input->min_age_ns)
         return false;
     out->verdict = GOLEAK_VERDICT_WAITING;
-    goleak_say(out, "waited for %" PRId64 " ns, less than the minimum age", waited_ns);
+    if (c->input->has_time)
+        goleak_say(out, "waited for %s, less than the minimum age", goleak_span_of(c->input, waited_ns).text);
+    else
+        goleak_say(out, "waited for about %" PRId64 " ns, less than the minimum age", waited_ns);
     goleak_say_number(out, "wait_ns", waited_ns);
     goleak_say_number(out, "min_age_ns", c->input->min_age_ns);
     return true;
@@ -160,9 +164,10 @@ GOLEAK_RULE(coroutine)
         return true;
     }
     out->verdict = deserted || (old && !is_at_hand(c, age)) ? GOLEAK_VERDICT_LIKELY : GOLEAK_VERDICT_SUSPECT;
-    goleak_say(out,
-               "a coroutine (iter.Pull) that was created %s before the end and never ended%s: its stop was not called",
-               goleak_span_of(c->input, age).text, deserted ? ", though its creator has" : "");
+    goleak_say(
+        out, "a coroutine (iter.Pull) that was created %s before the end and never ended%s: its stop was not called%s",
+        goleak_span_of(c->input, age).text, deserted ? ", though its creator has" : "",
+        out->verdict == GOLEAK_VERDICT_SUSPECT ? ", or not yet; a Go trace tells whether it is in use" : "");
     goleak_say_number(out, c->input->has_time ? "age_ns" : "age_events", age);
     return true;
 }
@@ -222,7 +227,9 @@ GOLEAK_RULE(waits)
                        "parked since before the recording, which does not tell on what: collect from the program's "
                        "start to tell");
         else
-            goleak_say(out, "parked, but for a reason that is not told or has no name");
+            goleak_say(
+                out, "parked, but for a reason that is not told or has no name: collect the reason of gopark events to "
+                     "tell");
         return true;
     }
     out->verdict = GOLEAK_VERDICT_WAITING;

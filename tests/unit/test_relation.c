@@ -138,7 +138,9 @@ static void check_families(uint32_t count, uint32_t kinds, uint32_t loose)
     goleak_families_init(&families, &heap);
     for (uint32_t i = 0; i < count; i++) {
         int64_t since = chance(100) < loose ? (int64_t)chance(MOST) : (int64_t)i / 2;
-        asking[i].asker = (struct goleak_asker) { since, since + (int64_t)chance(100), 0, i + 1, 0, i % 4, 0 };
+        asking[i].asker = (struct goleak_asker) {
+            .since = since, .until = since + (int64_t)chance(100), .record = i + 1, .mark = i % 4
+        };
         asking[i].family = 2 * (1 + chance(kinds));
         asking[i].answered = false;
     }
@@ -173,7 +175,7 @@ static void any_moments_are_sorted(void **state)
         int64_t since = ends[chance(7)];
         if (chance(2) != 0)
             since = (int64_t)((uint64_t)chance(UINT32_MAX) << 32 ^ (uint64_t)chance(UINT32_MAX) << 16);
-        asking[i].asker = (struct goleak_asker) { since, INT64_MAX, 0, i + 1, 0, 0, 0 };
+        asking[i].asker = (struct goleak_asker) { .since = since, .until = INT64_MAX, .record = i + 1 };
         asking[i].family = 1;
         asking[i].answered = false;
     }
