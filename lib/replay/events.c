@@ -702,6 +702,19 @@ struct goleak_record *goleak_add_record(struct goleak_replay *replay, const stru
     return record;
 }
 
+/* Rules speak of goids: where the event names another one by its address alone, and it is known, that has one, too. */
+static struct goleak_event with_goid(const struct goleak_replay *replay, const struct goleak_event *event,
+                                     uint16_t process)
+{
+    struct goleak_event told = *event;
+    if ((event->has & (GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID)) != GOLEAK_HAS_OTHER || event->other_g == 0)
+        return told;
+    const uint32_t index = goleak_store_get(&replay->store, event->other_g, process);
+    told.other_goid = index != 0 ? goleak_store_at(&replay->store, index)->goid : 0;
+    told.has |= told.other_goid != 0 ? GOLEAK_HAS_OTHER_GOID : 0;
+    return told;
+}
+
 enum goleak_status goleak_step_long(struct goleak_replay *replay, const struct goleak_event *event,
                                     struct goleak_record *record, enum goleak_replay_mode mode)
 {
@@ -725,7 +738,8 @@ enum goleak_status goleak_step_long(struct goleak_replay *replay, const struct g
     if (UNLIKELY(goleak_story_is_asked(&replay->story))) {
         const struct goleak_process *process = &replay->processes[record->process];
         const uint32_t pid = process->pid != 0 ? process->pid : process->main_tid; /* it is so, if others come */
-        goleak_story_note(&replay->story, event, record, pid, moment);
+        const struct goleak_event told = with_goid(replay, event, record->process);
+        goleak_story_note(&replay->story, &told, record, pid, moment);
     }
     if (UNLIKELY(replay->store.goids.slots != NULL && record->goid != goid) &&
         !goleak_store_note_goid(&replay->store, record->index))
