@@ -40,7 +40,8 @@ struct cli_output {
 bool cli_output_open(struct cli_output *output, const char *name, struct cli_diag *diag);
 
 /* A goleak_write_fn; the stand-in that it creates goes when a signal ends the process
- * (hang-up, interrupt, quit, terminate, alarm, the user's two, too much CPU time). False when the output failed or nobody reads it. */
+ * (hang-up, interrupt, quit, terminate, alarm, the user's two, too much CPU time). False
+ * when the output failed or nobody reads it. */
 bool cli_output_write(void *output, const void *data, size_t size);
 
 /* Flushes, closes, and puts the file in its place. False: `problem` says why;
