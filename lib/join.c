@@ -183,9 +183,13 @@ static enum goleak_status take_of_part(void *context, struct goleak_batch **batc
 static enum goleak_status open_part(void *context, struct goleak_part *part)
 {
     struct look *look = context;
-    if (!part->messages && !part->beside_others)
+    if (part->messages)
+        return GOLEAK_OK;
+    if (!part->beside_others) {
         look->all.pid = part->pid;
-    if (part->messages || !part->beside_others || look->parts == PARTS)
+        return GOLEAK_OK;
+    }
+    if (look->parts == PARTS)
         return GOLEAK_OK;
     struct view *view = &look->views[look->parts++];
     *view = (struct view) { .look = look, .part = (uint32_t)look->parts, .pid = part->pid };

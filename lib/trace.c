@@ -332,10 +332,13 @@ static enum goleak_status open_part(void *context, struct goleak_part *part)
     bool replayed = trace->sink.push == goleak_order_push && (input->lane != NULL || trace->input_count == 1);
     if (!part->messages && input->lane != NULL && input->parts == 0)
         speak_of(input->lane, part);
-    if (!part->messages && !part->beside_others && part->pid != 0 && replayed && input->lane == NULL)
-        goleak_process_claim(&trace->replay, part->pid);
-    if (part->messages || !part->beside_others || !replayed)
+    if (part->messages || !replayed)
         return GOLEAK_OK;
+    if (!part->beside_others) {
+        if (part->pid != 0 && input->lane == NULL)
+            goleak_process_claim(&trace->replay, part->pid);
+        return GOLEAK_OK;
+    }
     struct goleak_lane *lane = input->parts == 0 ? input->lane : NULL;
     if (lane == NULL && (lane = add_lane(trace, input, part->name)) == NULL) {
         if (trace->merge.lane_count < GOLEAK_LANES)

@@ -10,8 +10,8 @@
 #ifndef GOLEAK_BASE_HASH_H
 #define GOLEAK_BASE_HASH_H
 
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 

@@ -248,10 +248,8 @@ static void force(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor
     order->turn = cursor;
 }
 
-static void note_forced(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor,
-                        const struct goleak_v1_event *event)
+static void note_forced(const struct goleak_v1_order *order, const struct goleak_v1_cursor *cursor)
 {
-    (void)event;
     goleak_health_note(order->file->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0,
                        goleak_v1_position(cursor, cursor->at),
                        "found %s of goroutine %" PRIu64 ", expected an event before it that makes it possible",
@@ -451,7 +449,10 @@ enum goleak_status goleak_v1_order_next(struct goleak_v1_order *order, struct go
             enum goleak_status status = order->before_force(order->context);
             if (status != GOLEAK_OK)
                 return status;
-            (ready ? note_misfit : note_forced)(order, cursor, out);
+            if (ready)
+                note_misfit(order, cursor, out);
+            else
+                note_forced(order, cursor);
         }
         told = order->gs.gs[out->subject].gen != 0 && is_return(cursor->type);
         if (!apply(order, cursor, out))

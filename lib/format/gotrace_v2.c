@@ -114,13 +114,14 @@ static enum goleak_status run_generation(struct goleak_reader *reader, bool whol
         reader->frequency = 15625000;
     status = goleak_scheduler_run(&reader->scheduler, reader->frequency, offset_of(reader) - generation->offset);
     note_missing(reader);
-    const bool is_damaged = reader->damage_count != count_damage(reader);
+    const uint64_t damage_count = count_damage(reader);
+    const bool is_damaged = reader->damage_count != damage_count;
     bool settled = false;
     /* Of what was left out before it, a part may have been its own. */
     if (status == GOLEAK_OK && whole && reader->unsettled && !is_damaged && !reader->hole_before)
         status = goleak_scheduler_end_missing(&reader->scheduler, &settled);
     reader->unsettled = is_damaged || (reader->unsettled && !settled);
-    reader->damage_count = count_damage(reader);
+    reader->damage_count = damage_count;
     reader->hole_before = reader->hole;
     reader->hole = false;
     return status;
@@ -658,7 +659,6 @@ static bool tells_strings(const struct goleak_generation *generation)
 static enum goleak_status finish(struct goleak_reader *reader)
 {
     struct goleak_generation *generation = &reader->generation;
-    const struct goleak_health_entry *entries = reader->env.health->entries;
     enum goleak_status status = reader->version != 0 && !reader->lost ? take_batches(reader, true) : GOLEAK_OK;
     if (status != GOLEAK_OK)
         return status;
@@ -669,7 +669,7 @@ static enum goleak_status finish(struct goleak_reader *reader)
     if (generation->number != 0) {
         bool whole = tells_strings(generation); /* while the batches are as they came */
         status = run_generation(reader, whole && reader->version < 26);
-        if (!whole && entries[GOLEAK_HEALTH_truncated].count + entries[GOLEAK_HEALTH_damaged_records].count == 0)
+        if (!whole && count_damage(reader) == 0)
             note_truncated(reader, "the trace ends before its last generation does");
     }
     if (status == GOLEAK_OK)

@@ -33,10 +33,11 @@ static enum verdict go_status(struct step *step)
     uint32_t slot = goleak_trace_gs_find(&scheduler->gs, goid);
     const bool fresh = slot == 0, is_other = !fresh && g_at(step, slot)->status != status;
     if (fresh) {
-        if (!scheduler->first_generation &&
-            never(step, "a goroutine that is known from the generation before") == NEVER)
-            return NEVER;
-        scheduler->misfits = scheduler->misfits || !scheduler->first_generation; /* its goid may be another one's */
+        if (!scheduler->first_generation) {
+            if (never(step, "a goroutine that is known from the generation before") == NEVER)
+                return NEVER;
+            scheduler->misfits = true; /* its goid may be another one's */
+        }
         if ((slot = add_g(step->scheduler, goid, (enum goleak_trace_status)status)) == 0)
             return FAILED;
     } else if (is_other) {

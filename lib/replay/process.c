@@ -5,9 +5,16 @@
 
 #define PROCESSES 1024
 
+/* No goroutine is of the first one, and no event has told its pid. */
+static bool is_open(const struct goleak_replay *replay)
+{
+    return replay->process_count == 1 && (replay->processes[0].pid == 0 || replay->pid_claimed) &&
+           replay->store.count == 0;
+}
+
 void goleak_process_claim(struct goleak_replay *replay, uint32_t pid)
 {
-    if (replay->process_count != 1 || replay->processes[0].pid != 0 || replay->store.count != 0)
+    if (!is_open(replay))
         return;
     replay->processes[0].pid = pid;
     replay->pid_claimed = true;
@@ -20,8 +27,7 @@ enum goleak_status goleak_process_by_pid(struct goleak_replay *replay, uint32_t 
             replay->process = (uint16_t)i;
             return GOLEAK_OK;
         }
-    if (replay->process_count == 1 && (replay->processes[0].pid == 0 || replay->pid_claimed) &&
-        replay->store.count == 0) {
+    if (is_open(replay)) {
         replay->processes[0].pid = pid;
         replay->pid_claimed = false;
         replay->process = 0;

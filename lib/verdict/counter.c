@@ -149,8 +149,7 @@ GOLEAK_RULE(inside)
                goleak_is_in_wait_group(&known, c->record)
                    ? "the same function: it may do what they wait for"
                    : "the same once.Do or a method of the same type: it may hold the lock");
-    if (holder->goid != 0)
-        goleak_say_number(out, "holder_goid", (int64_t)holder->goid);
+    goleak_say_goid(out, "holder_goid", holder->goid);
     return true;
 }
 
@@ -196,7 +195,7 @@ GOLEAK_RULE(scope)
     }
     goleak_say(out, "goroutine %" PRIu64 " is still in %s, which started it%s: what it waits on may be within reach",
                spawner->goid, function, within);
-    goleak_say_number(out, "spawner_goid", (int64_t)spawner->goid);
+    goleak_say_goid(out, "spawner_goid", spawner->goid);
     return true;
 }
 

@@ -172,7 +172,7 @@ static void say_deadlock(const struct goleak_case *c, const char *end, struct go
         goleak_say(out, "waits for the lock %" PRIx64 " that %s holds, and that one for a lock that a deadlock never "
                         "gives back%s", c->lock->lock, who.text, end);
     goleak_say_number(out, "circle", circle);
-    goleak_say_number(out, "holder_goid", (int64_t)goleak_store_at(c->input->store, holder->record)->goid);
+    goleak_say_goid(out, "holder_goid", goleak_store_at(c->input->store, holder->record)->goid);
     goleak_say_number(out, "waiters", c->lock->waiters);
 }
 
@@ -196,7 +196,7 @@ static void say_gone(const struct goleak_case *c, struct goleak_saying *out)
         snprintf(who, sizeof who, "goroutine %" PRIu64, holder->goid);
     goleak_say(out, "%s %" PRIx64 " was taken last by %s, which ended %s ago and did not unlock it",
                c->root.steps == 0 ? "the lock" : "its lock's holder waits for another:", holder->lock, who, ago.text);
-    goleak_say_number(out, "holder_goid", (int64_t)holder->goid);
+    goleak_say_goid(out, "holder_goid", holder->goid);
     goleak_say_number(out, c->input->has_time ? "ended_ns" : "ended_events", c->input->last - holder->ended);
 }
 
@@ -212,7 +212,7 @@ static void say_held(const struct goleak_case *c, struct goleak_saying *out, con
     int64_t held = c->input->last - holder->since;
     goleak_say(out, "%s has held the lock %" PRIx64 " for %s, and %s", goleak_who(c->input, holder->record).text,
                holder->lock, goleak_span_of(c->input, held).text, does);
-    goleak_say_number(out, "holder_goid", (int64_t)goleak_store_at(c->input->store, holder->record)->goid);
+    goleak_say_goid(out, "holder_goid", goleak_store_at(c->input->store, holder->record)->goid);
     goleak_say_number(out, c->input->has_time ? "held_ns" : "held_events", held);
 }
 

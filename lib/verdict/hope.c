@@ -32,15 +32,22 @@ void goleak_hope_release(struct goleak_hope *hope)
     goleak_hope_init(hope, hope->alloc);
 }
 
-uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak_habit *habit, int which)
+const struct goleak_record *goleak_hope_waker_record(const struct goleak_store *store, const struct goleak_habit *habit,
+                                                     int which)
 {
     uint32_t index = habit->wakers[which];
     if (index == 0)
-        return 0;
+        return NULL;
     const struct goleak_record *waker = goleak_store_at(store, index);
     if (waker->flags & GOLEAK_REC_MOVED)
         waker = goleak_store_at(store, waker->block_stack);
-    return waker->serial == habit->serials[which] && waker->state != GOLEAK_STATE_ENDED ? waker->index : 0;
+    return waker->serial == habit->serials[which] ? waker : NULL;
+}
+
+uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak_habit *habit, int which)
+{
+    const struct goleak_record *waker = goleak_hope_waker_record(store, habit, which);
+    return waker != NULL && waker->state != GOLEAK_STATE_ENDED ? waker->index : 0;
 }
 
 bool goleak_hope_serves_another(const struct goleak_hope_input *input, const struct goleak_hope *hope, uint32_t waker,

@@ -174,6 +174,9 @@ bool goleak_hope_unlocks(const struct goleak_hope *hope, const struct goleak_wai
 uint32_t goleak_hope_chances(const struct goleak_waits *waits, const struct goleak_record *record,
                              const struct goleak_holder *holder);
 
+/* The record of a waker that a habit names; NULL: there is none, or it has ended and the record is another one's. */
+const struct goleak_record *goleak_hope_waker_record(const struct goleak_store *store, const struct goleak_habit *habit,
+                                                     int which);
 /* The waker that a habit names, if it lives; 0: it has ended. */
 uint32_t goleak_hope_waker(const struct goleak_store *store, const struct goleak_habit *habit, int which);
 

@@ -27,6 +27,7 @@ struct locked {
 
 /* Many stand at few stacks. */
 #define MEMOS 256
+
 struct memo {
     uint32_t stack; /* 0: of none */
     uint16_t process;

@@ -160,11 +160,11 @@ void goleak_hope_give(struct goleak_hope_search *search, uint32_t index, enum go
 /* It began to wait when it had just started this one: for its result, however long that takes. */
 bool goleak_hope_waits_for_child(const struct goleak_hope_search *search, const struct goleak_record *record,
                                  const struct goleak_record *child);
+/* As goleak_is_in_wait_group(): many wait at few stacks. */
+bool goleak_hope_in_group(const struct goleak_hope_search *search, const struct goleak_record *record);
 /* hope_collect.c */
 /* Everyone's place in the sets and relations. */
 void goleak_hope_collect(struct goleak_hope_search *search);
-/* As goleak_is_in_wait_group(): many wait at few stacks. */
-bool goleak_hope_in_group(const struct goleak_hope_search *search, const struct goleak_record *record);
 /* hope_beside.c */
 /* Is the function of this frame one of the standard library's? */
 bool goleak_hope_is_standard(const struct goleak_hope_search *search, uint32_t frame);

@@ -152,6 +152,12 @@ void goleak_say_number(struct goleak_saying *out, const char *name, int64_t numb
     add_value(&out->evidence, name, number, NULL);
 }
 
+void goleak_say_goid(struct goleak_saying *out, const char *name, uint64_t goid)
+{
+    if (goid != 0)
+        goleak_say_number(out, name, (int64_t)goid);
+}
+
 void goleak_say_text(struct goleak_saying *out, const char *name, const char *text)
 {
     if (text != NULL)
@@ -243,9 +249,10 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
         .bare = is_bare(input),
         .waited = goleak_waited(record, input->last),
     };
-    c.rise = rise_of(&c);
-    if (!c.blocked)
+    if (!c.blocked) {
+        c.rise = rise_of(&c);
         return c;
+    }
     c.habit = goleak_waits_here(input->waits, record);
     c.site = goleak_waits_site(input->waits, record);
     c.cohort = goleak_cohorts_of(&input->cohorts, record);
@@ -256,8 +263,7 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
         c.root = goleak_lock_root(input, index);
     if (c.root.end == GOLEAK_WAY_STUCK)
         c.root_leaks = goleak_verdict_of(input, c.root.holder->record) <= GOLEAK_VERDICT_SUSPECT;
-    if (c.cohort != NULL)
-        c.rise = rise_of(&c); /* of those who wait alike */
+    c.rise = rise_of(&c);
     c.tie = goleak_tie_of(&input->ties, record);
     c.unread = goleak_is_unread(&input->ties, record);
     return c;
@@ -451,8 +457,6 @@ static void explain_blocked(const struct goleak_case *c, const struct outcome *o
         add_all(c, GOLEAK_FOR, is_leak ? most : most - 1, out);
     if (!is_leak || out->evidence_count == 0)
         add_all(c, GOLEAK_AGAINST, most, out);
-    if (outcome->lowered)
-        add_lowering(c, NULL, out);
 }
 
 void goleak_judge(const struct goleak_verdict_input *input, uint32_t index, struct goleak_judgement *out)
@@ -466,8 +470,6 @@ void goleak_judge(const struct goleak_verdict_input *input, uint32_t index, stru
     if (outcome.decided != NULL) {
         if (ask(outcome.decided, &c, &saying))
             add_evidence(out, &saying);
-        if (outcome.lowered)
-            add_lowering(&c, outcome.decided, out);
     } else if (c.blocked) {
         explain_blocked(&c, &outcome, out);
     } else {
@@ -475,6 +477,8 @@ void goleak_judge(const struct goleak_verdict_input *input, uint32_t index, stru
         goleak_say(&saying, "nothing was recorded of it that tells whether it runs or waits");
         add_evidence(out, &saying);
     }
+    if (outcome.lowered)
+        add_lowering(&c, outcome.decided, out);
 }
 
 /* ---- all that was weighed ---- */

@@ -46,6 +46,7 @@ struct goleak_limits {
     uint64_t turned_least;   /* so many waits that ended of those who took others' place */
     uint32_t turned_rounds;  /* … of each of them, where objects are not told */
     double loss_chance;      /* what chance does less often is no chance */
+    double loss_decided;     /* … where one rule has decided alone */
     int64_t run_ns;          /* the scheduler (sysmon, every 10 ms) lets none run for longer: who seems to is in a
                                 system call, in a recording that tells none */
     int64_t brief_ns;        /* a wait of less began with the last event */
@@ -58,14 +59,14 @@ struct goleak_limits {
 
 #define GOLEAK_LIMITS_DEFAULT                                                                                          \
     {                                                                                                                  \
-        .habit_waits = 2, .patience = 10, .timer_least = 3, .desert_least = 5, .partners_least = 3,                         \
+        .habit_waits = 2, .patience = 10, .timer_least = 3, .desert_least = 5, .partners_least = 3,                    \
         .never_ns = GOLEAK_NEVER_NS, .together = 10, .at_once = 100, .code_apart = 65536, .inside_part = 4,            \
         .chances = 20, .chances_at_work = 5, .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .rise_part = 8,  \
         .endless_created = 30, .usual_longer = 2, .usual_part = 20, .early_least = 5, .early_part = 10,                \
         .early_share = 10, .queue_least = 5, .queue_idle = 4, .tied_least = 5, .tied_part = 10, .orphan_ns = 10000000, \
         .orphan_events = 100, .inside_most = 8, .answers_most = 2, .left_out_chance = 0.0001, .rounds_turns = 30,      \
-        .rounds_missed = 8, .turned_least = 4, .turned_rounds = 3, .loss_chance = 0.05, .run_ns = 1000000000,          \
-        .brief_ns = 2, .loss_untold = 0.02, .own_most = 8, .lock_gaps = 100                                            \
+        .rounds_missed = 8, .turned_least = 4, .turned_rounds = 3, .loss_chance = 0.05, .loss_decided = 0.5,           \
+        .run_ns = 1000000000, .brief_ns = 2, .loss_untold = 0.02, .own_most = 8, .lock_gaps = 100                      \
     }
 
 extern const struct goleak_limits goleak_limits_default;

@@ -77,8 +77,8 @@ GOLEAK_RULE(loss)
         return false;
     const uint64_t all = going_on + ended;
     double expected = c->input->lost * (double)all;
-    /* Where rules have weighed nothing else, it takes more than a doubt. */
-    if (goleak_at_least(expected, going_on) < (c->cohort != NULL ? c->input->limits->loss_chance : 0.5))
+    const struct goleak_limits *limits = c->input->limits;
+    if (goleak_at_least(expected, going_on) < (c->cohort != NULL ? limits->loss_chance : limits->loss_decided))
         return false;
     goleak_say(out,
                "of %" PRIu64 " %s about %.1f would look so for what the recording has lost (%.3g %% of "

@@ -79,6 +79,8 @@ void goleak_write_saying(struct goleak_saying *out, const char *format, ...)
 /* A macro: of what nobody reads the words are not even looked for. */
 #define goleak_say(out, ...) ((out)->mute ? (void)0 : goleak_write_saying(out, __VA_ARGS__))
 void goleak_say_number(struct goleak_saying *out, const char *name, int64_t number);
+/* … unless it is not told (0). */
+void goleak_say_goid(struct goleak_saying *out, const char *name, uint64_t goid);
 void goleak_say_text(struct goleak_saying *out, const char *name, const char *text);
 
 /* "912 s", "0.4 ms", "17 events" */

@@ -33,16 +33,15 @@ struct fate {
 
 static struct fate fate_of(const struct goleak_case *c, int which)
 {
-    const struct goleak_record *waker = goleak_store_at(c->input->store, c->habit->wakers[which]);
-    const bool is_known = waker->serial == c->habit->serials[which];
-    struct fate fate = { .goid = is_known ? waker->goid : 0 };
-    if (goleak_hope_waker(c->input->store, c->habit, which) != 0)
+    const struct goleak_record *waker = goleak_hope_waker_record(c->input->store, c->habit, which);
+    struct fate fate = { .goid = waker != NULL ? waker->goid : 0 };
+    if (waker == NULL)
+        snprintf(fate.text, sizeof fate.text, "has ended");
+    else if (waker->state != GOLEAK_STATE_ENDED)
         snprintf(fate.text, sizeof fate.text, "is blocked itself");
-    else if (is_known && waker->state == GOLEAK_STATE_ENDED)
+    else
         snprintf(fate.text, sizeof fate.text, "ended %s before the end",
                  goleak_span_of(c->input, goleak_between(waker->since, c->input->last)).text);
-    else
-        snprintf(fate.text, sizeof fate.text, "has ended");
     return fate;
 }
 
@@ -74,8 +73,7 @@ static void say_one(const struct goleak_case *c, struct goleak_saying *out)
     const uint32_t ended = c->habit->ended;
     goleak_say(out, "only %s ever woke it here (%" PRIu32 " time%s)%s %s", named(&one, "one goroutine").text, ended,
                ended == 1 ? "" : "s", one.goid != 0 ? "; it" : ", and", one.text);
-    if (one.goid != 0)
-        goleak_say_number(out, "waker_goid", (int64_t)one.goid);
+    goleak_say_goid(out, "waker_goid", one.goid);
 }
 
 GOLEAK_RULE(waker_gone)
@@ -337,8 +335,7 @@ GOLEAK_RULE(spawner_gone)
         goleak_say(out, "goroutine %" PRIu64 ", which started it, has ended", parent->goid);
     else
         goleak_say(out, "the goroutine that started it has ended");
-    if (parent->goid != 0)
-        goleak_say_number(out, "spawner_goid", (int64_t)parent->goid);
+    goleak_say_goid(out, "spawner_goid", parent->goid);
     return true;
 }
 

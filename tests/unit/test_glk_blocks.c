@@ -140,6 +140,13 @@ static void put_numbers(const char *numbers)
         goleak_buf_char(&columns, (char)(*numbers - '0'));
 }
 
+/* All have the first one. */
+static void put_first_shape(size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        goleak_buf_char(&columns, 0);
+}
+
 static void put_column(enum goleak_glk_field field, const uint64_t *values, size_t count)
 {
     goleak_buf_char(&columns, (char)field);
@@ -151,8 +158,7 @@ static void put_runs(const uint64_t *slots, size_t count)
 {
     begin_columns(1);
     put_shape(GOLEAK_EVENT_RUN, GOLEAK_HAS_G | GOLEAK_HAS_GOID, FIELD(G) | GOLEAK_GLK_KNOWS_GOID);
-    for (size_t i = 0; i < count; i++)
-        goleak_buf_char(&columns, 0);
+    put_first_shape(count);
     put_column(GOLEAK_GLK_G, slots, count);
 }
 
@@ -162,8 +168,7 @@ static void put_creations(const uint64_t *slots, size_t count)
     static const uint64_t goids[] = { 100, 101, 102, 103 };
     begin_columns(1);
     put_shape(GOLEAK_EVENT_CREATE, GOLEAK_HAS_G | GOLEAK_HAS_GOID, FIELD(G) | FIELD(GOID));
-    for (size_t i = 0; i < count; i++)
-        goleak_buf_char(&columns, 0);
+    put_first_shape(count);
     put_column(GOLEAK_GLK_G, slots, count);
     put_column(GOLEAK_GLK_GOID, goids, count);
 }
@@ -566,14 +571,12 @@ static void a_block_without_shapes(void **state)
     put_slots(0, gs, SLOTS);
     begin_columns(1);
     put_shape(GOLEAK_EVENT_RUN, GOLEAK_HAS_G | GOLEAK_HAS_TIME, FIELD(G) | FIELD(TIME));
-    for (size_t i = 0; i < EVENTS; i++)
-        goleak_buf_char(&columns, 0);
+    put_first_shape(EVENTS);
     put_column(GOLEAK_GLK_G, slots, EVENTS);
     put_column(GOLEAK_GLK_TIME, slots, SHORT);
     put_block(GOLEAK_GLK_FRESH, EVENTS, WHOLE);
     begin_columns(0);
-    for (size_t i = 0; i < 256; i++)
-        goleak_buf_char(&columns, 0);
+    put_first_shape(256);
     put_block(0, 256, WHOLE);
     put_end();
     reading_pieces(&goleak_format_glk, file.data, file.size, 0);
