@@ -401,6 +401,7 @@ struct goleak_leak {
     uint64_t count;
     int64_t oldest_wait_ns, youngest_wait_ns;     /* GOLEAK_NONE without a clock */
     int64_t oldest_wait_events, youngest_wait_events; /* GOLEAK_NONE with one */
+    bool oldest_wait_before;                          /* it began before the recording, and so has lasted longer */
     uint64_t site_created, site_ended;            /* of the creation site     */
     uint64_t alike;                               /* others of that site, blocked there for that reason, in no group */
     struct goleak_evidence evidence[GOLEAK_EVIDENCE_MAX];

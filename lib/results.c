@@ -396,8 +396,10 @@ enum goleak_status goleak_trace_leak(const struct goleak_trace *trace, size_t in
     out->site_ended = site.ended;
     out->alike = group->alike;
     out->example_count = group->sum.example_count;
-    for (size_t i = 0; i < group->sum.example_count; i++)
+    for (size_t i = 0; i < group->sum.example_count; i++) {
         fill_living(trace, group->sum.examples[i], &out->examples[i]);
+        out->oldest_wait_before |= out->examples[i].reason_inferred;
+    }
     put_typical_first(out);
     memcpy(out->evidence, out->examples[0].evidence, sizeof out->evidence);
     out->evidence_count = out->examples[0].evidence_count;

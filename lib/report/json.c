@@ -176,6 +176,7 @@ static void write_leak(const struct goleak_view *view, const struct goleak_leak 
         goleak_json_i64(json, "oldest_wait_events", leak->oldest_wait_events);
         goleak_json_i64(json, "youngest_wait_events", leak->youngest_wait_events);
     }
+    goleak_json_bool(json, "oldest_wait_before", leak->oldest_wait_before);
     goleak_json_u64(json, "site_created", leak->site_created);
     goleak_json_u64(json, "site_ended", leak->site_ended);
     goleak_json_u64(json, "alike", leak->alike);

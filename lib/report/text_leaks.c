@@ -235,8 +235,11 @@ static void write_wait(struct goleak_text_report *report, const struct goleak_le
     int64_t ns = oldest ? leak->oldest_wait_ns : leak->youngest_wait_ns;
     int64_t events = oldest ? leak->oldest_wait_events : leak->youngest_wait_events;
     struct goleak_page *page = report->page;
-    goleak_page_print(page, GOLEAK_PLAIN, "%s%s, since ", wait_of(leak, oldest).text, bound);
-    if (ns != GOLEAK_NONE && ns >= report->capture.duration_ns)
+    const bool before = leak->oldest_wait_before && (oldest || leak->youngest_wait_ns == leak->oldest_wait_ns);
+    goleak_page_print(page, GOLEAK_PLAIN, "%s%s%s, since ", before ? "over " : "", wait_of(leak, oldest).text, bound);
+    if (before)
+        goleak_page_words(page, GOLEAK_PLAIN, "before the start");
+    else if (ns != GOLEAK_NONE && ns >= report->capture.duration_ns)
         goleak_page_words(page, GOLEAK_PLAIN, "the start");
     else if (ns != GOLEAK_NONE)
         goleak_page_print(page, GOLEAK_PLAIN, "%s after the start",

@@ -282,7 +282,7 @@ static struct goleak_span waiting(const struct goleak_case *c)
     if (c->waited == 0)
         snprintf(span.text, sizeof span.text, "waiting since the last event");
     else
-        snprintf(span.text, sizeof span.text, "waiting for %.19s", goleak_span_of(c->input, c->waited).text);
+        snprintf(span.text, sizeof span.text, "waiting for %.19s", goleak_waited_for(c).text);
     return span;
 }
 

@@ -192,6 +192,15 @@ struct goleak_span goleak_span_of(const struct goleak_verdict_input *input, int6
     return span;
 }
 
+struct goleak_span goleak_waited_for(const struct goleak_case *c)
+{
+    struct goleak_span span = goleak_span_of(c->input, c->waited), over;
+    if ((c->record->flags & GOLEAK_REC_INFERRED) == 0)
+        return span;
+    snprintf(over.text, sizeof over.text, "over %.26s", span.text);
+    return over;
+}
+
 struct goleak_span goleak_who(const struct goleak_verdict_input *input, uint32_t index)
 {
     struct goleak_span who;

@@ -88,6 +88,8 @@ struct goleak_span {
     char text[32];
 };
 struct goleak_span goleak_span_of(const struct goleak_verdict_input *input, int64_t moments);
+/* How long it has waited; "over 912 s" of a wait that began before the recording. */
+struct goleak_span goleak_waited_for(const struct goleak_case *c);
 /* "goroutine 17", "goroutine at c000102000", "another goroutine" */
 struct goleak_span goleak_who(const struct goleak_verdict_input *input, uint32_t record);
 

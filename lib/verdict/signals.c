@@ -121,14 +121,14 @@ GOLEAK_RULE(never_woken)
     if (c->habit == NULL && c->site != NULL && goleak_waits_forgot(c->input->waits, c->record))
         return false; /* it may have been, as others like it */
     if (c->habit != NULL) {
-        goleak_say(out, "woken here once only, and waiting again for %s", goleak_span_of(c->input, c->waited).text);
+        goleak_say(out, "woken here once only, and waiting again for %s", goleak_waited_for(c).text);
         goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
         return true;
     }
     if (out->mute)
         return true;
     struct goleak_run crowd = crowd_of(c);
-    struct goleak_span span = goleak_span_of(c->input, c->waited);
+    struct goleak_span span = goleak_waited_for(c);
     if (crowd.count > 1)
         goleak_say(out, "waiting for %s, and never woken here; %zu wait on the same object, %s", span.text, crowd.count,
                    crowd.all[0].marked ? "some of which were woken before" : "none of which was ever woken on it");
@@ -147,8 +147,7 @@ GOLEAK_RULE(sender)
         goleak_is_habit(c->input->waits, c->habit, c->input->limits, c->record, c->waited))
         return false;
     goleak_say(out, "a sender that was received from %" PRIu32 " times here, each within %s, and now waits for %s",
-               c->habit->ended, goleak_span_of(c->input, c->habit->longest).text,
-               goleak_span_of(c->input, c->waited).text);
+               c->habit->ended, goleak_span_of(c->input, c->habit->longest).text, goleak_waited_for(c).text);
     goleak_say_number(out, "waits_ended", c->habit->ended);
     goleak_say_number(out, c->input->has_time ? "longest_ns" : "longest_events", c->habit->longest);
     return true;
@@ -278,7 +277,7 @@ GOLEAK_RULE(beyond)
 {
     if (c->site == NULL || c->cohort == NULL || c->site->ended < 3 || c->waited / 2 <= c->site->longest)
         return false;
-    struct goleak_span span = goleak_span_of(c->input, c->waited);
+    struct goleak_span span = goleak_waited_for(c);
     bool many = c->site->ended >= 1000;
     if (out->mute)
         return true;

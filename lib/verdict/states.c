@@ -52,7 +52,7 @@ static void say_wait(const struct goleak_case *c, struct goleak_saying *out)
 /* Whose reason nothing printed: it parked before there was a recording. */
 static const char *how_known(const struct goleak_record *record)
 {
-    return record->flags & GOLEAK_REC_INFERRED ? " (since before the recording began; read off its stack)" : "";
+    return record->flags & GOLEAK_REC_INFERRED ? "; since before the recording began, read off its stack" : "";
 }
 
 /* 16 is that up to Go 1.20, and a synctest bubble from 1.24 on. */
@@ -73,8 +73,8 @@ GOLEAK_RULE(forever)
                         : may_be_else(c) ? "; with the Go version not known it may be a synctest bubble's instead"
                                          : "";
     out->verdict = doubt[0] == '\0' ? GOLEAK_VERDICT_CERTAIN : GOLEAK_VERDICT_LIKELY;
-    goleak_say(out, "blocked forever (a nil channel or an empty select)%s: nothing can wake it%s",
-               how_known(c->record), doubt);
+    goleak_say(out, "blocked forever (a nil channel or an empty select%s): nothing can wake it%s", how_known(c->record),
+               doubt);
     say_wait(c, out);
     return true;
 }
