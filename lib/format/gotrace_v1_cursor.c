@@ -1,6 +1,8 @@
 /* gotrace_v1_cursor - see gotrace_v1_cursor.h. */
 #include "format/gotrace_v1_cursor.h"
 
+#include <inttypes.h>
+
 /* Steps over what has no turn of its own. */
 static const uint8_t *skip(const uint8_t *at, uint64_t *ticks)
 {
@@ -27,14 +29,22 @@ static bool next_batch(struct goleak_v1_file *file, struct goleak_v1_cursor *cur
 {
     if (cursor->batch == 0)
         return false;
-    const struct goleak_v1_batch *batch = &file->batches[cursor->batch - 1];
+    struct goleak_v1_batch *batch = &file->batches[cursor->batch - 1];
     cursor->batch = batch->next;
     if ((cursor->next = goleak_v1_batch_bytes(file, batch, &cursor->window, &cursor->end)) == NULL) {
         cursor->end = NULL;
         return false;
     }
     cursor->position_of_0 = batch->offset - (uint64_t)(uintptr_t)cursor->next;
-    cursor->ticks = batch->goes_on ? cursor->ticks : batch->ticks;
+    if (batch->goes_on)
+        return true;
+    if (batch->ticks < cursor->ticks && !batch->noted)
+        goleak_health_note(file->env.health, GOLEAK_HEALTH_clock_jumps, 1, 0, 0, batch->offset,
+                           "found a batch of P %" PRIu64 " that begins %" PRIu64
+                           " ticks before the end of the one before it, expected a later time",
+                           cursor->p, cursor->ticks - batch->ticks);
+    batch->noted = true;
+    cursor->ticks = batch->ticks;
     return true;
 }
 

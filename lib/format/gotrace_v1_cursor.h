@@ -26,6 +26,7 @@ struct goleak_v1_cursor {
     struct goleak_trace_window window;
     uint32_t next_stalled; /* index + 1 of another cursor that waits; 0: none */
     uint64_t bound;        /* stalled: for this goroutine */
+    const uint8_t *noted;  /* the event of which it was told that its time cannot be */
     uint64_t p;
     uint64_t arguments[GOLEAK_V1_ARGUMENTS]; /* once they are decoded */
     const uint8_t *text;                     /* of a log: behind its numbers */

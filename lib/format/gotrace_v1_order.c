@@ -211,12 +211,27 @@ static bool take_effort(struct goleak_v1_order *order, uint64_t count)
     return false;
 }
 
-void goleak_v1_order_wake(struct goleak_v1_order *order, uint64_t goid)
+/* It can only have been later: the clocks of CPUs are not in step, or a time is damaged. */
+static void note_behind(const struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, uint64_t ticks)
+{
+    if (cursor->noted == cursor->at)
+        return; /* it is woken as often as its goroutine changes */
+    cursor->noted = cursor->at;
+    goleak_health_note(order->file->env.health, GOLEAK_HEALTH_clock_jumps, 1, 0, 0,
+                       goleak_v1_position(cursor, cursor->at),
+                       "found %s of goroutine %" PRIu64 " %" PRIu64
+                       " ticks before what makes it possible, expected a later time; it is told as of then",
+                       goleak_v1_name(cursor->type), cursor->bound, ticks - cursor->ticks);
+}
+
+void goleak_v1_order_wake(struct goleak_v1_order *order, uint64_t goid, uint64_t ticks)
 {
     for (uint32_t *link = stalled_for(order, goid); *link != 0;) {
         struct goleak_v1_cursor *cursor = &order->cursors[*link - 1];
         if (!take_effort(order, 1))
             return;
+        if (cursor->bound == goid && cursor->ticks < ticks)
+            note_behind(order, cursor, ticks);
         if (cursor->bound == goid)
             heap_put(order, &order->cursors[unstall(order, link)]);
         else
@@ -355,7 +370,7 @@ static bool apply(struct goleak_v1_order *order, struct goleak_v1_cursor *cursor
         cursor->current = rule->leaves ? 0 : out->subject;
         cursor->current_goid = rule->leaves ? 0 : out->goid;
     }
-    goleak_v1_order_changed(order, cursor->bound);
+    goleak_v1_order_changed(order, cursor->bound, cursor->ticks);
     return true;
 }
 

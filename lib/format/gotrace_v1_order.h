@@ -115,13 +115,13 @@ static inline void goleak_v1_order_pass_on(struct goleak_v1_order *order)
     order->limit = ticks < order->due ? ticks : order->due;
 }
 
-/* A goroutine has changed: who waits for it may be ready. */
-void goleak_v1_order_wake(struct goleak_v1_order *order, uint64_t goid);
+/* A goroutine has changed, then: who waits for it may be ready. */
+void goleak_v1_order_wake(struct goleak_v1_order *order, uint64_t goid, uint64_t ticks);
 
-static inline void goleak_v1_order_changed(struct goleak_v1_order *order, uint64_t goid)
+static inline void goleak_v1_order_changed(struct goleak_v1_order *order, uint64_t goid, uint64_t ticks)
 {
     if (order->stalled_count != 0)
-        goleak_v1_order_wake(order, goid);
+        goleak_v1_order_wake(order, goid, ticks);
 }
 
 #endif

@@ -171,7 +171,7 @@ ALWAYS_INLINE bool take_create(struct turn *turn)
         return false;
     order->gs.gs[slot].seq = 1;
     order->gs.gs[slot].status = GOLEAK_TRACE_RUNNABLE;
-    goleak_v1_order_changed(&turn->reader->order, goid);
+    goleak_v1_order_changed(&turn->reader->order, goid, turn->ticks);
     struct goleak_event *event =
         tell(turn, GOLEAK_EVENT_CREATE, 0, 0, WHOSE | by(turn) | stack->has | (own->start != 0 ? GOLEAK_HAS_START : 0));
     tell_whose(event, slot, goid);
@@ -194,7 +194,7 @@ ALWAYS_INLINE bool take_start(struct turn *turn, bool numbered)
     g->seq++;
     turn->cursor->current = slot;
     turn->cursor->current_goid = goid;
-    goleak_v1_order_changed(&turn->reader->order, goid);
+    goleak_v1_order_changed(&turn->reader->order, goid, turn->ticks);
     if (LIKELY(g->quiet)) {
         leave_state_untold(turn, g, &turn->cursor->since, GOLEAK_TRACE_RUNNING);
         return true;
@@ -222,7 +222,7 @@ ALWAYS_INLINE bool take_unblock(struct turn *turn, bool numbered)
     g->status = GOLEAK_TRACE_RUNNABLE;
     g->gen = 0;
     g->seq++;
-    goleak_v1_order_changed(&turn->reader->order, goid);
+    goleak_v1_order_changed(&turn->reader->order, goid, turn->ticks);
     struct goleak_event *event = tell(turn, GOLEAK_EVENT_READY, 0, 0, WHOSE | by(turn) | stack->has);
     tell_whose(event, slot, goid);
     tell_by(event, turn);
@@ -245,7 +245,7 @@ ALWAYS_INLINE bool take_stop(struct turn *turn, bool parks)
     g->untold = false;
     turn->cursor->current = 0;
     turn->cursor->current_goid = 0;
-    goleak_v1_order_changed(&turn->reader->order, goid);
+    goleak_v1_order_changed(&turn->reader->order, goid, turn->ticks);
     if (!parks && LIKELY(g->quiet) && leave_runnable_untold(turn, g, slot))
         return true;
     const struct goleak_v1_simple *simple = &turn->reader->out.simple[*turn->at & 63];
@@ -269,7 +269,7 @@ ALWAYS_INLINE bool take_end(struct turn *turn)
         return false;
     turn->cursor->current = 0;
     turn->cursor->current_goid = 0;
-    goleak_v1_order_changed(&turn->reader->order, goid);
+    goleak_v1_order_changed(&turn->reader->order, goid, turn->ticks);
     goleak_v1_order_remove(&turn->reader->order, slot);
     tell_whose(tell(turn, GOLEAK_EVENT_END, 0, 0, WHOSE | turn->reader->out.has_time), slot, goid);
     return true;
@@ -299,7 +299,7 @@ ALWAYS_INLINE bool take_syscall(struct turn *turn)
     const struct goleak_v1_recent *stack = goleak_v1_recent_stack(&turn->reader->out, id);
     if (stack == NULL || !is_named(turn) || !runs(turn))
         return false;
-    goleak_v1_order_changed(&turn->reader->order, turn->cursor->current_goid);
+    goleak_v1_order_changed(&turn->reader->order, turn->cursor->current_goid, turn->ticks);
     if (turn->reader->out.waits_only)
         leave_untold(turn);
     else
