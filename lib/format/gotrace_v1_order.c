@@ -2,6 +2,7 @@
 #include "format/gotrace_v1_order.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 /* ---- what an event needs, and what it does ---- */
 
@@ -211,17 +212,30 @@ static bool take_effort(struct goleak_v1_order *order, uint64_t count)
     return false;
 }
 
+struct event_name {
+    char text[48];
+};
+
+/* "GoStart of goroutine 5", "GCStart" */
+static struct event_name whose(const struct goleak_v1_cursor *cursor)
+{
+    struct event_name name;
+    int size = snprintf(name.text, sizeof name.text, "%s", goleak_v1_name(cursor->type));
+    if (cursor->bound != COLLECTOR_GOID)
+        snprintf(name.text + size, sizeof name.text - (size_t)size, " of goroutine %" PRIu64, cursor->bound);
+    return name;
+}
+
 /* It can only have been later: the clocks of CPUs are not in step, or a time is damaged. */
 static void note_behind(const struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, uint64_t ticks)
 {
     if (cursor->noted == cursor->at)
         return; /* it is woken as often as its goroutine changes */
     cursor->noted = cursor->at;
-    goleak_health_note(order->file->env.health, GOLEAK_HEALTH_clock_jumps, 1, 0, 0,
-                       goleak_v1_position(cursor, cursor->at),
-                       "found %s of goroutine %" PRIu64 " %" PRIu64
-                       " ticks before what makes it possible, expected a later time; it is told as of then",
-                       goleak_v1_name(cursor->type), cursor->bound, ticks - cursor->ticks);
+    goleak_health_note(
+        order->file->env.health, GOLEAK_HEALTH_clock_jumps, 1, 0, 0, goleak_v1_position(cursor, cursor->at),
+        "found %s %" PRIu64 " ticks before what makes it possible, expected a later time; it is told as of then",
+        whose(cursor).text, ticks - cursor->ticks);
 }
 
 void goleak_v1_order_wake(struct goleak_v1_order *order, uint64_t goid, uint64_t ticks)
@@ -267,8 +281,7 @@ static void note_forced(const struct goleak_v1_order *order, const struct goleak
 {
     goleak_health_note(order->file->env.health, GOLEAK_HEALTH_broken_order, 1, 0, 0,
                        goleak_v1_position(cursor, cursor->at),
-                       "found %s of goroutine %" PRIu64 ", expected an event before it that makes it possible",
-                       goleak_v1_name(cursor->type), cursor->bound);
+                       "found %s, expected an event before it that makes it possible", whose(cursor).text);
 }
 
 /* ---- what an event does ---- */

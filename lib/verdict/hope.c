@@ -681,6 +681,14 @@ static void search_all(struct goleak_hope_search *search)
     goleak_hope_find_turned(search);
 }
 
+/* Who has some hope, or needs none; the runtime's own wake nobody. */
+static void count_loose(struct goleak_hope *hope, const struct goleak_store *store)
+{
+    for (size_t i = 1; i < hope->count; i++)
+        if (hope->kinds[i] != GOLEAK_HOPE_NONE)
+            hope->loose += (goleak_store_at(store, (uint32_t)i)->flags & GOLEAK_REC_SYSTEM) == 0;
+}
+
 static void release(struct goleak_hope_search *search, size_t nodes)
 {
     struct goleak_alloc *alloc = search->hope->alloc;
@@ -785,6 +793,8 @@ enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct golea
         goleak_hope_collect(&search);
     if (!search.failed)
         search_all(&search);
+    if (!search.failed)
+        count_loose(hope, input->store);
     release(&search, nodes);
     return search.failed ? goleak_alloc_failure(hope->alloc) : GOLEAK_OK;
 }

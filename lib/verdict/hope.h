@@ -74,6 +74,7 @@ struct goleak_hope {
     uint8_t *kinds;  /* by record: enum goleak_hope_kind */
     uint32_t *whom;  /* by record: on which other one its hope rests; 0: on none */
     size_t count;
+    size_t loose;                  /* goroutines of the program that live and are not stuck */
     bool others;                   /* some living goroutine of the program's own waits for no lock */
     struct goleak_relation crowds; /* who is blocked, by the place of its object; marked: was woken there before */
     struct goleak_relation woken;  /* who is blocked where it was woken again and again, by who did so */

@@ -96,6 +96,7 @@ static const struct rule {
     { "beyond", FOR, NEEDS_WAKEUPS, goleak_rule_beyond },
     { "shape", FOR, NEEDS_NOTHING, goleak_rule_shape },
     { "spawner-gone", FOR, NEEDS_NOTHING, goleak_rule_spawner_gone },
+    { "nobody", FOR, NEEDS_WAKERS, goleak_rule_nobody },
 
     { "holder", AGAINST, NEEDS_LOCKS, goleak_rule_holder },
     { "serves", SERVED, NEEDS_WAKEUPS, goleak_rule_serves },
@@ -479,6 +480,8 @@ void goleak_judge(const struct goleak_verdict_input *input, uint32_t index, stru
     if (outcome.decided != NULL) {
         if (ask(outcome.decided, &c, &saying))
             add_evidence(out, &saying);
+        if (outcome.decided->applies == goleak_rule_forever)
+            add_all(&c, GOLEAK_FOR, GOLEAK_EVIDENCE_MAX - outcome.lowered, out);
     } else if (c.blocked) {
         explain_blocked(&c, &outcome, out);
     } else {

@@ -60,7 +60,7 @@ goleak_rule goleak_rule_alive_only, goleak_rule_main, goleak_rule_system, goleak
 /* signals.c: what speaks for a leak */
 goleak_rule goleak_rule_waker_gone, goleak_rule_never_woken, goleak_rule_sender, goleak_rule_left_out,
     goleak_rule_unread, goleak_rule_rises, goleak_rule_never_ends, goleak_rule_beyond, goleak_rule_shape,
-    goleak_rule_orphan, goleak_rule_spawner_gone;
+    goleak_rule_orphan, goleak_rule_spawner_gone, goleak_rule_nobody;
 /* counter.c: what speaks against it */
 goleak_rule goleak_rule_serves, goleak_rule_timed, goleak_rule_timer, goleak_rule_shared, goleak_rule_pool,
     goleak_rule_beside, goleak_rule_child, goleak_rule_passed, goleak_rule_inside, goleak_rule_reader,

@@ -109,6 +109,8 @@ static struct goleak_run crowd_of(const struct goleak_case *c)
 
 GOLEAK_RULE(never_woken)
 {
+    if (!c->input->wakeups_told && c->record->reason == GOLEAK_REASON_FOREVER)
+        return false;
     if (!c->input->wakeups_told) {
         goleak_say(out,
                    "blocked on \"%s\" at the end; the recording does not tell wake-ups, so the article's rule decides: "
@@ -335,6 +337,23 @@ GOLEAK_RULE(spawner_gone)
     else
         goleak_say(out, "the goroutine that started it has ended");
     goleak_say_goid(out, "spawner_goid", parent->goid);
+    return true;
+}
+
+/* Where several processes are recorded, those of all of them are counted together. */
+GOLEAK_RULE(nobody)
+{
+    const size_t loose = c->input->hope.loose;
+    if (!c->input->waits->tells_wakers || c->habit != NULL || c->hope != GOLEAK_HOPE_NONE ||
+        c->input->hope.count == 0 || c->input->processes > 1 || c->record->reason == GOLEAK_REASON_FOREVER)
+        return false;
+    if (loose == 0)
+        goleak_say(out, "no other goroutine is left that is not stuck itself");
+    else if (loose == 1)
+        goleak_say(out, "only one other goroutine is not stuck, and nothing tells that it may wake this one");
+    else
+        goleak_say(out, "of the %zu other goroutines that are not stuck, none is known that may wake it", loose);
+    goleak_say_number(out, "not_stuck", (int64_t)loose);
     return true;
 }
 

@@ -680,6 +680,7 @@ static void what_a_goroutine_can_do_goes_before_time(void **state)
     EVENT(GoCreate, 100, 7, 2, 0); /* 1110 */
     EVENT(GoBlockRecv, 10, 1);     /* 1120 */
     batch(1, 1050);                /* a clock that is behind */
+    size_t at = trace.size;
     EVENT(GoStart, 10, 7, 1);      /* 1060 */
     EVENT(GoUnblock, 20, 1, 2, 2); /* 1080 */
     EVENT(GoEnd, 5);               /* 1085 */
@@ -694,7 +695,11 @@ static void what_a_goroutine_can_do_goes_before_time(void **state)
                  "end #2 goid=7 ts=120\n"
                  "run #1 goid=1 ts=120\n"
                  "end #1 goid=1 ts=285\n");
-    expect_healthy();
+    assert_int_equal(book.entries[GOLEAK_HEALTH_clock_jumps].count, 3); /* … and who waits for 1 to wait */
+    assert_int_equal(book.entries[GOLEAK_HEALTH_clock_jumps].offset, at);
+    assert_string_equal(book.entries[GOLEAK_HEALTH_clock_jumps].detail,
+                        "found GoStart of goroutine 7 50 ticks before what makes it possible, expected a later time; "
+                        "it is told as of then");
 }
 
 static void collections_are_in_the_order_of_their_numbers(void **state)
@@ -703,11 +708,13 @@ static void collections_are_in_the_order_of_their_numbers(void **state)
     begin(21);
     EVENT(GCStart, 50, 0, 1); /* 1060 */
     batch(1, 1030);
+    size_t at = trace.size;
     EVENT(GCStart, 10, 1, 0); /* 1040 */
     footer();
     expect(BEGUN "runtime GCBegin by=1 ts=60 0 [main.main /m.go:10]\n"
                  "runtime GCBegin ts=60 1\n");
-    expect_healthy();
+    expect_damage(GOLEAK_HEALTH_clock_jumps, at,
+                  "found GCStart 20 ticks before what makes it possible, expected a later time; it is told as of then");
 }
 
 static void an_order_that_cannot_be_is_taken_as_it_comes(void **state)
@@ -767,7 +774,8 @@ static void many_ps_wait_for_each_other(void **state)
     EVENT(GoCreate, 0, 2, 2, 0);
     footer();
     assert_int_equal(read_pieces(trace.size, 0), GOLEAK_OK);
-    expect_healthy();
+    assert_int_equal(book.entries[GOLEAK_HEALTH_clock_jumps].count, PS); /* once each, however often it is looked at */
+    assert_int_equal(book.entries[GOLEAK_HEALTH_broken_order].count, 0);
     assert_int_equal(facts.events, 3 + 3 * PS);
     const char *at = out.data;
     for (int p = 1; p <= PS; p++) {
@@ -784,6 +792,7 @@ static void a_p_without_events_has_no_turn(void **state)
     begin(21);
     EVENT(GoCreate, 990, 7, 2, 0); /* 2000 */
     batch(1, 1500);
+    size_t at = trace.size;
     EVENT(GoStart, 0, 7, 1);
     batch(2, 1600);
     EVENT(GoStart, 0, 8, 1);
@@ -794,7 +803,8 @@ static void a_p_without_events_has_no_turn(void **state)
                  "run #2 goid=7 ts=1000\n"
                  "create #3 goid=8 ts=2000 fn=main.f\n"
                  "run #3 goid=8 ts=2000\n");
-    expect_healthy();
+    assert_int_equal(book.entries[GOLEAK_HEALTH_clock_jumps].count, 2);
+    assert_int_equal(book.entries[GOLEAK_HEALTH_clock_jumps].offset, at);
 }
 
 static void many_ps_are_merged(void **state)
