@@ -241,7 +241,7 @@ static void judge_age(struct run *run, const struct goleak_trace *trace)
                      "--min-age does nothing here: the recording tells no time");
     else if (capture.duration_ns < least_ns)
         cli_diag_say(run->diag, CLI_WARNING, trace_path(trace),
-                     "--min-age is longer than the recording: no wait in it can be that old");
+                     "--min-age is longer than the recording: no wait that began in it can be that old");
 }
 
 /* "1.26", in "1.26" and in "1.26-1.27". */

@@ -294,6 +294,7 @@ struct goleak_summary {
     int64_t peak_live_at, peak_blocked_at; /* moments: ns, or event numbers  */
     uint64_t verdicts[GOLEAK_VERDICT_COUNT];
     uint64_t leaks;        /* certain + likely                               */
+    uint64_t too_young;    /* blocked for less than min_age_ns, and so `waiting` whatever speaks for a leak */
     uint64_t system_hidden; /* system goroutines left out of all the above   */
 };
 
@@ -331,12 +332,14 @@ struct goleak_goroutine {
     const char *input;
     int64_t pid, goid;          /* GOLEAK_NONE                               */
     uint64_t g;                 /* struct g's address; 0: not told           */
-    bool reason_inferred;       /* read off the stack: it blocked before the recording began */
+    bool reason_inferred;       /* read off the stack: the park itself was not recorded */
     uint32_t incarnation;       /* from 1: how often g was (re)used          */
     bool preexisting;           /* older than the recording                  */
     int system;                 /* 1 proven, 0 proven not, -1 nothing tells  */
     int64_t parent_goid;        /* GOLEAK_NONE                               */
     uint64_t parent_g;          /* 0                                         */
+    bool blocked_before;        /* its wait began before the recording: blocked_since_ns, which is the
+                                   recording's first moment, says when at the latest  */
     int64_t created_ns, started_ns, ended_ns, blocked_since_ns;
     uint64_t created_event, ended_event, blocked_since_event; /* without a clock; 0 */
     enum goleak_state state;
@@ -673,7 +676,8 @@ GOLEAK_API uint32_t goleak_writer_stack(struct goleak_writer *writer, size_t sou
 GOLEAK_API enum goleak_status goleak_writer_event(struct goleak_writer *writer, size_t source,
                                                   const struct goleak_event *event, struct goleak_error *error);
 
-/* The recorded program's Go version, "1.26"; before its first event. */
+/* The recorded program's Go version, "1.26"; best before its first event: what was printed before
+ * it is known is read by any version that may have printed it. */
 GOLEAK_API enum goleak_status goleak_writer_go_version(struct goleak_writer *writer, size_t source, const char *version,
                                                        struct goleak_error *error);
 
@@ -685,7 +689,8 @@ GOLEAK_API enum goleak_status goleak_writer_complain(struct goleak_writer *write
 /* Writes out what there is: a reader of the file gets as far, whatever happens next.
  * Small blocks pack badly: once a second is often enough. */
 GOLEAK_API enum goleak_status goleak_writer_flush(struct goleak_writer *writer, struct goleak_error *error);
-/* Flushes, and writes the end: without it a reader calls the recording incomplete. */
+/* Flushes, and writes the end: without it a reader calls the recording incomplete. Once
+ * it has succeeded, again is GOLEAK_OK, too; anything else is GOLEAK_E_USAGE from then on. */
 GOLEAK_API enum goleak_status goleak_writer_finish(struct goleak_writer *writer, struct goleak_error *error);
 GOLEAK_API void goleak_writer_free(struct goleak_writer *writer); /* NULL is allowed */
 

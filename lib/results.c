@@ -110,7 +110,9 @@ void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_captur
         .first_ns = replay->stream.has_time ? replay->first_ns
                     : ticks                 ? 0
                                             : GOLEAK_NONE,
-        .last_ns = to_ns(trace, trace->judge.last),
+        .last_ns = to_ns(trace, trace->finished           ? trace->judge.last
+                                : replay->stream.has_time ? replay->last_ns
+                                                          : GOLEAK_NO_MOMENT),
         .duration_ns = GOLEAK_NONE,
         .events = replay->event_count,
         .complete = goleak_health_complete(&trace->health),
@@ -147,6 +149,7 @@ void goleak_trace_summary(const struct goleak_trace *trace, struct goleak_summar
         .peak_blocked = goleak_ledger_peak(ledger, GOLEAK_GAUGE_BLOCKED),
         .peak_live_at = goleak_ledger_peak_moment(ledger, GOLEAK_GAUGE_LIVE),
         .peak_blocked_at = goleak_ledger_peak_moment(ledger, GOLEAK_GAUGE_BLOCKED),
+        .too_young = trace->groups.too_young,
         .system_hidden = trace->options.include_system ? 0 : replay->system_count,
     };
     memcpy(out->verdicts, trace->groups.verdicts, sizeof out->verdicts);
@@ -238,7 +241,8 @@ static void fill(const struct goleak_trace *trace, const struct goleak_record *r
     out->pid = pid != 0 ? (int64_t)pid : GOLEAK_NONE;
     out->goid = record->goid != 0 ? (int64_t)record->goid : GOLEAK_NONE;
     out->g = goleak_g_told(record->g);
-    out->reason_inferred = (record->flags & GOLEAK_REC_INFERRED) != 0;
+    out->blocked_before = goleak_waits_before(record, trace->judge.first);
+    out->reason_inferred = (record->flags & GOLEAK_REC_FOUND) != 0 && record->raw_reason != GOLEAK_REASON_NONE;
     out->incarnation = goleak_incarnation_told(record->g, detail->incarnation);
     out->serial = goleak_store_serial(&trace->replay.store, record);
     out->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;
@@ -398,7 +402,7 @@ enum goleak_status goleak_trace_leak(const struct goleak_trace *trace, size_t in
     out->example_count = group->sum.example_count;
     for (size_t i = 0; i < group->sum.example_count; i++) {
         fill_living(trace, group->sum.examples[i], &out->examples[i]);
-        out->oldest_wait_before |= out->examples[i].reason_inferred;
+        out->oldest_wait_before |= out->examples[i].blocked_before;
     }
     put_typical_first(out);
     memcpy(out->evidence, out->examples[0].evidence, sizeof out->evidence);

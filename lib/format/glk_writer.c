@@ -357,6 +357,8 @@ enum goleak_status goleak_writer_event(struct goleak_writer *writer, size_t sour
     const struct goleak_glk_source *of = &writer->sources[source];
     if (of->messages)
         return usage(writer, error, "the source is one of messages, which has no events");
+    if ((event->has & GOLEAK_HAS_TIME) != 0 && event->time_ns < 0)
+        return usage(writer, error, "the event's time is before 0");
     if (!are_names_given(of, event))
         return usage(writer, error, "the event's name is no number that goleak_writer_name gave for this source");
     if ((event->has & GOLEAK_HAS_STACK) != 0 && !is_of(&of->own.stacks, event->stack))
@@ -515,6 +517,8 @@ enum goleak_status goleak_writer_flush(struct goleak_writer *writer, struct gole
 
 enum goleak_status goleak_writer_finish(struct goleak_writer *writer, struct goleak_error *error)
 {
+    if (writer->finished && writer->failure.status == GOLEAK_OK)
+        return GOLEAK_OK;
     enum goleak_status status = goleak_writer_flush(writer, error);
     if (status == GOLEAK_OK && !goleak_writer_put_end(writer))
         status = copy_failure(writer, error);

@@ -31,7 +31,7 @@
 #define GOLEAK_REC_SEEN 32u      /* has events of its own; else only named */
 #define GOLEAK_REC_BLOCKED 64u   /* waiting, on a reason of the leak-capable set */
 #define GOLEAK_REC_PANIC 128u    /* waiting while the process panics */
-#define GOLEAK_REC_INFERRED 256u /* the reason was read off the stack */
+#define GOLEAK_REC_FOUND 256u    /* waiting, which a status told: its reason, if any, was read off its stack */
 #define GOLEAK_REC_SPAWNED 512u  /* has a lineage node */
 #define GOLEAK_REC_MOVED 2048u   /* its goroutine is another record now, whose index `block_stack` is */
 #define GOLEAK_REC_STARTED 1024u /* has run; when it did first: see goleak_store_started() */
@@ -40,7 +40,7 @@
 #define GOLEAK_REC_TWIN 8192u    /* of one that has ended, and naps no more: that it has a twin is counted */
 
 /* What a wait has, and nobody who is awake. */
-#define GOLEAK_REC_OF_WAIT (GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_INFERRED | GOLEAK_REC_TIMED)
+#define GOLEAK_REC_OF_WAIT (GOLEAK_REC_BLOCKED | GOLEAK_REC_PANIC | GOLEAK_REC_FOUND | GOLEAK_REC_TIMED)
 
 #define GOLEAK_NO_WAIT 255
 
@@ -197,6 +197,12 @@ static inline int64_t goleak_between(int64_t begin, int64_t end)
         return 0;
     uint64_t between = (uint64_t)end - (uint64_t)begin;
     return between < INT64_MAX ? (int64_t)between : INT64_MAX;
+}
+
+/* Its wait was there when the recording began; `first` is that moment. */
+static inline bool goleak_waits_before(const struct goleak_record *record, int64_t first)
+{
+    return (record->flags & GOLEAK_REC_FOUND) != 0 && record->since <= first;
 }
 
 /* Where it waits; 0: it does not, or nothing tells. */

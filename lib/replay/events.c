@@ -105,6 +105,19 @@ static bool was_there(const struct goleak_replay *replay, const struct goleak_re
            entries[GOLEAK_HEALTH_lost_events].count == 0;
 }
 
+/* A goid is one goroutine's as long as its process lives, and goroutine 1 lives as long. */
+static void meet_main(struct goleak_replay *replay, const struct goleak_event *event,
+                      const struct goleak_record *record)
+{
+    struct goleak_process *process = &replay->processes[record->process];
+    const uint64_t g = goleak_g_told(record->g);
+    if (g != 0 && process->main_g != 0 && process->main_g != g)
+        goleak_health_note_at(replay->health, GOLEAK_HEALTH_mixed_processes, 1, event->position,
+                              "goroutine 1 is g %" PRIx64 " and g %" PRIx64 ", too: there is another process", g,
+                              process->main_g);
+    process->main_g = process->main_g == 0 ? g : process->main_g;
+}
+
 /* A goroutine that the recording has not seen begin shows its first own event. */
 static void appear(struct goleak_replay *replay, const struct goleak_event *event, struct goleak_record *record,
                    int64_t moment)
@@ -125,6 +138,8 @@ static void appear(struct goleak_replay *replay, const struct goleak_event *even
     record->state = GOLEAK_STATE_UNKNOWN;
     record->flags |= GOLEAK_REC_PREEXISTING;
     learn_goid(record, record->goid);
+    if (UNLIKELY(record->goid == 1))
+        meet_main(replay, event, record);
     /* What is the runtime's from the start is never told, and need not be taken back. */
     if (is_system_park(replay, event)) {
         record->flags |= GOLEAK_REC_SYSTEM | GOLEAK_REC_NOT_MAIN;
@@ -207,6 +222,7 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
             goleak_health_note_at(replay->health, GOLEAK_HEALTH_mixed_processes, 1, event->position,
                                   "goroutine 1 is created a second time: another process begins");
         process->has_main = true;
+        process->main_g = goleak_g_told(record->g);
         process->main_tid = event->has & GOLEAK_HAS_TID ? event->tid : 0;
     }
     if (status == GOLEAK_OK && (event->has & (GOLEAK_HAS_STACK | GOLEAK_TELLS_SITE)) != 0)
@@ -407,7 +423,7 @@ static enum goleak_status on_park(struct goleak_replay *replay, const struct gol
         record->raw_reason = has_reason ? event->reason : GOLEAK_REASON_NONE;
         record->wait = wait >= 0 ? (uint8_t)wait : GOLEAK_NO_WAIT;
         record->reason = (uint8_t)reason;
-        record->flags |= event->flags & GOLEAK_FLAG_INFERRED ? GOLEAK_REC_INFERRED : 0;
+        record->flags |= event->flags & GOLEAK_FLAG_INFERRED ? GOLEAK_REC_FOUND : 0;
         bool panic = reason == GOLEAK_REASON_FOREVER && has_reason && goleak_reasons_is_panic(replay->reasons, wait);
         record->flags |= panic ? GOLEAK_REC_PANIC : 0;
         if (goleak_reason_can_leak(reason) && !panic) {
@@ -481,8 +497,10 @@ static enum goleak_status on_status(struct goleak_replay *replay, const struct g
     if (state == GOLEAK_STATE_WAITING && record->state != GOLEAK_STATE_WAITING) {
         record->state = GOLEAK_STATE_UNKNOWN;
         enum goleak_status status = on_park(replay, event, record, fresh ? replay->first_ns : moment);
-        if (fresh && status == GOLEAK_OK)
+        if (fresh && status == GOLEAK_OK) {
+            record->flags |= GOLEAK_REC_FOUND;
             note_was_blocked(replay, record);
+        }
         return status;
     }
     if (state == GOLEAK_STATE_WAITING) {
@@ -579,6 +597,8 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
         if (UNLIKELY(lives && (event->has & GOLEAK_HAS_GOID) && record->goid != event->goid)) {
             if (record->goid == 0) {
                 learn_goid(record, event->goid);
+                if (UNLIKELY(event->goid == 1))
+                    meet_main(replay, event, record);
             } else {
                 status = meet_stranger(replay, event, record, moment);
                 appear(replay, event, record, moment);

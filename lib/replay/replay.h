@@ -45,6 +45,7 @@ struct goleak_call_count {
 struct goleak_process {
     uint32_t pid;
     bool has_main;     /* goid 1 was created */
+    uint64_t main_g;   /* of goroutine 1, which lives as long as it; 0: not met */
     uint32_t main_tid; /* on this thread, whose id is the process's; 0: not told */
     bool created_any; /* a creation was seen: what comes later is not main */
 };

@@ -110,6 +110,7 @@ static void add_summary(struct goleak_summary *sum, const struct goleak_summary 
     sum->live_at_end += more->live_at_end;
     sum->blocked_at_end += more->blocked_at_end;
     sum->leaks += more->leaks;
+    sum->too_young += more->too_young;
     sum->system_hidden += more->system_hidden;
     for (size_t i = 0; i < GOLEAK_VERDICT_COUNT; i++)
         sum->verdicts[i] += more->verdicts[i];
@@ -147,6 +148,7 @@ static void write_summary(const struct goleak_view *views, size_t count, struct 
         goleak_json_u64(json, goleak_verdict_name((enum goleak_verdict)i), sum.verdicts[i]);
     goleak_json_u64(json, "leaks", sum.leaks);
     goleak_json_u64(json, "system_hidden", sum.system_hidden);
+    goleak_json_u64(json, "too_young", sum.too_young);
     goleak_json_close(json, '}');
 }
 

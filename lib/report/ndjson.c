@@ -49,6 +49,7 @@ static void write_line(const struct goleak_trace *trace, const struct goleak_gor
     if (!has_time)
         goleak_json_i64(json, "blocked_since_event",
                         g->blocked_since_event != 0 ? (int64_t)g->blocked_since_event : GOLEAK_NONE);
+    goleak_json_bool(json, "blocked_before", g->blocked_before);
     goleak_json_text(json, "verdict", goleak_verdict_name(g->verdict));
     goleak_write_evidence(json, g->evidence, g->evidence_count);
     goleak_json_i64(json, "site", g->site != 0 ? (int64_t)g->site : GOLEAK_NONE);

@@ -359,6 +359,12 @@ static void write_goroutines(struct goleak_text_report *report)
     if (report->capture.has_blocking)
         write_unknown(report);
     write_unseen(report);
+    if (sum->too_young != 0) {
+        goleak_text_label(report, 2, "too young");
+        goleak_page_print(page, GOLEAK_PLAIN, "%s blocked for less than the minimum age, and not judged",
+                          goleak_words_counted(sum->too_young, "goroutine").text);
+        goleak_text_end(report);
+    }
     if (sum->system_hidden == 0)
         return;
     goleak_text_label(report, 2, "hidden");

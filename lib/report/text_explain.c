@@ -282,15 +282,16 @@ static void write_rules(struct goleak_text_report *report, uint32_t index)
     write_away(report, weighed, count);
 }
 
-/* Its record: the living one, or one that has ended and whose address is not used again. */
-static uint32_t find_record(const struct goleak_store *store, const struct goleak_story *story)
+/* Its record: the living one, or one that has ended and whose address is not used again. `seen`: it has events of its
+ * own; else it is one that others name. */
+static uint32_t find_record(const struct goleak_store *store, const struct goleak_story *story, bool seen)
 {
     uint32_t found = 0;
     for (uint32_t i = 1; i <= store->count; i++) {
         const struct goleak_record *record = goleak_store_at(store, i);
         bool possible = story->met ? record->process == story->process : story->pid == 0;
         possible = possible && !goleak_story_is_namesake(story, record);
-        if (possible && goleak_story_is_of(story, record) && (record->flags & GOLEAK_REC_SEEN) &&
+        if (possible && goleak_story_is_of(story, record) && ((record->flags & GOLEAK_REC_SEEN) != 0) == seen &&
             (found == 0 || record->state != GOLEAK_STATE_ENDED))
             found = i;
     }
@@ -299,7 +300,7 @@ static uint32_t find_record(const struct goleak_store *store, const struct golea
 
 bool goleak_text_can_explain(const struct goleak_view *view)
 {
-    return view->story->count != 0 || find_record(view->model->store, view->story) != 0;
+    return view->story->count != 0 || find_record(view->model->store, view->story, true) != 0;
 }
 
 /* Its namesakes. */
@@ -335,7 +336,7 @@ void goleak_text_write_explain(struct goleak_text_report *report)
     const struct goleak_model *model = report->view->model;
     struct goleak_page *page = report->page;
     const struct goleak_story *story = report->view->story;
-    uint32_t index = find_record(model->store, story);
+    uint32_t index = find_record(model->store, story, true);
     const struct goleak_record *record = index != 0 ? goleak_store_at(model->store, index) : NULL;
     bool alive = record != NULL && record->state != GOLEAK_STATE_ENDED;
     struct goleak_judgement judgement;
@@ -360,7 +361,8 @@ void goleak_text_write_explain(struct goleak_text_report *report)
         goleak_judge(report->view->judge, index, &judgement);
         goleak_page_print(page, GOLEAK_PLAIN, " is %s", goleak_verdict_name(judgement.verdict));
     } else {
-        goleak_page_words(page, GOLEAK_PLAIN, " has ended");
+        const bool named = record == NULL && find_record(model->store, story, false) != 0;
+        goleak_page_words(page, GOLEAK_PLAIN, named ? " has no events of its own here: others name it" : " has ended");
     }
     goleak_page_end_line(page);
     write_hidden(report, record);

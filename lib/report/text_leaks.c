@@ -310,8 +310,9 @@ static void write_site(struct goleak_text_report *report, const struct goleak_le
                       goleak_words_count(leak->site_created).text,
                       leak->site_ended == 0 ? "none" : goleak_words_count(leak->site_ended).text);
     if (leak->alike != 0)
-        goleak_page_print(report->page, GOLEAK_PLAIN, "; %s more wait%s alike, and may be woken",
-                          goleak_words_count(leak->alike).text, leak->alike == 1 ? "s" : "");
+        goleak_page_print(report->page, GOLEAK_PLAIN, "; %s more wait%s alike, and may be woken%s",
+                          goleak_words_count(leak->alike).text, leak->alike == 1 ? "s" : "",
+                          report->summary.too_young != 0 ? ", or are too young" : "");
     goleak_text_end(report);
 }
 

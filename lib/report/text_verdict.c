@@ -58,6 +58,8 @@ static void say_suspects(const struct goleak_text_report *report, struct goleak_
     uint64_t suspects = report->summary.verdicts[GOLEAK_VERDICT_SUSPECT];
     if (suspects != 0)
         goleak_buf_printf(out, "; %s", goleak_words_counted(suspects, "suspect").text);
+    if (report->summary.too_young != 0)
+        goleak_buf_printf(out, "; %s too young", goleak_words_count(report->summary.too_young).text);
 }
 
 static enum goleak_style say_leaks(const struct goleak_text_report *report, struct goleak_buf *out)

@@ -196,7 +196,7 @@ struct goleak_span goleak_span_of(const struct goleak_verdict_input *input, int6
 struct goleak_span goleak_waited_for(const struct goleak_case *c)
 {
     struct goleak_span span = goleak_span_of(c->input, c->waited), over;
-    if ((c->record->flags & GOLEAK_REC_INFERRED) == 0)
+    if (!goleak_waits_before(c->record, c->input->first))
         return span;
     snprintf(over.text, sizeof over.text, "over %.26s", span.text);
     return over;
@@ -457,6 +457,15 @@ enum goleak_verdict goleak_verdict_of(const struct goleak_verdict_input *input, 
 {
     struct goleak_case c = open_case(input, index);
     return decide(&c).verdict;
+}
+
+bool goleak_is_spared(const struct goleak_verdict_input *input, uint32_t index)
+{
+    if (input->min_age_ns == 0)
+        return false;
+    struct goleak_case c = open_case(input, index);
+    const struct outcome outcome = decide(&c);
+    return outcome.decided != NULL && outcome.decided->applies == goleak_rule_young;
 }
 
 static void explain_blocked(const struct goleak_case *c, const struct outcome *outcome, struct goleak_judgement *out)

@@ -49,10 +49,12 @@ static void say_wait(const struct goleak_case *c, struct goleak_saying *out)
         goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
 }
 
-/* Whose reason nothing printed: it parked before there was a recording. */
-static const char *how_known(const struct goleak_record *record)
+/* Whose reason nothing printed. */
+static const char *how_known(const struct goleak_case *c)
 {
-    return record->flags & GOLEAK_REC_INFERRED ? "; since before the recording began, read off its stack" : "";
+    return (c->record->flags & GOLEAK_REC_FOUND) == 0        ? ""
+           : goleak_waits_before(c->record, c->input->first) ? "; since before the recording began, read off its stack"
+                                                             : "; read off its stack";
 }
 
 /* 16 is that up to Go 1.20, and a synctest bubble from 1.24 on. */
@@ -73,8 +75,7 @@ GOLEAK_RULE(forever)
                         : may_be_else(c) ? "; with the Go version not known it may be a synctest bubble's instead"
                                          : "";
     out->verdict = doubt[0] == '\0' ? GOLEAK_VERDICT_CERTAIN : GOLEAK_VERDICT_LIKELY;
-    goleak_say(out, "blocked forever (a nil channel or an empty select%s): nothing can wake it%s", how_known(c->record),
-               doubt);
+    goleak_say(out, "blocked forever (a nil channel or an empty select%s): nothing can wake it%s", how_known(c), doubt);
     say_wait(c, out);
     return true;
 }
@@ -91,8 +92,8 @@ static int64_t wait_ns(const struct goleak_case *c)
 
 GOLEAK_RULE(young)
 {
-    if (c->input->min_age_ns == 0 || !c->blocked)
-        return false;
+    if (c->input->min_age_ns == 0 || !c->blocked || goleak_waits_before(c->record, c->input->first))
+        return false; /* how old a wait is that was there before, nothing tells */
     int64_t waited_ns = wait_ns(c);
     if (waited_ns == GOLEAK_NONE || waited_ns >= c->input->min_age_ns)
         return false;

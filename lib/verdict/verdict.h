@@ -77,6 +77,8 @@ void goleak_verdict_release(struct goleak_verdict_input *input);
 void goleak_judge(const struct goleak_verdict_input *input, uint32_t index, struct goleak_judgement *out);
 /* The same without a word. */
 enum goleak_verdict goleak_verdict_of(const struct goleak_verdict_input *input, uint32_t index);
+/* Its wait is younger than the minimum age, so that it is not weighed. */
+bool goleak_is_spared(const struct goleak_verdict_input *input, uint32_t index);
 
 /* What a rule does in a verdict. */
 enum goleak_weight {
@@ -122,6 +124,7 @@ struct goleak_groups {
     struct goleak_group *groups; /* after finish: most severe first */
     size_t count, capacity;
     uint64_t verdicts[GOLEAK_VERDICT_COUNT]; /* of all the living */
+    uint64_t too_young;                      /* … that wait for less than the minimum age, and are not weighed */
     struct goleak_unknown_sum unknown[GOLEAK_UNKNOWN_RULES]; /* after finish: most first */
     size_t unknown_count;
 };

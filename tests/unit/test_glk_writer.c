@@ -55,7 +55,7 @@ static struct goleak_event full_event(uint64_t n)
         .wait_reason = (uint8_t)(n % 30),
         .g = 0xc000000000 + n % 5 * 0x1c0,
         .goid = 7 + n / 3,
-        .time_ns = (int64_t)(n * 1001) - (n % 7 == 0 ? 5000 : 0),
+        .time_ns = 5000 + (int64_t)(n * 1001) - (n % 7 == 0 ? 5000 : 0),
         .other_g = 0xc000000000 + n % 3 * 0x1c0,
         .other_goid = n % 4,
         .count = (int32_t)(n * n) - 7,
@@ -468,9 +468,15 @@ static void misuse_is_told(void **state)
     writer = open_writer(&glk, 1, 3);
     assert_int_equal(goleak_writer_stack(writer, 0, NULL, 0), 0); /* no mistake */
     assert_int_equal(goleak_writer_finish(writer, &error), GOLEAK_OK);
+    assert_int_equal(goleak_writer_finish(writer, &error), GOLEAK_OK);
     assert_int_equal(goleak_writer_event(writer, 0, &event, &error), GOLEAK_E_USAGE);
     assert_int_equal(goleak_writer_finish(writer, &error), GOLEAK_E_USAGE);
     assert_string_equal(error.message, "the writer is finished and takes nothing more");
+    goleak_writer_free(writer);
+    writer = open_writer(&glk, 1, 3);
+    const struct goleak_event early = park(1, -1);
+    assert_int_equal(goleak_writer_event(writer, 0, &early, &error), GOLEAK_E_USAGE);
+    assert_string_equal(error.message, "the event's time is before 0");
     goleak_writer_free(writer);
     bytes_free(&glk);
 }

@@ -930,7 +930,7 @@ static void reasons_are_compared_by_what_they_mean(void **state)
         assert_int_equal(set_up(NULL), 0);
         const struct goleak_record *record = show(&one, &two);
         if (book.entries[GOLEAK_HEALTH_seen_twice].count != cases[i].twice || record->reason != cases[i].means ||
-            ((record->flags & GOLEAK_REC_INFERRED) != 0) != cases[i].inferred)
+            ((record->flags & GOLEAK_REC_FOUND) != 0) != cases[i].inferred)
             fail_msg("case %zu: reason %u", i, record->reason);
         assert_int_equal(tear_down(NULL), 0);
     }
