@@ -28,12 +28,8 @@ static bool is_there(const char *name)
 /* What must be there still afterwards, and what is no place for bytes. */
 static bool check_output(const struct cli_options *options, struct cli_diag *diag)
 {
-    for (size_t i = 0; i < options->file_count; i++)
-        if (cli_output_is_input(options->output, options->files[i])) {
-            cli_diag_say(diag, CLI_ERROR, options->files[i],
-                         "is the recording and the output at once: give the output another name");
-            return false;
-        }
+    if (!cli_output_spares(options, diag))
+        return false;
     if (options->output != NULL && !options->force && is_there(options->output)) {
         cli_diag_say(diag, CLI_ERROR, options->output, "is there already: --force overwrites it");
         return false;

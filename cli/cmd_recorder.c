@@ -28,11 +28,8 @@ static bool write_script(const struct cli_options *from, struct cli_output *outp
 enum cli_exit cli_recorder(const struct cli_options *options, struct cli_diag *diag)
 {
     struct cli_output output;
-    if (options->exe != NULL && cli_output_is_input(options->output, options->exe)) {
-        cli_diag_say(diag, CLI_ERROR, options->exe,
-                     "is the program and the output at once: give the script another name");
+    if (!cli_output_spares(options, diag))
         return CLI_EXIT_TROUBLE;
-    }
     bool done = cli_output_open(&output, options->output, diag);
     if (!done)
         cli_diag_say(diag, CLI_ERROR, output.name, "%s", output.problem);

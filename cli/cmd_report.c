@@ -38,23 +38,11 @@ static void say_output_failure(struct run *run)
 /* ---- before reading ------------------------------------------------------- */
 
 /* Replacing a recording by its own report would be the end of it. */
-static bool refuse_overwriting(struct run *run)
-{
-    for (size_t i = 0; i < run->options->file_count; i++) {
-        if (cli_output_is_input(run->options->output, run->options->files[i])) {
-            cli_diag_say(run->diag, CLI_ERROR, run->options->files[i],
-                         "is the recording and the output at once: give the report another name");
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool prepare(struct run *run)
 {
     size_t count = run->options->file_count;
     run->trouble = true;
-    if (!refuse_overwriting(run))
+    if (!cli_output_spares(run->options, run->diag))
         return false;
     if (!cli_output_open(&run->output, run->options->output, run->diag)) {
         say_output_failure(run);
@@ -326,9 +314,9 @@ enum cli_exit cli_report(const struct cli_options *options, struct cli_diag *dia
 {
     struct run run = { .options = options, .diag = diag, .output = { .fd = -1 } };
     enum cli_exit status = CLI_EXIT_TROUBLE;
-    if (options->idle != NULL)
+    for (size_t i = 0; i < options->idle_count; i++)
         cli_diag_say(diag, CLI_WARNING, NULL, "--%s is for --format=%s: it changes nothing with --format=%s",
-                     options->idle, options->idle_for, options->format);
+                     options->idle[i].name, options->idle[i].format, options->format);
     if (prepare(&run)) {
         say_failures(&run, load(&run));
         write_results(&run);

@@ -33,6 +33,8 @@ enum cli_when { CLI_WHEN_AUTO, CLI_WHEN_ALWAYS, CLI_WHEN_NEVER };
 /* In the order of the words of --fail-on, which is also that of goleak_verdict. */
 enum cli_fail_on { CLI_FAIL_ON_CERTAIN, CLI_FAIL_ON_LIKELY, CLI_FAIL_ON_SUSPECT, CLI_FAIL_ON_NEVER };
 
+#define CLI_IDLE_MAX 4
+
 /* Strings are borrowed from argv or constant; `files` is owned. */
 struct cli_options {
     enum cli_action action;
@@ -51,7 +53,10 @@ struct cli_options {
     uint64_t explain_goid;     /* 0: not given */
     uint64_t explain_g;        /* … an address in place of it; 0: not given */
     uint32_t explain_pid;      /* … of this process; 0: not given */
-    const char *idle, *idle_for; /* an option that does nothing here, and the format that it is for; NULL: none */
+    struct cli_idle {
+        const char *name, *format; /* an option that does nothing here, and the format that it is for */
+    } idle[CLI_IDLE_MAX];
+    size_t idle_count;
     unsigned top;
     unsigned jobs; /* 0: the library's own choice */
     bool sort_created;

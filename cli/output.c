@@ -3,6 +3,7 @@
 #include "output.h"
 
 #include "files.h"
+#include "options.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +49,9 @@ static bool fail_write(struct cli_output *output, int error)
     return fail(output, output->name == NULL ? "standard output cannot be written" : "cannot be written", error);
 }
 
+/* Of a name that leads to none: more than systems follow. */
+#define LINKS 64
+
 /* ---- opening -------------------------------------------------------------- */
 
 /* "dir/" of "dir/file", "" where there is none. */
@@ -90,6 +94,26 @@ static bool prepare_directory(struct cli_output *output)
     return error == 0 || fail(output, "cannot be created in its folder", error);
 }
 
+/* What a link points to is replaced, and made where it is not there yet. NULL: errno tells why. */
+static char *find_target(const char *name)
+{
+    char *target = realpath(name, NULL), *next;
+    if (target != NULL || errno != ENOENT)
+        return target;
+    target = join(name, (int)strlen(name), "");
+    for (unsigned links = 0; target != NULL; links++, target = next) {
+        char to[4096];
+        ssize_t size = readlink(target, to, sizeof to - 1);
+        if (size < 0)
+            return target;
+        to[size] = '\0';
+        next = links < LINKS ? join(target, to[0] == '/' ? 0 : directory_size(target), to) : NULL;
+        free(target);
+        errno = ELOOP;
+    }
+    return NULL;
+}
+
 bool cli_output_open(struct cli_output *output, const char *name, struct cli_diag *diag)
 {
     struct stat info;
@@ -100,9 +124,7 @@ bool cli_output_open(struct cli_output *output, const char *name, struct cli_dia
     if (name == NULL)
         return true;
     output->atomic = true;
-    output->target = realpath(name, NULL); /* replace what a link points to */
-    if (output->target == NULL && errno == ENOENT)
-        output->target = join(name, (int)strlen(name), "");
+    output->target = find_target(name);
     if (output->target == NULL)
         return fail(output, "cannot be written", errno);
     if (stat(output->target, &info) == 0 && !prepare_existing(output, &info))
@@ -334,10 +356,26 @@ void cli_output_discard(struct cli_output *output)
     output->target = NULL;
 }
 
-bool cli_output_is_input(const char *name, const char *file)
+/* Whether reading `file` ("-" is standard input) and writing `name` (NULL is
+ * standard output) would be one regular file. */
+static bool is_input(const char *name, const char *file)
 {
     struct stat out, in;
     int out_status = name == NULL ? fstat(STDOUT_FILENO, &out) : stat(name, &out);
     return out_status == 0 && cli_file_status(file, &in) && S_ISREG(out.st_mode) && out.st_dev == in.st_dev &&
            out.st_ino == in.st_ino;
+}
+
+bool cli_output_spares(const struct cli_options *options, struct cli_diag *diag)
+{
+    const char *lost = NULL;
+    for (size_t i = 0; i < options->file_count && lost == NULL; i++)
+        if (is_input(options->output, options->files[i]))
+            lost = options->files[i];
+    if (lost != NULL)
+        cli_diag_say(diag, CLI_ERROR, lost, "is the recording and the output at once: give the output another name");
+    else if (options->exe != NULL && is_input(options->output, options->exe))
+        cli_diag_say(diag, CLI_ERROR, lost = options->exe,
+                     "is the program and the output at once: give the output another name");
+    return lost == NULL;
 }

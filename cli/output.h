@@ -17,6 +17,8 @@
 
 #include "diag.h"
 
+struct cli_options;
+
 struct cli_output {
     const char *name; /* as the user gave it; NULL: standard output */
     char *target;     /* the file behind it, links followed; owned */
@@ -51,8 +53,7 @@ bool cli_output_commit(struct cli_output *output);
 /* Leaves what stood under that name alone. Also frees after a commit. */
 void cli_output_discard(struct cli_output *output);
 
-/* Whether reading `file` ("-" is standard input) and writing `name` (NULL is
- * standard output) would be one regular file. */
-bool cli_output_is_input(const char *name, const char *file);
+/* Whether none of the files that are read, recordings and the program, would be written over; else it is said which. */
+bool cli_output_spares(const struct cli_options *options, struct cli_diag *diag);
 
 #endif

@@ -183,17 +183,17 @@ bool cli_value_size(const char *text, uint64_t *out_bytes)
     return scale_decimal(&number, unit, out_bytes);
 }
 
-/* The first one that the library knows is 1.11; so a misuse is told of the option, not of each FILE. */
+/* The first one that the library knows is 1.11, the last one that it takes 1.999; so a misuse is told of the option, not of each FILE. */
 bool cli_value_go_version(const char *text, const char **out)
 {
     const char *version = strncmp(text, "go", 2) == 0 ? text + 2 : text, *number = version + 2;
     if (strncmp(version, "1.", 2) != 0)
         return false;
     size_t digits = count_digits(number);
-    bool old = digits < 2 || *number == '0' || (digits == 2 && strncmp(number, "10", 2) == 0);
+    bool none = digits < 2 || digits > 3 || *number == '0' || (digits == 2 && strncmp(number, "10", 2) == 0);
     const char *rest = number + digits;
     /* A patch level, a pre-release or a vendor's suffix may follow. */
-    if (old || (*rest != '\0' && strchr(".rb-", *rest) == NULL))
+    if (none || (*rest != '\0' && strchr(".rb-", *rest) == NULL))
         return false;
     *out = version;
     return true;

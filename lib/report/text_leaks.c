@@ -62,12 +62,13 @@ struct goleak_word goleak_text_identity(int64_t goid, uint64_t g, uint32_t incar
 static void write_stack(struct goleak_text_report *report, const char *label, uint32_t stack, const char *from)
 {
     const struct goleak_trace *trace = report->view->trace;
-    size_t first = 0, count = 0;
+    size_t first = SIZE_MAX, count = 0;
     if (stack == 0)
         return;
     for (; goleak_stack_frame(trace, stack, count) != NULL; count++)
-        if (first == 0 && from != NULL && strcmp(goleak_stack_frame(trace, stack, count), from) == 0)
+        if (first == SIZE_MAX && from != NULL && strcmp(goleak_stack_frame(trace, stack, count), from) == 0)
             first = count;
+    first = first == SIZE_MAX ? 0 : first;
     if (count - first < 2) /* the site's own line says it */
         return;
     goleak_text_label(report, FIELDS, label);

@@ -271,8 +271,11 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
     c.lock = goleak_holders_lock(&input->holders, index);
     if (c.lock != NULL)
         c.root = goleak_lock_root(input, index);
-    if (c.root.end == GOLEAK_WAY_STUCK)
-        c.root_leaks = goleak_verdict_of(input, c.root.holder->record) <= GOLEAK_VERDICT_SUSPECT;
+    if (c.root.end == GOLEAK_WAY_STUCK) {
+        const enum goleak_verdict root = goleak_verdict_of(input, c.root.holder->record);
+        c.root_leaks = root <= GOLEAK_VERDICT_SUSPECT;
+        c.root_suspect = root == GOLEAK_VERDICT_SUSPECT;
+    }
     c.rise = rise_of(&c);
     c.tie = goleak_tie_of(&input->ties, record);
     c.unread = goleak_is_unread(&input->ties, record);
@@ -446,7 +449,9 @@ static struct outcome decide(const struct goleak_case *c)
             break;
         }
     if (outcome.decided == NULL && c->blocked)
-        outcome.verdict = goleak_is_locked_out(c) ? GOLEAK_VERDICT_LIKELY : weigh(c);
+        outcome.verdict = !goleak_is_locked_out(c) ? weigh(c)
+                          : c->root_suspect        ? GOLEAK_VERDICT_SUSPECT
+                                                   : GOLEAK_VERDICT_LIKELY;
     outcome.lowered = outcome.verdict == GOLEAK_VERDICT_LIKELY && is_lowered(c, outcome.decided);
     if (outcome.lowered)
         outcome.verdict = GOLEAK_VERDICT_SUSPECT;
@@ -538,6 +543,7 @@ static const char *missing(const struct goleak_verdict_input *input, enum need n
 size_t goleak_weigh(const struct goleak_verdict_input *input, uint32_t index, struct goleak_weighed *out, size_t room)
 {
     struct goleak_case c = open_case(input, index);
+    const struct outcome outcome = decide(&c);
     struct goleak_saying saying;
     size_t count = 0;
     for (size_t i = 0; i < RULES && count < room; i++) {
@@ -546,7 +552,8 @@ size_t goleak_weigh(const struct goleak_verdict_input *input, uint32_t index, st
         struct goleak_weighed *weighed = &out[count++];
         *weighed = (struct goleak_weighed){ .rule = rules[i].id, .weight = weight_of(&rules[i]) };
         weighed->needs = missing(input, rules[i].need, c.record);
-        weighed->applies = weighed->needs == NULL && ask(&rules[i], &c, &saying);
+        weighed->applies = weighed->needs == NULL && ask(&rules[i], &c, &saying) &&
+                           (rules[i].part != LOWERS || (outcome.lowered && may_lower(&rules[i], outcome.decided)));
         if (weighed->applies)
             memcpy(weighed->text, saying.evidence.text, sizeof weighed->text);
     }

@@ -39,7 +39,8 @@ struct goleak_case {
     bool unread;                    /* its connection's answer is left unread */
     const struct goleak_lock *lock; /* that it waits for, if its holders are known */
     struct goleak_lock_root root;   /* why that is not given back */
-    bool root_leaks;                /* root.holder is stuck, and leaks */
+    bool root_leaks;                /* root.holder is stuck, and leaks … */
+    bool root_suspect;              /* … as far as one may suspect */
 };
 
 /* What a rule that applies has to say. */

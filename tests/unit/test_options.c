@@ -296,13 +296,22 @@ static void options_of_another_report_are_told(void **state)
             parse(&o, "a", cases[i][first], cases[i][1 - first], NULL);
             bool refused = i == COUNT(cases) - 1;
             assert_int_equal(o.action, refused ? CLI_ACTION_MISUSE : CLI_ACTION_REPORT);
-            assert_true(refused ? strstr(o.problem, "cannot be used with --format=") != NULL : o.idle != NULL);
+            assert_true(refused ? strstr(o.problem, "cannot be used with --format=") != NULL : o.idle_count == 1);
             cli_options_release(&o);
         }
     parse(&o, "a", "--top=3", "--format=text", NULL);
     assert_int_equal(o.action, CLI_ACTION_REPORT);
     assert_int_equal(o.top, 3);
-    assert_null(o.idle);
+    assert_int_equal(o.idle_count, 0);
+    cli_options_release(&o);
+    parse(&o, "a", "--top=3", "--sort=created", "--json", NULL);
+    assert_int_equal(o.idle_count, 2);
+    assert_string_equal(o.idle[0].name, "top");
+    assert_string_equal(o.idle[1].name, "sort");
+    assert_string_equal(o.idle[1].format, "ndjson");
+    cli_options_release(&o);
+    parse(&o, "a", "--go-version=1.1000", NULL);
+    assert_int_equal(o.action, CLI_ACTION_MISUSE);
     cli_options_release(&o);
 }
 
