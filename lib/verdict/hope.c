@@ -768,6 +768,7 @@ static void prepare(struct goleak_hope_search *search)
     search->lost = goleak_intern_find(strings, GOLEAK_NAME_LOST, strlen(GOLEAK_NAME_LOST));
     search->runtime_main = goleak_intern_find(strings, "runtime.main", 12);
     search->main_main = goleak_intern_find(strings, "main.main", 9);
+    search->accept = goleak_intern_find(strings, "internal/poll.(*FD).Accept", 26);
     search->pipe_writes[0] = goleak_intern_find(strings, "io.(*pipe).write", 16);
     search->pipe_writes[1] = goleak_intern_find(strings, "net.(*pipe).write", 17);
     search->do_init = goleak_intern_find(strings, "runtime.doInit1", 15); /* from Go 1.21 on */

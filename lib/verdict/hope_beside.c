@@ -40,6 +40,7 @@ void goleak_hope_find_kin(struct goleak_hope_search *search)
         };
         search->kin[site].outer = goleak_hope_outer(symbols, search->kin[site].function);
         unnamed |= search->kin[site].unnamed;
+        search->takes_signals = search->takes_signals || search->kin[site].signals;
     }
     const size_t size = GOLEAK_CALL_MEMOS * sizeof *search->call_memos;
     search->failed = unnamed && (search->call_memos = goleak_alloc_zeroed(search->hope->alloc, size)) == NULL;
@@ -85,6 +86,13 @@ ALWAYS_INLINE uint64_t family_of(const struct goleak_hope_search *search, uint32
     return function != 0 ? (uint64_t)parent << 32 | function : 0;
 }
 
+/* It waits for connections: it holds no lock meanwhile, and receives nothing. Whom it starts then may send. */
+static bool listens(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const uint32_t stack = goleak_waiting_stack(record);
+    return search->accept != 0 && stack != 0 && goleak_symbols_stands_in(search->input->symbols, stack, search->accept);
+}
+
 enum goleak_patience goleak_hope_patience_of(const struct goleak_hope_search *search,
                                              const struct goleak_record *record)
 {
@@ -93,9 +101,9 @@ enum goleak_patience goleak_hope_patience_of(const struct goleak_hope_search *se
     const struct goleak_habit *here = by_timer ? goleak_waits_here(search->input->waits, record) : NULL;
     uint32_t naps = goleak_waits_naps(search->input->waits, record) + (here != NULL ? here->nobody : 0);
     bool first = by_timer && here == NULL; /* its timer has not fired yet: nobody at work waits for that */
-    return naps >= limits->chances                    ? GOLEAK_PATIENCE_NONE
-           : first || naps >= limits->chances_at_work ? GOLEAK_PATIENCE_SOME
-                                                      : GOLEAK_PATIENCE_ALL;
+    return naps >= limits->chances                                               ? GOLEAK_PATIENCE_NONE
+           : first || naps >= limits->chances_at_work || listens(search, record) ? GOLEAK_PATIENCE_SOME
+                                                                                 : GOLEAK_PATIENCE_ALL;
 }
 
 enum goleak_patience goleak_hope_patience_with(const struct goleak_record *record)

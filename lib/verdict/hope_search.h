@@ -54,6 +54,7 @@ struct goleak_hope_search {
     uint64_t *in_sync;             /* it is blocked in package sync: at a lock, or in a WaitGroup */
     uint64_t *groups;              /* … in a WaitGroup, and nobody has given it hope */
     uint64_t *askers;              /* who asks for those beside it: `hopeless`, or some of them */
+    bool takes_signals;            /* somebody waits for those that the system sends */
     bool any_at_lock;
     bool any_collector;
     struct goleak_call_memo { /* which calls go on: many have the same stacks */
@@ -94,6 +95,7 @@ struct goleak_hope_search {
     uint32_t *nodes;               /* the record, of those who are blocked */
     bool any_blocked;
     uint32_t runtime_main, main_main, do_init; /* strings; 0: not told */
+    uint32_t accept;                           /* string: of who waits for the connections of others */
     uint32_t pipe_writes[2];                   /* … of io.Pipe and net.Pipe, in which one sends though it selects */
     uint32_t lost;                             /* string: of functions whose names were lost, which are not one */
     uint32_t *queue;                    /* those who became hopeful, whose relations are not looked at yet */

@@ -28,12 +28,28 @@ static bool is_of_init(const struct goleak_hope_search *search, const struct gol
     return search->do_init != 0 && goleak_symbols_stands_in(search->input->symbols, stack, search->do_init);
 }
 
+/* Of main, in a program that waits for signals: it rested for nearly as long as this one waits, until it was told to end
+ * the program. */
+static bool has_rested(const struct goleak_hope_search *search, const struct goleak_record *spawner, int64_t waited)
+{
+    const struct goleak_waits *waits = search->input->waits;
+    const int64_t least = waited - waited / search->input->limits->together;
+    if (!search->takes_signals)
+        return false;
+    for (uint32_t at = goleak_first_habit(spawner); at != 0; at = goleak_habit_at(waits, at)->next)
+        if (goleak_habit_at(waits, at)->longest >= least)
+            return true;
+    return false;
+}
+
 /* Waits for what others do. Who sleeps has not come to rest; who has just been woken was at rest, and will be, but for
  * main, which ends the program. */
 static bool is_kept(const struct goleak_hope_search *search, const struct goleak_record *spawner, int64_t waited)
 {
     if (spawner == NULL)
         return false;
+    if ((spawner->flags & GOLEAK_REC_MAIN) != 0 && has_rested(search, spawner, waited))
+        return true;
     if (spawner->state == GOLEAK_STATE_WAITING)
         return (spawner->flags & GOLEAK_REC_BLOCKED) || spawner->reason == GOLEAK_REASON_NET;
     int64_t awake = goleak_waited(spawner, search->input->last);
