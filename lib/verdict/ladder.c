@@ -31,7 +31,7 @@
  *          … but its site rises, most of its kind are never woken, and
  *            nobody who acts is beside it or its child                       likely
  *        older than the recording, and nothing of the above                  unknown
- *          … a sender, or one at a lock                                      suspect
+ *          … a sender, or one at a lock, or others leak in its place         suspect
  *        and what was lost may explain it, or it began with a cut            one lower
  */
 #include "verdict/rules.h"
@@ -96,6 +96,7 @@ static const struct rule {
     { "beyond", FOR, NEEDS_WAKEUPS, goleak_rule_beyond },
     { "shape", FOR, NEEDS_NOTHING, goleak_rule_shape },
     { "spawner-gone", FOR, NEEDS_NOTHING, goleak_rule_spawner_gone },
+    { "alike", FOR, NEEDS_STACKS, goleak_rule_alike },
     { "nobody", FOR, NEEDS_WAKERS, goleak_rule_nobody },
 
     { "holder", AGAINST, NEEDS_LOCKS, goleak_rule_holder },
@@ -247,6 +248,26 @@ static const struct goleak_rise *rise_of(const struct goleak_case *c)
     return &c->input->rises[is_told ? place : c->input->ledger->count];
 }
 
+/* What one waits for, where, and as what it was started. */
+struct place {
+    uint32_t reason, blocked_at, start;
+};
+
+static struct place place_of(const struct goleak_verdict_input *input, const struct goleak_record *record)
+{
+    const uint32_t stack = goleak_waiting_stack(record);
+    return (struct place) { record->reason, goleak_symbols_blocked_at(input->symbols, stack),
+                            goleak_symbols_started_by(input->symbols, stack) };
+}
+
+/* So many that are not older than the recording leak in its place. */
+static uint64_t leaks_at(const struct goleak_verdict_input *input, const struct goleak_record *record)
+{
+    const struct place place = place_of(input, record);
+    const uint32_t id = place.blocked_at != 0 ? goleak_intern_find(&input->leaky, &place, sizeof place) : 0;
+    return id != 0 ? input->leaks[id - 1] : 0;
+}
+
 static struct goleak_case open_case(const struct goleak_verdict_input *input, uint32_t index)
 {
     const struct goleak_record *record = goleak_store_at(input->store, index);
@@ -276,6 +297,7 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
         c.root_leaks = root <= GOLEAK_VERDICT_SUSPECT;
         c.root_suspect = root == GOLEAK_VERDICT_SUSPECT;
     }
+    c.leak_alike = c.older && input->leaks_known ? leaks_at(input, record) : 0;
     c.rise = rise_of(&c);
     c.tie = goleak_tie_of(&input->ties, record);
     c.unread = goleak_is_unread(&input->ties, record);
@@ -395,7 +417,7 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
     if ((c->older && c->habit != NULL) || speaks(c, AGAINST) || speaks(c, YOUNG))
         return GOLEAK_VERDICT_WAITING;
     if (c->older)
-        return is_at_work(c) ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_UNKNOWN;
+        return is_at_work(c) || c->leak_alike != 0 ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_UNKNOWN;
     return startup && births_alike(c) < c->input->limits->endless_created ? GOLEAK_VERDICT_SUSPECT
                                                                           : GOLEAK_VERDICT_LIKELY;
 }
@@ -610,6 +632,57 @@ static bool count_alive(struct goleak_verdict_input *input)
     return input->alive != NULL && find_lasts(input);
 }
 
+static bool is_older(const struct goleak_record *record)
+{
+    return goleak_is_blocked(record) && (record->flags & GOLEAK_REC_PREEXISTING) != 0 &&
+           (record->flags & GOLEAK_REC_SYSTEM) == 0;
+}
+
+static bool is_any_older(const struct goleak_verdict_input *input)
+{
+    const struct goleak_bunches *bunches = &input->bunches;
+    for (size_t i = 1; i <= bunches->index.count; i++)
+        if (bunches->all[i].sum.count != 0 &&
+            is_older(goleak_store_at(input->store, goleak_bunch_one(&bunches->all[i]))))
+            return true;
+    for (size_t i = 0; i < bunches->alone_count; i++)
+        if (is_older(goleak_store_at(input->store, bunches->alone[i])))
+            return true;
+    return false;
+}
+
+/* False: memory. */
+static bool note_leaks(struct goleak_verdict_input *input, uint32_t index, uint64_t count)
+{
+    const struct goleak_record *record = goleak_store_at(input->store, index);
+    const struct place place = place_of(input, record);
+    if (!goleak_is_blocked(record) || (record->flags & GOLEAK_REC_PREEXISTING) != 0 || place.blocked_at == 0 ||
+        goleak_verdict_of(input, index) > GOLEAK_VERDICT_LIKELY)
+        return true;
+    const size_t before = input->leaky.count;
+    const uint32_t id = goleak_intern_add(&input->leaky, &place, sizeof place);
+    if (id == 0 || !goleak_grow(input->alloc, &input->leaks, &input->leak_capacity, id, sizeof *input->leaks))
+        return false;
+    input->leaks[id - 1] = (id > before ? 0 : input->leaks[id - 1]) + count;
+    return true;
+}
+
+/* What is seen of others tells of those of which too little was seen. False: memory. */
+static bool find_leaks(struct goleak_verdict_input *input)
+{
+    const struct goleak_bunches *bunches = &input->bunches;
+    bool good = true;
+    if (!is_any_older(input))
+        return true;
+    for (size_t i = 1; i <= bunches->index.count && good; i++)
+        good = bunches->all[i].sum.count == 0 ||
+               note_leaks(input, goleak_bunch_one(&bunches->all[i]), bunches->all[i].sum.count);
+    for (size_t i = 0; i < bunches->alone_count && good; i++)
+        good = note_leaks(input, bunches->alone[i], 1);
+    input->leaks_known = good;
+    return good;
+}
+
 static bool is_any_start_told(const struct goleak_verdict_input *input)
 {
     uint64_t address;
@@ -652,6 +725,7 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
     goleak_hope_init(&input->hope, input->alloc);
     goleak_ties_init(&input->ties, input->alloc);
     goleak_bunches_init(&input->bunches, input->alloc);
+    goleak_intern_init(&input->leaky, input->alloc);
     goleak_cohorts_init(&input->cohorts, input->alloc);
     input->lost = part_lost(input);
     input->starts_told = is_any_start_told(input);
@@ -671,6 +745,8 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
         status = goleak_bunches_find(&input->bunches, &known, &input->hope, &input->ties, input->min_age_ns != 0);
     if (status == GOLEAK_OK && weighed)
         status = goleak_cohorts_find(&input->cohorts, &known, &input->hope, &input->bunches);
+    if (status == GOLEAK_OK && weighed && input->stacks_told && !find_leaks(input))
+        status = goleak_alloc_failure(input->alloc);
     return status;
 }
 
@@ -681,6 +757,10 @@ void goleak_verdict_release(struct goleak_verdict_input *input)
     goleak_holders_release(&input->holders);
     goleak_growth_free(input->ledger, input->rises, input->alloc);
     input->rises = NULL;
+    goleak_intern_release(&input->leaky);
+    if (input->leaks != NULL)
+        goleak_free(input->alloc, input->leaks, input->leak_capacity * sizeof *input->leaks);
+    input->leaks = NULL;
     goleak_bunches_release(&input->bunches);
     goleak_cohorts_release(&input->cohorts);
     if (input->alive != NULL)

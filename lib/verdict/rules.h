@@ -26,7 +26,8 @@ struct goleak_case {
     const struct goleak_record *record;
     uint32_t index; /* of the record */
     bool blocked;   /* on the leak-capable set */
-    bool older;     /* than the recording */
+    bool older;     /* than the recording … */
+    uint64_t leak_alike; /* … and so many that are not leak in the same place */
     bool bare;      /* neither wake-ups, objects nor stacks: the article's own form */
     int64_t waited; /* in moments; 0: not told */
     const struct goleak_habit *habit; /* here; NULL: it was never woken here */
@@ -61,7 +62,7 @@ goleak_rule goleak_rule_alive_only, goleak_rule_main, goleak_rule_system, goleak
 /* signals.c: what speaks for a leak */
 goleak_rule goleak_rule_waker_gone, goleak_rule_never_woken, goleak_rule_sender, goleak_rule_left_out,
     goleak_rule_unread, goleak_rule_rises, goleak_rule_never_ends, goleak_rule_beyond, goleak_rule_shape,
-    goleak_rule_orphan, goleak_rule_spawner_gone, goleak_rule_nobody;
+    goleak_rule_orphan, goleak_rule_spawner_gone, goleak_rule_alike, goleak_rule_nobody;
 /* counter.c: what speaks against it */
 goleak_rule goleak_rule_serves, goleak_rule_timed, goleak_rule_timer, goleak_rule_shared, goleak_rule_pool,
     goleak_rule_beside, goleak_rule_child, goleak_rule_passed, goleak_rule_inside, goleak_rule_reader,

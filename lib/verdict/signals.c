@@ -340,6 +340,17 @@ GOLEAK_RULE(spawner_gone)
     return true;
 }
 
+GOLEAK_RULE(alike)
+{
+    if (c->leak_alike == 0)
+        return false;
+    goleak_say(out, "%" PRIu64 " that wait%s in the same place%s, and %s started since the recording began",
+               c->leak_alike, c->leak_alike == 1 ? "s" : "", c->leak_alike == 1 ? " leaks" : " leak",
+               c->leak_alike == 1 ? "was" : "were");
+    goleak_say_number(out, "leaks", (int64_t)c->leak_alike);
+    return true;
+}
+
 /* Where several processes are recorded, those of all of them are counted together. */
 GOLEAK_RULE(nobody)
 {

@@ -55,6 +55,10 @@ struct goleak_verdict_input {
     struct goleak_ties ties;
     struct goleak_bunches bunches;
     struct goleak_cohorts cohorts;
+    struct goleak_intern leaky; /* bytes: where those leak that are not older than the recording; if any is */
+    uint64_t *leaks;            /* by that number, less 1: how many */
+    size_t leak_capacity;
+    bool leaks_known;          /* all of them are noted */
     struct goleak_rise *rises; /* by spawn site, of all processes */
     uint32_t *alive;           /* how many, by spawn site; NULL: each is its place's only one */
     int64_t *lasts;            /* by place: when it has started one last; NULL with `alive` */
