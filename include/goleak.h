@@ -323,6 +323,7 @@ struct goleak_evidence {
     char text[224];        /* one sentence                                   */
     struct goleak_value values[GOLEAK_EVIDENCE_VALUES];
     size_t value_count;
+    bool against; /* it speaks against a leak, or lowers the verdict */
 };
 
 #define GOLEAK_EVIDENCE_MAX 4

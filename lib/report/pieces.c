@@ -17,6 +17,7 @@ void goleak_write_evidence(struct goleak_json *json, const struct goleak_evidenc
                 goleak_json_i64(json, value->name, value->number);
         }
         goleak_json_close(json, '}');
+        goleak_json_bool(json, "against", evidence[i].against);
         goleak_json_close(json, '}');
     }
     goleak_json_close(json, ']');

@@ -353,7 +353,8 @@ static void write_goroutines(struct goleak_text_report *report)
     if (!goleak_model_tells_identity(report->view->model))
         goleak_page_words(page, GOLEAK_PLAIN, " by count");
     if (goleak_model_tells_blocked(report->view->model) && sum->live_at_end != 0)
-        goleak_page_print(page, GOLEAK_PLAIN, ", %s of them blocked", goleak_words_count(sum->blocked_at_end).text);
+        goleak_page_print(page, GOLEAK_PLAIN, ", %s of them %s", goleak_words_count(sum->blocked_at_end).text,
+                          sum->verdicts[GOLEAK_VERDICT_UNKNOWN] != 0 ? "known to be blocked" : "blocked");
     goleak_text_end(report);
     write_living(report);
     if (report->capture.has_blocking)

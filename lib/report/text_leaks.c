@@ -292,6 +292,8 @@ static void write_evidence(struct goleak_text_report *report, const struct golea
     }
     for (size_t i = 0; i < leak->evidence_count; i++) {
         goleak_text_label(report, FIELDS, i == 0 ? "why" : "");
+        if (i != 0 && leak->evidence[i].against)
+            goleak_page_words(report->page, GOLEAK_PLAIN, "but ");
         goleak_page_words(report->page, GOLEAK_PLAIN, leak->evidence[i].text);
         goleak_text_end(report);
     }

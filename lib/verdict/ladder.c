@@ -88,15 +88,15 @@ static const struct rule {
     { "waker-gone", FOR, NEEDS_WAKERS, goleak_rule_waker_gone },
     { "never-woken", FOR, NEEDS_WAKEUPS, goleak_rule_never_woken },
     { "sender", FOR, NEEDS_WAKEUPS, goleak_rule_sender },
-    { "left-out", FOR, NEEDS_WAKEUPS, goleak_rule_left_out },
     { "unread", FOR, NEEDS_STACKS, goleak_rule_unread },
+    { "left-out", FOR, NEEDS_WAKEUPS, goleak_rule_left_out },
     { "orphan", FOR, NEEDS_SITE, goleak_rule_orphan },
     { "rises", FOR, NEEDS_SITE, goleak_rule_rises },
     { "never-ends", FOR, NEEDS_SITE, goleak_rule_never_ends },
     { "beyond", FOR, NEEDS_WAKEUPS, goleak_rule_beyond },
     { "shape", FOR, NEEDS_NOTHING, goleak_rule_shape },
     { "spawner-gone", FOR, NEEDS_NOTHING, goleak_rule_spawner_gone },
-    { "alike", FOR, NEEDS_STACKS, goleak_rule_alike },
+    { "alike", FOR, NEEDS_NOTHING, goleak_rule_alike },
     { "nobody", FOR, NEEDS_WAKERS, goleak_rule_nobody },
 
     { "holder", AGAINST, NEEDS_LOCKS, goleak_rule_holder },
@@ -307,6 +307,7 @@ static struct goleak_case open_case(const struct goleak_verdict_input *input, ui
 static bool ask(const struct rule *rule, const struct goleak_case *c, struct goleak_saying *out)
 {
     out->evidence.rule = rule->id;
+    out->evidence.against = weight_of(rule) == GOLEAK_AGAINST || weight_of(rule) == GOLEAK_LOWERS;
     out->evidence.text[0] = '\0';
     out->evidence.value_count = 0;
     out->mute = false;

@@ -202,8 +202,8 @@ GOLEAK_RULE(left_out)
                    c->habit->ended, since);
     else
         goleak_say(out,
-                   "woken here %" PRIu32 " times; others like it at most %" PRIu32
-                   " times between two of these, but %" PRIu32 " times since",
+                   "woken here %" PRIu32 " times, with at most %" PRIu32
+                   " wake-ups of others like it in between; since the last of these there were %" PRIu32 "",
                    c->habit->ended, c->habit->gap - 1, since);
     goleak_say_number(out, "waits_ended", c->habit->ended);
     goleak_say_number(out, "waits_ended_between", c->habit->gap - 1);
@@ -374,6 +374,12 @@ static bool waits_in(const struct goleak_case *c, const char *part)
     return goleak_waits_in(&known, c->record, part);
 }
 
+/* Else they may send again once they are let go: it is they who leak. */
+static bool are_wakers_ended(const struct goleak_case *c)
+{
+    return goleak_hope_waker(c->input->store, c->habit, 0) == 0 && goleak_hope_waker(c->input->store, c->habit, 1) == 0;
+}
+
 /* The classic ones. */
 static const char *shape_of(const struct goleak_case *c)
 {
@@ -383,11 +389,13 @@ static const char *shape_of(const struct goleak_case *c)
                : c->habit == NULL ? "a sender from which nobody receives any more"
                                   : NULL;
     case GOLEAK_REASON_CHAN_RECV:
-        return goleak_is_deserted(c) ? "a receiver whose channel was not closed by its last sender" : NULL;
+        return goleak_is_deserted(c) && are_wakers_ended(c)
+                   ? "a receiver whose channel was not closed by its last sender"
+                   : NULL;
     case GOLEAK_REASON_COND_WAIT:
         return c->habit == NULL ? "a waiter that no Signal or Broadcast has reached" : NULL;
     case GOLEAK_REASON_SYNC:
-        return waits_in(c, "WaitGroup") ? "a Wait without enough calls of Done"
+        return waits_in(c, "WaitGroup") ? "a Wait without enough calls of Done, or for some that are stuck themselves"
                : waits_in(c, "Mutex")   ? "a lock that was not given back"
                : waits_in(c, "semacquire")
                    ? "a lock that was not given back, or a Wait without enough calls of Done: collect the stacks of "
