@@ -4,28 +4,29 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define INLINED 32  /* frames of one instruction; more are as good as none */
 #define COMPARED 16 /* starts of goroutines that are looked up to see whether the file fits */
 #define AGREED 3    /* so many starts may tell how far off the file was loaded */
 #define PAGE 4096
 #define PAGES 4 /* that a function of the runtime has at most; what is said to be longer is damaged */
 
-/* The place of an instruction in the function that holds it. */
-static bool place_of(const struct goleak_image *image, uint64_t address, struct goleak_place *out)
+/* The places of an instruction: in the function that holds it, and before that in those that were inlined there, the
+ * innermost first. Returns how many; 0: not known. */
+static size_t places_of(const struct goleak_image *image, uint64_t address, struct goleak_place *out)
 {
-    struct goleak_image_frame frames[INLINED];
+    struct goleak_image_frame frames[GOLEAK_INLINED];
     struct goleak_image_function function;
-    size_t count = goleak_image_frames(image, address, frames, INLINED);
-    if (count != 0 && count < INLINED && frames[count - 1].function != NULL) {
-        *out = (struct goleak_place){ frames[count - 1].function, frames[count - 1].file, frames[count - 1].line };
-        return true;
+    size_t count = goleak_image_frames(image, address, frames, GOLEAK_INLINED);
+    if (count != 0 && count < GOLEAK_INLINED && frames[count - 1].function != NULL) {
+        for (size_t i = 0; i < count; i++)
+            out[i] = (struct goleak_place) { frames[i].function, frames[i].file, frames[i].line };
+        return count;
     }
     if (!goleak_image_at(image, address, &function) || function.name[0] == '\0')
-        return false;
+        return 0;
     *out = (struct goleak_place){ .function = function.name };
     if (!goleak_image_line(image, address, &out->file, &out->line))
         out->file = NULL;
-    return true;
+    return 1;
 }
 
 /* As far as starts have been compared. */
@@ -34,20 +35,19 @@ static bool is_strange(const struct goleak_names *names)
     return names->unfitting * 2 > names->compared;
 }
 
-static bool at(void *context, uint64_t address, bool after_call, struct goleak_place *out)
+static size_t all_at(struct goleak_names *names, uint64_t address, bool after_call, struct goleak_place *out)
 {
-    struct goleak_names *names = context;
+    size_t count = 0;
     if (is_strange(names))
-        return false;
-    for (size_t i = 0; i < names->shift_count; i++) {
+        return 0;
+    for (size_t i = 0; i < names->shift_count && count == 0; i++) {
         uint64_t linked = address - names->shifts[i];
-        if (linked != 0 && place_of(names->image, linked - after_call, out))
-            return true;
+        count = linked != 0 ? places_of(names->image, linked - after_call, out) : 0;
     }
     if (names->shift_count != 0 || address == 0)
-        return false;
+        return count;
     names->unplaced += address > names->text_end;
-    return place_of(names->image, address - after_call, out); /* places in the file are far below what is loaded */
+    return places_of(names->image, address - after_call, out); /* places in the file are far below what is loaded */
 }
 
 /* Tracers name functions as the symbol table does: with the ABI of assembly. */
@@ -61,15 +61,41 @@ static bool find_named(const struct goleak_image *image, const char *function, s
            goleak_image_named(image, function, size - (sizeof abi - 1), out);
 }
 
+static size_t all_in(const struct goleak_names *names, const char *function, size_t size, uint64_t offset,
+                     bool after_call, struct goleak_place *out)
+{
+    struct goleak_image_function found;
+    if (is_strange(names) || !find_named(names->image, function, size, &found) || offset > found.end - found.entry)
+        return 0;
+    size_t count = places_of(names->image, found.entry + offset - (after_call && offset != 0), out);
+    return count != 0 && out[count - 1].file != NULL ? count : 0;
+}
+
+static size_t frames(void *context, const char *function, size_t size, uint64_t offset, bool after_call,
+                     struct goleak_place out[GOLEAK_INLINED])
+{
+    return size != 0 ? all_in(context, function, size, offset, after_call, out)
+                     : all_at(context, offset, after_call, out);
+}
+
+/* In the function that a tracer sees, the outermost. */
+static bool at(void *context, uint64_t address, bool after_call, struct goleak_place *out)
+{
+    struct goleak_place all[GOLEAK_INLINED];
+    size_t count = all_at(context, address, after_call, all);
+    if (count != 0)
+        *out = all[count - 1];
+    return count != 0;
+}
+
 static bool in(void *context, const char *function, size_t size, uint64_t offset, bool after_call,
                struct goleak_place *out)
 {
-    const struct goleak_names *names = context;
-    struct goleak_image_function found;
-    if (is_strange(names) || !find_named(names->image, function, size, &found) || offset > found.end - found.entry ||
-        !place_of(names->image, found.entry + offset - (after_call && offset != 0), out))
-        return false;
-    return out->file != NULL;
+    struct goleak_place all[GOLEAK_INLINED];
+    size_t count = all_in(context, function, size, offset, after_call, all);
+    if (count != 0)
+        *out = all[count - 1];
+    return count != 0;
 }
 
 static const char *without_folders(const char *path, size_t *size)
@@ -289,7 +315,7 @@ enum goleak_status goleak_names_open(struct goleak_names *names, struct goleak_a
     names->text_end = info.text_end;
     names->shift_count = !info.movable; /* 0 */
     find_within(names);
-    names->resolver = (struct goleak_resolver){ names, at, in, address_of, recorded, created, within, 0 };
+    names->resolver = (struct goleak_resolver) { names, at, in, frames, address_of, recorded, created, within, 0 };
     return GOLEAK_OK;
 }
 

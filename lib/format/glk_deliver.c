@@ -34,8 +34,9 @@ static void tell_creations(const struct goleak_reader *reader, const struct gole
     }
 }
 
-/* A frame that its recording had no line for: an executable that is given now may. */
-static uint32_t name_frame(struct goleak_symbols *symbols, uint32_t frame, bool after_call)
+/* A frame that its recording had no line for: an executable that is given now may, and for the calls that were inlined
+ * there. Returns how many; 0: memory. */
+static size_t name_frame(struct goleak_symbols *symbols, uint32_t frame, bool after_call, uint32_t out[GOLEAK_INLINED])
 {
     uint64_t number;
     size_t size, name_size;
@@ -45,9 +46,10 @@ static uint32_t name_frame(struct goleak_symbols *symbols, uint32_t frame, bool 
         name_size = 0;
     const char *rest = text + (name_size <= size ? name_size : size);
     const char *sign = name_size != 0 ? "+0x" : "0x";
+    out[0] = frame;
     if (!goleak_text_begins(rest, sign) || goleak_parse_hex(rest + strlen(sign), end, &number) != end)
-        return frame;
-    return goleak_symbols_frame(symbols, name, name_size, number, after_call);
+        return 1;
+    return goleak_symbols_frames(symbols, name, name_size, number, after_call, out);
 }
 
 /* 0: the frame has more than an address. */
@@ -82,12 +84,18 @@ static uint32_t name_stack(struct goleak_reader *reader, enum goleak_event_kind 
     goleak_symbols_tell_ends(symbols, kind, address_of(symbols, frames[0]),
                              count > 1 ? address_of(symbols, frames[count - 1]) : 0);
     look_again(reader);
-    uint32_t *list = goleak_alloc_array(alloc, count, sizeof *list);
-    bool good = list != NULL;
-    for (size_t i = 0; i < count && good; i++)
-        good = (list[i] = name_frame(symbols, frames[i], i != 0)) != 0;
-    uint32_t named = good ? goleak_symbols_stack(symbols, list, count) : 0;
-    goleak_free(alloc, list, count * sizeof *list);
+    uint32_t *list = NULL, one[GOLEAK_INLINED], named = 0;
+    size_t to = 0, capacity = 0, more = 1;
+    for (size_t i = 0; i < count && more != 0; i++) {
+        more = name_frame(symbols, frames[i], i != 0, one);
+        more = goleak_grow(alloc, &list, &capacity, to + more, sizeof *list) ? more : 0;
+        if (more != 0)
+            memcpy(list + to, one, more * sizeof *one);
+        to += more;
+    }
+    if (more != 0)
+        named = goleak_symbols_stack(symbols, list, to);
+    goleak_free(alloc, list, capacity * sizeof *list);
     reader->named[stack] = named;
     return named;
 }

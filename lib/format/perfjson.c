@@ -74,15 +74,19 @@ static bool read_frame(struct goleak_perf_json *json, struct goleak_json_text *t
     bool has_place = resolver != NULL && resolver->at(resolver->context, address, sample->frames != 0, &place) &&
                      (name.size == 0 || (strlen(place.function) <= json->symbol.size &&
                                          memcmp(place.function, json->symbol.data, strlen(place.function)) == 0));
-    uint32_t frame = has_place || name.size == 0
-                         ? goleak_symbols_address(symbols, address, sample->frames != 0)
-                         : goleak_symbols_function(symbols, json->symbol.data, json->symbol.size);
-    sample->failed = frame == 0 || json->symbol.failed ||
-                     !goleak_grow(json->sample.alloc, &json->frames, &json->frame_capacity, sample->frames + 1,
+    uint32_t frames[GOLEAK_INLINED] = { 0 };
+    size_t count = 1;
+    if (has_place || name.size == 0)
+        count = goleak_symbols_frames(symbols, NULL, 0, address, sample->frames != 0, frames);
+    else
+        frames[0] = goleak_symbols_function(symbols, json->symbol.data, json->symbol.size);
+    sample->failed = count == 0 || frames[0] == 0 || json->symbol.failed ||
+                     !goleak_grow(json->sample.alloc, &json->frames, &json->frame_capacity, sample->frames + count,
                                   sizeof *json->frames);
     if (sample->failed)
         return false;
-    json->frames[sample->frames++] = frame;
+    memcpy(json->frames + sample->frames, frames, count * sizeof *frames);
+    sample->frames += count;
     return true;
 }
 

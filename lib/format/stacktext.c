@@ -234,17 +234,19 @@ void goleak_stacktext_add(struct goleak_stacktext *text, const char *at, const c
     goleak_buf_char(&text->block, '\n');
 }
 
-static uint32_t frame_of(struct goleak_stacktext *text, const struct goleak_frame_text *parts, bool after_call)
+/* Returns how many; 0 when memory ends. */
+static size_t frames_of(struct goleak_stacktext *text, const struct goleak_frame_text *parts, bool after_call,
+                        uint32_t out[GOLEAK_INLINED])
 {
     uint64_t address = parts->offset;
-    if (parts->size != 0 && parts->offset == UINT64_MAX)
-        return goleak_symbols_function(text->symbols, parts->function, parts->size);
-    if (parts->size != 0)
-        return goleak_symbols_frame(text->symbols, parts->function, parts->size, parts->offset, after_call);
-    if (parts->has_file_offset)
+    if (parts->size != 0 && parts->offset == UINT64_MAX) {
+        out[0] = goleak_symbols_function(text->symbols, parts->function, parts->size);
+        return out[0] != 0;
+    }
+    if (parts->size == 0 && parts->has_file_offset)
         goleak_symbols_address_of(text->symbols, parts->object, parts->object_size, parts->file_offset, !after_call,
                                   &address);
-    return goleak_symbols_address(text->symbols, address, after_call);
+    return goleak_symbols_frames(text->symbols, parts->function, parts->size, address, after_call, out);
 }
 
 static bool parse_block(struct goleak_stacktext *text, struct goleak_stack_block *out)
@@ -257,12 +259,13 @@ static bool parse_block(struct goleak_stacktext *text, struct goleak_stack_block
         if (newline == NULL)
             newline = end;
         if (goleak_stacktext_split(at, newline, &parts) && (parts.size != 0 || parts.offset != 0)) {
-            if (!goleak_grow(text->block.alloc, &text->frames, &text->frame_capacity, count + 1, sizeof *text->frames))
+            uint32_t frames[GOLEAK_INLINED];
+            size_t more = frames_of(text, &parts, count != 0, frames);
+            if (more == 0 || !goleak_grow(text->block.alloc, &text->frames, &text->frame_capacity, count + more,
+                                          sizeof *text->frames))
                 return false;
-            uint32_t frame = frame_of(text, &parts, count != 0);
-            if (frame == 0)
-                return false;
-            text->frames[count++] = frame;
+            memcpy(text->frames + count, frames, more * sizeof *frames);
+            count += more;
         }
         at = newline + 1;
         out->lines++;

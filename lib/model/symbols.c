@@ -93,6 +93,30 @@ uint32_t goleak_symbols_frame(struct goleak_symbols *symbols, const char *functi
     return add_frame(symbols, text, size + (size_t)more, function, size);
 }
 
+/* By the executable; 0: it does not know, or there is none. */
+static size_t places_of(const struct goleak_symbols *symbols, const char *function, size_t size, uint64_t offset,
+                        bool after_call, struct goleak_place places[GOLEAK_INLINED])
+{
+    const struct goleak_resolver *resolver = symbols->resolver;
+    if (resolver == NULL || resolver->frames == NULL)
+        return 0;
+    return resolver->frames(resolver->context, function, size, offset, after_call, places);
+}
+
+size_t goleak_symbols_frames(struct goleak_symbols *symbols, const char *function, size_t size, uint64_t offset,
+                             bool after_call, uint32_t out[GOLEAK_INLINED])
+{
+    struct goleak_place places[GOLEAK_INLINED];
+    const size_t count = after_call ? places_of(symbols, function, size, offset, true, places) : 0;
+    for (size_t i = 0; i < count; i++)
+        if ((out[i] = add_place(symbols, &places[i])) == 0)
+            return 0;
+    if (count != 0)
+        return count;
+    out[0] = goleak_symbols_frame(symbols, function, size, offset, after_call);
+    return out[0] != 0;
+}
+
 uint32_t goleak_symbols_frame_line(struct goleak_symbols *symbols, const char *function, size_t size,
                                    const char *file, size_t file_size, uint64_t line)
 {
@@ -181,6 +205,11 @@ bool goleak_symbols_place(const struct goleak_symbols *symbols, uint64_t address
                           struct goleak_place *place)
 {
     const struct goleak_resolver *resolver = symbols->resolver;
+    struct goleak_place places[GOLEAK_INLINED];
+    if (after_call && places_of(symbols, NULL, 0, address, true, places) != 0) {
+        *place = places[0];
+        return true;
+    }
     if (resolver != NULL && resolver->at(resolver->context, address, after_call, place))
         return true;
     uint32_t told = goleak_idmap_get(&symbols->places, place_key(address, after_call));

@@ -49,6 +49,8 @@ struct goleak_place {
     uint32_t line;
 };
 
+#define GOLEAK_INLINED 32 /* frames of one instruction; more are as good as none */
+
 /* Functions of the runtime that a recording tells addresses in: of probes, and of the ends of stacks. */
 enum goleak_within {
     GOLEAK_WITHIN_NEWPROC, /* where newproc1 begins, and where it returns to */
@@ -67,6 +69,10 @@ struct goleak_resolver {
     bool (*at)(void *context, uint64_t address, bool after_call, struct goleak_place *out);
     bool (*in)(void *context, const char *function, size_t size, uint64_t offset, bool after_call,
                struct goleak_place *out);
+    /* Either of these (size 0: by address), and before it the calls that were inlined there, the innermost first. 0: does
+     * not know. */
+    size_t (*frames)(void *context, const char *function, size_t size, uint64_t offset, bool after_call,
+                     struct goleak_place out[GOLEAK_INLINED]);
     /* The address of what lies at this offset in a file; object may be NULL. Where that is
      * the probed function, the file is the recorded program. */
     bool (*address_of)(void *context, const char *object, size_t size, uint64_t offset, bool probed,
@@ -116,6 +122,10 @@ const char *goleak_symbols_text(const struct goleak_symbols *symbols, uint32_t s
 /* function may be empty: then only the address is known. 0 when memory ends. */
 uint32_t goleak_symbols_frame(struct goleak_symbols *symbols, const char *function, size_t size, uint64_t offset,
                               bool after_call);
+/* The same, and of a call those before it that were inlined there: where no call is, a probe stands, and what is inlined
+ * behind it has not begun. Returns how many; 0 when memory ends. */
+size_t goleak_symbols_frames(struct goleak_symbols *symbols, const char *function, size_t size, uint64_t offset,
+                             bool after_call, uint32_t out[GOLEAK_INLINED]);
 uint32_t goleak_symbols_frame_line(struct goleak_symbols *symbols, const char *function, size_t size,
                                    const char *file, size_t file_size, uint64_t line);
 /* A frame in the spelling of another table; function: a string of this one, or 0. */
@@ -130,7 +140,8 @@ uint32_t goleak_symbols_frame_told(struct goleak_symbols *symbols, uint32_t func
  * file_size 0: not known. False: memory. */
 bool goleak_symbols_add_place(struct goleak_symbols *symbols, uint64_t address, bool after_call, const char *function,
                               size_t size, const char *file, size_t file_size, uint32_t line);
-/* What is at an address, by the executable or by what the recording tells itself; false: nobody knows. */
+/* What is at an address, by the executable or by what the recording tells itself; false: nobody knows. Of a call the
+ * innermost place, be it inlined, as the go statement's is; else the function that lies there. */
 bool goleak_symbols_place(const struct goleak_symbols *symbols, uint64_t address, bool after_call,
                           struct goleak_place *place);
 /* Leaves *address as it is where nobody knows. */

@@ -12,7 +12,9 @@
 #include "support/load.h"
 
 #define A 0xc000102000
+#define B 0xc000102380
 #define MAIN "/src/main.go"
+#define MUTEX "/go/src/sync/mutex.go"
 #define PROC "/go/src/runtime/proc.go"
 
 static char folder[64], path[96];
@@ -673,6 +675,20 @@ static void so_is_a_glk_that_was_made_without_the_program(void **state)
     bytes_free(&recording);
 }
 
+/* A tracer sees one frame; where a probe stands, nothing that is inlined has begun. */
+static void expect_inlined(const struct goleak_trace *trace)
+{
+    static const char *const frames[] = { "main.worker " MAIN ":10",       "sync.(*Mutex).Lock " MUTEX ":90",
+                                          "main.(*Pool).lock " MAIN ":33", "main.worker " MAIN ":10",
+                                          "main.(*Pool).lock " MAIN ":33", "main.worker " MAIN ":10" };
+    struct goleak_goroutine g = load_goroutine(trace, B);
+    assert_string_equal(g.created_at, "sync.(*Mutex).Lock " MUTEX ":90");
+    assert_string_equal(g.start_function, "main.worker");
+    for (size_t i = 0; i < COUNT(frames); i++)
+        assert_string_equal(goleak_stack_frame(trace, g.stack, i), frames[i]);
+    assert_null(goleak_stack_frame(trace, g.stack, COUNT(frames)));
+}
+
 static void expect_places(const struct go_exe exe, uint64_t shift)
 {
     struct bytes recording = { 0 };
@@ -689,12 +705,21 @@ static void expect_places(const struct go_exe exe, uint64_t shift)
                  "        0x%" PRIx64 "\n"
                  "        0x10\n"
                  "        main.nobody+7\n"
+                 "\n"
+                 "newproc1: goroutine=c000102380 goid=8 gopc=%" PRIx64 " startpc=%" PRIx64 " ts=4000\n"
+                 "gopark: goroutine=c000102380 goid=8 reason=6 ts=5000\n"
+                 "\n"
+                 "        main.worker+12\n"
+                 "        main.worker+13\n"
+                 "        0x%" PRIx64 "\n"
                  "\n",
                  shift + text + GO_EXE_RUNTIME_MAIN, shift + text + GO_EXE_MAIN + 0x10, shift + text + GO_EXE_WORKER,
-                 shift + text + GO_EXE_WORKER + 0x18, shift + text + GO_EXE_MAIN + 0x11);
+                 shift + text + GO_EXE_WORKER + 0x18, shift + text + GO_EXE_MAIN + 0x11,
+                 shift + text + GO_EXE_WORKER + 0xd, shift + text + GO_EXE_WORKER, shift + text + GO_EXE_WORKER + 0x11);
     for (size_t step = 0; step < 3; step++) {
         struct goleak_trace *trace = load_pieces(&options, recording.data, recording.size, step);
         expect_named(trace);
+        expect_inlined(trace);
         assert_string_equal(load_input(trace).go_version_from, "option");
         goleak_trace_free(trace);
     }
@@ -717,6 +742,7 @@ static void expect_places(const struct go_exe exe, uint64_t shift)
         options.exe = when == 2 ? path : NULL;
         struct goleak_trace *trace = load_pieces(&options, glk.data, glk.size, 0);
         expect_named(trace);
+        expect_inlined(trace);
         goleak_trace_free(trace);
         bytes_free(&made);
         bytes_free(&glk);
