@@ -226,12 +226,13 @@ const char *goleak_stacktext_known(struct goleak_stacktext *text, const char *at
     return at;
 }
 
-void goleak_stacktext_add(struct goleak_stacktext *text, const char *at, const char *end)
+bool goleak_stacktext_add(struct goleak_stacktext *text, const char *at, const char *end)
 {
     if (text->block.size > BLOCK_BYTES)
-        return; /* no stack is so deep: tracers stop at 128 frames or so */
+        return false; /* no stack is so deep: tracers stop at 128 frames or so */
     goleak_buf_append(&text->block, at, (size_t)(end - at));
     goleak_buf_char(&text->block, '\n');
+    return true;
 }
 
 /* Returns how many; 0 when memory ends. */

@@ -58,7 +58,8 @@ const char *goleak_stacktext_known(struct goleak_stacktext *text, const char *at
 
 /* Does this line (blanks before it included) look like a frame? */
 bool goleak_stacktext_is_frame(const char *at, const char *end);
-void goleak_stacktext_add(struct goleak_stacktext *text, const char *at, const char *end);
+/* False: the stack is too long, and this line is none of it. */
+bool goleak_stacktext_add(struct goleak_stacktext *text, const char *at, const char *end);
 /* The addresses of the ends of those lines; 0 where a name stands, or a place in a file. */
 void goleak_stacktext_ends(const struct goleak_stacktext *text, uint64_t *leaf, uint64_t *root);
 /* What was seen before was named as well as was known then: it is read again. */

@@ -257,10 +257,11 @@ bool goleak_textual_frame(struct goleak_textual *text, const struct goleak_line 
 {
     if (text->frames != GOLEAK_FRAMES_AWAITED)
         return text->frames != GOLEAK_FRAMES_NOBODYS;
-    if (line->ended)
-        goleak_stacktext_add(&text->stack, line->at, line->end);
-    else
+    if (!line->ended)
         goleak_textual_cut(text, line);
+    else if (!goleak_stacktext_add(&text->stack, line->at, line->end))
+        goleak_textual_damaged(text, line, line->at,
+                               "found a frame behind 256 KiB of its stack, expected a shorter one: it is left out");
     return true;
 }
 

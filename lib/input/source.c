@@ -65,6 +65,12 @@ static enum goleak_status fail_open(const char *path, int number, struct goleak_
     case EISDIR:
         goleak_error_set(error, GOLEAK_E_IO, "this is a directory; expected a recording, so name a file in it");
         break;
+    case EMFILE:
+    case ENFILE:
+        goleak_error_set(error, GOLEAK_E_IO,
+                         "it cannot be opened (%s): give fewer at a time, or raise the limit (ulimit -n)",
+                         reason_text(number, reason, sizeof reason));
+        break;
     default:
         goleak_error_set(error, GOLEAK_E_IO, "it cannot be opened (%s); expected a readable recording",
                          reason_text(number, reason, sizeof reason));
