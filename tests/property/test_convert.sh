@@ -46,6 +46,54 @@ for signal in TERM INT HUP KILL; do
     done
 done
 
+# Whoever waits for it learns what ended it. It is ended while what it writes stands under another name: more has come
+# through a pipe than is held back to be put in order, and the rest does not come.
+mkfifo slow
+awk 'BEGIN { for (i = 0; i < 300000; i++)
+    printf "newproc1: goroutine=c%09x ts=%d\ngdestroy: goroutine=c%09x ts=%d\n", i * 896, 2 * i, i * 896, 2 * i + 1 }' >brief.txt
+# begin_slowly ARGUMENT... - the tool in the background
+begin_slowly() {
+    "$tool" "$@" &
+    pid=$!
+    exec 3>slow
+    cat brief.txt >&3
+    tries=0
+    until [ -n "$(find . -name '.goleak-report-*')" ] || [ $tries = 100 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    begun=$((tries < 100))
+}
+# end_with SIGNAL
+end_with() {
+    kill -"$1" $pid
+    sleep 0.1
+    exec 3>&-
+    wait $pid 2>/dev/null
+    status=$?
+}
+for signal in TERM:143 HUP:129; do
+    begin_slowly convert slow -o slow.glk
+    end_with ${signal%:*}
+    check "${signal%:*} is what ended convert" test $begun:$status = 1:${signal#*:}
+    check '... without litter' no_litter
+    rm -f .goleak-report-*
+    begin_slowly -f ndjson -o slow.ndjson slow
+    end_with ${signal%:*}
+    check "${signal%:*} is what ended a report" test $begun:$status = 1:${signal#*:}
+    check '... without litter' no_litter
+    rm -f .goleak-report-*
+done
+check 'neither has left anything under its name' test ! -e slow.glk -a ! -e slow.ndjson
+
+# But not whoever was told to ignore it, as nohup does.
+trap '' HUP
+begin_slowly convert slow -o kept.glk
+trap - HUP
+end_with HUP
+check 'what is ignored ends nothing' test $begun:$status = 1:0
+check '... and all is written' test -s kept.glk
+
 # A pipe that feeds it breaks off: what came is a recording, called incomplete or not by its own marks.
 head -c 100000 many.txt | "$tool" convert - -o cut.glk
 check 'what came through a pipe that ended is whole' "$tool" --json --fail-on=never cut.glk

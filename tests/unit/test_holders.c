@@ -148,6 +148,25 @@ static void a_reader_waits_for_a_writer_that_waits_for_readers(void **state)
     assert_true(is_dead(1));
 }
 
+/* A reader and a writer have it at once: a call was not recorded, and nothing is said of who waits for it. */
+static void who_cannot_have_it_together_is_not_believed(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 100; i++) { /* else no lock is looked at */
+        call(2, GOLEAK_LOCK_LOCK, 0x50);
+        call(2, GOLEAK_LOCK_UNLOCK, 0x50);
+    }
+    call(0, GOLEAK_LOCK_RLOCK, 0x10);
+    park(0, GOLEAK_REASON_CHAN_RECV, 19);
+    call(1, GOLEAK_LOCK_LOCK, 0x10);
+    park(1, GOLEAK_REASON_CHAN_RECV, 19);
+    lock_and_wait(3, 0x10);
+    find();
+    assert_true(holders.trusted);
+    assert_false(holders.complete);
+    assert_null(lock_of(3));
+}
+
 static void a_wait_group_is_no_lock(void **state)
 {
     (void)state;
@@ -380,6 +399,7 @@ int main(void)
         TEST(a_circle_and_what_hangs_on_it_is_dead),
         TEST(one_that_locks_twice_is_a_circle_of_its_own),
         TEST(a_reader_waits_for_a_writer_that_waits_for_readers),
+        TEST(who_cannot_have_it_together_is_not_believed),
         TEST(a_wait_group_is_no_lock),
         TEST(one_that_runs_may_have_it),
         TEST(a_lock_may_be_free),

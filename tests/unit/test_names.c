@@ -302,6 +302,9 @@ static void another_program_is_told(void **state)
     created(5, text + GO_EXE_END + 0x1000, "main.third", 5);
     const struct goleak_health_entry *entry = &book.entries[GOLEAK_HEALTH_other_program];
     assert_int_equal(entry->count, 2);
+    struct goleak_health health;
+    goleak_health_get(&book, GOLEAK_HEALTH_other_program, &health);
+    assert_false(health.hurts); /* who waits for what is true without names */
     assert_int_equal(entry->line, 4);
     snprintf(detail, sizeof detail, "main.other began at 0x%" PRIx64 ", where app has the middle of main.worker",
              text + GO_EXE_WORKER + 4);

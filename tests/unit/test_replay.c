@@ -866,6 +866,28 @@ static void without_threads_a_second_main_is_told(void **state)
     goleak_trace_free(trace);
 }
 
+/* Attached, no creation tells it: but main has one address as long as it lives. */
+static void a_main_at_two_addresses_is_two_processes(void **state)
+{
+    struct goleak_trace *trace = load("execute: goroutine=c000002380 goid=1 ts=100\n"
+                                      "execute: goroutine=c000002380 goid=1 ts=200\n"
+                                      "execute: goroutine=d000002380 goid=1 ts=300\n");
+    struct goleak_health health = load_health(trace, "mixed_processes");
+    (void)state;
+    assert_int_equal(health.count, 1);
+    assert_int_equal(health.line, 3);
+    assert_string_equal(health.detail, "goroutine 1 is g d000002380 and g c000002380, too: there is another process");
+    goleak_trace_free(trace);
+    trace = load("execute: goroutine=c000002380 goid=1 pid=100 ts=100\n"
+                 "execute: goroutine=d000002380 goid=1 pid=200 ts=300\n");
+    assert_int_equal(load_count(trace, "mixed_processes"), 0);
+    goleak_trace_free(trace);
+    trace = load("execute: goroutine=c000002380 goid=1 ts=100\n" /* by number alone: */
+                 "execute: goid=1 ts=200\n");
+    assert_int_equal(load_count(trace, "mixed_processes"), 0);
+    goleak_trace_free(trace);
+}
+
 /* ---- named by goid only ---------------------------------------------------- */
 
 static struct goleak_ancestor parent_of(const struct goleak_trace *trace, uint64_t g)
@@ -1092,6 +1114,7 @@ int main(void)
         cmocka_unit_test(threads_that_share_a_place_are_told_apart),
         cmocka_unit_test(one_process_of_many_threads_stays_one),
         cmocka_unit_test(without_threads_a_second_main_is_told),
+        cmocka_unit_test(a_main_at_two_addresses_is_two_processes),
         cmocka_unit_test(a_spawner_named_by_its_goid_shows_itself_later),
         cmocka_unit_test(a_spawner_named_by_its_goid_is_the_one_that_has_it),
         cmocka_unit_test(a_goid_that_is_learnt_late_names_too),

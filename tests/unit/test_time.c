@@ -332,6 +332,22 @@ static void a_clock_that_is_set_back_goes_on(void **state)
     goleak_trace_free(trace);
 }
 
+static uint64_t held_back(unsigned i, uint64_t ns, unsigned where)
+{
+    return i == where ? ns - 7 * (uint64_t)S / 2 : ns;
+}
+
+/* No tracer holds a line back for longer, but some nearly so. */
+static void what_is_less_than_four_seconds_late_is_no_jump(void **state)
+{
+    (void)state;
+    struct goleak_trace *trace = load_changed(4200, held_back, 4000);
+    assert_int_equal(load_count(trace, "clock_jumps"), 0);
+    assert_int_equal(load_count(trace, "reordered"), 1);
+    assert_int_equal(load_capture(trace).duration_ns, 4199 * (int64_t)1000000);
+    goleak_trace_free(trace);
+}
+
 static uint64_t set_back_twice(unsigned i, uint64_t ns, unsigned where)
 {
     return i < where ? ns : i < 2 * where ? ns - 50 * (uint64_t)S : ns - 95 * (uint64_t)S;
@@ -771,6 +787,7 @@ int main(void)
         cmocka_unit_test_setup(what_comes_too_late_is_told_and_replayed_where_it_stands, set_up),
         cmocka_unit_test_setup(a_clock_that_jumps_back_loses_nothing, set_up),
         cmocka_unit_test_setup(a_clock_that_is_set_back_goes_on, set_up),
+        cmocka_unit_test_setup(what_is_less_than_four_seconds_late_is_no_jump, set_up),
         cmocka_unit_test_setup(a_clock_may_be_set_back_again, set_up),
         cmocka_unit_test_setup(one_time_that_is_damaged_is_not_believed, set_up),
         cmocka_unit_test_setup(one_time_far_ahead_is_not_believed, set_up),
