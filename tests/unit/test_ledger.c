@@ -70,6 +70,7 @@ static void what_is_taken_back_never_was(void **state)
     (void)state;
     take(one, COUNT(one));
     expect(0, 1, 0, 0);
+    assert_int_equal(goleak_ledger_at_peak(&ledger, GOLEAK_GAUGE_LIVE, 0), 1);
     take(older, COUNT(older));
     expect(0, 1, 0, 0);
 }
