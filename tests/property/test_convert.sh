@@ -49,8 +49,12 @@ done
 # Whoever waits for it learns what ended it. It is ended while what it writes stands under another name: more has come
 # through a pipe than is held back to be put in order, and the rest does not come.
 mkfifo slow
-awk 'BEGIN { for (i = 0; i < 300000; i++)
-    printf "newproc1: goroutine=c%09x ts=%d\ngdestroy: goroutine=c%09x ts=%d\n", i * 896, 2 * i, i * 896, 2 * i + 1 }' >brief.txt
+awk 'BEGIN {
+    for (i = 0; i < 300000; i++) {
+        printf "newproc1: goroutine=c%09x ts=%d\n", i * 896, 2 * i
+        printf "gdestroy: goroutine=c%09x ts=%d\n", i * 896, 2 * i + 1
+    }
+}' >brief.txt
 # begin_slowly ARGUMENT... - the tool in the background
 begin_slowly() {
     "$tool" "$@" &
