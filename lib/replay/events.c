@@ -218,9 +218,10 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
         proof |= GOLEAK_REC_NOT_MAIN;
     process->created_any = true;
     if (UNLIKELY(record->goid == 1)) {
-        if (process->has_main && (event->has & (GOLEAK_HAS_PID | GOLEAK_HAS_TID)) == 0)
+        if (process->has_main)
             goleak_health_note_at(replay->health, GOLEAK_HEALTH_mixed_processes, 1, event->position,
-                                  "goroutine 1 is created a second time: another process begins");
+                                  "goroutine 1 is created a second time: another process begins, or another program in "
+                                  "this one");
         process->has_main = true;
         process->main_g = goleak_g_told(record->g);
         process->main_tid = event->has & GOLEAK_HAS_TID ? event->tid : 0;

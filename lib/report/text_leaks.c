@@ -18,7 +18,7 @@
 #define FIELDS 5    /* where the fields of a group begin */
 #define FRAMES 8    /* of a stack, shown */
 #define ANCESTORS 8 /* of an example, shown */
-#define ANCESTORS_MOST 65
+#define ANCESTORS_MOST (2 * GOLEAK_LINEAGE_KEPT + 1) /* that a node has at most, and one more */
 
 /* An address is no news for people: the place of creation says more. */
 static bool is_name(const char *start_function)

@@ -856,7 +856,8 @@ static void without_threads_a_second_main_is_told(void **state)
     (void)state;
     assert_int_equal(health.count, 3);
     assert_int_equal(health.line, 3);
-    assert_string_equal(health.detail, "goroutine 1 is created a second time: another process begins");
+    assert_string_equal(health.detail,
+                        "goroutine 1 is created a second time: another process begins, or another program in this one");
     assert_true(health.hurts);
     assert_int_equal(load_count(trace, "implicit_ends"), 0);
     goleak_trace_free(trace);
