@@ -154,14 +154,24 @@ static inline uint32_t goleak_waits_place(const struct goleak_waits *waits, cons
     return goleak_has_habits(record) ? goleak_habit_of(waits, record)->past.here : record->waits;
 }
 
+#define GOLEAK_PLACE_ODD UINT64_C(0x9e3779b97f4a7c15)
+
 /* Whether an object is told cannot be foreseen: no branch asks. */
 static inline uint32_t goleak_place_of(const struct goleak_record *record, uint64_t object)
 {
     uint64_t is_told = object != 0, stack = (uint64_t)record->block_stack << 1 | 1;
     uint64_t key = object | (stack & (is_told - 1));
     key ^= (uint64_t)record->process << 48 ^ (uint64_t)record->reason << 56;
-    uint32_t place = (uint32_t)(key * 0x9e3779b97f4a7c15u >> 33);
+    uint32_t place = (uint32_t)(key * GOLEAK_PLACE_ODD >> 33);
     return (place & ~1u) | (uint32_t)(2 - is_told);
+}
+
+/* The place of the same object for those who wait at it for another reason, of the first 256 processes: a reason is
+ * in the uppermost eight bits of what is multiplied, and so in those of the product. */
+static inline uint32_t goleak_place_for(uint32_t place, enum goleak_reason reason, enum goleak_reason other)
+{
+    const uint32_t turn = (uint32_t)(((uint64_t)other - (uint64_t)reason) * GOLEAK_PLACE_ODD & 0xff);
+    return (place + (turn << 23)) & 0x7fffffffu;
 }
 
 /* Of a wait that is not on the leak-capable set nobody asks where it is, but since when it has napped there, wait after

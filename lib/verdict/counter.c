@@ -169,6 +169,17 @@ GOLEAK_RULE(reader)
     return true;
 }
 
+GOLEAK_RULE(taker)
+{
+    if (c->hope != GOLEAK_HOPE_TAKER)
+        return false;
+    goleak_say(out,
+               "%s has received from its channel again and again, and rests since before it had to wait: it may come "
+               "again",
+               goleak_who(c->input, c->whom).text);
+    return true;
+}
+
 GOLEAK_RULE(scope)
 {
     if (c->hope != GOLEAK_HOPE_SCOPE)

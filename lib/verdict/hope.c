@@ -473,6 +473,45 @@ static void look_at_children(struct goleak_hope_search *search)
     }
 }
 
+/* So many at most send to a channel that others empty now and then. */
+#define SENDERS_MOST 16
+
+/* Those who send where it has received again and again. It came after they had begun, so that they were not started for
+ * it; and it rests since before they had to wait, so that it has had no chance to come. */
+static void give_senders(struct goleak_hope_search *search, const struct goleak_record *taker, uint32_t place)
+{
+    const struct goleak_run crowd = goleak_relation_of(&search->hope->crowds, place);
+    for (size_t i = 0; i < crowd.count && crowd.count <= SENDERS_MOST; i++) {
+        const struct goleak_record *sender = goleak_store_at(search->input->store, crowd.all[i].record);
+        if (sender->reason == GOLEAK_REASON_CHAN_SEND && goleak_has_bit(search->hopeless, sender->index) &&
+            taker->created != GOLEAK_NO_MOMENT && sender->created < taker->created && taker->since <= sender->since)
+            goleak_hope_give(search, sender->index, GOLEAK_HOPE_TAKER, taker->index);
+    }
+}
+
+/* A token bucket is full, and nobody asks for tokens at the moment. */
+static void look_at_takers(struct goleak_hope_search *search)
+{
+    const struct goleak_hope *hope = search->hope;
+    const struct goleak_waits *waits = search->input->waits;
+    uint32_t index = 0;
+    for (const uint8_t *at; search->any_sender && index < hope->count &&
+                            (at = memchr(hope->kinds + index, GOLEAK_HOPE_ACTS, hope->count - index)) != NULL;
+         index++) {
+        index = (uint32_t)(at - hope->kinds);
+        const struct goleak_record *record = goleak_store_at(search->input->store, index);
+        if (record->state != GOLEAK_STATE_WAITING || !goleak_hope_may_help(search, index))
+            continue;
+        for (uint32_t of = goleak_first_habit(record); of != 0; of = goleak_habit_at(waits, of)->next) {
+            const struct goleak_habit *habit = goleak_habit_at(waits, of);
+            if (goleak_place_is_object(habit->place) && waits->sites[habit->site].reason == GOLEAK_REASON_CHAN_RECV &&
+                habit->ended - habit->nobody >= search->input->limits->habit_waits)
+                give_senders(search, record,
+                             goleak_place_for(habit->place, GOLEAK_REASON_CHAN_RECV, GOLEAK_REASON_CHAN_SEND));
+        }
+    }
+}
+
 /* The next one, from this one on, that waits for those whom it has started, which act, and whose spawner has ended;
  * `count`: there is none. */
 static uint32_t next_leader(const struct goleak_hope_search *search, uint32_t index)
@@ -662,6 +701,9 @@ static void search_all(struct goleak_hope_search *search)
     look_around(search);
     look_outside(search);
     look_beside_groups(search);
+    up = search->queued;
+    look_at_takers(search);
+    spread_on(search, up);
     goleak_hope_count_living(search);
     look_farther(search);
     if (goleak_hope_find_pools(search))

@@ -28,6 +28,7 @@
  *                  may hold the lock; or one acts in what the function calls in which it waits in a
  *                  WaitGroup
  *      reader      it reads an HTTP/1 connection, and another one that acts the answer from that
+ *      taker       it sends, and another one that rests since before, and is younger, received there again and again
  *      scope       its spawner is not stuck, or of an idle pool, and still in the function that started it (its start
  *                  function, or what its wrapper calls, all its life), or has run ever since, or waits in the library that did
  *      startup     it was started when all of its place were, long ago, not all that it had to do with are
@@ -66,6 +67,7 @@ enum goleak_hope_kind {
     GOLEAK_HOPE_PASSED,
     GOLEAK_HOPE_INSIDE,
     GOLEAK_HOPE_READER,
+    GOLEAK_HOPE_TAKER,
     GOLEAK_HOPE_STARTUP
 };
 

@@ -100,6 +100,7 @@ static inline void add_stuck(struct goleak_hope_search *search, const struct gol
     const struct goleak_hope_input *input = search->input;
     uint32_t place = goleak_waits_place(input->waits, record);
     const struct goleak_habit *here = goleak_has_habits(record) ? goleak_waits_here(input->waits, record) : NULL;
+    search->any_sender |= goleak_place_is_object(place) && record->reason == GOLEAK_REASON_CHAN_SEND;
     if (goleak_place_is_object(place))
         search->failed = !goleak_relation_add(&search->hope->crowds, place, record->index, here != NULL);
     if (goleak_has_bit(search->read, record->index))

@@ -54,6 +54,7 @@ struct goleak_hope_search {
     uint64_t *in_sync;             /* it is blocked in package sync: at a lock, or in a WaitGroup */
     uint64_t *groups;              /* … in a WaitGroup, and nobody has given it hope */
     uint64_t *askers;              /* who asks for those beside it: `hopeless`, or some of them */
+    bool any_sender;               /* is stuck, on a channel that is told */
     bool takes_signals;            /* somebody waits for those that the system sends */
     bool any_at_lock;
     bool any_collector;

@@ -110,6 +110,7 @@ static const struct rule {
     { "passed", AGAINST, NEEDS_STACKS, goleak_rule_passed },
     { "inside", AGAINST, NEEDS_STACKS, goleak_rule_inside },
     { "reader", AGAINST, NEEDS_STACKS, goleak_rule_reader },
+    { "taker", AGAINST, NEEDS_OBJECTS, goleak_rule_taker },
     { "scope", AGAINST, NEEDS_SITE, goleak_rule_scope },
     { "tied", AGAINST, NEEDS_SITE, goleak_rule_tied },
     { "startup", TELLS, NEEDS_SITE, goleak_rule_startup },

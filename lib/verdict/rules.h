@@ -66,8 +66,8 @@ goleak_rule goleak_rule_waker_gone, goleak_rule_never_woken, goleak_rule_sender,
 /* counter.c: what speaks against it */
 goleak_rule goleak_rule_serves, goleak_rule_timed, goleak_rule_timer, goleak_rule_shared, goleak_rule_pool,
     goleak_rule_beside, goleak_rule_child, goleak_rule_passed, goleak_rule_inside, goleak_rule_reader,
-    goleak_rule_scope, goleak_rule_tied, goleak_rule_startup, goleak_rule_queue, goleak_rule_usual, goleak_rule_early,
-    goleak_rule_own, goleak_rule_idler, goleak_rule_older;
+    goleak_rule_taker, goleak_rule_scope, goleak_rule_tied, goleak_rule_startup, goleak_rule_queue, goleak_rule_usual,
+    goleak_rule_early, goleak_rule_own, goleak_rule_idler, goleak_rule_older;
 /* deadlock.c: who holds the lock that it waits for */
 goleak_rule goleak_rule_lock_cycle, goleak_rule_lock_kept, goleak_rule_holder;
 /* loss.c: what the recording lacks */
