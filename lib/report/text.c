@@ -335,6 +335,38 @@ static void write_unseen(struct goleak_text_report *report)
     goleak_text_end(report);
 }
 
+#define MAIN_AMONG 256 /* of those that were seen first main is one, if it is known at all */
+
+/* Where a program hangs is the first thing that one asks; where it serves, main waits for its end. */
+static void write_main(struct goleak_text_report *report)
+{
+    struct goleak_goroutine_iter iter = { 0 };
+    struct goleak_goroutine g;
+    struct goleak_page *page = report->page;
+    if (goleak_text_has_processes(report))
+        return;
+    do
+        if (goleak_goroutine_next(report->view->trace, &iter, &g) != GOLEAK_OK || iter.position > MAIN_AMONG)
+            return;
+    while (g.evidence_count == 0 || strcmp(g.evidence[0].rule, "main") != 0);
+    const char *words = goleak_words_reason(g.reason);
+    if (words == NULL)
+        return;
+    goleak_text_label(report, 2, "main");
+    if (g.wait_reason != NULL && strncmp(g.wait_reason, "sync.", 5) == 0)
+        goleak_page_print(page, GOLEAK_PLAIN, "blocked in %s", g.wait_reason);
+    else
+        goleak_page_words(page, GOLEAK_PLAIN, words);
+    if (g.blocked_since_ns != GOLEAK_NONE && report->capture.last_ns != GOLEAK_NONE)
+        goleak_page_print(page, GOLEAK_PLAIN, "%s %s", g.blocked_before ? " for over" : " for",
+                          goleak_words_duration(report->capture.last_ns - g.blocked_since_ns).text);
+    if (g.blocked_at != NULL) {
+        goleak_page_words(page, GOLEAK_PLAIN, " at ");
+        goleak_page_name(page, GOLEAK_PLAIN, g.blocked_at);
+    }
+    goleak_text_end(report);
+}
+
 static void write_goroutines(struct goleak_text_report *report)
 {
     const struct goleak_summary *sum = &report->summary;
@@ -357,6 +389,7 @@ static void write_goroutines(struct goleak_text_report *report)
                           sum->verdicts[GOLEAK_VERDICT_UNKNOWN] != 0 ? "known to be blocked" : "blocked");
     goleak_text_end(report);
     write_living(report);
+    write_main(report);
     if (report->capture.has_blocking)
         write_unknown(report);
     write_unseen(report);
