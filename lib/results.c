@@ -77,7 +77,7 @@ static bool has_goroutines(const struct goleak_trace *trace)
            goleak_ledger_all(ledger, GOLEAK_T_APPEARED) != 0 || goleak_ledger_all(ledger, GOLEAK_T_WAS_THERE) != 0;
 }
 
-static bool lists_all(const struct goleak_trace *trace)
+bool goleak_trace_is_of_go(const struct goleak_trace *trace)
 {
     struct goleak_input_info input;
     for (size_t i = 0; goleak_trace_input(trace, i, &input) == GOLEAK_OK; i++) {
@@ -96,7 +96,8 @@ static bool misses_older(const struct goleak_trace *trace)
     for (size_t i = 0; i < replay->process_count; i++)
         if (replay->processes[i].has_main)
             return false;
-    return (replay->stream.has_goids || goleak_ledger_all(&trace->ledger, GOLEAK_T_APPEARED) != 0) && !lists_all(trace);
+    return (replay->stream.has_goids || goleak_ledger_all(&trace->ledger, GOLEAK_T_APPEARED) != 0) &&
+           !goleak_trace_is_of_go(trace);
 }
 
 void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_capture *out)
@@ -117,7 +118,7 @@ void goleak_trace_capture(const struct goleak_trace *trace, struct goleak_captur
         .events = replay->event_count,
         .complete = goleak_health_complete(&trace->health),
         .has_stacks = replay->stream.has_stacks,
-        .has_wakeups = replay->stream.has_wakeups,
+        .has_wakeups = replay->stream.has_wakeups || goleak_trace_is_of_go(trace),
         .has_blocking = goleak_model_tells_blocking(&trace->model),
         .misses_older = misses_older(trace),
         .has_goroutines = has_goroutines(trace),

@@ -748,7 +748,9 @@ enum goleak_status goleak_trace_feed(struct goleak_trace *trace, const void *dat
 /* Which events there were decides what the verdicts may rest on. */
 static void prepare_judge(struct goleak_trace *trace)
 {
-    const struct goleak_replay *replay = &trace->replay;
+    struct goleak_replay *replay = &trace->replay;
+    const bool is_of_go = goleak_trace_is_of_go(trace);
+    replay->waits.tells_wakers |= is_of_go; /* though there be none */
     trace->judge = (struct goleak_verdict_input) {
         .alloc = &trace->alloc,
         .symbols = &trace->symbols,
@@ -764,7 +766,7 @@ static void prepare_judge(struct goleak_trace *trace)
         .ticks = &replay->ticks,
         .has_time = replay->stream.has_time,
         .blocking_told = replay->stream.tells_blocking,
-        .wakeups_told = replay->stream.has_wakeups,
+        .wakeups_told = replay->stream.has_wakeups || is_of_go,
         .objects_told = replay->stream.has_objects,
         .timers_told = replay->stream.has_timers,
         .stacks_told = replay->stream.has_stacks,

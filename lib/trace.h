@@ -106,6 +106,8 @@ void goleak_input_damage(void *context, bool truncated, uint64_t offset, const c
 /* Does the merge wait for this input, and no other more? */
 bool goleak_input_is_wanted(const struct goleak_input *input);
 
+/* An input is a Go execution trace, or a .glk of one: those list all who live at first, and tell who wakes whom. */
+bool goleak_trace_is_of_go(const struct goleak_trace *trace);
 /* What an ended goroutine was, for the caller's hook. */
 void goleak_trace_fill(const struct goleak_trace *trace, const struct goleak_record *record,
                        struct goleak_goroutine *out);
