@@ -344,12 +344,13 @@ static bool check_formats(struct cli_options *options, const bool *given)
 {
     for (size_t i = 0; i < ROW_COUNT; i++) {
         const char *format = format_of(rows[i].id);
-        if (!given[i] || format == NULL || strcmp(options->format, format) == 0 || options->idle_count == CLI_IDLE_MAX)
+        if (!given[i] || format == NULL || strcmp(options->format, format) == 0)
             continue;
         if (rows[i].id == EXPLAIN)
             return misuse(options, "--%s is for --format=%s: it cannot be used with --format=%s" SEE_HELP, rows[i].name,
                           format, options->format);
-        options->idle[options->idle_count++] = (struct cli_idle) { rows[i].name, format };
+        if (options->idle_count < CLI_IDLE_MAX)
+            options->idle[options->idle_count++] = (struct cli_idle) { rows[i].name, format };
     }
     return true;
 }

@@ -109,7 +109,7 @@ static char *find_target(const char *name)
         to[size] = '\0';
         next = links < LINKS ? join(target, to[0] == '/' ? 0 : directory_size(target), to) : NULL;
         free(target);
-        errno = ELOOP;
+        errno = links < LINKS ? ENOMEM : ELOOP; /* of a next one that is none */
     }
     return NULL;
 }

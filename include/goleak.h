@@ -673,7 +673,7 @@ GOLEAK_API uint32_t goleak_writer_stack(struct goleak_writer *writer, size_t sou
 
 /* The event as it was seen; readers put events in order by time. Fields whose bit is
  * not in `has` are not looked at; `position` is. Name and stack are 0 or numbers that this
- * writer gave for this source. */
+ * writer gave for this source. GOLEAK_E_USAGE for a time before 0, and for what was not given. */
 GOLEAK_API enum goleak_status goleak_writer_event(struct goleak_writer *writer, size_t source,
                                                   const struct goleak_event *event, struct goleak_error *error);
 
@@ -691,7 +691,8 @@ GOLEAK_API enum goleak_status goleak_writer_complain(struct goleak_writer *write
  * Small blocks pack badly: once a second is often enough. */
 GOLEAK_API enum goleak_status goleak_writer_flush(struct goleak_writer *writer, struct goleak_error *error);
 /* Flushes, and writes the end: without it a reader calls the recording incomplete. Once
- * it has succeeded, again is GOLEAK_OK, too; anything else is GOLEAK_E_USAGE from then on. */
+ * it has succeeded, again is GOLEAK_OK, too, unless something else was asked for meanwhile, which is GOLEAK_E_USAGE
+ * and sticks. */
 GOLEAK_API enum goleak_status goleak_writer_finish(struct goleak_writer *writer, struct goleak_error *error);
 GOLEAK_API void goleak_writer_free(struct goleak_writer *writer); /* NULL is allowed */
 

@@ -46,7 +46,7 @@ static size_t all_at(struct goleak_names *names, uint64_t address, bool after_ca
     }
     if (names->shift_count != 0 || address == 0)
         return count;
-    names->unplaced += address > names->text_end;
+    names->unplaced += address > names->text_end;              /* whether there was any is asked */
     return places_of(names->image, address - after_call, out); /* places in the file are far below what is loaded */
 }
 

@@ -243,7 +243,8 @@ static void fill(const struct goleak_trace *trace, const struct goleak_record *r
     out->goid = record->goid != 0 ? (int64_t)record->goid : GOLEAK_NONE;
     out->g = goleak_g_told(record->g);
     out->blocked_before = goleak_waits_before(record, trace->judge.first);
-    out->reason_inferred = (record->flags & GOLEAK_REC_FOUND) != 0 && record->raw_reason != GOLEAK_REASON_NONE;
+    out->reason_inferred = (record->flags & GOLEAK_REC_FOUND) != 0 && record->reason != GOLEAK_REASON_NONE &&
+                           record->reason != GOLEAK_REASON_UNKNOWN;
     out->incarnation = goleak_incarnation_told(record->g, detail->incarnation);
     out->serial = goleak_store_serial(&trace->replay.store, record);
     out->preexisting = (record->flags & GOLEAK_REC_PREEXISTING) != 0;

@@ -2,6 +2,7 @@
 #include "format/gotrace_v1_cursor.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 /* Steps over what has no turn of its own. */
 static const uint8_t *skip(const uint8_t *at, uint64_t *ticks)
@@ -25,7 +26,7 @@ static const uint8_t *skip(const uint8_t *at, uint64_t *ticks)
 }
 
 /* False: there is none, or memory ended (its `failure`). */
-static bool next_batch(struct goleak_v1_file *file, struct goleak_v1_cursor *cursor)
+static bool next_batch(struct goleak_v1_file *file, struct goleak_v1_cursor *cursor, struct goleak_v1_batch **entered)
 {
     if (cursor->batch == 0)
         return false;
@@ -36,23 +37,43 @@ static bool next_batch(struct goleak_v1_file *file, struct goleak_v1_cursor *cur
         return false;
     }
     cursor->position_of_0 = batch->offset - (uint64_t)(uintptr_t)cursor->next;
-    if (batch->goes_on)
-        return true;
-    if (batch->ticks < cursor->ticks && !batch->noted)
-        goleak_health_note(file->env.health, GOLEAK_HEALTH_clock_jumps, 1, 0, 0, batch->offset,
-                           "found a batch of P %" PRIu64 " that begins %" PRIu64
-                           " ticks before the end of the one before it, expected a later time",
-                           cursor->p, cursor->ticks - batch->ticks);
-    batch->noted = true;
-    cursor->ticks = batch->ticks;
+    if (!batch->goes_on) {
+        cursor->ticks = batch->ticks;
+        *entered = batch;
+    }
     return true;
+}
+
+void goleak_v1_note_early(const struct goleak_v1_file *file, uint64_t position, const char *what, uint64_t ticks,
+                          const char *than)
+{
+    /* Clocks of CPUs are in step to some ten ticks; beyond a thousandth of a second a time is damaged. */
+    const bool jumps = file->frequency == 0 || ticks > file->frequency / 1000;
+    goleak_health_note(file->env.health, jumps ? GOLEAK_HEALTH_clock_jumps : GOLEAK_HEALTH_reordered, 1, 0, 0, position,
+                       "found %s, %" PRIu64 " tick%s before %s, expected a later time; it is told as of then", what,
+                       ticks, ticks == 1 ? "" : "s", than);
+}
+
+/* The last event of its P was `before`. Samples are in batches of their own, which are of no P, whatever they say. */
+static void check_time(const struct goleak_v1_file *file, const struct goleak_v1_cursor *cursor,
+                       struct goleak_v1_batch *entered, uint64_t before)
+{
+    char what[40];
+    if (cursor->ticks >= before || entered->noted)
+        return;
+    entered->noted = true;
+    snprintf(what, sizeof what, "an event of P %" PRIu64, cursor->p);
+    goleak_v1_note_early(file, goleak_v1_position(cursor, cursor->at), what, before - cursor->ticks,
+                         "the one before it");
 }
 
 void goleak_v1_advance_far(struct goleak_v1_file *file, struct goleak_v1_cursor *cursor)
 {
+    struct goleak_v1_batch *entered = NULL;
+    const uint64_t before = cursor->ticks;
     for (;;) {
         if (cursor->next >= cursor->end) {
-            if (next_batch(file, cursor))
+            if (next_batch(file, cursor, &entered))
                 continue;
             cursor->type = 0;
             goleak_trace_window_close(&cursor->window, file->env.alloc);
@@ -72,6 +93,8 @@ void goleak_v1_advance_far(struct goleak_v1_file *file, struct goleak_v1_cursor 
             at = goleak_v1_number(at, &value);
         cursor->next = goleak_v1_number(at, &value);
         cursor->ticks += value;
+        if (entered != NULL)
+            check_time(file, cursor, entered, before);
         return;
     }
 }

@@ -26,7 +26,7 @@ struct goleak_v1_cursor {
     struct goleak_trace_window window;
     uint32_t next_stalled; /* index + 1 of another cursor that waits; 0: none */
     uint64_t bound;        /* stalled: for this goroutine */
-    const uint8_t *noted;  /* the event of which it was told that its time cannot be */
+    uint64_t noted;        /* position of the event of which it was told that its time cannot be, and 1 */
     uint64_t p;
     uint64_t arguments[GOLEAK_V1_ARGUMENTS]; /* once they are decoded */
     const uint8_t *text;                     /* of a log: behind its numbers */
@@ -54,6 +54,9 @@ static inline uint64_t goleak_v1_position(const struct goleak_v1_cursor *cursor,
 
 /* What is not as plain as most: other events, strings, the end of a batch. */
 void goleak_v1_advance_far(struct goleak_v1_file *file, struct goleak_v1_cursor *cursor);
+/* An event has a time before that of another one (`than`) which must have been first. */
+void goleak_v1_note_early(const struct goleak_v1_file *file, uint64_t position, const char *what, uint64_t ticks,
+                          const char *than);
 
 /* Goes on to the next event; `next` stands behind the numbers of this one. */
 static inline void goleak_v1_advance(struct goleak_v1_file *file, struct goleak_v1_cursor *cursor)

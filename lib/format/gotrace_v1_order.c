@@ -226,16 +226,15 @@ static struct event_name whose(const struct goleak_v1_cursor *cursor)
     return name;
 }
 
-/* It can only have been later: the clocks of CPUs are not in step, or a time is damaged. */
+/* It can only have been later: the clocks of CPUs are not in step, or a time is damaged. It is woken as often as its
+ * goroutine changes, and told of once. */
 static void note_behind(const struct goleak_v1_order *order, struct goleak_v1_cursor *cursor, uint64_t ticks)
 {
-    if (cursor->noted == cursor->at)
-        return; /* it is woken as often as its goroutine changes */
-    cursor->noted = cursor->at;
-    goleak_health_note(
-        order->file->env.health, GOLEAK_HEALTH_clock_jumps, 1, 0, 0, goleak_v1_position(cursor, cursor->at),
-        "found %s %" PRIu64 " ticks before what makes it possible, expected a later time; it is told as of then",
-        whose(cursor).text, ticks - cursor->ticks);
+    const uint64_t position = goleak_v1_position(cursor, cursor->at);
+    if (cursor->noted == position + 1)
+        return;
+    cursor->noted = position + 1;
+    goleak_v1_note_early(order->file, position, whose(cursor).text, ticks - cursor->ticks, "what makes it possible");
 }
 
 void goleak_v1_order_wake(struct goleak_v1_order *order, uint64_t goid, uint64_t ticks)

@@ -30,7 +30,7 @@ struct goleak_v1_batch {
     size_t at;            /* … in the bytes; GOLEAK_NOT_KEPT: it is to be read again */
     uint32_t next;        /* batch of the same P, + 1; 0: none */
     bool goes_on;         /* it has no head, and no ticks: the one before was too long for a window */
-    bool noted;           /* that its time is before the end of the one before; cursors come here twice */
+    bool noted;           /* that its time is before the one before; cursors come here twice */
 };
 
 struct goleak_v1_p {

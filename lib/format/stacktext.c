@@ -235,12 +235,20 @@ bool goleak_stacktext_add(struct goleak_stacktext *text, const char *at, const c
     return true;
 }
 
+/* perf script has looked for what was inlined itself, in lines before that of the function that holds it. */
+static bool is_inlined(const struct goleak_frame_text *parts)
+{
+    static const char word[] = "inlined";
+    return parts->size != 0 && parts->object_size == sizeof word - 1 &&
+           memcmp(parts->object, word, sizeof word - 1) == 0;
+}
+
 /* Returns how many; 0 when memory ends. */
 static size_t frames_of(struct goleak_stacktext *text, const struct goleak_frame_text *parts, bool after_call,
                         uint32_t out[GOLEAK_INLINED])
 {
     uint64_t address = parts->offset;
-    if (parts->size != 0 && parts->offset == UINT64_MAX) {
+    if (parts->size != 0 && (parts->offset == UINT64_MAX || (is_inlined(parts) && text->symbols->resolver != NULL))) {
         out[0] = goleak_symbols_function(text->symbols, parts->function, parts->size);
         return out[0] != 0;
     }
@@ -252,7 +260,7 @@ static size_t frames_of(struct goleak_stacktext *text, const struct goleak_frame
 
 static bool parse_block(struct goleak_stacktext *text, struct goleak_stack_block *out)
 {
-    size_t count = 0;
+    size_t count = 0, told = 0; /* so many of the last frames were inlined, as perf script tells it */
     const char *at = text->block.data, *end = at + text->block.size;
     while (at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
@@ -262,6 +270,8 @@ static bool parse_block(struct goleak_stacktext *text, struct goleak_stack_block
         if (goleak_stacktext_split(at, newline, &parts) && (parts.size != 0 || parts.offset != 0)) {
             uint32_t frames[GOLEAK_INLINED];
             size_t more = frames_of(text, &parts, count != 0, frames);
+            count -= more > 1 ? told : 0; /* the executable tells them, too, with their lines */
+            told = more > 1 ? 0 : is_inlined(&parts) ? told + 1 : 0;
             if (more == 0 || !goleak_grow(text->block.alloc, &text->frames, &text->frame_capacity, count + more,
                                           sizeof *text->frames))
                 return false;

@@ -236,8 +236,11 @@ static void write_wait(struct goleak_text_report *report, const struct goleak_le
     int64_t ns = oldest ? leak->oldest_wait_ns : leak->youngest_wait_ns;
     int64_t events = oldest ? leak->oldest_wait_events : leak->youngest_wait_events;
     struct goleak_page *page = report->page;
-    const bool before = leak->oldest_wait_before && (oldest || leak->youngest_wait_ns == leak->oldest_wait_ns);
-    goleak_page_print(page, GOLEAK_PLAIN, "%s%s%s, since ", before ? "over " : "", wait_of(leak, oldest).text, bound);
+    const bool alike =
+        leak->youngest_wait_ns == leak->oldest_wait_ns && leak->youngest_wait_events == leak->oldest_wait_events;
+    const bool before = leak->oldest_wait_before && (oldest || alike);
+    goleak_page_print(page, GOLEAK_PLAIN, "%s%s%s, since ", before ? "over " : "", wait_of(leak, oldest).text,
+                      before && !alike ? "" : bound);
     if (before)
         goleak_page_words(page, GOLEAK_PLAIN, "before the start");
     else if (ns != GOLEAK_NONE && ns >= report->capture.duration_ns)

@@ -252,13 +252,14 @@ GOLEAK_RULE(startup)
                    "woken here %" PRIu32 " times before, and %s, which did so, may be a worker that the program keeps",
                    c->habit->ended, goleak_who(c->input, c->whom).text);
     else
-        goleak_say(
-            out, "%s has started none for %s, and %s, %s, waits itself: a worker that the program keeps looks the same",
-            c->input->lasts != NULL && c->input->lasts[site->place] > site->last ? "its caller" : "this place",
-            goleak_span_of(c->input, c->input->last - site->last).text, goleak_who(c->input, c->whom).text,
-            goleak_lineage_at(c->input->lineage, c->record->parent)->alive
-                ? "which did"
-                : "the nearest one alive from which it descends");
+        goleak_say(out, "%s has started none for %s, and %s, %s, %s: a worker that the program keeps looks the same",
+                   c->input->lasts != NULL && c->input->lasts[site->place] > site->last ? "its caller" : "this place",
+                   goleak_span_of(c->input, c->input->last - site->last).text, goleak_who(c->input, c->whom).text,
+                   goleak_lineage_at(c->input->lineage, c->record->parent)->alive
+                       ? "which did"
+                       : "the nearest one alive from which it descends",
+                   goleak_store_at(c->input->store, c->whom)->state == GOLEAK_STATE_WAITING ? "waits itself"
+                                                                                            : "did so until just now");
     return true;
 }
 

@@ -40,7 +40,8 @@ void goleak_hope_find_kin(struct goleak_hope_search *search)
         };
         search->kin[site].outer = goleak_hope_outer(symbols, search->kin[site].function);
         unnamed |= search->kin[site].unnamed;
-        search->takes_signals = search->takes_signals || search->kin[site].signals;
+        if (search->kin[site].signals)
+            goleak_set_bit(search->takes_signals, goleak_sites_process(search->input->sites, site));
     }
     const size_t size = GOLEAK_CALL_MEMOS * sizeof *search->call_memos;
     search->failed = unnamed && (search->call_memos = goleak_alloc_zeroed(search->hope->alloc, size)) == NULL;

@@ -55,7 +55,7 @@ struct goleak_hope_search {
     uint64_t *groups;              /* … in a WaitGroup, and nobody has given it hope */
     uint64_t *askers;              /* who asks for those beside it: `hopeless`, or some of them */
     bool any_sender;               /* is stuck, on a channel that is told */
-    bool takes_signals;            /* somebody waits for those that the system sends */
+    uint64_t takes_signals[(UINT16_MAX + 1) / 64]; /* by process: somebody waits for those that the system sends */
     bool any_at_lock;
     bool any_collector;
     struct goleak_call_memo { /* which calls go on: many have the same stacks */

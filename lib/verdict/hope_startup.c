@@ -28,33 +28,52 @@ static bool is_of_init(const struct goleak_hope_search *search, const struct gol
     return search->do_init != 0 && goleak_symbols_stands_in(search->input->symbols, stack, search->do_init);
 }
 
-/* Of main, in a program that waits for signals: it rested for nearly as long as this one waits, until it was told to end
- * the program. */
-static bool has_rested(const struct goleak_hope_search *search, const struct goleak_record *spawner, int64_t waited)
+/* One of the program's own goroutines ended one of these waits, as far as is known still. */
+static bool was_woken_by_own(const struct goleak_hope_search *search, const struct goleak_habit *habit)
 {
-    const struct goleak_waits *waits = search->input->waits;
-    const int64_t least = waited - waited / search->input->limits->together;
-    if (!search->takes_signals)
-        return false;
-    for (uint32_t at = goleak_first_habit(spawner); at != 0; at = goleak_habit_at(waits, at)->next)
-        if (goleak_habit_at(waits, at)->longest >= least)
+    for (int which = 0; which < 2; which++) {
+        const struct goleak_record *waker = goleak_hope_waker_record(search->input->store, habit, which);
+        if (waker != NULL && !goleak_kin_of(search, waker)->signals)
             return true;
+    }
+    return habit->others;
+}
+
+/* Of main, in a program that takes signals: it received, or selected, from when this one began to wait, or before, until
+ * just now. Then a signal has told it to end the program. */
+static bool has_rested(const struct goleak_hope_search *search, const struct goleak_record *spawner,
+                       const struct goleak_record *record)
+{
+    const struct goleak_hope_input *input = search->input;
+    const int64_t waited = goleak_waited(record, input->last), near = waited / input->limits->together;
+    if (!goleak_has_bit(search->takes_signals, spawner->process))
+        return false;
+    for (uint32_t at = goleak_first_habit(spawner); at != 0; at = goleak_habit_at(input->waits, at)->next) {
+        const struct goleak_habit *habit = goleak_habit_at(input->waits, at);
+        const struct goleak_wait_site *site = &input->waits->sites[habit->site];
+        if ((site->reason == GOLEAK_REASON_CHAN_RECV || site->reason == GOLEAK_REASON_SELECT) &&
+            goleak_between(site->last_ended, input->last) <= near && habit->longest >= waited - 2 * near &&
+            !was_woken_by_own(search, habit))
+            return true;
+    }
     return false;
 }
 
 /* Waits for what others do. Who sleeps has not come to rest; who has just been woken was at rest, and will be, but for
  * main, which ends the program. */
-static bool is_kept(const struct goleak_hope_search *search, const struct goleak_record *spawner, int64_t waited)
+static bool is_kept(const struct goleak_hope_search *search, const struct goleak_record *spawner,
+                    const struct goleak_record *record)
 {
     if (spawner == NULL)
         return false;
-    if ((spawner->flags & GOLEAK_REC_MAIN) != 0 && has_rested(search, spawner, waited))
+    if ((spawner->flags & GOLEAK_REC_MAIN) != 0 && has_rested(search, spawner, record))
         return true;
     if (spawner->state == GOLEAK_STATE_WAITING)
         return (spawner->flags & GOLEAK_REC_BLOCKED) || spawner->reason == GOLEAK_REASON_NET;
     int64_t awake = goleak_waited(spawner, search->input->last);
     return (spawner->flags & GOLEAK_REC_MAIN) == 0 && spawner->block_stack != 0 &&
-           awake <= waited / search->input->limits->together && !goleak_waits_in(search->input, spawner, "time.Sleep");
+           awake <= goleak_waited(record, search->input->last) / search->input->limits->together &&
+           !goleak_waits_in(search->input, spawner, "time.Sleep");
 }
 
 /* It has waited since soon after it was started: what woke it before belongs to the start. */
@@ -349,6 +368,6 @@ bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t
         return false;
     const struct goleak_record *spawner = goleak_hope_spawner(search, node);
     *whom = spawner != NULL ? spawner->index : 0;
-    return is_kept(search, spawner, goleak_waited(record, search->input->last)) &&
+    return is_kept(search, spawner, record) &&
            ((spawner->flags & GOLEAK_REC_PREEXISTING) || !goleak_hope_is_spawner_stuck(search, node));
 }

@@ -249,16 +249,16 @@ static const struct goleak_rise *rise_of(const struct goleak_case *c)
     return &c->input->rises[is_told ? place : c->input->ledger->count];
 }
 
-/* What one waits for, where, and as what it was started. */
+/* What one waits for, where, and as what it was started, in which process. */
 struct place {
-    uint32_t reason, blocked_at, start;
+    uint32_t reason, blocked_at, start, process;
 };
 
 static struct place place_of(const struct goleak_verdict_input *input, const struct goleak_record *record)
 {
     const uint32_t stack = goleak_waiting_stack(record);
     return (struct place) { record->reason, goleak_symbols_blocked_at(input->symbols, stack),
-                            goleak_symbols_started_by(input->symbols, stack) };
+                            goleak_symbols_started_by(input->symbols, stack), record->process };
 }
 
 /* So many that are not older than the recording leak in its place. */
@@ -640,16 +640,27 @@ static bool is_older(const struct goleak_record *record)
            (record->flags & GOLEAK_REC_SYSTEM) == 0;
 }
 
+/* One for each bunch, and those who are alone: its record, and how many it stands for. Counted from 0. */
+static uint32_t nth_one(const struct goleak_bunches *bunches, size_t n, uint64_t *count)
+{
+    const bool bunched = n < bunches->index.count;
+    *count = bunched ? bunches->all[n + 1].sum.count : 1;
+    return bunched ? goleak_bunch_one(&bunches->all[n + 1]) : bunches->alone[n - bunches->index.count];
+}
+
+static size_t count_ones(const struct goleak_bunches *bunches)
+{
+    return bunches->index.count + bunches->alone_count;
+}
+
 static bool is_any_older(const struct goleak_verdict_input *input)
 {
-    const struct goleak_bunches *bunches = &input->bunches;
-    for (size_t i = 1; i <= bunches->index.count; i++)
-        if (bunches->all[i].sum.count != 0 &&
-            is_older(goleak_store_at(input->store, goleak_bunch_one(&bunches->all[i]))))
+    uint64_t count;
+    for (size_t n = 0; n < count_ones(&input->bunches); n++) {
+        const uint32_t one = nth_one(&input->bunches, n, &count);
+        if (count != 0 && is_older(goleak_store_at(input->store, one)))
             return true;
-    for (size_t i = 0; i < bunches->alone_count; i++)
-        if (is_older(goleak_store_at(input->store, bunches->alone[i])))
-            return true;
+    }
     return false;
 }
 
@@ -672,15 +683,14 @@ static bool note_leaks(struct goleak_verdict_input *input, uint32_t index, uint6
 /* What is seen of others tells of those of which too little was seen. False: memory. */
 static bool find_leaks(struct goleak_verdict_input *input)
 {
-    const struct goleak_bunches *bunches = &input->bunches;
+    uint64_t count;
     bool good = true;
     if (!is_any_older(input))
         return true;
-    for (size_t i = 1; i <= bunches->index.count && good; i++)
-        good = bunches->all[i].sum.count == 0 ||
-               note_leaks(input, goleak_bunch_one(&bunches->all[i]), bunches->all[i].sum.count);
-    for (size_t i = 0; i < bunches->alone_count && good; i++)
-        good = note_leaks(input, bunches->alone[i], 1);
+    for (size_t n = 0; n < count_ones(&input->bunches) && good; n++) {
+        const uint32_t one = nth_one(&input->bunches, n, &count);
+        good = count == 0 || note_leaks(input, one, count);
+    }
     input->leaks_known = good;
     return good;
 }

@@ -135,7 +135,9 @@ GOLEAK_RULE(never_woken)
         goleak_say(out, "waiting for %s, and never woken here; %zu wait on the same object, %s", span.text, crowd.count,
                    crowd.all[0].marked ? "some of which were woken before" : "none of which was ever woken on it");
     else
-        goleak_say(out, "waiting for %s, and never woken here before", span.text);
+        goleak_say(out, "waiting for %s, and %s", span.text,
+                   goleak_waits_before(c->record, c->input->first) ? "not woken since the recording began"
+                                                                   : "never woken here before");
     goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
     if (crowd.count != 0)
         goleak_say_number(out, "waiters", (int64_t)crowd.count);
@@ -359,11 +361,13 @@ GOLEAK_RULE(nobody)
         c->input->hope.count == 0 || c->input->processes > 1 || c->record->reason == GOLEAK_REASON_FOREVER)
         return false;
     if (loose == 0)
-        goleak_say(out, "no other goroutine is left that is not stuck itself");
+        goleak_say(out, "no other goroutine is seen that is not stuck itself");
     else if (loose == 1)
-        goleak_say(out, "only one other goroutine is not stuck, and nothing tells that it may wake this one");
+        goleak_say(out,
+                   "only one other goroutine is seen that is not stuck, and nothing tells that it may wake this one");
     else
-        goleak_say(out, "of the %zu other goroutines that are not stuck, none is known that may wake it", loose);
+        goleak_say(out, "of the %zu other goroutines that are seen not to be stuck, none is known that may wake it",
+                   loose);
     goleak_say_number(out, "not_stuck", (int64_t)loose);
     return true;
 }

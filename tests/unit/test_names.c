@@ -692,6 +692,38 @@ static void expect_inlined(const struct goleak_trace *trace)
     assert_null(goleak_stack_frame(trace, g.stack, COUNT(frames)));
 }
 
+/* perf script tells some itself, without their lines. */
+static void what_perf_has_looked_for_is_told_once(void **state)
+{
+    static const char *const frames[] = { "main.worker " MAIN ":10", "sync.(*Mutex).Lock " MUTEX ":90",
+                                          "main.(*Pool).lock " MAIN ":33", "main.worker " MAIN ":10" };
+    static const char *const told[] = { "main.worker+0xc", "sync.(*Mutex).Lock+0xd", "main.(*Pool).lock+0xd",
+                                        "main.worker+0xd" };
+    struct bytes recording = { 0 };
+    struct goleak_options options = GOLEAK_OPTIONS_INIT;
+    (void)state;
+    write_exe((struct go_exe) { .minor = 26 });
+    bytes_format(&recording,
+                 "gopark: goroutine=c000102380 goid=8 reason=6 ts=5000\n"
+                 "\n"
+                 "\t    100c main.worker+0xc (%s)\n"
+                 "\t    100d sync.(*Mutex).Lock+0xd (inlined)\n"
+                 "\t    100d main.(*Pool).lock+0xd (inlined)\n"
+                 "\t    100d main.worker+0xd (%s)\n"
+                 "\n",
+                 path, path);
+    for (int given = 0; given < 2; given++) {
+        options.exe = given ? path : NULL;
+        struct goleak_trace *trace = load_pieces(&options, recording.data, recording.size, 0);
+        struct goleak_goroutine g = load_goroutine(trace, B);
+        for (size_t i = 0; i < COUNT(frames); i++)
+            assert_string_equal(goleak_stack_frame(trace, g.stack, i), given ? frames[i] : told[i]);
+        assert_null(goleak_stack_frame(trace, g.stack, COUNT(frames)));
+        goleak_trace_free(trace);
+    }
+    bytes_free(&recording);
+}
+
 static void expect_places(const struct go_exe exe, uint64_t shift)
 {
     struct bytes recording = { 0 };
@@ -904,6 +936,7 @@ int main(void)
         TEST(a_file_that_is_no_executable_fails_with_its_path),
         TEST(a_trace_cannot_be_made_without_its_executable),
         TEST(every_failed_request_for_memory_is_told),
+        TEST(what_perf_has_looked_for_is_told_once),
         TEST(a_recording_gets_its_programs_places),
         TEST(a_movable_programs_recording_does_so_too),
         TEST(the_users_go_version_is_believed_before_the_programs),
