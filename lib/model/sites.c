@@ -76,6 +76,12 @@ static uint8_t prove_site(const struct goleak_sites *sites, const struct goleak_
     return by_start;
 }
 
+static bool is_of_coroutines(const struct goleak_sites *sites, const struct goleak_site *site)
+{
+    return strcmp(goleak_symbols_text(sites->symbols, site->start), "runtime.corostart") == 0 ||
+           goleak_text_begins(goleak_symbols_frame_function(sites->symbols, site->created_at), "runtime.newcoro");
+}
+
 static bool is_wrapped(const struct goleak_sites *sites, const struct goleak_site *site)
 {
     return goleak_symbols_is_wrapper(goleak_symbols_text(sites->symbols, site->start));
@@ -143,6 +149,7 @@ bool goleak_sites_add(struct goleak_sites *sites, uint16_t process, uint32_t cre
                                   : *site,
         };
         sites->sites[*site].proof = prove_site(sites, &sites->sites[*site]);
+        sites->sites[*site].coroutines = is_of_coroutines(sites, &sites->sites[*site]);
         if (!unite(sites, process, caller, *site))
             return false;
     }
@@ -175,6 +182,7 @@ bool goleak_sites_rename(struct goleak_sites *sites, uint32_t site)
     it->start = start;
     it->created_at = created_at;
     it->proof |= prove_site(sites, it);
+    it->coroutines = is_of_coroutines(sites, it);
     return true;
 }
 

@@ -18,6 +18,7 @@ struct goleak_site {
     uint32_t created_at; /* frame; 0: not told */
     uint32_t start;      /* string: start function; 0: not told */
     bool unnamed;        /* … of which only the address is known yet; nor is one known of those of no site */
+    bool coroutines;     /* those of iter.Pull: by what they begin in, or by what creates them */
     uint32_t is;         /* itself, or the site that it is another name of */
     uint32_t whole;      /* the same of all callers; itself, where it is that */
     uint32_t place;      /* … and of the first process: what reports sum up. Itself, where it is that */

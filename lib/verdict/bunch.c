@@ -212,9 +212,7 @@ GOLEAK_PREFETCHER void fetch_ahead(const struct goleak_hope_input *input, const 
 enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const struct goleak_hope_input *input,
                                        const struct goleak_hope *hope, const struct goleak_ties *ties, bool apart)
 {
-    const char corostart[] = "runtime.corostart";
     uint32_t last_ids[LAST] = { 0 };
-    uint32_t coroutine = goleak_intern_find(&input->symbols->strings, corostart, sizeof corostart - 1);
     uint32_t id = 0; /* of the one before, which is mostly that of the next */
     for (uint32_t i = 1; i <= input->store->count; i++) {
         const struct goleak_record *record = goleak_store_at(input->store, i);
@@ -224,8 +222,7 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
             continue;
         bool blocked = goleak_is_blocked(record);
         if (blocked ? apart || is_at_lock(input->holders, i) || has_habits(input->waits, record)
-                    : goleak_is_forcegc_helper(record) ||
-                          (coroutine != 0 && input->sites->sites[record->site].start == coroutine)) {
+                    : goleak_is_forcegc_helper(record) || input->sites->sites[record->site].coroutines) {
             if (!add_alone(bunches, i))
                 return goleak_alloc_failure(bunches->alloc);
             continue;

@@ -550,7 +550,14 @@ static void look_beside_leaders(struct goleak_hope_search *search)
     spread_on(search, up);
 }
 
-/* Whose spawner is main, which starts all kinds of things. */
+/* The go statement is main's own, as those of all kinds of things are; or it is not told where that is. */
+static bool is_in_main(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const uint32_t function = goleak_kin_of(search, record)->function;
+    return function == 0 || function == search->main_main;
+}
+
+/* Whose spawner is main. */
 static bool is_of_main(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     const struct goleak_record *spawner = goleak_hope_spawner(search, record->parent);
@@ -574,7 +581,7 @@ static bool find_groups(struct goleak_hope_search *search)
                 of_main = is_of_main(search, record);
                 parent = record->parent;
             }
-            if (!in_group || of_main)
+            if (!in_group || (of_main && is_in_main(search, record)))
                 continue;
             goleak_set_bit(search->groups, record->index);
             any = true;

@@ -35,7 +35,7 @@ void goleak_hope_find_kin(struct goleak_hope_search *search)
             .signals = goleak_text_begins(start, "os/signal."),
             .for_caller = goleak_text_begins(start, "os/signal.") ||
                           goleak_is_standard(goleak_symbols_frame_function(symbols, at->created_at)),
-            .coroutine = strcmp(start, "runtime.corostart") == 0,
+            .coroutine = at->coroutines,
             .unnamed = at->created_at != 0 && goleak_symbols_frame_address(symbols, at->created_at, &address),
         };
         search->kin[site].outer = goleak_hope_outer(symbols, search->kin[site].function);

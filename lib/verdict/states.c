@@ -150,9 +150,7 @@ static bool is_at_hand(const struct goleak_case *c, int64_t age)
  * traces tell whether it is in use. One that was left behind is old, or nobody can ask it. */
 GOLEAK_RULE(coroutine)
 {
-    uint32_t start = c->input->sites->sites[c->record->site].start;
-    if (strcmp(goleak_symbols_text(c->input->symbols, start), "runtime.corostart") != 0 || c->blocked ||
-        c->record->created == GOLEAK_NO_MOMENT)
+    if (!c->input->sites->sites[c->record->site].coroutines || c->blocked || c->record->created == GOLEAK_NO_MOMENT)
         return false;
     bool deserted = goleak_is_left(c);
     int64_t age = c->input->last - c->record->created;
