@@ -62,13 +62,13 @@ static void pool(struct goleak_cohorts *cohorts, const struct goleak_hope_input 
 }
 
 /* So many of them, the longest wait of which this one is. */
-static bool add(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input,
-                const struct goleak_hope *hope, const struct goleak_record *record, uint64_t count, int64_t waited,
-                bool served)
+static bool add(struct goleak_cohorts *cohorts, const struct goleak_hope_input *input, const struct goleak_hope *hope,
+                const struct goleak_record *record, uint64_t count, int64_t waited, bool served, int64_t born)
 {
     struct goleak_cohort *cohort = find(cohorts, input, record);
     if (cohort == NULL)
         return false;
+    cohort->last_born = cohort->count == 0 || born > cohort->last_born ? born : cohort->last_born;
     cohort->count += count;
     cohort->scoped += goleak_hope_of(hope, record->index) == GOLEAK_HOPE_SCOPE ? count : 0;
     cohort->served += served;
@@ -86,7 +86,8 @@ static bool add_bunches(struct goleak_cohorts *cohorts, const struct goleak_hope
         if (bunch->sum.count == 0)
             continue;
         const struct goleak_record *record = goleak_store_at(input->store, goleak_bunch_one(bunch));
-        if (goleak_is_blocked(record) && !add(cohorts, input, hope, record, bunch->sum.count, bunch->longest, false))
+        if (goleak_is_blocked(record) &&
+            !add(cohorts, input, hope, record, bunch->sum.count, bunch->longest, false, bunch->sum.youngest_since))
             return false;
     }
     return true;
@@ -105,7 +106,7 @@ static bool add_alone(struct goleak_cohorts *cohorts, const struct goleak_hope_i
         const bool by_timers = habit != NULL && input->waits->tells_wakers && habit->nobody == habit->ended;
         bool served = !by_timers && goleak_hope_of(hope, record->index) != GOLEAK_HOPE_STARTUP &&
                       goleak_is_served(input, hope, record, habit, waited);
-        if (!add(cohorts, input, hope, record, 1, waited, served))
+        if (!add(cohorts, input, hope, record, 1, waited, served, record->created))
             return false;
     }
     return true;

@@ -13,6 +13,7 @@ struct goleak_cohort {
     uint64_t count;  /* blocked at the end */
     uint64_t alike;  /* … with those of their place that somebody else called for, in the same process */
     int64_t longest; /* has the oldest of them waited */
+    int64_t last_born; /* moment by which all were created */
     uint8_t idler;   /* of goleak_idlers; 0: none */
     uint64_t scoped; /* of these with GOLEAK_HOPE_SCOPE */
     uint64_t served; /* of these woken here more than once, by somebody who may do so again, and not left out since */

@@ -224,11 +224,21 @@ GOLEAK_RULE(unread)
 
 /* ---- the site's side ---- */
 
+/* Others make the number of its place rise: all who wait like it were there when the recording was a tenth old, and a third
+ * of the place and more does not. */
+static bool was_there_first(const struct goleak_case *c)
+{
+    const struct goleak_verdict_input *input = c->input;
+    return c->cohort != NULL && 3 * c->cohort->alike <= 2 * c->rise->alive &&
+           goleak_between(input->first, c->cohort->last_born) <= (input->last - input->first) / input->limits->together;
+}
+
 bool goleak_is_rising(const struct goleak_case *c)
 {
     const struct goleak_limits *limits = c->input->limits;
-    return c->record->site != 0 && c->rise->created >= limits->rise_created && c->rise->trend >= limits->rise_trend &&
-           c->rise->rising * limits->rise_share >= c->rise->parts && c->rise->parts > 4;
+    return !was_there_first(c) && c->record->site != 0 && c->rise->created >= limits->rise_created &&
+           c->rise->trend >= limits->rise_trend && c->rise->rising * limits->rise_share >= c->rise->parts &&
+           c->rise->parts > 4;
 }
 
 GOLEAK_RULE(rises)
