@@ -225,6 +225,10 @@ GOLEAK_RULE(waits)
             goleak_say(out,
                        "parked since before the recording, which does not tell on what: collect from the program's "
                        "start to tell");
+        else if (c->record->raw_reason != GOLEAK_REASON_NONE)
+            goleak_say(out,
+                       "parked for a reason that this Go version does not have: the version is another one, or the "
+                       "number is damaged");
         else
             goleak_say(
                 out, "parked, but for a reason that is not told or has no name: collect the reason of gopark events to "
