@@ -1,8 +1,6 @@
 /* hope - see hope.h. */
 #include "verdict/hope_search.h"
 
-#include "base/digits.h"
-
 #include <string.h>
 
 void goleak_hope_init(struct goleak_hope *hope, struct goleak_alloc *alloc)
@@ -732,15 +730,16 @@ static void search_all(struct goleak_hope_search *search)
     goleak_hope_find_turned(search);
 }
 
-/* Who has some hope, or needs none; the runtime's own wake nobody. */
-static void count_loose(struct goleak_hope *hope, const struct goleak_store *store)
+/* Beside those who act: who is blocked, and has been given hope. */
+static void count_loose(struct goleak_hope_search *search)
 {
-    for (size_t i = 1; i < hope->count; i++) {
-        if (i + 8 <= hope->count && goleak_load64((const char *)hope->kinds + i) == 0)
-            i += 7; /* of very many who leak most have none */
-        else if (hope->kinds[i] != GOLEAK_HOPE_NONE)
-            hope->loose += (goleak_store_at(store, (uint32_t)i)->flags & GOLEAK_REC_SYSTEM) == 0;
-    }
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
+        for (uint64_t left = goleak_hope_given(search, word); left != 0; left &= left - 1) {
+            const uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left);
+            search->hope->loose +=
+                goleak_hope_may_help(search, index) ||
+                (goleak_store_at(search->input->store, index)->flags & GOLEAK_REC_SYSTEM) == 0; /* main */
+        }
 }
 
 static void release(struct goleak_hope_search *search, size_t nodes)
@@ -849,7 +848,7 @@ enum goleak_status goleak_hope_find(struct goleak_hope *hope, const struct golea
     if (!search.failed)
         search_all(&search);
     if (!search.failed)
-        count_loose(hope, input->store);
+        count_loose(&search);
     release(&search, nodes);
     return search.failed ? goleak_alloc_failure(hope->alloc) : GOLEAK_OK;
 }

@@ -175,7 +175,7 @@ static struct sorts sort_word(struct goleak_hope_search *search, uint32_t word)
     const uint32_t count = left < GOLEAK_WORD ? left : GOLEAK_WORD;
     const struct goleak_record *records = goleak_store_at(store, first); /* they lie in one chunk */
     struct sorts sorts = { 0, 0, 0, 0, 0, 0, 0 };
-    uint64_t others = 0;
+    uint64_t others = 0, loose = 0;
     for (uint32_t i = word == 0; i < count; i++) {
         const struct goleak_record *record = &records[i];
         const struct goleak_kin *kin = goleak_kin_of(search, record);
@@ -193,10 +193,12 @@ static struct sorts sort_word(struct goleak_hope_search *search, uint32_t word)
         sorts.in_sync |= (uint64_t)in_sync << i;
         sorts.may_help |= (uint64_t)may_help << i;
         others |= lives & ~in_sync & ~(flags / GOLEAK_REC_SYSTEM);
+        loose += acts & ~(flags / GOLEAK_REC_SYSTEM);
         search->parents[first + i] = record->parent & -lives;
         search->hope->kinds[first + i] = (uint8_t)(GOLEAK_HOPE_ACTS * acts); /* it needs nobody's help */
     }
     search->hope->others = search->hope->others || (others & 1) != 0;
+    search->hope->loose += loose;
     return sorts;
 }
 
