@@ -37,7 +37,6 @@ static void say_output_failure(struct run *run)
 
 /* ---- before reading ------------------------------------------------------- */
 
-/* Replacing a recording by its own report would be the end of it. */
 static bool prepare(struct run *run)
 {
     size_t count = run->options->file_count;

@@ -49,10 +49,10 @@ static bool fail_write(struct cli_output *output, int error)
     return fail(output, output->name == NULL ? "standard output cannot be written" : "cannot be written", error);
 }
 
+/* ---- opening -------------------------------------------------------------- */
+
 /* Of a name that leads to none: more than systems follow. */
 #define LINKS 64
-
-/* ---- opening -------------------------------------------------------------- */
 
 /* "dir/" of "dir/file", "" where there is none. */
 static int directory_size(const char *path)
@@ -366,6 +366,7 @@ static bool is_input(const char *name, const char *file)
            out.st_ino == in.st_ino;
 }
 
+/* Replacing a recording by its own report would be the end of it. */
 bool cli_output_spares(const struct cli_options *options, struct cli_diag *diag)
 {
     const char *lost = NULL;

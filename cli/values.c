@@ -183,7 +183,8 @@ bool cli_value_size(const char *text, uint64_t *out_bytes)
     return scale_decimal(&number, unit, out_bytes);
 }
 
-/* The first one that the library knows is 1.11, the last one that it takes 1.999; so a misuse is told of the option, not of each FILE. */
+/* The first one that the library knows is 1.11, the last one that it takes 1.999; so a misuse is told of the option, not
+ * of each FILE. */
 bool cli_value_go_version(const char *text, const char **out)
 {
     const char *version = strncmp(text, "go", 2) == 0 ? text + 2 : text, *number = version + 2;

@@ -46,7 +46,7 @@ static size_t all_at(struct goleak_names *names, uint64_t address, bool after_ca
     }
     if (names->shift_count != 0 || address == 0)
         return count;
-    names->unplaced += address > names->text_end;              /* whether there was any is asked */
+    names->unplaced += address > names->text_end;
     return places_of(names->image, address - after_call, out); /* places in the file are far below what is loaded */
 }
 
@@ -76,26 +76,6 @@ static size_t frames(void *context, const char *function, size_t size, uint64_t 
 {
     return size != 0 ? all_in(context, function, size, offset, after_call, out)
                      : all_at(context, offset, after_call, out);
-}
-
-/* In the function that a tracer sees, the outermost. */
-static bool at(void *context, uint64_t address, bool after_call, struct goleak_place *out)
-{
-    struct goleak_place all[GOLEAK_INLINED];
-    size_t count = all_at(context, address, after_call, all);
-    if (count != 0)
-        *out = all[count - 1];
-    return count != 0;
-}
-
-static bool in(void *context, const char *function, size_t size, uint64_t offset, bool after_call,
-               struct goleak_place *out)
-{
-    struct goleak_place all[GOLEAK_INLINED];
-    size_t count = all_in(context, function, size, offset, after_call, all);
-    if (count != 0)
-        *out = all[count - 1];
-    return count != 0;
 }
 
 static const char *without_folders(const char *path, size_t *size)
@@ -315,7 +295,7 @@ enum goleak_status goleak_names_open(struct goleak_names *names, struct goleak_a
     names->text_end = info.text_end;
     names->shift_count = !info.movable; /* 0 */
     find_within(names);
-    names->resolver = (struct goleak_resolver) { names, at, in, frames, address_of, recorded, created, within, 0 };
+    names->resolver = (struct goleak_resolver) { names, frames, address_of, recorded, created, within, 0 };
     return GOLEAK_OK;
 }
 

@@ -69,11 +69,11 @@ static bool read_frame(struct goleak_perf_json *json, struct goleak_json_text *t
     json->symbol.size = 0;
     goleak_json_unescape(&json->symbol, name.token, name.size);
     /* The executable knows the line, if it is the right one: then it has the same name. */
-    struct goleak_place place;
-    const struct goleak_resolver *resolver = symbols->resolver;
-    bool has_place = resolver != NULL && resolver->at(resolver->context, address, sample->frames != 0, &place) &&
-                     (name.size == 0 || (strlen(place.function) <= json->symbol.size &&
-                                         memcmp(place.function, json->symbol.data, strlen(place.function)) == 0));
+    struct goleak_place places[GOLEAK_INLINED];
+    const size_t known = goleak_symbols_places(symbols, NULL, 0, address, sample->frames != 0, places);
+    const char *function = known != 0 ? places[known - 1].function : "";
+    bool has_place = known != 0 && (name.size == 0 || (strlen(function) <= json->symbol.size &&
+                                                       memcmp(function, json->symbol.data, strlen(function)) == 0));
     uint32_t frames[GOLEAK_INLINED] = { 0 };
     size_t count = 1;
     if (has_place || name.size == 0)
@@ -181,9 +181,8 @@ static enum goleak_event_kind kind_of(struct goleak_perf_json *json, struct samp
 {
     bool needs_goroutine, named;
     struct goleak_place place;
-    const struct goleak_resolver *resolver = json->text->env.symbols->resolver;
-    if (sample->leaf[0] == '\0' && sample->probe != 0 && resolver != NULL &&
-        resolver->at(resolver->context, sample->probe, false, &place))
+    if (sample->leaf[0] == '\0' && sample->probe != 0 &&
+        goleak_symbols_place(json->text->env.symbols, sample->probe, false, &place))
         snprintf(sample->leaf, sizeof sample->leaf, "%s", place.function);
     if (sample->leaf[0] == '\0')
         return kind_by_arguments(&sample->event);

@@ -82,6 +82,13 @@ static bool is_of_coroutines(const struct goleak_sites *sites, const struct gole
            goleak_text_begins(goleak_symbols_frame_function(sites->symbols, site->created_at), "runtime.newcoro");
 }
 
+/* What its names tell, by now. */
+static void prove(const struct goleak_sites *sites, struct goleak_site *site)
+{
+    site->proof |= prove_site(sites, site);
+    site->coroutines = is_of_coroutines(sites, site);
+}
+
 static bool is_wrapped(const struct goleak_sites *sites, const struct goleak_site *site)
 {
     return goleak_symbols_is_wrapper(goleak_symbols_text(sites->symbols, site->start));
@@ -148,8 +155,7 @@ bool goleak_sites_add(struct goleak_sites *sites, uint16_t process, uint32_t cre
                      : place != 0 ? place
                                   : *site,
         };
-        sites->sites[*site].proof = prove_site(sites, &sites->sites[*site]);
-        sites->sites[*site].coroutines = is_of_coroutines(sites, &sites->sites[*site]);
+        prove(sites, &sites->sites[*site]);
         if (!unite(sites, process, caller, *site))
             return false;
     }
@@ -181,8 +187,7 @@ bool goleak_sites_rename(struct goleak_sites *sites, uint32_t site)
         return false;
     it->start = start;
     it->created_at = created_at;
-    it->proof |= prove_site(sites, it);
-    it->coroutines = is_of_coroutines(sites, it);
+    prove(sites, it);
     return true;
 }
 

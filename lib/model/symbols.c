@@ -76,16 +76,23 @@ static uint32_t add_place(struct goleak_symbols *symbols, const struct goleak_pl
     return goleak_symbols_frame_line(symbols, place->function, size, place->file, strlen(place->file), place->line);
 }
 
+size_t goleak_symbols_places(const struct goleak_symbols *symbols, const char *function, size_t size, uint64_t offset,
+                             bool after_call, struct goleak_place out[GOLEAK_INLINED])
+{
+    const struct goleak_resolver *resolver = symbols->resolver;
+    return resolver != NULL ? resolver->frames(resolver->context, function, size, offset, after_call, out) : 0;
+}
+
 uint32_t goleak_symbols_frame(struct goleak_symbols *symbols, const char *function, size_t size, uint64_t offset,
                               bool after_call)
 {
     char text[NAME_MAX_BYTES + 32];
-    struct goleak_place place;
-    const struct goleak_resolver *resolver = symbols->resolver;
+    struct goleak_place places[GOLEAK_INLINED];
     if (size == 0)
         return goleak_symbols_address(symbols, offset, after_call);
-    if (resolver != NULL && resolver->in(resolver->context, function, size, offset, after_call, &place))
-        return add_place(symbols, &place);
+    const size_t count = goleak_symbols_places(symbols, function, size, offset, after_call, places);
+    if (count != 0)
+        return add_place(symbols, &places[count - 1]);
     if (size > NAME_MAX_BYTES)
         size = NAME_MAX_BYTES;
     memcpy(text, function, size);
@@ -93,21 +100,11 @@ uint32_t goleak_symbols_frame(struct goleak_symbols *symbols, const char *functi
     return add_frame(symbols, text, size + (size_t)more, function, size);
 }
 
-/* By the executable; 0: it does not know, or there is none. */
-static size_t places_of(const struct goleak_symbols *symbols, const char *function, size_t size, uint64_t offset,
-                        bool after_call, struct goleak_place places[GOLEAK_INLINED])
-{
-    const struct goleak_resolver *resolver = symbols->resolver;
-    if (resolver == NULL || resolver->frames == NULL)
-        return 0;
-    return resolver->frames(resolver->context, function, size, offset, after_call, places);
-}
-
 size_t goleak_symbols_frames(struct goleak_symbols *symbols, const char *function, size_t size, uint64_t offset,
                              bool after_call, uint32_t out[GOLEAK_INLINED])
 {
     struct goleak_place places[GOLEAK_INLINED];
-    const size_t count = after_call ? places_of(symbols, function, size, offset, true, places) : 0;
+    const size_t count = after_call ? goleak_symbols_places(symbols, function, size, offset, true, places) : 0;
     for (size_t i = 0; i < count; i++)
         if ((out[i] = add_place(symbols, &places[i])) == 0)
             return 0;
@@ -204,14 +201,12 @@ bool goleak_symbols_add_place(struct goleak_symbols *symbols, uint64_t address, 
 bool goleak_symbols_place(const struct goleak_symbols *symbols, uint64_t address, bool after_call,
                           struct goleak_place *place)
 {
-    const struct goleak_resolver *resolver = symbols->resolver;
     struct goleak_place places[GOLEAK_INLINED];
-    if (after_call && places_of(symbols, NULL, 0, address, true, places) != 0) {
-        *place = places[0];
+    const size_t count = goleak_symbols_places(symbols, NULL, 0, address, after_call, places);
+    if (count != 0) {
+        *place = places[after_call ? 0 : count - 1];
         return true;
     }
-    if (resolver != NULL && resolver->at(resolver->context, address, after_call, place))
-        return true;
     uint32_t told = goleak_idmap_get(&symbols->places, place_key(address, after_call));
     if (told != 0)
         *place = symbols->place_info[told - 1];

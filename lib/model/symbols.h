@@ -66,11 +66,8 @@ enum goleak_within {
  * call returns to, so the call is before it. False: does not know. */
 struct goleak_resolver {
     void *context;
-    bool (*at)(void *context, uint64_t address, bool after_call, struct goleak_place *out);
-    bool (*in)(void *context, const char *function, size_t size, uint64_t offset, bool after_call,
-               struct goleak_place *out);
-    /* Either of these (size 0: by address), and before it the calls that were inlined there, the innermost first. 0: does
-     * not know. */
+    /* The place at an offset in a function (size 0: at an address), in the function that lies there, and before it the
+     * calls that were inlined there, the innermost first. 0: does not know. */
     size_t (*frames)(void *context, const char *function, size_t size, uint64_t offset, bool after_call,
                      struct goleak_place out[GOLEAK_INLINED]);
     /* The address of what lies at this offset in a file; object may be NULL. Where that is
@@ -119,6 +116,10 @@ void goleak_symbols_release(struct goleak_symbols *symbols);
 uint32_t goleak_symbols_string(struct goleak_symbols *symbols, const void *bytes, size_t size);
 const char *goleak_symbols_text(const struct goleak_symbols *symbols, uint32_t string);
 
+/* What the executable tells of an offset in a function, or, where size is 0, of an address: the innermost of what was inlined
+ * there first, the function that lies there last. 0: it does not know, or there is none. */
+size_t goleak_symbols_places(const struct goleak_symbols *symbols, const char *function, size_t size, uint64_t offset,
+                             bool after_call, struct goleak_place out[GOLEAK_INLINED]);
 /* function may be empty: then only the address is known. 0 when memory ends. */
 uint32_t goleak_symbols_frame(struct goleak_symbols *symbols, const char *function, size_t size, uint64_t offset,
                               bool after_call);

@@ -96,7 +96,8 @@ static bool add(struct goleak_groups *groups, const struct goleak_verdict_input 
         return true;
     enum goleak_verdict verdict = goleak_verdict_of(input, record->index);
     groups->verdicts[verdict] += sum->count;
-    groups->too_young += goleak_is_spared(input, record->index) ? sum->count : 0;
+    if (verdict == GOLEAK_VERDICT_WAITING && goleak_is_spared(input, record->index))
+        groups->too_young += sum->count;
     if (verdict == GOLEAK_VERDICT_UNKNOWN)
         add_unknown(groups, input, record->index, sum->count);
     if (!is_shown(verdict))

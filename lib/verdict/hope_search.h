@@ -20,6 +20,8 @@
 #include "verdict/family.h"
 #include "verdict/hope.h"
 
+#define GOLEAK_WORD 64 /* records of one word of a set */
+
 struct goleak_hope_search {
     const struct goleak_hope_input *input;
     struct goleak_hope *hope;
@@ -55,7 +57,8 @@ struct goleak_hope_search {
     uint64_t *groups;              /* … in a WaitGroup, and nobody has given it hope */
     uint64_t *askers;              /* who asks for those beside it: `hopeless`, or some of them */
     bool any_sender;               /* is stuck, on a channel that is told */
-    uint64_t takes_signals[(UINT16_MAX + 1) / 64]; /* by process: somebody waits for those that the system sends */
+    uint64_t
+        takes_signals[(UINT16_MAX + 1) / GOLEAK_WORD]; /* by process: somebody waits for those that the system sends */
     bool any_at_lock;
     bool any_collector;
     struct goleak_call_memo { /* which calls go on: many have the same stacks */
@@ -104,7 +107,6 @@ struct goleak_hope_search {
     bool failed;
 };
 
-#define GOLEAK_WORD 64
 #define GOLEAK_CALL_MEMOS 256
 #define GOLEAK_GROUP_MEMOS 256
 

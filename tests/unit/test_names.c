@@ -93,17 +93,22 @@ static const char *show(bool known, const struct goleak_place *place)
     return shown;
 }
 
+/* In the function that lies there. */
+static const char *look(const char *function, size_t size, uint64_t offset, bool after_call)
+{
+    struct goleak_place places[GOLEAK_INLINED];
+    size_t count = names.resolver.frames(names.resolver.context, function, size, offset, after_call, places);
+    return show(count != 0, &places[count != 0 ? count - 1 : 0]);
+}
+
 static const char *at(uint64_t address, bool after_call)
 {
-    struct goleak_place place = { 0 };
-    return show(names.resolver.at(names.resolver.context, address, after_call, &place), &place);
+    return look(NULL, 0, address, after_call);
 }
 
 static const char *in(const char *function, uint64_t offset, bool after_call)
 {
-    struct goleak_place place = { 0 };
-    bool known = names.resolver.in(names.resolver.context, function, strlen(function), offset, after_call, &place);
-    return show(known, &place);
+    return look(function, strlen(function), offset, after_call);
 }
 
 /* ---- addresses ------------------------------------------------------------------------- */

@@ -307,11 +307,13 @@ static void a_refusal_leaves_nothing_half_done(void **state)
     }
 }
 
-static bool knows_one(void *context, uint64_t address, bool after_call, struct goleak_place *out)
+static size_t knows_one(void *context, const char *function, size_t size, uint64_t address, bool after_call,
+                        struct goleak_place out[GOLEAK_INLINED])
 {
     (void)context;
-    *out = (struct goleak_place) { "main.worker", "/a/main.go", 6 };
-    return address == 0x480008 && !after_call;
+    (void)function;
+    out[0] = (struct goleak_place) { "main.worker", "/a/main.go", 6 };
+    return size == 0 && address == 0x480008 && !after_call;
 }
 
 static void a_lost_name_leaves_the_address(void **state)
@@ -332,7 +334,7 @@ static void a_lost_name_leaves_the_address(void **state)
     uint32_t lost = goleak_symbols_string(&symbols, GOLEAK_NAME_LOST, 1);
     assert_int_equal(goleak_symbols_frame_told(&symbols, lost, "0x480008", 8), first);
 
-    const struct goleak_resolver resolver = { .at = knows_one };
+    const struct goleak_resolver resolver = { .frames = knows_one };
     symbols.resolver = &resolver;
     uint32_t named = goleak_symbols_lost(&symbols, 0x480008);
     assert_string_equal(goleak_symbols_frame_text(&symbols, named), "main.worker /a/main.go:6");
