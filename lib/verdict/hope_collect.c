@@ -175,7 +175,7 @@ static struct sorts sort_word(struct goleak_hope_search *search, uint32_t word)
     const uint32_t count = left < GOLEAK_WORD ? left : GOLEAK_WORD;
     const struct goleak_record *records = goleak_store_at(store, first); /* they lie in one chunk */
     struct sorts sorts = { 0, 0, 0, 0, 0, 0, 0 };
-    uint64_t others = 0, loose = 0;
+    unsigned others = 0, loose = 0;
     for (uint32_t i = word == 0; i < count; i++) {
         const struct goleak_record *record = &records[i];
         const struct goleak_kin *kin = goleak_kin_of(search, record);
