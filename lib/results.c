@@ -323,6 +323,18 @@ enum goleak_status goleak_goroutine_next(const struct goleak_trace *trace, struc
     return GOLEAK_OK;
 }
 
+/* What is said of one that is alive. */
+static void fill_verdict(const struct goleak_trace *trace, const struct goleak_node *node, struct goleak_ancestor *out)
+{
+    out->verdict = GOLEAK_VERDICT_UNKNOWN;
+    const struct goleak_record *record =
+        node->alive && trace->finished ? goleak_node_record(&trace->replay.store, node) : NULL;
+    if (record == NULL || !is_shown(trace, record))
+        return;
+    out->verdict = goleak_verdict_of(&trace->judge, record->index);
+    out->leak = goleak_groups_find(&trace->groups, &trace->judge, record, out->verdict);
+}
+
 size_t goleak_goroutine_ancestors(const struct goleak_trace *trace, const struct goleak_goroutine *of,
                                   struct goleak_ancestor *out, size_t room)
 {
@@ -333,7 +345,7 @@ size_t goleak_goroutine_ancestors(const struct goleak_trace *trace, const struct
         return 0; /* the caller's own number, or one of a goroutine that is gone */
     for (uint32_t node = of->lineage; node != 0; node = at->parent, count++) {
         at = goleak_lineage_at(lineage, node);
-        if (count < room)
+        if (count < room) {
             out[count] = (struct goleak_ancestor){
                 .goid = at->goid != 0 ? (int64_t)at->goid : GOLEAK_NONE,
                 .g = goleak_g_told(at->g),
@@ -343,6 +355,8 @@ size_t goleak_goroutine_ancestors(const struct goleak_trace *trace, const struct
                 .created_at = goleak_site_created_at(&trace->model, at->site),
                 .cut = at->cut,
             };
+            fill_verdict(trace, at, &out[count]);
+        }
     }
     return count;
 }

@@ -349,14 +349,10 @@ static void write_main(struct goleak_text_report *report)
         if (goleak_goroutine_next(report->view->trace, &iter, &g) != GOLEAK_OK || iter.position > MAIN_AMONG)
             return;
     while (g.evidence_count == 0 || strcmp(g.evidence[0].rule, "main") != 0);
-    const char *words = goleak_words_reason(g.reason);
-    if (words == NULL)
+    if (g.reason == GOLEAK_REASON_NONE)
         return;
     goleak_text_label(report, 2, "main");
-    if (g.wait_reason != NULL && strncmp(g.wait_reason, "sync.", 5) == 0)
-        goleak_page_print(page, GOLEAK_PLAIN, "blocked in %s", g.wait_reason);
-    else
-        goleak_page_words(page, GOLEAK_PLAIN, words);
+    goleak_page_words(page, GOLEAK_PLAIN, goleak_words_wait(g.reason, g.wait_reason).text);
     if (g.blocked_since_ns != GOLEAK_NONE && report->capture.last_ns != GOLEAK_NONE)
         goleak_page_print(page, GOLEAK_PLAIN, "%s %s", g.blocked_before ? " for over" : " for",
                           goleak_words_duration(report->capture.last_ns - g.blocked_since_ns).text);

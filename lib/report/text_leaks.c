@@ -98,6 +98,12 @@ static void write_ancestor(struct goleak_text_report *report, const struct golea
         goleak_page_words(page, GOLEAK_DIM, " (no events of its own)");
     else if (!ancestor->alive)
         goleak_page_words(page, GOLEAK_DIM, " (ended)");
+    if (ancestor->leak != 0) {
+        goleak_page_print(page, GOLEAK_PLAIN, " (%s as well", goleak_verdict_name(ancestor->verdict));
+        if (ancestor->leak <= report->top)
+            goleak_page_print(page, GOLEAK_PLAIN, ": %zu.", ancestor->leak);
+        goleak_page_words(page, GOLEAK_PLAIN, ")");
+    }
     goleak_page_end_line(page);
 }
 
@@ -184,7 +190,8 @@ static void write_others(struct goleak_text_report *report, const struct goleak_
 static void write_head(struct goleak_text_report *report, const struct goleak_leak *leak, size_t number)
 {
     struct goleak_page *page = report->page;
-    const char *words = goleak_words_reason(leak->reason), *reason = goleak_reason_name(leak->reason);
+    const struct goleak_word words = goleak_words_wait(leak->reason, leak->wait_reason);
+    const char *reason = leak->wait_reason != NULL ? leak->wait_reason : goleak_reason_name(leak->reason);
     char place[24];
     snprintf(place, sizeof place, "%3zu. ", number);
     goleak_page_newline(page);
@@ -195,15 +202,8 @@ static void write_head(struct goleak_text_report *report, const struct goleak_le
     goleak_page_pad(page, page->indent);
     goleak_page_print(page, GOLEAK_BOLD, "%s ", goleak_words_counted(leak->count, "goroutine").text);
     /* In our words, and in the runtime's, which its dumps print. */
-    if (leak->wait_reason != NULL)
-        reason = leak->wait_reason;
-    if (words == NULL)
-        words = "alive at the end";
-    if (reason != NULL && strncmp(reason, "sync.", 5) == 0)
-        goleak_page_print(page, GOLEAK_BOLD, "blocked in %.60s", reason);
-    else
-        goleak_page_words(page, GOLEAK_BOLD, words);
-    if (reason != NULL && strncmp(reason, "sync.", 5) != 0 && strstr(words, reason) == NULL)
+    goleak_page_words(page, GOLEAK_BOLD, words.text);
+    if (reason != NULL && strstr(words.text, reason) == NULL)
         goleak_page_print(page, GOLEAK_PLAIN, " (%.60s)", reason);
     goleak_page_newline(page);
 }

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define SECOND_NS UINT64_C(1000000000)
 
@@ -122,7 +123,7 @@ struct goleak_word goleak_words_bytes(uint64_t bytes)
     return decimal((thousandths + step / 2) / step * step, 1000, names[power]);
 }
 
-const char *goleak_words_reason(enum goleak_reason reason)
+static const char *words_of(enum goleak_reason reason)
 {
     switch (reason) {
     case GOLEAK_REASON_FOREVER:
@@ -143,9 +144,19 @@ const char *goleak_words_reason(enum goleak_reason reason)
         return "sleeping";
     case GOLEAK_REASON_UNKNOWN:
         return "parked for an unknown reason";
-    case GOLEAK_REASON_NONE:
-        return NULL;
+    case GOLEAK_REASON_NONE: return "alive at the end";
     default:
         return "parked";
     }
+}
+
+struct goleak_word goleak_words_wait(enum goleak_reason reason, const char *wait_reason)
+{
+    struct goleak_word out;
+    const char *name = wait_reason != NULL ? wait_reason : goleak_reason_name(reason);
+    if (name != NULL && strncmp(name, "sync.", 5) == 0)
+        snprintf(out.text, sizeof out.text, "blocked in %.60s", name);
+    else
+        snprintf(out.text, sizeof out.text, "%s", words_of(reason));
+    return out;
 }

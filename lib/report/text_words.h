@@ -23,8 +23,8 @@ struct goleak_word goleak_words_duration(int64_t ns);
 /* "1.94 KiB" */
 struct goleak_word goleak_words_bytes(uint64_t bytes);
 
-/* What a goroutine does that is parked for this reason, as the end of "3
- * goroutines ..."; NULL where the reason says nothing. */
-const char *goleak_words_reason(enum goleak_reason reason);
+/* What a goroutine does that is parked for this reason, as the end of "3 goroutines ...". wait_reason: the runtime's own
+ * words, which say what of package sync it is; may be NULL. */
+struct goleak_word goleak_words_wait(enum goleak_reason reason, const char *wait_reason);
 
 #endif

@@ -16,6 +16,7 @@ void goleak_groups_release(struct goleak_groups *groups)
         return;
     goleak_intern_release(&groups->index);
     goleak_free(groups->alloc, groups->groups, groups->capacity * sizeof *groups->groups);
+    goleak_free(groups->alloc, groups->places, groups->places != NULL ? groups->count * sizeof *groups->places : 0);
     *groups = (struct goleak_groups){ .alloc = groups->alloc };
 }
 
@@ -25,23 +26,34 @@ static bool is_shown(enum goleak_verdict verdict)
            verdict == GOLEAK_VERDICT_SUSPECT;
 }
 
+/* What those of a group have in common. */
+struct key {
+    uint32_t verdict, reason, site, blocked_at;
+};
+
+static struct key key_of(const struct goleak_verdict_input *input, const struct goleak_record *record,
+                         enum goleak_verdict verdict)
+{
+    return (struct key) { (uint32_t)verdict, record->reason, goleak_sites_at(input->sites, record->site)->place,
+                          goleak_symbols_blocked_at(input->symbols, goleak_waiting_stack(record)) };
+}
+
 /* NULL: memory. */
 static struct goleak_group *find_group(struct goleak_groups *groups, const struct goleak_verdict_input *input,
                                        const struct goleak_record *record, enum goleak_verdict verdict)
 {
-    uint32_t blocked_at = goleak_symbols_blocked_at(input->symbols, goleak_waiting_stack(record));
-    const uint32_t site = goleak_sites_at(input->sites, record->site)->place;
-    const uint32_t key[4] = { (uint32_t)verdict, record->reason, site, blocked_at };
+    const struct key key = key_of(input, record, verdict);
     size_t before = groups->index.count;
     if (!goleak_grow(groups->alloc, &groups->groups, &groups->capacity, before + 1, sizeof *groups->groups))
         return NULL;
-    uint32_t id = goleak_intern_add(&groups->index, key, sizeof key);
+    uint32_t id = goleak_intern_add(&groups->index, &key, sizeof key);
     if (id > before)
         groups->groups[id - 1] = (struct goleak_group) {
             .verdict = verdict,
             .reason = (enum goleak_reason)record->reason,
-            .site = site,
-            .blocked_at = blocked_at,
+            .site = key.site,
+            .blocked_at = key.blocked_at,
+            .id = id,
         };
     groups->count = groups->index.count;
     return id != 0 ? &groups->groups[id - 1] : NULL;
@@ -183,6 +195,26 @@ static bool count_alike(struct goleak_groups *groups, const struct goleak_verdic
     return good;
 }
 
+/* Sorted, and found by their keys again. */
+static bool put_in_order(struct goleak_groups *groups)
+{
+    if (groups->count == 0)
+        return true;
+    groups->places = goleak_alloc_zeroed(groups->alloc, groups->count * sizeof *groups->places);
+    qsort(groups->groups, groups->count, sizeof *groups->groups, by_severity);
+    for (size_t i = 0; groups->places != NULL && i < groups->count; i++)
+        groups->places[groups->groups[i].id - 1] = (uint32_t)i;
+    return groups->places != NULL;
+}
+
+size_t goleak_groups_find(const struct goleak_groups *groups, const struct goleak_verdict_input *input,
+                          const struct goleak_record *record, enum goleak_verdict verdict)
+{
+    const struct key key = key_of(input, record, verdict);
+    const uint32_t id = is_shown(verdict) ? goleak_intern_find(&groups->index, &key, sizeof key) : 0;
+    return id != 0 ? (size_t)groups->places[id - 1] + 1 : 0;
+}
+
 enum goleak_status goleak_groups_fill(struct goleak_groups *groups, const struct goleak_verdict_input *input)
 {
     const struct goleak_bunches *bunches = &input->bunches;
@@ -194,9 +226,7 @@ enum goleak_status goleak_groups_fill(struct goleak_groups *groups, const struct
         goleak_sum_add(&one, input->store, goleak_bunch_alone(bunches, input->store, input->waits, i));
         good = add(groups, input, &one);
     }
-    good = good && count_alike(groups, input);
-    if (groups->count != 0)
-        qsort(groups->groups, groups->count, sizeof *groups->groups, by_severity);
+    good = good && count_alike(groups, input) && put_in_order(groups);
     qsort(groups->unknown, groups->unknown_count, sizeof *groups->unknown, by_count);
     return good ? GOLEAK_OK : goleak_alloc_failure(groups->alloc);
 }

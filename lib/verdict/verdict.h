@@ -111,6 +111,7 @@ struct goleak_group {
     enum goleak_reason reason;
     uint32_t site, blocked_at; /* spawn site; frame */
     struct goleak_sum sum;
+    uint32_t id;    /* in the index */
     uint64_t alike; /* so many others are blocked there, for the same reason, and are of no group */
 };
 
@@ -127,6 +128,7 @@ struct goleak_groups {
     struct goleak_intern index; /* bytes: the key */
     struct goleak_group *groups; /* after finish: most severe first */
     size_t count, capacity;
+    uint32_t *places;                        /* after finish: where it has come, by the id of a group, less 1 */
     uint64_t verdicts[GOLEAK_VERDICT_COUNT]; /* of all the living */
     uint64_t too_young;                      /* … that wait for less than the minimum age, and are not weighed */
     struct goleak_unknown_sum unknown[GOLEAK_UNKNOWN_RULES]; /* after finish: most first */
@@ -137,5 +139,8 @@ void goleak_groups_init(struct goleak_groups *groups, struct goleak_alloc *alloc
 void goleak_groups_release(struct goleak_groups *groups);
 /* Judges all the living. */
 enum goleak_status goleak_groups_fill(struct goleak_groups *groups, const struct goleak_verdict_input *input);
+/* The one that one of this verdict is in, from 1; 0: in none. */
+size_t goleak_groups_find(const struct goleak_groups *groups, const struct goleak_verdict_input *input,
+                          const struct goleak_record *record, enum goleak_verdict verdict);
 
 #endif

@@ -595,6 +595,30 @@ static void ancestors_are_told_parent_first(void **state)
     goleak_trace_free(trace);
 }
 
+static void ancestors_are_told_with_their_verdict_and_group(void **state)
+{
+    struct goleak_trace *trace =
+        load("newproc1: goroutine=c000102000 goid=7 parent=c000002380 parentgoid=1 fn=main.server ts=100\n"
+             "newproc1: goroutine=c000102380 goid=8 parent=c000102000 parentgoid=7 fn=main.conn ts=200\n"
+             "newproc1: goroutine=c000102700 goid=9 parent=c000102380 parentgoid=8 fn=main.reply ts=300\n"
+             "gopark: goroutine=c000102700 goid=9 reason=5 ts=400\n"
+             "gopark: goroutine=c000102380 goid=8 reason=3 ts=500\n"
+             "execute: goroutine=c000102000 goid=7 ts=90000000000\n");
+    struct goleak_goroutine g = load_goroutine(trace, C);
+    struct goleak_ancestor chain[3];
+    struct goleak_leak leak;
+    (void)state;
+    assert_int_equal(goleak_goroutine_ancestors(trace, &g, chain, 3), 3);
+    assert_int_equal(chain[0].verdict, GOLEAK_VERDICT_LIKELY); /* on no channel */
+    assert_int_not_equal(chain[0].leak, 0);
+    assert_int_equal(goleak_trace_leak(trace, chain[0].leak - 1, &leak), GOLEAK_OK);
+    assert_int_equal(leak.examples[0].goid, 8);
+    assert_int_equal(chain[1].verdict, GOLEAK_VERDICT_RUNNING);
+    assert_int_equal(chain[1].leak, 0);
+    assert_int_equal(chain[2].verdict, GOLEAK_VERDICT_UNKNOWN); /* only named */
+    goleak_trace_free(trace);
+}
+
 static void a_lineage_that_no_goroutine_has_has_no_ancestors(void **state)
 {
     static const uint32_t numbers[] = { 0, 2, 3, 4095, 4096, 1000000, UINT32_MAX };
@@ -1103,6 +1127,7 @@ int main(void)
         cmocka_unit_test(a_system_goroutines_whole_life_leaves_no_trace),
         cmocka_unit_test(a_stack_tells_whose_an_older_one_is),
         cmocka_unit_test(ancestors_are_told_parent_first),
+        cmocka_unit_test(ancestors_are_told_with_their_verdict_and_group),
         cmocka_unit_test(a_lineage_that_no_goroutine_has_has_no_ancestors),
         cmocka_unit_test(one_cannot_be_its_own_parent),
         cmocka_unit_test(the_place_of_the_go_statement_comes_from_the_stack_or_its_address),
