@@ -98,6 +98,60 @@ static void write_deeds(struct goleak_text_report *report, const struct goleak_c
         goleak_page_print(report->page, GOLEAK_PLAIN, ", from %" PRIu64 " to %" PRIu64, first->goid, last->goid);
 }
 
+/* A worker's rounds, sleep by sleep or job by job, are told once and then counted. */
+#define ROUNDS 4
+#define ROUND_MOST 12 /* lines */
+
+/* They read the same, but for the time: what a timer has to go is told of the first. */
+static bool is_same_chapter(const struct goleak_symbols *symbols, const struct goleak_chapter *a,
+                            const struct goleak_chapter *b)
+{
+    const struct goleak_event *x = &a->event, *y = &b->event;
+    const uint32_t told = GOLEAK_HAS_OTHER | GOLEAK_HAS_OTHER_GOID | GOLEAK_HAS_STATUS;
+    if (a->of_other != b->of_other || x->kind != y->kind || ((x->has ^ y->has) & told) != 0)
+        return false;
+    if (a->of_other)
+        return a->goid == b->goid && a->g == b->g;
+    if ((x->has & GOLEAK_HAS_OTHER && x->other_g != y->other_g) ||
+        (x->has & GOLEAK_HAS_OTHER_GOID && x->other_goid != y->other_goid) ||
+        (x->has & GOLEAK_HAS_STATUS && x->status != y->status) || x->name != y->name || a->reason != b->reason)
+        return false;
+    const uint32_t at_x = x->has & GOLEAK_HAS_STACK ? goleak_symbols_blocked_at(symbols, x->stack) : 0,
+                   at_y = y->has & GOLEAK_HAS_STACK ? goleak_symbols_blocked_at(symbols, y->stack) : 0;
+    return at_x == at_y && goleak_event_object(x, (enum goleak_reason)a->reason) ==
+                               goleak_event_object(y, (enum goleak_reason)b->reason);
+}
+
+/* How often chapters from this one on repeat the `period` that begin with it, the first time counted. */
+static size_t count_rounds(const struct goleak_text_report *report, const struct goleak_story *story, size_t from,
+                           size_t period)
+{
+    const struct goleak_chapter *a, *b;
+    uint64_t left_out;
+    size_t same = 0;
+    while ((a = goleak_story_at(story, from + same, &left_out)) != NULL && (left_out == 0 || same == 0) &&
+           (b = goleak_story_at(story, from + same + period, &left_out)) != NULL && left_out == 0 &&
+           is_same_chapter(report->view->model->symbols, a, b))
+        same++;
+    return 1 + same / period;
+}
+
+/* The shortest round that takes the most lines from here on, *rounds times; 0: there is none. */
+static size_t find_round(const struct goleak_text_report *report, const struct goleak_story *story, size_t from,
+                         size_t *rounds)
+{
+    size_t best = 0;
+    *rounds = 0;
+    for (size_t period = 1; period <= ROUND_MOST; period++) {
+        const size_t count = count_rounds(report, story, from, period);
+        if (count >= ROUNDS && count * period > *rounds * best) {
+            best = period;
+            *rounds = count;
+        }
+    }
+    return best;
+}
+
 static void write_operation(struct goleak_text_report *report, const struct goleak_event *event)
 {
     goleak_page_name(report->page, GOLEAK_PLAIN, goleak_symbols_text(report->view->model->symbols, event->name));
@@ -196,33 +250,72 @@ static unsigned column_behind(const struct goleak_text_report *report, const str
     return column;
 }
 
-static void write_life(struct goleak_text_report *report, const struct goleak_story *story)
+static void write_gap(struct goleak_text_report *report, uint64_t left_out)
+{
+    if (left_out == 0)
+        return;
+    report->page->indent = 2;
+    goleak_page_print(report->page, GOLEAK_DIM, "… %s", goleak_words_counted(left_out, "event").text);
+    goleak_page_end_line(report->page);
+}
+
+/* Behind the round that ends with the chapter before `next`: so often it comes again. */
+static void write_rounds(struct goleak_text_report *report, const struct goleak_story *story, size_t next,
+                         size_t period, size_t more)
+{
+    uint64_t left_out;
+    const struct goleak_chapter *last = goleak_story_at(story, next + period * more - 1, &left_out);
+    report->page->indent = 2;
+    if (period == 1)
+        goleak_page_words(report->page, GOLEAK_DIM, "… this line ");
+    else
+        goleak_page_print(report->page, GOLEAK_DIM, "… these %zu lines ", period);
+    goleak_page_print(report->page, GOLEAK_DIM, "%s, the last at %s", goleak_words_counted(more, "more time").text,
+                      when_of(report, last).text);
+    goleak_page_end_line(report->page);
+}
+
+/* A chapter, or several deeds in one line: how many it tells. */
+static size_t write_line(struct goleak_text_report *report, const struct goleak_story *story, size_t at,
+                         unsigned column)
 {
     struct goleak_page *page = report->page;
-    const struct goleak_chapter *chapter;
+    const struct goleak_chapter *last;
+    bool ascends;
+    uint64_t left_out;
+    const struct goleak_chapter *chapter = goleak_story_at(story, at, &left_out);
+    size_t deeds = count_deeds(story, at, &last, &ascends);
+    write_gap(report, left_out);
+    page->indent = 0;
+    goleak_page_pad(page, 2);
+    goleak_page_print(page, GOLEAK_PLAIN, "%s", when_of(report, chapter).text);
+    page->indent = column;
+    goleak_page_pad(page, page->indent);
+    if (deeds >= DEEDS) {
+        write_deeds(report, chapter, last, deeds, ascends);
+    } else {
+        write_chapter(report, chapter);
+        deeds = 1;
+    }
+    goleak_page_end_line(page);
+    return deeds;
+}
+
+static void write_life(struct goleak_text_report *report, const struct goleak_story *story)
+{
     const unsigned column = column_behind(report, story);
     uint64_t left_out;
+    size_t at = 0, rounds;
     goleak_text_heading(report, "LIFE", NULL);
-    for (size_t i = 0, deeds; (chapter = goleak_story_at(story, i, &left_out)) != NULL; i += deeds) {
-        const struct goleak_chapter *last;
-        bool ascends;
-        deeds = count_deeds(story, i, &last, &ascends);
-        deeds = deeds < DEEDS ? 1 : deeds;
-        if (left_out != 0) {
-            page->indent = 2;
-            goleak_page_print(page, GOLEAK_DIM, "… %s", goleak_words_counted(left_out, "event").text);
-            goleak_page_end_line(page);
-        }
-        page->indent = 0;
-        goleak_page_pad(page, 2);
-        goleak_page_print(page, GOLEAK_PLAIN, "%s", when_of(report, chapter).text);
-        page->indent = column;
-        goleak_page_pad(page, page->indent);
-        if (deeds > 1)
-            write_deeds(report, chapter, last, deeds, ascends);
-        else
-            write_chapter(report, chapter);
-        goleak_page_end_line(page);
+    while (goleak_story_at(story, at, &left_out) != NULL) {
+        const size_t period = find_round(report, story, at, &rounds), end = at + period;
+        do
+            at += write_line(report, story, at, column);
+        while (at < end);
+        if (period == 0 || at != end)
+            continue;
+        write_rounds(report, story, end, period, rounds - 1);
+        at += period * (rounds - 1);
     }
 }
 
