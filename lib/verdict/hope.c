@@ -112,15 +112,42 @@ bool goleak_waits_in(const struct goleak_hope_input *input, const struct goleak_
     return false;
 }
 
-bool goleak_hope_in_group(const struct goleak_hope_search *search, const struct goleak_record *record)
+const char *goleak_runtime_waiter(const struct goleak_symbols *symbols, const struct goleak_record *record)
+{
+    const uint32_t *frames;
+    if (record->reason != GOLEAK_REASON_SYNC)
+        return NULL;
+    size_t count = goleak_symbols_stack_frames(symbols, record->block_stack, &frames);
+    for (size_t i = 0; i < count; i++) {
+        const char *function = goleak_symbols_frame_function(symbols, frames[i]);
+        if (strncmp(function, "runtime.", 8) != 0 || strstr(function, "_Semacquire") != NULL) /* called by sync */
+            return NULL;
+        if (strncmp(function + 8, "gopark", 6) != 0 && strncmp(function + 8, "semacquire", 10) != 0)
+            return function;
+    }
+    return NULL;
+}
+
+/* What its stack tells of a wait in package sync, remembered. */
+static const struct goleak_sync_memo *sync_memo(const struct goleak_hope_search *search,
+                                                const struct goleak_record *record)
 {
     const uint32_t stack = record->block_stack;
-    struct goleak_group_memo *memo = &search->group_memos[stack % GOLEAK_GROUP_MEMOS];
-    if (record->reason != GOLEAK_REASON_SYNC)
-        return false;
+    struct goleak_sync_memo *memo = &search->sync_memos[stack % GOLEAK_SYNC_MEMOS];
     if (stack == 0 || memo->stack != stack || memo->wait != record->wait)
-        *memo = (struct goleak_group_memo) { stack, record->wait, goleak_is_in_wait_group(search->input, record) };
-    return memo->in_group;
+        *memo = (struct goleak_sync_memo) { stack, record->wait, goleak_is_in_wait_group(search->input, record),
+                                            goleak_runtime_waiter(search->input->symbols, record) != NULL };
+    return memo;
+}
+
+bool goleak_hope_in_runtime(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    return record->reason == GOLEAK_REASON_SYNC && sync_memo(search, record)->in_runtime;
+}
+
+bool goleak_hope_in_group(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    return record->reason == GOLEAK_REASON_SYNC && sync_memo(search, record)->in_group;
 }
 
 bool goleak_is_start(const struct goleak_symbols *symbols, uint32_t start, uint32_t function, uint32_t created_stack)
@@ -753,7 +780,7 @@ static void release(struct goleak_hope_search *search, size_t nodes)
     goleak_free(alloc, search->bits, search->block_bytes);
     goleak_free(alloc, search->left, goleak_sites_count(search->input->sites) * sizeof *search->left);
     goleak_free(alloc, search->standard, search->strings * sizeof *search->standard);
-    goleak_free(alloc, search->group_memos, GOLEAK_GROUP_MEMOS * sizeof *search->group_memos);
+    goleak_free(alloc, search->sync_memos, GOLEAK_SYNC_MEMOS * sizeof *search->sync_memos);
     goleak_free(alloc, search->nodes, nodes * sizeof *search->nodes);
 }
 
@@ -808,8 +835,7 @@ static bool make_room(struct goleak_hope_search *search, size_t nodes, size_t re
     hope->kinds = hope->whom != NULL ? (uint8_t *)(hope->whom + records) : NULL;
     return hope->whom != NULL && (search->nodes = goleak_alloc_zeroed(alloc, nodes * sizeof *search->nodes)) != NULL &&
            (search->standard = goleak_alloc_zeroed(alloc, search->strings * sizeof *search->standard)) != NULL &&
-           (search->group_memos = goleak_alloc_zeroed(alloc, GOLEAK_GROUP_MEMOS * sizeof *search->group_memos)) !=
-               NULL &&
+           (search->sync_memos = goleak_alloc_zeroed(alloc, GOLEAK_SYNC_MEMOS * sizeof *search->sync_memos)) != NULL &&
            (search->kin = goleak_alloc_array(alloc, sites, sizeof *search->kin)) != NULL &&
            make_sets(search, nodes, records);
 }

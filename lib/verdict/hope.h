@@ -127,6 +127,10 @@ static inline bool goleak_is_in_wait_group(const struct goleak_hope_input *input
     return record->reason == GOLEAK_REASON_SYNC && goleak_waits_in(input, record, "WaitGroup");
 }
 
+/* The function of the runtime that waits for a semaphore of its own, as a collection does for the world to stop: what
+ * programs wait for goes through sync or internal/poll. NULL: there is none. */
+const char *goleak_runtime_waiter(const struct goleak_symbols *symbols, const struct goleak_record *record);
+
 /* A goroutine that starts at `start` is in this function for all of its life: it is that one, or what its wrapper calls,
  * by the stack of one that it has started. */
 bool goleak_is_start(const struct goleak_symbols *symbols, uint32_t start, uint32_t function, uint32_t created_stack);

@@ -105,7 +105,7 @@ static inline void add_stuck(struct goleak_hope_search *search, const struct gol
         search->failed = !goleak_relation_add(&search->hope->crowds, place, record->index, here != NULL);
     if (goleak_has_bit(search->read, record->index))
         give_first(search, record, GOLEAK_HOPE_READER);
-    else if ((record->flags & GOLEAK_REC_SYSTEM) || waits_in_main(record))
+    else if ((record->flags & GOLEAK_REC_SYSTEM) || waits_in_main(record) || goleak_hope_in_runtime(search, record))
         give_first(search, record, GOLEAK_HOPE_ACTS);
     else if (input->holders != NULL && goleak_holders_is_free(input->holders, record->index))
         give_first(search, record, GOLEAK_HOPE_HOLDER);

@@ -546,6 +546,18 @@ static bool is_spawner_hopeless(const struct goleak_hope_search *search, uint32_
     return goleak_hope_is_spawner_stuck(search, node) && !goleak_has_bit(search->pooled, search->nodes[node]);
 }
 
+/* Its place starts what ends, and waits as it does now are short: this one was never woken, and has waited for many times
+ * the longest of them. Whom it waits for need not be gone for that it is in vain. */
+static bool outlasts_its_kind(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_hope_input *input = search->input;
+    const struct goleak_wait_site *site = goleak_waits_site(input->waits, record);
+    const uint64_t ended = goleak_ledger_ended(input->ledger, goleak_sites_at(input->sites, record->site)->place),
+                   least = input->limits->endless_created;
+    return site != NULL && site->ended >= least && ended >= least && goleak_waits_here(input->waits, record) == NULL &&
+           goleak_waited(record, input->last) / input->limits->together > site->longest;
+}
+
 /* Its spawner goes on, and is still in the function that started it, or in that of which this is a closure: its
  * variables live. Or it is in the library that did: *whom. Not where it has turned to others since. */
 bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, uint32_t stuck, uint32_t *whom)
@@ -560,7 +572,7 @@ bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, uint32_t s
         has_turned_to_others(search, record, goleak_waited(record, search->input->last)))
         return false;
     const struct goleak_record *spawner = goleak_hope_spawner(search, node);
-    if (was_woken_often(search, record, spawner))
+    if (was_woken_often(search, record, spawner) || outlasts_its_kind(search, record))
         return false;
     if (is_spawner_hopeless(search, node) || !goleak_hope_may_come_again(search, record))
         return false;

@@ -84,11 +84,11 @@ struct goleak_hope_search {
     uint64_t *paired_sites; /* their goroutines were started with those of another one */
     size_t strings;
     uint8_t *standard; /* by string: a function of the standard library? 1 no, 2 yes, 0 not asked for yet */
-    struct goleak_group_memo { /* does who waits so wait in a WaitGroup? */
-        uint32_t stack;        /* 0: not asked for yet */
+    struct goleak_sync_memo { /* does who waits so wait in a WaitGroup, or within the runtime? */
+        uint32_t stack;       /* 0: not asked for yet */
         uint8_t wait;
-        bool in_group;
-    } * group_memos;               /* by stack, modulo GOLEAK_GROUP_MEMOS */
+        bool in_group, in_runtime;
+    } * sync_memos;                /* by stack, modulo GOLEAK_SYNC_MEMOS */
     uint32_t *parents;             /* by record: lineage node of its spawner; 0: none, or it does not live */
     /* By lineage node: bits are at hand, where numbers would have to be fetched. */
     uint64_t *alive, *blocked;
@@ -108,7 +108,7 @@ struct goleak_hope_search {
 };
 
 #define GOLEAK_CALL_MEMOS 256
-#define GOLEAK_GROUP_MEMOS 256
+#define GOLEAK_SYNC_MEMOS 256
 
 /* The records of a set's word: they are looked at in any case, and fetched all at once. Returns how many. */
 static inline size_t goleak_fetch_word(const struct goleak_hope_search *search, uint64_t bits, uint32_t word,
@@ -167,6 +167,8 @@ bool goleak_hope_waits_for_child(const struct goleak_hope_search *search, const 
                                  const struct goleak_record *child);
 /* As goleak_is_in_wait_group(): many wait at few stacks. */
 bool goleak_hope_in_group(const struct goleak_hope_search *search, const struct goleak_record *record);
+/* At a semaphore of the runtime's own, which gives it back. */
+bool goleak_hope_in_runtime(const struct goleak_hope_search *search, const struct goleak_record *record);
 /* hope_collect.c */
 /* Everyone's place in the sets and relations. */
 void goleak_hope_collect(struct goleak_hope_search *search);

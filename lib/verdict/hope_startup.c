@@ -59,14 +59,20 @@ static bool has_rested(const struct goleak_hope_search *search, const struct gol
     return false;
 }
 
-/* Waits for what others do. Who sleeps has not come to rest; who has just been woken was at rest, and will be, but for
- * main, which ends the program. */
+/* Of main: it has slept, or waited for the network, again and again, which is where its way ends. */
+static bool goes_round(const struct goleak_hope_search *search, const struct goleak_record *spawner)
+{
+    return goleak_waits_naps(search->input->waits, spawner) >= search->input->limits->chances;
+}
+
+/* Waits for what others do. Who sleeps has not come to rest, but main that does nothing else; who has just been woken was
+ * at rest, and will be, but for main, which ends the program. */
 static bool is_kept(const struct goleak_hope_search *search, const struct goleak_record *spawner,
                     const struct goleak_record *record)
 {
     if (spawner == NULL)
         return false;
-    if ((spawner->flags & GOLEAK_REC_MAIN) != 0 && has_rested(search, spawner, record))
+    if ((spawner->flags & GOLEAK_REC_MAIN) != 0 && (has_rested(search, spawner, record) || goes_round(search, spawner)))
         return true;
     if (spawner->state == GOLEAK_STATE_WAITING)
         return (spawner->flags & GOLEAK_REC_BLOCKED) || spawner->reason == GOLEAK_REASON_NET;

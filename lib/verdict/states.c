@@ -184,30 +184,12 @@ GOLEAK_RULE(article)
     return true;
 }
 
-/* The function of the runtime that waits for a semaphore of its own, as a collection does for the world to stop: what
- * programs wait for goes through sync or internal/poll. NULL: there is none. */
-static const char *runtime_waiter(const struct goleak_case *c)
-{
-    const uint32_t *frames;
-    if (c->record->reason != GOLEAK_REASON_SYNC)
-        return NULL;
-    size_t count = goleak_symbols_stack_frames(c->input->symbols, c->record->block_stack, &frames);
-    for (size_t i = 0; i < count; i++) {
-        const char *function = goleak_symbols_frame_function(c->input->symbols, frames[i]);
-        if (strncmp(function, "runtime.", 8) != 0 || strstr(function, "_Semacquire") != NULL) /* called by sync */
-            return NULL;
-        if (strncmp(function + 8, "gopark", 6) != 0 && strncmp(function + 8, "semacquire", 10) != 0)
-            return function;
-    }
-    return NULL;
-}
-
 GOLEAK_RULE(waits)
 {
     if (c->record->state != GOLEAK_STATE_WAITING)
         return false;
     if (c->blocked) {
-        const char *waiter = runtime_waiter(c);
+        const char *waiter = goleak_runtime_waiter(c->input->symbols, c->record);
         if (waiter == NULL)
             return false;
         out->verdict = GOLEAK_VERDICT_WAITING;
