@@ -575,38 +575,17 @@ static void look_beside_leaders(struct goleak_hope_search *search)
     spread_on(search, up);
 }
 
-/* The go statement is main's own, as those of all kinds of things are; or it is not told where that is. */
-static bool is_in_main(const struct goleak_hope_search *search, const struct goleak_record *record)
-{
-    const uint32_t function = goleak_kin_of(search, record)->function;
-    return function == 0 || function == search->main_main;
-}
-
-/* Whose spawner is main. */
-static bool is_of_main(const struct goleak_hope_search *search, const struct goleak_record *record)
-{
-    const struct goleak_record *spawner = goleak_hope_spawner(search, record->parent);
-    return spawner != NULL && (spawner->flags & GOLEAK_REC_MAIN) != 0;
-}
-
 /* Those who are stuck in a WaitGroup. False: there are none. */
 static bool find_groups(struct goleak_hope_search *search)
 {
     const struct goleak_store *store = search->input->store;
-    uint32_t parent = 0, records[GOLEAK_WORD];
-    bool any = false, of_main = false;
+    uint32_t records[GOLEAK_WORD];
+    bool any = false;
     for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++) {
         const size_t count = goleak_fetch_word(search, search->hopeless[word] & search->in_sync[word], word, records);
         for (size_t i = 0; i < count; i++) {
             const struct goleak_record *record = goleak_store_at(store, records[i]);
-            if (record->parent == 0 || record->block_stack == 0)
-                continue;
-            const bool in_group = goleak_hope_in_group(search, record);
-            if (in_group && record->parent != parent) {
-                of_main = is_of_main(search, record);
-                parent = record->parent;
-            }
-            if (!in_group || (of_main && is_in_main(search, record)))
+            if (record->parent == 0 || record->block_stack == 0 || !goleak_hope_in_group(search, record))
                 continue;
             goleak_set_bit(search->groups, record->index);
             any = true;
