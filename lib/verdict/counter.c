@@ -127,8 +127,10 @@ GOLEAK_RULE(passed)
 {
     if (c->hope != GOLEAK_HOPE_PASSED)
         return false;
-    goleak_say(out, "%s, of the same place, has passed there and %s further on: it may let the next one through",
-               goleak_who(c->input, c->whom).text, doing(c, c->whom));
+    const bool leads = c->record->reason == GOLEAK_REASON_COND_WAIT;
+    goleak_say(out, "%s, of the same place, %s and %s%s: it may let the next one through",
+               goleak_who(c->input, c->whom).text, leads ? "was woken there last" : "has passed there",
+               doing(c, c->whom), leads ? "" : " further on");
     return true;
 }
 

@@ -340,37 +340,13 @@ static void note_leader(const struct goleak_hope_search *search, uint32_t *leade
             leaders[goleak_habit_at(waits, at)->site] = record->index;
 }
 
-/* In the function in which this one waits, of its own ones the innermost, the other one stands further on. */
-static bool is_ahead(const struct goleak_hope_search *search, const struct goleak_record *leader,
-                     const struct goleak_record *record)
-{
-    const struct goleak_symbols *symbols = search->input->symbols;
-    const uint32_t *waiting, *frames;
-    const size_t own = waiting_frames(search, record->block_stack, &waiting);
-    const uint64_t place = own != 0 ? place_of(symbols, waiting[own - 1]) : 0;
-    if (place == 0)
-        return false;
-    const struct place_key key = key_of(search, record, waiting[own - 1]);
-    const uint32_t callee = callee_of(symbols, &key, waiting, own - 1);
-    const size_t count = goleak_symbols_stack_frames(symbols, leader->block_stack, &frames);
-    for (size_t i = 0; i < count; i++) {
-        const struct place_key other = key_of(search, leader, frames[i]);
-        const struct passed passed = { .place = place_of(symbols, frames[i]),
-                                       .callee = callee_of(symbols, &other, frames, i) };
-        if (other.function == key.function && other.by_line == key.by_line && is_further(&passed, place, callee))
-            return true;
-    }
-    return false;
-}
-
 /* A Cond wakes the first one first: who began before the last one that was woken waits for another. */
 static void follow_leader(struct goleak_hope_search *search, const uint32_t *leaders,
                           const struct goleak_record *record)
 {
     const struct goleak_wait_site *site = goleak_waits_site(search->input->waits, record);
     const uint32_t leader = site != NULL ? leaders[site - search->input->waits->sites] : 0;
-    if (leader != 0 && record->since >= site->last_begun &&
-        is_ahead(search, goleak_store_at(search->input->store, leader), record))
+    if (leader != 0 && record->since >= site->last_begun)
         goleak_hope_give(search, record->index, GOLEAK_HOPE_PASSED, leader);
 }
 
