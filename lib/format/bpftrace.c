@@ -392,6 +392,7 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
         .events = reader->text.events,
         .notes = reader->text.notes,
         .strange = goleak_textual_is_strange(&reader->text),
+        .nothing = goleak_textual_nothing(&reader->text),
         .form = reader->text.forms & FORM_JSON ? "json"
                 : reader->text.events == 0     ? NULL
                 : extended                     ? "extended"

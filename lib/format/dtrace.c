@@ -709,6 +709,7 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
                                              : NULL;
     *out = (struct goleak_reader_facts){ .events = reader->text.events, .notes = reader->text.notes, .form = form };
     out->strange = goleak_textual_is_strange(&reader->text);
+    out->nothing = goleak_textual_nothing(&reader->text);
     if (out->strange && (forms & (FORM_FLOW | FORM_CALLS)) != 0)
         out->advice = "found calls of functions and none that enters runtime.newproc1, runtime.gdestroy or "
                       "runtime.goexit0, which alone tell of goroutines here: trace these as well; `goleak-report "

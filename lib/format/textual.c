@@ -704,8 +704,17 @@ static void recorder_ends(struct goleak_textual *text, const struct goleak_line 
     text->recorder_line = line->number;
     if (!find_number(at, line->end, "events=", &text->recorder_counted))
         text->recorder_counted = UINT64_MAX;
+    text->recorder_idle = text->recorder_counted == 0;
     if (!find_number(at, line->end, "ts=", &text->recorder_end_ns))
         text->recorder_end_ns = UINT64_MAX;
+}
+
+const char *goleak_textual_nothing(const struct goleak_textual *text)
+{
+    return text->recorder_idle
+               ? "found the recorder's first line and its last, which counts 0 events: did the process run, and "
+                 "do anything, meanwhile, and is it of the executable that was probed?"
+               : NULL;
 }
 
 bool goleak_textual_recorder_line(struct goleak_textual *text, const struct goleak_line *line,

@@ -88,7 +88,7 @@ struct goleak_textual {
     uint32_t learnt; /* goleak_symbols_learnt, when the stacks that are known were named */
     struct goleak_section_state section;
     /* Our own recorder's lines. */
-    bool recorder_began, recorder_ended;
+    bool recorder_began, recorder_ended, recorder_idle; /* idle: its last line counts no event */
     uint64_t recorder_events; /* lines of its probes since it began */
     /* What its last line says, and where; line 0: it was not there, or all is done. */
     uint64_t recorder_counted, recorder_end_ns, recorder_line;
@@ -181,6 +181,9 @@ static inline bool goleak_textual_is_strange(const struct goleak_textual *text)
 {
     return text->events != 0 && (text->forms & GOLEAK_FORM_TELLS) == 0;
 }
+
+/* What to say of a recording without events: our recorder was there from its beginning to its end. NULL: it was not. */
+const char *goleak_textual_nothing(const struct goleak_textual *text);
 
 static inline bool goleak_textual_has_stacks(const struct goleak_textual *text)
 {

@@ -433,7 +433,11 @@ GOLEAK_RULE(older)
 {
     if (!c->older)
         return false;
-    goleak_say(out, "older than the recording%s: collect from the program's start to tell who started it and "
-                    "who wakes it", c->habit != NULL ? "" : ", and never woken in it");
+    goleak_say(out,
+               "older than the recording%s: collect from the program's start to tell who started it and "
+               "who wakes it",
+               c->habit != NULL                                  ? ""
+               : goleak_waits_before(c->record, c->input->first) ? ", and never woken in it"
+                                                                 : ", and seen to wait here only once");
     return true;
 }

@@ -131,13 +131,16 @@ GOLEAK_RULE(never_woken)
         return true;
     struct goleak_run crowd = crowd_of(c);
     struct goleak_span span = goleak_waited_for(c);
+    /* What one waited for that was awake before the recording, or was woken from a wait of that time, is not told. */
+    const char *since = goleak_waits_before(c->record, c->input->first) ? "not woken since the recording began"
+                        : c->older                                      ? "not woken here since it was first seen awake"
+                                                                        : NULL;
     if (crowd.count > 1)
-        goleak_say(out, "waiting for %s, and never woken here; %zu wait on the same object, %s", span.text, crowd.count,
+        goleak_say(out, "waiting for %s, and %s; %zu wait on the same object, %s", span.text,
+                   since != NULL ? since : "never woken here", crowd.count,
                    crowd.all[0].marked ? "some of which were woken before" : "none of which was ever woken on it");
     else
-        goleak_say(out, "waiting for %s, and %s", span.text,
-                   goleak_waits_before(c->record, c->input->first) ? "not woken since the recording began"
-                                                                   : "never woken here before");
+        goleak_say(out, "waiting for %s, and %s", span.text, since != NULL ? since : "never woken here before");
     goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
     if (crowd.count != 0)
         goleak_say_number(out, "waiters", (int64_t)crowd.count);
