@@ -537,6 +537,13 @@ void goleak_judge(const struct goleak_verdict_input *input, uint32_t index, stru
 
 /* ---- all that was weighed ---- */
 
+/* Which is no lock. */
+static bool is_in_group(const struct goleak_verdict_input *input, const struct goleak_record *record)
+{
+    const struct goleak_hope_input known = { .symbols = input->symbols, .reasons = input->reasons };
+    return goleak_is_in_wait_group(&known, record);
+}
+
 static const char *missing(const struct goleak_verdict_input *input, enum need need, const struct goleak_record *record)
 {
     switch (need) {
@@ -550,15 +557,16 @@ static const char *missing(const struct goleak_verdict_input *input, enum need n
         return input->timers_told ||
                        (record->reason != GOLEAK_REASON_CHAN_RECV && record->reason != GOLEAK_REASON_SELECT)
                    ? NULL
-                   : "the timers that goroutines wait for (until= of gopark events, of a program whose go.mod says "
-                     "1.23 or later)";
+                   : "the timers that goroutines wait for (until= of gopark events, which no Go trace has; of a "
+                     "program "
+                     "whose go.mod says 1.23 or later, or that runs with GODEBUG=asynctimerchan=0)";
     case NEEDS_STACKS:
         return !input->stacks_told ? "stacks"
                : record->state == GOLEAK_STATE_WAITING && goleak_waiting_stack(record) == 0
                    ? "the stacks of gopark events"
                    : NULL;
     case NEEDS_LOCKS:
-        return record->reason != GOLEAK_REASON_SYNC || input->locks->locker_count != 0
+        return record->reason != GOLEAK_REASON_SYNC || input->locks->locker_count != 0 || is_in_group(input, record)
                    ? NULL
                    : "calls of Lock and Unlock (recorder --locks)";
     case NEEDS_SITE:

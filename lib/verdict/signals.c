@@ -203,6 +203,11 @@ GOLEAK_RULE(left_out)
                    "woken here %" PRIu32 " times, in turn with others like it by one goroutine, which has gone round "
                    "without it since: it woke these %" PRIu32 " times",
                    c->habit->ended, since);
+    else if (c->habit->gap == 1)
+        goleak_say(out,
+                   "woken here %" PRIu32
+                   " times, with no wake-up of others like it in between; since the last of these there were %" PRIu32,
+                   c->habit->ended, since);
     else
         goleak_say(out,
                    "woken here %" PRIu32 " times, with at most %" PRIu32
@@ -296,15 +301,15 @@ GOLEAK_RULE(beyond)
     bool many = c->site->ended >= 1000;
     if (out->mute)
         return true;
-    char longest[80] = "", part[16];
+    char longest[80] = "", part[48] = "";
     const double percent = part_that_takes_longer(c) * 100;
-    snprintf(part, sizeof part, percent < 1 ? "%.2g" : "%.0f", percent);
+    if (percent <= 50) /* else those who go on are most of all: it would read as if that were usual */
+        snprintf(part, sizeof part, percent < 1 ? " (%.2g %% of all take longer)" : " (%.0f %% of all take longer)",
+                 percent);
     if (many)
         snprintf(longest, sizeof longest, ", the longest %s", goleak_span_of(c->input, c->site->longest).text);
-    goleak_say(out,
-               "waiting for %s; %s of the %" PRIu64 " waits like it that ended took at most %s%s (%s %% of all take "
-               "longer)",
-               span.text, many ? "99.9 %" : "each", c->site->ended,
+    goleak_say(out, "waiting for %s; %s of the %" PRIu64 " waits like it that ended took at most %s%s%s", span.text,
+               many ? "99.9 %" : "each", c->site->ended,
                goleak_span_of(c->input, many ? most_took(c->site) : c->site->longest).text, longest, part);
     goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
     goleak_say_number(out, "waits_ended", (int64_t)c->site->ended);
