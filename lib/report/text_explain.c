@@ -100,7 +100,7 @@ static void write_deeds(struct goleak_text_report *report, const struct goleak_c
 
 /* A worker's rounds, sleep by sleep or job by job, are told once and then counted. */
 #define ROUNDS 4
-#define ROUND_MOST 12 /* lines */
+#define ROUND_MOST 24 /* lines */
 
 /* They read the same, but for the time: what a timer has to go is told of the first. */
 static bool is_same_chapter(const struct goleak_symbols *symbols, const struct goleak_chapter *a,

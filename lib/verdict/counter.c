@@ -244,10 +244,14 @@ static bool was_woken_by(const struct goleak_case *c, uint32_t whom)
 
 GOLEAK_RULE(startup)
 {
-    if (c->hope != GOLEAK_HOPE_STARTUP)
+    if (c->hope != GOLEAK_HOPE_STARTUP || (c->whom == 0 && c->older))
         return false;
     const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
-    if (c->whom == 0)
+    if (c->whom != 0 && goleak_store_at(c->input->store, c->whom)->created == GOLEAK_NO_MOMENT &&
+        was_woken_by(c, c->whom))
+        goleak_say(out, "woken here %" PRIu32 " times before, by %s, of which it is not known what it waits for now",
+                   c->habit->ended, goleak_who(c->input, c->whom).text);
+    else if (c->whom == 0)
         goleak_say(out, "started by the init of a package: what it waits on may be the package's own");
     else if (was_woken_by(c, c->whom))
         goleak_say(out,

@@ -56,7 +56,8 @@ static inline void note_hopeless(struct goleak_hope_search *search, const struct
     if (idle)
         goleak_set_bit(search->idle, record->index);
     bool leads = record->reason == GOLEAK_REASON_SYNC; /* in a WaitGroup, perhaps */
-    if ((idle || leads || search->do_init != 0) && goleak_has_bit(search->quiet_sites, record->site))
+    if ((idle || leads || search->do_init != 0) &&
+        (goleak_has_bit(search->quiet_sites, record->site) || (record->flags & GOLEAK_REC_PREEXISTING) != 0))
         goleak_set_bit(search->kept, record->index);
 }
 

@@ -355,14 +355,22 @@ void goleak_hope_look_who_asked(struct goleak_hope_search *search)
         }
 }
 
-/* *whom: its spawner; 0: it was a package's init. */
+/* It is older than the recording, and was never seen to wake up where it waits: what it waits for is not known, and so
+ * not that it waits in vain. */
+static bool is_of_before(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    return (record->flags & GOLEAK_REC_PREEXISTING) != 0 && goleak_has_bit(search->idle, record->index) &&
+           goleak_waits_here(search->input->waits, record) == NULL;
+}
+
+/* *whom: its spawner; 0: it was a package's init, or is not told. */
 bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t stuck, uint32_t *whom)
 {
     uint32_t node = search->parents[stuck];
     const struct goleak_record *record = goleak_store_at(search->input->store, stuck);
     *whom = 0;
     if (record->created == GOLEAK_NO_MOMENT)
-        return false;
+        return is_of_before(search, record);
     if (is_of_init(search, record))
         return true;
     if (is_from_first(search, record)) /* who starts a program's workers may end when all are started */

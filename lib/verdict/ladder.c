@@ -419,7 +419,8 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
     if ((c->older && c->habit != NULL && !goleak_is_deserted(c)) || speaks(c, AGAINST) || speaks(c, YOUNG))
         return GOLEAK_VERDICT_WAITING;
     if (c->older && c->habit != NULL) /* others may have woken it before, who come again */
-        return goleak_hope_had_its_own(&c->input->hope, c->input->limits, c->record, c->habit) || c->leak_alike != 0
+        return (!startup && goleak_hope_had_its_own(&c->input->hope, c->input->limits, c->record, c->habit)) ||
+                       c->leak_alike != 0
                    ? GOLEAK_VERDICT_LIKELY
                    : GOLEAK_VERDICT_SUSPECT;
     if (c->older)
