@@ -43,7 +43,8 @@ struct goleak_limits {
     double left_out_chance;  /* that a goroutine which is served is left out so often */
     uint64_t rounds_turns;   /* so many turns in none of which one was left out make rounds */
     uint64_t rounds_missed;  /* … and so many without one are none of chance's */
-    uint32_t turned_rounds;  /* so many waits that ended of each of those who took others' place */
+    uint64_t turned_least;   /* so many waits that ended of those who took others' place */
+    uint32_t turned_rounds;  /* … of each of them, where objects are not told */
     double loss_chance;      /* what chance does less often is no chance */
     double loss_decided;     /* … where one rule has decided alone */
     int64_t run_ns;          /* the scheduler (sysmon, every 10 ms) lets none run for longer: who seems to is in a
@@ -64,7 +65,7 @@ struct goleak_limits {
         .endless_created = 30, .usual_longer = 2, .usual_part = 20, .early_least = 5, .early_part = 10,                \
         .early_share = 10, .queue_least = 5, .queue_idle = 4, .tied_least = 5, .tied_part = 10, .orphan_ns = 10000000, \
         .orphan_events = 100, .inside_most = 8, .answers_most = 2, .left_out_chance = 0.0001, .rounds_turns = 30,      \
-        .rounds_missed = 8, .turned_rounds = 3, .loss_chance = 0.05, .loss_decided = 0.5,                              \
+        .rounds_missed = 8, .turned_least = 4, .turned_rounds = 3, .loss_chance = 0.05, .loss_decided = 0.5,           \
         .run_ns = 1000000000, .brief_ns = 2, .loss_untold = 0.02, .own_most = 8, .lock_gaps = 100                      \
     }
 

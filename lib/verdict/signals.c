@@ -190,8 +190,10 @@ bool goleak_is_replaced(const struct goleak_case *c)
 GOLEAK_RULE(left_out)
 {
     if (goleak_is_replaced(c)) {
-        goleak_say(out, "whoever woke it and its fellows has turned to others, in turn, which were started since and wait "
-                        "in the same function");
+        const bool has_object = goleak_place_is_object(goleak_waits_place(c->input->waits, c->record));
+        goleak_say(
+            out, "whoever woke %s has turned to others%s, which were started since and wait in the same function",
+            has_object ? "those on its channel" : "it and its fellows", has_object ? " on another one" : ", in turn");
         return true;
     }
     const bool dropped = goleak_is_dropped(c);
