@@ -389,8 +389,9 @@ struct goleak_ancestor {
     bool alive;
     const char *start_function, *created_at;
     bool cut;                   /* it had ancestors that were not kept       */
-    enum goleak_verdict verdict; /* of one that is alive, behind the end; else GOLEAK_VERDICT_UNKNOWN */
-    size_t leak;                 /* from 1: it is in this group (goleak_trace_leak, from 0); 0: in none */
+    enum goleak_verdict verdict; /* after goleak_trace_finish, of one that is alive and that reports do not
+                                    leave out; else GOLEAK_VERDICT_UNKNOWN, which may be a verdict as well */
+    size_t leak;                 /* goleak_trace_leak(trace, leak - 1) is its group; 0: it is in none */
 };
 /* Fills up to `room` ancestors, the parent first; returns how many there are: 0 where none
  * was told, and for a `lineage` that is none of this trace's. */

@@ -102,6 +102,21 @@ static void write_deeds(struct goleak_text_report *report, const struct goleak_c
 #define ROUNDS 4
 #define ROUND_MOST 24 /* lines */
 
+/* A park that has one tells how long it has to go. */
+static bool is_timed(const struct goleak_event *event)
+{
+    const uint32_t timed = GOLEAK_HAS_UNTIL | GOLEAK_HAS_TIME;
+    return (event->has & timed) == timed && event->until_ns != 0;
+}
+
+/* The frame that is printed of its stack; 0: none. */
+static uint32_t place_of(const struct goleak_symbols *symbols, const struct goleak_event *event)
+{
+    return (event->has & GOLEAK_HAS_STACK) == 0 ? 0
+           : event->kind == GOLEAK_EVENT_CREATE ? goleak_symbols_created_at(symbols, event->stack)
+                                                : goleak_symbols_blocked_at(symbols, event->stack);
+}
+
 /* They read the same, but for the time: what a timer has to go is told of the first. */
 static bool is_same_chapter(const struct goleak_symbols *symbols, const struct goleak_chapter *a,
                             const struct goleak_chapter *b)
@@ -114,12 +129,11 @@ static bool is_same_chapter(const struct goleak_symbols *symbols, const struct g
         return a->goid == b->goid && a->g == b->g;
     if ((x->has & GOLEAK_HAS_OTHER && x->other_g != y->other_g) ||
         (x->has & GOLEAK_HAS_OTHER_GOID && x->other_goid != y->other_goid) ||
-        (x->has & GOLEAK_HAS_STATUS && x->status != y->status) || x->name != y->name || a->reason != b->reason)
+        (x->has & GOLEAK_HAS_STATUS && x->status != y->status) || a->reason != b->reason ||
+        is_timed(x) != is_timed(y) || (x->kind == GOLEAK_EVENT_OBJECT && x->name != y->name))
         return false;
-    const uint32_t at_x = x->has & GOLEAK_HAS_STACK ? goleak_symbols_blocked_at(symbols, x->stack) : 0,
-                   at_y = y->has & GOLEAK_HAS_STACK ? goleak_symbols_blocked_at(symbols, y->stack) : 0;
-    return at_x == at_y && goleak_event_object(x, (enum goleak_reason)a->reason) ==
-                               goleak_event_object(y, (enum goleak_reason)b->reason);
+    return place_of(symbols, x) == place_of(symbols, y) && goleak_event_object(x, (enum goleak_reason)a->reason) ==
+                                                               goleak_event_object(y, (enum goleak_reason)b->reason);
 }
 
 /* How often chapters from this one on repeat the `period` that begin with it, the first time counted. */
@@ -170,8 +184,7 @@ static void write_park(struct goleak_text_report *report, const struct goleak_ch
         goleak_page_print(report->page, GOLEAK_PLAIN, ", on %llx", (unsigned long long)object);
     if (event->has & GOLEAK_HAS_STACK)
         write_place(report, " at ", goleak_symbols_blocked_at(report->view->model->symbols, event->stack));
-    const uint32_t timed = GOLEAK_HAS_UNTIL | GOLEAK_HAS_TIME;
-    if ((event->has & timed) == timed && event->until_ns != 0)
+    if (is_timed(event))
         goleak_page_print(report->page, GOLEAK_PLAIN, ", with a timer of %s",
                           goleak_words_duration(goleak_between(chapter->moment, event->until_ns)).text);
 }
@@ -261,15 +274,15 @@ static void write_gap(struct goleak_text_report *report, uint64_t left_out)
 
 /* Behind the round that ends with the chapter before `next`: so often it comes again. */
 static void write_rounds(struct goleak_text_report *report, const struct goleak_story *story, size_t next,
-                         size_t period, size_t more)
+                         size_t period, size_t more, size_t lines)
 {
     uint64_t left_out;
     const struct goleak_chapter *last = goleak_story_at(story, next + period * more - 1, &left_out);
     report->page->indent = 2;
-    if (period == 1)
+    if (lines == 1)
         goleak_page_words(report->page, GOLEAK_DIM, "… this line ");
     else
-        goleak_page_print(report->page, GOLEAK_DIM, "… these %zu lines ", period);
+        goleak_page_print(report->page, GOLEAK_DIM, "… these %zu lines ", lines);
     goleak_page_print(report->page, GOLEAK_DIM, "%s, the last at %s", goleak_words_counted(more, "more time").text,
                       when_of(report, last).text);
     goleak_page_end_line(report->page);
@@ -309,12 +322,14 @@ static void write_life(struct goleak_text_report *report, const struct goleak_st
     goleak_text_heading(report, "LIFE", NULL);
     while (goleak_story_at(story, at, &left_out) != NULL) {
         const size_t period = find_round(report, story, at, &rounds), end = at + period;
-        do
+        size_t lines = 0;
+        do {
             at += write_line(report, story, at, column);
-        while (at < end);
+            lines++;
+        } while (at < end);
         if (period == 0 || at != end)
             continue;
-        write_rounds(report, story, end, period, rounds - 1);
+        write_rounds(report, story, end, period, rounds - 1, lines);
         at += period * (rounds - 1);
     }
 }

@@ -242,14 +242,20 @@ static bool was_woken_by(const struct goleak_case *c, uint32_t whom)
            goleak_hope_is_waker(c->input->store, c->habit, whom);
 }
 
+/* Its only hope is that nothing is known of it. */
+static bool is_of_before(const struct goleak_case *c, uint32_t whom)
+{
+    return (goleak_store_at(c->input->store, whom)->flags & GOLEAK_REC_PREEXISTING) != 0 &&
+           c->input->hope.whom[whom] == 0;
+}
+
 GOLEAK_RULE(startup)
 {
     if (c->hope != GOLEAK_HOPE_STARTUP || (c->whom == 0 && c->older))
         return false;
     const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
-    if (c->whom != 0 && goleak_store_at(c->input->store, c->whom)->created == GOLEAK_NO_MOMENT &&
-        was_woken_by(c, c->whom))
-        goleak_say(out, "woken here %" PRIu32 " times before, by %s, of which it is not known what it waits for now",
+    if (c->whom != 0 && is_of_before(c, c->whom) && was_woken_by(c, c->whom))
+        goleak_say(out, "woken here %" PRIu32 " times before, and %s, which did so, waits for what no event tells",
                    c->habit->ended, goleak_who(c->input, c->whom).text);
     else if (c->whom == 0)
         goleak_say(out, "started by the init of a package: what it waits on may be the package's own");
@@ -442,6 +448,6 @@ GOLEAK_RULE(older)
                "who wakes it",
                c->habit != NULL                                  ? ""
                : goleak_waits_before(c->record, c->input->first) ? ", and never woken in it"
-                                                                 : ", and seen to wait here only once");
+                                                                 : ", and not seen to wait for the same before");
     return true;
 }

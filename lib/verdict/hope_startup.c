@@ -59,20 +59,25 @@ static bool has_rested(const struct goleak_hope_search *search, const struct gol
     return false;
 }
 
-/* Of main: it has slept, or waited for the network, again and again, which is where its way ends. */
-static bool goes_round(const struct goleak_hope_search *search, const struct goleak_record *spawner)
+/* Of main: it has slept, or waited for the network, again and again, and is parked, or was so a moment ago. */
+static bool goes_round(const struct goleak_hope_search *search, const struct goleak_record *spawner,
+                       const struct goleak_record *record)
 {
-    return goleak_waits_naps(search->input->waits, spawner) >= search->input->limits->chances;
+    const struct goleak_hope_input *input = search->input;
+    const int64_t near = goleak_waited(record, input->last) / input->limits->together;
+    return goleak_waits_naps(input->waits, spawner) >= input->limits->chances &&
+           (spawner->state == GOLEAK_STATE_WAITING || goleak_waited(spawner, input->last) <= near);
 }
 
-/* Waits for what others do. Who sleeps has not come to rest, but main that does nothing else; who has just been woken was
+/* Waits for what others do. Who sleeps has not come to rest, but main that goes round; who has just been woken was
  * at rest, and will be, but for main, which ends the program. */
 static bool is_kept(const struct goleak_hope_search *search, const struct goleak_record *spawner,
                     const struct goleak_record *record)
 {
     if (spawner == NULL)
         return false;
-    if ((spawner->flags & GOLEAK_REC_MAIN) != 0 && (has_rested(search, spawner, record) || goes_round(search, spawner)))
+    if ((spawner->flags & GOLEAK_REC_MAIN) != 0 &&
+        (has_rested(search, spawner, record) || goes_round(search, spawner, record)))
         return true;
     if (spawner->state == GOLEAK_STATE_WAITING)
         return (spawner->flags & GOLEAK_REC_BLOCKED) || spawner->reason == GOLEAK_REASON_NET;
@@ -355,8 +360,8 @@ void goleak_hope_look_who_asked(struct goleak_hope_search *search)
         }
 }
 
-/* It is older than the recording, and was never seen to wake up where it waits: what it waits for is not known, and so
- * not that it waits in vain. */
+/* It is older than the recording, and was never seen to wake up from a wait for the same: what that is is not known, and
+ * so not that it waits in vain. */
 static bool is_of_before(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     return (record->flags & GOLEAK_REC_PREEXISTING) != 0 && goleak_has_bit(search->idle, record->index) &&

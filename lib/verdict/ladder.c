@@ -335,13 +335,19 @@ static void add_evidence(struct goleak_judgement *judgement, const struct goleak
 
 /* ---- weighing ---- */
 
+/* In a WaitGroup: that is no lock. */
+static bool is_in_group(const struct goleak_verdict_input *input, const struct goleak_record *record)
+{
+    const struct goleak_hope_input known = { .symbols = input->symbols, .reasons = input->reasons };
+    return goleak_is_in_wait_group(&known, record);
+}
+
 /* Senders and those at a lock do not idle; who waits in a WaitGroup may lead for as long as
  * the program runs. */
 static bool is_at_work(const struct goleak_case *c)
 {
-    struct goleak_hope_input known = { .symbols = c->input->symbols, .reasons = c->input->reasons };
     return c->record->reason == GOLEAK_REASON_CHAN_SEND ||
-           (c->record->reason == GOLEAK_REASON_SYNC && !goleak_waits_in(&known, c->record, "WaitGroup"));
+           (c->record->reason == GOLEAK_REASON_SYNC && !is_in_group(c->input, c->record));
 }
 
 /* Any of this part. */
@@ -537,13 +543,6 @@ void goleak_judge(const struct goleak_verdict_input *input, uint32_t index, stru
 }
 
 /* ---- all that was weighed ---- */
-
-/* Which is no lock. */
-static bool is_in_group(const struct goleak_verdict_input *input, const struct goleak_record *record)
-{
-    const struct goleak_hope_input known = { .symbols = input->symbols, .reasons = input->reasons };
-    return goleak_is_in_wait_group(&known, record);
-}
 
 static const char *missing(const struct goleak_verdict_input *input, enum need need, const struct goleak_record *record)
 {
