@@ -145,10 +145,9 @@ GOLEAK_RULE(inside)
     if (c->hope != GOLEAK_HOPE_INSIDE)
         return false;
     const struct goleak_record *holder = goleak_store_at(c->input->store, c->whom);
-    const struct goleak_hope_input known = { .symbols = c->input->symbols, .reasons = c->input->reasons };
     goleak_say(out, "%s %s, and came there just before the first who waits here, within %s",
                goleak_who(c->input, c->whom).text, doing(c, c->whom),
-               goleak_is_in_wait_group(&known, c->record)
+               goleak_is_in_wait_group(c->input->symbols, c->input->reasons, c->record)
                    ? "the same function: it may do what they wait for"
                    : "the same once.Do or a method of the same type: it may hold the lock");
     goleak_say_goid(out, "holder_goid", holder->goid);
@@ -159,8 +158,8 @@ GOLEAK_RULE(reader)
 {
     if (c->hope != GOLEAK_HOPE_READER)
         return false;
-    const struct goleak_hope_input known = { .symbols = c->input->symbols, .reasons = c->input->reasons };
-    if (c->whom != 0 && goleak_waits_in(&known, goleak_store_at(c->input->store, c->whom), "bodyEOFSignal).Read"))
+    if (c->whom != 0 && goleak_waits_in(c->input->symbols, c->input->reasons, goleak_store_at(c->input->store, c->whom),
+                                        "bodyEOFSignal).Read"))
         goleak_say(out, "%s, which got this connection's answer, reads it: the connection waits for its end",
                    goleak_who(c->input, c->whom).text);
     else if (c->whom != 0)
@@ -243,7 +242,7 @@ static bool was_woken_by(const struct goleak_case *c, uint32_t whom)
 }
 
 /* Its only hope is that nothing is known of it. */
-static bool is_of_before(const struct goleak_case *c, uint32_t whom)
+static bool is_hope_untold(const struct goleak_case *c, uint32_t whom)
 {
     return (goleak_store_at(c->input->store, whom)->flags & GOLEAK_REC_PREEXISTING) != 0 &&
            c->input->hope.whom[whom] == 0;
@@ -254,7 +253,7 @@ GOLEAK_RULE(startup)
     if (c->hope != GOLEAK_HOPE_STARTUP || (c->whom == 0 && c->older))
         return false;
     const struct goleak_site *site = goleak_sites_at(c->input->sites, c->record->site);
-    if (c->whom != 0 && is_of_before(c, c->whom) && was_woken_by(c, c->whom))
+    if (c->whom != 0 && is_hope_untold(c, c->whom) && was_woken_by(c, c->whom))
         goleak_say(out, "woken here %" PRIu32 " times before, and %s, which did so, waits for what no event tells",
                    c->habit->ended, goleak_who(c->input, c->whom).text);
     else if (c->whom == 0)

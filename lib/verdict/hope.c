@@ -99,15 +99,16 @@ uint32_t goleak_hope_chances(const struct goleak_waits *waits, const struct gole
 
 /* ---- who is connected with whom ---- */
 
-bool goleak_waits_in(const struct goleak_hope_input *input, const struct goleak_record *record, const char *part)
+bool goleak_waits_in(const struct goleak_symbols *symbols, const struct goleak_reasons *reasons,
+                     const struct goleak_record *record, const char *part)
 {
-    const char *told = record->wait != GOLEAK_NO_WAIT ? goleak_reasons_wait_text(input->reasons, record->wait) : NULL;
+    const char *told = record->wait != GOLEAK_NO_WAIT ? goleak_reasons_wait_text(reasons, record->wait) : NULL;
     const uint32_t *frames;
-    size_t count = goleak_symbols_stack_frames(input->symbols, record->block_stack, &frames);
+    size_t count = goleak_symbols_stack_frames(symbols, record->block_stack, &frames);
     if (told != NULL && strstr(told, part) != NULL)
         return true;
     for (size_t i = 0; i < count; i++)
-        if (strstr(goleak_symbols_frame_function(input->symbols, frames[i]), part) != NULL)
+        if (strstr(goleak_symbols_frame_function(symbols, frames[i]), part) != NULL)
             return true;
     return false;
 }
@@ -135,8 +136,10 @@ static const struct goleak_sync_memo *sync_memo(const struct goleak_hope_search 
     const uint32_t stack = record->block_stack;
     struct goleak_sync_memo *memo = &search->sync_memos[stack % GOLEAK_SYNC_MEMOS];
     if (stack == 0 || memo->stack != stack || memo->wait != record->wait)
-        *memo = (struct goleak_sync_memo) { stack, record->wait, goleak_is_in_wait_group(search->input, record),
-                                            goleak_runtime_waiter(search->input->symbols, record) != NULL };
+        *memo =
+            (struct goleak_sync_memo) { stack, record->wait,
+                                        goleak_is_in_wait_group(search->input->symbols, search->input->reasons, record),
+                                        goleak_runtime_waiter(search->input->symbols, record) != NULL };
     return memo;
 }
 

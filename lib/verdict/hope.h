@@ -120,11 +120,13 @@ static inline bool goleak_is_forcegc_helper(const struct goleak_record *record)
 }
 
 /* It waits in a function of this name, by its wait reason or its stack; or did so last, if it is awake. */
-bool goleak_waits_in(const struct goleak_hope_input *input, const struct goleak_record *record, const char *part);
+bool goleak_waits_in(const struct goleak_symbols *symbols, const struct goleak_reasons *reasons,
+                     const struct goleak_record *record, const char *part);
 
-static inline bool goleak_is_in_wait_group(const struct goleak_hope_input *input, const struct goleak_record *record)
+static inline bool goleak_is_in_wait_group(const struct goleak_symbols *symbols, const struct goleak_reasons *reasons,
+                                           const struct goleak_record *record)
 {
-    return record->reason == GOLEAK_REASON_SYNC && goleak_waits_in(input, record, "WaitGroup");
+    return record->reason == GOLEAK_REASON_SYNC && goleak_waits_in(symbols, reasons, record, "WaitGroup");
 }
 
 /* The function of the runtime that waits for a semaphore of its own, as a collection does for the world to stop: what

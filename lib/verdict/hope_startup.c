@@ -84,7 +84,7 @@ static bool is_kept(const struct goleak_hope_search *search, const struct goleak
     int64_t awake = goleak_waited(spawner, search->input->last);
     return (spawner->flags & GOLEAK_REC_MAIN) == 0 && spawner->block_stack != 0 &&
            awake <= goleak_waited(record, search->input->last) / search->input->limits->together &&
-           !goleak_waits_in(search->input, spawner, "time.Sleep");
+           !goleak_waits_in(search->input->symbols, search->input->reasons, spawner, "time.Sleep");
 }
 
 /* It has waited since soon after it was started: what woke it before belongs to the start. */

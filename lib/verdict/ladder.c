@@ -335,19 +335,13 @@ static void add_evidence(struct goleak_judgement *judgement, const struct goleak
 
 /* ---- weighing ---- */
 
-/* In a WaitGroup: that is no lock. */
-static bool is_in_group(const struct goleak_verdict_input *input, const struct goleak_record *record)
-{
-    const struct goleak_hope_input known = { .symbols = input->symbols, .reasons = input->reasons };
-    return goleak_is_in_wait_group(&known, record);
-}
-
 /* Senders and those at a lock do not idle; who waits in a WaitGroup may lead for as long as
  * the program runs. */
 static bool is_at_work(const struct goleak_case *c)
 {
     return c->record->reason == GOLEAK_REASON_CHAN_SEND ||
-           (c->record->reason == GOLEAK_REASON_SYNC && !is_in_group(c->input, c->record));
+           (c->record->reason == GOLEAK_REASON_SYNC &&
+            !goleak_is_in_wait_group(c->input->symbols, c->input->reasons, c->record));
 }
 
 /* Any of this part. */
@@ -558,15 +552,15 @@ static const char *missing(const struct goleak_verdict_input *input, enum need n
                        (record->reason != GOLEAK_REASON_CHAN_RECV && record->reason != GOLEAK_REASON_SELECT)
                    ? NULL
                    : "the timers that goroutines wait for (until= of gopark events, which no Go trace has; of a "
-                     "program "
-                     "whose go.mod says 1.23 or later, or that runs with GODEBUG=asynctimerchan=0)";
+                     "program whose go.mod says 1.23 or later, or that runs with GODEBUG=asynctimerchan=0)";
     case NEEDS_STACKS:
         return !input->stacks_told ? "stacks"
                : record->state == GOLEAK_STATE_WAITING && goleak_waiting_stack(record) == 0
                    ? "the stacks of gopark events"
                    : NULL;
     case NEEDS_LOCKS:
-        return record->reason != GOLEAK_REASON_SYNC || input->locks->locker_count != 0 || is_in_group(input, record)
+        return record->reason != GOLEAK_REASON_SYNC || input->locks->locker_count != 0 ||
+                       goleak_is_in_wait_group(input->symbols, input->reasons, record)
                    ? NULL
                    : "calls of Lock and Unlock (recorder --locks)";
     case NEEDS_SITE:

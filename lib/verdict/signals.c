@@ -392,8 +392,7 @@ GOLEAK_RULE(nobody)
 
 static bool waits_in(const struct goleak_case *c, const char *part)
 {
-    const struct goleak_hope_input known = { .symbols = c->input->symbols, .reasons = c->input->reasons };
-    return goleak_waits_in(&known, c->record, part);
+    return goleak_waits_in(c->input->symbols, c->input->reasons, c->record, part);
 }
 
 /* Else they may send again once they are let go: it is they who leak. */

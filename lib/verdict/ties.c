@@ -141,7 +141,7 @@ static uint32_t twin_of(const struct goleak_ties *ties, const struct goleak_reco
         return 0;
     int64_t near = goleak_between(record->created, ties->known.last) / ties->known.limits->together;
     uint32_t twin = find_any(&ties->acting, record, site, near);
-    bool waits = twin == 0 && goleak_is_in_wait_group(&ties->known, record);
+    bool waits = twin == 0 && goleak_is_in_wait_group(ties->known.symbols, ties->known.reasons, record);
     return waits ? find_any(&ties->waiting, record, site, near) : twin;
 }
 
