@@ -91,5 +91,5 @@ bool goleak_health_complete(const struct goleak_health_book *book)
            book->entries[GOLEAK_HEALTH_damaged_frames].count == 0 &&
            book->entries[GOLEAK_HEALTH_damaged_records].count == 0 &&
            book->entries[GOLEAK_HEALTH_broken_order].count == 0 &&
-           book->entries[GOLEAK_HEALTH_recorder_errors].count == 0;
+           book->entries[GOLEAK_HEALTH_recorder_errors].count == 0 && book->entries[GOLEAK_HEALTH_gaps].count == 0;
 }

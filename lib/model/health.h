@@ -29,8 +29,14 @@ struct goleak_health_source {
     uint64_t *lost;    /* where its own losses are counted, too; NULL: nowhere */
 };
 
+/* Moments between which nobody recorded; the same twice: there are none. */
+struct goleak_gap {
+    int64_t from, until;
+};
+
 struct goleak_health_book {
     struct goleak_health_source source; /* set by the trace */
+    struct goleak_gap last_gap;
     struct goleak_health_entry entries[GOLEAK_HEALTH_COUNT];
 };
 

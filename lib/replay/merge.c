@@ -17,6 +17,10 @@
  * its newest event by this: DTrace, the slowest, prints once a second. */
 #define PILE_EVENTS ((size_t)65536)
 #define SETTLED_NS ((int64_t)1500000000)
+/* A gap between recordings is more than so many times the longest silence within them, and no recorder is started anew in
+ * less. */
+#define SILENCES 2
+#define GAP_NS ((int64_t)50000000)
 
 static bool make_ring(struct goleak_merge *merge, size_t capacity)
 {
@@ -48,6 +52,7 @@ bool goleak_merge_init(struct goleak_merge *merge, struct goleak_alloc *alloc, s
         .health = health,
         .held_first = 1,
         .held_end = 1,
+        .newest_ns = GOLEAK_NO_MOMENT,
         .out = goleak_batch_new(alloc),
     };
     return merge->out != NULL && make_ring(merge, FIRST_HELD);
@@ -570,6 +575,58 @@ static void forget_slots(struct goleak_event *event)
         event->has &= ~GOLEAK_HAS_OTHER;
 }
 
+/* ---- the time in which nobody records ---- */
+
+static const struct goleak_event *head_of(const struct goleak_lane *lane)
+{
+    return lane->first < lane->count ? &lane->batches[lane->first]->events[lane->at] : NULL;
+}
+
+/* No other lane that has begun has more to show. */
+static bool is_alone(const struct goleak_merge *merge, const struct goleak_lane *lane)
+{
+    for (size_t i = 0; i < merge->lane_count; i++) {
+        const struct goleak_lane *other = merge->lanes[i];
+        if (other != lane && other->begun && (!other->ended || head_of(other) != NULL))
+            return false;
+    }
+    return true;
+}
+
+static void note_time(struct goleak_merge *merge, struct goleak_lane *lane, int64_t time_ns)
+{
+    const int64_t before = merge->newest_ns;
+    const bool begins = !lane->begun;
+    lane->begun = true;
+    if (before != GOLEAK_NO_MOMENT && time_ns <= before)
+        return;
+    merge->newest_ns = time_ns;
+    if (before == GOLEAK_NO_MOMENT)
+        return;
+    if (begins && is_alone(merge, lane))
+        lane->gap = (struct goleak_gap) { before, time_ns };
+    else if (goleak_between(before, time_ns) > merge->silence_ns)
+        merge->silence_ns = goleak_between(before, time_ns);
+}
+
+static void tell_gaps(struct goleak_merge *merge)
+{
+    const struct goleak_health_source reading = merge->health->source;
+    struct goleak_gap *last = &merge->health->last_gap;
+    for (size_t i = 0; i < merge->lane_count; i++) {
+        const struct goleak_lane *lane = merge->lanes[i];
+        const int64_t gap_ns = goleak_between(lane->gap.from, lane->gap.until);
+        if (gap_ns < GAP_NS || gap_ns / SILENCES <= merge->silence_ns)
+            continue;
+        merge->health->source = lane->source;
+        goleak_health_note(merge->health, GOLEAK_HEALTH_gaps, 1, 0, 0, 0, "nobody recorded for %.3f s before it begins",
+                           (double)gap_ns / 1e9);
+        if (lane->gap.until > last->until || last->from == last->until)
+            *last = lane->gap;
+    }
+    merge->health->source = reading;
+}
+
 static enum goleak_status take(struct goleak_merge *merge, const struct goleak_lane *lane,
                                const struct goleak_event *event)
 {
@@ -595,11 +652,6 @@ static enum goleak_status take(struct goleak_merge *merge, const struct goleak_l
 }
 
 /* ---- the lanes ---- */
-
-static const struct goleak_event *head_of(const struct goleak_lane *lane)
-{
-    return lane->first < lane->count ? &lane->batches[lane->first]->events[lane->at] : NULL;
-}
 
 static void advance(struct goleak_lane *lane)
 {
@@ -664,6 +716,7 @@ static enum goleak_status run(struct goleak_merge *merge)
     enum goleak_status status = find_earliest(merge, &lane);
     while (status == GOLEAK_OK && lane != NULL) {
         merge->last_lane = lane->index;
+        note_time(merge, lane, head_of(lane)->time_ns);
         status = take(merge, lane, head_of(lane));
         advance(lane);
         if (status == GOLEAK_OK)
@@ -743,6 +796,7 @@ enum goleak_status goleak_lane_finish(struct goleak_lane *lane)
             return status;
     while (status == GOLEAK_OK && merge->held_first < merge->held_end)
         status = let_first_go(merge);
+    tell_gaps(merge);
     return status == GOLEAK_OK ? flush(merge) : status;
 }
 

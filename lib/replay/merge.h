@@ -19,6 +19,9 @@
  * Events of no goroutine (calls, ticks) are the same where all of it is, with the
  * time; losses are each recorder's own.
  *
+ * Where all recordings that had begun have ended before the next one begins, nobody recorded in between. That is a gap if
+ * it is much longer than any silence while somebody did: the files of one recorder, which goes on with the next one, have none.
+ *
  * Memory: what the lanes' windows hold, and what one input is fed ahead of another.
  * Where much waits for a lane that shows nothing (few events in a long time never
  * fill its window), that lane is taken to be in order a while behind its newest event.
@@ -38,7 +41,8 @@ struct goleak_lane {
     size_t at;       /* in the first batch */
     uint8_t index;
     struct goleak_health_source source;
-    bool ended;
+    bool begun, ended;     /* it has shown an event; its input has no more of them */
+    struct goleak_gap gap; /* before its first event, behind those of all others that had begun; perhaps */
     uint32_t pid;    /* events without a process are of this one; 0: not known */
 };
 
@@ -72,6 +76,8 @@ struct goleak_merge {
     size_t held_capacity;     /* a power of two */
     uint64_t held_first, held_end; /* numbers, from 1 */
     bool tells_g, tells_goid_alone; /* some events */
+    int64_t newest_ns;              /* of the last event; GOLEAK_NO_MOMENT: there was none */
+    int64_t silence_ns;             /* the longest between two events while somebody recorded */
     struct goleak_batch *out;
     uint8_t out_lanes[GOLEAK_BATCH_EVENTS];
 };

@@ -2,6 +2,7 @@
 #include "verdict/bunch.h"
 
 #include "base/bits.h"
+#include "verdict/gap.h"
 
 #include <string.h>
 
@@ -126,12 +127,13 @@ _Static_assert(TRAITS < 1u << HOPE_BIT && GOLEAK_HOPE_STARTUP < 1 << (16 - HOPE_
 
 /*
  *      traits  flags and hope | g.waitreason | how long it has waited, by its bucket | spawn site
- *      place   block stack | turned from | unread | an orphan | beyond the edge | tied | state | reason
+ *      place   block stack | its end may be hidden by a gap | turned from | unread | an orphan | beyond the edge | tied | state | reason
  */
 #define BEYOND ((uint64_t)1 << 17)
 #define ORPHAN ((uint64_t)1 << 18)
 #define UNREAD ((uint64_t)1 << 19)
 #define TURNED ((uint64_t)1 << 20)
+#define HIDDEN ((uint64_t)1 << 21)
 
 static inline struct goleak_key key_of(const struct goleak_record *record, enum goleak_hope_kind hope, bool tied,
                                        unsigned bucket)
@@ -234,6 +236,7 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
         key.place |= tie.orphaned != 0 ? ORPHAN : 0;
         key.place |= goleak_is_unread(ties, record) ? UNREAD : 0;
         key.place |= goleak_hope_has_turned(hope, i) ? TURNED : 0;
+        key.place |= blocked && goleak_gap_may_hide_end(&input->gap, input->waits, record) ? HIDDEN : 0;
         if (id == 0 || !is_same(&bunches->all[id].key, &key)) {
             uint32_t *last = &last_ids[goleak_hash_u64(key.traits ^ key.place) >> 56];
             id = *last;

@@ -32,7 +32,8 @@
  *            nobody who acts is beside it or its child                       likely
  *        older than the recording, and nothing of the above                  unknown
  *          … a sender, or one at a lock, or others leak in its place         suspect
- *        and what was lost may explain it, or it began with a cut            one lower
+ *        and what was lost may explain it, it began with a cut, or it may
+ *          have ended while nobody recorded                                  one lower
  */
 #include "verdict/rules.h"
 
@@ -122,6 +123,7 @@ static const struct rule {
     { "older", TELLS, NEEDS_NOTHING, goleak_rule_older },
 
     { "brief", LOWERS, NEEDS_NOTHING, goleak_rule_brief },
+    { "gap", LOWERS, NEEDS_NOTHING, goleak_rule_gap },
     { "loss", LOWERS, NEEDS_NOTHING, goleak_rule_loss },
 };
 #define RULES (sizeof rules / sizeof *rules)
@@ -444,12 +446,12 @@ struct outcome {
     bool lowered;               /* for what was lost */
 };
 
-/* Which rules may lower it: of what one rule has decided, loss alone. Nor has what nothing can wake been woken by what
+/* Which rules may lower it: of what one rule has decided, not that its wait is brief. Nor has what nothing can wake been woken by what
  * was lost. */
 static bool may_lower(const struct rule *rule, const struct rule *decided)
 {
     return rule->part == LOWERS &&
-           (decided == NULL || (decided->applies != goleak_rule_forever && rule->applies == goleak_rule_loss));
+           (decided == NULL || (decided->applies != goleak_rule_forever && rule->applies != goleak_rule_brief));
 }
 
 static bool is_lowered(const struct goleak_case *c, const struct rule *decided)
@@ -737,6 +739,7 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
         .timers_told = input->timers_told,
         .first = input->first,
         .last = input->last,
+        .gap = input->health->last_gap,
         .several = input->processes > 1,
     };
     goleak_holders_init(&input->holders, input->alloc);

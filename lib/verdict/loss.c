@@ -5,6 +5,7 @@
  * as that explains, the verdict falls by one. */
 #include "verdict/rules.h"
 
+#include "verdict/gap.h"
 #include "verdict/statistics.h"
 
 #include <inttypes.h>
@@ -44,6 +45,23 @@ GOLEAK_RULE(brief)
     goleak_say(out,
                "it began to wait with the last event before the recording was cut: the verdict is one grade lower");
     goleak_say_number(out, "wait_ns", c->waited);
+    return true;
+}
+
+/* Its next event may have been one of those that nobody recorded. */
+GOLEAK_RULE(gap)
+{
+    const struct goleak_gap *gap = &c->input->health->last_gap;
+    if (!c->blocked || !goleak_gap_may_hide_end(gap, c->input->waits, c->record))
+        return false;
+    const int64_t waited = goleak_between(c->record->since, gap->from), gap_ns = goleak_between(gap->from, gap->until);
+    goleak_say(
+        out,
+        "it had waited for %s when nobody recorded for %s, in which it may have gone on or ended: the verdict is one "
+        "grade lower",
+        goleak_span_of(c->input, waited).text, goleak_span_of(c->input, gap_ns).text);
+    goleak_say_number(out, "before_ns", waited);
+    goleak_say_number(out, "gap_ns", gap_ns);
     return true;
 }
 

@@ -71,7 +71,7 @@ goleak_rule goleak_rule_serves, goleak_rule_timed, goleak_rule_timer, goleak_rul
 /* deadlock.c: who holds the lock that it waits for */
 goleak_rule goleak_rule_lock_cycle, goleak_rule_lock_kept, goleak_rule_holder;
 /* loss.c: what the recording lacks */
-goleak_rule goleak_rule_brief, goleak_rule_loss;
+goleak_rule goleak_rule_brief, goleak_rule_gap, goleak_rule_loss;
 
 void goleak_write_saying(struct goleak_saying *out, const char *format, ...)
 #if defined(__GNUC__) || defined(__clang__)

@@ -1151,6 +1151,53 @@ static void every_failed_request_for_memory_is_told(void **state)
     bytes_free(&lanes[1]);
 }
 
+/* ---- the time in which nobody records ------------------------------------------ */
+
+/* Ticks, every `step` of ms. */
+static void add_ticks(struct bytes *out, unsigned from, unsigned until, unsigned step)
+{
+    char line[64];
+    for (unsigned ms = from; ms <= until; ms += step) {
+        snprintf(line, sizeof line, "profile-1s: count=1 ts=%u000000\n", ms);
+        bytes_add(out, line, strlen(line));
+    }
+}
+
+static void time_in_which_nobody_records_is_told(void **state)
+{
+    static const struct {
+        unsigned spans[3][3]; /* of each input: as above; a step of 0: there is none */
+        uint64_t gaps;
+        const char *first;
+    } cases[] = {
+        { { { 1000, 2000, 100 }, { 2300, 3000, 100 } }, 1, "nobody recorded for 0.300 s before it begins" },
+        { { { 1000, 2000, 100 }, { 2200, 3000, 100 } }, 0, NULL }, /* it may be one more silence */
+        { { { 1000, 2000, 100 }, { 2300, 3000, 300 } }, 0, NULL }, /* … as long as those behind it */
+        { { { 1000, 2000, 10 }, { 2049, 3000, 10 } }, 0, NULL },   /* no recorder is as fast */
+        { { { 1000, 2000, 10 }, { 2050, 3000, 10 } }, 1, "nobody recorded for 0.050 s before it begins" },
+        { { { 1000, 2000, 100 }, { 2300, 3000, 100 }, { 1900, 2400, 500 } }, 0, NULL }, /* another one did */
+        { { { 1000, 2000, 100 }, { 5000, 6000, 100 }, { 3000, 4000, 100 } },
+          2,
+          "nobody recorded for 1.000 s before it begins" },
+        { { { 5000, 6000, 100 }, { 1000, 2000, 100 } }, 1, "nobody recorded for 3.000 s before it begins" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct bytes texts[3] = { { 0 } };
+        size_t count = cases[i].spans[2][2] != 0 ? 3 : 2;
+        for (size_t k = 0; k < count; k++)
+            add_ticks(&texts[k], cases[i].spans[k][0], cases[i].spans[k][1], cases[i].spans[k][2]);
+        struct goleak_trace *trace = merge(texts, count, NULL);
+        struct goleak_health health = load_health(trace, "gaps");
+        if (health.count != cases[i].gaps || (cases[i].first != NULL && strcmp(health.detail, cases[i].first) != 0))
+            fail_msg("case %zu: %" PRIu64 " gaps, %s", i, health.count, health.detail != NULL ? health.detail : "");
+        assert_true(health.hurts);
+        goleak_trace_free(trace);
+        for (size_t k = 0; k < count; k++)
+            bytes_free(&texts[k]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1194,6 +1241,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_comes_too_late_for_the_others_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(there_are_lanes_for_as_many_as_are_told_apart, set_up, tear_down),
         cmocka_unit_test(every_failed_request_for_memory_is_told),
+        cmocka_unit_test(time_in_which_nobody_records_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
