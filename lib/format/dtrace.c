@@ -580,6 +580,8 @@ static const char *take_article(struct goleak_reader *reader, const char *at, co
                                 enum goleak_status *status)
 {
     struct goleak_textual *text = &reader->text;
+    if (text->restart_line != 0)
+        return at;
     for (;;) {
         struct goleak_event first;
         const struct goleak_counters counters = reader->article.counters;

@@ -7,7 +7,7 @@
 bool goleak_section_may_begin(const struct goleak_format *format, struct goleak_reader *reader)
 {
     const struct goleak_textual *text = format->sections->text(reader);
-    return text->lines.carry.size == 0 && text->lines.long_bytes == 0 && text->events != 0 &&
+    return text->lines.carry.size == 0 && text->lines.long_bytes == 0 && text->events != 0 && text->restart_line == 0 &&
            format->sections->is_calm(reader);
 }
 
@@ -26,7 +26,7 @@ enum goleak_status goleak_section_begin(const struct goleak_format *format, stru
     state->unjoined = unjoined;
     state->unjoined.size = 0;
     text->seen = text->forms = 0;
-    text->recorder_events = text->lost_told = 0;
+    text->recorder_events = text->lost_told = text->restart_line = 0;
     memset(text->spawns, 0, sizeof text->spawns);
     memcpy(text->places, out->guessed, sizeof text->places);
     memset(text->keyed.last_keys, 0, sizeof text->keyed.last_keys);

@@ -359,8 +359,32 @@ bool goleak_textual_take_known_stack(struct goleak_textual *text, const char **a
     return true;
 }
 
+/* What a recorder says of itself goes the way of events, so that a .glk has it, too. */
+static enum goleak_status add_own(struct goleak_textual *text, enum goleak_event_kind kind, const char *name,
+                                  int64_t time_ns, uint64_t line)
+{
+    struct goleak_event event;
+    goleak_event_begin(&event, kind);
+    event.position = line;
+    event.has = time_ns != GOLEAK_NONE ? GOLEAK_HAS_TIME : 0;
+    event.time_ns = time_ns;
+    event.name = goleak_symbols_string(text->env.symbols, name, strlen(name));
+    return event.name != 0 ? goleak_textual_add(text, &event) : goleak_alloc_failure(text->env.alloc);
+}
+
+NOINLINE static enum goleak_status add_behind_restart(struct goleak_textual *text, const struct goleak_event *event)
+{
+    const struct goleak_event own = *event; /* it may be where the next one goes */
+    const uint64_t line = text->restart_line;
+    text->restart_line = 0;
+    enum goleak_status status = add_own(text, GOLEAK_EVENT_OTHER, GOLEAK_RECORDER_BEGINS, event->time_ns, line);
+    return status == GOLEAK_OK ? goleak_textual_add(text, &own) : status;
+}
+
 enum goleak_status goleak_textual_add(struct goleak_textual *text, const struct goleak_event *event)
 {
+    if (UNLIKELY(text->restart_line != 0) && (event->has & GOLEAK_HAS_TIME))
+        return add_behind_restart(text, event);
     enum goleak_status status = goleak_textual_close_event(text);
     if (status != GOLEAK_OK)
         return status;
@@ -434,13 +458,7 @@ static enum goleak_status tell_end(struct goleak_textual *text)
     uint64_t last = text->keyed.last_ns > 0 ? (uint64_t)text->keyed.last_ns : 0;
     if (text->recorder_end_ns < last || text->recorder_end_ns - last < DETACH_NS)
         return GOLEAK_OK;
-    struct goleak_event event;
-    goleak_event_begin(&event, GOLEAK_EVENT_OTHER);
-    event.position = text->recorder_line;
-    event.has = GOLEAK_HAS_TIME;
-    event.time_ns = (int64_t)text->recorder_end_ns;
-    event.name = goleak_symbols_string(text->env.symbols, "goleak-recorder-end", 19);
-    return event.name != 0 ? goleak_textual_add(text, &event) : goleak_alloc_failure(text->env.alloc);
+    return add_own(text, GOLEAK_EVENT_OTHER, GOLEAK_RECORDER_ENDS, (int64_t)text->recorder_end_ns, text->recorder_line);
 }
 
 /* All of the recorder's lines are there: what the buffers of other processors held back is printed behind its last
@@ -679,19 +697,26 @@ static void recorder_begins(struct goleak_textual *text, const char *at, const c
         goleak_reasons_set_version(text->env.reasons, version, "header");
 }
 
-/* What verdicts may rest on: it goes the way of events, so that a .glk has it, too. */
+/* What verdicts may rest on. */
 static enum goleak_status note_locks(struct goleak_textual *text, const struct goleak_line *line, const char *at)
 {
-    struct goleak_event event;
     size_t size;
     const char *path = find_exe(at, line->end, &size);
     const char *value = find_value(at, path != NULL ? path : line->end, "locks=", &size);
     if (value == NULL || size != 5 || memcmp(value, "every", 5) != 0)
         return GOLEAK_OK;
-    goleak_event_begin(&event, GOLEAK_EVENT_OBJECT);
-    event.position = line->number;
-    event.name = goleak_symbols_string(text->env.symbols, GOLEAK_LOCKS_EVERY, sizeof GOLEAK_LOCKS_EVERY - 1);
-    return event.name != 0 ? goleak_textual_add(text, &event) : goleak_alloc_failure(text->env.alloc);
+    return add_own(text, GOLEAK_EVENT_OBJECT, GOLEAK_LOCKS_EVERY, GOLEAK_NONE, line->number);
+}
+
+/* Behind another recording, which may have ended a while before. */
+static enum goleak_status note_restart(struct goleak_textual *text, const struct goleak_line *line)
+{
+    const int64_t last_ns = text->keyed.last_ns;
+    if (text->events == 0 || (text->seen & GOLEAK_HAS_TIME) == 0)
+        return GOLEAK_OK;
+    enum goleak_status status = add_own(text, GOLEAK_EVENT_OTHER, GOLEAK_RECORDER_ENDS, last_ns, line->number);
+    text->restart_line = line->number;
+    return status;
 }
 
 static void recorder_ends(struct goleak_textual *text, const struct goleak_line *line, const char *at)
@@ -727,6 +752,8 @@ bool goleak_textual_recorder_line(struct goleak_textual *text, const struct gole
             goleak_textual_cut(text, line);
             return true;
         }
+        if (*status == GOLEAK_OK)
+            *status = note_restart(text, line);
         recorder_begins(text, at, line->end);
         *status = *status == GOLEAK_OK ? note_locks(text, line, at) : *status;
     } else if (goleak_begins(at, line->end, "goleak-recorder-end:")) {

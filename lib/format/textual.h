@@ -93,6 +93,7 @@ struct goleak_textual {
     /* What its last line says, and where; line 0: it was not there, or all is done. */
     uint64_t recorder_counted, recorder_end_ns, recorder_line;
     uint64_t lost_told;       /* by the recorder's messages */
+    uint64_t restart_line;    /* where a recorder has begun once more, of which no event is here yet; 0: none has */
 };
 
 /* False: memory; release it all the same. The lines go to these callbacks, of which `cut` is

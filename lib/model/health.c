@@ -52,6 +52,14 @@ void goleak_health_note_at(struct goleak_health_book *book, enum goleak_health_i
     va_end(args);
 }
 
+void goleak_health_note_gap(struct goleak_health_book *book, struct goleak_gap gap, uint64_t position)
+{
+    goleak_health_note_at(book, GOLEAK_HEALTH_gaps, 1, position, "nobody recorded in the %.3f s before",
+                          ((double)gap.until - (double)gap.from) / 1e9);
+    if (gap.until > book->last_gap.until || book->last_gap.from == book->last_gap.until)
+        book->last_gap = gap;
+}
+
 bool goleak_health_find(const char *name, enum goleak_health_id *id)
 {
     for (int i = 0; i < GOLEAK_HEALTH_COUNT; i++)

@@ -33,6 +33,10 @@ struct goleak_health_source {
 struct goleak_gap {
     int64_t from, until;
 };
+#define GOLEAK_GAP_NS ((int64_t)50000000) /* no recorder is started anew in less */
+/* The names of events, no goroutine's, by which one recording of several in a row says where it ends and begins. */
+#define GOLEAK_RECORDER_ENDS "goleak-recorder-end"
+#define GOLEAK_RECORDER_BEGINS "goleak-recorder"
 
 struct goleak_health_book {
     struct goleak_health_source source; /* set by the trace */
@@ -62,6 +66,9 @@ static inline bool goleak_health_is_first(const struct goleak_health_book *book,
 {
     return book->entries[id].detail[0] == '\0';
 }
+
+/* Nobody recorded for a while before this position. */
+void goleak_health_note_gap(struct goleak_health_book *book, struct goleak_gap gap, uint64_t position);
 
 /* What a recorder says beside its recording. */
 static inline bool goleak_health_is_recorders(enum goleak_health_id id)

@@ -17,10 +17,8 @@
  * its newest event by this: DTrace, the slowest, prints once a second. */
 #define PILE_EVENTS ((size_t)65536)
 #define SETTLED_NS ((int64_t)1500000000)
-/* A gap between recordings is more than so many times the longest silence within them, and no recorder is started anew in
- * less. */
+/* A gap between recordings is more than so many times the longest silence within them. */
 #define SILENCES 2
-#define GAP_NS ((int64_t)50000000)
 
 static bool make_ring(struct goleak_merge *merge, size_t capacity)
 {
@@ -612,17 +610,12 @@ static void note_time(struct goleak_merge *merge, struct goleak_lane *lane, int6
 static void tell_gaps(struct goleak_merge *merge)
 {
     const struct goleak_health_source reading = merge->health->source;
-    struct goleak_gap *last = &merge->health->last_gap;
     for (size_t i = 0; i < merge->lane_count; i++) {
         const struct goleak_lane *lane = merge->lanes[i];
         const int64_t gap_ns = goleak_between(lane->gap.from, lane->gap.until);
-        if (gap_ns < GAP_NS || gap_ns / SILENCES <= merge->silence_ns)
-            continue;
         merge->health->source = lane->source;
-        goleak_health_note(merge->health, GOLEAK_HEALTH_gaps, 1, 0, 0, 0, "nobody recorded for %.3f s before it begins",
-                           (double)gap_ns / 1e9);
-        if (lane->gap.until > last->until || last->from == last->until)
-            *last = lane->gap;
+        if (gap_ns >= GOLEAK_GAP_NS && gap_ns / SILENCES > merge->silence_ns)
+            goleak_health_note_gap(merge->health, lane->gap, 0);
     }
     merge->health->source = reading;
 }

@@ -73,6 +73,19 @@ static enum goleak_status on_call(struct goleak_replay *replay, const struct gol
     return GOLEAK_OK;
 }
 
+/* … of itself: nothing of the program. */
+static void on_recorder(struct goleak_replay *replay, const struct goleak_event *event)
+{
+    const char *name = goleak_symbols_text(replay->symbols, event->name);
+    if (strcmp(name, GOLEAK_RECORDER_ENDS) == 0)
+        replay->recorder_end_ns = event->time_ns;
+    if (strcmp(name, GOLEAK_RECORDER_BEGINS) != 0 || replay->recorder_end_ns == GOLEAK_NONE)
+        return;
+    const struct goleak_gap gap = { replay->recorder_end_ns, event->time_ns };
+    if (goleak_between(gap.from, gap.until) >= GOLEAK_GAP_NS)
+        goleak_health_note_gap(replay->health, gap, event->position);
+}
+
 enum goleak_status goleak_step_nobody(struct goleak_replay *replay, const struct goleak_event *event, int64_t moment)
 {
     uint32_t other;
@@ -92,6 +105,10 @@ enum goleak_status goleak_step_nobody(struct goleak_replay *replay, const struct
     case GOLEAK_EVENT_LOST:
         goleak_health_note_at(replay->health, GOLEAK_HEALTH_lost_events, event->count > 0 ? (uint64_t)event->count : 1,
                               event->position, "the recorder says that it lost %" PRId32 " events", event->count);
+        return GOLEAK_OK;
+    case GOLEAK_EVENT_OTHER:
+        if (event->has == GOLEAK_HAS_TIME)
+            on_recorder(replay, event);
         return GOLEAK_OK;
     default: return GOLEAK_OK;
     }

@@ -98,6 +98,7 @@ struct goleak_replay {
     bool include_system;
     bool failed; /* memory ended where nobody could be told */
     int64_t first_ns, last_ns;
+    int64_t recorder_end_ns; /* the last that it told; GOLEAK_NONE: none */
     uint64_t event_count;
     uint64_t serial;
     uint64_t system_count; /* proven, at any time of the recording */

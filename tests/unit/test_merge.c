@@ -1170,16 +1170,16 @@ static void time_in_which_nobody_records_is_told(void **state)
         uint64_t gaps;
         const char *first;
     } cases[] = {
-        { { { 1000, 2000, 100 }, { 2300, 3000, 100 } }, 1, "nobody recorded for 0.300 s before it begins" },
+        { { { 1000, 2000, 100 }, { 2300, 3000, 100 } }, 1, "nobody recorded in the 0.300 s before" },
         { { { 1000, 2000, 100 }, { 2200, 3000, 100 } }, 0, NULL }, /* it may be one more silence */
         { { { 1000, 2000, 100 }, { 2300, 3000, 300 } }, 0, NULL }, /* … as long as those behind it */
         { { { 1000, 2000, 10 }, { 2049, 3000, 10 } }, 0, NULL },   /* no recorder is as fast */
-        { { { 1000, 2000, 10 }, { 2050, 3000, 10 } }, 1, "nobody recorded for 0.050 s before it begins" },
+        { { { 1000, 2000, 10 }, { 2050, 3000, 10 } }, 1, "nobody recorded in the 0.050 s before" },
         { { { 1000, 2000, 100 }, { 2300, 3000, 100 }, { 1900, 2400, 500 } }, 0, NULL }, /* another one did */
         { { { 1000, 2000, 100 }, { 5000, 6000, 100 }, { 3000, 4000, 100 } },
           2,
-          "nobody recorded for 1.000 s before it begins" },
-        { { { 5000, 6000, 100 }, { 1000, 2000, 100 } }, 1, "nobody recorded for 3.000 s before it begins" },
+          "nobody recorded in the 1.000 s before" },
+        { { { 5000, 6000, 100 }, { 1000, 2000, 100 } }, 1, "nobody recorded in the 3.000 s before" },
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
