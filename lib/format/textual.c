@@ -711,10 +711,11 @@ static enum goleak_status note_locks(struct goleak_textual *text, const struct g
 /* Behind another recording, which may have ended a while before. */
 static enum goleak_status note_restart(struct goleak_textual *text, const struct goleak_line *line)
 {
-    const int64_t last_ns = text->keyed.last_ns;
+    const bool told = text->recorder_end_ns <= INT64_MAX && (int64_t)text->recorder_end_ns > text->keyed.last_ns;
+    const int64_t end_ns = told ? (int64_t)text->recorder_end_ns : text->keyed.last_ns;
     if (text->events == 0 || (text->seen & GOLEAK_HAS_TIME) == 0)
         return GOLEAK_OK;
-    enum goleak_status status = add_own(text, GOLEAK_EVENT_OTHER, GOLEAK_RECORDER_ENDS, last_ns, line->number);
+    enum goleak_status status = add_own(text, GOLEAK_EVENT_OTHER, GOLEAK_RECORDER_ENDS, end_ns, line->number);
     text->restart_line = line->number;
     return status;
 }
