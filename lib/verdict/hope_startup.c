@@ -74,8 +74,6 @@ static bool goes_round(const struct goleak_hope_search *search, const struct gol
 static bool is_kept(const struct goleak_hope_search *search, const struct goleak_record *spawner,
                     const struct goleak_record *record)
 {
-    if (spawner == NULL)
-        return false;
     if ((spawner->flags & GOLEAK_REC_MAIN) != 0 &&
         (has_rested(search, spawner, record) || goes_round(search, spawner, record)))
         return true;
@@ -386,7 +384,9 @@ bool goleak_hope_is_of_startup(const struct goleak_hope_search *search, uint32_t
         node == 0 || !goleak_has_bit(search->alive, node))
         return false;
     const struct goleak_record *spawner = goleak_hope_spawner(search, node);
-    *whom = spawner != NULL ? spawner->index : 0;
+    if (spawner == NULL)
+        return false;
+    *whom = spawner->index;
     return is_kept(search, spawner, record) &&
            ((spawner->flags & GOLEAK_REC_PREEXISTING) || !goleak_hope_is_spawner_stuck(search, node));
 }
