@@ -452,10 +452,15 @@ static void compare_count(struct goleak_textual *text)
  * wake up and to end meanwhile has not waited for so long. */
 #define DETACH_NS ((uint64_t)2000000000)
 
+static uint64_t last_ns_of(const struct goleak_textual *text)
+{
+    return text->keyed.last_ns > 0 ? (uint64_t)text->keyed.last_ns : 0;
+}
+
 /* The recording went on to here, though nothing happened any more. */
 static enum goleak_status tell_end(struct goleak_textual *text)
 {
-    uint64_t last = text->keyed.last_ns > 0 ? (uint64_t)text->keyed.last_ns : 0;
+    const uint64_t last = last_ns_of(text);
     if (text->recorder_end_ns < last || text->recorder_end_ns - last < DETACH_NS)
         return GOLEAK_OK;
     return add_own(text, GOLEAK_EVENT_OTHER, GOLEAK_RECORDER_ENDS, (int64_t)text->recorder_end_ns, text->recorder_line);
@@ -711,11 +716,13 @@ static enum goleak_status note_locks(struct goleak_textual *text, const struct g
 /* Behind another recording, which may have ended a while before. */
 static enum goleak_status note_restart(struct goleak_textual *text, const struct goleak_line *line)
 {
-    const bool told = text->recorder_end_ns <= INT64_MAX && (int64_t)text->recorder_end_ns > text->keyed.last_ns;
-    const int64_t end_ns = told ? (int64_t)text->recorder_end_ns : text->keyed.last_ns;
+    enum goleak_status status = GOLEAK_OK;
+    const uint64_t last = last_ns_of(text), end = text->recorder_end_ns <= INT64_MAX ? text->recorder_end_ns : 0;
     if (text->events == 0 || (text->seen & GOLEAK_HAS_TIME) == 0)
-        return GOLEAK_OK;
-    enum goleak_status status = add_own(text, GOLEAK_EVENT_OTHER, GOLEAK_RECORDER_ENDS, end_ns, line->number);
+        return status;
+    if (end < last || end - last < DETACH_NS) /* else it is told */
+        status =
+            add_own(text, GOLEAK_EVENT_OTHER, GOLEAK_RECORDER_ENDS, (int64_t)(end > last ? end : last), line->number);
     text->restart_line = line->number;
     return status;
 }
