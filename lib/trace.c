@@ -313,6 +313,8 @@ static struct goleak_lane *add_lane(struct goleak_trace *trace, struct goleak_in
     struct goleak_lane *lane = goleak_merge_lane(&trace->merge, name);
     if (lane != NULL)
         lane->source.lost = &input->lost;
+    if (lane != NULL)
+        lane->source.cuts = &lane->cuts;
     return lane;
 }
 
@@ -351,6 +353,7 @@ static enum goleak_status open_part(void *context, struct goleak_part *part)
     else if (input->parts == 1)
         input->first_part = lane->index;
     input->parts++;
+    part->cuts = &lane->cuts;
     speak_of(lane, part);
     if (input->lane != NULL) /* another input may have told it */
         lane->pid = part->pid != 0 ? part->pid : input->lane->pid;
@@ -548,7 +551,8 @@ void goleak_input_damage(void *context, bool truncated, uint64_t offset, const c
 void goleak_input_begin(struct goleak_input *input)
 {
     bool offsets = input->format != NULL && input->format->offsets;
-    input->trace->health.source = (struct goleak_health_source) { input->path, offsets, &input->lost };
+    input->trace->health.source = (struct goleak_health_source) { input->path, offsets, &input->lost,
+                                                                  input->lane != NULL ? &input->lane->cuts : NULL };
 }
 
 /* A decoder's inputs are not replayed, so there is nothing to merge them for. */

@@ -42,6 +42,7 @@ struct goleak_part {
     struct goleak_health_book *health;
     struct goleak_reasons *reasons;
     struct goleak_reader_facts *facts; /* kept up to date; NULL: nobody wants to know */
+    uint64_t *cuts;                    /* how often it is truncated; NULL: nobody counts */
 };
 
 /* Asked for each part, before its first event. */

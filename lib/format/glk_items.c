@@ -21,14 +21,16 @@ static enum goleak_status take_note(struct goleak_reader *reader, const struct g
         return failed ? goleak_glk_memory(reader) : GOLEAK_OK;
     *problem = NULL;
     struct goleak_health_book *health = stream->part.health;
-    const char *before = health->source.input;
+    const struct goleak_health_source before = health->source;
     health->source.input = input;
+    if (stream->part.cuts != NULL)
+        health->source.cuts = stream->part.cuts;
     if (goleak_health_find(name, &id))
         goleak_health_note(health, id, count, line, column, offset, "%s", sentence);
     else
         goleak_health_note(health, GOLEAK_HEALTH_unknown_keys, 1, line, column, offset, "the complaint %.64s: %.200s",
                            name, sentence);
-    health->source.input = before;
+    health->source = before;
     return GOLEAK_OK;
 }
 

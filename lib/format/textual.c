@@ -481,15 +481,20 @@ static enum goleak_status settle_end(struct goleak_textual *text)
     return status;
 }
 
+static void note_killed(struct goleak_textual *text)
+{
+    if (text->recorder_began && !text->recorder_ended)
+        goleak_health_note(text->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, 0,
+                           "the recorder's last line (goleak-recorder-end) is missing: it was killed, or the "
+                           "recording is cut");
+}
+
 enum goleak_status goleak_textual_finish(struct goleak_textual *text)
 {
     enum goleak_status status = settle_end(text);
     if (status == GOLEAK_OK)
         status = goleak_textual_close_event(text);
-    if (text->recorder_began && !text->recorder_ended)
-        goleak_health_note(text->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, 0,
-                           "the recorder's last line (goleak-recorder-end) is missing: it was killed, or the "
-                           "recording is cut");
+    note_killed(text);
     return status == GOLEAK_OK && text->batch->count != 0 ? goleak_textual_push(text) : status;
 }
 
@@ -686,6 +691,7 @@ static void recorder_begins(struct goleak_textual *text, const char *at, const c
     char version[32];
     const char *value = find_value(at, end, "go=", &size);
     text->recorder_began = true;
+    text->recorder_ended = false;
     text->recorder_events = 0;
     const struct goleak_resolver *resolver = text->env.symbols->resolver;
     size_t path_size;
@@ -727,19 +733,23 @@ static enum goleak_status note_restart(struct goleak_textual *text, const struct
     return status;
 }
 
-static void recorder_ends(struct goleak_textual *text, const struct goleak_line *line, const char *at)
+static enum goleak_status recorder_ends(struct goleak_textual *text, const struct goleak_line *line, const char *at)
 {
     uint64_t count;
     if (find_number(at, line->end, "lost=", &count))
         goleak_textual_lost_in_all(text, line, count);
-    if (!text->recorder_began)
-        return;
+    if (!text->recorder_began) /* in another file, perhaps */
+        return text->events != 0 && (text->seen & GOLEAK_HAS_TIME)
+                   ? add_own(text, GOLEAK_EVENT_OTHER, GOLEAK_RECORDER_ENDS_LAST, (int64_t)last_ns_of(text),
+                             line->number)
+                   : GOLEAK_OK;
     text->recorder_line = line->number;
     if (!find_number(at, line->end, "events=", &text->recorder_counted))
         text->recorder_counted = UINT64_MAX;
     text->recorder_idle = text->recorder_counted == 0;
     if (!find_number(at, line->end, "ts=", &text->recorder_end_ns))
         text->recorder_end_ns = UINT64_MAX;
+    return GOLEAK_OK;
 }
 
 const char *goleak_textual_nothing(const struct goleak_textual *text)
@@ -760,6 +770,7 @@ bool goleak_textual_recorder_line(struct goleak_textual *text, const struct gole
             goleak_textual_cut(text, line);
             return true;
         }
+        note_killed(text); /* … if it was that */
         if (*status == GOLEAK_OK)
             *status = note_restart(text, line);
         recorder_begins(text, at, line->end);
@@ -767,7 +778,7 @@ bool goleak_textual_recorder_line(struct goleak_textual *text, const struct gole
     } else if (goleak_begins(at, line->end, "goleak-recorder-end:")) {
         text->recorder_ended = true;
         if (line->ended)
-            recorder_ends(text, line, at);
+            *status = recorder_ends(text, line, at);
         else
             goleak_textual_cut(text, line); /* its numbers may lack digits */
     } else {

@@ -22,6 +22,8 @@ static void note(struct goleak_health_book *book, enum goleak_health_id id, uint
     entry->count = count > UINT64_MAX - entry->count ? UINT64_MAX : entry->count + count;
     if (id == GOLEAK_HEALTH_lost_events && book->source.lost != NULL)
         *book->source.lost = count > UINT64_MAX - *book->source.lost ? UINT64_MAX : *book->source.lost + count;
+    if (id == GOLEAK_HEALTH_truncated && book->source.cuts != NULL)
+        *book->source.cuts += count;
     if (!first)
         return;
     entry->input = book->source.input;
@@ -56,8 +58,11 @@ void goleak_health_note_gap(struct goleak_health_book *book, struct goleak_gap g
 {
     goleak_health_note_at(book, GOLEAK_HEALTH_gaps, 1, position, "nobody recorded in the %.3f s before",
                           ((double)gap.until - (double)gap.from) / 1e9);
-    if (gap.until > book->last_gap.until || book->last_gap.from == book->last_gap.until)
-        book->last_gap = gap;
+    size_t to =
+        book->gap_count < GOLEAK_GAPS ? book->gap_count++ : GOLEAK_GAPS - 1; /* of more the last one is forgotten */
+    for (; to > 0 && book->gaps[to - 1].from > gap.from; to--)
+        book->gaps[to] = book->gaps[to - 1];
+    book->gaps[to] = gap;
 }
 
 bool goleak_health_find(const char *name, enum goleak_health_id *id)

@@ -27,20 +27,26 @@ struct goleak_health_source {
     const char *input; /* its name; borrowed */
     bool offsets;      /* its events' positions are offsets, not lines */
     uint64_t *lost;    /* where its own losses are counted, too; NULL: nowhere */
+    uint64_t *cuts;    /* … and how often it is truncated */
 };
 
-/* Moments between which nobody recorded; the same twice: there are none. */
+/* Moments between which nobody recorded. */
 struct goleak_gap {
     int64_t from, until;
 };
+#define GOLEAK_GAPS 256
 #define GOLEAK_GAP_NS ((int64_t)50000000) /* no recorder is started anew in less */
-/* The names of events, no goroutine's, by which one recording of several in a row says where it ends and begins. */
+/* The names of events, no goroutine's, by which one recording of several in a row says where it ends and begins, and the
+ * last file of one recording that its recorder ended as it should. */
 #define GOLEAK_RECORDER_ENDS "goleak-recorder-end"
 #define GOLEAK_RECORDER_BEGINS "goleak-recorder"
+#define GOLEAK_RECORDER_ENDS_LAST "goleak-recorder-end-of-files"
 
 struct goleak_health_book {
     struct goleak_health_source source; /* set by the trace */
-    struct goleak_gap last_gap;
+    struct goleak_gap gaps[GOLEAK_GAPS]; /* the first ones, the earliest first */
+    size_t gap_count;
+    bool ends_whole; /* whatever is truncated, the recording that ends last is not */
     struct goleak_health_entry entries[GOLEAK_HEALTH_COUNT];
 };
 

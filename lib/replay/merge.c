@@ -591,31 +591,107 @@ static bool is_alone(const struct goleak_merge *merge, const struct goleak_lane 
     return true;
 }
 
-static void note_time(struct goleak_merge *merge, struct goleak_lane *lane, int64_t time_ns)
+/* By which a recorder speaks of itself: nothing has happened. */
+static bool is_recorders(struct goleak_merge *merge, struct goleak_lane *lane, const struct goleak_event *event)
+{
+    if (event->kind != GOLEAK_EVENT_OTHER || event->has != GOLEAK_HAS_TIME)
+        return false;
+    if (strcmp(goleak_symbols_text(merge->replay->symbols, event->name), GOLEAK_RECORDER_ENDS_LAST) == 0)
+        lane->ends_files = true;
+    return true;
+}
+
+static void note_time(struct goleak_merge *merge, struct goleak_lane *lane, const struct goleak_event *event)
 {
     const int64_t before = merge->newest_ns;
-    const bool begins = !lane->begun;
+    const bool begins = !lane->begun, is_own = is_recorders(merge, lane, event);
     lane->begun = true;
-    if (before != GOLEAK_NO_MOMENT && time_ns <= before)
+    lane->first_ns = begins ? event->time_ns : lane->first_ns;
+    lane->last_ns = event->time_ns;
+    if (before != GOLEAK_NO_MOMENT && event->time_ns <= before)
         return;
-    merge->newest_ns = time_ns;
+    merge->newest_ns = event->time_ns;
     if (before == GOLEAK_NO_MOMENT)
         return;
     if (begins && is_alone(merge, lane))
-        lane->gap = (struct goleak_gap) { before, time_ns };
-    else if (goleak_between(before, time_ns) > merge->silence_ns)
-        merge->silence_ns = goleak_between(before, time_ns);
+        lane->gap = (struct goleak_gap) { before, event->time_ns };
+    else if (!is_own && goleak_between(before, event->time_ns) > merge->silence_ns)
+        merge->silence_ns = goleak_between(before, event->time_ns);
+}
+
+/* Not longer than it was quiet before: no gap. */
+static bool is_silence(const struct goleak_merge *merge, int64_t from, int64_t until)
+{
+    const int64_t between = goleak_between(from, until);
+    return between < GOLEAK_GAP_NS || between / SILENCES <= merge->silence_ns;
+}
+
+/* The lane that goes on where this one ends, perhaps with what the buffers of other processors had held back; NULL: none
+ * does. */
+static struct goleak_lane *next_lane(const struct goleak_merge *merge, const struct goleak_lane *lane)
+{
+    struct goleak_lane *next = NULL;
+    for (size_t i = 0; i < merge->lane_count; i++) {
+        struct goleak_lane *other = merge->lanes[i];
+        if (other != lane && other->begun && other->first_ns > lane->first_ns && other->last_ns > lane->last_ns &&
+            goleak_between(other->first_ns, lane->last_ns) <= SETTLED_NS &&
+            (next == NULL || other->first_ns < next->first_ns))
+            next = other;
+    }
+    return next;
+}
+
+/* The files of one recording have its recorder's first line and its last in two of them. */
+static bool goes_on(const struct goleak_merge *merge, const struct goleak_lane *lane)
+{
+    const struct goleak_lane *next = lane;
+    for (size_t i = 0; i < merge->lane_count; i++) {
+        const int64_t end_ns = next->last_ns;
+        if ((next = next_lane(merge, next)) == NULL || !is_silence(merge, end_ns, next->first_ns))
+            return false;
+        if (next->ends_files)
+            return true;
+    }
+    return false;
+}
+
+static void settle_cuts(struct goleak_merge *merge)
+{
+    struct goleak_health_entry *truncated = &merge->health->entries[GOLEAK_HEALTH_truncated];
+    const struct goleak_lane *last = NULL;
+    for (size_t i = 0; i < merge->lane_count; i++) {
+        struct goleak_lane *lane = merge->lanes[i];
+        if (lane->cuts != 0 && lane->begun && goes_on(merge, lane)) {
+            lane->cuts--;
+            if (--truncated->count == 0)
+                *truncated = (struct goleak_health_entry) { .count = 0 };
+        }
+        if (lane->begun && (last == NULL || lane->last_ns > last->last_ns))
+            last = lane;
+    }
+    merge->health->ends_whole = last != NULL && last->cuts == 0;
+}
+
+/* The gap that comes next behind this moment; NULL: none does. */
+static const struct goleak_lane *next_gap(const struct goleak_merge *merge, int64_t behind_ns)
+{
+    const struct goleak_lane *next = NULL;
+    for (size_t i = 0; i < merge->lane_count; i++) {
+        const struct goleak_lane *lane = merge->lanes[i];
+        if (lane->gap.from > behind_ns && !is_silence(merge, lane->gap.from, lane->gap.until) &&
+            (next == NULL || lane->gap.from < next->gap.from))
+            next = lane;
+    }
+    return next;
 }
 
 static void tell_gaps(struct goleak_merge *merge)
 {
     const struct goleak_health_source reading = merge->health->source;
-    for (size_t i = 0; i < merge->lane_count; i++) {
-        const struct goleak_lane *lane = merge->lanes[i];
-        const int64_t gap_ns = goleak_between(lane->gap.from, lane->gap.until);
+    const struct goleak_lane *lane = next_gap(merge, INT64_MIN);
+    for (; lane != NULL; lane = next_gap(merge, lane->gap.from)) {
         merge->health->source = lane->source;
-        if (gap_ns >= GOLEAK_GAP_NS && gap_ns / SILENCES > merge->silence_ns)
-            goleak_health_note_gap(merge->health, lane->gap, 0);
+        goleak_health_note_gap(merge->health, lane->gap, 0);
     }
     merge->health->source = reading;
 }
@@ -709,7 +785,7 @@ static enum goleak_status run(struct goleak_merge *merge)
     enum goleak_status status = find_earliest(merge, &lane);
     while (status == GOLEAK_OK && lane != NULL) {
         merge->last_lane = lane->index;
-        note_time(merge, lane, head_of(lane)->time_ns);
+        note_time(merge, lane, head_of(lane));
         status = take(merge, lane, head_of(lane));
         advance(lane);
         if (status == GOLEAK_OK)
@@ -789,6 +865,7 @@ enum goleak_status goleak_lane_finish(struct goleak_lane *lane)
             return status;
     while (status == GOLEAK_OK && merge->held_first < merge->held_end)
         status = let_first_go(merge);
+    settle_cuts(merge);
     tell_gaps(merge);
     return status == GOLEAK_OK ? flush(merge) : status;
 }

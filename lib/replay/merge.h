@@ -42,6 +42,9 @@ struct goleak_lane {
     uint8_t index;
     struct goleak_health_source source;
     bool begun, ended;     /* it has shown an event; its input has no more of them */
+    int64_t first_ns, last_ns; /* of its events, once it has begun */
+    uint64_t cuts;             /* so often it is truncated */
+    bool ends_files;           /* it is the last file of a recording, which ended as it should */
     struct goleak_gap gap; /* before its first event, behind those of all others that had begun; perhaps */
     uint32_t pid;    /* events without a process are of this one; 0: not known */
 };

@@ -2,7 +2,6 @@
 #include "verdict/bunch.h"
 
 #include "base/bits.h"
-#include "verdict/gap.h"
 
 #include <string.h>
 
@@ -212,7 +211,8 @@ GOLEAK_PREFETCHER void fetch_ahead(const struct goleak_hope_input *input, const 
 #define LAST 256
 
 enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const struct goleak_hope_input *input,
-                                       const struct goleak_hope *hope, const struct goleak_ties *ties, bool apart)
+                                       const struct goleak_hope *hope, const struct goleak_ties *ties,
+                                       const struct goleak_gaps *gaps, bool apart)
 {
     uint32_t last_ids[LAST] = { 0 };
     uint32_t id = 0; /* of the one before, which is mostly that of the next */
@@ -236,7 +236,7 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
         key.place |= tie.orphaned != 0 ? ORPHAN : 0;
         key.place |= goleak_is_unread(ties, record) ? UNREAD : 0;
         key.place |= goleak_hope_has_turned(hope, i) ? TURNED : 0;
-        key.place |= blocked && goleak_gap_may_hide_end(&input->gap, input->waits, record) ? HIDDEN : 0;
+        key.place |= blocked && goleak_gaps_hiding(gaps, record) != NULL ? HIDDEN : 0;
         if (id == 0 || !is_same(&bunches->all[id].key, &key)) {
             uint32_t *last = &last_ids[goleak_hash_u64(key.traits ^ key.place) >> 56];
             id = *last;

@@ -9,6 +9,7 @@
 #define GOLEAK_VERDICT_BUNCH_H
 
 #include "base/intern.h"
+#include "verdict/gap.h"
 #include "verdict/hope.h"
 #include "verdict/ties.h"
 
@@ -46,7 +47,8 @@ void goleak_bunches_init(struct goleak_bunches *bunches, struct goleak_alloc *al
 void goleak_bunches_release(struct goleak_bunches *bunches);
 /* apart: whoever is blocked is alone, for a rule asks how long it has waited. */
 enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const struct goleak_hope_input *input,
-                                       const struct goleak_hope *hope, const struct goleak_ties *ties, bool apart);
+                                       const struct goleak_hope *hope, const struct goleak_ties *ties,
+                                       const struct goleak_gaps *gaps, bool apart);
 
 /* The one that stands for all. */
 static inline uint32_t goleak_bunch_one(const struct goleak_bunch *bunch)

@@ -1,20 +1,33 @@
-/* gap - whether a wait that goes on, for all that was recorded, may have ended while nobody recorded. */
+/*
+ * gap - whether a wait that goes on, for all that was recorded, may have ended while nobody recorded.
+ *
+ * Of the gaps behind its begin the first one is asked for: it was the likeliest to end in that. It may have if it had waited
+ * for no longer than waits like it take. Where none of those has ended, all of them together tell how seldom that
+ * is: it may have if nobody recorded for longer than they have waited while somebody did.
+ */
 #ifndef GOLEAK_VERDICT_GAP_H
 #define GOLEAK_VERDICT_GAP_H
 
+#include "base/idmap.h"
+#include "model/goroutine.h"
 #include "model/health.h"
 #include "model/waits.h"
 
-/* It began before the gap, and had not waited for longer by then than those like it do, or, where none of these ended, than the
- * gap is long. */
-static inline bool goleak_gap_may_hide_end(const struct goleak_gap *gap, const struct goleak_waits *waits,
-                                           const struct goleak_record *record)
-{
-    if (gap->from >= gap->until || record->since > gap->from)
-        return false;
-    const struct goleak_wait_site *site = goleak_waits_site(waits, record);
-    const bool ended = site != NULL && site->ended != 0;
-    return goleak_between(record->since, gap->from) <= (ended ? site->longest : goleak_between(gap->from, gap->until));
-}
+struct goleak_gaps {
+    struct goleak_alloc *alloc;
+    const struct goleak_health_book *health;
+    const struct goleak_waits *waits;
+    struct goleak_idmap places; /* by spawn site and block stack: a number from 1 */
+    int64_t *waited;            /* by that, less 1: while somebody recorded, of all who wait there */
+    size_t count, capacity;
+};
+
+void goleak_gaps_init(struct goleak_gaps *gaps, struct goleak_alloc *alloc);
+void goleak_gaps_release(struct goleak_gaps *gaps);
+/* `last`: moment of the last event. False: memory. */
+bool goleak_gaps_find(struct goleak_gaps *gaps, const struct goleak_health_book *health,
+                      const struct goleak_store *store, const struct goleak_waits *waits, int64_t last);
+/* The one in which the wait of one that is blocked may have ended; NULL: there is none. */
+const struct goleak_gap *goleak_gaps_hiding(const struct goleak_gaps *gaps, const struct goleak_record *record);
 
 #endif

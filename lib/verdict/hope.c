@@ -579,6 +579,34 @@ static void look_beside_leaders(struct goleak_hope_search *search)
 }
 
 /* Those who are stuck in a WaitGroup. False: there are none. */
+/* Of one that waits: the program's own function that it does so in; 0: not told. */
+static uint32_t waiting_function(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const uint32_t *frames;
+    size_t count = goleak_symbols_stack_frames(search->input->symbols, record->block_stack, &frames);
+    for (size_t i = 0; i < count; i++)
+        if (!goleak_hope_is_standard(search, frames[i]))
+            return goleak_hope_function(search, frames[i]);
+    return 0;
+}
+
+/* Whoever waits in the function in which it has started one that is stuck waits for that one, and not for those beside
+ * itself. */
+static void leave_out_parents(struct goleak_hope_search *search)
+{
+    const struct goleak_store *store = search->input->store;
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
+        for (uint64_t left = search->hopeless[word]; left != 0; left &= left - 1) {
+            const uint32_t child = word * GOLEAK_WORD + goleak_low_zeros(left), node = search->parents[child];
+            if (node == 0 || !goleak_has_bit(search->blocked, node) ||
+                !goleak_has_bit(search->groups, search->nodes[node]))
+                continue;
+            const uint32_t function = goleak_kin_of(search, goleak_store_at(store, child))->function;
+            if (function != 0 && function == waiting_function(search, goleak_store_at(store, search->nodes[node])))
+                goleak_clear_bit(search->groups, search->nodes[node]);
+        }
+}
+
 static bool find_groups(struct goleak_hope_search *search)
 {
     const struct goleak_store *store = search->input->store;
@@ -594,6 +622,8 @@ static bool find_groups(struct goleak_hope_search *search)
             any = true;
         }
     }
+    if (any)
+        leave_out_parents(search);
     return any;
 }
 

@@ -43,7 +43,6 @@
 #define GOLEAK_VERDICT_HOPE_H
 
 #include "base/bits.h"
-#include "model/health.h"
 #include "model/ledger.h"
 #include "model/lineage.h"
 #include "model/reasons.h"
@@ -98,7 +97,6 @@ struct goleak_hope_input {
     const struct goleak_ledger *ledger;
     const struct goleak_limits *limits;
     int64_t first, last; /* moments of the first and the last event */
-    struct goleak_gap gap; /* the last one */
     bool has_time;       /* moments are nanoseconds */
     bool timers_told;
     bool several; /* processes: the ledger's numbers are their sums */

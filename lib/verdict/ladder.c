@@ -739,19 +739,20 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
         .timers_told = input->timers_told,
         .first = input->first,
         .last = input->last,
-        .gap = input->health->last_gap,
         .several = input->processes > 1,
     };
     goleak_holders_init(&input->holders, input->alloc);
     goleak_hope_init(&input->hope, input->alloc);
     goleak_ties_init(&input->ties, input->alloc);
+    goleak_gaps_init(&input->gaps, input->alloc);
     goleak_bunches_init(&input->bunches, input->alloc);
     goleak_intern_init(&input->leaky, input->alloc);
     goleak_cohorts_init(&input->cohorts, input->alloc);
     input->lost = part_lost(input);
     input->starts_told = is_any_start_told(input);
     input->rises = goleak_growth_find(input->ledger, input->sites, input->alloc);
-    if (input->rises == NULL || !count_alive(input))
+    if (input->rises == NULL || !count_alive(input) ||
+        !goleak_gaps_find(&input->gaps, input->health, input->store, input->waits, input->last))
         return goleak_alloc_failure(input->alloc);
     bool weighed = GOLEAK_KEEPS_WAITS && (!is_decided(input) || input->explained);
     enum goleak_status status = goleak_holders_find(&input->holders, &locks);
@@ -763,7 +764,8 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
     if (status == GOLEAK_OK && weighed)
         status = goleak_ties_find(&input->ties, &known, &input->hope);
     if (status == GOLEAK_OK)
-        status = goleak_bunches_find(&input->bunches, &known, &input->hope, &input->ties, input->min_age_ns != 0);
+        status = goleak_bunches_find(&input->bunches, &known, &input->hope, &input->ties, &input->gaps,
+                                     input->min_age_ns != 0);
     if (status == GOLEAK_OK && weighed)
         status = goleak_cohorts_find(&input->cohorts, &known, &input->hope, &input->bunches);
     if (status == GOLEAK_OK && weighed && input->stacks_told && !find_leaks(input))
@@ -775,6 +777,7 @@ void goleak_verdict_release(struct goleak_verdict_input *input)
 {
     goleak_hope_release(&input->hope);
     goleak_ties_release(&input->ties);
+    goleak_gaps_release(&input->gaps);
     goleak_holders_release(&input->holders);
     goleak_growth_free(input->ledger, input->rises, input->alloc);
     input->rises = NULL;

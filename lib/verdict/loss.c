@@ -5,7 +5,6 @@
  * as that explains, the verdict falls by one. */
 #include "verdict/rules.h"
 
-#include "verdict/gap.h"
 #include "verdict/statistics.h"
 
 #include <inttypes.h>
@@ -39,7 +38,8 @@ static bool is_nameless(const struct goleak_case *c)
  * answer. */
 GOLEAK_RULE(brief)
 {
-    if (!c->input->has_time || c->input->health->entries[GOLEAK_HEALTH_truncated].count == 0 ||
+    if (!c->input->has_time || c->input->health->ends_whole ||
+        c->input->health->entries[GOLEAK_HEALTH_truncated].count == 0 ||
         goleak_wait_bucket(c->waited) >= goleak_wait_bucket(c->input->limits->brief_ns))
         return false;
     goleak_say(out,
@@ -51,8 +51,8 @@ GOLEAK_RULE(brief)
 /* Its next event may have been one of those that nobody recorded. */
 GOLEAK_RULE(gap)
 {
-    const struct goleak_gap *gap = &c->input->health->last_gap;
-    if (!c->blocked || !goleak_gap_may_hide_end(gap, c->input->waits, c->record))
+    const struct goleak_gap *gap = c->blocked ? goleak_gaps_hiding(&c->input->gaps, c->record) : NULL;
+    if (gap == NULL)
         return false;
     const int64_t waited = goleak_between(c->record->since, gap->from), gap_ns = goleak_between(gap->from, gap->until);
     goleak_say(

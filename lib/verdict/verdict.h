@@ -19,6 +19,7 @@
 #include "model/ticks.h"
 #include "verdict/bunch.h"
 #include "verdict/cohort.h"
+#include "verdict/gap.h"
 #include "verdict/growth.h"
 #include "verdict/holders.h"
 #include "verdict/hope.h"
@@ -53,6 +54,7 @@ struct goleak_verdict_input {
     struct goleak_holders holders;
     struct goleak_hope hope;
     struct goleak_ties ties;
+    struct goleak_gaps gaps;
     struct goleak_bunches bunches;
     struct goleak_cohorts cohorts;
     struct goleak_intern leaky; /* bytes: where those leak that are not older than the recording; if any is */
