@@ -373,8 +373,9 @@ static void write_goroutines(struct goleak_text_report *report)
         return;
     }
     if (sum->preexisting != 0)
-        goleak_page_print(page, GOLEAK_PLAIN, "%s older than the recording, ",
-                          goleak_words_count(sum->preexisting).text);
+        goleak_page_print(page, GOLEAK_PLAIN, "%s older than the recording%s, ",
+                          goleak_words_count(sum->preexisting).text,
+                          report->gaps ? ", or started while nobody recorded" : "");
     goleak_page_print(page, GOLEAK_PLAIN, "%s created, %s ended, %s alive at the end",
                       goleak_words_count(sum->created).text, goleak_words_count(sum->ended).text,
                       goleak_words_count(sum->live_at_end).text);
@@ -434,8 +435,10 @@ static void look(struct goleak_text_report *report)
         }
         report->inputs += input.events != 0;
     }
-    for (size_t i = 0; goleak_trace_health(report->view->trace, i, &health) == GOLEAK_OK; i++)
+    for (size_t i = 0; goleak_trace_health(report->view->trace, i, &health) == GOLEAK_OK; i++) {
         report->hurt = report->hurt || (health.hurts && health.count != 0);
+        report->gaps = report->gaps || (strcmp(health.name, "gaps") == 0 && health.count != 0);
+    }
 }
 
 static void write_one(struct goleak_text_report *report, bool explains)

@@ -36,6 +36,7 @@ struct goleak_text_report {
     struct goleak_buf site;    /* what goleak_text_site told last */
     size_t inputs;    /* with events */
     bool hurt;        /* something in CAPTURE can change a verdict */
+    bool gaps;        /* nobody recorded for a while */
 };
 
 void goleak_text_heading(struct goleak_text_report *report, const char *title, const char *note);

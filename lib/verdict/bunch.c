@@ -236,7 +236,7 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
         key.place |= tie.orphaned != 0 ? ORPHAN : 0;
         key.place |= goleak_is_unread(ties, record) ? UNREAD : 0;
         key.place |= goleak_hope_has_turned(hope, i) ? TURNED : 0;
-        key.place |= blocked && goleak_gaps_hiding(gaps, record) != NULL ? HIDDEN : 0;
+        key.place |= (blocked ? goleak_gaps_hiding : goleak_gaps_first)(gaps, record) != NULL ? HIDDEN : 0;
         if (id == 0 || !is_same(&bunches->all[id].key, &key)) {
             uint32_t *last = &last_ids[goleak_hash_u64(key.traits ^ key.place) >> 56];
             id = *last;

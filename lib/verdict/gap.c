@@ -68,9 +68,14 @@ bool goleak_gaps_find(struct goleak_gaps *gaps, const struct goleak_health_book 
     return good;
 }
 
+const struct goleak_gap *goleak_gaps_first(const struct goleak_gaps *gaps, const struct goleak_record *record)
+{
+    return gaps->health->gap_count != 0 ? first_gap(gaps->health, record) : NULL;
+}
+
 const struct goleak_gap *goleak_gaps_hiding(const struct goleak_gaps *gaps, const struct goleak_record *record)
 {
-    const struct goleak_gap *gap = gaps->health->gap_count != 0 ? first_gap(gaps->health, record) : NULL;
+    const struct goleak_gap *gap = goleak_gaps_first(gaps, record);
     if (gap == NULL)
         return NULL;
     const struct goleak_wait_site *site = goleak_waits_site(gaps->waits, record);

@@ -27,6 +27,8 @@ void goleak_gaps_release(struct goleak_gaps *gaps);
 /* `last`: moment of the last event. False: memory. */
 bool goleak_gaps_find(struct goleak_gaps *gaps, const struct goleak_health_book *health,
                       const struct goleak_store *store, const struct goleak_waits *waits, int64_t last);
+/* The first one since it came into its state; NULL: there is none. */
+const struct goleak_gap *goleak_gaps_first(const struct goleak_gaps *gaps, const struct goleak_record *record);
 /* The one in which the wait of one that is blocked may have ended; NULL: there is none. */
 const struct goleak_gap *goleak_gaps_hiding(const struct goleak_gaps *gaps, const struct goleak_record *record);
 

@@ -13,6 +13,7 @@
  *          … and a Go trace shows that it is in use                          waiting
  *        blocked       the article's rule, where nothing more is told        likely
  *        waits         on time, network, or the runtime                      waiting
+ *        unseen        awake when nobody recorded, and not seen since        unknown
  *        runs          runnable, running, in a system call                   running
  *
  *      all the others are of those who are blocked; each speaks for a leak or against it:
@@ -83,6 +84,7 @@ static const struct rule {
     { "coroutine", DECIDES, NEEDS_NOTHING, goleak_rule_coroutine },
     { "blocked", DECIDES, NEEDS_NOTHING, goleak_rule_article },
     { "waits", DECIDES, NEEDS_NOTHING, goleak_rule_waits },
+    { "unseen", DECIDES, NEEDS_NOTHING, goleak_rule_unseen },
     { "runs", DECIDES, NEEDS_NOTHING, goleak_rule_runs },
 
     { "lock-kept", FOR, NEEDS_LOCKS, goleak_rule_lock_kept },
@@ -604,7 +606,8 @@ static double part_lost(const struct goleak_verdict_input *input)
     const struct goleak_health_entry *entries = input->health->entries;
     double lost = 0;
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)
-        lost += (double)entries[told[i]].count;
+        if (told[i] != GOLEAK_HEALTH_implicit_ends || input->health->gap_count == 0) /* else ends lie in gaps, mostly */
+            lost += (double)entries[told[i]].count;
     double part = lost > 0 ? lost / (lost + (double)input->events) : 0;
     for (size_t i = 0; i < sizeof untold / sizeof *untold; i++)
         if (entries[untold[i]].count != 0 && part < input->limits->loss_untold)

@@ -58,7 +58,8 @@ typedef bool goleak_rule(const struct goleak_case *c, struct goleak_saying *out)
 
 /* states.c: what the state alone decides */
 goleak_rule goleak_rule_alive_only, goleak_rule_main, goleak_rule_system, goleak_rule_panic, goleak_rule_forever,
-    goleak_rule_young, goleak_rule_coroutine, goleak_rule_article, goleak_rule_waits, goleak_rule_runs;
+    goleak_rule_young, goleak_rule_coroutine, goleak_rule_article, goleak_rule_waits, goleak_rule_unseen,
+    goleak_rule_runs;
 /* signals.c: what speaks for a leak */
 goleak_rule goleak_rule_waker_gone, goleak_rule_never_woken, goleak_rule_sender, goleak_rule_left_out,
     goleak_rule_unread, goleak_rule_rises, goleak_rule_never_ends, goleak_rule_beyond, goleak_rule_shape,

@@ -229,11 +229,28 @@ GOLEAK_RULE(waits)
     return true;
 }
 
+static bool is_awake(const struct goleak_case *c)
+{
+    return (c->input->blocking_told || c->input->wakeups_told) &&
+           (c->record->state == GOLEAK_STATE_RUNNABLE || c->record->state == GOLEAK_STATE_RUNNING ||
+            c->record->state == GOLEAK_STATE_SYSCALL);
+}
+
+GOLEAK_RULE(unseen)
+{
+    const struct goleak_gap *gap = is_awake(c) ? goleak_gaps_first(&c->input->gaps, c->record) : NULL;
+    if (gap == NULL)
+        return false;
+    const int64_t gap_ns = goleak_between(gap->from, gap->until);
+    out->verdict = GOLEAK_VERDICT_UNKNOWN;
+    goleak_say(out, "awake when nobody recorded for %s, and not seen since", goleak_span_of(c->input, gap_ns).text);
+    goleak_say_number(out, "gap_ns", gap_ns);
+    return true;
+}
+
 GOLEAK_RULE(runs)
 {
-    if ((!c->input->blocking_told && !c->input->wakeups_told) ||
-        (c->record->state != GOLEAK_STATE_RUNNABLE && c->record->state != GOLEAK_STATE_RUNNING &&
-         c->record->state != GOLEAK_STATE_SYSCALL))
+    if (!is_awake(c))
         return false;
     out->verdict = GOLEAK_VERDICT_RUNNING;
     return true;
