@@ -364,7 +364,7 @@ static enum goleak_status add_own(struct goleak_textual *text, enum goleak_event
                                   int64_t time_ns, uint64_t line)
 {
     struct goleak_event event;
-    goleak_event_begin(&event, kind);
+    goleak_event_begin(&event, (uint8_t)kind);
     event.position = line;
     event.has = time_ns != GOLEAK_NONE ? GOLEAK_HAS_TIME : 0;
     event.time_ns = time_ns;

@@ -214,6 +214,7 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
                                        const struct goleak_hope *hope, const struct goleak_ties *ties,
                                        const struct goleak_gaps *gaps, bool apart)
 {
+    const bool gapped = gaps->health->gap_count != 0;
     uint32_t last_ids[LAST] = { 0 };
     uint32_t id = 0; /* of the one before, which is mostly that of the next */
     for (uint32_t i = 1; i <= input->store->count; i++) {
@@ -236,7 +237,8 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
         key.place |= tie.orphaned != 0 ? ORPHAN : 0;
         key.place |= goleak_is_unread(ties, record) ? UNREAD : 0;
         key.place |= goleak_hope_has_turned(hope, i) ? TURNED : 0;
-        key.place |= (blocked ? goleak_gaps_hiding : goleak_gaps_first)(gaps, record) != NULL ? HIDDEN : 0;
+        if (UNLIKELY(gapped) && (blocked ? goleak_gaps_hiding : goleak_gaps_first)(gaps, record) != NULL)
+            key.place |= HIDDEN;
         if (id == 0 || !is_same(&bunches->all[id].key, &key)) {
             uint32_t *last = &last_ids[goleak_hash_u64(key.traits ^ key.place) >> 56];
             id = *last;
