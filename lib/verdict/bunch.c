@@ -214,7 +214,7 @@ enum goleak_status goleak_bunches_find(struct goleak_bunches *bunches, const str
                                        const struct goleak_hope *hope, const struct goleak_ties *ties,
                                        const struct goleak_gaps *gaps, bool apart)
 {
-    const bool gapped = gaps->health->gap_count != 0;
+    const bool gapped = gaps->any;
     uint32_t last_ids[LAST] = { 0 };
     uint32_t id = 0; /* of the one before, which is mostly that of the next */
     for (uint32_t i = 1; i <= input->store->count; i++) {

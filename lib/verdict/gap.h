@@ -4,19 +4,28 @@
  * Of the gaps behind its begin the first one is asked for: it was the likeliest to end in that. It may have if it had waited
  * for no longer than waits like it take. Where none of those has ended, all of them together tell how seldom that
  * is: it may have if nobody recorded for longer than they have waited while somebody did.
+ *
+ * A process may end while others are recorded, which no event tells. One that shows nothing any more, where thirty events
+ * and more were to be expected, may have: from its last event on it has a gap of its own.
  */
 #ifndef GOLEAK_VERDICT_GAP_H
 #define GOLEAK_VERDICT_GAP_H
 
 #include "base/idmap.h"
-#include "model/goroutine.h"
 #include "model/health.h"
-#include "model/waits.h"
+#include "verdict/hope.h"
 
 struct goleak_gaps {
     struct goleak_alloc *alloc;
     const struct goleak_health_book *health;
     const struct goleak_waits *waits;
+    struct goleak_process_gap { /* by process; NULL: there is one */
+        struct goleak_gap gap;  /* the same twice: it goes on */
+        int64_t first;          /* moment of its first creation; 0: none was seen */
+        uint64_t events;        /* that its goroutines have told last: of many fewer than there were */
+    } * processes;
+    size_t process_count;
+    bool any;                   /* of either sort */
     struct goleak_idmap places; /* by spawn site and block stack: a number from 1 */
     int64_t *waited;            /* by that, less 1: while somebody recorded, of all who wait there */
     size_t count, capacity;
@@ -24,9 +33,11 @@ struct goleak_gaps {
 
 void goleak_gaps_init(struct goleak_gaps *gaps, struct goleak_alloc *alloc);
 void goleak_gaps_release(struct goleak_gaps *gaps);
-/* `last`: moment of the last event. False: memory. */
+/* False: memory. */
 bool goleak_gaps_find(struct goleak_gaps *gaps, const struct goleak_health_book *health,
-                      const struct goleak_store *store, const struct goleak_waits *waits, int64_t last);
+                      const struct goleak_hope_input *input, size_t processes);
+/* It is the end of a process, perhaps. */
+bool goleak_gaps_is_silence(const struct goleak_gaps *gaps, const struct goleak_gap *gap);
 /* The first one since it came into its state; NULL: there is none. */
 const struct goleak_gap *goleak_gaps_first(const struct goleak_gaps *gaps, const struct goleak_record *record);
 /* The one in which the wait of one that is blocked may have ended; NULL: there is none. */

@@ -755,7 +755,7 @@ enum goleak_status goleak_verdict_prepare(struct goleak_verdict_input *input)
     input->starts_told = is_any_start_told(input);
     input->rises = goleak_growth_find(input->ledger, input->sites, input->alloc);
     if (input->rises == NULL || !count_alive(input) ||
-        !goleak_gaps_find(&input->gaps, input->health, input->store, input->waits, input->last))
+        !goleak_gaps_find(&input->gaps, input->health, &known, input->processes))
         return goleak_alloc_failure(input->alloc);
     bool weighed = GOLEAK_KEEPS_WAITS && (!is_decided(input) || input->explained);
     enum goleak_status status = goleak_holders_find(&input->holders, &locks);

@@ -55,11 +55,10 @@ GOLEAK_RULE(gap)
     if (gap == NULL)
         return false;
     const int64_t waited = goleak_between(c->record->since, gap->from), gap_ns = goleak_between(gap->from, gap->until);
-    goleak_say(
-        out,
-        "it had waited for %s when nobody recorded for %s, in which it may have gone on or ended: the verdict is one "
-        "grade lower",
-        goleak_span_of(c->input, waited).text, goleak_span_of(c->input, gap_ns).text);
+    const bool silent = goleak_gaps_is_silence(&c->input->gaps, gap);
+    goleak_say(out, "it had waited for %s when %s for %s, in which it may have %s: the verdict is one grade lower",
+               goleak_span_of(c->input, waited).text, silent ? "its process fell silent" : "nobody recorded",
+               goleak_span_of(c->input, gap_ns).text, silent ? "ended" : "gone on or ended");
     goleak_say_number(out, "before_ns", waited);
     goleak_say_number(out, "gap_ns", gap_ns);
     return true;

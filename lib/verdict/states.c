@@ -238,12 +238,15 @@ static bool is_awake(const struct goleak_case *c)
 
 GOLEAK_RULE(unseen)
 {
-    const struct goleak_gap *gap = is_awake(c) ? goleak_gaps_first(&c->input->gaps, c->record) : NULL;
+    const struct goleak_gap *gap =
+        is_awake(c) && c->input->gaps.any ? goleak_gaps_first(&c->input->gaps, c->record) : NULL;
     if (gap == NULL)
         return false;
     const int64_t gap_ns = goleak_between(gap->from, gap->until);
     out->verdict = GOLEAK_VERDICT_UNKNOWN;
-    goleak_say(out, "awake when nobody recorded for %s, and not seen since", goleak_span_of(c->input, gap_ns).text);
+    goleak_say(out, "awake when %s for %s, and not seen since",
+               goleak_gaps_is_silence(&c->input->gaps, gap) ? "its process fell silent" : "nobody recorded",
+               goleak_span_of(c->input, gap_ns).text);
     goleak_say_number(out, "gap_ns", gap_ns);
     return true;
 }
