@@ -452,15 +452,15 @@ static void compare_count(struct goleak_textual *text)
  * wake up and to end meanwhile has not waited for so long. */
 #define DETACH_NS ((uint64_t)2000000000)
 
-static uint64_t last_ns_of(const struct goleak_textual *text)
+static bool is_timed(const struct goleak_textual *text)
 {
-    return text->keyed.last_ns > 0 ? (uint64_t)text->keyed.last_ns : 0;
+    return text->events != 0 && (text->seen & GOLEAK_HAS_TIME) != 0;
 }
 
 /* The recording went on to here, though nothing happened any more. */
 static enum goleak_status tell_end(struct goleak_textual *text)
 {
-    const uint64_t last = last_ns_of(text);
+    const uint64_t last = text->keyed.last_ns > 0 ? (uint64_t)text->keyed.last_ns : 0;
     if (text->recorder_end_ns < last || text->recorder_end_ns - last < DETACH_NS)
         return GOLEAK_OK;
     return add_own(text, GOLEAK_EVENT_OTHER, GOLEAK_RECORDER_ENDS, (int64_t)text->recorder_end_ns, text->recorder_line);
@@ -481,12 +481,14 @@ static enum goleak_status settle_end(struct goleak_textual *text)
     return status;
 }
 
-static void note_killed(struct goleak_textual *text)
+/* If it was that. `line`: where another one begins; 0: the recording ends. */
+static enum goleak_status note_killed(struct goleak_textual *text, uint64_t line)
 {
-    if (text->recorder_began && !text->recorder_ended)
-        goleak_health_note(text->env.health, GOLEAK_HEALTH_truncated, 1, 0, 0, 0,
-                           "the recorder's last line (goleak-recorder-end) is missing: it was killed, or the "
-                           "recording is cut");
+    if (!text->recorder_began || text->recorder_ended)
+        return GOLEAK_OK;
+    goleak_health_note(text->env.health, GOLEAK_HEALTH_truncated, 1, line, 0, 0, GOLEAK_KILLED_TEXT);
+    return is_timed(text) ? add_own(text, GOLEAK_EVENT_OTHER, GOLEAK_RECORDER_KILLED, text->keyed.last_ns, line)
+                          : GOLEAK_OK;
 }
 
 enum goleak_status goleak_textual_finish(struct goleak_textual *text)
@@ -494,7 +496,8 @@ enum goleak_status goleak_textual_finish(struct goleak_textual *text)
     enum goleak_status status = settle_end(text);
     if (status == GOLEAK_OK)
         status = goleak_textual_close_event(text);
-    note_killed(text);
+    if (status == GOLEAK_OK)
+        status = note_killed(text, 0);
     return status == GOLEAK_OK && text->batch->count != 0 ? goleak_textual_push(text) : status;
 }
 
@@ -719,29 +722,14 @@ static enum goleak_status note_locks(struct goleak_textual *text, const struct g
     return add_own(text, GOLEAK_EVENT_OBJECT, GOLEAK_LOCKS_EVERY, GOLEAK_NONE, line->number);
 }
 
-/* Behind another recording, which may have ended a while before. */
-static enum goleak_status note_restart(struct goleak_textual *text, const struct goleak_line *line)
-{
-    enum goleak_status status = GOLEAK_OK;
-    const uint64_t last = last_ns_of(text), end = text->recorder_end_ns <= INT64_MAX ? text->recorder_end_ns : 0;
-    if (text->events == 0 || (text->seen & GOLEAK_HAS_TIME) == 0)
-        return status;
-    if (end < last || end - last < DETACH_NS) /* else it is told */
-        status =
-            add_own(text, GOLEAK_EVENT_OTHER, GOLEAK_RECORDER_ENDS, (int64_t)(end > last ? end : last), line->number);
-    text->restart_line = line->number;
-    return status;
-}
-
 static enum goleak_status recorder_ends(struct goleak_textual *text, const struct goleak_line *line, const char *at)
 {
     uint64_t count;
     if (find_number(at, line->end, "lost=", &count))
         goleak_textual_lost_in_all(text, line, count);
     if (!text->recorder_began) /* in another file, perhaps */
-        return text->events != 0 && (text->seen & GOLEAK_HAS_TIME)
-                   ? add_own(text, GOLEAK_EVENT_OTHER, GOLEAK_RECORDER_ENDS_LAST, (int64_t)last_ns_of(text),
-                             line->number)
+        return is_timed(text)
+                   ? add_own(text, GOLEAK_EVENT_OTHER, GOLEAK_RECORDER_ENDS_LAST, text->keyed.last_ns, line->number)
                    : GOLEAK_OK;
     text->recorder_line = line->number;
     if (!find_number(at, line->end, "events=", &text->recorder_counted))
@@ -770,9 +758,9 @@ bool goleak_textual_recorder_line(struct goleak_textual *text, const struct gole
             goleak_textual_cut(text, line);
             return true;
         }
-        note_killed(text); /* … if it was that */
         if (*status == GOLEAK_OK)
-            *status = note_restart(text, line);
+            *status = note_killed(text, line->number);
+        text->restart_line = is_timed(text) ? line->number : 0;
         recorder_begins(text, at, line->end);
         *status = *status == GOLEAK_OK ? note_locks(text, line, at) : *status;
     } else if (goleak_begins(at, line->end, "goleak-recorder-end:")) {

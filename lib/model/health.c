@@ -23,7 +23,7 @@ static void note(struct goleak_health_book *book, enum goleak_health_id id, uint
     if (id == GOLEAK_HEALTH_lost_events && book->source.lost != NULL)
         *book->source.lost = count > UINT64_MAX - *book->source.lost ? UINT64_MAX : *book->source.lost + count;
     if (id == GOLEAK_HEALTH_truncated && book->source.cuts != NULL)
-        *book->source.cuts += count;
+        *book->source.cuts = count > UINT64_MAX - *book->source.cuts ? UINT64_MAX : *book->source.cuts + count;
     if (!first)
         return;
     entry->input = book->source.input;

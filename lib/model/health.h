@@ -36,17 +36,21 @@ struct goleak_gap {
 };
 #define GOLEAK_GAPS 256
 #define GOLEAK_GAP_NS ((int64_t)50000000) /* no recorder is started anew in less */
-/* The names of events, no goroutine's, by which one recording of several in a row says where it ends and begins, and the
- * last file of one recording that its recorder ended as it should. */
+/* The names of events, no goroutine's, by which a recorder speaks of itself: it recorded until then; it was started anew
+ * behind another one's recording, in the same file; it ended as it should, but began in another file; its end is missing. */
 #define GOLEAK_RECORDER_ENDS "goleak-recorder-end"
 #define GOLEAK_RECORDER_BEGINS "goleak-recorder"
 #define GOLEAK_RECORDER_ENDS_LAST "goleak-recorder-end-of-files"
+#define GOLEAK_RECORDER_KILLED "goleak-recorder-killed"
+#define GOLEAK_KILLED_TEXT                                                                                             \
+    "the recorder's last line (goleak-recorder-end) is missing: it was killed, or the recording is cut"
 
 struct goleak_health_book {
     struct goleak_health_source source; /* set by the trace */
     struct goleak_gap gaps[GOLEAK_GAPS]; /* the first ones, the earliest first */
     size_t gap_count;
-    bool ends_whole; /* whatever is truncated, the recording that ends last is not */
+    bool killed;             /* so was the last recorder, as far as is known by now */
+    uint64_t cuts_elsewhere; /* so often it is truncated, but not where it ends */
     struct goleak_health_entry entries[GOLEAK_HEALTH_COUNT];
 };
 

@@ -342,6 +342,7 @@ ALWAYS_INLINE int64_t goleak_take_moment(struct goleak_replay *replay, const str
         return replay->stream.has_time ? replay->last_ns : (int64_t)replay->event_count;
     if (UNLIKELY(replay->first_ns == GOLEAK_NONE))
         goleak_begin_time(replay, event->time_ns);
+    replay->before_ns = replay->last_ns;
     replay->last_ns = event->time_ns > replay->last_ns ? event->time_ns : replay->last_ns;
     return event->time_ns;
 }

@@ -5,6 +5,7 @@
 #include "replay/process.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SAME_NS GOLEAK_MERGE_NS
@@ -596,8 +597,13 @@ static bool is_recorders(struct goleak_merge *merge, struct goleak_lane *lane, c
 {
     if (event->kind != GOLEAK_EVENT_OTHER || event->has != GOLEAK_HAS_TIME)
         return false;
-    if (strcmp(goleak_symbols_text(merge->replay->symbols, event->name), GOLEAK_RECORDER_ENDS_LAST) == 0)
+    const char *name = goleak_symbols_text(merge->replay->symbols, event->name);
+    if (strcmp(name, GOLEAK_RECORDER_ENDS_LAST) == 0)
         lane->ends_files = true;
+    else if (strcmp(name, GOLEAK_RECORDER_KILLED) == 0)
+        lane->killed++;
+    else if (strcmp(name, GOLEAK_RECORDER_BEGINS) == 0)
+        lane->restarted = lane->killed;
     return true;
 }
 
@@ -641,18 +647,39 @@ static struct goleak_lane *next_lane(const struct goleak_merge *merge, const str
     return next;
 }
 
-/* The files of one recording have its recorder's first line and its last in two of them. */
+/* The files of one recording have its recorder's first line and its last in two of them. The last one is of one recording. */
 static bool goes_on(const struct goleak_merge *merge, const struct goleak_lane *lane)
 {
-    const struct goleak_lane *next = lane;
+    struct goleak_lane *next;
     for (size_t i = 0; i < merge->lane_count; i++) {
-        const int64_t end_ns = next->last_ns;
-        if ((next = next_lane(merge, next)) == NULL || !is_silence(merge, end_ns, next->first_ns))
+        if ((next = next_lane(merge, lane)) == NULL || !is_silence(merge, lane->last_ns, next->first_ns))
             return false;
-        if (next->ends_files)
+        if (next->ends_files) {
+            next->ends_files = false;
             return true;
+        }
+        lane = next;
     }
     return false;
+}
+
+/* What is said first of one that is whole is said of another one in place of that. */
+static void speak_of_others(struct goleak_merge *merge, const struct goleak_lane *whole)
+{
+    struct goleak_health_entry *truncated = &merge->health->entries[GOLEAK_HEALTH_truncated];
+    const struct goleak_lane *first = NULL;
+    for (size_t i = 0; i < merge->lane_count; i++) {
+        const struct goleak_lane *lane = merge->lanes[i];
+        if (lane->cuts != 0 && (first == NULL || lane->first_ns < first->first_ns))
+            first = lane;
+    }
+    if (truncated->count == 0 || first == NULL)
+        *truncated = (struct goleak_health_entry) { .count = truncated->count };
+    else if (truncated->input == whole->source.input && whole->cuts == 0) {
+        *truncated = (struct goleak_health_entry) { .count = truncated->count, .input = first->source.input };
+        snprintf(truncated->detail, sizeof truncated->detail, "%s",
+                 first->killed != 0 ? GOLEAK_KILLED_TEXT : "it ends in the middle of something");
+    }
 }
 
 static void settle_cuts(struct goleak_merge *merge)
@@ -661,15 +688,17 @@ static void settle_cuts(struct goleak_merge *merge)
     const struct goleak_lane *last = NULL;
     for (size_t i = 0; i < merge->lane_count; i++) {
         struct goleak_lane *lane = merge->lanes[i];
-        if (lane->cuts != 0 && lane->begun && goes_on(merge, lane)) {
+        if (lane->killed > lane->restarted && lane->cuts != 0 && goes_on(merge, lane)) {
             lane->cuts--;
-            if (--truncated->count == 0)
-                *truncated = (struct goleak_health_entry) { .count = 0 };
+            truncated->count--;
+            speak_of_others(merge, lane);
         }
-        if (lane->begun && (last == NULL || lane->last_ns > last->last_ns))
+        if (lane->begun && (last == NULL || lane->last_ns > last->last_ns ||
+                            (lane->last_ns == last->last_ns && lane->cuts > last->cuts)))
             last = lane;
     }
-    merge->health->ends_whole = last != NULL && last->cuts == 0;
+    if (last != NULL)
+        merge->health->cuts_elsewhere = truncated->count - (last->cuts - last->restarted);
 }
 
 /* The gap that comes next behind this moment; NULL: none does. */

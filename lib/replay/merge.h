@@ -44,7 +44,10 @@ struct goleak_lane {
     bool begun, ended;     /* it has shown an event; its input has no more of them */
     int64_t first_ns, last_ns; /* of its events, once it has begun */
     uint64_t cuts;             /* so often it is truncated */
-    bool ends_files;           /* it is the last file of a recording, which ended as it should */
+    /* What its recorder says: so often it was killed; … and started anew, in this file; it is the last file of a recording,
+     * which ended as it should. */
+    uint64_t killed, restarted;
+    bool ends_files;
     struct goleak_gap gap; /* before its first event, behind those of all others that had begun; perhaps */
     uint32_t pid;    /* events without a process are of this one; 0: not known */
 };

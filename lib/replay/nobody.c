@@ -73,17 +73,20 @@ static enum goleak_status on_call(struct goleak_replay *replay, const struct gol
     return GOLEAK_OK;
 }
 
-/* … of itself: nothing of the program. */
+/* Of a recorder that is started anew: whatever else recorded in between makes the gap shorter. */
 static void on_recorder(struct goleak_replay *replay, const struct goleak_event *event)
 {
+    struct goleak_health_book *health = replay->health;
     const char *name = goleak_symbols_text(replay->symbols, event->name);
-    if (strcmp(name, GOLEAK_RECORDER_ENDS) == 0)
-        replay->recorder_end_ns = event->time_ns;
-    if (strcmp(name, GOLEAK_RECORDER_BEGINS) != 0 || replay->recorder_end_ns == GOLEAK_NONE)
+    if (strcmp(name, GOLEAK_RECORDER_KILLED) == 0)
+        health->killed = true;
+    if (strcmp(name, GOLEAK_RECORDER_BEGINS) != 0)
         return;
-    const struct goleak_gap gap = { replay->recorder_end_ns, event->time_ns };
-    if (goleak_between(gap.from, gap.until) >= GOLEAK_GAP_NS)
-        goleak_health_note_gap(replay->health, gap, event->position);
+    health->cuts_elsewhere += health->killed;
+    health->killed = false;
+    const struct goleak_gap gap = { replay->before_ns, event->time_ns };
+    if (gap.from != GOLEAK_NONE && goleak_between(gap.from, gap.until) >= GOLEAK_GAP_NS)
+        goleak_health_note_gap(health, gap, event->position);
 }
 
 enum goleak_status goleak_step_nobody(struct goleak_replay *replay, const struct goleak_event *event, int64_t moment)

@@ -98,7 +98,8 @@ struct goleak_replay {
     bool include_system;
     bool failed; /* memory ended where nobody could be told */
     int64_t first_ns, last_ns;
-    int64_t recorder_end_ns; /* the last that it told; GOLEAK_NONE: none */
+    int64_t
+        before_ns; /* last_ns before the event that is stepped, unless that is a usual one; GOLEAK_NONE: it is the first */
     uint64_t event_count;
     uint64_t serial;
     uint64_t system_count; /* proven, at any time of the recording */

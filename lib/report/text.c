@@ -375,7 +375,7 @@ static void write_goroutines(struct goleak_text_report *report)
     if (sum->preexisting != 0)
         goleak_page_print(page, GOLEAK_PLAIN, "%s older than the recording%s, ",
                           goleak_words_count(sum->preexisting).text,
-                          report->gaps ? ", or started while nobody recorded" : "");
+                          report->gaps ? " (or started while nobody recorded)" : "");
     goleak_page_print(page, GOLEAK_PLAIN, "%s created, %s ended, %s alive at the end",
                       goleak_words_count(sum->created).text, goleak_words_count(sum->ended).text,
                       goleak_words_count(sum->live_at_end).text);

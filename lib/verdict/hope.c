@@ -578,7 +578,6 @@ static void look_beside_leaders(struct goleak_hope_search *search)
     spread_on(search, up);
 }
 
-/* Those who are stuck in a WaitGroup. False: there are none. */
 /* Of one that waits: the program's own function that it does so in; 0: not told. */
 static uint32_t waiting_function(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
@@ -590,23 +589,32 @@ static uint32_t waiting_function(const struct goleak_hope_search *search, const 
     return 0;
 }
 
-/* Whoever waits in the function in which it has started one that is stuck waits for that one, and not for those beside
- * itself. */
+/* Whoever waits in the function in which it has started several that are stuck waits for those, and not for those beside
+ * itself. One may be there for something else. */
 static void leave_out_parents(struct goleak_hope_search *search)
 {
     const struct goleak_store *store = search->input->store;
-    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
+    const size_t size = goleak_words_of(search->hope->count) * sizeof(uint64_t);
+    uint64_t *ones = goleak_alloc_zeroed(search->hope->alloc, size); /* who have one such child */
+    search->failed = ones == NULL;
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count) && !search->failed; word++)
         for (uint64_t left = search->hopeless[word]; left != 0; left &= left - 1) {
             const uint32_t child = word * GOLEAK_WORD + goleak_low_zeros(left), node = search->parents[child];
             if (node == 0 || !goleak_has_bit(search->blocked, node) ||
                 !goleak_has_bit(search->groups, search->nodes[node]))
                 continue;
+            const uint32_t parent = search->nodes[node];
             const uint32_t function = goleak_kin_of(search, goleak_store_at(store, child))->function;
-            if (function != 0 && function == waiting_function(search, goleak_store_at(store, search->nodes[node])))
-                goleak_clear_bit(search->groups, search->nodes[node]);
+            if (function == 0 || function != waiting_function(search, goleak_store_at(store, parent)))
+                continue;
+            if (goleak_has_bit(ones, parent))
+                goleak_clear_bit(search->groups, parent);
+            goleak_set_bit(ones, parent);
         }
+    goleak_free(search->hope->alloc, ones, size);
 }
 
+/* Those who are stuck in a WaitGroup. False: there are none. */
 static bool find_groups(struct goleak_hope_search *search)
 {
     const struct goleak_store *store = search->input->store;
@@ -624,7 +632,7 @@ static bool find_groups(struct goleak_hope_search *search)
     }
     if (any)
         leave_out_parents(search);
-    return any;
+    return any && !search->failed;
 }
 
 /* Whoever waits in a WaitGroup waits for those to end who were started beside it, however quiet they are. That one is kept

@@ -38,8 +38,8 @@ static bool is_nameless(const struct goleak_case *c)
  * answer. */
 GOLEAK_RULE(brief)
 {
-    if (!c->input->has_time || c->input->health->ends_whole ||
-        c->input->health->entries[GOLEAK_HEALTH_truncated].count == 0 ||
+    const struct goleak_health_book *health = c->input->health;
+    if (!c->input->has_time || health->entries[GOLEAK_HEALTH_truncated].count <= health->cuts_elsewhere ||
         goleak_wait_bucket(c->waited) >= goleak_wait_bucket(c->input->limits->brief_ns))
         return false;
     goleak_say(out,

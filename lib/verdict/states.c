@@ -236,15 +236,16 @@ static bool is_awake(const struct goleak_case *c)
             c->record->state == GOLEAK_STATE_SYSCALL);
 }
 
+/* Main lives as long as its process does. */
 GOLEAK_RULE(unseen)
 {
-    const struct goleak_gap *gap =
-        is_awake(c) && c->input->gaps.any ? goleak_gaps_first(&c->input->gaps, c->record) : NULL;
+    const bool asked = c->input->gaps.any && is_awake(c) && (c->record->flags & GOLEAK_REC_MAIN) == 0;
+    const struct goleak_gap *gap = asked ? goleak_gaps_first(&c->input->gaps, c->record) : NULL;
     if (gap == NULL)
         return false;
     const int64_t gap_ns = goleak_between(gap->from, gap->until);
     out->verdict = GOLEAK_VERDICT_UNKNOWN;
-    goleak_say(out, "awake when %s for %s, and not seen since",
+    goleak_say(out, "awake when %s for %s: nothing tells that it still is",
                goleak_gaps_is_silence(&c->input->gaps, gap) ? "its process fell silent" : "nobody recorded",
                goleak_span_of(c->input, gap_ns).text);
     goleak_say_number(out, "gap_ns", gap_ns);

@@ -546,7 +546,7 @@ static void events_that_were_counted_and_not_printed_are_lost(void **state)
 static void a_recording_without_its_last_line_is_cut(void **state)
 {
     (void)state;
-    reading_expect(BPFTRACE, HEADER PARK "\n", "2" PARKED "\n");
+    reading_expect(BPFTRACE, HEADER PARK "\n", "2" PARKED "\n0 other goleak-recorder-killed ts=2000\n");
     reading_expect_complaint(GOLEAK_HEALTH_truncated, 1, 0, 0,
                              "the recorder's last line (goleak-recorder-end) is missing: it was killed, or the "
                              "recording is cut");
@@ -647,7 +647,7 @@ static void bpftrace_output_is_recognised(void **state)
         PARK "\n\n        runtime.gopark+63\n",
         PARK "\nLost 12 events\n",
         PRINTF(PARK),
-        HEADER PARK "\n",
+        HEADER PARK "\ngoleak-recorder-end: events=1\n",
         "newproc1_entry: parent=c000002380 gopc=4b8a1a ts=100 tid=7\n",
     };
     (void)state;
