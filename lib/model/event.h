@@ -114,6 +114,12 @@ bool goleak_call_ends(const char *function);
 struct goleak_symbols;
 bool goleak_event_tells(const struct goleak_event *event, const struct goleak_symbols *symbols);
 
+/* By which a recorder speaks of itself, perhaps: its name tells (health.h). The merge tells its process. */
+static inline bool goleak_is_recorders(const struct goleak_event *event)
+{
+    return event->kind == GOLEAK_EVENT_OTHER && (event->has & ~GOLEAK_HAS_PID) == GOLEAK_HAS_TIME;
+}
+
 /* An event of which nothing is told yet; what `has` does not name stays undefined. */
 static inline void goleak_event_begin(struct goleak_event *event, uint8_t kind)
 {

@@ -595,7 +595,7 @@ static bool is_alone(const struct goleak_merge *merge, const struct goleak_lane 
 /* By which a recorder speaks of itself: nothing has happened. */
 static bool is_recorders(struct goleak_merge *merge, struct goleak_lane *lane, const struct goleak_event *event)
 {
-    if (event->kind != GOLEAK_EVENT_OTHER || event->has != GOLEAK_HAS_TIME)
+    if (!goleak_is_recorders(event))
         return false;
     const char *name = goleak_symbols_text(merge->replay->symbols, event->name);
     if (strcmp(name, GOLEAK_RECORDER_ENDS_LAST) == 0)

@@ -110,7 +110,7 @@ enum goleak_status goleak_step_nobody(struct goleak_replay *replay, const struct
                               event->position, "the recorder says that it lost %" PRId32 " events", event->count);
         return GOLEAK_OK;
     case GOLEAK_EVENT_OTHER:
-        if ((event->has & ~GOLEAK_HAS_PID) == GOLEAK_HAS_TIME)
+        if (goleak_is_recorders(event))
             on_recorder(replay, event);
         return GOLEAK_OK;
     default: return GOLEAK_OK;

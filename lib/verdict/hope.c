@@ -581,12 +581,8 @@ static void look_beside_leaders(struct goleak_hope_search *search)
 /* Of one that waits: the program's own function that it does so in; 0: not told. */
 static uint32_t waiting_function(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
-    const uint32_t *frames;
-    size_t count = goleak_symbols_stack_frames(search->input->symbols, record->block_stack, &frames);
-    for (size_t i = 0; i < count; i++)
-        if (!goleak_hope_is_standard(search, frames[i]))
-            return goleak_hope_function(search, frames[i]);
-    return 0;
+    const uint32_t frame = goleak_hope_own_frame(search, record->block_stack);
+    return frame != 0 ? goleak_hope_function(search, frame) : 0;
 }
 
 /* Whoever waits in the function in which it has started several that are stuck waits for those, and not for those beside

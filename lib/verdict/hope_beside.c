@@ -57,17 +57,22 @@ bool goleak_hope_is_standard(const struct goleak_hope_search *search, uint32_t f
     return *known == 2;
 }
 
+uint32_t goleak_hope_own_frame(const struct goleak_hope_search *search, uint32_t stack)
+{
+    const uint32_t *frames;
+    size_t count = goleak_symbols_stack_frames(search->input->symbols, stack, &frames);
+    for (size_t i = 0; i < count; i++)
+        if (!goleak_hope_is_standard(search, frames[i]))
+            return frames[i];
+    return 0;
+}
+
 /* Of a goroutine that the standard library started, its caller's function. */
 NOINLINE static uint32_t callers_function(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
-    const struct goleak_symbols *symbols = search->input->symbols;
-    const uint32_t *frames;
-    uint32_t stack = goleak_store_detail(search->input->store, record)->created_stack;
-    size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
-    for (size_t i = 0; i < count; i++)
-        if (!goleak_hope_is_standard(search, frames[i]))
-            return goleak_hope_function(search, frames[i]);
-    return goleak_kin_of(search, record)->function;
+    const uint32_t frame =
+        goleak_hope_own_frame(search, goleak_store_detail(search->input->store, record)->created_stack);
+    return frame != 0 ? goleak_hope_function(search, frame) : goleak_kin_of(search, record)->function;
 }
 
 /* Who was started by the same goroutine, in the same function, or wherever, if that one has ended: what its children

@@ -175,6 +175,8 @@ void goleak_hope_collect(struct goleak_hope_search *search);
 /* hope_beside.c */
 /* Is the function of this frame one of the standard library's? */
 bool goleak_hope_is_standard(const struct goleak_hope_search *search, uint32_t frame);
+/* The first frame of a stack that is not, the innermost; 0: there is none. */
+uint32_t goleak_hope_own_frame(const struct goleak_hope_search *search, uint32_t stack);
 /* The function of a frame; 0: its name was lost, so that it may be any. */
 uint32_t goleak_hope_function(const struct goleak_hope_search *search, uint32_t frame);
 /* … in which a closure stands, or a go statement's wrapper; 0: it is neither. */

@@ -448,8 +448,8 @@ struct outcome {
     bool lowered;               /* for what was lost */
 };
 
-/* Which rules may lower it: of what one rule has decided, not that its wait is brief. Nor has what nothing can wake been woken by what
- * was lost. */
+/* Which rules may lower it: of what one rule has decided, not that its wait is brief. Nor has what nothing can wake been
+ * woken by what was lost. */
 static bool may_lower(const struct rule *rule, const struct rule *decided)
 {
     return rule->part == LOWERS &&
