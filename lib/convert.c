@@ -189,6 +189,7 @@ static enum goleak_status open_part(struct convert *convert, struct part *part, 
         return status;
     part->trace->sink = (struct goleak_event_sink) { push, &part->own };
     part->trace->open_part = take_part;
+    part->trace->joined = convert->path_count > 1;
     part->trace->part_context = part;
     part->own.health = &part->trace->health;
     part->own.reasons = &part->trace->reasons;

@@ -117,6 +117,15 @@ static size_t share_of(const struct look *look)
     return GOLEAK_JOIN_BIRTHS / (look->parts != 0 ? look->parts : 1);
 }
 
+/* A Go trace tells all that live, and all that are born. */
+static void note_there(const struct look *look, const struct goleak_event *event)
+{
+    const bool born = event->kind == GOLEAK_EVENT_CREATE;
+    if ((born || event->kind == GOLEAK_EVENT_STATUS) && (event->has & GOLEAK_HAS_GOID) != 0 &&
+        goleak_g_is_slot(event->g))
+        goleak_roll_note(&look->identity->roll, event->goid, hash_start(look, event), born);
+}
+
 static void note_event(struct view *view, const struct goleak_event *event)
 {
     struct look *look = view->look;
@@ -127,6 +136,9 @@ static void note_event(struct view *view, const struct goleak_event *event)
     note_pid(identity, view, event);
     if (timed && (!identity->timed || event->time_ns > identity->last_ns))
         identity->last_ns = event->time_ns;
+    if (timed && (!identity->timed || event->time_ns < identity->first_ns))
+        identity->first_ns = event->time_ns;
+    note_there(look, event);
     identity->timed = identity->timed || timed;
     if (event->kind != GOLEAK_EVENT_CREATE || (event->has & GOLEAK_HAS_GOID) == 0 || !timed ||
         event->time_ns < look->from_ns || view->births >= share_of(look) ||
@@ -155,18 +167,24 @@ static bool is_full(const struct look *look)
     return full && look->seen >= LOOK_BYTES;
 }
 
+/* Of a Go trace all of the generation counts: who has done nothing in it is told at its end. */
+static bool is_enough(const struct look *look)
+{
+    return is_full(look) && !look->slots;
+}
+
 /* A goleak_batch_fn. */
 static enum goleak_status take(void *context, struct goleak_batch **batch)
 {
     struct look *look = context;
-    for (size_t i = 0; i < (*batch)->count && !is_full(look); i++) {
+    for (size_t i = 0; i < (*batch)->count && !is_enough(look); i++) {
         if (look->has_last)
             note_event(&look->all, &look->last);
         look->last = (*batch)->events[i];
         look->has_last = true;
     }
     (*batch)->count = 0;
-    return is_full(look) ? GOLEAK_E_IO : GOLEAK_OK; /* nobody wants more */
+    return is_enough(look) ? GOLEAK_E_IO : GOLEAK_OK; /* nobody wants more */
 }
 
 /* A goleak_batch_fn: a part's events are whole. */
@@ -176,7 +194,7 @@ static enum goleak_status take_of_part(void *context, struct goleak_batch **batc
     for (size_t i = 0; i < (*batch)->count; i++)
         note_event(view, &(*batch)->events[i]);
     (*batch)->count = 0;
-    return is_full(view->look) ? GOLEAK_E_IO : GOLEAK_OK;
+    return is_enough(view->look) ? GOLEAK_E_IO : GOLEAK_OK;
 }
 
 /* A goleak_part_fn: all of them are opened before the first event. */
@@ -197,13 +215,18 @@ static enum goleak_status open_part(void *context, struct goleak_part *part)
     return GOLEAK_OK;
 }
 
-static bool is_relative(const struct look *look)
+static struct goleak_reader_facts facts_of(const struct look *look)
 {
     const struct goleak_input *input = look->input;
     struct goleak_reader_facts facts = input->facts;
     if (input->reader != NULL)
         input->format->facts(input->reader, &facts);
-    return facts.relative_time;
+    return facts;
+}
+
+static bool is_relative(const struct look *look)
+{
+    return facts_of(look).relative_time;
 }
 
 static bool is_behind(const struct look *look)
@@ -236,6 +259,9 @@ static enum goleak_status look_on(struct look *look, struct goleak_decode *decod
         status = goleak_input_end(look->input, error);
     if (look->has_last && look->identity->whole)
         note_event(&look->all, &look->last);
+    const struct goleak_reader_facts facts = facts_of(look);
+    memcpy(look->identity->threads, facts.threads, sizeof facts.threads);
+    look->identity->thread_count = facts.thread_count;
     if (is_relative(look))
         look->identity->timed = false; /* whose start is not known */
     return is_full(look) ? GOLEAK_OK : status;
@@ -295,6 +321,7 @@ static enum goleak_status read_from(struct goleak_identity *out, const char *pat
     if (status == GOLEAK_E_LIMIT) /* without the others it may be read */
         memset(out, 0, sizeof *out);
     qsort(out->births, out->birth_count, sizeof *out->births, by_goid);
+    goleak_roll_close(&out->roll);
     return status == GOLEAK_E_MEMORY ? status : GOLEAK_OK;
 }
 
@@ -460,6 +487,14 @@ static struct likes compare_parts(struct births a, struct births b)
     return likes;
 }
 
+/* Of two traces the later one finds those of the earlier one. */
+static bool finds_the_same(const struct goleak_identity *a, const struct goleak_identity *b)
+{
+    const struct goleak_identity *early = a->first_ns <= b->first_ns ? a : b, *late = early == a ? b : a;
+    return goleak_roll_goes_on(&early->roll, (struct goleak_roll_threads) { early->threads, early->thread_count },
+                               &late->roll, (struct goleak_roll_threads) { late->threads, late->thread_count });
+}
+
 static bool joins(const struct goleak_identity *a, const struct goleak_identity *b)
 {
     enum alike pid = same_pid(a, b);
@@ -475,7 +510,7 @@ static bool joins(const struct goleak_identity *a, const struct goleak_identity 
             struct likes likes = compare_parts(x, y);
             like = like || (likes.other == 0 && (told || likes.same != 0) && likes.odd * ODD_ONE_IN <= likes.same);
         }
-    return like;
+    return like || finds_the_same(a, b);
 }
 
 bool goleak_identity_joins(const struct goleak_identity *a, const struct goleak_identity *b)

@@ -3,8 +3,9 @@
  *
  * They are if they name the same process (pid), or if the same goroutine (goid, created
  * at the same go statement, or by the name of its start function, its place or the
- * function of that) was created in both at the same time, on the same clock; and if
- * nothing contradicts. Of a file of several recordings (.glk) one that joins is enough:
+ * function of that) was created in both at the same time, on the same clock; or if they
+ * are Go traces, of which the later one finds who was there in the earlier one (roll.h);
+ * and if nothing contradicts. Of a file of several recordings (.glk) one that joins is enough:
  * they are of one process.
  *
  * The first MiB of each file is looked at, of a Go trace its first generation. Where one
@@ -15,6 +16,8 @@
 #ifndef GOLEAK_JOIN_H
 #define GOLEAK_JOIN_H
 
+#include "format/format.h"
+#include "roll.h"
 #include "trace.h"
 
 #define GOLEAK_JOIN_BIRTHS 1024
@@ -35,13 +38,16 @@ struct goleak_identity {
     bool timed;
     bool addressed;          /* births tell addresses: of go statements, of start functions */
     bool whole;              /* all of the file was looked at */
-    int64_t last_ns;         /* the latest time that was seen */
+    int64_t first_ns, last_ns;     /* the earliest and the latest time that was seen */
     struct goleak_identity *later; /* from another time on; owned */
     uint32_t pids[GOLEAK_JOIN_PIDS];
     size_t pid_count;        /* more than there is room for: not kept */
     bool without_pid;        /* some events do not tell it */
     struct goleak_birth births[GOLEAK_JOIN_BIRTHS]; /* by part, goid, pid, time */
     size_t birth_count;
+    struct goleak_roll roll;                /* of Go traces */
+    uint64_t threads[GOLEAK_FACTS_THREADS]; /* the lowest that it has, in order */
+    size_t thread_count;
 };
 
 /* Looks at a file; what cannot be read has no identity (timed is false). Fails only

@@ -463,6 +463,7 @@ static enum goleak_status start(struct goleak_reading *reading, unsigned readers
     goleak_alloc_init(&reading->alloc_of_turn, NULL, 0);
     first->aside.input->waits = !alone;
     first->aside.side->waits_only = goleak_input_waits_only(reading->input);
+    first->aside.side->joined = reading->input->lane != NULL;
     goleak_buf_init(&reading->rest, alloc);
     goleak_buf_init(&reading->first, alloc);
     status = goleak_decode_open(&reading->decode, alloc, reading->source, trace->options.max_memory_bytes / 2,

@@ -420,6 +420,7 @@ static enum goleak_status open_reader(struct goleak_input *input)
         .skip = input->again != NULL ? skip : NULL,
         .again_context = input,
         .waits_only = goleak_input_waits_only(input),
+        .joined = trace->joined || input->lane != NULL,
     };
     if (input->format->offsets)
         goleak_input_tells_offsets(input);

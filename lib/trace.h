@@ -56,6 +56,7 @@ struct goleak_trace {
     struct goleak_order order;
     struct goleak_merge merge;     /* of inputs that are open together; alloc NULL: none are */
     struct goleak_event_sink sink; /* where readers push: the order, or a decoder's queue */
+    bool joined;                   /* its input is read beside others of the process, by other traces */
     bool waits_only;               /* … or another trace's, which asks for no more (aside.h) */
     goleak_part_fn *open_part;     /* of a converter; NULL: a lane for each */
     void *part_context;

@@ -17,6 +17,8 @@
 #include "model/reasons.h"
 #include "model/symbols.h"
 
+#define GOLEAK_FACTS_THREADS 16
+
 /* What a reader knows of its input at any time. */
 struct goleak_reader_facts {
     uint64_t events;       /* pushed, of kinds that this version knows */
@@ -25,6 +27,8 @@ struct goleak_reader_facts {
     const char *source;    /* of a recording that was another format's: that format; or NULL */
     uint64_t source_bytes; /* … and its size; 0: not known */
     bool relative_time;    /* times count from the recording's start */
+    size_t thread_count;   /* of a Go trace: the lowest of its threads' ids, in order */
+    uint64_t threads[GOLEAK_FACTS_THREADS];
     bool strange;          /* there are events, and none that tells of goroutines: goleak_event_tells */
     const char *advice;    /* why there is no event, and what to do; NULL: not known */
     const char *nothing;   /* the same, where nothing in it was damaged either; NULL: not known */
@@ -66,6 +70,7 @@ struct goleak_reader_env {
     /* Nobody asks for more than what changes lives and waits. Of the others that formats may leave out: that a goroutine
      * runs again, or is in a system call. At the end a STATUS tells in which state it is, and since when (HAS_UNTIL). */
     bool waits_only;
+    bool joined; /* there are other recordings of the process: a Go trace tells when all that live have been told of */
 };
 
 /* How sure a sniffer is. */

@@ -40,6 +40,7 @@ struct goleak_reader {
     uint64_t damage_count; /* of what is before the present generation */
     bool hole, hole_before; /* something was left out since the last generation was run; and between the two before */
     bool unsettled;         /* some may have ended in what was damaged */
+    bool all_told;          /* all that lived at some time have been told of */
     uint64_t hole_at;       /* offset of what is left out */
     size_t hole_bytes;      /* of it, so many are gone already */
     uint64_t frequency;    /* of the last generation that told it */
@@ -121,6 +122,11 @@ static enum goleak_status run_generation(struct goleak_reader *reader, bool whol
     if (status == GOLEAK_OK && whole && reader->unsettled && !is_damaged && !reader->hole_before)
         status = goleak_scheduler_end_missing(&reader->scheduler, &settled);
     reader->unsettled = is_damaged || (reader->unsettled && !settled);
+    if (status == GOLEAK_OK && whole && reader->env.joined && !reader->all_told && !is_damaged &&
+        !reader->scheduler.misfits && !reader->hole_before) {
+        reader->all_told = true;
+        status = goleak_v2_tell_all_told(&reader->scheduler.out);
+    }
     reader->damage_count = damage_count;
     reader->hole_before = reader->hole;
     reader->hole = false;
@@ -677,10 +683,29 @@ static enum goleak_status finish(struct goleak_reader *reader)
     return status == GOLEAK_OK ? goleak_v2_push(&reader->scheduler.out) : status;
 }
 
+/* An M's number is its thread's. Of hostile traces with very many not all are asked. */
+#define ASKED_THREADS 4096
+
+static void note_threads(const struct goleak_scheduler *scheduler, struct goleak_reader_facts *out)
+{
+    for (size_t i = 0; i < scheduler->thread_count && i < ASKED_THREADS; i++) {
+        const uint64_t id = scheduler->threads[i].id;
+        size_t at = out->thread_count;
+        while (at > 0 && out->threads[at - 1] > id)
+            at--;
+        if (at == GOLEAK_FACTS_THREADS || id > INT64_MAX) /* what was written by none */
+            continue;
+        out->thread_count += out->thread_count < GOLEAK_FACTS_THREADS;
+        memmove(&out->threads[at + 1], &out->threads[at], (out->thread_count - at - 1) * sizeof id);
+        out->threads[at] = id;
+    }
+}
+
 static void facts(const struct goleak_reader *reader, struct goleak_reader_facts *out)
 {
     const struct goleak_v2_out *told = &reader->scheduler.out;
     *out = (struct goleak_reader_facts){ .events = goleak_v2_events(told), .form = "v2" };
+    note_threads(&reader->scheduler, out);
     if (out->events == 0)
         out->guess = "found a Go execution trace without one event, expected some: was it cut, or stopped at once?";
 }

@@ -182,6 +182,20 @@ enum goleak_status goleak_v2_tell_state(struct goleak_v2_out *out, uint32_t slot
     return goleak_v2_is_full(out) ? goleak_v2_push(out) : GOLEAK_OK;
 }
 
+enum goleak_status goleak_v2_tell_all_told(struct goleak_v2_out *out)
+{
+    static const char name[] = GOLEAK_TRACE_ALL_TOLD;
+    const uint32_t text = goleak_symbols_string(out->generation->env.symbols, name, sizeof name - 1);
+    if (text == 0)
+        return goleak_alloc_failure(out->generation->env.alloc);
+    goleak_v2_set_clock(out);
+    const struct goleak_v2_when when = { 0, out->generation->offset };
+    struct goleak_event *event = goleak_v2_add(out, when, GOLEAK_EVENT_OTHER, 0, 0);
+    event->time_ns = out->clock.last_ns;
+    event->name = text;
+    return goleak_v2_is_full(out) ? goleak_v2_push(out) : GOLEAK_OK;
+}
+
 enum goleak_status goleak_v2_tell_end(struct goleak_v2_out *out)
 {
     if (out->untold == 0)

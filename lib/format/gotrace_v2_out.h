@@ -96,6 +96,8 @@ enum goleak_status goleak_v2_push(struct goleak_v2_out *out);
 enum goleak_status goleak_v2_tell_state(struct goleak_v2_out *out, uint32_t slot,
                                         const struct goleak_trace_since *since);
 /* … and when the last of what is untold was. */
+/* All that live have been told of: to whoever has other recordings of them. */
+enum goleak_status goleak_v2_tell_all_told(struct goleak_v2_out *out);
 enum goleak_status goleak_v2_tell_end(struct goleak_v2_out *out);
 /* CPU samples up to this time; leaves room. */
 enum goleak_status goleak_v2_samples(struct goleak_v2_out *out, uint64_t until);

@@ -205,6 +205,12 @@ static inline bool goleak_waits_before(const struct goleak_record *record, int64
     return (record->flags & GOLEAK_REC_FOUND) != 0 && record->since <= first;
 }
 
+/* … or when it was found: it has waited for longer than is known. */
+static inline bool goleak_waits_longer(const struct goleak_record *record)
+{
+    return (record->flags & GOLEAK_REC_FOUND) != 0;
+}
+
 /* Where it waits; 0: it does not, or nothing tells. */
 static inline uint32_t goleak_waiting_stack(const struct goleak_record *record)
 {

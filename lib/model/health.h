@@ -42,6 +42,8 @@ struct goleak_gap {
 #define GOLEAK_RECORDER_BEGINS "goleak-recorder"
 #define GOLEAK_RECORDER_ENDS_LAST "goleak-recorder-end-of-files"
 #define GOLEAK_RECORDER_KILLED "goleak-recorder-killed"
+/* … and a Go trace: whoever lives has been told of, since it began. */
+#define GOLEAK_TRACE_ALL_TOLD "goleak-trace-all-told"
 #define GOLEAK_KILLED_TEXT                                                                                             \
     "the recorder's last line (goleak-recorder-end) is missing: it was killed, or the recording is cut"
 

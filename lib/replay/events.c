@@ -497,7 +497,8 @@ static enum goleak_status on_status(struct goleak_replay *replay, const struct g
     replay->stream.tells_blocking = true;
     if (state == GOLEAK_STATE_WAITING && record->state != GOLEAK_STATE_WAITING) {
         record->state = GOLEAK_STATE_UNKNOWN;
-        enum goleak_status status = on_park(replay, event, record, fresh ? replay->first_ns : moment);
+        const int64_t found = replay->found_ns != GOLEAK_NONE ? replay->found_ns : replay->first_ns;
+        enum goleak_status status = on_park(replay, event, record, fresh ? found : moment);
         if (fresh && status == GOLEAK_OK) {
             record->flags |= GOLEAK_REC_FOUND;
             note_was_blocked(replay, record);

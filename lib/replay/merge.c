@@ -74,6 +74,7 @@ void goleak_merge_release(struct goleak_merge *merge)
         release_lane(merge, merge->lanes[i]);
     goleak_batch_free(merge->alloc, merge->out);
     free_ring(merge->alloc, merge->held, merge->chains, merge->held_capacity);
+    goleak_rollcall_release(&merge->call, merge->alloc);
     merge->alloc = NULL;
 }
 
@@ -204,6 +205,34 @@ static bool prepare(struct goleak_merge *merge, struct goleak_event *event, bool
     return true;
 }
 
+/* ---- into the replay: who is there behind a gap ---- */
+
+/* A Go trace shows its first event behind a gap. */
+static bool calls(const struct goleak_lane *lane, const struct goleak_event *event)
+{
+    return lane->tells_slots && !lane->called && lane->gap.until != 0 && event->time_ns >= lane->gap.until;
+}
+
+static enum goleak_status call_roll(struct goleak_merge *merge, struct goleak_lane *lane,
+                                    const struct goleak_event *event)
+{
+    struct goleak_rollcall *call = &merge->call;
+    struct goleak_record *record;
+    uint16_t process;
+    if (!lane->called && goleak_rollcall_open(call, merge->replay, lane->index, lane->gap))
+        lane->called = true;
+    if (!lane->called)
+        return goleak_alloc_failure(merge->alloc);
+    if (!find_process(merge->replay, event, &process))
+        return GOLEAK_OK;
+    if (lane->index == call->lane && goleak_is_recorders(event) &&
+        strcmp(goleak_symbols_text(merge->replay->symbols, event->name), GOLEAK_TRACE_ALL_TOLD) == 0)
+        return goleak_rollcall_close(call, merge->replay, process);
+    if (!find_goid(merge, event->has & GOLEAK_HAS_GOID ? event->goid : 0, process, &record))
+        return goleak_alloc_failure(merge->alloc);
+    return goleak_rollcall_answer(call, merge->replay, event, record);
+}
+
 /* In runs of one lane: what the replay complains of stands in that lane's input. */
 static enum goleak_status flush(struct goleak_merge *merge)
 {
@@ -216,12 +245,15 @@ static enum goleak_status flush(struct goleak_merge *merge)
     merge->out->count = 0;
     while (from < count && status == GOLEAK_OK) {
         size_t to = from + 1;
-        const struct goleak_lane *lane = merge->lanes[merge->out_lanes[from]];
-        while (!mixed && to < count && merge->out_lanes[to] == lane->index && !begins_or_ends(&events[to]))
+        struct goleak_lane *lane = merge->lanes[merge->out_lanes[from]];
+        const bool called = merge->call.open || calls(lane, &events[from]);
+        while (!mixed && !called && to < count && merge->out_lanes[to] == lane->index && !begins_or_ends(&events[to]))
             to++;
         health->source = lane->source;
         if (!prepare(merge, &events[from], mixed, &skip))
             status = goleak_alloc_failure(merge->alloc);
+        if (status == GOLEAK_OK && called)
+            status = call_roll(merge, lane, &events[from]);
         from += skip;
         if (status == GOLEAK_OK && from < to)
             status = goleak_replay_run(merge->replay, events + from, to - from, GOLEAK_REPLAY_FORCE, &done);
@@ -725,13 +757,13 @@ static void tell_gaps(struct goleak_merge *merge)
     merge->health->source = reading;
 }
 
-static enum goleak_status take(struct goleak_merge *merge, const struct goleak_lane *lane,
-                               const struct goleak_event *event)
+static enum goleak_status take(struct goleak_merge *merge, struct goleak_lane *lane, const struct goleak_event *event)
 {
     enum goleak_status status = let_go(merge, event->time_ns);
     if (status != GOLEAK_OK)
         return status;
     struct goleak_event own = *event;
+    lane->tells_slots = lane->tells_slots || ((own.has & GOLEAK_HAS_G) != 0 && goleak_g_is_slot(own.g));
     forget_slots(&own);
     if (lane->pid != 0 && (own.has & GOLEAK_HAS_PID) == 0) {
         own.pid = lane->pid;

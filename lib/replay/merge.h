@@ -30,6 +30,7 @@
 #define GOLEAK_REPLAY_MERGE_H
 
 #include "replay/order.h"
+#include "replay/rollcall.h"
 
 struct goleak_merge;
 
@@ -48,6 +49,8 @@ struct goleak_lane {
      * which ended as it should. */
     uint64_t killed, restarted;
     bool ends_files;
+    bool tells_slots;      /* it is a Go trace */
+    bool called;           /* its roll call has begun */
     struct goleak_gap gap; /* before its first event, behind those of all others that had begun; perhaps */
     uint32_t pid;    /* events without a process are of this one; 0: not known */
 };
@@ -84,6 +87,7 @@ struct goleak_merge {
     bool tells_g, tells_goid_alone; /* some events */
     int64_t newest_ns;              /* of the last event; GOLEAK_NO_MOMENT: there was none */
     int64_t silence_ns;             /* the longest between two events while somebody recorded */
+    struct goleak_rollcall call;    /* of the last trace that began behind a gap */
     struct goleak_batch *out;
     uint8_t out_lanes[GOLEAK_BATCH_EVENTS];
 };

@@ -31,7 +31,7 @@ bool goleak_replay_init(struct goleak_replay *replay, struct goleak_alloc *alloc
     replay->health = health;
     replay->candidates = replay->planned_for = reasons->candidates;
     replay->plan_factor = 0x9e3779b97f4a7c15u;
-    replay->first_ns = replay->last_ns = replay->before_ns = GOLEAK_NONE;
+    replay->first_ns = replay->last_ns = replay->before_ns = replay->found_ns = GOLEAK_NONE;
     replay->printed.count = replay->printed.blocked = GOLEAK_NONE;
     replay->printed.should_count = replay->printed.should_blocked = GOLEAK_NONE;
     goleak_lineage_init(&replay->lineage, alloc);

@@ -98,6 +98,7 @@ struct goleak_replay {
     bool include_system;
     bool failed; /* memory ended where nobody could be told */
     int64_t first_ns, last_ns;
+    int64_t found_ns; /* who is found has been so since then; GOLEAK_NONE: since first_ns */
     int64_t
         before_ns; /* last_ns before the event that is stepped, unless that is a usual one; GOLEAK_NONE: it is the first */
     uint64_t event_count;

@@ -443,8 +443,9 @@ GOLEAK_RULE(older)
     if (!c->older)
         return false;
     goleak_say(out,
-               "older than the recording%s: collect from the program's start to tell who started it and "
+               "older than the recording%s%s: collect from the program's start to tell who started it and "
                "who wakes it",
+               c->input->gaps.any ? ", or started while nobody recorded" : "",
                c->habit != NULL                                  ? ""
                : goleak_waits_before(c->record, c->input->first) ? ", and never woken in it"
                                                                  : ", and not seen to wait for the same before");

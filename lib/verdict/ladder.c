@@ -202,7 +202,7 @@ struct goleak_span goleak_span_of(const struct goleak_verdict_input *input, int6
 struct goleak_span goleak_waited_for(const struct goleak_case *c)
 {
     struct goleak_span span = goleak_span_of(c->input, c->waited), over;
-    if (!goleak_waits_before(c->record, c->input->first))
+    if (!goleak_waits_longer(c->record))
         return span;
     snprintf(over.text, sizeof over.text, "over %.26s", span.text);
     return over;

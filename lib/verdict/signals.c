@@ -133,6 +133,7 @@ GOLEAK_RULE(never_woken)
     struct goleak_span span = goleak_waited_for(c);
     /* What one waited for that was awake before the recording, or was woken from a wait of that time, is not told. */
     const char *since = goleak_waits_before(c->record, c->input->first) ? "not woken since the recording began"
+                        : goleak_waits_longer(c->record)                ? "not woken since it was found there"
                         : c->older                                      ? "not woken here since it was first seen awake"
                                                                         : NULL;
     if (crowd.count > 1)

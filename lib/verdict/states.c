@@ -92,7 +92,7 @@ static int64_t wait_ns(const struct goleak_case *c)
 
 GOLEAK_RULE(young)
 {
-    if (c->input->min_age_ns == 0 || !c->blocked || goleak_waits_before(c->record, c->input->first))
+    if (c->input->min_age_ns == 0 || !c->blocked || goleak_waits_longer(c->record))
         return false; /* how old a wait is that was there before, nothing tells */
     int64_t waited_ns = wait_ns(c);
     if (waited_ns == GOLEAK_NONE || waited_ns >= c->input->min_age_ns)
