@@ -26,7 +26,7 @@ static int by_goid(const void *a, const void *b)
 
 static bool is_kept(const struct goleak_roll_list *list, uint64_t goid)
 {
-    return (goleak_hash_u64(goid) & list->mask) == 0;
+    return (goleak_hash_u64(goid) >> 32 & list->mask) == 0;
 }
 
 /* One of each goid, of those that are kept. */

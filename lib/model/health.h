@@ -33,6 +33,7 @@ struct goleak_health_source {
 /* Moments between which nobody recorded. */
 struct goleak_gap {
     int64_t from, until;
+    bool called; /* who lives was told behind it: see rollcall.h */
 };
 #define GOLEAK_GAPS 256
 #define GOLEAK_GAP_NS ((int64_t)50000000) /* no recorder is started anew in less */

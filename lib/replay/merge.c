@@ -226,8 +226,10 @@ static enum goleak_status call_roll(struct goleak_merge *merge, struct goleak_la
     if (!find_process(merge->replay, event, &process))
         return GOLEAK_OK;
     if (lane->index == call->lane && goleak_is_recorders(event) &&
-        strcmp(goleak_symbols_text(merge->replay->symbols, event->name), GOLEAK_TRACE_ALL_TOLD) == 0)
+        strcmp(goleak_symbols_text(merge->replay->symbols, event->name), GOLEAK_TRACE_ALL_TOLD) == 0) {
+        lane->gap.called = merge->replay->process_count == 1;
         return goleak_rollcall_close(call, merge->replay, process);
+    }
     if (!find_goid(merge, event->has & GOLEAK_HAS_GOID ? event->goid : 0, process, &record))
         return goleak_alloc_failure(merge->alloc);
     return goleak_rollcall_answer(call, merge->replay, event, record);
@@ -652,7 +654,7 @@ static void note_time(struct goleak_merge *merge, struct goleak_lane *lane, cons
     if (before == GOLEAK_NO_MOMENT)
         return;
     if (begins && is_alone(merge, lane))
-        lane->gap = (struct goleak_gap) { before, event->time_ns };
+        lane->gap = (struct goleak_gap) { .from = before, .until = event->time_ns };
     else if (!is_own && goleak_between(before, event->time_ns) > merge->silence_ns)
         merge->silence_ns = goleak_between(before, event->time_ns);
 }
@@ -927,8 +929,10 @@ enum goleak_status goleak_lane_finish(struct goleak_lane *lane)
     while (status == GOLEAK_OK && merge->held_first < merge->held_end)
         status = let_first_go(merge);
     settle_cuts(merge);
-    tell_gaps(merge);
-    return status == GOLEAK_OK ? flush(merge) : status;
+    if (status == GOLEAK_OK)
+        status = flush(merge);
+    tell_gaps(merge); /* behind some of which who lives has been told by now */
+    return status;
 }
 
 bool goleak_lane_is_wanted(const struct goleak_lane *lane)

@@ -84,7 +84,7 @@ static void on_recorder(struct goleak_replay *replay, const struct goleak_event 
         return;
     health->cuts_elsewhere += health->killed;
     health->killed = false;
-    const struct goleak_gap gap = { replay->before_ns, event->time_ns };
+    const struct goleak_gap gap = { .from = replay->before_ns, .until = event->time_ns };
     if (gap.from != GOLEAK_NONE && goleak_between(gap.from, gap.until) >= GOLEAK_GAP_NS)
         goleak_health_note_gap(health, gap, event->position);
 }

@@ -12,7 +12,7 @@ void goleak_gaps_release(struct goleak_gaps *gaps)
     if (gaps->alloc == NULL)
         return;
     goleak_idmap_release(&gaps->places);
-    goleak_free(gaps->alloc, gaps->waited, gaps->capacity * sizeof *gaps->waited);
+    goleak_free(gaps->alloc, gaps->waiting, gaps->capacity * sizeof *gaps->waiting);
     goleak_free(gaps->alloc, gaps->processes, gaps->process_count * sizeof *gaps->processes);
     gaps->alloc = NULL;
 }
@@ -55,7 +55,7 @@ static bool find_silent(struct goleak_gaps *gaps, const struct goleak_hope_input
         return false;
     gaps->process_count = processes;
     for (size_t i = 0; i < processes; i++)
-        gaps->processes[i].gap = (struct goleak_gap) { input->first, input->last };
+        gaps->processes[i].gap = (struct goleak_gap) { .from = input->first, .until = input->last };
     for (uint32_t i = 1; i <= store->count; i++) {
         const struct goleak_record *record = goleak_store_at(store, i);
         if (record->process < processes)
@@ -76,7 +76,8 @@ bool goleak_gaps_is_silence(const struct goleak_gaps *gaps, const struct goleak_
 
 /* ---- those that a wait goes across ---- */
 
-const struct goleak_gap *goleak_gaps_first(const struct goleak_gaps *gaps, const struct goleak_record *record)
+/* all: those as well behind which it was told that it lives. */
+static const struct goleak_gap *find_first(const struct goleak_gaps *gaps, const struct goleak_record *record, bool all)
 {
     const struct goleak_health_book *health = gaps->health;
     size_t from = 0, to = health->gap_count;
@@ -87,24 +88,42 @@ const struct goleak_gap *goleak_gaps_first(const struct goleak_gaps *gaps, const
         else
             to = middle;
     }
+    while (from < health->gap_count && health->gaps[from].called && !all)
+        from++;
     if (from < health->gap_count)
         return &health->gaps[from];
     const struct goleak_gap *own = record->process < gaps->process_count ? &gaps->processes[record->process].gap : NULL;
     return own != NULL && own->from < own->until ? own : NULL;
 }
 
-static bool add(struct goleak_gaps *gaps, uint64_t place, int64_t waited)
+const struct goleak_gap *goleak_gaps_first(const struct goleak_gaps *gaps, const struct goleak_record *record)
+{
+    return find_first(gaps, record, false);
+}
+
+/* NULL: memory. */
+static struct goleak_gap_place *add_place(struct goleak_gaps *gaps, uint64_t place)
 {
     uint32_t number = goleak_idmap_get(&gaps->places, place);
     if (number == 0) {
         number = (uint32_t)gaps->count + 1;
-        if (!goleak_grow(gaps->alloc, &gaps->waited, &gaps->capacity, number, sizeof *gaps->waited) ||
+        if (!goleak_grow(gaps->alloc, &gaps->waiting, &gaps->capacity, number, sizeof *gaps->waiting) ||
             !goleak_idmap_put(&gaps->places, place, number))
-            return false;
-        gaps->waited[gaps->count++] = 0;
+            return NULL;
+        gaps->waiting[gaps->count++] = (struct goleak_gap_place) { 0 };
     }
-    int64_t *sum = &gaps->waited[number - 1];
-    *sum = waited <= INT64_MAX - *sum ? *sum + waited : INT64_MAX;
+    return &gaps->waiting[number - 1];
+}
+
+static bool add(struct goleak_gaps *gaps, const struct goleak_record *record, int64_t last)
+{
+    struct goleak_gap_place *place = add_place(gaps, place_of(record));
+    if (place == NULL)
+        return false;
+    const struct goleak_gap *gap = find_first(gaps, record, true);
+    const int64_t waited = goleak_between(record->since, gap != NULL ? gap->from : last);
+    place->waited = waited <= INT64_MAX - place->waited ? place->waited + waited : INT64_MAX;
+    place->again = place->again || goleak_waits_here(gaps->waits, record) != NULL;
     return true;
 }
 
@@ -121,20 +140,21 @@ bool goleak_gaps_find(struct goleak_gaps *gaps, const struct goleak_health_book 
         const struct goleak_record *record = goleak_store_at(input->store, i);
         if (!goleak_is_blocked(record))
             continue;
-        const struct goleak_gap *gap = goleak_gaps_first(gaps, record);
-        good = add(gaps, place_of(record), goleak_between(record->since, gap != NULL ? gap->from : input->last));
+        good = add(gaps, record, input->last);
     }
     return good;
 }
 
 const struct goleak_gap *goleak_gaps_hiding(const struct goleak_gaps *gaps, const struct goleak_record *record)
 {
-    const struct goleak_gap *gap = gaps->any ? goleak_gaps_first(gaps, record) : NULL;
+    const uint32_t number = gaps->any ? goleak_idmap_get(&gaps->places, place_of(record)) : 0;
+    const struct goleak_gap_place *place = number != 0 ? &gaps->waiting[number - 1] : NULL;
+    /* Who was told to live may have come back, where others do. */
+    const struct goleak_gap *gap = gaps->any ? find_first(gaps, record, place != NULL && place->again) : NULL;
     if (gap == NULL)
         return NULL;
     const struct goleak_wait_site *site = goleak_waits_site(gaps->waits, record);
     if (site != NULL && site->ended != 0)
         return goleak_between(record->since, gap->from) <= site->longest ? gap : NULL;
-    const uint32_t number = goleak_idmap_get(&gaps->places, place_of(record));
-    return number != 0 && goleak_between(gap->from, gap->until) > gaps->waited[number - 1] ? gap : NULL;
+    return place != NULL && goleak_between(gap->from, gap->until) > place->waited ? gap : NULL;
 }

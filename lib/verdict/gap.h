@@ -5,6 +5,9 @@
  * for no longer than waits like it take. Where none of those has ended, all of them together tell how seldom that
  * is: it may have if nobody recorded for longer than they have waited while somebody did.
  *
+ * Behind some a Go trace has told who lives, and where each waits (rollcall.h). Of these only who may have gone on and come
+ * back is asked: where others that wait like it do.
+ *
  * A process may end while others are recorded, which no event tells. One that shows nothing any more, where thirty events
  * and more were to be expected, may have: from its last event on it has a gap of its own.
  */
@@ -27,7 +30,10 @@ struct goleak_gaps {
     size_t process_count;
     bool any;                   /* of either sort */
     struct goleak_idmap places; /* by spawn site and block stack: a number from 1 */
-    int64_t *waited;            /* by that, less 1: while somebody recorded, of all who wait there */
+    struct goleak_gap_place {   /* by that, less 1: of all who wait there */
+        int64_t waited;         /* while somebody recorded */
+        bool again;             /* some have waited there before, and come back */
+    } * waiting;
     size_t count, capacity;
 };
 
@@ -38,7 +44,7 @@ bool goleak_gaps_find(struct goleak_gaps *gaps, const struct goleak_health_book 
                       const struct goleak_hope_input *input, size_t processes);
 /* It is the end of a process, perhaps. */
 bool goleak_gaps_is_silence(const struct goleak_gaps *gaps, const struct goleak_gap *gap);
-/* The first one since it came into its state; NULL: there is none. */
+/* The first one since it came into its state, of those behind which it was not told that it lives; NULL: there is none. */
 const struct goleak_gap *goleak_gaps_first(const struct goleak_gaps *gaps, const struct goleak_record *record);
 /* The one in which the wait of one that is blocked may have ended; NULL: there is none. */
 const struct goleak_gap *goleak_gaps_hiding(const struct goleak_gaps *gaps, const struct goleak_record *record);
