@@ -63,6 +63,7 @@ static enum goleak_status tell(struct goleak_replay *replay, const struct goleak
     const uint32_t pid = replay->processes[record->process].pid;
     size_t done;
     goleak_event_begin(&event, (uint8_t)kind);
+    event.flags = GOLEAK_FLAG_INFERRED;
     event.has = GOLEAK_HAS_TIME | (record->g != 0 ? GOLEAK_HAS_G : 0) | (record->goid != 0 ? GOLEAK_HAS_GOID : 0) |
                 (pid != 0 ? GOLEAK_HAS_PID : 0);
     event.g = record->g;

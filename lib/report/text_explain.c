@@ -196,6 +196,12 @@ static const char *status_name(const struct goleak_event *event)
     return names[status < sizeof names / sizeof *names ? status : 0];
 }
 
+/* By who is there behind a gap (rollcall.h). */
+static bool is_unseen(const struct goleak_event *event)
+{
+    return (event->flags & GOLEAK_FLAG_INFERRED) != 0;
+}
+
 static void write_chapter(struct goleak_text_report *report, const struct goleak_chapter *chapter)
 {
     const struct goleak_event *event = &chapter->event;
@@ -220,10 +226,10 @@ static void write_chapter(struct goleak_text_report *report, const struct goleak
         break;
     }
     case GOLEAK_EVENT_RUN:
-        goleak_page_words(page, GOLEAK_PLAIN, "runs");
+        goleak_page_words(page, GOLEAK_PLAIN, is_unseen(event) ? "goes on, while nobody recorded" : "runs");
         break;
     case GOLEAK_EVENT_END:
-        goleak_page_words(page, GOLEAK_PLAIN, "ends");
+        goleak_page_words(page, GOLEAK_PLAIN, is_unseen(event) ? "ends, while nobody recorded" : "ends");
         break;
     case GOLEAK_EVENT_OBJECT:
         write_operation(report, event);
@@ -272,6 +278,35 @@ static void write_gap(struct goleak_text_report *report, uint64_t left_out)
     goleak_page_end_line(report->page);
 }
 
+static bool is_own(const struct goleak_chapter *chapter, enum goleak_event_kind kind)
+{
+    return chapter != NULL && !chapter->of_other && chapter->event.kind == kind;
+}
+
+/* The gaps between two of its chapters; `from` NULL: before the first, `until` NULL: behind the last. Not before it was
+ * created, nor behind its end. */
+static void write_silences(struct goleak_text_report *report, const struct goleak_chapter *from,
+                           const struct goleak_chapter *until, unsigned column)
+{
+    const struct goleak_verdict_input *judge = report->view->judge;
+    const struct goleak_health_book *health = judge->gaps.health;
+    const bool lives = from != NULL ? !is_own(from, GOLEAK_EVENT_END) : !is_own(until, GOLEAK_EVENT_CREATE);
+    for (size_t i = 0; health != NULL && lives && i < health->gap_count; i++) {
+        const struct goleak_gap *gap = &health->gaps[i];
+        if ((from == NULL ? until == NULL || gap->from >= until->moment : gap->from < from->moment) ||
+            (until != NULL && gap->until > until->moment))
+            continue;
+        report->page->indent = 0;
+        goleak_page_pad(report->page, 2);
+        goleak_page_words(report->page, GOLEAK_DIM, goleak_text_span(report, gap->from - judge->first).text);
+        report->page->indent = column;
+        goleak_page_pad(report->page, column);
+        goleak_page_print(report->page, GOLEAK_DIM, "… nobody records for %s",
+                          goleak_text_span(report, gap->until - gap->from).text);
+        goleak_page_end_line(report->page);
+    }
+}
+
 /* Behind the round that ends with the chapter before `next`: so often it comes again. */
 static void write_rounds(struct goleak_text_report *report, const struct goleak_story *story, size_t next,
                          size_t period, size_t more, size_t lines)
@@ -298,6 +333,8 @@ static size_t write_line(struct goleak_text_report *report, const struct goleak_
     uint64_t left_out;
     const struct goleak_chapter *chapter = goleak_story_at(story, at, &left_out);
     size_t deeds = count_deeds(story, at, &last, &ascends);
+    uint64_t before;
+    write_silences(report, at != 0 ? goleak_story_at(story, at - 1, &before) : NULL, chapter, column);
     write_gap(report, left_out);
     page->indent = 0;
     goleak_page_pad(page, 2);
@@ -332,6 +369,8 @@ static void write_life(struct goleak_text_report *report, const struct goleak_st
         write_rounds(report, story, end, period, rounds - 1, lines);
         at += period * (rounds - 1);
     }
+    if (at != 0)
+        write_silences(report, goleak_story_at(story, at - 1, &left_out), NULL, column);
 }
 
 static void write_rule(struct goleak_text_report *report, const struct goleak_weighed *weighed)
