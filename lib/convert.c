@@ -422,6 +422,20 @@ static void sort_out(struct convert *convert)
     }
 }
 
+/* It joins one that is in, and none that is says that it is of another process. */
+static bool joins_those(const struct convert *convert, const bool in[], size_t part)
+{
+    const struct goleak_identity *own = convert->identities[convert->parts[part].path];
+    bool joins = false;
+    for (size_t k = 0; k < convert->part_count; k++) {
+        const struct goleak_identity *other = in[k] ? convert->identities[convert->parts[k].path] : NULL;
+        if (other != NULL && goleak_identity_contradicts(other, own))
+            return false;
+        joins = joins || (other != NULL && goleak_identity_joins(other, own));
+    }
+    return joins;
+}
+
 /* Several must be of one process: nothing else can be one report. */
 static void check_joins(struct convert *convert)
 {
@@ -438,10 +452,8 @@ static void check_joins(struct convert *convert)
     while (more) { /* those that join one that is in */
         more = false;
         for (size_t i = 0; i < convert->part_count; i++)
-            for (size_t k = 0; k < convert->part_count && !in[i] && !convert->parts[i].messages; k++)
-                if (in[k] && goleak_identity_joins(convert->identities[convert->parts[k].path],
-                                                   convert->identities[convert->parts[i].path]))
-                    in[i] = more = true;
+            if (!in[i] && !convert->parts[i].messages && joins_those(convert, in, i))
+                in[i] = more = true;
     }
     for (size_t i = 0; i < convert->part_count; i++) {
         struct goleak_error error;

@@ -117,13 +117,15 @@ static size_t share_of(const struct look *look)
     return GOLEAK_JOIN_BIRTHS / (look->parts != 0 ? look->parts : 1);
 }
 
-/* A Go trace tells all that live, and all that are born. */
+/* A Go trace tells all that live, are born, and end. */
 static void note_there(const struct look *look, const struct goleak_event *event)
 {
-    const bool born = event->kind == GOLEAK_EVENT_CREATE;
-    if ((born || event->kind == GOLEAK_EVENT_STATUS) && (event->has & GOLEAK_HAS_GOID) != 0 &&
-        goleak_g_is_slot(event->g))
-        goleak_roll_note(&look->identity->roll, event->goid, hash_start(look, event), born);
+    const enum goleak_roll_how how = event->kind == GOLEAK_EVENT_STATUS   ? GOLEAK_ROLL_FOUND
+                                     : event->kind == GOLEAK_EVENT_CREATE ? GOLEAK_ROLL_BORN
+                                     : event->kind == GOLEAK_EVENT_END    ? GOLEAK_ROLL_ENDED
+                                                                          : GOLEAK_ROLL_HOWS;
+    if (how != GOLEAK_ROLL_HOWS && (event->has & GOLEAK_HAS_GOID) != 0 && goleak_g_is_slot(event->g))
+        goleak_roll_note(&look->identity->roll, how, event->goid, hash_start(look, event));
 }
 
 static void note_event(struct view *view, const struct goleak_event *event)
@@ -259,9 +261,7 @@ static enum goleak_status look_on(struct look *look, struct goleak_decode *decod
         status = goleak_input_end(look->input, error);
     if (look->has_last && look->identity->whole)
         note_event(&look->all, &look->last);
-    const struct goleak_reader_facts facts = facts_of(look);
-    memcpy(look->identity->threads, facts.threads, sizeof facts.threads);
-    look->identity->thread_count = facts.thread_count;
+    look->identity->roll.marks = facts_of(look).marks;
     if (is_relative(look))
         look->identity->timed = false; /* whose start is not known */
     return is_full(look) ? GOLEAK_OK : status;
@@ -488,11 +488,10 @@ static struct likes compare_parts(struct births a, struct births b)
 }
 
 /* Of two traces the later one finds those of the earlier one. */
-static bool finds_the_same(const struct goleak_identity *a, const struct goleak_identity *b)
+static enum goleak_roll_answer compare_rolls(const struct goleak_identity *a, const struct goleak_identity *b)
 {
     const struct goleak_identity *early = a->first_ns <= b->first_ns ? a : b, *late = early == a ? b : a;
-    return goleak_roll_goes_on(&early->roll, (struct goleak_roll_threads) { early->threads, early->thread_count },
-                               &late->roll, (struct goleak_roll_threads) { late->threads, late->thread_count });
+    return goleak_roll_compare(&early->roll, &late->roll, late->first_ns <= early->last_ns);
 }
 
 static bool joins(const struct goleak_identity *a, const struct goleak_identity *b)
@@ -510,7 +509,7 @@ static bool joins(const struct goleak_identity *a, const struct goleak_identity 
             struct likes likes = compare_parts(x, y);
             like = like || (likes.other == 0 && (told || likes.same != 0) && likes.odd * ODD_ONE_IN <= likes.same);
         }
-    return like || finds_the_same(a, b);
+    return like || compare_rolls(a, b) == GOLEAK_ROLL_SAME;
 }
 
 bool goleak_identity_joins(const struct goleak_identity *a, const struct goleak_identity *b)
@@ -520,6 +519,11 @@ bool goleak_identity_joins(const struct goleak_identity *a, const struct goleak_
             if (joins(x, y))
                 return true;
     return false;
+}
+
+bool goleak_identity_contradicts(const struct goleak_identity *a, const struct goleak_identity *b)
+{
+    return compare_rolls(a, b) == GOLEAK_ROLL_ANOTHER && !goleak_identity_joins(a, b);
 }
 
 /* ---- later ---- */

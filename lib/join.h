@@ -16,7 +16,6 @@
 #ifndef GOLEAK_JOIN_H
 #define GOLEAK_JOIN_H
 
-#include "format/format.h"
 #include "roll.h"
 #include "trace.h"
 
@@ -45,9 +44,7 @@ struct goleak_identity {
     bool without_pid;        /* some events do not tell it */
     struct goleak_birth births[GOLEAK_JOIN_BIRTHS]; /* by part, goid, pid, time */
     size_t birth_count;
-    struct goleak_roll roll;                /* of Go traces */
-    uint64_t threads[GOLEAK_FACTS_THREADS]; /* the lowest that it has, in order */
-    size_t thread_count;
+    struct goleak_roll roll; /* of Go traces */
 };
 
 /* Looks at a file; what cannot be read has no identity (timed is false). Fails only
@@ -64,5 +61,7 @@ bool goleak_identities_look_further(struct goleak_identity *const *identities, c
 /* What was found later, and the identity itself. NULL is allowed. */
 void goleak_identity_free(struct goleak_identity *identity, struct goleak_alloc *alloc);
 bool goleak_identity_joins(const struct goleak_identity *a, const struct goleak_identity *b);
+/* They are Go traces of two processes, whatever joins both. */
+bool goleak_identity_contradicts(const struct goleak_identity *a, const struct goleak_identity *b);
 
 #endif

@@ -480,6 +480,15 @@ static void give(struct call *call, size_t messages, const struct place *of)
     goleak_trace_free(trace);
 }
 
+/* Does any of them say that it is of another process? */
+static bool contradicts(const struct group *group, size_t path)
+{
+    for (size_t i = 0; i < group->count; i++)
+        if (goleak_identity_contradicts(group->identities[group->indexes[i]], group->identities[path]))
+            return true;
+    return false;
+}
+
 /* Who joins paths[first]? Those that join it, and those that join them. */
 static void gather(struct call *call, struct group *group, size_t first)
 {
@@ -490,7 +499,8 @@ static void gather(struct call *call, struct group *group, size_t first)
             bool is_in = call->places[i].done;
             for (size_t k = 0; k < group->count; k++)
                 is_in = is_in || group->indexes[k] == i;
-            if (is_in || !goleak_identity_joins(group->identities[group->indexes[member]], group->identities[i]))
+            if (is_in || !goleak_identity_joins(group->identities[group->indexes[member]], group->identities[i]) ||
+                contradicts(group, i))
                 continue;
             if (group->count < GOLEAK_LANES) {
                 group->indexes[group->count++] = i;

@@ -6,17 +6,17 @@
 #include <stdlib.h>
 
 /* Each P takes 16 goids at a time (runtime/proc.go, GOIDCACHE), and may give one of them long after others have given
- * higher ones: of 64 Ps. */
+ * higher ones: of 64 Ps. One in so many may be missing for that of more. */
 #define GIVEN_LATE 1024
+#define MISSING_ONE_IN 16
 /* Threads of a container have smaller numbers. */
 #define CONTAINER_THREADS 1024
-/* Those of a program's start. */
-#define STARTUP_GOIDS 1024
-/* Goids that two processes have by chance have others beside them. */
-#define APART 8
-/* So many prove it: of threads, of goids that lie apart. */
 #define PROOF_THREADS 2
-#define PROOF_GOIDS 16
+/* So many that live on, and so little chance. */
+#define PROOF_BORN 3
+#define PROOF_CHANCE 1e-6
+/* The wall clock may be set a little meanwhile. */
+#define SAME_BOOT_NS 1000000000
 
 static int by_goid(const void *a, const void *b)
 {
@@ -45,9 +45,9 @@ static void sort(struct goleak_roll_list *list)
     list->count = count;
 }
 
-void goleak_roll_note(struct goleak_roll *roll, uint64_t goid, uint64_t start, bool born)
+void goleak_roll_note(struct goleak_roll *roll, enum goleak_roll_how how, uint64_t goid, uint64_t start)
 {
-    struct goleak_roll_list *list = born ? &roll->born : &roll->found;
+    struct goleak_roll_list *list = &roll->lists[how];
     list->last = goid > list->last ? goid : list->last;
     if (!is_kept(list, goid))
         return;
@@ -63,8 +63,8 @@ void goleak_roll_note(struct goleak_roll *roll, uint64_t goid, uint64_t start, b
 
 void goleak_roll_close(struct goleak_roll *roll)
 {
-    sort(&roll->found);
-    sort(&roll->born);
+    for (int how = 0; how < GOLEAK_ROLL_HOWS; how++)
+        sort(&roll->lists[how]);
 }
 
 static const struct goleak_roll_member *find(const struct goleak_roll_list *list,
@@ -73,61 +73,114 @@ static const struct goleak_roll_member *find(const struct goleak_roll_list *list
     return bsearch(member, list->members, list->count, sizeof *member, by_goid);
 }
 
-/* Far from the others, whatever part of them is kept. */
-static bool lies_apart(const struct goleak_roll_list *list, const struct goleak_roll_member *member)
+/* ---- marks ---- */
+
+/* Of a generation that both have. */
+static enum goleak_roll_answer compare_generations(const struct goleak_trace_marks *early,
+                                                   const struct goleak_trace_marks *late)
 {
-    const uint64_t apart = APART * (list->mask + 1);
-    const struct goleak_roll_member *end = list->members + list->count;
-    return member->goid >= STARTUP_GOIDS && (member == list->members || member->goid - member[-1].goid >= apart) &&
-           (member + 1 == end || member[1].goid - member->goid >= apart);
+    if (early->generation_count == 0 || late->generation_count == 0)
+        return GOLEAK_ROLL_PERHAPS;
+    const uint64_t first = late->generations[0].number;
+    for (size_t i = 0; i < early->generation_count; i++)
+        if (early->generations[i].number == first)
+            return early->generations[i].ticks == late->generations[0].ticks ? GOLEAK_ROLL_SAME : GOLEAK_ROLL_ANOTHER;
+    return first < early->last_generation && first < early->generations[early->generation_count - 1].number
+               ? GOLEAK_ROLL_ANOTHER
+               : GOLEAK_ROLL_PERHAPS;
 }
 
-static size_t count_common(struct goleak_roll_threads a, struct goleak_roll_threads b, uint64_t from)
+static bool is_another_boot(const struct goleak_trace_marks *a, const struct goleak_trace_marks *b)
+{
+    const uint64_t apart = a->boot_ns < b->boot_ns ? (uint64_t)b->boot_ns - (uint64_t)a->boot_ns
+                                                   : (uint64_t)a->boot_ns - (uint64_t)b->boot_ns;
+    return a->has_boot && b->has_boot && apart > SAME_BOOT_NS;
+}
+
+static size_t common_threads(const struct goleak_trace_marks *a, const struct goleak_trace_marks *b)
 {
     size_t common = 0;
-    for (size_t i = 0, k = 0; i < a.count && k < b.count; i += a.ids[i] <= b.ids[k]) {
-        while (k < b.count && b.ids[k] < a.ids[i])
-            k++;
-        common += k < b.count && a.ids[i] == b.ids[k] && a.ids[i] >= from;
-        if (k == b.count)
-            break;
-    }
+    for (size_t i = 0; i < a->thread_count; i++)
+        for (size_t k = 0; k < b->thread_count; k++)
+            common += a->threads[i] == b->threads[k] && a->threads[i] >= CONTAINER_THREADS;
     return common;
 }
+
+/* ---- goroutines ---- */
 
 /* Nobody is born twice. */
 static bool is_born_again(const struct goleak_roll *early, const struct goleak_roll_list *born)
 {
     for (size_t i = 0; i < born->count; i++)
-        if (find(&early->found, &born->members[i]) != NULL || find(&early->born, &born->members[i]) != NULL)
-            return true;
+        for (int how = 0; how < GOLEAK_ROLL_HOWS; how++)
+            if (find(&early->lists[how], &born->members[i]) != NULL)
+                return true;
     return false;
 }
 
-bool goleak_roll_goes_on(const struct goleak_roll *early, struct goleak_roll_threads early_threads,
-                         const struct goleak_roll *late, struct goleak_roll_threads late_threads)
+/* How many were born there and not seen to end, with this start function, in proportion to all that were. */
+static double part_of_born(const struct goleak_roll *early, uint32_t start)
 {
-    size_t same = 0, apart = 0, missing = 0;
-    if (is_born_again(early, &late->born))
-        return false;
-    for (size_t i = 0; i < late->found.count; i++) {
-        const struct goleak_roll_member *member = &late->found.members[i], *before = find(&early->found, member);
-        apart += before != NULL && lies_apart(&early->found, before);
-        if (before == NULL)
-            before = find(&early->born, member);
-        if (before == NULL)
-            missing += is_kept(&early->found, member->goid) && is_kept(&early->born, member->goid) &&
-                       member->goid + GIVEN_LATE <= early->found.last;
-        else if (before->start != 0 && member->start != 0 && before->start != member->start)
-            return false;
-        else
-            same++;
+    const struct goleak_roll_list *born = &early->lists[GOLEAK_ROLL_BORN], *ended = &early->lists[GOLEAK_ROLL_ENDED];
+    size_t all = 0, living = 0;
+    for (size_t i = 0; i < born->count; i++) {
+        if (!is_kept(ended, born->members[i].goid))
+            continue;
+        all++;
+        living += born->members[i].start == start && find(ended, &born->members[i]) == NULL;
     }
-    if (same == 0 || missing * PROOF_GOIDS > same)
+    return all != 0 ? (double)living / (double)all : 1;
+}
+
+/* What is known of those that the later one finds. */
+struct known {
+    size_t same, missing; /* were there; were not, and should have been */
+    size_t born;          /* … in the earlier trace */
+    double chance;        /* that another process has these */
+};
+
+/* False: it is another process's. */
+static bool find_again(const struct goleak_roll *early, const struct goleak_roll_member *member, struct known *known)
+{
+    const struct goleak_roll_list *found = &early->lists[GOLEAK_ROLL_FOUND], *born = &early->lists[GOLEAK_ROLL_BORN];
+    const struct goleak_roll_member *by_birth = find(born, member);
+    const struct goleak_roll_member *before = by_birth != NULL ? by_birth : find(found, member);
+    if (find(&early->lists[GOLEAK_ROLL_ENDED], member) != NULL)
         return false;
-    const bool told = early_threads.count != 0 && late_threads.count != 0;
-    if (told && count_common(early_threads, late_threads, 0) == 0)
-        return false;
-    return count_common(early_threads, late_threads, CONTAINER_THREADS) >= PROOF_THREADS ||
-           (apart >= PROOF_GOIDS && missing == 0);
+    if (before == NULL) {
+        known->missing +=
+            is_kept(found, member->goid) && is_kept(born, member->goid) && member->goid + GIVEN_LATE <= found->last;
+        return true;
+    }
+    const bool told = before->start != 0 && member->start != 0;
+    known->same++;
+    if (by_birth != NULL && told && is_kept(&early->lists[GOLEAK_ROLL_ENDED], member->goid)) {
+        known->born++;
+        known->chance *= part_of_born(early, member->start);
+    }
+    return !told || before->start == member->start;
+}
+
+enum goleak_roll_answer goleak_roll_compare(const struct goleak_roll *early, const struct goleak_roll *late,
+                                            bool overlap)
+{
+    const struct goleak_roll_list *found = &late->lists[GOLEAK_ROLL_FOUND], *born = &late->lists[GOLEAK_ROLL_BORN];
+    const enum goleak_roll_answer generations = compare_generations(&early->marks, &late->marks);
+    struct known known = { .chance = 1 };
+    if (early->lists[GOLEAK_ROLL_FOUND].count == 0 || found->count == 0)
+        return GOLEAK_ROLL_PERHAPS; /* they are no Go traces */
+    if (is_another_boot(&early->marks, &late->marks))
+        return GOLEAK_ROLL_ANOTHER;
+    if (generations != GOLEAK_ROLL_PERHAPS || overlap)
+        return generations; /* who is found in both, or born in both, may live and end in both */
+    if (is_born_again(early, born))
+        return GOLEAK_ROLL_ANOTHER;
+    for (size_t i = 0; i < found->count; i++)
+        if (find(born, &found->members[i]) == NULL && !find_again(early, &found->members[i], &known))
+            return GOLEAK_ROLL_ANOTHER;
+    if (known.missing * MISSING_ONE_IN > known.same)
+        return GOLEAK_ROLL_ANOTHER;
+    const bool proven = common_threads(&early->marks, &late->marks) >= PROOF_THREADS ||
+                        (known.born >= PROOF_BORN && known.chance <= PROOF_CHANCE);
+    return known.same != 0 && proven ? GOLEAK_ROLL_SAME : GOLEAK_ROLL_PERHAPS;
 }

@@ -1,29 +1,28 @@
 /*
- * roll - who is there when a Go trace begins, by which another trace is known to be of the same process though no
- * goroutine is born in both.
+ * roll - of which process a Go trace is, by whom it finds there: another one that shares no birth with it may be of the same.
  *
- *      trace 1   ..1 7 18 4767 5012....           told: all that live, and all that are born
+ *      trace 1   ..1 7 18 4767 5012....           told: all that live, all that are born, all that end
  *      nobody                          . . .
- *      trace 2                               ..1 7 18 4767 9120....
+ *      trace 2                               ..1 7 18 5012 9120....
  *
  * Goids are counted up and given once (runtime/proc.go, newproc1). So who is there in the later trace, with a goid from
- * before the earlier one, is there in that, too, with the same start function; and nobody is born in the later one
- * who was there before. Two processes of one program contradict that as soon as their goroutines end or begin in
- * another order; where it says nothing against it, proven it is
+ * before the earlier one, is there in that, too, with the same start function; who has ended there is not; and nobody is
+ * born in the later one who was there before. Generations are counted on from one trace of a process to the next
+ * (runtime/trace.go, traceAdvance), and what the wall clock shows when the monotonic one is 0 is the same in all of one
+ * machine's. Two processes of one program contradict most of that. Where nothing is contradicted, proven it is
  *
+ * - by a generation that both have, which began at the same tick, or
  * - by threads: an M's number is its thread's, for Linux (runtime/tracebuf.go: procid), which no two processes of one
  *   kernel have; but in a container each counts from 1, so small ones are none, or
- * - by goids: enough that live on far from any other, as chance does not give to two processes; those of a program's
- *   start, which may be the same each time, are none.
+ * - by those that were born in the earlier trace and live on: chance would have to hit each of them among all that were
+ *   born there, with its start function. Of a program's start that would be the same each time, so others prove nothing.
  *
  * Of many a sample is kept, by the hash of their goids: of the same ones in all traces.
  */
 #ifndef GOLEAK_ROLL_H
 #define GOLEAK_ROLL_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "format/format.h"
 
 #define GOLEAK_ROLL_MEMBERS 1024
 
@@ -37,22 +36,21 @@ struct goleak_roll_list {
     uint64_t last; /* the highest goid, of all */
 };
 
+enum goleak_roll_how { GOLEAK_ROLL_FOUND, GOLEAK_ROLL_BORN, GOLEAK_ROLL_ENDED, GOLEAK_ROLL_HOWS };
+
 struct goleak_roll {
-    struct goleak_roll_list found, born; /* some of those that were born are found later on as well */
+    struct goleak_roll_list lists[GOLEAK_ROLL_HOWS]; /* one may be in several */
+    struct goleak_trace_marks marks;
 };
 
-void goleak_roll_note(struct goleak_roll *roll, uint64_t goid, uint64_t start, bool born);
+void goleak_roll_note(struct goleak_roll *roll, enum goleak_roll_how how, uint64_t goid, uint64_t start);
 /* Nothing more will be noted. */
 void goleak_roll_close(struct goleak_roll *roll);
 
-/* Thread ids, sorted. */
-struct goleak_roll_threads {
-    const uint64_t *ids;
-    size_t count;
-};
+enum goleak_roll_answer { GOLEAK_ROLL_ANOTHER, GOLEAK_ROLL_PERHAPS, GOLEAK_ROLL_SAME };
 
-/* Is what began later, of these, the same process? */
-bool goleak_roll_goes_on(const struct goleak_roll *early, struct goleak_roll_threads early_threads,
-                         const struct goleak_roll *late, struct goleak_roll_threads late_threads);
+/* Is what began later, of these, of the same process? overlap: before the end of what was seen of the earlier one. */
+enum goleak_roll_answer goleak_roll_compare(const struct goleak_roll *early, const struct goleak_roll *late,
+                                            bool overlap);
 
 #endif

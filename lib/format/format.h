@@ -17,7 +17,20 @@
 #include "model/reasons.h"
 #include "model/symbols.h"
 
-#define GOLEAK_FACTS_THREADS 16
+#define GOLEAK_MARKED 16
+
+/* What tells of which process a Go trace is: see roll.h. */
+struct goleak_trace_marks {
+    uint64_t threads[GOLEAK_MARKED]; /* the lowest ids of those that were seen, in order */
+    size_t thread_count;
+    struct goleak_marked_generation {
+        uint64_t number, ticks;   /* of its first batch */
+    } generations[GOLEAK_MARKED]; /* the first ones */
+    size_t generation_count;
+    uint64_t last_generation; /* 0: there is none */
+    int64_t boot_ns;          /* the wall clock when the monotonic one was 0, if that is told */
+    bool has_boot;
+};
 
 /* What a reader knows of its input at any time. */
 struct goleak_reader_facts {
@@ -27,8 +40,7 @@ struct goleak_reader_facts {
     const char *source;    /* of a recording that was another format's: that format; or NULL */
     uint64_t source_bytes; /* … and its size; 0: not known */
     bool relative_time;    /* times count from the recording's start */
-    size_t thread_count;   /* of a Go trace: the lowest of its threads' ids, in order */
-    uint64_t threads[GOLEAK_FACTS_THREADS];
+    struct goleak_trace_marks marks; /* of a Go trace */
     bool strange;          /* there are events, and none that tells of goroutines: goleak_event_tells */
     const char *advice;    /* why there is no event, and what to do; NULL: not known */
     const char *nothing;   /* the same, where nothing in it was damaged either; NULL: not known */

@@ -341,8 +341,12 @@ static void load_clock(struct goleak_generation *generation, struct walk *walk)
         if (kind == GOLEAK_TRACE_SYNC)
             continue;
         uint64_t value = number(walk);
-        if (kind == GOLEAK_TRACE_CLOCK_SNAPSHOT)
-            number(walk), number(walk), number(walk);
+        uint64_t mono_ns = 0, wall_s = 0, wall_ns = 0;
+        if (kind == GOLEAK_TRACE_CLOCK_SNAPSHOT) {
+            mono_ns = number(walk);
+            wall_s = number(walk);
+            wall_ns = number(walk);
+        }
         if (walk->cut || (kind != GOLEAK_TRACE_FREQUENCY && kind != GOLEAK_TRACE_CLOCK_SNAPSHOT)) {
             goleak_generation_damage(generation, at, "found no clock record, expected a frequency or a snapshot");
             return;
@@ -352,6 +356,10 @@ static void load_clock(struct goleak_generation *generation, struct walk *walk)
                 goleak_generation_damage(generation, at, "found a second clock snapshot in generation %" PRIu64
                                          ", expected one", generation->number);
             generation->has_snapshot = true;
+            generation->snapshot.ticks = value;
+            generation->snapshot.mono_ns = mono_ns;
+            generation->snapshot.wall_s = wall_s;
+            generation->snapshot.wall_ns = wall_ns;
             continue;
         }
         if (value == 0 || value > UINT32_MAX || generation->frequency != 0)

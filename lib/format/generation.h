@@ -71,6 +71,9 @@ struct goleak_generation {
     size_t sample_count, sample_capacity;
     uint64_t frequency;   /* ticks a second; 0: not told */
     bool has_strings, has_stacks, has_snapshot;
+    struct {
+        uint64_t ticks, mono_ns, wall_s, wall_ns; /* at one moment */
+    } snapshot;
     uint64_t unknown_strings, unknown_stacks; /* mentions of ids that the tables do not have */
     enum goleak_status failure; /* memory: of whatever was read on mention */
     bool is_cut;          /* the trace ends within the batch that begins at the offset cut_at */

@@ -41,6 +41,7 @@ struct goleak_reader {
     bool hole, hole_before; /* something was left out since the last generation was run; and between the two before */
     bool unsettled;         /* some may have ended in what was damaged */
     bool all_told;          /* all that lived at some time have been told of */
+    struct goleak_trace_marks marks; /* but its threads */
     uint64_t hole_at;       /* offset of what is left out */
     size_t hole_bytes;      /* of it, so many are gone already */
     uint64_t frequency;    /* of the last generation that told it */
@@ -94,6 +95,27 @@ static void check_clock(struct goleak_reader *reader)
                                  snapshot, generation->number);
 }
 
+static void mark_generation(struct goleak_reader *reader)
+{
+    const struct goleak_generation *generation = &reader->generation;
+    struct goleak_trace_marks *marks = &reader->marks;
+    if (generation->batch_count == 0)
+        return;
+    marks->last_generation = generation->number;
+    if (!marks->has_boot && generation->has_snapshot && generation->snapshot.mono_ns <= INT64_MAX &&
+        generation->snapshot.wall_s <= UINT32_MAX && generation->snapshot.wall_ns < 1000000000) {
+        marks->has_boot = true;
+        marks->boot_ns = (int64_t)(generation->snapshot.wall_s * 1000000000 + generation->snapshot.wall_ns -
+                                   generation->snapshot.mono_ns);
+    }
+    if (marks->generation_count == GOLEAK_MARKED)
+        return;
+    uint64_t first = UINT64_MAX;
+    for (size_t i = 0; i < generation->batch_count; i++)
+        first = generation->batches[i].time < first ? generation->batches[i].time : first;
+    marks->generations[marks->generation_count++] = (struct goleak_marked_generation) { generation->number, first };
+}
+
 /* So often something was said of what is missing, or cannot be. */
 static uint64_t count_damage(const struct goleak_reader *reader)
 {
@@ -109,6 +131,7 @@ static enum goleak_status run_generation(struct goleak_reader *reader, bool whol
     if (status != GOLEAK_OK)
         return status;
     check_clock(reader);
+    mark_generation(reader);
     if (generation->frequency != 0)
         reader->frequency = generation->frequency;
     if (reader->frequency == 0)
@@ -686,18 +709,18 @@ static enum goleak_status finish(struct goleak_reader *reader)
 /* An M's number is its thread's. Of hostile traces with very many not all are asked. */
 #define ASKED_THREADS 4096
 
-static void note_threads(const struct goleak_scheduler *scheduler, struct goleak_reader_facts *out)
+static void mark_threads(const struct goleak_scheduler *scheduler, struct goleak_trace_marks *marks)
 {
     for (size_t i = 0; i < scheduler->thread_count && i < ASKED_THREADS; i++) {
         const uint64_t id = scheduler->threads[i].id;
-        size_t at = out->thread_count;
-        while (at > 0 && out->threads[at - 1] > id)
+        size_t at = marks->thread_count;
+        while (at > 0 && marks->threads[at - 1] > id)
             at--;
-        if (at == GOLEAK_FACTS_THREADS || id > INT64_MAX) /* what was written by none */
+        if (at == GOLEAK_MARKED || id > INT64_MAX) /* what was written by none */
             continue;
-        out->thread_count += out->thread_count < GOLEAK_FACTS_THREADS;
-        memmove(&out->threads[at + 1], &out->threads[at], (out->thread_count - at - 1) * sizeof id);
-        out->threads[at] = id;
+        marks->thread_count += marks->thread_count < GOLEAK_MARKED;
+        memmove(&marks->threads[at + 1], &marks->threads[at], (marks->thread_count - at - 1) * sizeof id);
+        marks->threads[at] = id;
     }
 }
 
@@ -705,7 +728,8 @@ static void facts(const struct goleak_reader *reader, struct goleak_reader_facts
 {
     const struct goleak_v2_out *told = &reader->scheduler.out;
     *out = (struct goleak_reader_facts){ .events = goleak_v2_events(told), .form = "v2" };
-    note_threads(&reader->scheduler, out);
+    out->marks = reader->marks;
+    mark_threads(&reader->scheduler, &out->marks);
     if (out->events == 0)
         out->guess = "found a Go execution trace without one event, expected some: was it cut, or stopped at once?";
 }

@@ -51,9 +51,14 @@ static void learn_goid(struct goleak_record *record, uint64_t goid)
     }
 }
 
-static enum goleak_status end_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment)
+/* … or has, while nobody recorded: then how long it lived, and with whom it ended, is not known. */
+static enum goleak_status end_life(struct goleak_replay *replay, struct goleak_record *record, int64_t moment,
+                                   bool seen)
 {
+    const int64_t created = record->created, told = seen ? created : GOLEAK_NO_MOMENT;
+    record->created = told;
     goleak_tell_end(replay, record, moment);
+    record->created = created;
     goleak_leave_park(replay, record, moment);
     record->state = GOLEAK_STATE_ENDED;
     enum goleak_status status = GOLEAK_OK;
@@ -61,7 +66,9 @@ static enum goleak_status end_life(struct goleak_replay *replay, struct goleak_r
         status = replay->on_ended(replay->context, record, moment);
     if ((record->flags & GOLEAK_REC_PREEXISTING) == 0)
         replay->script_live--;
+    record->created = told;
     goleak_end_lineage(replay, record, moment);
+    record->created = created;
     goleak_waits_forget(&replay->waits, record);
     goleak_locks_end(&replay->locks, record, moment);
     record->since = moment;
@@ -204,7 +211,7 @@ static enum goleak_status on_create(struct goleak_replay *replay, const struct g
     enum goleak_status status = GOLEAK_OK;
     if ((record->flags & GOLEAK_REC_SEEN) && record->state != GOLEAK_STATE_ENDED) {
         complain(replay, GOLEAK_HEALTH_implicit_ends, event, record, "is created, but it was never seen to end");
-        status = end_life(replay, record, moment);
+        status = end_life(replay, record, moment, true);
     }
     if ((record->flags & GOLEAK_REC_SPAWNED) || record->parent != 0)
         goleak_end_lineage(replay, record, moment); /* a named one: its address lives on */
@@ -555,7 +562,7 @@ static enum goleak_status meet_stranger(struct goleak_replay *replay, const stru
     goleak_health_note_at(replay->health, GOLEAK_HEALTH_implicit_ends, 1, event->position,
                           "%s is goroutine %" PRIu64 " now, without having ended or been created",
                           who(replay, GOLEAK_HEALTH_implicit_ends, record, text), event->goid);
-    enum goleak_status status = end_life(replay, record, moment);
+    enum goleak_status status = end_life(replay, record, moment, true);
     record->goid = event->goid;
     return status;
 }
@@ -616,7 +623,7 @@ static enum goleak_status apply(struct goleak_replay *replay, const struct golea
     switch (event->kind) {
     case GOLEAK_EVENT_CREATE: return on_create(replay, event, record, index, moment);
     case GOLEAK_EVENT_PARK: return on_park(replay, event, record, moment);
-    case GOLEAK_EVENT_END: return end_life(replay, record, moment);
+    case GOLEAK_EVENT_END: return end_life(replay, record, moment, (event->flags & GOLEAK_FLAG_INFERRED) == 0);
     case GOLEAK_EVENT_READY: return on_ready(replay, event, record, moment);
     case GOLEAK_EVENT_RUN: on_run(replay, record, moment); return GOLEAK_OK;
     case GOLEAK_EVENT_MAIN:

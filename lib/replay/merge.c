@@ -210,7 +210,16 @@ static bool prepare(struct goleak_merge *merge, struct goleak_event *event, bool
 /* A Go trace shows its first event behind a gap. */
 static bool calls(const struct goleak_lane *lane, const struct goleak_event *event)
 {
-    return lane->tells_slots && !lane->called && lane->gap.until != 0 && event->time_ns >= lane->gap.until;
+    return lane->tells_slots && !lane->called && lane->begun && lane->behind_ns != GOLEAK_NO_MOMENT &&
+           event->time_ns >= lane->first_ns;
+}
+
+/* Of all gaps before this trace it is known now who is left. Of its process. */
+static void note_called(struct goleak_merge *merge, const struct goleak_lane *by)
+{
+    for (size_t i = 0; i < merge->lane_count && merge->replay->process_count == 1; i++)
+        if (merge->lanes[i]->gap.until != 0 && merge->lanes[i]->gap.until <= by->first_ns)
+            merge->lanes[i]->gap.called = true;
 }
 
 static enum goleak_status call_roll(struct goleak_merge *merge, struct goleak_lane *lane,
@@ -219,7 +228,8 @@ static enum goleak_status call_roll(struct goleak_merge *merge, struct goleak_la
     struct goleak_rollcall *call = &merge->call;
     struct goleak_record *record;
     uint16_t process;
-    if (!lane->called && goleak_rollcall_open(call, merge->replay, lane->index, lane->gap))
+    const struct goleak_gap before = { .from = lane->behind_ns, .until = lane->first_ns };
+    if (!lane->called && goleak_rollcall_open(call, merge->replay, lane->index, before))
         lane->called = true;
     if (!lane->called)
         return goleak_alloc_failure(merge->alloc);
@@ -227,7 +237,7 @@ static enum goleak_status call_roll(struct goleak_merge *merge, struct goleak_la
         return GOLEAK_OK;
     if (lane->index == call->lane && goleak_is_recorders(event) &&
         strcmp(goleak_symbols_text(merge->replay->symbols, event->name), GOLEAK_TRACE_ALL_TOLD) == 0) {
-        lane->gap.called = merge->replay->process_count == 1;
+        note_called(merge, lane);
         return goleak_rollcall_close(call, merge->replay, process);
     }
     if (!find_goid(merge, event->has & GOLEAK_HAS_GOID ? event->goid : 0, process, &record))
@@ -645,6 +655,7 @@ static void note_time(struct goleak_merge *merge, struct goleak_lane *lane, cons
 {
     const int64_t before = merge->newest_ns;
     const bool begins = !lane->begun, is_own = is_recorders(merge, lane, event);
+    lane->behind_ns = begins ? before : lane->behind_ns;
     lane->begun = true;
     lane->first_ns = begins ? event->time_ns : lane->first_ns;
     lane->last_ns = event->time_ns;

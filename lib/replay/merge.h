@@ -52,6 +52,7 @@ struct goleak_lane {
     bool tells_slots;      /* it is a Go trace */
     bool called;           /* its roll call has begun */
     struct goleak_gap gap; /* before its first event, behind those of all others that had begun; perhaps */
+    int64_t behind_ns;     /* what was recorded last before it; GOLEAK_NO_MOMENT: nothing */
     uint32_t pid;    /* events without a process are of this one; 0: not known */
 };
 

@@ -40,7 +40,7 @@ bool goleak_rollcall_open(struct goleak_rollcall *call, struct goleak_replay *re
 static bool was_known(const struct goleak_rollcall *call, const struct goleak_record *record)
 {
     return record->index <= call->count && (record->flags & GOLEAK_REC_SEEN) != 0 &&
-           record->state != GOLEAK_STATE_ENDED && record->since <= call->gap.from;
+           record->state != GOLEAK_STATE_ENDED && record->since < call->gap.until;
 }
 
 static bool waits_on(const struct goleak_replay *replay, const struct goleak_event *event,
@@ -83,7 +83,7 @@ enum goleak_status goleak_rollcall_answer(struct goleak_rollcall *call, struct g
     const bool moved = event->kind == GOLEAK_EVENT_STATUS && (event->has & GOLEAK_HAS_STATUS) != 0 &&
                        was_known(call, record) && record->state == GOLEAK_STATE_WAITING &&
                        !waits_on(replay, event, record);
-    return moved ? tell(replay, record, GOLEAK_EVENT_RUN, call->gap.from, event->position) : GOLEAK_OK;
+    return moved ? tell(replay, record, GOLEAK_EVENT_RUN, call->gap.until, event->position) : GOLEAK_OK;
 }
 
 /* ---- those that do not ---- */
@@ -95,7 +95,7 @@ enum goleak_status goleak_rollcall_close(struct goleak_rollcall *call, struct go
         const struct goleak_record *record = goleak_store_at(&replay->store, i);
         if (record->process == process && record->goid != 0 && was_known(call, record) &&
             !goleak_has_bit(call->told, i))
-            status = tell(replay, record, GOLEAK_EVENT_END, call->gap.from, 0);
+            status = tell(replay, record, GOLEAK_EVENT_END, call->gap.until, 0);
     }
     call->open = false;
     return status;

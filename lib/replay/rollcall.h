@@ -10,7 +10,8 @@
  *      anything                    untold               it ended in the gap
  *      unknown                     waits at S           it began in the gap
  *
- * What ended in the gap ends when it begins, for that is known of it.
+ * What ended in the gap has done so when the trace begins; how long it took is not known, but no longer than that. Where others
+ * recorded meanwhile, there is no gap, but they may have lost an end.
  */
 #ifndef GOLEAK_REPLAY_ROLLCALL_H
 #define GOLEAK_REPLAY_ROLLCALL_H
@@ -20,7 +21,7 @@
 struct goleak_rollcall {
     bool open;
     uint8_t lane;          /* of the trace that calls */
-    struct goleak_gap gap; /* before it */
+    struct goleak_gap gap; /* before it: from what was recorded last */
     uint32_t count;        /* records that there were */
     uint64_t *told;        /* bits, by record: it has told something since */
     size_t words;

@@ -56,7 +56,8 @@ static struct goleak_plan make_plan(const struct goleak_replay *replay, const st
     if ((has & whose) == 0 || (has & ~kinds[event->kind].may) != 0 ||
         (plan.act.way == GOLEAK_WAY_READY && !other && other_goid) ||
         (plan.act.way == GOLEAK_WAY_CREATE && (!other || (has & GOLEAK_HAS_G) == 0)) ||
-        (other && (event->flags & GOLEAK_FLAG_NAMED)))
+        (other && (event->flags & GOLEAK_FLAG_NAMED)) ||
+        (plan.act.way == GOLEAK_WAY_END && (event->flags & GOLEAK_FLAG_INFERRED)))
         plan.act.way = GOLEAK_WAY_LONG;
     /* This may pass. */
     if (((has & GOLEAK_HAS_TIME) && replay->first_ns == GOLEAK_NONE) ||

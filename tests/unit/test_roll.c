@@ -1,29 +1,41 @@
 /* test_roll - whether a later trace is of the same process. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "roll.h"
 #include "support/load.h"
 
 static const uint64_t host[] = { 41007, 41009, 41012 }, others[] = { 41100, 41102, 41103 }, container[] = { 1, 7, 8 };
-#define THREADS(ids) ((struct goleak_roll_threads) { ids, 3 })
-#define NONE ((struct goleak_roll_threads) { NULL, 0 })
 
 struct rolls {
     struct goleak_roll early, late;
 };
 
-static struct rolls *make(void)
+static void mark(struct goleak_roll *roll, const uint64_t threads[3], uint64_t generation, uint64_t ticks)
+{
+    memcpy(roll->marks.threads, threads, 3 * sizeof *threads);
+    roll->marks.thread_count = 3;
+    roll->marks.generations[0] = (struct goleak_marked_generation) { generation, ticks };
+    roll->marks.generations[1] = (struct goleak_marked_generation) { generation + 1, ticks + 1000 };
+    roll->marks.generation_count = 2;
+    roll->marks.last_generation = generation + 1;
+}
+
+/* Two traces of a process, one behind the other, that tell these threads. */
+static struct rolls *make(const uint64_t threads[3])
 {
     struct rolls *rolls = calloc(1, sizeof *rolls);
     assert_non_null(rolls);
+    mark(&rolls->early, threads, 1, 100);
+    mark(&rolls->late, threads, 4, 9000);
     return rolls;
 }
 
 /* In both, with the same start function. */
 static void find_both(struct rolls *rolls, uint64_t goid)
 {
-    goleak_roll_note(&rolls->early, goid, goid % 7 + 1, false);
-    goleak_roll_note(&rolls->late, goid, goid % 7 + 1, false);
+    goleak_roll_note(&rolls->early, GOLEAK_ROLL_FOUND, goid, goid % 7 + 1);
+    goleak_roll_note(&rolls->late, GOLEAK_ROLL_FOUND, goid, goid % 7 + 1);
 }
 
 static void find_many(struct rolls *rolls, uint64_t from, size_t count, uint64_t step)
@@ -32,148 +44,191 @@ static void find_many(struct rolls *rolls, uint64_t from, size_t count, uint64_t
         find_both(rolls, from + i * step);
 }
 
-static bool goes_on(struct rolls *rolls, struct goleak_roll_threads early, struct goleak_roll_threads late)
+/* So many are born in the earlier one, of which every `step`th lives on. */
+static void bear_many(struct rolls *rolls, uint64_t from, size_t count, size_t step)
+{
+    for (uint64_t goid = from; goid < from + count; goid++) {
+        goleak_roll_note(&rolls->early, GOLEAK_ROLL_BORN, goid, 3);
+        goleak_roll_note((goid - from) % step == 0 ? &rolls->late : &rolls->early,
+                         (goid - from) % step == 0 ? GOLEAK_ROLL_FOUND : GOLEAK_ROLL_ENDED, goid, 3);
+    }
+}
+
+static enum goleak_roll_answer compare(struct rolls *rolls, bool overlap)
 {
     goleak_roll_close(&rolls->early);
     goleak_roll_close(&rolls->late);
-    bool is = goleak_roll_goes_on(&rolls->early, early, &rolls->late, late);
+    const enum goleak_roll_answer answer = goleak_roll_compare(&rolls->early, &rolls->late, overlap);
     free(rolls);
-    return is;
+    return answer;
 }
+
+#define assert_answer(rolls, is) assert_int_equal(compare(rolls, false), GOLEAK_ROLL_##is)
 
 static void threads_prove_it(void **state)
 {
     (void)state;
-    struct rolls *rolls = make();
+    struct rolls *rolls = make(host);
     find_many(rolls, 1, 3, 1);
-    assert_true(goes_on(rolls, THREADS(host), THREADS(host)));
-    rolls = make();
+    assert_answer(rolls, SAME);
+    rolls = make(host); /* others may run in it */
+    memcpy(rolls->late.marks.threads, others, sizeof others);
     find_many(rolls, 1, 3, 1);
-    assert_false(goes_on(rolls, THREADS(host), THREADS(others)));
-    rolls = make(); /* each container counts from 1 */
+    assert_answer(rolls, PERHAPS);
+    rolls = make(host); /* one is chance */
+    memcpy(rolls->late.marks.threads, others, sizeof others);
+    rolls->late.marks.threads[1] = host[1];
     find_many(rolls, 1, 3, 1);
-    assert_false(goes_on(rolls, THREADS(container), THREADS(container)));
-    rolls = make(); /* nobody is found who was there before */
-    goleak_roll_note(&rolls->early, 1, 1, false);
-    goleak_roll_note(&rolls->late, 2, 1, false);
-    assert_false(goes_on(rolls, THREADS(host), THREADS(host)));
+    assert_answer(rolls, PERHAPS);
+    rolls = make(container); /* each container counts from 1 */
+    find_many(rolls, 1, 300, 40);
+    assert_answer(rolls, PERHAPS);
+    rolls = make(host); /* nobody is found who was there before */
+    goleak_roll_note(&rolls->early, GOLEAK_ROLL_FOUND, 1, 1);
+    goleak_roll_note(&rolls->late, GOLEAK_ROLL_FOUND, 2, 1);
+    assert_answer(rolls, PERHAPS);
+    rolls = make(host); /* no Go trace */
+    assert_answer(rolls, PERHAPS);
 }
 
-static void one_common_thread_is_chance(void **state)
+static void those_that_live_on_prove_it(void **state)
 {
     (void)state;
-    static const uint64_t late[] = { 40000, 41009, 42000 };
-    struct rolls *rolls = make();
+    struct rolls *rolls = make(container);
     find_many(rolls, 1, 3, 1);
-    assert_false(goes_on(rolls, THREADS(host), THREADS(late)));
-}
-
-static void goids_that_lie_apart_prove_it(void **state)
-{
-    (void)state;
-    struct rolls *rolls = make();
-    find_many(rolls, 5000, 16, 40);
-    assert_true(goes_on(rolls, THREADS(container), THREADS(container)));
-    rolls = make();
-    find_many(rolls, 5000, 16, 40);
-    assert_true(goes_on(rolls, NONE, NONE));
-    rolls = make();
-    find_many(rolls, 5000, 15, 40);
-    assert_false(goes_on(rolls, THREADS(container), THREADS(container)));
-    rolls = make(); /* of each start they may be the same */
-    find_many(rolls, 20, 16, 40);
-    assert_false(goes_on(rolls, NONE, NONE));
-    rolls = make(); /* workers, one by one */
-    find_many(rolls, 5000, 400, 1);
-    assert_false(goes_on(rolls, NONE, NONE));
-    rolls = make(); /* but not those of other threads */
-    find_many(rolls, 5000, 16, 40);
-    assert_false(goes_on(rolls, THREADS(container), THREADS(host)));
+    bear_many(rolls, 5000, 400, 40); /* (10 / 400) ^ 10 */
+    assert_answer(rolls, SAME);
+    rolls = make(container);
+    find_many(rolls, 1, 3, 1);
+    bear_many(rolls, 5000, 400, 200); /* two */
+    assert_answer(rolls, PERHAPS);
+    rolls = make(container); /* (1 / 2) ^ 10 */
+    find_many(rolls, 1, 3, 1);
+    bear_many(rolls, 5000, 20, 2);
+    assert_answer(rolls, PERHAPS);
+    rolls = make(container);
+    find_many(rolls, 1, 3, 1);
+    bear_many(rolls, 5000, 60, 3); /* (1 / 3) ^ 20 */
+    assert_answer(rolls, SAME);
 }
 
 static void contradictions_are_of_another(void **state)
 {
     (void)state;
-    struct rolls *rolls = make();
+    struct rolls *rolls = make(host); /* another start function */
     find_many(rolls, 5000, 40, 40);
-    goleak_roll_note(&rolls->early, 9000, 1, false);
-    goleak_roll_note(&rolls->late, 9000, 2, false);
-    assert_false(goes_on(rolls, THREADS(host), THREADS(host)));
-    rolls = make();
+    goleak_roll_note(&rolls->early, GOLEAK_ROLL_FOUND, 9000, 1);
+    goleak_roll_note(&rolls->late, GOLEAK_ROLL_FOUND, 9000, 2);
+    assert_answer(rolls, ANOTHER);
+    for (int how = 0; how < GOLEAK_ROLL_HOWS; how++) {
+        rolls = make(host); /* born again */
+        find_many(rolls, 5000, 40, 40);
+        goleak_roll_note(&rolls->early, (enum goleak_roll_how)how, 9000, 1);
+        goleak_roll_note(&rolls->late, GOLEAK_ROLL_BORN, 9000, 1);
+        assert_answer(rolls, ANOTHER);
+    }
+    rolls = make(host); /* found, though it ended */
     find_many(rolls, 5000, 40, 40);
-    goleak_roll_note(&rolls->early, 9000, 1, false);
-    goleak_roll_note(&rolls->late, 9000, 1, true);
-    assert_false(goes_on(rolls, THREADS(host), THREADS(host)));
-    rolls = make();
+    goleak_roll_note(&rolls->early, GOLEAK_ROLL_BORN, 9000, 1);
+    goleak_roll_note(&rolls->early, GOLEAK_ROLL_ENDED, 9000, 1);
+    goleak_roll_note(&rolls->late, GOLEAK_ROLL_FOUND, 9000, 1);
+    assert_answer(rolls, ANOTHER);
+    rolls = make(host); /* it is told again of who was born in it */
     find_many(rolls, 5000, 40, 40);
-    goleak_roll_note(&rolls->early, 9000, 1, true);
-    goleak_roll_note(&rolls->late, 9000, 1, true);
-    assert_false(goes_on(rolls, THREADS(host), THREADS(host)));
-    rolls = make(); /* it is found who was born before */
-    find_many(rolls, 5000, 40, 40);
-    goleak_roll_note(&rolls->early, 9000, 1, true);
-    goleak_roll_note(&rolls->late, 9000, 1, false);
-    assert_true(goes_on(rolls, THREADS(host), THREADS(host)));
+    goleak_roll_note(&rolls->late, GOLEAK_ROLL_BORN, 9000, 1);
+    goleak_roll_note(&rolls->late, GOLEAK_ROLL_FOUND, 9000, 1);
+    assert_answer(rolls, SAME);
 }
 
 static void those_of_before_must_have_been_there(void **state)
 {
     (void)state;
-    struct rolls *rolls = make();
+    struct rolls *rolls = make(host);
     find_many(rolls, 5000, 40, 40);
-    goleak_roll_note(&rolls->early, 90000, 1, false);
-    goleak_roll_note(&rolls->late, 5003, 1, false);
-    assert_false(goes_on(rolls, NONE, NONE));
-    rolls = make();
-    find_many(rolls, 5000, 40, 40);
-    goleak_roll_note(&rolls->early, 90000, 1, false);
+    goleak_roll_note(&rolls->early, GOLEAK_ROLL_FOUND, 90000, 1);
     for (uint64_t goid = 5003; goid < 5007; goid++)
-        goleak_roll_note(&rolls->late, goid, 1, false);
-    assert_false(goes_on(rolls, THREADS(host), THREADS(host)));
-    rolls = make(); /* a P gives its goids late */
+        goleak_roll_note(&rolls->late, GOLEAK_ROLL_FOUND, goid, 1);
+    assert_answer(rolls, ANOTHER);
+    rolls = make(host); /* a P gives its goids late */
     find_many(rolls, 5000, 40, 40);
-    goleak_roll_note(&rolls->early, 7000, 1, false);
+    goleak_roll_note(&rolls->early, GOLEAK_ROLL_FOUND, 7000, 1);
     for (uint64_t goid = 6003; goid < 6007; goid++)
-        goleak_roll_note(&rolls->late, goid, 1, false);
-    assert_true(goes_on(rolls, NONE, NONE));
+        goleak_roll_note(&rolls->late, GOLEAK_ROLL_FOUND, goid, 1);
+    assert_answer(rolls, SAME);
+}
+
+static void generations_go_on(void **state)
+{
+    (void)state;
+    struct rolls *rolls = make(host); /* the second one of the earlier trace */
+    mark(&rolls->late, host, 2, 1100);
+    find_many(rolls, 1, 3, 1);
+    assert_int_equal(compare(rolls, true), GOLEAK_ROLL_SAME);
+    rolls = make(host); /* … at another time */
+    mark(&rolls->late, host, 2, 1101);
+    find_many(rolls, 1, 3, 1);
+    assert_answer(rolls, ANOTHER);
+    rolls = make(host); /* it begins anew */
+    mark(&rolls->early, host, 5, 100);
+    find_many(rolls, 1, 3, 1);
+    assert_answer(rolls, ANOTHER);
+    rolls = make(host); /* who was born, or ended, may be so in both */
+    find_many(rolls, 1, 3, 1);
+    goleak_roll_note(&rolls->early, GOLEAK_ROLL_BORN, 9000, 1);
+    goleak_roll_note(&rolls->late, GOLEAK_ROLL_BORN, 9000, 1);
+    assert_int_equal(compare(rolls, true), GOLEAK_ROLL_PERHAPS);
+}
+
+static void clocks_are_of_one_machine(void **state)
+{
+    (void)state;
+    for (int64_t apart = 0; apart < 3; apart++) {
+        struct rolls *rolls = make(host);
+        find_many(rolls, 1, 3, 1);
+        rolls->early.marks.has_boot = rolls->late.marks.has_boot = true;
+        rolls->early.marks.boot_ns = 1700000000000000000;
+        rolls->late.marks.boot_ns = 1700000000000000000 - apart * 999999999;
+        assert_int_equal(compare(rolls, false), apart < 2 ? GOLEAK_ROLL_SAME : GOLEAK_ROLL_ANOTHER);
+    }
 }
 
 static void of_many_a_sample_is_kept(void **state)
 {
     (void)state;
-    struct rolls *rolls = make();
+    struct rolls *rolls = make(container);
     find_many(rolls, 5000, 100000, 40);
-    for (uint64_t goid = 1; goid < 100000; goid++)
-        goleak_roll_note(&rolls->early, 5000000 + goid, 1, true);
-    assert_true(rolls->early.found.count < GOLEAK_ROLL_MEMBERS && rolls->early.found.count >= 128);
-    assert_true(goes_on(rolls, NONE, NONE));
-    rolls = make();
+    bear_many(rolls, 5000000, 100000, 20);
+    const struct goleak_roll_list *found = &rolls->early.lists[GOLEAK_ROLL_FOUND];
+    assert_true(found->count < GOLEAK_ROLL_MEMBERS && found->count >= 128);
+    assert_answer(rolls, SAME);
+    rolls = make(host);
     for (uint64_t i = 0; i < 100000; i++) {
-        goleak_roll_note(&rolls->early, 5000 + i * 40, 1, false);
-        goleak_roll_note(&rolls->late, 5000 + i * 40 + i % 2, 1, false);
+        goleak_roll_note(&rolls->early, GOLEAK_ROLL_FOUND, 5000 + i * 40, 1);
+        goleak_roll_note(&rolls->late, GOLEAK_ROLL_FOUND, 5000 + i * 40 + i % 2, 1);
     }
-    assert_false(goes_on(rolls, THREADS(host), THREADS(host)));
+    assert_answer(rolls, ANOTHER);
 }
 
 static void one_is_noted_once(void **state)
 {
     (void)state;
-    struct rolls *rolls = make();
+    struct rolls *rolls = make(host);
     for (int i = 0; i < 10000; i++)
         find_both(rolls, 5000);
     goleak_roll_close(&rolls->early);
-    assert_int_equal(rolls->early.found.count, 1);
-    assert_false(goes_on(rolls, NONE, NONE));
+    assert_int_equal(rolls->early.lists[GOLEAK_ROLL_FOUND].count, 1);
+    assert_answer(rolls, SAME);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_prove_it),
-        cmocka_unit_test(one_common_thread_is_chance),
-        cmocka_unit_test(goids_that_lie_apart_prove_it),
+        cmocka_unit_test(those_that_live_on_prove_it),
         cmocka_unit_test(contradictions_are_of_another),
         cmocka_unit_test(those_of_before_must_have_been_there),
+        cmocka_unit_test(generations_go_on),
+        cmocka_unit_test(clocks_are_of_one_machine),
         cmocka_unit_test(of_many_a_sample_is_kept),
         cmocka_unit_test(one_is_noted_once),
     };
