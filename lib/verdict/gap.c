@@ -96,6 +96,14 @@ static const struct goleak_gap *find_first(const struct goleak_gaps *gaps, const
     return own != NULL && own->from < own->until ? own : NULL;
 }
 
+int64_t goleak_gaps_since(const struct goleak_gaps *gaps, int64_t since)
+{
+    int64_t sum = 0;
+    for (size_t i = gaps->any ? gaps->health->gap_count : 0; i > 0 && gaps->health->gaps[i - 1].from >= since; i--)
+        sum += goleak_between(gaps->health->gaps[i - 1].from, gaps->health->gaps[i - 1].until);
+    return sum;
+}
+
 const struct goleak_gap *goleak_gaps_first(const struct goleak_gaps *gaps, const struct goleak_record *record)
 {
     return find_first(gaps, record, false);

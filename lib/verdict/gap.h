@@ -46,6 +46,8 @@ bool goleak_gaps_find(struct goleak_gaps *gaps, const struct goleak_health_book 
 bool goleak_gaps_is_silence(const struct goleak_gaps *gaps, const struct goleak_gap *gap);
 /* The first one since it came into its state, of those behind which it was not told that it lives; NULL: there is none. */
 const struct goleak_gap *goleak_gaps_first(const struct goleak_gaps *gaps, const struct goleak_record *record);
+/* For how long nobody recorded since then. */
+int64_t goleak_gaps_since(const struct goleak_gaps *gaps, int64_t since);
 /* The one in which the wait of one that is blocked may have ended; NULL: there is none. */
 const struct goleak_gap *goleak_gaps_hiding(const struct goleak_gaps *gaps, const struct goleak_record *record);
 

@@ -131,17 +131,22 @@ GOLEAK_RULE(never_woken)
         return true;
     struct goleak_run crowd = crowd_of(c);
     struct goleak_span span = goleak_waited_for(c);
+    char unseen[64] = "";
+    const int64_t gaps = goleak_gaps_since(&c->input->gaps, c->record->since);
+    if (gaps != 0)
+        snprintf(unseen, sizeof unseen, ", for %s of which nobody recorded", goleak_span_of(c->input, gaps).text);
     /* What one waited for that was awake before the recording, or was woken from a wait of that time, is not told. */
     const char *since = goleak_waits_before(c->record, c->input->first) ? "not woken since the recording began"
                         : goleak_waits_longer(c->record)                ? "not woken since it was found there"
                         : c->older                                      ? "not woken here since it was first seen awake"
                                                                         : NULL;
     if (crowd.count > 1)
-        goleak_say(out, "waiting for %s, and %s; %zu wait on the same object, %s", span.text,
+        goleak_say(out, "waiting for %s%s, and %s; %zu wait on the same object, %s", span.text, unseen,
                    since != NULL ? since : "never woken here", crowd.count,
                    crowd.all[0].marked ? "some of which were woken before" : "none of which was ever woken on it");
     else
-        goleak_say(out, "waiting for %s, and %s", span.text, since != NULL ? since : "never woken here before");
+        goleak_say(out, "waiting for %s%s, and %s", span.text, unseen,
+                   since != NULL ? since : "never woken here before");
     goleak_say_number(out, c->input->has_time ? "wait_ns" : "wait_events", c->waited);
     if (crowd.count != 0)
         goleak_say_number(out, "waiters", (int64_t)crowd.count);
