@@ -228,11 +228,13 @@ static enum goleak_status call_roll(struct goleak_merge *merge, struct goleak_la
     struct goleak_rollcall *call = &merge->call;
     struct goleak_record *record;
     uint16_t process;
-    const struct goleak_gap before = { .from = lane->behind_ns, .until = lane->first_ns };
-    if (!lane->called && goleak_rollcall_open(call, merge->replay, lane->index, before))
+    if (calls(lane, event)) {
+        const struct goleak_gap before = { .from = lane->behind_ns, .until = lane->first_ns };
+        if (!goleak_rollcall_open(call, merge->replay, lane->index, before))
+            return goleak_alloc_failure(merge->alloc);
         lane->called = true;
-    if (!lane->called)
-        return goleak_alloc_failure(merge->alloc);
+        merge->replay->found_ns = lane->gap.until != 0 ? lane->first_ns : merge->replay->found_ns;
+    }
     if (!find_process(merge->replay, event, &process))
         return GOLEAK_OK;
     if (lane->index == call->lane && goleak_is_recorders(event) &&

@@ -226,10 +226,10 @@ static void write_chapter(struct goleak_text_report *report, const struct goleak
         break;
     }
     case GOLEAK_EVENT_RUN:
-        goleak_page_words(page, GOLEAK_PLAIN, is_unseen(event) ? "goes on, while nobody recorded" : "runs");
+        goleak_page_words(page, GOLEAK_PLAIN, is_unseen(event) ? "has gone on, as the trace says" : "runs");
         break;
     case GOLEAK_EVENT_END:
-        goleak_page_words(page, GOLEAK_PLAIN, is_unseen(event) ? "ends, while nobody recorded" : "ends");
+        goleak_page_words(page, GOLEAK_PLAIN, is_unseen(event) ? "has ended, as the trace says" : "ends");
         break;
     case GOLEAK_EVENT_OBJECT:
         write_operation(report, event);
