@@ -51,7 +51,7 @@ void goleak_roll_note(struct goleak_roll *roll, enum goleak_roll_how how, uint64
     list->last = goid > list->last ? goid : list->last;
     if (!is_kept(list, goid))
         return;
-    list->members[list->count++] = (struct goleak_roll_member) { goid, (uint32_t)start };
+    list->members[list->count++] = (struct goleak_roll_member) { .goid = goid, .start = (uint32_t)start };
     if (list->count < GOLEAK_ROLL_MEMBERS)
         return;
     sort(list);
@@ -61,16 +61,34 @@ void goleak_roll_note(struct goleak_roll *roll, enum goleak_roll_how how, uint64
     }
 }
 
-void goleak_roll_close(struct goleak_roll *roll)
-{
-    for (int how = 0; how < GOLEAK_ROLL_HOWS; how++)
-        sort(&roll->lists[how]);
-}
-
 static const struct goleak_roll_member *find(const struct goleak_roll_list *list,
                                              const struct goleak_roll_member *member)
 {
     return bsearch(member, list->members, list->count, sizeof *member, by_goid);
+}
+
+static void count_alike(struct goleak_roll *roll)
+{
+    struct goleak_roll_list *born = &roll->lists[GOLEAK_ROLL_BORN];
+    const struct goleak_roll_list *ended = &roll->lists[GOLEAK_ROLL_ENDED];
+    bool lives[GOLEAK_ROLL_MEMBERS];
+    roll->born = 0;
+    for (size_t i = 0; i < born->count; i++) {
+        const bool known = is_kept(ended, born->members[i].goid);
+        roll->born += known;
+        lives[i] = known && find(ended, &born->members[i]) == NULL;
+        born->members[i].alike = 0;
+    }
+    for (size_t i = 0; i < born->count; i++)
+        for (size_t k = 0; k < born->count && lives[i]; k++)
+            born->members[i].alike += lives[k] && born->members[k].start == born->members[i].start;
+}
+
+void goleak_roll_close(struct goleak_roll *roll)
+{
+    for (int how = 0; how < GOLEAK_ROLL_HOWS; how++)
+        sort(&roll->lists[how]);
+    count_alike(roll);
 }
 
 /* ---- marks ---- */
@@ -118,20 +136,6 @@ static bool is_born_again(const struct goleak_roll *early, const struct goleak_r
     return false;
 }
 
-/* How many were born there and not seen to end, with this start function, in proportion to all that were. */
-static double part_of_born(const struct goleak_roll *early, uint32_t start)
-{
-    const struct goleak_roll_list *born = &early->lists[GOLEAK_ROLL_BORN], *ended = &early->lists[GOLEAK_ROLL_ENDED];
-    size_t all = 0, living = 0;
-    for (size_t i = 0; i < born->count; i++) {
-        if (!is_kept(ended, born->members[i].goid))
-            continue;
-        all++;
-        living += born->members[i].start == start && find(ended, &born->members[i]) == NULL;
-    }
-    return all != 0 ? (double)living / (double)all : 1;
-}
-
 /* What is known of those that the later one finds. */
 struct known {
     size_t same, missing; /* were there; were not, and should have been */
@@ -154,9 +158,9 @@ static bool find_again(const struct goleak_roll *early, const struct goleak_roll
     }
     const bool told = before->start != 0 && member->start != 0;
     known->same++;
-    if (by_birth != NULL && told && is_kept(&early->lists[GOLEAK_ROLL_ENDED], member->goid)) {
+    if (by_birth != NULL && told && by_birth->alike != 0) {
         known->born++;
-        known->chance *= part_of_born(early, member->start);
+        known->chance *= (double)by_birth->alike / (double)early->born;
     }
     return !told || before->start == member->start;
 }

@@ -24,12 +24,13 @@
 
 #include "format/format.h"
 
-#define GOLEAK_ROLL_MEMBERS 1024
+#define GOLEAK_ROLL_MEMBERS 512
 
 struct goleak_roll_list {
     struct goleak_roll_member {
         uint64_t goid;
         uint32_t start;             /* a hash of its start function's name; 0: not told */
+        uint32_t alike;             /* of one that was born: so many with that start function were, and did not end */
     } members[GOLEAK_ROLL_MEMBERS]; /* in order of goids, once it is closed */
     size_t count;
     uint64_t mask; /* those are kept whose hash has none of these bits */
@@ -40,6 +41,7 @@ enum goleak_roll_how { GOLEAK_ROLL_FOUND, GOLEAK_ROLL_BORN, GOLEAK_ROLL_ENDED, G
 
 struct goleak_roll {
     struct goleak_roll_list lists[GOLEAK_ROLL_HOWS]; /* one may be in several */
+    size_t born;                                     /* of whom it would be known that they have ended */
     struct goleak_trace_marks marks;
 };
 

@@ -235,7 +235,8 @@ static enum goleak_status call_roll(struct goleak_merge *merge, struct goleak_la
         lane->called = true;
         merge->replay->found_ns = lane->gap.until != 0 ? lane->first_ns : merge->replay->found_ns;
     }
-    if (!find_process(merge->replay, event, &process))
+    const bool told = (event->has & GOLEAK_HAS_PID) != 0 || merge->replay->process_count == 1;
+    if (!told || !find_process(merge->replay, event, &process))
         return GOLEAK_OK;
     if (lane->index == call->lane && goleak_is_recorders(event) &&
         strcmp(goleak_symbols_text(merge->replay->symbols, event->name), GOLEAK_TRACE_ALL_TOLD) == 0) {
