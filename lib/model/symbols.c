@@ -500,7 +500,8 @@ static bool cut_mark(const char *name, size_t *size, const char *mark)
     return true;
 }
 
-/* cmd/compile names them main.f.gowrap1, before Go 1.21 main.f·dwrap·1. */
+/* cmd/compile names them main.f.gowrap1 from Go 1.22 on, and main.f·dwrap·1 in Go 1.17 and 1.18; between and before them
+ * main.f.func1, as any closure. */
 bool goleak_symbols_is_wrapper(const char *function)
 {
     size_t size = strlen(function);
@@ -605,8 +606,21 @@ static bool tells_program(const struct goleak_symbols *symbols, uint32_t stack)
     return count_told(symbols, stack, stack) != 0;
 }
 
+/* All that it tells of the program is a wrapper, without its line: what that calls may be inlined in it. */
+static bool tells_wrapper_alone(const struct goleak_symbols *symbols, uint32_t stack)
+{
+    const uint32_t *frames;
+    const size_t count = goleak_symbols_stack_frames(symbols, stack, &frames);
+    size_t i = 0;
+    while (i < count && (!goleak_symbols_is_wrapper(goleak_symbols_frame_function(symbols, frames[i])) ||
+                         goleak_symbols_tells_line(symbols, frames[i])))
+        i++;
+    return i < count && !tells_program(symbols, stack);
+}
+
 bool goleak_symbols_are_one_stack(const struct goleak_symbols *symbols, uint32_t a, uint32_t b)
 {
     return a == b || count_told(symbols, a, b) != 0 || count_told(symbols, b, a) != 0 ||
-           !(tells_program(symbols, a) || tells_program(symbols, b));
+           !(tells_program(symbols, a) || tells_program(symbols, b)) || tells_wrapper_alone(symbols, a) ||
+           tells_wrapper_alone(symbols, b);
 }

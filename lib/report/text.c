@@ -276,8 +276,19 @@ static void write_unknown(struct goleak_text_report *report)
 }
 
 /* Where nothing was given that could name places: most are addresses; or some have lines, and some offsets, of two inputs
- * that tell one place in two ways. */
-enum naming { NAMED, UNNAMED, NAMED_TWICE };
+ * that tell one place in two ways; or places have names, but many of the stacks in which goroutines wait have none. */
+enum naming { NAMED, UNNAMED, NAMED_TWICE, STACKS_UNNAMED };
+
+/* Of the different stacks those that name nothing of the program, where they are a quarter or more; else 0. */
+static size_t count_unnamed_stacks(const struct goleak_symbols *symbols)
+{
+    size_t count = 0;
+    for (uint32_t i = 1; i <= symbols->stacks.count; i++) {
+        const uint32_t frame = goleak_symbols_blocked_at(symbols, i);
+        count += frame != 0 && is_address(goleak_symbols_frame_text(symbols, frame));
+    }
+    return count * 4 >= symbols->stacks.count ? count : 0;
+}
 
 static enum naming naming_of(const struct goleak_text_report *report)
 {
@@ -291,7 +302,11 @@ static enum naming naming_of(const struct goleak_text_report *report)
         lines += strstr(place, ".go:") != NULL;
         offsets += !is_address(place) && strstr(place, "+0x") != NULL;
     }
-    return addresses > names ? UNNAMED : lines != 0 && offsets != 0 ? NAMED_TWICE : NAMED;
+    if (addresses > names)
+        return UNNAMED;
+    if (lines != 0 && offsets != 0)
+        return NAMED_TWICE;
+    return model->symbols->resolver == NULL && count_unnamed_stacks(model->symbols) != 0 ? STACKS_UNNAMED : NAMED;
 }
 
 static void write_naming(struct goleak_text_report *report)
@@ -300,11 +315,18 @@ static void write_naming(struct goleak_text_report *report)
         [UNNAMED] = "places are addresses: --exe=PATH, the program that ran, names them",
         [NAMED_TWICE] = "one place may have two names, with its line and without: --exe=PATH, the program that ran, "
                         "makes them one",
+        [STACKS_UNNAMED] =
+            "addresses, by which verdicts can tell less than by names: --exe=PATH, the program that ran, "
+            "names them",
     };
+    const struct goleak_symbols *symbols = report->view->model->symbols;
     const enum naming naming = naming_of(report);
     if (naming == NAMED)
         return;
     goleak_text_label(report, 2, "names");
+    if (naming == STACKS_UNNAMED)
+        goleak_page_print(report->page, GOLEAK_PLAIN, "%zu of %zu stacks are ", count_unnamed_stacks(symbols),
+                          (size_t)symbols->stacks.count);
     goleak_page_words(report->page, GOLEAK_PLAIN, advice[naming]);
     goleak_text_end(report);
 }

@@ -57,7 +57,7 @@ struct goleak_idler {
     const char *why;
     bool outside;    /* what it waits for comes from outside the program */
 };
-#define GOLEAK_IDLERS 16 /* with the one that is none */
+#define GOLEAK_IDLERS 19 /* with the one that is none */
 extern const struct goleak_idler goleak_idlers[GOLEAK_IDLERS];
 /* The one that a goroutine waits in; 0: none. */
 uint8_t goleak_idler_of(const struct goleak_symbols *symbols, uint32_t stack, uint8_t reason);

@@ -82,14 +82,20 @@ static const char *function_of(const struct inside *inside, uint32_t frame)
     return goleak_symbols_frame_function(inside->search->input->symbols, frame);
 }
 
+/* A wrapper calls the start function. Where no line is told, that one may be inlined in it, and is not there. */
+static bool is_below_start(const struct goleak_symbols *symbols, uint32_t frame, const char *function)
+{
+    return goleak_text_begins(function, "runtime.goexit") ||
+           (goleak_symbols_is_wrapper(function) && goleak_symbols_tells_line(symbols, frame));
+}
+
 /* The frames of a stack down to the start function; traces show nothing below, nor wrappers. Returns how many. */
 static size_t frames_of(const struct inside *inside, uint32_t stack, const uint32_t **frames)
 {
     size_t count = goleak_symbols_stack_frames(inside->search->input->symbols, stack, frames);
     while (count != 0) {
         const char *function = function_of(inside, (*frames)[count - 1]);
-        if (function[0] != '\0' && !goleak_text_begins(function, "runtime.goexit") &&
-            !goleak_symbols_is_wrapper(function))
+        if (function[0] != '\0' && !is_below_start(inside->search->input->symbols, (*frames)[count - 1], function))
             break;
         count--;
     }

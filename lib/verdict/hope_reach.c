@@ -523,7 +523,8 @@ static bool is_spawner_hopeless(const struct goleak_hope_search *search, uint32_
 }
 
 /* Its place starts what ends, and waits as it does now are short: this one was never woken, and has waited for many times
- * the longest of them. Whom it waits for need not be gone for that it is in vain. */
+ * the longest of them. Whom it waits for need not be gone for that it is in vain. Not asked where its spawner waits for what
+ * another program sends: that is late for both. */
 static bool outlasts_its_kind(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     const struct goleak_hope_input *input = search->input;
@@ -548,7 +549,8 @@ bool goleak_hope_is_in_scope(const struct goleak_hope_search *search, uint32_t s
         has_turned_to_others(search, record, goleak_waited(record, search->input->last)))
         return false;
     const struct goleak_record *spawner = goleak_hope_spawner(search, node);
-    if (was_woken_often(search, record, spawner) || outlasts_its_kind(search, record))
+    const bool is_outside = search->outside != NULL && goleak_hope_is_outside(search, node, NULL);
+    if (was_woken_often(search, record, spawner) || (!is_outside && outlasts_its_kind(search, record)))
         return false;
     if (is_spawner_hopeless(search, node) || !goleak_hope_may_come_again(search, record))
         return false;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define HTTP2_ANSWER "waits for the network: a server answers an HTTP/2 request, or does not"
+#define COMMAND "waits for a command that was started, or for its context's end"
 #define HTTP2_SERVER "serves an HTTP/2 connection"
 
 const struct goleak_idler goleak_idlers[GOLEAK_IDLERS] = {
@@ -24,6 +25,10 @@ const struct goleak_idler goleak_idlers[GOLEAK_IDLERS] = {
     { "golang.org/x/net/http2.(*serverConn).serve", GOLEAK_REASON_SELECT, HTTP2_SERVER, false },
     { "net.(*Resolver).lookupIPAddr", GOLEAK_REASON_SELECT, "waits for the network: name servers answer, or time out",
       true },
+    /* Of exec.CommandContext's command, until it is waited for or its context is done; Go 1.15, 1.19, 1.21 and newer. */
+    { "os/exec.(*Cmd).Start.func2", GOLEAK_REASON_SELECT, COMMAND, true },
+    { "os/exec.(*Cmd).watchCtx.func1", GOLEAK_REASON_SELECT, COMMAND, true },
+    { "os/exec.(*Cmd).watchCtx", GOLEAK_REASON_SELECT, COMMAND, true },
     { "os/signal.loop", GOLEAK_REASON_SELECT, "waits for signals", false },
     { "os/signal.NotifyContext.func1", GOLEAK_REASON_SELECT, "waits for a signal", false },
     { "database/sql.(*DB).connectionOpener", GOLEAK_REASON_SELECT, "keeps a database open", false },

@@ -410,9 +410,9 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
         bool idles = goleak_is_idler(c) && !goleak_has_blocked_mate(&c->input->ties, c->record);
         bool left_out = !idles && goleak_is_left_out(c), dropped = !idles && goleak_is_dropped(c);
         bool timed = goleak_hope_is_timed(c->input->store, c->input->limits, c->record, c->input->last);
-        return ((left_out && rising) || dropped) && !timed  ? GOLEAK_VERDICT_LIKELY
-               : left_out || dropped || (rising && endless) ? GOLEAK_VERDICT_SUSPECT
-                                                            : GOLEAK_VERDICT_WAITING;
+        return ((left_out && rising) || dropped) && !timed                ? GOLEAK_VERDICT_LIKELY
+               : ((left_out || dropped) && !timed) || (rising && endless) ? GOLEAK_VERDICT_SUSPECT
+                                                                          : GOLEAK_VERDICT_WAITING;
     }
     if (is_ended_outside(c))
         return rising && (endless || goleak_is_left(c)) ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_WAITING;

@@ -249,6 +249,9 @@ static void one_stack_may_be_written_in_two_ways(void **state)
 /* perf tells "main.read+0x10", a Go trace "main.read /srv/main.go:1". */
 static void one_stack_may_be_told_with_lines_and_without(void **state)
 {
+    static const char *const wrapper[] = { "runtime.gopark", "runtime.chanrecv1", "main.main.gowrap1",
+                                           "runtime.goexit" };
+    static const char *const wrapped[] = { "main.other", "main.main.gowrap1" };
     static const char *const probe[] = { "runtime.gopark", "main.Map[go.shape.[]int,go.shape.string].All", "main.work",
                                          "runtime.goexit" };
     static const char *const trace[] = { "main.Map[...].All", "main.inlined", "main.work" };
@@ -259,6 +262,12 @@ static void one_stack_may_be_told_with_lines_and_without(void **state)
     uint32_t stack = stack_of(probe, COUNT(probe));
     assert_true(goleak_symbols_are_one_stack(&symbols, stack, stack_of_places(trace, COUNT(trace))));
     assert_true(goleak_symbols_are_one_stack(&symbols, stack_of_places(trace, COUNT(trace)), stack));
+    /* What a wrapper calls may be inlined in it; where its line is told, so are those. */
+    const uint32_t inlined = stack_of_places(trace, COUNT(trace));
+    assert_true(goleak_symbols_are_one_stack(&symbols, inlined, stack_of(wrapper, COUNT(wrapper))));
+    assert_true(goleak_symbols_are_one_stack(&symbols, stack_of(wrapper, COUNT(wrapper)), inlined));
+    assert_false(goleak_symbols_are_one_stack(&symbols, inlined, stack_of_places(wrapper, COUNT(wrapper))));
+    assert_false(goleak_symbols_are_one_stack(&symbols, inlined, stack_of(wrapped, COUNT(wrapped))));
     assert_false(goleak_symbols_are_one_stack(&symbols, stack, stack_of_places(other, COUNT(other))));
     assert_false(goleak_symbols_are_one_stack(&symbols, stack, stack_of_places(longer, COUNT(longer))));
     /* Where both tell offsets, they are those of one executable. */
