@@ -117,6 +117,12 @@ static enum goleak_status tell_changes(struct source *source)
     return status;
 }
 
+static enum goleak_status tell_generations(const struct source *source)
+{
+    struct convert *convert = source->part->convert;
+    return goleak_writer_generations(convert->writer, index_of(source), &source->facts.marks, &convert->failure);
+}
+
 static void tell_facts(const struct source *source)
 {
     const struct goleak_reader_facts *facts = &source->facts;
@@ -145,7 +151,8 @@ static enum goleak_status tap(void *context, struct goleak_batch **batch)
     status = goleak_writer_batch(convert->writer, index_of(source), (*batch)->events, (*batch)->count,
                                  (*batch)->in_order, source->facts.relative_time, &convert->failure);
     goleak_batch_empty(*batch);
-    return status;
+    /* The batch may have been begun with a generation's last events. */
+    return status == GOLEAK_OK ? tell_generations(source) : status;
 }
 
 /* ---- one path ---- */
@@ -189,7 +196,6 @@ static enum goleak_status open_part(struct convert *convert, struct part *part, 
         return status;
     part->trace->sink = (struct goleak_event_sink) { push, &part->own };
     part->trace->open_part = take_part;
-    part->trace->joined = convert->path_count > 1;
     part->trace->part_context = part;
     part->own.health = &part->trace->health;
     part->own.reasons = &part->trace->reasons;
@@ -333,10 +339,14 @@ static enum goleak_status tell_end(struct part *part)
     enum goleak_status status = tell_changes(&part->own);
     for (size_t i = 0; i < part->source_count && status == GOLEAK_OK; i++)
         status = tell_changes(&part->sources[i]);
-    for (size_t i = 0; i < part->source_count && status == GOLEAK_OK; i++)
+    for (size_t i = 0; i < part->source_count && status == GOLEAK_OK; i++) {
+        status = tell_generations(&part->sources[i]);
         tell_facts(&part->sources[i]);
-    if (status == GOLEAK_OK && part->source_count == 0)
+    }
+    if (status == GOLEAK_OK && part->source_count == 0) {
+        status = tell_generations(&part->own);
         tell_facts(&part->own);
+    }
     return status;
 }
 

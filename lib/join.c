@@ -2,6 +2,7 @@
 #include "join.h"
 
 #include "base/hash.h"
+#include "format/gotrace_v2.h"
 #include "input/decode.h"
 #include "replay/merge.h"
 
@@ -39,6 +40,10 @@ struct look {
     bool has_last;
     struct view all, views[PARTS];
     size_t parts;
+    /* A Go trace in a .glk, whose events are not kept until its generation has ended: the first one in it. */
+    bool holds_trace;
+    uint32_t traced; /* the part that it is */
+    struct goleak_reader_facts trace_facts;
 };
 
 static uint32_t pid_of(const struct view *view, const struct goleak_event *event)
@@ -118,12 +123,15 @@ static size_t share_of(const struct look *look)
 }
 
 /* A Go trace tells all that live, are born, and end. */
-static void note_there(const struct look *look, const struct goleak_event *event)
+static void note_there(const struct view *view, const struct goleak_event *event)
 {
+    const struct look *look = view->look;
     const enum goleak_roll_how how = event->kind == GOLEAK_EVENT_STATUS   ? GOLEAK_ROLL_FOUND
                                      : event->kind == GOLEAK_EVENT_CREATE ? GOLEAK_ROLL_BORN
                                      : event->kind == GOLEAK_EVENT_END    ? GOLEAK_ROLL_ENDED
                                                                           : GOLEAK_ROLL_HOWS;
+    if (look->holds_trace && view->part != look->traced)
+        return;
     if (how != GOLEAK_ROLL_HOWS && (event->has & GOLEAK_HAS_GOID) != 0 && goleak_g_is_slot(event->g))
         goleak_roll_note(&look->identity->roll, how, event->goid, hash_start(look, event));
 }
@@ -140,7 +148,7 @@ static void note_event(struct view *view, const struct goleak_event *event)
         identity->last_ns = event->time_ns;
     if (timed && (!identity->timed || event->time_ns < identity->first_ns))
         identity->first_ns = event->time_ns;
-    note_there(look, event);
+    note_there(view, event);
     identity->timed = identity->timed || timed;
     if (event->kind != GOLEAK_EVENT_CREATE || (event->has & GOLEAK_HAS_GOID) == 0 || !timed ||
         event->time_ns < look->from_ns || view->births >= share_of(look) ||
@@ -169,10 +177,15 @@ static bool is_full(const struct look *look)
     return full && look->seen >= LOOK_BYTES;
 }
 
+static bool awaits_generation(const struct look *look)
+{
+    return look->holds_trace && look->trace_facts.marks.generation_count == 0;
+}
+
 /* Of a Go trace all of the generation counts: who has done nothing in it is told at its end. */
 static bool is_enough(const struct look *look)
 {
-    return is_full(look) && !look->slots;
+    return is_full(look) && !look->slots && !awaits_generation(look);
 }
 
 /* A goleak_batch_fn. */
@@ -199,21 +212,30 @@ static enum goleak_status take_of_part(void *context, struct goleak_batch **batc
     return is_enough(view->look) ? GOLEAK_E_IO : GOLEAK_OK;
 }
 
+static void note_trace(struct look *look, struct goleak_part *part, uint32_t number)
+{
+    if (look->holds_trace || strcmp(part->format, goleak_format_gotrace_v2.name) != 0)
+        return;
+    look->holds_trace = true;
+    look->traced = number;
+    part->facts = &look->trace_facts;
+}
+
 /* A goleak_part_fn: all of them are opened before the first event. */
 static enum goleak_status open_part(void *context, struct goleak_part *part)
 {
     struct look *look = context;
-    if (part->messages)
+    if (part->messages || look->parts == PARTS)
         return GOLEAK_OK;
     if (!part->beside_others) {
         look->all.pid = part->pid;
+        note_trace(look, part, 0);
         return GOLEAK_OK;
     }
-    if (look->parts == PARTS)
-        return GOLEAK_OK;
     struct view *view = &look->views[look->parts++];
     *view = (struct view) { .look = look, .part = (uint32_t)look->parts, .pid = part->pid };
     part->sink = (struct goleak_event_sink) { take_of_part, view };
+    note_trace(look, part, view->part);
     return GOLEAK_OK;
 }
 
@@ -238,9 +260,10 @@ static bool is_behind(const struct look *look)
 
 static bool goes_on(const struct look *look)
 {
-    if (is_relative(look) || is_full(look))
+    const bool awaits = awaits_generation(look);
+    if (is_relative(look) || (is_full(look) && !awaits))
         return false;
-    bool patient = look->identity->birth_count == 0 && (look->slots || !look->told);
+    bool patient = awaits || (look->identity->birth_count == 0 && (look->slots || !look->told));
     return is_behind(look) || look->seen < (patient ? LOOK_MOST_BYTES : LOOK_BYTES);
 }
 
@@ -261,7 +284,7 @@ static enum goleak_status look_on(struct look *look, struct goleak_decode *decod
         status = goleak_input_end(look->input, error);
     if (look->has_last && look->identity->whole)
         note_event(&look->all, &look->last);
-    look->identity->roll.marks = facts_of(look).marks;
+    look->identity->roll.marks = look->holds_trace ? look->trace_facts.marks : facts_of(look).marks;
     if (is_relative(look))
         look->identity->timed = false; /* whose start is not known */
     return is_full(look) ? GOLEAK_OK : status;

@@ -103,9 +103,7 @@ static enum goleak_roll_answer compare_generations(const struct goleak_trace_mar
     for (size_t i = 0; i < early->generation_count; i++)
         if (early->generations[i].number == first)
             return early->generations[i].ticks == late->generations[0].ticks ? GOLEAK_ROLL_SAME : GOLEAK_ROLL_ANOTHER;
-    return first < early->last_generation && first < early->generations[early->generation_count - 1].number
-               ? GOLEAK_ROLL_ANOTHER
-               : GOLEAK_ROLL_PERHAPS;
+    return first < early->generations[early->generation_count - 1].number ? GOLEAK_ROLL_ANOTHER : GOLEAK_ROLL_PERHAPS;
 }
 
 static bool is_another_boot(const struct goleak_trace_marks *a, const struct goleak_trace_marks *b)

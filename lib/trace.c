@@ -336,6 +336,7 @@ static enum goleak_status open_part(void *context, struct goleak_part *part)
         speak_of(input->lane, part);
     if (part->messages || !replayed)
         return GOLEAK_OK;
+    part->joined = part->beside_others || input->lane != NULL;
     if (!part->beside_others) {
         if (part->pid != 0 && input->lane == NULL)
             goleak_process_claim(&trace->replay, part->pid);

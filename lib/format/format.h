@@ -25,10 +25,10 @@ struct goleak_trace_marks {
     size_t thread_count;
     struct goleak_marked_generation {
         uint64_t number, ticks;   /* of its first batch */
-    } generations[GOLEAK_MARKED]; /* the first ones */
+    } generations[GOLEAK_MARKED]; /* the first ones, of which all has been told */
     size_t generation_count;
-    uint64_t last_generation; /* 0: there is none */
-    int64_t boot_ns;          /* the wall clock when the monotonic one was 0, if that is told */
+    bool all_told;   /* of all that lived at some time it has been told by now */
+    int64_t boot_ns; /* the wall clock when the monotonic one was 0, if that is told */
     bool has_boot;
 };
 
@@ -53,6 +53,7 @@ struct goleak_part {
     uint32_t pid;              /* of events that do not tell theirs; 0: not known */
     bool messages;             /* what a recorder said beside: it has no events */
     bool beside_others;        /* others in the input have events, too: they are of one process */
+    bool joined;               /* as below, of this one; whoever is asked sets it */
     /* Where goes what it tells; the reader's own, but whoever is asked may set others. */
     struct goleak_event_sink sink;
     struct goleak_health_book *health;

@@ -497,8 +497,10 @@ static enum goleak_status finish(struct goleak_reader *reader)
                       : "the recording lacks its end: whoever wrote it was stopped, or it is cut");
     else if (reader->ended && !reader->closed)
         truncated(reader, "the recording lacks its last bytes; all of its events are there");
-    for (size_t i = 0; i < reader->stream_count && status == GOLEAK_OK; i++)
-        status = goleak_glk_push(reader, &reader->streams[i]);
+    for (size_t i = 0; i < reader->stream_count && status == GOLEAK_OK; i++) {
+        status = goleak_glk_tell_all(reader, &reader->streams[i]);
+        status = status == GOLEAK_OK ? goleak_glk_push(reader, &reader->streams[i]) : status;
+    }
     if (reader->pushed != 0) /* the last of them are looked at when all has been read */
         goleak_glk_speak_of(reader, &reader->streams[reader->pushed - 1]);
     return status;

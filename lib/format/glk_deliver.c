@@ -131,6 +131,24 @@ static void note_counters(struct goleak_batch *batch, size_t from, const struct 
     batch->after = (struct goleak_counters) { block->last_count, block->last_blocked };
 }
 
+enum goleak_status goleak_glk_tell_all(struct goleak_reader *reader, struct goleak_glk_stream *stream)
+{
+    static const char name[] = GOLEAK_TRACE_ALL_TOLD;
+    struct goleak_batch *batch = stream->batch;
+    if (!stream->tells_all || batch->count == GOLEAK_BATCH_EVENTS)
+        return GOLEAK_OK;
+    stream->tells_all = false;
+    if (stream->told_ns == INT64_MIN)
+        return GOLEAK_OK;
+    struct goleak_event *event = &batch->events[batch->count++];
+    goleak_event_begin(event, GOLEAK_EVENT_OTHER);
+    event->has = GOLEAK_HAS_TIME;
+    event->time_ns = stream->told_ns;
+    event->position = batch->count > 1 ? event[-1].position : 0;
+    event->name = goleak_symbols_string(reader->env.symbols, name, sizeof name - 1);
+    return event->name != 0 ? GOLEAK_OK : goleak_glk_memory(reader);
+}
+
 enum goleak_status goleak_glk_run_events(struct goleak_reader *reader, struct goleak_glk_stream *stream,
                                          const struct goleak_glk_head *head, const char **problem)
 {
@@ -151,16 +169,20 @@ enum goleak_status goleak_glk_run_events(struct goleak_reader *reader, struct go
         if (!name_stacks(reader, batch->events + from, part))
             return goleak_glk_memory(reader);
         status = goleak_glk_say_until(reader, stream, block->at, &next, problem);
-        if (status != GOLEAK_OK || batch->count < GOLEAK_BATCH_EVENTS)
-            continue;
-        batch->in_order = (head->flags & GOLEAK_GLK_IN_ORDER) != 0 && are_in_order(stream);
-        status = goleak_glk_push(reader, stream);
+        if (status == GOLEAK_OK && batch->count == GOLEAK_BATCH_EVENTS) {
+            batch->in_order = (head->flags & GOLEAK_GLK_IN_ORDER) != 0 && are_in_order(stream);
+            status = goleak_glk_push(reader, stream);
+        }
+        if (status == GOLEAK_OK)
+            status = goleak_glk_tell_all(reader, stream);
     }
     reader->events += block->at - block->unknown;
     if (stream->part.facts != NULL)
         stream->part.facts->events += block->at - block->unknown;
     if (status == GOLEAK_OK)
         status = goleak_glk_say_until(reader, stream, UINT64_MAX, &next, problem);
+    if (status == GOLEAK_OK)
+        status = goleak_glk_tell_all(reader, stream);
     if (status == GOLEAK_OK && head->flags & GOLEAK_GLK_IN_ORDER && stream->batch->count != 0)
         stream->batch->in_order = are_in_order(stream);
     if (status == GOLEAK_OK && head->flags & GOLEAK_GLK_CUT)

@@ -1,6 +1,7 @@
 /* glk_items - see glk_read.h. */
 #include "format/glk_read.h"
 
+#include "format/glk_column.h"
 #include "format/varint.h"
 
 /* ---- what comes between events ---- */
@@ -50,15 +51,54 @@ static enum goleak_status take_go(struct goleak_reader *reader, const struct gol
     return GOLEAK_OK;
 }
 
-enum goleak_status goleak_glk_say_until(struct goleak_reader *reader, const struct goleak_glk_stream *stream,
-                                        uint64_t event, size_t *next, const char **problem)
+static bool take_marks(const uint8_t *at, const uint8_t *end, struct goleak_trace_marks *marks)
+{
+    struct goleak_marked_generation generation;
+    uint64_t flags, boot = 0, threads;
+    if (!goleak_varint_take(&at, end, &generation.number) || !goleak_varint_take(&at, end, &generation.ticks) ||
+        !goleak_varint_take(&at, end, &flags) ||
+        ((flags & GOLEAK_GLK_HAS_BOOT) != 0 && !goleak_varint_take(&at, end, &boot)) ||
+        !goleak_varint_take(&at, end, &threads) || threads > GOLEAK_MARKED)
+        return false;
+    marks->thread_count = 0;
+    for (uint64_t i = 0; i < threads; i++)
+        if (!goleak_varint_take(&at, end, &marks->threads[marks->thread_count++]))
+            return false;
+    marks->all_told = marks->all_told || (flags & GOLEAK_GLK_ALL_TOLD) != 0;
+    marks->has_boot = (flags & GOLEAK_GLK_HAS_BOOT) != 0;
+    marks->boot_ns = goleak_unzigzag(boot);
+    if (generation.number != 0 && marks->generation_count < GOLEAK_MARKED)
+        marks->generations[marks->generation_count++] = generation;
+    return true;
+}
+
+static void take_generation(struct goleak_glk_stream *stream, const uint8_t *at, const uint8_t *end,
+                            const char **problem)
+{
+    const struct goleak_batch *batch = stream->batch;
+    const bool before = stream->marks.all_told;
+    *problem = take_marks(at, end, &stream->marks) ? NULL : "found a generation that cannot be read";
+    if (stream->part.facts != NULL)
+        stream->part.facts->marks = stream->marks;
+    if (!stream->marks.all_told || before || !stream->part.joined)
+        return;
+    stream->tells_all = true;
+    const struct goleak_event *last = batch->count != 0 ? &batch->events[batch->count - 1] : NULL;
+    stream->told_ns = last != NULL && (last->has & GOLEAK_HAS_TIME) != 0 ? last->time_ns : stream->last_ns;
+}
+
+enum goleak_status goleak_glk_say_until(struct goleak_reader *reader, struct goleak_glk_stream *stream, uint64_t event,
+                                        size_t *next, const char **problem)
 {
     enum goleak_status status = GOLEAK_OK;
     for (; *next < reader->remark_count && reader->remarks[*next].event < event && status == GOLEAK_OK; (*next)++) {
         const struct goleak_glk_remark *remark = &reader->remarks[*next];
         const char *own = NULL;
-        status = remark->item == GOLEAK_GLK_NOTE ? take_note(reader, stream, remark->at, remark->end, &own)
-                                                 : take_go(reader, stream, remark->at, remark->end, &own);
+        if (remark->item == GOLEAK_GLK_GENERATION)
+            take_generation(stream, remark->at, remark->end, &own);
+        else
+            status = remark->item == GOLEAK_GLK_NOTE ? take_note(reader, stream, remark->at, remark->end, &own)
+                                                     : take_go(reader, stream, remark->at, remark->end, &own);
         *problem = own != NULL ? own : *problem;
     }
     return status;
@@ -149,6 +189,7 @@ enum goleak_status goleak_glk_take_tables(struct goleak_reader *reader, struct g
         case GOLEAK_GLK_SOURCE: status = stream == NULL ? take_source(reader, at, next, &own) : GOLEAK_OK; break;
         case GOLEAK_GLK_FACTS: status = stream == NULL ? take_facts(reader, at, next, &own) : GOLEAK_OK; break;
         case GOLEAK_GLK_NOTE:
+        case GOLEAK_GLK_GENERATION:
         case GOLEAK_GLK_GO: status = add_remark(reader, item, at, next, &own); break;
         default:
             if (stream != NULL) /* what is unknown there is skipped */

@@ -59,18 +59,23 @@ enum goleak_glk_kind { GOLEAK_GLK_SOURCE_BLOCK = 1, GOLEAK_GLK_EVENT_BLOCK = 2, 
 
 /* Items of the tables. */
 enum goleak_glk_item {
-    GOLEAK_GLK_STRINGS = 1, /* first number · (size · bytes)…                */
-    GOLEAK_GLK_FRAMES = 2,  /* first number · (function · text)…             */
-    GOLEAK_GLK_STACKS = 3,  /* first number · (count · frames…)…             */
-    GOLEAK_GLK_SLOTS = 4,   /* first number · column                         */
-    GOLEAK_GLK_PLACES = 5,  /* (address · 1: after a call · function · file · line)… */
-    GOLEAK_GLK_NOTE = 6,    /* event · count · line · column · offset · name · sentence [· input] */
-    GOLEAK_GLK_GO = 7,      /* event · low · high · name of `from` · text    */
-    GOLEAK_GLK_KIND = 8,    /* kind u8 · word                                */
-    GOLEAK_GLK_SOURCE = 9,  /* flags · pid · name · format                   */
-    GOLEAK_GLK_FACTS = 10,  /* source · events · notes · bytes · format · form */
-    GOLEAK_GLK_INDEX = 11   /* (offset · source · events · first_ns · span_ns)… */
+    GOLEAK_GLK_STRINGS = 1,    /* first number · (size · bytes)…                */
+    GOLEAK_GLK_FRAMES = 2,     /* first number · (function · text)…             */
+    GOLEAK_GLK_STACKS = 3,     /* first number · (count · frames…)…             */
+    GOLEAK_GLK_SLOTS = 4,      /* first number · column                         */
+    GOLEAK_GLK_PLACES = 5,     /* (address · 1: after a call · function · file · line)… */
+    GOLEAK_GLK_NOTE = 6,       /* event · count · line · column · offset · name · sentence [· input] */
+    GOLEAK_GLK_GO = 7,         /* event · low · high · name of `from` · text    */
+    GOLEAK_GLK_KIND = 8,       /* kind u8 · word                                */
+    GOLEAK_GLK_SOURCE = 9,     /* flags · pid · name · format                   */
+    GOLEAK_GLK_FACTS = 10,     /* source · events · notes · bytes · format · form */
+    GOLEAK_GLK_INDEX = 11,     /* (offset · source · events · first_ns · span_ns)… */
+    GOLEAK_GLK_GENERATION = 12 /* event · number · ticks · flags [· boot] · count · threads… */
 };
+
+/* Flags of a generation. */
+#define GOLEAK_GLK_ALL_TOLD 1u
+#define GOLEAK_GLK_HAS_BOOT 2u
 
 /* Flag of a source: what a recorder said beside its recording. */
 #define GOLEAK_GLK_MESSAGES 1u

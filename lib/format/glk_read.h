@@ -24,11 +24,14 @@ struct goleak_glk_stream {
     bool doubt;       /* what a lost block told may be missing */
     uint64_t missing; /* blocks since the tables began: at most so many were its own */
     uint64_t since;   /* the block with which the tables began */
+    struct goleak_trace_marks marks;
+    bool tells_all; /* that all who live have been told of is to be told, at this time: */
+    int64_t told_ns;
 };
 
 #define GOLEAK_GLK_NO_BLOCK UINT64_MAX
 
-/* A complaint or a Go version, and the event of the block before which it comes. */
+/* A complaint, a Go version or a generation, and the event of the block before which it comes. */
 struct goleak_glk_remark {
     uint64_t event;
     const uint8_t *at, *end;
@@ -104,9 +107,9 @@ enum goleak_status goleak_glk_push(struct goleak_reader *reader, struct goleak_g
 
 /* ---- glk_items.c ---- */
 
-/* The complaints and Go versions that come before this event of the block. */
-enum goleak_status goleak_glk_say_until(struct goleak_reader *reader, const struct goleak_glk_stream *stream,
-                                        uint64_t event, size_t *next, const char **problem);
+/* What is said before this event of the block. */
+enum goleak_status goleak_glk_say_until(struct goleak_reader *reader, struct goleak_glk_stream *stream, uint64_t event,
+                                        size_t *next, const char **problem);
 
 /* What a block tells for the first time. `stream` is NULL in blocks that are of none. */
 enum goleak_status goleak_glk_take_tables(struct goleak_reader *reader, struct goleak_glk_stream *stream,
@@ -114,6 +117,9 @@ enum goleak_status goleak_glk_take_tables(struct goleak_reader *reader, struct g
                                           const char **problem);
 
 /* ---- glk_deliver.c ---- */
+
+/* That all have been told of, where it is to be told, and has room. */
+enum goleak_status goleak_glk_tell_all(struct goleak_reader *reader, struct goleak_glk_stream *stream);
 
 /* Pushes the events of the block that is open. */
 enum goleak_status goleak_glk_run_events(struct goleak_reader *reader, struct goleak_glk_stream *stream,

@@ -476,6 +476,41 @@ enum goleak_status goleak_writer_go_version(struct goleak_writer *writer, size_t
     return goleak_writer_go(writer, source, &reasons, error);
 }
 
+/* number 0: of none. */
+static enum goleak_status tell_generation(struct goleak_writer *writer, struct goleak_glk_source *source,
+                                          const struct goleak_trace_marks *marks,
+                                          const struct goleak_marked_generation *generation, struct goleak_error *error)
+{
+    struct goleak_buf *out = &source->note_bytes;
+    const size_t from = out->size;
+    goleak_glk_put_number(out, generation->number);
+    goleak_glk_put_number(out, generation->ticks);
+    goleak_glk_put_number(out,
+                          (marks->all_told ? GOLEAK_GLK_ALL_TOLD : 0) | (marks->has_boot ? GOLEAK_GLK_HAS_BOOT : 0));
+    if (marks->has_boot)
+        goleak_glk_put_signed(out, marks->boot_ns);
+    goleak_glk_put_number(out, marks->thread_count);
+    for (size_t i = 0; i < marks->thread_count; i++)
+        goleak_glk_put_number(out, marks->threads[i]);
+    source->all_told = marks->all_told;
+    return add_note(writer, source, GOLEAK_GLK_GENERATION, from, error);
+}
+
+enum goleak_status goleak_writer_generations(struct goleak_writer *writer, size_t index,
+                                             const struct goleak_trace_marks *marks, struct goleak_error *error)
+{
+    static const struct goleak_marked_generation none = { 0, 0 };
+    enum goleak_status status = check(writer, index, error);
+    if (status != GOLEAK_OK)
+        return status;
+    struct goleak_glk_source *source = &writer->sources[index];
+    while (source->generations < marks->generation_count && status == GOLEAK_OK)
+        status = tell_generation(writer, source, marks, &marks->generations[source->generations++], error);
+    if (status == GOLEAK_OK && marks->all_told && !source->all_told)
+        status = tell_generation(writer, source, marks, &none, error);
+    return status;
+}
+
 static void set_text(struct goleak_writer *writer, char **text, const char *to)
 {
     char *copy = copy_text(writer, to);

@@ -5,6 +5,7 @@
 #ifndef GOLEAK_FORMAT_GLK_WRITER_H
 #define GOLEAK_FORMAT_GLK_WRITER_H
 
+#include "format/format.h"
 #include "model/health.h"
 #include "model/reasons.h"
 #include "model/symbols.h"
@@ -29,6 +30,10 @@ enum goleak_status goleak_writer_note(struct goleak_writer *writer, size_t sourc
 /* What is known of the Go version by now. */
 enum goleak_status goleak_writer_go(struct goleak_writer *writer, size_t source, const struct goleak_reasons *reasons,
                                     struct goleak_error *error);
+
+/* Of a Go trace: what its generations tell of the process, as far as that was not told before. Behind their events. */
+enum goleak_status goleak_writer_generations(struct goleak_writer *writer, size_t source,
+                                             const struct goleak_trace_marks *marks, struct goleak_error *error);
 
 /* What its bytes have turned out to be. */
 void goleak_writer_format(struct goleak_writer *writer, size_t source, const char *format);

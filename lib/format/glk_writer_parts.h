@@ -65,6 +65,8 @@ struct goleak_glk_source {
     uint64_t total, facts_events, notes_told, bytes;
     bool has_facts;
     uint32_t candidates; /* of the Go version, as last told; 0: never */
+    size_t generations;  /* that were told */
+    bool all_told;
 };
 
 struct goleak_glk_indexed {

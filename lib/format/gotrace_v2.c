@@ -40,7 +40,6 @@ struct goleak_reader {
     uint64_t damage_count; /* of what is before the present generation */
     bool hole, hole_before; /* something was left out since the last generation was run; and between the two before */
     bool unsettled;         /* some may have ended in what was damaged */
-    bool all_told;          /* all that lived at some time have been told of */
     struct goleak_trace_marks marks; /* but its threads */
     uint64_t hole_at;       /* offset of what is left out */
     size_t hole_bytes;      /* of it, so many are gone already */
@@ -95,25 +94,28 @@ static void check_clock(struct goleak_reader *reader)
                                  snapshot, generation->number);
 }
 
-static void mark_generation(struct goleak_reader *reader)
+static struct goleak_marked_generation mark_of(const struct goleak_generation *generation)
+{
+    uint64_t first = UINT64_MAX;
+    for (size_t i = 0; i < generation->batch_count; i++)
+        first = generation->batches[i].time < first ? generation->batches[i].time : first;
+    return (struct goleak_marked_generation) { generation->number, first };
+}
+
+static void mark_generation(struct goleak_reader *reader, struct goleak_marked_generation mark)
 {
     const struct goleak_generation *generation = &reader->generation;
     struct goleak_trace_marks *marks = &reader->marks;
     if (generation->batch_count == 0)
         return;
-    marks->last_generation = generation->number;
     if (!marks->has_boot && generation->has_snapshot && generation->snapshot.mono_ns <= INT64_MAX &&
         generation->snapshot.wall_s <= UINT32_MAX && generation->snapshot.wall_ns < 1000000000) {
         marks->has_boot = true;
         marks->boot_ns = (int64_t)(generation->snapshot.wall_s * 1000000000 + generation->snapshot.wall_ns -
                                    generation->snapshot.mono_ns);
     }
-    if (marks->generation_count == GOLEAK_MARKED)
-        return;
-    uint64_t first = UINT64_MAX;
-    for (size_t i = 0; i < generation->batch_count; i++)
-        first = generation->batches[i].time < first ? generation->batches[i].time : first;
-    marks->generations[marks->generation_count++] = (struct goleak_marked_generation) { generation->number, first };
+    if (marks->generation_count < GOLEAK_MARKED)
+        marks->generations[marks->generation_count++] = mark;
 }
 
 /* So often something was said of what is missing, or cannot be. */
@@ -131,7 +133,7 @@ static enum goleak_status run_generation(struct goleak_reader *reader, bool whol
     if (status != GOLEAK_OK)
         return status;
     check_clock(reader);
-    mark_generation(reader);
+    const struct goleak_marked_generation mark = mark_of(generation);
     if (generation->frequency != 0)
         reader->frequency = generation->frequency;
     if (reader->frequency == 0)
@@ -145,11 +147,12 @@ static enum goleak_status run_generation(struct goleak_reader *reader, bool whol
     if (status == GOLEAK_OK && whole && reader->unsettled && !is_damaged && !reader->hole_before)
         status = goleak_scheduler_end_missing(&reader->scheduler, &settled);
     reader->unsettled = is_damaged || (reader->unsettled && !settled);
-    if (status == GOLEAK_OK && whole && reader->env.joined && !reader->all_told && !is_damaged &&
-        !reader->scheduler.misfits && !reader->hole_before) {
-        reader->all_told = true;
-        status = goleak_v2_tell_all_told(&reader->scheduler.out);
+    if (status == GOLEAK_OK && whole && !reader->marks.all_told && !is_damaged && !reader->scheduler.misfits &&
+        !reader->hole_before) {
+        reader->marks.all_told = true;
+        status = reader->env.joined ? goleak_v2_tell_all_told(&reader->scheduler.out) : GOLEAK_OK;
     }
+    mark_generation(reader, mark);
     reader->damage_count = damage_count;
     reader->hole_before = reader->hole;
     reader->hole = false;

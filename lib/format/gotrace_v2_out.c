@@ -193,6 +193,7 @@ enum goleak_status goleak_v2_tell_all_told(struct goleak_v2_out *out)
     struct goleak_event *event = goleak_v2_add(out, when, GOLEAK_EVENT_OTHER, 0, 0);
     event->time_ns = out->clock.last_ns;
     event->name = text;
+    out->told_beside++;
     return goleak_v2_is_full(out) ? goleak_v2_push(out) : GOLEAK_OK;
 }
 

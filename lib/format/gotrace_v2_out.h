@@ -49,6 +49,7 @@ struct goleak_v2_out {
     uint64_t pushed; /* events, in batches before this one */
     uint64_t untold, untold_pushed; /* events that are not told; of these, before this batch */
     int64_t untold_ns;              /* the last one's time */
+    uint64_t told_beside;           /* events that stand for none of the trace's */
     struct goleak_tickclock clock;
     bool late;     /* it stands still, and that is said */
     size_t sample; /* the next one */
@@ -81,7 +82,7 @@ static inline bool goleak_v2_is_full(const struct goleak_v2_out *out)
 }
 static inline uint64_t goleak_v2_events(const struct goleak_v2_out *out)
 {
-    return out->pushed + (uint64_t)(out->next - out->batch->events) + out->untold;
+    return out->pushed + (uint64_t)(out->next - out->batch->events) + out->untold - out->told_beside;
 }
 /* Who tells events without the clock leaves it behind: the last event has its last time. */
 static inline void goleak_v2_set_clock(struct goleak_v2_out *out)

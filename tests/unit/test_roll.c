@@ -18,7 +18,6 @@ static void mark(struct goleak_roll *roll, const uint64_t threads[3], uint64_t g
     roll->marks.generations[0] = (struct goleak_marked_generation) { generation, ticks };
     roll->marks.generations[1] = (struct goleak_marked_generation) { generation + 1, ticks + 1000 };
     roll->marks.generation_count = 2;
-    roll->marks.last_generation = generation + 1;
 }
 
 /* Two traces of a process, one behind the other, that tell these threads. */
