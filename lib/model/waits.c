@@ -264,9 +264,10 @@ static uint32_t find_both(struct goleak_waits *waits, struct goleak_record *reco
     struct goleak_habit *habit = goleak_habit_at(waits, index);
     if (habit->site != 0 && goleak_is_wait_site(&waits->sites[habit->site], record))
         return index;
-    const bool is_first = habit->site == 0;
+    const bool is_first = habit->site == 0, foreign = !is_first && waits->sites[habit->site].foreign;
     habit->site = add_site(waits, record);
     if (habit->site != 0) { /* what of another site lies between two of its own is not told: all that were before */
+        waits->sites[habit->site].foreign |= foreign; /* its wakers are not looked at again */
         habit->site_ended = is_first ? (uint32_t)waits->sites[habit->site].ended : 0;
         return index;
     }
@@ -318,6 +319,7 @@ ALWAYS_INLINE struct goleak_habit *end_first(struct goleak_waits *waits, struct 
     goleak_count_at_site(waits, habit, record, moment, waited);
     waits->sites[site].nobody += is_told && waker == NULL;
     waits->sites[site].strangers |= habit->strangers;
+    waits->sites[site].foreign |= waker != NULL && waker->site != record->site;
     return habit;
 }
 
@@ -353,6 +355,7 @@ NOINLINE void goleak_waits_add_waker(const struct goleak_waits *waits, const str
                                      struct goleak_habit *habit, const struct goleak_record *waker)
 {
     int which = habit->wakers[0] != 0;
+    waits->sites[habit->site].foreign |= waker->site != record->site;
     if (which == 1 && habit->wakers[1] == waker->index && habit->serials[1] == waker->serial)
         return;
     if (!goleak_has_started(waits->store, record, waker)) /* its own may be all that ever wake it */

@@ -102,6 +102,7 @@ struct goleak_wait_site {
     uint64_t ended;
     uint64_t nobody; /* of these ended by no goroutine */
     bool strangers;  /* some were ended by one whom its goroutine had not started */
+    bool foreign;    /* … by one that was started elsewhere than those who wait here */
     int64_t longest;
     int64_t last_begun, last_ended; /* moments, of any of those that ended */
     uint32_t buckets[GOLEAK_WAIT_BUCKETS]; /* of the waits that ended */

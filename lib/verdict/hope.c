@@ -685,6 +685,33 @@ static void look_at_locks(struct goleak_hope_search *search)
         }
 }
 
+static bool is_in_circle(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_hope_input *input = search->input;
+    return goleak_has_bit(search->stuck, record->index) &&
+           goleak_is_in_circle(record, goleak_waits_site(input->waits, record), input->limits,
+                               goleak_waited(record, input->last));
+}
+
+/* Those who wake each other, and nobody else does (whoever has a token of a pool, and gives it back): as long as one of
+ * them is somewhere else, and not stuck, any may be woken. */
+static void look_at_circles(struct goleak_hope_search *search)
+{
+    if (!search->any_circled || search->failed)
+        return;
+    for (uint32_t index = 1; index < search->hope->count; index++) {
+        const struct goleak_record *record = goleak_store_at(search->input->store, index);
+        if (search->hope->kinds[index] != GOLEAK_HOPE_NONE && !is_in_circle(search, record))
+            goleak_set_bit(search->lively_sites, record->site);
+    }
+    for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
+        for (uint64_t left = search->circled[word] & search->hopeless[word]; left != 0; left &= left - 1) {
+            const uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left);
+            if (goleak_has_bit(search->lively_sites, goleak_store_at(search->input->store, index)->site))
+                goleak_hope_give(search, index, GOLEAK_HOPE_MANY, 0);
+        }
+}
+
 /* One of those that a waker serves: alone, and of its place nobody else, or it has none of its own. */
 static void count_own(const struct goleak_hope_search *search, const struct goleak_related *served, size_t count,
                       uint32_t *own)
@@ -740,6 +767,7 @@ static void search_all(struct goleak_hope_search *search)
     find_partnered_sites(search);
     spread_first(search, search->input->holders != NULL);
     look_at_locks(search);
+    look_at_circles(search);
     for (; at < search->queued; at++)
         spread(search, take_queued(search, at));
     goleak_hope_look_beside(search);
@@ -763,6 +791,7 @@ static void search_all(struct goleak_hope_search *search)
     spread_on(search, up);
     up = search->queued;
     look_at_locks(search);
+    look_at_circles(search);
     if (up != search->queued) {
         spread_on(search, up);
         look_around(search);
@@ -806,11 +835,12 @@ static bool make_sets(struct goleak_hope_search *search, size_t nodes, size_t re
     uint64_t **by_record[] = { &search->wakers,  &search->first,      &search->hopeless, &search->idle,
                                &search->kept,    &search->read,       &search->pooled,   &search->helpers,
                                &search->resting, &search->collectors, &search->at_locks, &search->groups,
-                               &search->taken,   &search->stuck,      &search->in_sync,  &search->may_help };
+                               &search->taken,   &search->stuck,      &search->in_sync,  &search->may_help,
+                               &search->circled };
     uint64_t **by_node[] = { &search->alive,       &search->blocked, &search->helped, &search->wanted,
                              &search->wanted_more, &search->named,   &search->open };
-    uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites, &search->pool_sites,
-                             &search->paired_sites };
+    uint64_t **by_site[] = { &search->stuck_sites, &search->passed_sites, &search->quiet_sites,
+                             &search->pool_sites,  &search->paired_sites, &search->lively_sites };
     const struct {
         uint64_t ***sets;
         size_t count, words;

@@ -246,6 +246,15 @@ static inline bool goleak_is_collector(const struct goleak_habit *habit, const s
     return habit->others && !habit->strangers && site != NULL && !site->strangers;
 }
 
+/* Whoever woke those who wait like it was started where they were, so has waited there itself, or been served before them;
+ * and it has waited for far longer than any of them did. */
+static inline bool goleak_is_in_circle(const struct goleak_record *record, const struct goleak_wait_site *site,
+                                       const struct goleak_limits *limits, int64_t waited)
+{
+    return record->site != 0 && record->block_stack != 0 && record->reason != GOLEAK_REASON_SYNC && site != NULL &&
+           !site->foreign && site->nobody == 0 && waited / limits->together > site->longest;
+}
+
 /* A timer ended waits here, and the present one is not longer than that explains. */
 bool goleak_hope_timer(const struct goleak_waits *waits, const struct goleak_limits *limits,
                        const struct goleak_habit *here, int64_t waited);

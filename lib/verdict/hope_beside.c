@@ -330,11 +330,13 @@ static bool has_patience_with(const struct goleak_hope_search *search, struct he
 }
 
 /* Who asks is woken by others, and the helper, which never did so, is of its place itself, or has others of that place to
- * wake: each has its own. */
+ * wake: each has its own. Or those of its place wake each other, and nobody else ever did. */
 static bool is_anothers(const struct goleak_hope_search *search, const struct goleak_record *helper,
                         const struct goleak_asker *asker)
 {
     const struct goleak_hope_input *input = search->input;
+    if (search->any_circled && goleak_has_bit(search->circled, asker->record))
+        return helper->site != asker->site;
     if (!asker->served || asker->wakers[0] == helper->index || asker->wakers[1] == helper->index)
         return false;
     return helper->site == asker->site || goleak_hope_serves_another(input, search->hope, helper->index,

@@ -91,7 +91,11 @@ static void give_by_habit(struct goleak_hope_search *search, const struct goleak
         mark_collector(search, record);
     else if (often && here->others && record->reason == GOLEAK_REASON_SYNC)
         mark_at_lock(search, record);
-    else if (often && here->others)
+    else if (often && here->others &&
+             goleak_is_in_circle(record, goleak_waits_site(input->waits, record), input->limits, waited)) {
+        goleak_set_bit(search->circled, record->index);
+        search->any_circled = true;
+    } else if (often && here->others)
         give_first(search, record, GOLEAK_HOPE_MANY);
 }
 

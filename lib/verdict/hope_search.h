@@ -51,6 +51,7 @@ struct goleak_hope_search {
     uint64_t *taken;               /* … and `whom`, who got it, may go on to read it */
     uint64_t *collectors;          /* all who ever woke it were started by itself */
     uint64_t *at_locks;            /* many woke it where it waits for a lock: one who has that lives */
+    uint64_t *circled; /* many woke it, and all who ever woke those who wait like it were of its own place */
     uint64_t *stuck;               /* it is blocked, whatever hope it has */
     uint64_t *may_help;            /* it may wake others that it has to do with: it is neither main nor the runtime's */
     uint64_t *in_sync;             /* it is blocked in package sync: at a lock, or in a WaitGroup */
@@ -59,7 +60,7 @@ struct goleak_hope_search {
     bool any_sender;               /* is stuck, on a channel that is told */
     uint64_t
         takes_signals[(UINT16_MAX + 1) / GOLEAK_WORD]; /* by process: somebody waits for those that the system sends */
-    bool any_at_lock;
+    bool any_at_lock, any_circled;
     bool any_collector;
     struct goleak_call_memo { /* which calls go on: many have the same stacks */
         uint32_t then, now;   /* stacks: of the creation, and of the spawner's last wait */
@@ -81,6 +82,7 @@ struct goleak_hope_search {
     /* By spawn site: some of its goroutines are hopeless; another one has passed where one may be; all were started
      * long ago; some may be an idle pool. */
     uint64_t *stuck_sites, *passed_sites, *quiet_sites, *pool_sites;
+    uint64_t *lively_sites; /* one of its place is not stuck */
     uint64_t *paired_sites; /* their goroutines were started with those of another one */
     size_t strings;
     uint8_t *standard; /* by string: a function of the standard library? 1 no, 2 yes, 0 not asked for yet */

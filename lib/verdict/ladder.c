@@ -378,6 +378,14 @@ static uint64_t births_alike(const struct goleak_case *c)
     return alike + (ended < c->rise->ended ? ended : c->rise->ended);
 }
 
+/* Of those who wait like it one in so many is woken again and again. */
+#define SERVED_ONE_IN 10
+
+static bool are_some_served(const struct goleak_case *c)
+{
+    return c->cohort != NULL && c->cohort->served * SERVED_ONE_IN >= c->cohort->count;
+}
+
 static bool is_ended_outside(const struct goleak_case *c)
 {
     return c->cohort != NULL && goleak_is_idler(c) && goleak_idlers[c->cohort->idler].outside;
@@ -429,8 +437,9 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
                    : GOLEAK_VERDICT_SUSPECT;
     if (c->older)
         return is_at_work(c) || c->leak_alike != 0 ? GOLEAK_VERDICT_SUSPECT : GOLEAK_VERDICT_UNKNOWN;
-    return startup && births_alike(c) < c->input->limits->endless_created ? GOLEAK_VERDICT_SUSPECT
-                                                                          : GOLEAK_VERDICT_LIKELY;
+    return startup && (births_alike(c) < c->input->limits->endless_created || are_some_served(c))
+               ? GOLEAK_VERDICT_SUSPECT
+               : GOLEAK_VERDICT_LIKELY;
 }
 
 /* The sentences of one weight, in the order of the table. */

@@ -15,7 +15,8 @@ bool goleak_is_deserted(const struct goleak_case *c)
     if (habit == NULL || habit->wakers[0] == 0 || habit->nobody != 0 || c->hope != GOLEAK_HOPE_NONE)
         return false;
     const bool at_lock = c->record->reason == GOLEAK_REASON_SYNC && c->lock == NULL; /* one of many would have hope */
-    if (habit->others && !at_lock && !goleak_is_collector(habit, c->site))
+    if (habit->others && !at_lock && !goleak_is_collector(habit, c->site) &&
+        !goleak_is_in_circle(c->record, c->site, c->input->limits, c->waited))
         return false;
     for (int i = 0; i < 2; i++) {
         uint32_t waker = goleak_hope_waker(c->input->store, habit, i);
@@ -86,6 +87,11 @@ GOLEAK_RULE(waker_gone)
         goleak_say(out,
                    "woken here %" PRIu32 " times before, by many; but %s, which may have this lock, is stuck itself",
                    habit->ended, goleak_who(c->input, c->whom).text);
+    else if (habit->others && !goleak_is_collector(habit, c->site) && c->record->reason != GOLEAK_REASON_SYNC)
+        goleak_say(out,
+                   "woken here %" PRIu32 " times before, by many, all of its own place: of these, all that live are "
+                   "blocked themselves",
+                   habit->ended);
     else if (habit->others && !goleak_is_collector(habit, c->site))
         goleak_say(out, "woken here %" PRIu32 " times before, by many: nobody is left who is not blocked, but main",
                    habit->ended);
