@@ -98,6 +98,42 @@ static void three_wakers_are_many(void **state)
     assert_true(goleak_waits_here(&waits, &record)->others);
 }
 
+static bool is_foreign(const struct goleak_record *record)
+{
+    return goleak_waits_site(&waits, record)->foreign;
+}
+
+/* Whoever of its own place, or of another one, has woken it: at the first wait, or a later one, and where the wait site of
+ * one place is another one meanwhile, with the same waker. */
+static void a_site_knows_whether_others_wake_there(void **state)
+{
+    const struct goleak_record own = { .index = 1, .serial = 100, .site = 3 },
+                               other = { .index = 2, .serial = 200, .site = 4 };
+    struct goleak_record record = parked(GOLEAK_REASON_CHAN_RECV, 5), moved = parked(GOLEAK_REASON_CHAN_RECV, 8);
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        goleak_waits_begin(&waits, &record, 0xc000);
+        goleak_waits_end_by(&waits, &record, 10, i < 2 ? &own : &other);
+        assert_int_equal(is_foreign(&record), i == 2);
+    }
+    for (int i = 0; i < 2; i++) { /* the second time its site is known */
+        struct goleak_record first = parked(GOLEAK_REASON_CHAN_RECV, 6 + (uint32_t)i);
+        goleak_waits_begin(&waits, &first, 0xd000);
+        goleak_waits_end_by(&waits, &first, 10, &own);
+        assert_false(is_foreign(&first));
+        struct goleak_record second = parked(GOLEAK_REASON_CHAN_RECV, 6 + (uint32_t)i);
+        goleak_waits_begin(&waits, &second, 0xd000);
+        goleak_waits_end_by(&waits, &second, 10, &other);
+        assert_true(is_foreign(&second));
+    }
+    goleak_waits_begin(&waits, &moved, 0xe000);
+    goleak_waits_end_by(&waits, &moved, 10, &other);
+    moved.block_stack = 9;
+    goleak_waits_begin(&waits, &moved, 0xe000);
+    goleak_waits_end_by(&waits, &moved, 10, &own);
+    assert_true(is_foreign(&moved));
+}
+
 /* Of its own kind: what was before its first wake-up does not count. Of another site nobody knows what was between. */
 static void the_longest_gap_between_two_wake_ups_is_kept(void **state)
 {
@@ -405,6 +441,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_place_remembers_who_woke_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wake_up_by_somebody_is_told_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(three_wakers_are_many, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_site_knows_whether_others_wake_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_longest_gap_between_two_wake_ups_is_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_an_object_reason_and_stack_are_the_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_not_seen_to_begin_is_not_counted, set_up, tear_down),
