@@ -149,10 +149,10 @@ static enum goleak_status tap(void *context, struct goleak_batch **batch)
             part->newest_ns = (*batch)->events[i].time_ns;
     tell_format(source);
     status = goleak_writer_batch(convert->writer, index_of(source), (*batch)->events, (*batch)->count,
-                                 (*batch)->in_order, source->facts.relative_time, &convert->failure);
+                                 (*batch)->in_order, source->facts.relative_time, &source->facts.marks,
+                                 &convert->failure);
     goleak_batch_empty(*batch);
-    /* The batch may have been begun with a generation's last events. */
-    return status == GOLEAK_OK ? tell_generations(source) : status;
+    return status;
 }
 
 /* ---- one path ---- */

@@ -82,7 +82,7 @@ static uint64_t hash_start(const struct look *look, const struct goleak_event *e
     if (start == 0 && (event->has & GOLEAK_HAS_STARTPC) && symbols->resolver != NULL)
         start = goleak_symbols_start(symbols, event->startpc);
     const char *name = goleak_symbols_text(symbols, start);
-    bool told = name[0] != '\0' && !goleak_symbols_is_address(symbols, start, &address);
+    bool told = name[0] != '\0' && !goleak_name_is_lost(name) && !goleak_symbols_is_address(symbols, start, &address);
     return told ? hash_text(name) : 0;
 }
 

@@ -26,7 +26,8 @@ static int by_goid(const void *a, const void *b)
 
 static bool is_kept(const struct goleak_roll_list *list, uint64_t goid)
 {
-    return (goleak_hash_u64(goid) >> 32 & list->mask) == 0;
+    const uint64_t hash = goleak_hash_u64(goid);
+    return ((hash >> 32 | hash << 32) & list->mask) == 0; /* all of its bits, or many could be kept for ever */
 }
 
 /* One of each goid, of those that are kept. */
@@ -150,8 +151,8 @@ static bool find_again(const struct goleak_roll *early, const struct goleak_roll
     if (find(&early->lists[GOLEAK_ROLL_ENDED], member) != NULL)
         return false;
     if (before == NULL) {
-        known->missing +=
-            is_kept(found, member->goid) && is_kept(born, member->goid) && member->goid + GIVEN_LATE <= found->last;
+        known->missing += early->marks.all_told && is_kept(found, member->goid) && is_kept(born, member->goid) &&
+                          member->goid + GIVEN_LATE <= found->last;
         return true;
     }
     const bool told = before->start != 0 && member->start != 0;
@@ -171,10 +172,12 @@ enum goleak_roll_answer goleak_roll_compare(const struct goleak_roll *early, con
     struct known known = { .chance = 1 };
     if (early->lists[GOLEAK_ROLL_FOUND].count == 0 || found->count == 0)
         return GOLEAK_ROLL_PERHAPS; /* they are no Go traces */
+    if (generations != GOLEAK_ROLL_PERHAPS) /* whatever the wall clock was set to meanwhile */
+        return generations;
     if (is_another_boot(&early->marks, &late->marks))
         return GOLEAK_ROLL_ANOTHER;
-    if (generations != GOLEAK_ROLL_PERHAPS || overlap)
-        return generations; /* who is found in both, or born in both, may live and end in both */
+    if (overlap)
+        return GOLEAK_ROLL_PERHAPS; /* who is found in both, or born in both, may live and end in both */
     if (is_born_again(early, born))
         return GOLEAK_ROLL_ANOTHER;
     for (size_t i = 0; i < found->count; i++)

@@ -104,7 +104,7 @@ static enum goleak_status get_section(struct goleak_reader *reader, struct golea
 static void doubt_all(struct goleak_reader *reader)
 {
     for (size_t i = 0; i < reader->stream_count; i++) {
-        reader->streams[i].doubt = true;
+        reader->streams[i].doubt = reader->streams[i].torn = true;
         goleak_glk_tables_doubt(&reader->streams[i].tables);
     }
 }
@@ -225,6 +225,7 @@ static enum goleak_status take_block(struct goleak_reader *reader, const struct 
         stream = &reader->streams[head->source];
         begin_tables(stream, head);
         stream->doubt = stream->doubt || *damaged;
+        stream->torn = stream->torn || *damaged;
         stream->missing += *damaged;
     }
     reader->remark_count = 0;
@@ -236,7 +237,7 @@ static enum goleak_status take_block(struct goleak_reader *reader, const struct 
     if (status == GOLEAK_OK && problem != NULL) {
         goleak_glk_damage(reader, reader->parsed, "%s, in block %" PRIu64, problem, head->number);
         if (stream != NULL) { /* what stood there is lost, and no more */
-            stream->doubt = true;
+            stream->doubt = stream->torn = true;
             stream->missing++;
         }
     }

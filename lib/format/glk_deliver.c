@@ -149,6 +149,38 @@ enum goleak_status goleak_glk_tell_all(struct goleak_reader *reader, struct gole
     return event->name != 0 ? GOLEAK_OK : goleak_glk_memory(reader);
 }
 
+/* So many of the block's events come before the next generation is told of. */
+static uint64_t next_generation(const struct goleak_reader *reader, size_t next)
+{
+    while (next < reader->remark_count && reader->remarks[next].item != GOLEAK_GLK_GENERATION)
+        next++;
+    return next < reader->remark_count ? reader->remarks[next].event : UINT64_MAX;
+}
+
+static enum goleak_status push(struct goleak_reader *reader, struct goleak_glk_stream *stream,
+                               const struct goleak_glk_head *head)
+{
+    stream->batch->in_order = (head->flags & GOLEAK_GLK_IN_ORDER) != 0 && are_in_order(stream);
+    return goleak_glk_push(reader, stream);
+}
+
+/* What is told behind the events that there are by now. Whoever is asked for a generation knows its events, and no other. */
+static enum goleak_status say_behind(struct goleak_reader *reader, struct goleak_glk_stream *stream,
+                                     const struct goleak_glk_head *head, size_t *next, const char **problem)
+{
+    const uint64_t at = reader->block->at;
+    enum goleak_status status = goleak_glk_say_until(reader, stream, at, next, problem);
+    bool marked = false;
+    for (; status == GOLEAK_OK && *next < reader->remark_count && reader->remarks[*next].event == at &&
+           reader->remarks[*next].item == GOLEAK_GLK_GENERATION; marked = true)
+        status = goleak_glk_say_one(reader, stream, next, problem);
+    if (status == GOLEAK_OK && stream->batch->count == GOLEAK_BATCH_EVENTS)
+        status = push(reader, stream, head);
+    if (status == GOLEAK_OK)
+        status = goleak_glk_tell_all(reader, stream);
+    return status == GOLEAK_OK && marked ? push(reader, stream, head) : status;
+}
+
 enum goleak_status goleak_glk_run_events(struct goleak_reader *reader, struct goleak_glk_stream *stream,
                                          const struct goleak_glk_head *head, const char **problem)
 {
@@ -158,8 +190,10 @@ enum goleak_status goleak_glk_run_events(struct goleak_reader *reader, struct go
     while (block->at < block->count && status == GOLEAK_OK && *problem == NULL) {
         struct goleak_batch *batch = stream->batch;
         size_t from = batch->count, part = GOLEAK_BATCH_EVENTS - from, left = block->count - block->at;
+        const uint64_t generation = next_generation(reader, next);
         const struct goleak_counters before = { block->last_count, block->last_blocked };
         part = part < left ? part : left;
+        part = generation > block->at && generation - block->at < part ? (size_t)(generation - block->at) : part;
         status = goleak_glk_events_next(block, batch, part, problem);
         if (status != GOLEAK_OK || *problem != NULL)
             break;
@@ -168,14 +202,9 @@ enum goleak_status goleak_glk_run_events(struct goleak_reader *reader, struct go
         tell_creations(reader, batch->events + from, part);
         if (!name_stacks(reader, batch->events + from, part))
             return goleak_glk_memory(reader);
-        status = goleak_glk_say_until(reader, stream, block->at, &next, problem);
-        if (status == GOLEAK_OK && batch->count == GOLEAK_BATCH_EVENTS) {
-            batch->in_order = (head->flags & GOLEAK_GLK_IN_ORDER) != 0 && are_in_order(stream);
-            status = goleak_glk_push(reader, stream);
-        }
-        if (status == GOLEAK_OK)
-            status = goleak_glk_tell_all(reader, stream);
+        status = say_behind(reader, stream, head, &next, problem);
     }
+    stream->torn = stream->torn || *problem != NULL;
     reader->events += block->at - block->unknown;
     if (stream->part.facts != NULL)
         stream->part.facts->events += block->at - block->unknown;

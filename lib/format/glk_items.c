@@ -78,6 +78,7 @@ static void take_generation(struct goleak_glk_stream *stream, const uint8_t *at,
     const struct goleak_batch *batch = stream->batch;
     const bool before = stream->marks.all_told;
     *problem = take_marks(at, end, &stream->marks) ? NULL : "found a generation that cannot be read";
+    stream->marks.all_told = before || (stream->marks.all_told && !stream->torn);
     if (stream->part.facts != NULL)
         stream->part.facts->marks = stream->marks;
     if (!stream->marks.all_told || before || !stream->part.joined)
@@ -87,20 +88,27 @@ static void take_generation(struct goleak_glk_stream *stream, const uint8_t *at,
     stream->told_ns = last != NULL && (last->has & GOLEAK_HAS_TIME) != 0 ? last->time_ns : stream->last_ns;
 }
 
+enum goleak_status goleak_glk_say_one(struct goleak_reader *reader, struct goleak_glk_stream *stream, size_t *next,
+                                      const char **problem)
+{
+    enum goleak_status status = GOLEAK_OK;
+    const struct goleak_glk_remark *remark = &reader->remarks[(*next)++];
+    const char *own = NULL;
+    if (remark->item == GOLEAK_GLK_GENERATION)
+        take_generation(stream, remark->at, remark->end, &own);
+    else
+        status = remark->item == GOLEAK_GLK_NOTE ? take_note(reader, stream, remark->at, remark->end, &own)
+                                                 : take_go(reader, stream, remark->at, remark->end, &own);
+    *problem = own != NULL ? own : *problem;
+    return status;
+}
+
 enum goleak_status goleak_glk_say_until(struct goleak_reader *reader, struct goleak_glk_stream *stream, uint64_t event,
                                         size_t *next, const char **problem)
 {
     enum goleak_status status = GOLEAK_OK;
-    for (; *next < reader->remark_count && reader->remarks[*next].event < event && status == GOLEAK_OK; (*next)++) {
-        const struct goleak_glk_remark *remark = &reader->remarks[*next];
-        const char *own = NULL;
-        if (remark->item == GOLEAK_GLK_GENERATION)
-            take_generation(stream, remark->at, remark->end, &own);
-        else
-            status = remark->item == GOLEAK_GLK_NOTE ? take_note(reader, stream, remark->at, remark->end, &own)
-                                                     : take_go(reader, stream, remark->at, remark->end, &own);
-        *problem = own != NULL ? own : *problem;
-    }
+    while (*next < reader->remark_count && reader->remarks[*next].event < event && status == GOLEAK_OK)
+        status = goleak_glk_say_one(reader, stream, next, problem);
     return status;
 }
 

@@ -22,6 +22,7 @@ struct goleak_glk_stream {
     struct goleak_glk_tables tables;
     int64_t last_ns;  /* of the events that are said to be in order */
     bool doubt;       /* what a lost block told may be missing */
+    bool torn;        /* some of its events may be, too */
     uint64_t missing; /* blocks since the tables began: at most so many were its own */
     uint64_t since;   /* the block with which the tables began */
     struct goleak_trace_marks marks;
@@ -106,6 +107,10 @@ void goleak_glk_speak_of(const struct goleak_reader *reader, const struct goleak
 enum goleak_status goleak_glk_push(struct goleak_reader *reader, struct goleak_glk_stream *stream);
 
 /* ---- glk_items.c ---- */
+
+/* The next remark. */
+enum goleak_status goleak_glk_say_one(struct goleak_reader *reader, struct goleak_glk_stream *stream, size_t *next,
+                                      const char **problem);
 
 /* What is said before this event of the block. */
 enum goleak_status goleak_glk_say_until(struct goleak_reader *reader, struct goleak_glk_stream *stream, uint64_t event,

@@ -308,18 +308,19 @@ void goleak_writer_borrow(struct goleak_writer *writer, size_t source, const str
             writer->sources[source].frames_told = writer->sources[i].frames_told;
 }
 
+/* A block that is full is written when there is more: what its last event leads to is told in it. */
 static bool take_events(struct goleak_writer *writer, struct goleak_glk_source *source,
                         const struct goleak_event *events, size_t count)
 {
     while (count != 0) {
+        if (source->count == GOLEAK_GLK_BLOCK_EVENTS && !goleak_writer_flush_source(writer, source, false))
+            return false;
         size_t part = GOLEAK_GLK_BLOCK_EVENTS - source->count;
         part = part < count ? part : count;
         memcpy(source->events + source->count, events, part * sizeof *events);
         source->count += part;
         events += part;
         count -= part;
-        if (source->count == GOLEAK_GLK_BLOCK_EVENTS && !goleak_writer_flush_source(writer, source, false))
-            return false;
     }
     return true;
 }
@@ -364,24 +365,6 @@ enum goleak_status goleak_writer_event(struct goleak_writer *writer, size_t sour
     if ((event->has & GOLEAK_HAS_STACK) != 0 && !is_of(&of->own.stacks, event->stack))
         return usage(writer, error, "the event's stack is no number that goleak_writer_stack gave for this source");
     return take_events(writer, &writer->sources[source], event, 1) ? GOLEAK_OK : copy_failure(writer, error);
-}
-
-enum goleak_status goleak_writer_batch(struct goleak_writer *writer, size_t index, const struct goleak_event *events,
-                                       size_t count, bool in_order, bool relative, struct goleak_error *error)
-{
-    enum goleak_status status = check(writer, index, error);
-    if (status != GOLEAK_OK)
-        return status;
-    struct goleak_glk_source *source = &writer->sources[index];
-    bool differs = source->in_order != in_order || source->relative != relative;
-    if (differs && source->count != 0 && !goleak_writer_flush_source(writer, source, false))
-        return copy_failure(writer, error);
-    source->in_order = in_order;
-    source->relative = relative;
-    bool good = take_events(writer, source, events, count);
-    if (good && count % GOLEAK_GLK_BATCH != 0)
-        good = goleak_writer_flush_source(writer, source, true);
-    return good ? GOLEAK_OK : copy_failure(writer, error);
 }
 
 /* ---- what goes with them ---- */
@@ -509,6 +492,26 @@ enum goleak_status goleak_writer_generations(struct goleak_writer *writer, size_
     if (status == GOLEAK_OK && marks->all_told && !source->all_told)
         status = tell_generation(writer, source, marks, &none, error);
     return status;
+}
+
+enum goleak_status goleak_writer_batch(struct goleak_writer *writer, size_t index, const struct goleak_event *events,
+                                       size_t count, bool in_order, bool relative, const struct goleak_trace_marks *marks,
+                                       struct goleak_error *error)
+{
+    enum goleak_status status = check(writer, index, error);
+    if (status != GOLEAK_OK)
+        return status;
+    struct goleak_glk_source *source = &writer->sources[index];
+    bool differs = source->in_order != in_order || source->relative != relative;
+    if (differs && source->count != 0 && !goleak_writer_flush_source(writer, source, false))
+        return copy_failure(writer, error);
+    source->in_order = in_order;
+    source->relative = relative;
+    bool good = take_events(writer, source, events, count) &&
+                goleak_writer_generations(writer, index, marks, error) == GOLEAK_OK;
+    if (good && count % GOLEAK_GLK_BATCH != 0)
+        good = goleak_writer_flush_source(writer, source, true);
+    return good ? GOLEAK_OK : copy_failure(writer, error);
 }
 
 static void set_text(struct goleak_writer *writer, char **text, const char *to)

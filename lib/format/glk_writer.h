@@ -15,9 +15,10 @@
 void goleak_writer_borrow(struct goleak_writer *writer, size_t source, const struct goleak_symbols *symbols);
 
 /* Events as a reader has pushed them: the reader of the .glk will push the same batches.
- * `relative`: by its facts, times count from the recording's start. */
+ * `relative`: by its facts, times count from the recording's start. `marks`: of a Go trace, with these events. */
 enum goleak_status goleak_writer_batch(struct goleak_writer *writer, size_t source, const struct goleak_event *events,
-                                       size_t count, bool in_order, bool relative, struct goleak_error *error);
+                                       size_t count, bool in_order, bool relative, const struct goleak_trace_marks *marks,
+                                       struct goleak_error *error);
 
 /* Before its first event: blocks are packed by so many threads (of GOLEAK_WORKERS at most) beside the caller's, which
  * writes them. */

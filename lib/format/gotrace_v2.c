@@ -106,8 +106,6 @@ static void mark_generation(struct goleak_reader *reader, struct goleak_marked_g
 {
     const struct goleak_generation *generation = &reader->generation;
     struct goleak_trace_marks *marks = &reader->marks;
-    if (generation->batch_count == 0)
-        return;
     if (!marks->has_boot && generation->has_snapshot && generation->snapshot.mono_ns <= INT64_MAX &&
         generation->snapshot.wall_s <= UINT32_MAX && generation->snapshot.wall_ns < 1000000000) {
         marks->has_boot = true;
@@ -116,6 +114,22 @@ static void mark_generation(struct goleak_reader *reader, struct goleak_marked_g
     }
     if (marks->generation_count < GOLEAK_MARKED)
         marks->generations[marks->generation_count++] = mark;
+}
+
+/* Of a generation that is whole. Whoever is asked knows it behind all of its events, and before any other. */
+static enum goleak_status tell_marks(struct goleak_reader *reader, struct goleak_marked_generation mark)
+{
+    struct goleak_trace_marks *marks = &reader->marks;
+    struct goleak_v2_out *out = &reader->scheduler.out;
+    const bool all_told = marks->all_told || (!reader->scheduler.misfits && !reader->hole_before);
+    enum goleak_status status = GOLEAK_OK;
+    if (marks->all_told == all_told && marks->generation_count == GOLEAK_MARKED)
+        return GOLEAK_OK;
+    if (all_told && !marks->all_told && reader->env.joined)
+        status = goleak_v2_tell_all_told(out);
+    marks->all_told = all_told;
+    mark_generation(reader, mark);
+    return status == GOLEAK_OK ? goleak_v2_push(out) : status;
 }
 
 /* So often something was said of what is missing, or cannot be. */
@@ -147,12 +161,8 @@ static enum goleak_status run_generation(struct goleak_reader *reader, bool whol
     if (status == GOLEAK_OK && whole && reader->unsettled && !is_damaged && !reader->hole_before)
         status = goleak_scheduler_end_missing(&reader->scheduler, &settled);
     reader->unsettled = is_damaged || (reader->unsettled && !settled);
-    if (status == GOLEAK_OK && whole && !reader->marks.all_told && !is_damaged && !reader->scheduler.misfits &&
-        !reader->hole_before) {
-        reader->marks.all_told = true;
-        status = reader->env.joined ? goleak_v2_tell_all_told(&reader->scheduler.out) : GOLEAK_OK;
-    }
-    mark_generation(reader, mark);
+    if (status == GOLEAK_OK && whole && !is_damaged && generation->batch_count != 0)
+        status = tell_marks(reader, mark);
     reader->damage_count = damage_count;
     reader->hole_before = reader->hole;
     reader->hole = false;
