@@ -12,6 +12,8 @@
 /* Threads of a container have smaller numbers. */
 #define CONTAINER_THREADS 1024
 #define PROOF_THREADS 2
+/* A program starts the same ones each time, with these numbers. */
+#define STARTS_GOIDS 1024
 /* So many that live on, and so little chance. */
 #define PROOF_BORN 3
 #define PROOF_CHANCE 1e-6
@@ -157,7 +159,7 @@ static bool find_again(const struct goleak_roll *early, const struct goleak_roll
     }
     const bool told = before->start != 0 && member->start != 0;
     known->same++;
-    if (by_birth != NULL && told && by_birth->alike != 0) {
+    if (by_birth != NULL && told && by_birth->alike != 0 && member->goid >= STARTS_GOIDS) {
         known->born++;
         known->chance *= (double)by_birth->alike / (double)early->born;
     }

@@ -207,11 +207,17 @@ static bool prepare(struct goleak_merge *merge, struct goleak_event *event, bool
 
 /* ---- into the replay: who is there behind a gap ---- */
 
-/* A Go trace shows its first event behind a gap. */
-static bool calls(const struct goleak_lane *lane, const struct goleak_event *event)
+/* The Go trace that begins next, behind what others have recorded; NULL: none that is known by now. */
+static struct goleak_lane *next_caller(const struct goleak_merge *merge)
 {
-    return lane->tells_slots && !lane->called && lane->begun && lane->behind_ns != GOLEAK_NO_MOMENT &&
-           event->time_ns >= lane->first_ns;
+    struct goleak_lane *next = NULL;
+    for (size_t i = 0; i < merge->lane_count; i++) {
+        struct goleak_lane *lane = merge->lanes[i];
+        if (lane->tells_slots && !lane->called && lane->begun && lane->behind_ns != GOLEAK_NO_MOMENT &&
+            (next == NULL || lane->first_ns < next->first_ns))
+            next = lane;
+    }
+    return next;
 }
 
 /* Of all gaps before this trace it is known now who is left. Of its process. */
@@ -222,24 +228,33 @@ static void note_called(struct goleak_merge *merge, const struct goleak_lane *by
             merge->lanes[i]->gap.called = true;
 }
 
-static enum goleak_status call_roll(struct goleak_merge *merge, struct goleak_lane *lane,
+/* One that begins while another one calls (they may be the same trace) answers as everybody does. */
+static bool open_call(struct goleak_merge *merge, struct goleak_lane *lane)
+{
+    const struct goleak_gap before = { .from = lane->behind_ns, .until = lane->first_ns };
+    lane->called = true;
+    merge->replay->found_ns = lane->gap.until != 0 ? lane->first_ns : merge->replay->found_ns;
+    return (merge->call.open && lane->gap.until == 0) ||
+           goleak_rollcall_open(&merge->call, merge->replay, before,
+                                lane->first_ns >= INT64_MIN + SAME_NS ? lane->first_ns - SAME_NS : INT64_MIN);
+}
+
+static bool tells_all(const struct goleak_merge *merge, const struct goleak_event *event)
+{
+    return goleak_is_recorders(event) &&
+           strcmp(goleak_symbols_text(merge->replay->symbols, event->name), GOLEAK_TRACE_ALL_TOLD) == 0;
+}
+
+static enum goleak_status call_roll(struct goleak_merge *merge, const struct goleak_lane *lane,
                                     const struct goleak_event *event)
 {
     struct goleak_rollcall *call = &merge->call;
     struct goleak_record *record;
     uint16_t process;
-    if (calls(lane, event)) {
-        const struct goleak_gap before = { .from = lane->behind_ns, .until = lane->first_ns };
-        if (!goleak_rollcall_open(call, merge->replay, lane->index, before))
-            return goleak_alloc_failure(merge->alloc);
-        lane->called = true;
-        merge->replay->found_ns = lane->gap.until != 0 ? lane->first_ns : merge->replay->found_ns;
-    }
     const bool told = (event->has & GOLEAK_HAS_PID) != 0 || merge->replay->process_count == 1;
     if (!told || !find_process(merge->replay, event, &process))
         return GOLEAK_OK;
-    if (lane->index == call->lane && goleak_is_recorders(event) &&
-        strcmp(goleak_symbols_text(merge->replay->symbols, event->name), GOLEAK_TRACE_ALL_TOLD) == 0) {
+    if (lane->called && lane->first_ns >= call->gap.until && tells_all(merge, event)) {
         note_called(merge, lane);
         return goleak_rollcall_close(call, merge->replay, process);
     }
@@ -258,19 +273,26 @@ static enum goleak_status flush(struct goleak_merge *merge)
     size_t done, from = 0, count = merge->out->count;
     struct goleak_event *events = merge->out->events;
     merge->out->count = 0;
+    struct goleak_lane *caller = next_caller(merge);
     while (from < count && status == GOLEAK_OK) {
         size_t to = from + 1;
         struct goleak_lane *lane = merge->lanes[merge->out_lanes[from]];
-        const bool called = merge->call.open || calls(lane, &events[from]);
-        while (!mixed && !called && to < count && merge->out_lanes[to] == lane->index && !begins_or_ends(&events[to]))
+        for (; caller != NULL && events[from].time_ns >= caller->first_ns && status == GOLEAK_OK;
+             caller = next_caller(merge))
+            status = open_call(merge, caller) ? GOLEAK_OK : goleak_alloc_failure(merge->alloc);
+        const bool alone = mixed || merge->call.open;
+        while (!alone && to < count && merge->out_lanes[to] == lane->index && !begins_or_ends(&events[to]) &&
+               (caller == NULL || events[to].time_ns < caller->first_ns))
             to++;
         health->source = lane->source;
-        if (!prepare(merge, &events[from], mixed, &skip))
+        if (status == GOLEAK_OK && !prepare(merge, &events[from], mixed, &skip))
             status = goleak_alloc_failure(merge->alloc);
-        if (status == GOLEAK_OK && called)
+        if (status == GOLEAK_OK && merge->call.open)
             status = call_roll(merge, lane, &events[from]);
+        if (status != GOLEAK_OK)
+            break;
         from += skip;
-        if (status == GOLEAK_OK && from < to)
+        if (from < to)
             status = goleak_replay_run(merge->replay, events + from, to - from, GOLEAK_REPLAY_FORCE, &done);
         from = to;
     }

@@ -19,8 +19,8 @@ void goleak_rollcall_release(struct goleak_rollcall *call, struct goleak_alloc *
     *call = (struct goleak_rollcall) { 0 };
 }
 
-bool goleak_rollcall_open(struct goleak_rollcall *call, struct goleak_replay *replay, uint8_t lane,
-                          struct goleak_gap gap)
+bool goleak_rollcall_open(struct goleak_rollcall *call, struct goleak_replay *replay, struct goleak_gap gap,
+                          int64_t known_ns)
 {
     goleak_rollcall_release(call, replay->alloc);
     call->count = replay->store.count;
@@ -29,8 +29,8 @@ bool goleak_rollcall_open(struct goleak_rollcall *call, struct goleak_replay *re
     if (call->told == NULL)
         return false;
     call->open = true;
-    call->lane = lane;
     call->gap = gap;
+    call->known_ns = known_ns;
     return true;
 }
 
@@ -39,7 +39,18 @@ bool goleak_rollcall_open(struct goleak_rollcall *call, struct goleak_replay *re
 static bool was_known(const struct goleak_rollcall *call, const struct goleak_record *record)
 {
     return record->index <= call->count && (record->flags & GOLEAK_REC_SEEN) != 0 &&
-           record->state != GOLEAK_STATE_ENDED && record->since < call->gap.until;
+           record->state != GOLEAK_STATE_ENDED && record->since < call->known_ns;
+}
+
+/* Not all of a damaged trace's names are there. */
+static bool tells_stack(const struct goleak_replay *replay, uint32_t stack)
+{
+    const uint32_t *frames;
+    const size_t count = goleak_symbols_stack_frames(replay->symbols, stack, &frames);
+    size_t i = 0;
+    while (i < count && !goleak_name_is_lost(goleak_symbols_frame_function(replay->symbols, frames[i])))
+        i++;
+    return i == count;
 }
 
 static bool waits_on(const struct goleak_replay *replay, const struct goleak_event *event,
@@ -47,7 +58,8 @@ static bool waits_on(const struct goleak_replay *replay, const struct goleak_eve
 {
     if (event->status != STATUS_WAITING)
         return false;
-    if ((event->has & GOLEAK_HAS_STACK) != 0 && record->block_stack != 0)
+    if ((event->has & GOLEAK_HAS_STACK) != 0 && record->block_stack != 0 && tells_stack(replay, event->stack) &&
+        tells_stack(replay, record->block_stack))
         return goleak_symbols_are_one_stack(replay->symbols, event->stack, record->block_stack);
     const bool told = (event->has & GOLEAK_HAS_REASON) != 0 && record->reason != GOLEAK_REASON_NONE &&
                       record->reason != GOLEAK_REASON_UNKNOWN;

@@ -20,8 +20,8 @@
 
 struct goleak_rollcall {
     bool open;
-    uint8_t lane;          /* of the trace that calls */
-    struct goleak_gap gap; /* before it: from what was recorded last */
+    struct goleak_gap gap; /* before the trace that calls: from what was recorded last */
+    int64_t known_ns;      /* what others told before that, it may have told, too */
     uint32_t count;        /* records that there were */
     uint64_t *told;        /* bits, by record: it has told something since */
     size_t words;
@@ -29,8 +29,8 @@ struct goleak_rollcall {
 
 void goleak_rollcall_release(struct goleak_rollcall *call, struct goleak_alloc *alloc);
 /* False: memory. */
-bool goleak_rollcall_open(struct goleak_rollcall *call, struct goleak_replay *replay, uint8_t lane,
-                          struct goleak_gap gap);
+bool goleak_rollcall_open(struct goleak_rollcall *call, struct goleak_replay *replay, struct goleak_gap gap,
+                          int64_t known_ns);
 /* An event behind the gap, before it is replayed; record: whose it is, or NULL. */
 enum goleak_status goleak_rollcall_answer(struct goleak_rollcall *call, struct goleak_replay *replay,
                                           const struct goleak_event *event, const struct goleak_record *record);

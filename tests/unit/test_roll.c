@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "roll.h"
 #include "support/load.h"
 
@@ -18,6 +19,7 @@ static void mark(struct goleak_roll *roll, const uint64_t threads[3], uint64_t g
     roll->marks.generations[0] = (struct goleak_marked_generation) { generation, ticks };
     roll->marks.generations[1] = (struct goleak_marked_generation) { generation + 1, ticks + 1000 };
     roll->marks.generation_count = 2;
+    roll->marks.all_told = true;
 }
 
 /* Two traces of a process, one behind the other, that tell these threads. */
@@ -109,6 +111,10 @@ static void those_that_live_on_prove_it(void **state)
     find_many(rolls, 1, 3, 1);
     bear_many(rolls, 5000, 60, 3); /* (1 / 3) ^ 20 */
     assert_answer(rolls, SAME);
+    rolls = make(container); /* of a program's start */
+    find_many(rolls, 1, 3, 1);
+    bear_many(rolls, 624, 400, 40);
+    assert_answer(rolls, PERHAPS);
 }
 
 static void contradictions_are_of_another(void **state)
@@ -148,6 +154,13 @@ static void those_of_before_must_have_been_there(void **state)
     for (uint64_t goid = 5003; goid < 5007; goid++)
         goleak_roll_note(&rolls->late, GOLEAK_ROLL_FOUND, goid, 1);
     assert_answer(rolls, ANOTHER);
+    rolls = make(host); /* nor were all told of */
+    rolls->early.marks.all_told = false;
+    find_many(rolls, 5000, 40, 40);
+    goleak_roll_note(&rolls->early, GOLEAK_ROLL_FOUND, 90000, 1);
+    for (uint64_t goid = 5003; goid < 5007; goid++)
+        goleak_roll_note(&rolls->late, GOLEAK_ROLL_FOUND, goid, 1);
+    assert_answer(rolls, SAME);
     rolls = make(host); /* a P gives its goids late */
     find_many(rolls, 5000, 40, 40);
     goleak_roll_note(&rolls->early, GOLEAK_ROLL_FOUND, 7000, 1);
@@ -189,6 +202,12 @@ static void clocks_are_of_one_machine(void **state)
         rolls->late.marks.boot_ns = 1700000000000000000 - apart * 999999999;
         assert_int_equal(compare(rolls, false), apart < 2 ? GOLEAK_ROLL_SAME : GOLEAK_ROLL_ANOTHER);
     }
+    struct rolls *rolls = make(host); /* a generation that both have says more than a clock that was set */
+    mark(&rolls->late, host, 2, 1100);
+    find_many(rolls, 1, 3, 1);
+    rolls->early.marks.has_boot = rolls->late.marks.has_boot = true;
+    rolls->late.marks.boot_ns = 5000000000;
+    assert_int_equal(compare(rolls, true), GOLEAK_ROLL_SAME);
 }
 
 static void of_many_a_sample_is_kept(void **state)
@@ -206,6 +225,32 @@ static void of_many_a_sample_is_kept(void **state)
         goleak_roll_note(&rolls->late, GOLEAK_ROLL_FOUND, 5000 + i * 40 + i % 2, 1);
     }
     assert_answer(rolls, ANOTHER);
+}
+
+/* What the hash is a mix of, backwards: many goids may be made to have what a few have by chance. */
+static uint64_t goid_of_hash(uint64_t hash)
+{
+    uint64_t inverse[2] = { 1, 1 };
+    const uint64_t factors[2] = { 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93 };
+    for (int i = 0; i < 2; i++)
+        for (int bits = 1; bits < 64; bits *= 2)
+            inverse[i] *= 2 - factors[i] * inverse[i];
+    hash *= inverse[1];
+    hash ^= hash >> 32;
+    return hash * inverse[0];
+}
+
+static void of_many_with_one_hash_too(void **state)
+{
+    (void)state;
+    struct rolls *rolls = make(host);
+    for (uint64_t hash = 0; hash < 3000; hash++) {
+        assert_int_equal(goleak_hash_u64(goid_of_hash(hash)), hash);
+        find_both(rolls, goid_of_hash(hash));
+        find_both(rolls, goid_of_hash(hash << 32));
+    }
+    assert_true(rolls->early.lists[GOLEAK_ROLL_FOUND].count < GOLEAK_ROLL_MEMBERS);
+    assert_answer(rolls, SAME);
 }
 
 static void one_is_noted_once(void **state)
@@ -229,6 +274,7 @@ int main(void)
         cmocka_unit_test(generations_go_on),
         cmocka_unit_test(clocks_are_of_one_machine),
         cmocka_unit_test(of_many_a_sample_is_kept),
+        cmocka_unit_test(of_many_with_one_hash_too),
         cmocka_unit_test(one_is_noted_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
