@@ -142,13 +142,40 @@ static void note_wakers(const struct goleak_hope_input *input, const struct gole
         asker->wakers[which] = goleak_hope_waker(input->store, here, which);
 }
 
+/* So many of its place have a spawner like its own; 0: not told. */
+static uint64_t count_spawners(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_hope_input *input = search->input;
+    const struct goleak_node *spawner = goleak_lineage_at(input->lineage, record->parent);
+    return spawner->site != 0 ? goleak_ledger_told(input->ledger, spawner->site, GOLEAK_T_CREATED) +
+                                    goleak_ledger_older(input->ledger, spawner->site)
+                              : spawner->goid == 1;
+}
+
+/* Two that were started together lie less than this apart. Where a loop starts one in each turn, and its turns take
+ * longer, those of other turns are others' however long it has waited. */
+static int64_t most_apart(const struct goleak_hope_search *search, const struct goleak_record *record)
+{
+    const struct goleak_hope_input *input = search->input;
+    const struct goleak_limits *limits = input->limits;
+    const struct goleak_site *site = goleak_sites_at(input->sites, record->site);
+    const int64_t near = goleak_waited(record, input->last) / limits->together;
+    if (near <= limits->turn_ns || site->last <= site->first)
+        return near;
+    const uint64_t born = goleak_ledger_told(input->ledger, record->site, GOLEAK_T_CREATED);
+    const uint64_t spawners = count_spawners(search, record);
+    const bool looped = spawners != 0 && born / limits->partners_least >= spawners;
+    const uint64_t turn = born > 1 ? (uint64_t)goleak_between(site->first, site->last) / (born - 1) : 0;
+    return looped && turn > (uint64_t)limits->turn_ns ? limits->turn_ns : near;
+}
+
 /* For those who were started together with it. */
 static void ask(struct goleak_hope_search *search, const struct goleak_record *record)
 {
     uint64_t family = family_of(search, record->index);
     if (family == 0 || record->created == GOLEAK_NO_MOMENT)
         return;
-    int64_t near = goleak_waited(record, search->input->last) / search->input->limits->together;
+    const int64_t near = most_apart(search, record);
     int64_t since = record->created >= INT64_MIN + near ? record->created - near : INT64_MIN;
     int64_t until = record->created <= INT64_MAX - near ? record->created + near : INT64_MAX;
     size_t before = search->families.count;

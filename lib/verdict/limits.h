@@ -18,6 +18,7 @@ struct goleak_limits {
     int64_t never_ns;        /* a timer that is set for so long is not to fire: programs write a hundred years, or
                                 all that a duration holds, for "never" */
     int64_t together;        /* two were started together if less than 1/N of the wait lies between */
+    int64_t turn_ns;         /* … and, of a loop whose turns take longer, less than this */
     int64_t at_once;         /* … and one right after the other if less than 1/N of it */
     uint64_t code_apart;     /* bytes: of functions that lie farther apart one may be of another package */
     int64_t inside_part;     /* who may hold a lock came there within 1/N of the first one's wait before that began */
@@ -60,13 +61,13 @@ struct goleak_limits {
 #define GOLEAK_LIMITS_DEFAULT                                                                                          \
     {                                                                                                                  \
         .habit_waits = 2, .patience = 10, .timer_least = 3, .desert_least = 5, .partners_least = 3,                    \
-        .never_ns = GOLEAK_NEVER_NS, .together = 10, .at_once = 100, .code_apart = 65536, .inside_part = 4,            \
-        .chances = 20, .chances_at_work = 5, .rise_created = 10, .rise_trend = 2.33, .rise_share = 3, .rise_part = 8,  \
-        .endless_created = 30, .usual_longer = 2, .usual_part = 20, .early_least = 5, .early_part = 10,                \
-        .early_share = 10, .queue_least = 5, .queue_idle = 4, .tied_least = 5, .tied_part = 10, .orphan_ns = 10000000, \
-        .orphan_events = 100, .inside_most = 8, .answers_most = 2, .left_out_chance = 0.0001, .rounds_turns = 30,      \
-        .rounds_missed = 8, .turned_least = 4, .turned_rounds = 3, .loss_chance = 0.05, .loss_decided = 0.5,           \
-        .run_ns = 1000000000, .brief_ns = 2, .loss_untold = 0.02, .own_most = 8, .lock_gaps = 100                      \
+        .never_ns = GOLEAK_NEVER_NS, .together = 10, .turn_ns = 1000000, .at_once = 100, .code_apart = 65536,          \
+        .inside_part = 4, .chances = 20, .chances_at_work = 5, .rise_created = 10, .rise_trend = 2.33,                 \
+        .rise_share = 3, .rise_part = 8, .endless_created = 30, .usual_longer = 2, .usual_part = 20, .early_least = 5, \
+        .early_part = 10, .early_share = 10, .queue_least = 5, .queue_idle = 4, .tied_least = 5, .tied_part = 10,      \
+        .orphan_ns = 10000000, .orphan_events = 100, .inside_most = 8, .answers_most = 2, .left_out_chance = 0.0001,   \
+        .rounds_turns = 30, .rounds_missed = 8, .turned_least = 4, .turned_rounds = 3, .loss_chance = 0.05,            \
+        .loss_decided = 0.5, .run_ns = 1000000000, .brief_ns = 2, .loss_untold = 0.02, .own_most = 8, .lock_gaps = 100 \
     }
 
 extern const struct goleak_limits goleak_limits_default;

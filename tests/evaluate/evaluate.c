@@ -179,11 +179,12 @@ static void print_sweep(const char *recording)
 #define FOLDS 5
 
 /* Each limit halved and doubled, one at a time; the first setting is the rules' own. */
-#define LIMITS(X)                                                                                                     \
-    X(habit_waits) X(patience) X(together) X(at_once) X(chances) X(chances_at_work) X(rise_created) X(rise_trend)       \
-    X(rise_share) X(endless_created) X(usual_longer) X(usual_part) X(early_least) X(early_part) X(early_share) \
-    X(queue_least) X(queue_idle) X(left_out_chance) X(partners_least) X(rounds_turns) X(rounds_missed)                  \
-    X(turned_least) X(turned_rounds)
+#define LIMITS(X)                                                                                                      \
+    X(habit_waits)                                                                                                     \
+    X(patience) X(together) X(turn_ns) X(at_once) X(chances) X(chances_at_work) X(rise_created) X(rise_trend)          \
+        X(rise_share) X(endless_created) X(usual_longer) X(usual_part) X(early_least) X(early_part) X(early_share)     \
+            X(queue_least) X(queue_idle) X(left_out_chance) X(partners_least) X(rounds_turns) X(rounds_missed)         \
+                X(turned_least) X(turned_rounds)
 
 static struct setting {
     struct goleak_limits limits;
