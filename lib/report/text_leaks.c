@@ -11,6 +11,7 @@
  *         started by  goroutine 1, main.main
  */
 #include "report/text_parts.h"
+#include "verdict/hope.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -59,6 +60,20 @@ struct goleak_word goleak_text_identity(int64_t goid, uint64_t g, uint32_t incar
     return out;
 }
 
+/* The next frame of the program's own; behind the last one, if there is none. */
+static size_t own_from(const struct goleak_trace *trace, uint32_t stack, size_t index)
+{
+    const char *frame;
+    for (; (frame = goleak_stack_frame(trace, stack, index)) != NULL; index++) {
+        char function[256];
+        snprintf(function, sizeof function, "%.*s", (int)strcspn(frame, " +"), frame);
+        if (!goleak_is_standard(function))
+            break;
+    }
+    return index;
+}
+
+/* Of a long one that gets back into the program behind the standard library's frames these are left out. */
 static void write_stack(struct goleak_text_report *report, const char *label, uint32_t stack, const char *from)
 {
     const struct goleak_trace *trace = report->view->trace;
@@ -71,14 +86,21 @@ static void write_stack(struct goleak_text_report *report, const char *label, ui
     first = first == SIZE_MAX ? 0 : first;
     if (count - first < 2) /* the site's own line says it */
         return;
+    const bool all = count - first <= FRAMES || own_from(trace, stack, first + FRAMES) == count;
     goleak_text_label(report, FIELDS, label);
-    for (size_t i = first; i < count && i < first + FRAMES; i++) {
-        goleak_page_name(report->page, GOLEAK_PLAIN, goleak_stack_frame(trace, stack, i));
+    size_t next = first;
+    for (size_t shown = 0; next < count && shown < FRAMES; shown++) {
+        const size_t own = all || next == first ? next : own_from(trace, stack, next);
+        if (own - next > 1 && own < count) {
+            goleak_page_print(report->page, GOLEAK_DIM, "… %zu frames of the standard library", own - next);
+            next = own;
+        } else {
+            goleak_page_name(report->page, GOLEAK_PLAIN, goleak_stack_frame(trace, stack, next++));
+        }
         goleak_page_end_line(report->page);
     }
-    if (count - first > FRAMES)
-        goleak_page_print(report->page, GOLEAK_DIM, "and %s",
-                          goleak_words_counted(count - first - FRAMES, "more frame").text);
+    if (next < count)
+        goleak_page_print(report->page, GOLEAK_DIM, "and %s", goleak_words_counted(count - next, "more frame").text);
     goleak_text_end(report);
 }
 

@@ -81,9 +81,9 @@ GOLEAK_RULE(pool)
     if (goleak_is_deserted(c) && goleak_hope_had_its_own(&c->input->hope, c->input->limits, c->record, c->habit))
         return false; /* others are served by others */
     goleak_say(out,
-               "%" PRIu64 " of the %" PRIu64 " that wait like it were woken here again and again, by some who may do so "
+               "%" PRIu64 " of the %" PRIu64 " that wait like it %s woken here again and again, by some who may do so "
                "once more: an idle pool",
-               c->cohort->served, c->cohort->count);
+               c->cohort->served, c->cohort->count, c->cohort->served == 1 ? "was" : "were");
     goleak_say_number(out, "served", (int64_t)c->cohort->served);
     goleak_say_number(out, "waiting", (int64_t)c->cohort->count);
     return true;

@@ -225,8 +225,8 @@ GOLEAK_RULE(left_out)
     else
         goleak_say(out,
                    "woken here %" PRIu32 " times, with at most %" PRIu32
-                   " wake-ups of others like it in between; since the last of these there were %" PRIu32 "",
-                   c->habit->ended, c->habit->gap - 1, since);
+                   " wake-up%s of others like it in between; since the last of these there were %" PRIu32,
+                   c->habit->ended, c->habit->gap - 1, c->habit->gap == 2 ? "" : "s", since);
     goleak_say_number(out, "waits_ended", c->habit->ended);
     goleak_say_number(out, "waits_ended_between", c->habit->gap - 1);
     goleak_say_number(out, "waits_ended_since", since);

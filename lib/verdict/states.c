@@ -166,7 +166,9 @@ GOLEAK_RULE(coroutine)
     goleak_say(
         out, "a coroutine (iter.Pull) that was created %s before the end and never ended%s: its stop was not called%s",
         goleak_span_of(c->input, age).text, deserted ? ", though its creator has" : "",
-        out->verdict == GOLEAK_VERDICT_SUSPECT ? ", or not yet; a Go trace tells whether it is in use" : "");
+        out->verdict != GOLEAK_VERDICT_SUSPECT     ? ""
+        : c->record->wait == GOLEAK_WAIT_COROUTINE ? ", or not yet"
+                                                   : ", or not yet; a Go trace tells whether it is in use");
     goleak_say_number(out, c->input->has_time ? "age_ns" : "age_events", age);
     return true;
 }
