@@ -65,7 +65,9 @@ void goleak_text_write_peaks(struct goleak_text_report *report)
     const struct goleak_summary *sum = &report->summary;
     if (sum->peak_live == 0)
         return;
-    goleak_text_heading(report, "PEAKS", "most goroutines at a time");
+    goleak_text_heading(report, "PEAKS",
+                        report->gaps ? "most goroutines at a time, or more than there were: nobody recorded for a while"
+                                     : "most goroutines at a time");
     write_peak(report, "alive", GOLEAK_GAUGE_LIVE, sum->peak_live, sum->peak_live_at);
     if (goleak_model_tells_blocked(report->view->model))
         write_peak(report, "blocked", GOLEAK_GAUGE_BLOCKED, sum->peak_blocked, sum->peak_blocked_at);
