@@ -631,20 +631,22 @@ static bool find_groups(struct goleak_hope_search *search)
     return any && !search->failed;
 }
 
-/* Whoever waits in a WaitGroup waits for those to end who were started beside it, however quiet they are. That one is kept
- * since the start says little, and what is within reach of its spawner, that this one has as well. */
+/* Whoever waits in a WaitGroup waits for those to end who were started beside it, however quiet they are; but not whose
+ * waker has turned to others. That one is kept since the start says little, and what is within reach of its spawner, that
+ * this one has as well. */
 static void look_beside_groups(struct goleak_hope_search *search)
 {
     const size_t up = search->queued;
     if (search->failed || !find_groups(search))
         return;
+    goleak_hope_find_turned(search);
     forget_helpers(search);
     for (uint32_t word = 0; word < goleak_words_of(search->hope->count); word++)
         for (uint64_t left = goleak_hope_given(search, word) & search->may_help[word]; left != 0; left &= left - 1) {
             const uint32_t index = word * GOLEAK_WORD + goleak_low_zeros(left);
             const enum goleak_hope_kind kind = search->hope->kinds[index];
             if (kind == GOLEAK_HOPE_ACTS || kind == GOLEAK_HOPE_STARTUP || kind == GOLEAK_HOPE_SCOPE ||
-                search->parents[index] == 0)
+                search->parents[index] == 0 || goleak_hope_is_replaced(search->hope, index))
                 continue;
             goleak_hope_add_helper(search, index);
         }

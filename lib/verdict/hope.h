@@ -161,6 +161,15 @@ static inline bool goleak_hope_has_turned(const struct goleak_hope *hope, uint32
     return hope->turned != NULL && goleak_has_bit(hope->turned, index);
 }
 
+/* … and that is all that it could hope for. */
+static inline bool goleak_hope_is_replaced(const struct goleak_hope *hope, uint32_t index)
+{
+    const enum goleak_hope_kind kind = goleak_hope_of(hope, index);
+    return goleak_hope_has_turned(hope, index) &&
+           (kind == GOLEAK_HOPE_NONE || kind == GOLEAK_HOPE_WAKER || kind == GOLEAK_HOPE_MANY ||
+            kind == GOLEAK_HOPE_PEER || kind == GOLEAK_HOPE_FELLOW);
+}
+
 /* Those of its place have each one of their own to wake them. */
 static inline bool goleak_hope_each_has_own(const struct goleak_hope *hope, const struct goleak_record *record)
 {

@@ -408,7 +408,7 @@ static enum goleak_verdict weigh(const struct goleak_case *c)
     bool most_never = c->cohort == NULL || c->cohort->served * 2 <= c->cohort->count;
     if (c->hope == GOLEAK_HOPE_READER)
         return GOLEAK_VERDICT_WAITING;
-    if (goleak_is_replaced(c))
+    if (goleak_hope_is_replaced(&c->input->hope, c->index))
         return GOLEAK_VERDICT_LIKELY;
     if (goleak_is_orphan(c)) /* who is served may have been handed over, or be kept for others */
         return rising || !speaks(c, SERVED) ? GOLEAK_VERDICT_LIKELY : GOLEAK_VERDICT_SUSPECT;

@@ -114,8 +114,6 @@ bool goleak_is_orphan(const struct goleak_case *c);
 bool goleak_is_left_out(const struct goleak_case *c);
 /* … and was taken off a list, by all that others tell. */
 bool goleak_is_dropped(const struct goleak_case *c);
-/* … and those who wait with it for its channel, for others on another one. */
-bool goleak_is_replaced(const struct goleak_case *c);
 bool goleak_is_idler(const struct goleak_case *c);
 /* Those who wait like it are served one after the other, and its turn has not come. */
 bool goleak_is_queued(const struct goleak_case *c);

@@ -192,16 +192,9 @@ bool goleak_is_dropped(const struct goleak_case *c)
     return c->cohort != NULL && goleak_dropped(&known, &c->input->hope, c->record, c->habit, c->cohort->count);
 }
 
-bool goleak_is_replaced(const struct goleak_case *c)
-{
-    const bool may_be = c->hope == GOLEAK_HOPE_NONE || c->hope == GOLEAK_HOPE_WAKER || c->hope == GOLEAK_HOPE_MANY ||
-                        c->hope == GOLEAK_HOPE_PEER || c->hope == GOLEAK_HOPE_FELLOW;
-    return may_be && goleak_hope_has_turned(&c->input->hope, c->index);
-}
-
 GOLEAK_RULE(left_out)
 {
-    if (goleak_is_replaced(c)) {
+    if (goleak_hope_is_replaced(&c->input->hope, c->index)) {
         const bool has_object = goleak_place_is_object(goleak_waits_place(c->input->waits, c->record));
         goleak_say(
             out, "whoever woke %s has turned to others%s, which were started since and wait in the same function",

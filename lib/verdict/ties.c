@@ -83,10 +83,10 @@ static void sort_twins(struct goleak_twins *twins)
         qsort(twins->all, twins->count, sizeof *twins->all, by_creation);
 }
 
-/* That it is kept since the start says little. */
+/* That it is kept since the start says little; and whose waker has turned to others is stuck. */
 static bool twin_goes_on(const struct goleak_hope *hope, const struct goleak_record *record)
 {
-    return goes_on(hope, record) &&
+    return goes_on(hope, record) && !goleak_hope_is_replaced(hope, record->index) &&
            !(goleak_is_blocked(record) && goleak_hope_of(hope, record->index) == GOLEAK_HOPE_STARTUP);
 }
 
