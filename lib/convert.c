@@ -120,7 +120,7 @@ static enum goleak_status tell_changes(struct source *source)
 static enum goleak_status tell_generations(const struct source *source)
 {
     struct convert *convert = source->part->convert;
-    return goleak_writer_generations(convert->writer, index_of(source), &source->facts.marks, &convert->failure);
+    return goleak_writer_generations(convert->writer, index_of(source), &source->facts.marks, true, &convert->failure);
 }
 
 static void tell_facts(const struct source *source)

@@ -480,7 +480,8 @@ static enum goleak_status tell_generation(struct goleak_writer *writer, struct g
 }
 
 enum goleak_status goleak_writer_generations(struct goleak_writer *writer, size_t index,
-                                             const struct goleak_trace_marks *marks, struct goleak_error *error)
+                                             const struct goleak_trace_marks *marks, bool last,
+                                             struct goleak_error *error)
 {
     static const struct goleak_marked_generation none = { 0, 0 };
     enum goleak_status status = check(writer, index, error);
@@ -489,7 +490,8 @@ enum goleak_status goleak_writer_generations(struct goleak_writer *writer, size_
     struct goleak_glk_source *source = &writer->sources[index];
     while (source->generations < marks->generation_count && status == GOLEAK_OK)
         status = tell_generation(writer, source, marks, &marks->generations[source->generations++], error);
-    if (status == GOLEAK_OK && marks->all_told && !source->all_told)
+    const bool threads_alone = last && source->generations == 0 && marks->thread_count != 0; /* none of them is whole */
+    if (status == GOLEAK_OK && ((marks->all_told && !source->all_told) || threads_alone))
         status = tell_generation(writer, source, marks, &none, error);
     return status;
 }
@@ -508,7 +510,7 @@ enum goleak_status goleak_writer_batch(struct goleak_writer *writer, size_t inde
     source->in_order = in_order;
     source->relative = relative;
     bool good = take_events(writer, source, events, count) &&
-                goleak_writer_generations(writer, index, marks, error) == GOLEAK_OK;
+                goleak_writer_generations(writer, index, marks, false, error) == GOLEAK_OK;
     if (good && count % GOLEAK_GLK_BATCH != 0)
         good = goleak_writer_flush_source(writer, source, true);
     return good ? GOLEAK_OK : copy_failure(writer, error);

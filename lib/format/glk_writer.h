@@ -32,9 +32,11 @@ enum goleak_status goleak_writer_note(struct goleak_writer *writer, size_t sourc
 enum goleak_status goleak_writer_go(struct goleak_writer *writer, size_t source, const struct goleak_reasons *reasons,
                                     struct goleak_error *error);
 
-/* Of a Go trace: what its generations tell of the process, as far as that was not told before. Behind their events. */
+/* Of a Go trace: what its generations tell of the process, as far as that was not told before. Behind their events. last:
+ * there are no more of them. */
 enum goleak_status goleak_writer_generations(struct goleak_writer *writer, size_t source,
-                                             const struct goleak_trace_marks *marks, struct goleak_error *error);
+                                             const struct goleak_trace_marks *marks, bool last,
+                                             struct goleak_error *error);
 
 /* What its bytes have turned out to be. */
 void goleak_writer_format(struct goleak_writer *writer, size_t source, const char *format);

@@ -38,6 +38,8 @@ struct goleak_reader {
     char damage[192];      /* what was found there, and what was expected */
     bool lost;             /* there is none */
     uint64_t damage_count; /* of what is before the present generation */
+    uint64_t elsewhere;    /* complaints of other readers, which have the same book … */
+    uint64_t own_count;    /* … and without those, when this one was last at work */
     bool hole, hole_before; /* something was left out since the last generation was run; and between the two before */
     bool unsettled;         /* some may have ended in what was damaged */
     struct goleak_trace_marks marks; /* but its threads */
@@ -136,7 +138,13 @@ static enum goleak_status tell_marks(struct goleak_reader *reader, struct goleak
 static uint64_t count_damage(const struct goleak_reader *reader)
 {
     const struct goleak_health_entry *entries = reader->env.health->entries;
-    return entries[GOLEAK_HEALTH_damaged_records].count + entries[GOLEAK_HEALTH_truncated].count;
+    return entries[GOLEAK_HEALTH_damaged_records].count + entries[GOLEAK_HEALTH_truncated].count - reader->elsewhere;
+}
+
+/* What was said since is not of this trace. */
+static void leave_out_others(struct goleak_reader *reader)
+{
+    reader->elsewhere += count_damage(reader) - reader->own_count;
 }
 
 /* All batches of a generation are there; whole: as far as its end tells. */
@@ -669,7 +677,7 @@ static void read_header(struct goleak_reader *reader)
     drop(reader);
 }
 
-static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, size_t size)
+static enum goleak_status feed_bytes(struct goleak_reader *reader, const char *bytes, size_t size)
 {
     struct goleak_buf *buf = &reader->generation.bytes;
     if (reader->lost)
@@ -684,6 +692,14 @@ static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, 
         reader->parsed = goleak_generation_let_go(&reader->generation, reader->parsed);
     const bool may_hop = reader->env.skip != NULL && reader->generation.number != 0 && !reader->searching;
     return status == GOLEAK_OK && may_hop && !reader->lost ? hop(reader) : status;
+}
+
+static enum goleak_status feed(struct goleak_reader *reader, const char *bytes, size_t size)
+{
+    leave_out_others(reader);
+    const enum goleak_status status = feed_bytes(reader, bytes, size);
+    reader->own_count = count_damage(reader);
+    return status;
 }
 
 /* The runtime names its reasons at the end of each generation, even of one without events. */
@@ -701,6 +717,7 @@ static bool tells_strings(const struct goleak_generation *generation)
 static enum goleak_status finish(struct goleak_reader *reader)
 {
     struct goleak_generation *generation = &reader->generation;
+    leave_out_others(reader);
     enum goleak_status status = reader->version != 0 && !reader->lost ? take_batches(reader, true) : GOLEAK_OK;
     if (status != GOLEAK_OK)
         return status;

@@ -228,15 +228,22 @@ static void note_called(struct goleak_merge *merge, const struct goleak_lane *by
             merge->lanes[i]->gap.called = true;
 }
 
-/* One that begins while another one calls (they may be the same trace) answers as everybody does. */
+/* The first event of one recorder may be shown as another's, which has seen it a little before. */
+static int64_t calls_from(const struct goleak_lane *lane)
+{
+    return lane->first_ns >= INT64_MIN + SAME_NS ? lane->first_ns - SAME_NS : INT64_MIN;
+}
+
+/* One that begins while another one calls, and goes on (they may be the same trace), answers as everybody does. */
 static bool open_call(struct goleak_merge *merge, struct goleak_lane *lane)
 {
     const struct goleak_gap before = { .from = lane->behind_ns, .until = lane->first_ns };
     lane->called = true;
     merge->replay->found_ns = lane->gap.until != 0 ? lane->first_ns : merge->replay->found_ns;
-    return (merge->call.open && lane->gap.until == 0) ||
-           goleak_rollcall_open(&merge->call, merge->replay, before,
-                                lane->first_ns >= INT64_MIN + SAME_NS ? lane->first_ns - SAME_NS : INT64_MIN);
+    if (merge->call.open && lane->gap.until == 0 && merge->lanes[merge->caller]->last_ns >= lane->first_ns)
+        return true;
+    merge->caller = lane->index;
+    return goleak_rollcall_open(&merge->call, merge->replay, before, calls_from(lane));
 }
 
 static bool tells_all(const struct goleak_merge *merge, const struct goleak_event *event)
@@ -254,7 +261,7 @@ static enum goleak_status call_roll(struct goleak_merge *merge, const struct gol
     const bool told = (event->has & GOLEAK_HAS_PID) != 0 || merge->replay->process_count == 1;
     if (!told || !find_process(merge->replay, event, &process))
         return GOLEAK_OK;
-    if (lane->called && lane->first_ns >= call->gap.until && tells_all(merge, event)) {
+    if (lane->tells_slots && lane->first_ns >= call->gap.until && tells_all(merge, event)) {
         note_called(merge, lane);
         return goleak_rollcall_close(call, merge->replay, process);
     }
@@ -277,12 +284,12 @@ static enum goleak_status flush(struct goleak_merge *merge)
     while (from < count && status == GOLEAK_OK) {
         size_t to = from + 1;
         struct goleak_lane *lane = merge->lanes[merge->out_lanes[from]];
-        for (; caller != NULL && events[from].time_ns >= caller->first_ns && status == GOLEAK_OK;
+        for (; caller != NULL && events[from].time_ns >= calls_from(caller) && status == GOLEAK_OK;
              caller = next_caller(merge))
             status = open_call(merge, caller) ? GOLEAK_OK : goleak_alloc_failure(merge->alloc);
         const bool alone = mixed || merge->call.open;
         while (!alone && to < count && merge->out_lanes[to] == lane->index && !begins_or_ends(&events[to]) &&
-               (caller == NULL || events[to].time_ns < caller->first_ns))
+               (caller == NULL || events[to].time_ns < calls_from(caller)))
             to++;
         health->source = lane->source;
         if (status == GOLEAK_OK && !prepare(merge, &events[from], mixed, &skip))

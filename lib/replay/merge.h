@@ -88,7 +88,8 @@ struct goleak_merge {
     bool tells_g, tells_goid_alone; /* some events */
     int64_t newest_ns;              /* of the last event; GOLEAK_NO_MOMENT: there was none */
     int64_t silence_ns;             /* the longest between two events while somebody recorded */
-    struct goleak_rollcall call;    /* of the last trace that began behind a gap */
+    struct goleak_rollcall call;    /* of the last trace that began behind a gap … */
+    uint8_t caller;                 /* … and its lane */
     struct goleak_batch *out;
     uint8_t out_lanes[GOLEAK_BATCH_EVENTS];
 };

@@ -88,7 +88,7 @@ static const struct goleak_gap *find_first(const struct goleak_gaps *gaps, const
         else
             to = middle;
     }
-    while (from < health->gap_count && health->gaps[from].called && !all)
+    while (from < health->gap_count && health->gaps[from].called && record->goid != 0 && !all)
         from++;
     if (from < health->gap_count)
         return &health->gaps[from];

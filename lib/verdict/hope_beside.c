@@ -147,22 +147,23 @@ static uint64_t count_spawners(const struct goleak_hope_search *search, const st
 {
     const struct goleak_hope_input *input = search->input;
     const struct goleak_node *spawner = goleak_lineage_at(input->lineage, record->parent);
-    return spawner->site != 0 ? goleak_ledger_told(input->ledger, spawner->site, GOLEAK_T_CREATED) +
-                                    goleak_ledger_older(input->ledger, spawner->site)
-                              : spawner->goid == 1;
+    const uint32_t place = goleak_sites_at(input->sites, spawner->site)->place;
+    return spawner->site != 0
+               ? goleak_ledger_told(input->ledger, place, GOLEAK_T_CREATED) + goleak_ledger_older(input->ledger, place)
+               : spawner->goid == 1;
 }
 
 /* Two that were started together lie less than this apart. Where a loop starts one in each turn, and its turns take
- * longer, those of other turns are others' however long it has waited. */
+ * longer, those of other turns are others' however long it has waited; but of a loop that was over soon all are of one start. */
 static int64_t most_apart(const struct goleak_hope_search *search, const struct goleak_record *record)
 {
     const struct goleak_hope_input *input = search->input;
     const struct goleak_limits *limits = input->limits;
     const struct goleak_site *site = goleak_sites_at(input->sites, record->site);
     const int64_t near = goleak_waited(record, input->last) / limits->together;
-    if (near <= limits->turn_ns || site->last <= site->first)
+    if (near <= limits->turn_ns || site->last <= site->first || goleak_between(site->first, site->last) <= near)
         return near;
-    const uint64_t born = goleak_ledger_told(input->ledger, record->site, GOLEAK_T_CREATED);
+    const uint64_t born = goleak_ledger_told(input->ledger, site->place, GOLEAK_T_CREATED);
     const uint64_t spawners = count_spawners(search, record);
     const bool looped = spawners != 0 && born / limits->partners_least >= spawners;
     const uint64_t turn = born > 1 ? (uint64_t)goleak_between(site->first, site->last) / (born - 1) : 0;
