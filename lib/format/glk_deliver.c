@@ -149,12 +149,14 @@ enum goleak_status goleak_glk_tell_all(struct goleak_reader *reader, struct gole
     return event->name != 0 ? GOLEAK_OK : goleak_glk_memory(reader);
 }
 
-/* So many of the block's events come before the next generation is told of. */
-static uint64_t next_generation(const struct goleak_reader *reader, size_t next)
+/* So many of the block's events come before the next generation is told of. *found: the remark that does so, as it was
+ * asked for last, from 0 on; it may have been said. */
+static uint64_t next_generation(const struct goleak_reader *reader, size_t next, size_t *found)
 {
-    while (next < reader->remark_count && reader->remarks[next].item != GOLEAK_GLK_GENERATION)
-        next++;
-    return next < reader->remark_count ? reader->remarks[next].event : UINT64_MAX;
+    *found = *found < next ? next : *found;
+    while (*found < reader->remark_count && reader->remarks[*found].item != GOLEAK_GLK_GENERATION)
+        ++*found;
+    return *found < reader->remark_count ? reader->remarks[*found].event : UINT64_MAX;
 }
 
 static enum goleak_status push(struct goleak_reader *reader, struct goleak_glk_stream *stream,
@@ -186,11 +188,11 @@ enum goleak_status goleak_glk_run_events(struct goleak_reader *reader, struct go
 {
     struct goleak_glk_events *block = reader->block;
     enum goleak_status status = GOLEAK_OK;
-    size_t next = 0;
+    size_t next = 0, marked = 0;
     while (block->at < block->count && status == GOLEAK_OK && *problem == NULL) {
         struct goleak_batch *batch = stream->batch;
         size_t from = batch->count, part = GOLEAK_BATCH_EVENTS - from, left = block->count - block->at;
-        const uint64_t generation = next_generation(reader, next);
+        const uint64_t generation = next_generation(reader, next, &marked);
         const struct goleak_counters before = { block->last_count, block->last_blocked };
         part = part < left ? part : left;
         part = generation > block->at && generation - block->at < part ? (size_t)(generation - block->at) : part;
